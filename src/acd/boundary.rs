@@ -1,0 +1,302 @@
+//! What the ACD is told and what it decides. The ACD is the single owner of every (item, agent) pair: nothing else
+//! may ring an agent (spec/routing.md).
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{AgentId, ItemId, Name, Need, PromptId, QueueId, SegmentId, StationId};
+
+/// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// An item wants an agent of `queue`. Refused at the door by a decision ([`Decision::Left`] or `Overflow`) if the
+    /// queue is full or nobody is there, as its rules say.
+    Enter(Entry),
+    /// The item is gone (hang-up, transfer, operator): every open offer is withdrawn in this turn.
+    Leave {
+        /// The item.
+        item: ItemId,
+        /// `Abandoned` (the ACD decides whether it was short), `Withdrawn` or `Failed`.
+        how: QueueLeft,
+    },
+    /// The agent's station rings.
+    Ringing {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// The agent's station answered. First wins: answered by [`Decision::Connect`], or `Withdraw` with `LostRace`.
+    Accept {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// The offer failed on the wire: `Declined`, `Busy`, `Unreachable`, or `RingNoAnswer` (the station's own 480/408).
+    OfferFailed {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// Cause.
+        end: OfferEnd,
+    },
+    /// The conversation of this agent with this item is over: wrap-up begins. Idempotent.
+    Released {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The talking agent put the customer on hold, took him back, or consults.
+    Phase {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// `Talking`, `Holding` or `Consulting`.
+        state: AgentState,
+    },
+    /// A consultation or transfer moved the conversation to this agent without an offer (attended transfer): he is
+    /// talking from now on. Needs no reservation.
+    Joined {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The station is reachable or not: registration, probe (S9). An open offer there fails as `Unreachable`.
+    Station {
+        /// The station.
+        station: StationId,
+        /// Reachable.
+        reachable: bool,
+    },
+    /// Calls at the station that no queue gave it: busy while not 0 (S10).
+    StationCalls {
+        /// The station.
+        station: StationId,
+        /// How many.
+        calls: u32,
+    },
+    /// Announcement to the item has ended (paces the position announcements).
+    Announced {
+        /// The item.
+        item: ItemId,
+    },
+}
+
+/// A person's command; refused with a sentence ([`crate::Refusal`]) or done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Sit down at a station; begins the shift, ready or paused as the agent's rules say. Whoever sat there is logged out
+    /// if idle, else refused.
+    Login {
+        /// The agent.
+        agent: AgentId,
+        /// Where.
+        station: StationId,
+    },
+    /// End the shift; during a call after it.
+    Logout {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Not ready with a reason; during a call after it (S4).
+    Pause {
+        /// The agent.
+        agent: AgentId,
+        /// Configured reason.
+        reason: Name,
+    },
+    /// Ready; ends wrap-up or pause; during a call after it (S4).
+    Ready {
+        /// The agent.
+        agent: AgentId,
+    },
+}
+
+/// Something to serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The item.
+    pub item: ItemId,
+    /// The queue.
+    pub queue: QueueId,
+    /// What it needs beyond what the queue needs.
+    pub need: Need,
+    /// Customer's segment.
+    pub segment: SegmentId,
+    /// Customer's value, per mille of the segment's unit; orders within the room that the value-rate rule leaves.
+    pub value_pm: u32,
+    /// Customer, to regain a place on redial (C4): canonical number or external id.
+    pub caller: Option<String>,
+    /// It counts as this much older, ms (waited before elsewhere).
+    pub credit_ms: u64,
+}
+
+/// What the ACD wants done. Order is part of the contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    /// The item entered a queue at this place.
+    Entered {
+        /// The item.
+        item: ItemId,
+        /// The queue.
+        queue: QueueId,
+        /// 1-based.
+        position: u32,
+    },
+    /// Ring this agent for this item, until withdrawn.
+    Offer {
+        /// The item.
+        item: ItemId,
+        /// The queue it waits in.
+        queue: QueueId,
+        /// The agent.
+        agent: AgentId,
+        /// Where he sits.
+        station: StationId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// Why this pair.
+        why: Why,
+    },
+    /// Stop ringing; the reservation is gone.
+    Withdraw {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// Why.
+        end: OfferEnd,
+    },
+    /// The accepted pair may talk: bridge them.
+    Connect {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// An offer ended (also accepted ones), for records.
+    OfferEnded {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// How.
+        end: OfferEnd,
+        /// How long it rang, ms.
+        ring_ms: u64,
+    },
+    /// The item's stay in a queue is over; exactly one per `Entered`.
+    Left {
+        /// The item.
+        item: ItemId,
+        /// The queue.
+        queue: QueueId,
+        /// How.
+        how: QueueLeft,
+        /// Place on leaving, 1-based.
+        position: u32,
+        /// Entered → left, ms.
+        wait_ms: u64,
+    },
+    /// The item goes on elsewhere; its stay here ended with `Left{Overflowed}` (or, refused at the door, never began).
+    Overflow {
+        /// The item.
+        item: ItemId,
+        /// Where. `Queue` has already been done by the ACD, with its age kept; the rest is the call's to do.
+        to: Overflow,
+    },
+    /// Say the item's place.
+    Announce {
+        /// The item.
+        item: ItemId,
+        /// 1-based.
+        position: u32,
+    },
+    /// An agent's state changed.
+    Agent {
+        /// The agent.
+        agent: AgentId,
+        /// Where he sits.
+        station: Option<StationId>,
+        /// New state.
+        state: AgentState,
+        /// About which item.
+        item: Option<ItemId>,
+    },
+    /// The reconciler healed something; a healthy run has none.
+    Healed {
+        /// What, as a metric label.
+        reason: Heal,
+    },
+}
+
+/// What the reconciler may find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heal {
+    /// An agent in a state that neither a deadline nor an item backs.
+    AgentStuck,
+    /// A reservation past its lease.
+    LeaseExpired,
+    /// An item that is neither waiting nor reserved nor with an agent.
+    ItemLost,
+}
+
+/// Where an item goes that its queue does not keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overflow {
+    /// Another queue.
+    Queue(QueueId),
+    /// A number outside, by the dial plan.
+    Number(String),
+    /// A prompt, then good-bye.
+    Prompt(PromptId),
+    /// Good-bye at once.
+    HangUp,
+}
+
+/// Why this pair: the parts of the choice, for people and for replay. Integers only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What made the matcher look.
+    pub trigger: Trigger,
+    /// Score of the item, micro-units.
+    pub item_score: i64,
+    /// How well the agent's levels fit, micro-units.
+    pub fit: i64,
+    /// How long the agent was idle, ms.
+    pub idle_ms: u64,
+    /// How long the item had waited, credits included, ms.
+    pub waited_ms: u64,
+    /// How many other agents could have taken it.
+    pub agents_eligible: u32,
+    /// How many other items the agent could have taken.
+    pub items_eligible: u32,
+}
+
+/// What made the matcher look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trigger {
+    /// An item arrived or came back.
+    Item,
+    /// An agent became free.
+    Agent,
+    /// A back-off, ring or wait passed.
+    Deadline,
+}

@@ -1,0 +1,110 @@
+//! Queues, agents, skills, segments: what the operator configured. Data only.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
+
+use crate::boundary::Overflow;
+
+/// Everything the ACD needs to know from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcdConfig {
+    /// Queues.
+    pub queues: BTreeMap<QueueId, QueueRules>,
+    /// Agents.
+    pub agents: BTreeMap<AgentId, AgentRules>,
+    /// Segments.
+    pub segments: BTreeMap<SegmentId, SegmentRules>,
+    /// Not-ready reasons an agent may choose.
+    pub reasons: BTreeMap<Name, ReasonRules>,
+    /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
+    pub redial_keeps_place: Duration,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRules {
+    /// What every item in it needs.
+    pub need: Need,
+    /// Most items waiting; more overflow on size.
+    pub length_max: u32,
+    /// Longest ring of an offer, 1..=180 s.
+    pub ring_limit: Duration,
+    /// Longest wait; then overflow on wait. Zero: no limit.
+    pub wait_limit: Duration,
+    /// Wrap-up after a conversation.
+    pub wrap_up: WrapUp,
+    /// Agents logged in for the queue at all, else `on_empty`; judged at the door and while waiting if `leave_when_empty`.
+    pub join_when_empty: bool,
+    /// Those who wait leave by `on_empty` when the last agent has gone.
+    pub leave_when_empty: bool,
+    /// Where what is too much goes.
+    pub on_full: Overflow,
+    /// Where what waits too long goes.
+    pub on_wait: Overflow,
+    /// Where what nobody is there for goes.
+    pub on_empty: Overflow,
+    /// Abandoned within this is a short abandon; default 5 s.
+    pub short_abandon: Duration,
+    /// Announce the place this often; zero: never.
+    pub announce_every: Duration,
+    /// Service-level threshold, for figures.
+    pub service_level: Duration,
+    /// Service-level target, percent, for figures.
+    pub service_level_target_pct: u8,
+    /// Looped while waiting.
+    pub music: Option<PromptId>,
+    /// Played once on entering.
+    pub greeting: Option<PromptId>,
+}
+
+/// After-call work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrapUp {
+    /// None.
+    None,
+    /// Exactly this long; `ready` cannot shorten it.
+    Fixed(Duration),
+    /// This long unless the agent says ready before.
+    AtMost(Duration),
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRules {
+    /// Shown name; data, never markup.
+    pub shown: String,
+    /// What he knows, 1..=10.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Queues he serves.
+    pub queues: Vec<QueueId>,
+    /// Code for feature-code login, digits.
+    pub code: String,
+    /// The station he is logged in at without saying so when its phone dials the login code.
+    pub station: Option<StationId>,
+    /// Offers missed in a row before not-ready; 0: never.
+    pub no_answer_max: u32,
+}
+
+/// One class of customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRules {
+    /// Customer value of the segment, per mille (1000 = 1).
+    pub value_pm: u32,
+    /// Wait target.
+    pub wait_target: Duration,
+    /// Guard: past it ahead of everything else.
+    pub wait_max: Duration,
+}
+
+/// One not-ready reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonRules {
+    /// Counts as paid time.
+    pub paid: bool,
+    /// Longest; past it the supervisor sees a warning. Zero: no bound.
+    pub longest: Duration,
+}

@@ -1,0 +1,340 @@
+//! The event line: every fact of a call's life, once, in order. Records, figures, `queue_log`, metrics and the
+//! wallboard are folds over it, so they cannot disagree (spec/cdr.md, spec/kpi.md).
+
+use serde::{Deserialize, Serialize};
+
+use crate::cause::{Cause, EndedBy, Outcome};
+use crate::id::{AgentId, CallId, LegId, PromptId, QueueId, SegmentId, StationId, TrunkId};
+use crate::number::Number;
+use crate::stream::Codec;
+use crate::time::Now;
+
+/// Something that happened, to one call or one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// When.
+    pub at: Now,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// The first INVITE of a call.
+    CallArrived {
+        /// Minted now.
+        call: CallId,
+        /// Who calls.
+        ani: Number,
+        /// What they dialled.
+        dnis: Number,
+        /// The trunk it came by; none for a call from one of our own stations.
+        trunk: Option<TrunkId>,
+    },
+    /// The caller was recognised, or the default applied.
+    CustomerKnown {
+        /// The call.
+        call: CallId,
+        /// Customer's external id; none if unknown.
+        customer: Option<String>,
+        /// Segment as of the call.
+        segment: SegmentId,
+        /// Value as of the call, per mille.
+        value_pm: u32,
+    },
+    /// A leg began: it arrived or we dialled it.
+    LegBegan {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// SIP Call-ID of its dialog; empty until known for legs that we dial.
+        sip_call_id: String,
+        /// Calling number on this leg.
+        a: Number,
+        /// Called number on this leg.
+        b: Number,
+        /// Whom it connects.
+        party: Party,
+    },
+    /// A leg that we dialled rings.
+    LegRinging {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// 200 OK, sent or received.
+    LegAnswered {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// From now on the leg is in this segment; the one before ends.
+    SegmentBegan {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// What it is now.
+        segment: Segment,
+    },
+    /// Media figures of a leg, once, at its end.
+    LegQuality {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// The figures.
+        quality: Quality,
+    },
+    /// A leg ended.
+    LegEnded {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        cause: Cause,
+        /// By whom.
+        by: EndedBy,
+    },
+    /// The call entered a queue.
+    QueueEntered {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// Place on entering, 1-based.
+        position: u32,
+    },
+    /// The call left a queue; exactly one per entry.
+    QueueLeft {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// How.
+        left: QueueLeft,
+        /// Place on leaving, 1-based.
+        position: u32,
+        /// Entered → left, ms; ring time included.
+        wait_ms: u64,
+    },
+    /// An agent was reserved and his station rings.
+    Offered {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// An offer ended; exactly one per offer.
+    OfferEnded {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// How.
+        end: OfferEnd,
+        /// How long it rang, ms.
+        ring_ms: u64,
+    },
+    /// The call ended; exactly one per call, the last fact of the call but for wrap-up.
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// Result.
+        outcome: Outcome,
+        /// By whom.
+        by: EndedBy,
+    },
+    /// An agent changed state.
+    AgentChanged {
+        /// The agent.
+        agent: AgentId,
+        /// Where he sits, if logged in.
+        station: Option<StationId>,
+        /// The new state.
+        state: AgentState,
+        /// The call that the state is about, if any.
+        call: Option<CallId>,
+    },
+}
+
+/// Whom a leg connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// The customer, by this trunk (none: by a station).
+    Caller(Option<TrunkId>),
+    /// An agent at a station.
+    Agent(AgentId, StationId),
+    /// Somebody outside, by this trunk.
+    Outside(TrunkId),
+    /// A station without an agent logged in.
+    Station(StationId),
+}
+
+/// An ordered, gap-free partition of each leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Segment {
+    /// Before anything else, and between stages: routing, announcements outside a queue.
+    Ivr(Option<PromptId>),
+    /// Waiting.
+    Queue(QueueId),
+    /// An agent's station rings (on the agent's leg).
+    Ring(AgentId),
+    /// In conversation with this agent.
+    Talk(AgentId),
+    /// In conversation with somebody who is no agent.
+    TalkOutside,
+    /// Held by this agent.
+    Hold(AgentId),
+    /// The agent asks a colleague.
+    Consult(AgentId),
+}
+
+/// How an entry of a queue ended (spec/kpi.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueLeft {
+    /// An agent answered and media is bridged.
+    Answered(AgentId),
+    /// The caller left later than the short-abandon threshold.
+    Abandoned,
+    /// The caller left within it.
+    ShortAbandoned,
+    /// A rule moved it to another queue, number or prompt.
+    Overflowed,
+    /// The wait limit passed and nothing was configured to follow.
+    TimedOut,
+    /// Nobody is there to serve it.
+    Empty,
+    /// An operator or a transfer took it out.
+    Withdrawn,
+    /// A failure of ours.
+    Failed,
+}
+
+impl QueueLeft {
+    /// The outcome label of spec/kpi.md.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            QueueLeft::Answered(_) => "answered",
+            QueueLeft::Abandoned => "abandoned",
+            QueueLeft::ShortAbandoned => "short_abandoned",
+            QueueLeft::Overflowed => "overflowed",
+            QueueLeft::TimedOut => "timed_out",
+            QueueLeft::Empty => "empty",
+            QueueLeft::Withdrawn => "withdrawn",
+            QueueLeft::Failed => "failed",
+        }
+    }
+}
+
+/// How an offer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferEnd {
+    /// Taken.
+    Accepted,
+    /// The agent said no.
+    Declined,
+    /// The ring limit passed.
+    RingNoAnswer,
+    /// His line was busy.
+    Busy,
+    /// His station could not be reached.
+    Unreachable,
+    /// The caller left first.
+    CallerLeft,
+    /// Another agent was faster, or a rule took the call elsewhere.
+    LostRace,
+}
+
+impl OfferEnd {
+    /// The label in metrics and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            OfferEnd::Accepted => "accepted",
+            OfferEnd::Declined => "declined",
+            OfferEnd::RingNoAnswer => "ring_no_answer",
+            OfferEnd::Busy => "busy",
+            OfferEnd::Unreachable => "unreachable",
+            OfferEnd::CallerLeft => "caller_left",
+            OfferEnd::LostRace => "lost_race",
+        }
+    }
+}
+
+/// What an agent does, as records and dashboards see it (S2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentState {
+    /// Not at work.
+    LoggedOut,
+    /// Free to take an offer.
+    Ready,
+    /// Reserved; his station is being called.
+    Offered,
+    /// His station rings.
+    Ringing,
+    /// In conversation.
+    Talking,
+    /// The customer is on hold.
+    Holding,
+    /// Asks a colleague while the customer is on hold.
+    Consulting,
+    /// After-call work.
+    WrapUp,
+    /// Not ready, with the reason's name.
+    Paused(crate::name::Name),
+    /// On a call that the queue did not give him.
+    Outbound,
+}
+
+impl AgentState {
+    /// The label in metrics and on dashboards.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AgentState::LoggedOut => "logged-out",
+            AgentState::Ready => "ready",
+            AgentState::Offered => "offered",
+            AgentState::Ringing => "ringing",
+            AgentState::Talking => "talking",
+            AgentState::Holding => "holding",
+            AgentState::Consulting => "consulting",
+            AgentState::WrapUp => "wrap-up",
+            AgentState::Paused(_) => "paused",
+            AgentState::Outbound => "outbound",
+        }
+    }
+}
+
+/// Media figures of one leg, both directions as we saw them (RFC 3550 §6.4, §A.8; ITU-T G.107).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// What the peer sent.
+    pub codec: Option<Codec>,
+    /// Packets that arrived.
+    pub received: u64,
+    /// Packets that we sent.
+    pub sent: u64,
+    /// Packets missing by sequence number.
+    pub lost: u64,
+    /// Interarrival jitter, µs.
+    pub jitter_us: u32,
+    /// Round trip from RTCP, µs; 0 if unknown.
+    pub round_trip_us: u32,
+    /// Mean opinion score estimate × 100, 100..=450; 0 if nothing arrived.
+    pub mos_x100: u16,
+}

@@ -1,0 +1,379 @@
+//! What the call room is told and what it wants. A leg is events; SIP, media and the ACD are the engine's to reach.
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, What};
+use turno_base::{
+    AgentId, CallId, Cause, Direction, LegId, Name, Need, Number, PromptId, Quality, QueueId, SegmentId, StationId,
+    TrunkId,
+};
+
+/// What happened to calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallEvent {
+    /// A leg arrived.
+    Arrived(Arrived),
+    /// The answer to [`CallEffect::LookUp`]; the default if the caller is unknown or nobody answered in time.
+    Known {
+        /// The call.
+        call: CallId,
+        /// Who calls.
+        customer: Customer,
+    },
+    /// Something happened on a leg.
+    Leg {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        event: LegEvent,
+    },
+    /// The ACD decided something about a call.
+    Acd {
+        /// The call.
+        call: CallId,
+        /// What.
+        event: AcdEvent,
+    },
+    /// The answer to [`CallEffect::Code`].
+    CodeDone {
+        /// The leg that dialled the code.
+        leg: LegId,
+        /// Done, or refused.
+        done: bool,
+    },
+    /// The call's open record is durable: its 200 OK may leave (spec/cdr.md, durability 1).
+    Recorded {
+        /// The call.
+        call: CallId,
+    },
+    /// An operator ends the call.
+    HangUp {
+        /// The call.
+        call: CallId,
+    },
+    /// The engine started again: media and streams of every call that was up are gone.
+    Restarted,
+    /// A fault was caught while this call was handled: end what is left of it, with a record (P5).
+    Fault {
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// A leg that arrived, as the plan sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// The leg.
+    pub leg: LegId,
+    /// SIP Call-ID, for records.
+    pub sip_call_id: String,
+    /// Whence.
+    pub from: From,
+    /// Calling number.
+    pub ani: Number,
+    /// Display name; data, never markup.
+    pub display: String,
+    /// Dialled number.
+    pub dnis: Number,
+    /// The leg it replaces (attended transfer by INVITE with Replaces).
+    pub replaces: Option<LegId>,
+}
+
+/// Whence a leg arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum From {
+    /// A trunk.
+    Trunk(TrunkId),
+    /// A station, and the agent who sits there.
+    Station(StationId, Option<AgentId>),
+}
+
+/// Who calls, as far as routing cares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// External id; none if unknown.
+    pub id: Option<String>,
+    /// Name to show an agent; data, never markup.
+    pub shown: String,
+    /// Segment.
+    pub segment: SegmentId,
+    /// Value, per mille.
+    pub value_pm: u32,
+    /// Language, as a skill name; adds to what the call needs where the plan says so.
+    pub language: Option<Name>,
+}
+
+/// What happens on a leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LegEvent {
+    /// A leg that we dialled rings.
+    Ringing,
+    /// Audio terms met or changed; a direction that does not receive is the peer holding us.
+    Agreed {
+        /// From our side.
+        direction: Direction,
+    },
+    /// A leg that we dialled was answered.
+    Answered,
+    /// The ACK for our answer arrived.
+    Confirmed,
+    /// The leg is gone; exactly once per leg.
+    Ended {
+        /// Why.
+        cause: Cause,
+        /// The peer ended it.
+        by_peer: bool,
+    },
+    /// A key, by RFC 4733, INFO or in-band.
+    Key(char),
+    /// The peer asks for a transfer.
+    TransferAsked {
+        /// To this number or extension.
+        to: String,
+        /// By connecting with this leg of ours (attended).
+        replaces: Option<LegId>,
+    },
+    /// The last prompt played to its end.
+    PlayEnded,
+    /// No media for the limit.
+    MediaSilent,
+    /// The media session could not be opened or broke.
+    MediaFailed,
+    /// Media figures; after `Ended`.
+    Quality(Quality),
+}
+
+/// What the ACD decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AcdEvent {
+    /// It waits.
+    Entered {
+        /// Where.
+        queue: QueueId,
+        /// 1-based.
+        position: u32,
+        /// Looped while waiting.
+        music: Option<PromptId>,
+        /// Played once on entering.
+        greeting: Option<PromptId>,
+    },
+    /// Ring this agent.
+    Offer {
+        /// From this queue.
+        queue: QueueId,
+        /// The agent.
+        agent: AgentId,
+        /// Where he sits.
+        station: StationId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// Stop ringing him.
+    Withdraw {
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// Why.
+        end: OfferEnd,
+    },
+    /// The accepted pair may talk.
+    Connect {
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+    },
+    /// It no longer waits there.
+    Left {
+        /// Where.
+        queue: QueueId,
+        /// How.
+        how: QueueLeft,
+    },
+    /// It goes elsewhere.
+    Overflow(Elsewhere),
+    /// Say the place.
+    Announce {
+        /// 1-based.
+        position: u32,
+    },
+}
+
+/// Where a call goes when its queue does not keep it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Elsewhere {
+    /// A number outside, by the dial plan.
+    Number(String),
+    /// A prompt, then good-bye.
+    Prompt(PromptId),
+    /// Good-bye at once.
+    HangUp,
+}
+
+/// What the call room wants done. Order is part of the contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallEffect {
+    /// Who calls? Answered by [`CallEvent::Known`].
+    LookUp {
+        /// The call.
+        call: CallId,
+        /// Calling number.
+        ani: Number,
+    },
+    /// Make the call's open record durable; answered by [`CallEvent::Recorded`].
+    Record {
+        /// The call.
+        call: CallId,
+    },
+    /// Do something with a leg.
+    Leg {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        command: LegCommand,
+    },
+    /// Let a leg hear something.
+    Sound {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        sound: Sound,
+    },
+    /// Tell the ACD.
+    Acd {
+        /// The call.
+        call: CallId,
+        /// What.
+        tell: AcdTell,
+    },
+    /// How many calls a station has that no queue gave it (S10).
+    StationCalls {
+        /// The station.
+        station: StationId,
+        /// How many.
+        calls: u32,
+    },
+    /// Somebody at a station dialled a feature code; answered by [`CallEvent::CodeDone`].
+    Code {
+        /// The leg that dialled.
+        leg: LegId,
+        /// The station.
+        station: StationId,
+        /// What he wants.
+        code: Code,
+    },
+    /// A fact for the event line.
+    Fact(What),
+}
+
+/// What may be done with a leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LegCommand {
+    /// 180 to a leg that arrived.
+    Ring,
+    /// 183 with SDP: early media.
+    Progress,
+    /// 200 with SDP.
+    Answer,
+    /// BYE, CANCEL or a final refusal, as the leg's state asks; `Ended` follows.
+    End(Cause),
+    /// Dial; the id was minted by this room.
+    Dial {
+        /// Whom.
+        to: DialTo,
+        /// Caller identity to show.
+        from: Number,
+        /// Display name to show.
+        display: String,
+        /// The leg it will be bridged with, whose codec comes first in our offer; none: whatever the target has.
+        like: Option<LegId>,
+    },
+    /// Hold (`true`) or resume the peer by re-INVITE.
+    Hold(bool),
+    /// How the transfer that this leg's peer asked for goes on.
+    TransferProgress(Transfer),
+}
+
+/// Whom to dial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialTo {
+    /// A station, wherever it is bound.
+    Station(StationId),
+    /// A number by a trunk.
+    Trunk(TrunkId, String),
+}
+
+/// How a transfer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transfer {
+    /// The new party rings.
+    Ringing,
+    /// The parties talk.
+    Done,
+    /// SIP status that ended it, 400..=699.
+    Failed(u16),
+}
+
+/// What a leg hears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sound {
+    /// Once each, in order; `PlayEnded` follows.
+    Once(Vec<PromptId>),
+    /// Looped.
+    Loop(PromptId),
+    /// Once each, then looped; `PlayEnded` follows the first part.
+    OnceThenLoop(Vec<PromptId>, PromptId),
+    /// Ringback tone.
+    Ringback,
+    /// Silence.
+    Quiet,
+    /// The other leg, both ways.
+    Bridge(LegId),
+    /// No longer the other leg.
+    Unbridge,
+}
+
+/// What the ACD is told about a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AcdTell {
+    /// It wants an agent.
+    Enter {
+        /// Queue.
+        queue: QueueId,
+        /// Beyond the queue's own.
+        need: Need,
+        /// Segment.
+        segment: SegmentId,
+        /// Value, per mille.
+        value_pm: u32,
+        /// Who, to regain a place.
+        caller: Option<String>,
+        /// Waited before, ms.
+        credit_ms: u64,
+    },
+    /// It is gone.
+    Leave(QueueLeft),
+    /// The agent's station rings.
+    Ringing(AgentId, u64),
+    /// The agent answered.
+    Accept(AgentId, u64),
+    /// The offer failed on the wire.
+    OfferFailed(AgentId, u64, OfferEnd),
+    /// The conversation is over.
+    Released(AgentId),
+    /// Talking, holding, consulting.
+    Phase(AgentId, AgentState),
+    /// This agent has the conversation from now on.
+    Joined(AgentId),
+    /// The announcement ended.
+    Announced,
+}
+
+/// What somebody at a phone can dial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Code {
+    /// Log in if out, out if in; the digits after the code name the agent, none: the station's own.
+    InOut(String),
+    /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
+    Pause(String),
+}

@@ -1,0 +1,106 @@
+//! The dial plan: which call goes where. `route` decides; this file's types are what the operator configured.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use turno_base::{AgentId, Name, Need, PromptId, QueueId, StationId, TrunkId};
+
+/// Everything the call room needs to know from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallConfig {
+    /// Routes for numbers that arrive by trunks; exact before prefix, longest prefix first.
+    pub routes: Vec<Route>,
+    /// Extensions that stations may dial and transfers may name.
+    pub extensions: BTreeMap<String, Extension>,
+    /// Feature codes.
+    pub codes: Codes,
+    /// Who may call outside, by which trunk; nobody who is not named (S1).
+    pub outside: BTreeMap<Name, ClassOfService>,
+    /// Stations' class of service; a station without one calls nobody outside.
+    pub station_class: BTreeMap<StationId, Name>,
+    /// Class of service of overflows to a number; none: refused.
+    pub overflow_class: Option<Name>,
+    /// Prompts that the call room says itself.
+    pub prompts: SystemPrompts,
+    /// Longest ring of a leg that no queue dialled (internal, outside).
+    pub ring_limit: Duration,
+    /// Longest call.
+    pub duration_limit: Duration,
+    /// Language skill is added to what a queued call needs.
+    pub need_language: bool,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Digits that were dialled; with a trailing `*` a prefix; `*` alone everything.
+    pub dnis: String,
+    /// Only by this trunk.
+    pub trunk: Option<TrunkId>,
+    /// What then.
+    pub plan: Plan,
+}
+
+/// What happens with a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plan {
+    /// Wait for an agent.
+    Queue {
+        /// Where.
+        queue: QueueId,
+        /// Beyond the queue's own.
+        need: Need,
+        /// Played once after the answer, before the queue's own greeting.
+        prompts: Vec<PromptId>,
+    },
+    /// Ring a station.
+    Station(StationId),
+    /// Ring the agent, wherever he sits.
+    Agent(AgentId),
+    /// Say this and hang up.
+    Prompt(PromptId),
+    /// Refuse with this SIP status, 400..=699.
+    Refuse(u16),
+}
+
+/// What an extension is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Extension {
+    /// A queue.
+    Queue(QueueId),
+    /// A station.
+    Station(StationId),
+    /// An agent.
+    Agent(AgentId),
+}
+
+/// Feature codes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Codes {
+    /// Log in or out; default `*45`.
+    pub in_out: String,
+    /// Pause or ready; default `*46`.
+    pub pause: String,
+}
+
+/// Where somebody may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassOfService {
+    /// Prefixes of dialled numbers and the trunk group that carries them, in order of preference; longest prefix wins.
+    pub allow: Vec<(String, Vec<TrunkId>)>,
+    /// Most outside calls at once per station.
+    pub calls_max: u32,
+}
+
+/// Prompts that the call room says itself; what is absent is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemPrompts {
+    /// "You are number …", then a digit prompt.
+    pub position: Option<PromptId>,
+    /// Numbers 1.. in order, as far as they exist.
+    pub digits: Vec<PromptId>,
+    /// A feature code was done.
+    pub done: Option<PromptId>,
+    /// A feature code was refused.
+    pub refused: Option<PromptId>,
+}

@@ -1,0 +1,177 @@
+//! Everything that goes into the engine and comes out of it. Inputs are what the journal holds.
+
+use serde::{Deserialize, Serialize};
+use turno_base::{AgentId, CallId, Fact, LegId, Name, QueueId, StationId};
+use turno_media::{MediaCommand, MediaEvent, Port};
+use turno_sip::config::{HostPort, Resolved};
+use turno_sip::flow::{Destination, Flow, Transport};
+use turno_sip::message::{Message, Rejected};
+use turno_sip::ua::{Count, Load};
+
+use crate::config::EngineConfig;
+use crate::views::Answer;
+
+/// What goes in, in the order in which the loop took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// First input of a life, and each change of configuration. Calls, places and agents stay.
+    Configure(Box<EngineConfig>),
+    /// A message that a socket task has read.
+    Sip {
+        /// Where from.
+        flow: Flow,
+        /// The message; journalled as its bytes.
+        message: Message,
+    },
+    /// Bytes that are no message; a request among them may still deserve its 400.
+    Unreadable {
+        /// Where from.
+        flow: Flow,
+        /// At most the first 4 KiB.
+        bytes: Vec<u8>,
+        /// Why.
+        rejected: Rejected,
+    },
+    /// A stream connection is gone.
+    FlowClosed(Flow),
+    /// What was sent with this token did not leave.
+    SendFailed(u64),
+    /// Answer to [`Effect::Resolve`]; empty: the name does not resolve.
+    Resolved {
+        /// The question.
+        query: u64,
+        /// In order of preference.
+        addresses: Vec<Resolved>,
+    },
+    /// A media session saw something.
+    Media {
+        /// Whose.
+        leg: LegId,
+        /// What.
+        event: MediaEvent,
+    },
+    /// Ports that legs may use: newly bound, or free again.
+    Ports(Vec<Port>),
+    /// Every record up to this sequence number is durable.
+    Stored(u64),
+    /// From the API or the command line; answered by [`Effect::Reply`] with the same id.
+    Command {
+        /// Names the answer.
+        id: u64,
+        /// What.
+        command: Command,
+    },
+    /// How loaded the process is; about every 100 ms and at each change of `draining` or `store_full`.
+    Load(Load),
+    /// The process started again with this state: sockets, media and stream connections are new.
+    Restarted,
+    /// Handling the previous input panicked; end the call it was about, keep the others.
+    Fault,
+    /// The deadline passed.
+    Deadline,
+}
+
+/// What a person or program may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// All queues, or one, with who waits.
+    QueueShow(Option<QueueId>),
+    /// All agents, or one.
+    AgentShow(Option<AgentId>),
+    /// Sit down.
+    AgentLogin(AgentId, Option<StationId>),
+    /// End the shift.
+    AgentLogout(AgentId),
+    /// Not ready.
+    AgentPause(AgentId, Name),
+    /// Ready.
+    AgentReady(AgentId),
+    /// All live calls, or one.
+    CallShow(Option<CallId>),
+    /// End a call.
+    CallHangUp(CallId),
+    /// Registrations and trunks.
+    RegShow,
+    /// Sizes of everything, for metrics.
+    Sizes,
+}
+
+/// What comes out, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Send SIP bytes; a failure on a stream comes back as [`Input::SendFailed`] unless the token is 0.
+    Send {
+        /// Where.
+        to: Destination,
+        /// Whole message.
+        bytes: Vec<u8>,
+        /// Names a failure.
+        token: u64,
+    },
+    /// Close a stream connection.
+    Close(Flow),
+    /// Resolve by RFC 3263; answered by [`Input::Resolved`].
+    Resolve {
+        /// Names the answer.
+        query: u64,
+        /// What.
+        host: HostPort,
+        /// Transport if fixed.
+        transport: Option<Transport>,
+    },
+    /// Command a media session.
+    Media {
+        /// Whose.
+        leg: LegId,
+        /// What.
+        command: MediaCommand,
+    },
+    /// The free ports run low: bind about this many more pairs; answered by [`Input::Ports`].
+    WantPorts(u32),
+    /// Append to the record log; [`Input::Stored`] reports durability.
+    Store {
+        /// Sequence number, ascending by one.
+        seq: u64,
+        /// The row.
+        row: turno_tariff::cdr::Row,
+    },
+    /// Answer to a command.
+    Reply {
+        /// Which.
+        id: u64,
+        /// The answer, or a refusal with a sentence.
+        answer: Result<Answer, Refusal>,
+    },
+    /// Something happened; dashboards, metrics and `queue_log` fold these.
+    Fact(Fact),
+    /// Something countable happened in signalling.
+    Count(Count),
+}
+
+/// Why a command is not done. The sentence is for a person: lower case, names the object and the fix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No such object.
+    Unknown {
+        /// Kind of object.
+        what: String,
+        /// As given.
+        name: String,
+    },
+    /// Not possible in this state.
+    Conflict {
+        /// Why, and what to do.
+        sentence: String,
+    },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::Unknown { what, name } => write!(f, "there is no {what} {name:?}"),
+            Refusal::Conflict { sentence } => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,78 @@
+//! What the media threads are told and what they answer. A media session has its leg's id.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use turno_base::{LegId, PromptId, Quality as LegQuality, StreamAgreement};
+
+/// A pair of bound sockets, RTP and RTCP, that the media threads hand to the engine to place legs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Port {
+    /// Bound address of the RTP socket.
+    pub rtp: SocketAddr,
+    /// Bound address of the RTCP socket; the next odd port.
+    pub rtcp: SocketAddr,
+}
+
+/// What a media session should do. Order per leg is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaCommand {
+    /// Begin on this port. Nothing is sent or accepted before `Agree`.
+    Open(Port),
+    /// New terms: where to send, what to accept. Unlatches if `remote` changed.
+    Agree(StreamAgreement),
+    /// Play to this leg, instead of what plays now; also while bridged (the bridge is then silent towards this leg).
+    Play(Play),
+    /// Play nothing.
+    Quiet,
+    /// Both legs hear each other; ends any playing. A second bridge replaces the first.
+    Bridge(LegId),
+    /// Leave the bridge; both legs fall silent.
+    Unbridge,
+    /// Send a key by RFC 4733 if agreed, else nothing.
+    Key {
+        /// `0-9 * # A-D`.
+        key: char,
+        /// Milliseconds, 40..=5000.
+        ms: u32,
+    },
+    /// Hold exempts from the short media limit (N2).
+    Held(bool),
+    /// End; answered by `Closed`. The port returns to the engine by `PortFree` once quarantined.
+    Close,
+}
+
+/// A sound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Play {
+    /// Once each, in order; `PlayEnded` follows the last. Then silence.
+    Once(Vec<PromptId>),
+    /// Looped until told otherwise; everybody on the same prompt shares one encoding.
+    Loop(PromptId),
+    /// Once each, then loop.
+    OnceThenLoop(Vec<PromptId>, PromptId),
+    /// Ringback, 425 Hz, 1.5 s on, 3 s off (ETSI TS 101 041; Spain).
+    Ringback,
+}
+
+/// What a media session saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaEvent {
+    /// RTP arrives from this address and the session is locked to it.
+    Latched(SocketAddr),
+    /// A key by RFC 4733 or in-band detection, once per press.
+    Key {
+        /// `0-9 * # A-D`.
+        key: char,
+        /// Milliseconds.
+        ms: u32,
+    },
+    /// The last prompt of `Once` (or the `once` part of `OnceThenLoop`) has ended.
+    PlayEnded,
+    /// Neither RTP nor RTCP for the media limit.
+    Silent,
+    /// Closed; the figures of its life.
+    Closed(LegQuality),
+    /// The session could not be opened or broke (socket error).
+    Failed,
+}

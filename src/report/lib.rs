@@ -1,0 +1,1 @@
+//! KPI folds over the event line (spec/kpi.md).

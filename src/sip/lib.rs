@@ -1,0 +1,9 @@
+//! SIP and SDP as pure protocol: messages, transactions, dialogs, digest, registrar, user agent.
+//!
+//! Bytes and instants in, bytes and events out: no socket, clock or dice. Knows nothing of queues, agents or records;
+//! above [`ua`] there are legs, numbers and streams.
+
+pub mod config;
+pub mod flow;
+pub mod message;
+pub mod ua;
