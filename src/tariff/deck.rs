@@ -14,6 +14,18 @@ use crate::prefix::{Key, PrefixMap};
 #[serde(transparent)]
 pub struct Payer(pub Name);
 
+impl Payer {
+    /// Us.
+    pub fn company() -> Payer {
+        Payer(Name::new("company").expect("a name"))
+    }
+
+    /// Whoever dials.
+    pub fn caller() -> Payer {
+        Payer(Name::new("caller").expect("a name"))
+    }
+}
+
 impl fmt::Display for Payer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
