@@ -1,0 +1,1 @@
+//! Journals written, torn, recovered and replayed.
