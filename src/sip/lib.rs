@@ -6,4 +6,6 @@
 pub mod config;
 pub mod flow;
 pub mod message;
+pub mod sdp;
+pub mod stream;
 pub mod ua;
