@@ -7,5 +7,6 @@ pub mod auth;
 pub mod config;
 pub mod flow;
 pub mod message;
+pub mod registrar;
 pub mod shed;
 pub mod ua;
