@@ -9,4 +9,5 @@ pub mod flow;
 pub mod message;
 pub mod registrar;
 pub mod shed;
+pub mod trunk;
 pub mod ua;
