@@ -3,9 +3,13 @@
 //! Bytes and instants in, bytes and events out: no socket, clock or dice. Knows nothing of queues, agents or records;
 //! above [`ua`] there are legs, numbers and streams.
 
+pub mod auth;
 pub mod config;
 pub mod flow;
 pub mod message;
+pub mod registrar;
 pub mod sdp;
+pub mod shed;
 pub mod stream;
+pub mod trunk;
 pub mod ua;
