@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use turno_base::{LegId, PromptId};
@@ -206,9 +206,11 @@ impl MediaPlane {
         }
         let mailboxes: Vec<Arc<Mailbox>> =
             (0..count).map(|_| Mailbox::new().map(Arc::new)).collect::<io::Result<_>>().map_err(MediaError::System)?;
+        // One time line for all threads: sessions move between them.
+        let origin = Instant::now();
         let mut threads = Vec::new();
         for (n, mailbox) in mailboxes.iter().enumerate() {
-            let thread = PlaneThread::new(n, mailboxes.clone(), &config, &sounds, tell.clone())?;
+            let thread = PlaneThread::new(n, mailboxes.clone(), &config, &sounds, tell.clone(), origin)?;
             let handle = std::thread::Builder::new()
                 .name(format!("turno-media-{n}"))
                 .spawn(move || thread.run())

@@ -1,6 +1,6 @@
 //! One media thread: an epoll over its sockets, the shard that decides, and the sending of what it says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -108,6 +108,8 @@ pub(super) struct PlaneThread {
     /// Ports that rest, in the order in which they may be used again.
     resting: VecDeque<(Mono, Slot)>,
     awaited: Option<LegId>,
+    /// Legs that came before the order to await them.
+    early: BTreeSet<LegId>,
     quarantine: Duration,
     gather: Duration,
 }
@@ -225,6 +227,7 @@ impl PlaneThread {
         config: &MediaPlaneConfig,
         sounds: &[(PromptId, Sound)],
         tell: Tell,
+        origin: Instant,
     ) -> Result<PlaneThread, MediaError> {
         let mut library = Library::new();
         for (prompt, sound) in sounds {
@@ -248,7 +251,7 @@ impl PlaneThread {
             tell,
             unsent: 0,
             faults: 0,
-            origin: Instant::now(),
+            origin,
         };
         Ok(PlaneThread {
             number,
@@ -257,6 +260,7 @@ impl PlaneThread {
             world,
             resting: VecDeque::new(),
             awaited: None,
+            early: BTreeSet::new(),
             quarantine: config.quarantine,
             gather: config.gather,
         })
@@ -287,16 +291,14 @@ impl PlaneThread {
             while let Some(slot) = self.world.to_read.pop() {
                 self.guarded(|this| this.read_batch(slot, now.mono, &mut batch));
             }
-            let (mut packets, mut stop) = (0, false);
-            for event in events.get(..ready).unwrap_or_default() {
-                match event.data() {
-                    BELL => stop |= self.take_orders(now),
-                    id => {
-                        packets += 1;
-                        let scratch = batch.bytes.first_mut();
-                        self.guarded(|this| this.read_one(id, now.mono, scratch));
-                    }
-                }
+            let ready = events.get(..ready).unwrap_or_default();
+            // Orders were given before packets that arrived with them.
+            let stop = ready.iter().any(|event| event.data() == BELL) && self.take_orders(now);
+            let mut packets = 0;
+            for id in ready.iter().map(EpollEvent::data).filter(|&id| id != BELL) {
+                packets += 1;
+                let scratch = batch.bytes.first_mut();
+                self.guarded(|this| this.read_one(id, now.mono, scratch));
             }
             self.end_rests(now.mono);
             self.publish();
@@ -406,7 +408,7 @@ impl PlaneThread {
                     self.rest(slot, now.mono);
                 }
             }
-            Order::Await(leg) => self.awaited = Some(leg),
+            Order::Await(leg) => self.awaited = (!self.early.remove(&leg)).then_some(leg),
             Order::Move(leg, to) => {
                 let slot = self.shard.slot_of(leg);
                 let moving = self.shard.release(leg, now.mono, &mut self.world);
@@ -421,6 +423,8 @@ impl PlaneThread {
             Order::Arrived(leg, moved) => {
                 if self.awaited == Some(leg) {
                     self.awaited = None;
+                } else {
+                    self.early.insert(leg);
                 }
                 if let Some((moving, pair)) = moved.map(|moved| *moved) {
                     let slot = self.world.place(pair);
