@@ -14,6 +14,7 @@ pub mod entropy;
 pub mod inbox;
 pub mod journal;
 pub mod logs;
+pub mod media;
 pub mod metrics;
 pub mod net;
 pub mod outside;
