@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use turno_base::Mono;
 use turno_engine::Input;
 
@@ -13,6 +14,9 @@ use crate::shell::clock::Clock;
 pub const WIRE_INPUTS_MAX: usize = 16_384;
 /// Most other inputs that wait; their producers wait then.
 pub const HOUSE_INPUTS_MAX: usize = 65_536;
+
+/// How long a media thread waits for room.
+const MEDIA_PATIENCE: Duration = Duration::from_millis(100);
 
 /// An input and when it arrived, by which the loop measures its own delay.
 #[derive(Debug)]
@@ -73,6 +77,15 @@ impl Inbox {
     pub fn house(&self, input: Input) {
         // The loop has ended: nobody is left whom it would matter to.
         let _ = self.house.send(Arrival { at: self.clock.mono(), input });
+    }
+
+    /// From a media thread, which the loop may be waiting for: waits a little, then drops it, which is said.
+    pub fn media(&self, input: Input) {
+        if let Err(SendTimeoutError::Timeout(lost)) =
+            self.house.send_timeout(Arrival { at: self.clock.mono(), input }, MEDIA_PATIENCE)
+        {
+            tracing::error!(input = ?lost.input, "the engine takes no inputs; one from media was lost");
+        }
     }
 
     /// From an async task, which must not wait: gives it back if the engine is far behind.

@@ -8,6 +8,8 @@ use prometheus::{
 use turno_engine::Sizes;
 use turno_sip::ua::Count;
 
+use crate::shell::media::PlaneCounts;
+
 /// Buckets for waits, seconds (spec/kpi.md).
 pub const WAIT_BUCKETS: &[f64] =
     &[1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 600.0, 900.0, 1800.0];
@@ -53,6 +55,9 @@ pub struct Metrics {
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
     pub agents: IntGaugeVec,
+    media_packets: IntCounterVec,
+    media_sessions: IntGauge,
+    media_encodings: IntCounter,
     sizes: IntGaugeVec,
     ready: IntGauge,
 }
@@ -98,6 +103,9 @@ impl Metrics {
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
             agents: r.gauges("agents", "Agents by state.", &["state"]),
+            media_packets: r.counters("media_packets_total", "Media packets by what became of them.", &["what"]),
+            media_sessions: r.gauge("media_sessions", "Open media sessions."),
+            media_encodings: r.counter("media_encodings_total", "Encodings of prompts made."),
             sizes: r.gauges("size", "Sizes of everything that could leak.", &["of"]),
             ready: r.gauge("ready", "1 while new calls are welcome."),
             registry,
@@ -131,10 +139,20 @@ impl Metrics {
         }
     }
 
+    /// Takes the figures of the media threads.
+    pub fn set_media(&self, plane: &PlaneCounts) {
+        let also = [("unsent", plane.unsent), ("fault", plane.faults), ("lost_command", plane.lost_commands)];
+        for (what, count) in plane.counts.named().chain(also) {
+            raise(&self.media_packets.with_label_values(&[what]), count);
+        }
+        self.media_sessions.set(i64::try_from(plane.sessions).unwrap_or(i64::MAX));
+        raise(&self.media_encodings, plane.encodings);
+    }
+
     /// The page that Prometheus reads.
     pub fn page(&self, is_ready: bool, dropped: u64) -> String {
         self.ready.set(i64::from(is_ready));
-        self.inputs_dropped.inc_by(dropped.saturating_sub(self.inputs_dropped.get()));
+        raise(&self.inputs_dropped, dropped);
         let mut page = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut page).expect("writing to memory does not fail");
         String::from_utf8(page).unwrap_or_default()
@@ -145,6 +163,11 @@ impl Default for Metrics {
     fn default() -> Metrics {
         Metrics::new()
     }
+}
+
+/// A counter that is kept elsewhere.
+fn raise(counter: &IntCounter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
 }
 
 fn count_label(count: Count) -> &'static str {

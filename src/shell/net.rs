@@ -2,7 +2,6 @@
 //!
 //! Bytes are parsed where they are read. What comes in carries its [`Flow`]; what goes out names a flow or an address.
 
-mod framing;
 mod streams;
 mod udp;
 

@@ -14,6 +14,7 @@ use crate::shell::customers::Customers;
 use crate::shell::dns::Dns;
 use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, FORMAT, effects_hash, frame_input};
+use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
 use crate::shell::post::{Outgoing, Parcel};
 use crate::shell::run::World;
@@ -23,6 +24,8 @@ use crate::shell::run::World;
 pub struct Outside {
     /// Journal and sockets.
     pub post: Sender<Parcel>,
+    /// RTP.
+    pub media: MediaPlane,
     /// Names.
     pub dns: Dns,
     /// Who calls.
@@ -41,6 +44,13 @@ pub struct Outside {
     pub clock: Clock,
     /// The turn under way.
     pub turn: TurnState,
+}
+
+impl Outside {
+    /// Ends the threads that only the engine fed.
+    pub fn end(self) {
+        self.media.stop();
+    }
 }
 
 /// What one turn gathers.
@@ -64,7 +74,9 @@ impl World for Outside {
             }
             Effect::Close(flow) => self.turn.parcel.outgoing.push(Outgoing::Close(flow)),
             Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
-            Effect::Media { .. } | Effect::WantPorts(_) | Effect::Store { .. } => {}
+            Effect::Media { leg, command } => self.media.command(leg, command),
+            Effect::WantPorts(count) => self.media.want_ports(count),
+            Effect::Store { .. } => {}
             Effect::LookUp { call, number } => {
                 let customer = self.customers.look_up(number);
                 // Full: the engine's own deadline applies the default.
@@ -93,6 +105,10 @@ impl World for Outside {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let begin = Begin { format: FORMAT, version, mark: self.clock.mark(), now, first };
         self.turn.parcel.segment = Some((begin, state));
+    }
+
+    fn tick(&mut self) {
+        self.metrics.set_media(&self.media.counts());
     }
 
     fn store_full(&self) -> bool {

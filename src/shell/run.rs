@@ -59,6 +59,8 @@ pub trait World {
     fn wants_snapshot(&self) -> bool;
     /// Begins a new segment with this state.
     fn snapshot(&mut self, now: Now, state: Vec<u8>);
+    /// Time for what needs no input: about every 100 ms.
+    fn tick(&mut self);
     /// The store cannot take new records.
     fn store_full(&self) -> bool;
 }
@@ -200,6 +202,9 @@ impl<M: Machine, W: World> Loop<M, W> {
 
     fn load_if_due(&mut self) {
         let now = self.clock.mono();
+        if now >= self.load.due {
+            self.world.tick();
+        }
         let waiting = self.outlet.house.len() + self.outlet.wire.len();
         self.metrics.inputs_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let (draining, store_full) = (self.gate.is_draining(), self.world.store_full());

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use turno_engine::{Engine, Input};
+use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
 
 use crate::api;
@@ -22,6 +23,7 @@ use crate::shell::entropy;
 use crate::shell::inbox::{Inbox, inbox};
 use crate::shell::journal::{Recovery, Writer, recover};
 use crate::shell::logs;
+use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
 use crate::shell::metrics::Metrics;
 use crate::shell::net::{Bound, OpenError};
 use crate::shell::outside::{Outside, TurnState};
@@ -38,6 +40,8 @@ pub enum StartError {
     Config(Vec<Problem>),
     /// A SIP socket.
     Listen(OpenError),
+    /// Media threads, prompts, ports.
+    Media(MediaError),
     /// Anything else of the machine's, with the object it is about.
     Io {
         /// What was to be done.
@@ -55,6 +59,7 @@ impl std::fmt::Display for StartError {
                 f.write_str(&lines.join("\n"))
             }
             StartError::Listen(error) => error.fmt(f),
+            StartError::Media(error) => error.fmt(f),
             StartError::Io { what, error } => write!(f, "{what}: {error}"),
         }
     }
@@ -129,8 +134,10 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let (parcels, post) =
         post::start(net, journal, inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
+    let media = media(&settings, &inbox)?;
     let outside = Outside {
         post: parcels,
+        media,
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
         inbox: inbox.clone(),
@@ -150,7 +157,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .name("engine".into())
         .spawn(move || {
             engine_loop.begin(begin);
-            drop(engine_loop.run());
+            let (_, outside) = engine_loop.run();
+            outside.end();
         })
         .map_err(about("the engine's thread"))?;
 
@@ -224,6 +232,38 @@ impl Node {
         self.runtime.shutdown_timeout(std::time::Duration::from_millis(300));
         tracing::info!("ended");
     }
+}
+
+/// Starts the media threads; their events and ports go to the engine.
+fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
+    let media = &settings.media;
+    let mut addresses = media.addresses.clone();
+    if addresses.is_empty() {
+        addresses = settings.engine.sip.listeners.iter().map(|listener| listener.local.ip()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+    }
+    let mut config = MediaPlaneConfig::new(addresses, media.ports, settings.prompts.clone(), entropy::draw());
+    config.threads = usize::from(media.threads);
+    config.quarantine = media.quarantine;
+    config.rules = Rules {
+        silent_limit: media.silence_limit,
+        silent_limit_held: media.silence_limit_held,
+        direct: settings
+            .engine
+            .media
+            .local_networks
+            .iter()
+            .map(|n| Network { address: n.address, prefix: n.prefix })
+            .collect(),
+        inband_keys: media.inband_keys,
+    };
+    let inbox = inbox.clone();
+    let tell = move |out| match out {
+        MediaOut::Event(leg, event) => inbox.media(Input::Media { leg, event }),
+        MediaOut::Ports(ports) => inbox.media(Input::Ports(ports)),
+    };
+    MediaPlane::start(config, tell).map_err(StartError::Media)
 }
 
 /// What the last process left.

@@ -56,8 +56,8 @@ pub struct StoreSettings {
 /// Media threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaSettings {
-    /// Address that RTP sockets are bound to.
-    pub address: IpAddr,
+    /// Addresses that RTP sockets are bound to; none: those of the SIP listeners.
+    pub addresses: Vec<IpAddr>,
     /// First and last port of the range.
     pub ports: (u16, u16),
     /// Threads.
@@ -66,6 +66,10 @@ pub struct MediaSettings {
     pub silence_limit: Duration,
     /// The same while on hold.
     pub silence_limit_held: Duration,
+    /// How long a port rests between two calls.
+    pub quarantine: Duration,
+    /// Listen for keys as tones where telephone-event is not agreed.
+    pub inband_keys: bool,
 }
 
 pub(super) fn node(section: &Section<'_>, dir: &Path) -> NodeSettings {
@@ -155,13 +159,13 @@ pub(super) fn media(section: &Section<'_>) -> (MediaSettings, MediaConfig) {
         (first >= 1024 && first < last).then_some((first, last))
     });
     let media = MediaSettings {
-        address: section
-            .parsed("address", "write an address of this machine, for example \"0.0.0.0\"")
-            .unwrap_or(IpAddr::from([0, 0, 0, 0])),
+        addresses: section.list("addresses", "write addresses of this machine, for example \"10.0.0.2\""),
         ports: ports.unwrap_or((20_000, 29_999)),
         threads: section.integer("threads", 1, 1..=64),
         silence_limit: section.duration("silence_limit", 30 * SECOND, 5 * SECOND..=HOUR),
         silence_limit_held: section.duration("silence_limit_held", 1800 * SECOND, 30 * SECOND..=DAY),
+        quarantine: section.duration("quarantine", 5 * SECOND, Duration::ZERO..=60 * SECOND),
+        inband_keys: section.flag("inband_keys", true),
     };
     section.done();
     (media, engine)

@@ -16,16 +16,17 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use turno_engine::Input;
 use turno_sip::flow::{Flow, ListenerId, Transport};
-use turno_sip::message::Message;
+use turno_sip::stream::{Frame, Framer, PONG};
 
 use crate::shell::clock::wall;
 use crate::shell::inbox::Inbox;
 use crate::shell::metrics::Metrics;
-use crate::shell::net::framing::{Framer, Piece};
 
 /// Messages that wait for one connection's peer to read.
 const QUEUE_MESSAGES_MAX: usize = 256;
 const READ_BYTES: usize = 4096;
+/// How long a connection whose framing is lost stays for its last answer.
+const BROKEN_GRACE: Duration = Duration::from_millis(500);
 /// What an unreadable message is kept by.
 const UNREADABLE_BYTES_MAX: usize = 4096;
 
@@ -282,8 +283,9 @@ impl Streams {
     /// Until the peer closes, breaks a bound, or sends what is no SIP. Who connects to us has something to say soon; on a
     /// connection of `ours` silence is the peer's right.
     async fn read(&self, mut read: OwnedReadHalf, flow: Flow, pong: &mpsc::Sender<()>, ours: bool) {
-        let mut framer = Framer::default();
+        let mut framer = Framer::new();
         let mut buffer = [0; READ_BYTES];
+        let mut quiet_is_odd = !ours;
         let mut half_since = (!ours).then(tokio::time::Instant::now);
         loop {
             let limit = match half_since {
@@ -299,44 +301,35 @@ impl Streams {
                 }
             };
             framer.push(bytes);
-            loop {
-                match framer.next() {
-                    Ok(Some(Piece::Message(bytes))) => {
+            while let Some(frame) = framer.next_frame() {
+                match frame {
+                    Frame::Message(message) => {
                         half_since = None;
-                        if !self.take(bytes, flow).await {
+                        quiet_is_odd = false;
+                        self.metrics.received_tcp.inc();
+                        if !self.deliver(Input::Sip { flow, message }).await {
                             return;
                         }
                     }
-                    Ok(Some(Piece::Ping)) => {
+                    Frame::Ping => {
                         // A full queue of pongs means that four pings are unanswered: the next pong answers them all.
                         let _ = pong.try_send(());
                     }
-                    Ok(None) => break,
-                    Err(broken) => {
-                        let (bytes, rejected) = framer.give_up(broken, UNREADABLE_BYTES_MAX);
+                    Frame::Broken { mut bytes, rejected } => {
+                        bytes.truncate(UNREADABLE_BYTES_MAX);
                         let _ = self.deliver(Input::Unreadable { flow, bytes, rejected }).await;
+                        // The engine may still answer it.
+                        tokio::time::sleep(BROKEN_GRACE).await;
                         return;
                     }
                 }
             }
-            half_since = match (framer.is_empty(), half_since) {
-                (false, None) => Some(tokio::time::Instant::now()),
-                (true, Some(_)) if ours || framer.has_framed() => None,
-                (_, since) => since,
-            };
-        }
-    }
-
-    async fn take(&self, bytes: Vec<u8>, flow: Flow) -> bool {
-        self.metrics.received_tcp.inc();
-        let input = match Message::parse(bytes.clone()) {
-            Ok(message) => Input::Sip { flow, message },
-            Err(rejected) => {
-                let kept = bytes.get(..UNREADABLE_BYTES_MAX).unwrap_or(&bytes);
-                Input::Unreadable { flow, bytes: kept.to_vec(), rejected }
+            match framer.is_inside() {
+                true => half_since = half_since.or_else(|| Some(tokio::time::Instant::now())),
+                false if !quiet_is_odd => half_since = None,
+                false => {}
             }
-        };
-        self.deliver(input).await
+        }
     }
 
     /// Waits while the engine is far behind: the peer's window fills, which is what windows are for.
@@ -373,7 +366,7 @@ impl Streams {
                     connection.queued_bytes.fetch_sub(length, Ordering::Relaxed);
                 }
                 Some(()) = pings.recv() => {
-                    if !matches!(tokio::time::timeout(self.limits.message_limit, write.write_all(b"\r\n")).await, Ok(Ok(()))) {
+                    if !matches!(tokio::time::timeout(self.limits.message_limit, write.write_all(PONG)).await, Ok(Ok(()))) {
                         break;
                     }
                 }

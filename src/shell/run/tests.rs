@@ -76,6 +76,8 @@ impl World for Paper {
         self.lines.push(format!("snapshot {}", state.len()));
     }
 
+    fn tick(&mut self) {}
+
     fn store_full(&self) -> bool {
         self.full
     }
