@@ -149,7 +149,9 @@ fn account(user: &str, section: &Section<'_>) -> Option<Account> {
     let secret = secret(section, fixed.is_some());
     let codecs = codecs(section);
     section.done();
-    Some(Account { user: user.to_owned(), secret: secret?, station: station?, fixed, codecs })
+    // Without a secret the file is refused; the station is there all the same for whoever names it.
+    let secret = secret.unwrap_or(Secret::Hashes { md5: String::new(), sha256: String::new() });
+    Some(Account { user: user.to_owned(), secret, station: station?, fixed, codecs })
 }
 
 /// One of `password` or `md5` (with `sha256` beside it). A fixed contact needs none: it never registers.
@@ -220,7 +222,7 @@ fn trunk(name: &str, section: &Section<'_>, listeners: &[Listener]) -> Option<Tr
     if trunk.hosts.is_empty() && (trunk.register.is_some() || trunk.probe.is_some()) {
         section.error("hosts", "is missing; register and probe need somewhere to go");
     }
-    if trunk.networks.is_empty() && trunk.digest_user.is_none() {
+    if !section.has("networks") && trunk.digest_user.is_none() {
         section.warn("networks", "is missing, and so is digest_user: no call can arrive by this trunk");
     }
     section.done();

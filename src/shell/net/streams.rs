@@ -237,6 +237,11 @@ impl Streams {
 
     fn never_opened(&self, mut connection: Connection) {
         self.forget(connection.flow);
+        self.fail_queued(&mut connection);
+    }
+
+    /// What was queued and will not leave.
+    fn fail_queued(&self, connection: &mut Connection) {
         connection.outgoing.close();
         while let Ok(outgoing) = connection.outgoing.try_recv() {
             self.failed(outgoing.token);
@@ -268,15 +273,16 @@ impl Streams {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, connection: Connection, ours: bool) {
+    async fn serve(&self, stream: TcpStream, mut connection: Connection, ours: bool) {
         let flow = connection.flow;
         let (read, write) = stream.into_split();
         let (pong, pings) = mpsc::channel(4);
         tokio::select! {
             () = self.read(read, flow, &pong, ours) => {}
-            () = self.write(write, connection, pings) => {}
+            () = self.write(write, &mut connection, pings) => {}
         }
         self.forget(flow);
+        self.fail_queued(&mut connection);
         let _ = self.deliver(Input::FlowClosed(flow)).await;
     }
 
@@ -345,7 +351,7 @@ impl Streams {
     }
 
     /// Writes what is queued, in order, until asked to close.
-    async fn write(&self, mut write: OwnedWriteHalf, mut connection: Connection, mut pings: mpsc::Receiver<()>) {
+    async fn write(&self, mut write: OwnedWriteHalf, connection: &mut Connection, mut pings: mpsc::Receiver<()>) {
         loop {
             tokio::select! {
                 biased;
@@ -357,7 +363,7 @@ impl Streams {
                             matches!(written, Ok(Ok(())))
                         }
                         // Being full is noticed while the write hangs.
-                        () = self.overfull(&connection) => false,
+                        () = self.overfull(connection) => false,
                     };
                     if !written {
                         self.failed(outgoing.token);
@@ -372,10 +378,6 @@ impl Streams {
                 }
                 () = connection.closing.notified() => break,
             }
-        }
-        connection.outgoing.close();
-        while let Ok(outgoing) = connection.outgoing.try_recv() {
-            self.failed(outgoing.token);
         }
         let _ = write.shutdown().await;
     }
