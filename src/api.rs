@@ -29,3 +29,6 @@ pub struct AppState {
     /// Bearer token; none: whoever reaches the address may.
     pub token: Option<Arc<str>>,
 }
+
+#[cfg(test)]
+mod tests;

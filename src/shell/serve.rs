@@ -328,6 +328,20 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// Without a file: nothing to read again.
+    #[cfg(test)]
+    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>) -> Reloader {
+        Reloader {
+            file: None,
+            inbox,
+            metrics,
+            customers: Customers::new(&settings),
+            identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
+            configured: Vec::new(),
+            now: Mutex::new(settings),
+        }
+    }
+
     /// Reads and checks the file; whole or not at all. Gives the warnings, or all problems if it was refused.
     pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
