@@ -4,6 +4,8 @@
 //! above [`ua`] there are legs, numbers and streams.
 
 pub mod config;
+pub mod dialog;
 pub mod flow;
 pub mod message;
+pub mod transaction;
 pub mod ua;
