@@ -18,6 +18,7 @@ mod tests;
 
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
+pub use key::Branch;
 pub use layer::{Layer, Received, Replied, TxId, Up};
 pub use plain_client::PlainClient;
 pub use plain_server::PlainServer;
