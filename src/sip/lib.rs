@@ -8,6 +8,7 @@ pub mod config;
 pub mod dialog;
 pub mod flow;
 pub mod message;
+pub mod registrar;
 pub mod shed;
 pub mod transaction;
 pub mod ua;
