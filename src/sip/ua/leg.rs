@@ -11,8 +11,9 @@ use super::session_timer::{Granted, SessionTimer};
 use super::terms::Terms;
 use super::{Dial, LocalMedia, Origin};
 use crate::auth::Tries;
+use crate::config::HostPort;
 use crate::dialog::Dialog;
-use crate::flow::{Destination, Flow};
+use crate::flow::{Destination, Flow, ListenerId, Transport};
 use crate::transaction::TxId;
 
 /// Early dialogs of one INVITE; a further fork's provisional responses are not listened to, its 2xx is.
@@ -93,6 +94,8 @@ pub(super) struct Dialling {
     pub(super) dial: Dial,
     pub(super) branches: Vec<Branch>,
     pub(super) branches_made: u16,
+    /// Where to go when no branch is left.
+    pub(super) places: VecDeque<Place>,
     /// The refusal that is reported if nobody answers, and whether a peer gave it.
     pub(super) best: Option<(Cause, bool)>,
     /// Status of the last Progress told.
@@ -101,6 +104,25 @@ pub(super) struct Dialling {
     pub(super) wanted: Option<LocalMedia>,
     /// Terms last told.
     pub(super) agreed: Option<turno_base::StreamAgreement>,
+}
+
+/// Where an INVITE may go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Place {
+    At {
+        uri: String,
+        /// Route values from the binding's Path.
+        routes: Vec<String>,
+        to: Destination,
+    },
+    Named {
+        uri: String,
+        host: HostPort,
+        transport: Option<Transport>,
+        listener: ListenerId,
+        /// Asked and not yet answered.
+        query: Option<u64>,
+    },
 }
 
 /// One INVITE of a dialled leg.
@@ -117,8 +139,6 @@ pub(super) struct Branch {
     pub(super) local_tag: String,
     pub(super) seq: u32,
     pub(super) hop: Destination,
-    /// Where to try next, and after that.
-    pub(super) further: VecDeque<Destination>,
     /// Nothing heard by then: try the next place.
     pub(super) fail_over_at: Option<Mono>,
     pub(super) tries: Tries,
