@@ -9,6 +9,8 @@ pub mod dialog;
 pub mod flow;
 pub mod message;
 pub mod registrar;
+pub mod sdp;
 pub mod shed;
+pub mod stream;
 pub mod transaction;
 pub mod ua;
