@@ -13,4 +13,5 @@ pub mod sdp;
 pub mod shed;
 pub mod stream;
 pub mod transaction;
+pub mod trunk;
 pub mod ua;
