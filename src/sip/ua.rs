@@ -11,6 +11,7 @@ mod boundary;
 mod cause;
 mod changing;
 mod dialling;
+mod edge;
 mod ending;
 mod forking;
 mod gate;
@@ -29,7 +30,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use turno_base::{Cause, LegId, Mono, Now, Seeded, TrunkId};
+use turno_base::{Cause, LegId, Mono, Now, Reason, Seeded, StationId, TrunkId};
 
 pub use boundary::{Count, Dial, Incoming, Load, LocalMedia, Origin, SipEffect, SipEvent, Target, TransferProgress};
 
@@ -38,7 +39,10 @@ use crate::config::{Resolved, SipConfig, SipRules};
 use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow};
 use crate::message::{Kind, Message, Method, Rejected};
+use crate::registrar::{BindingId, Registrar};
 use crate::transaction::{Layer, Received, Timing, TxId, Up};
+use crate::trunk::Trunks;
+use edge::{Errand, Series};
 use leg::{Leg, Stage};
 use repeat::Patience;
 
@@ -59,6 +63,17 @@ enum Owner {
     Farewell(Box<Farewell>),
     /// INVITE that arrived.
     Arrived { leg: LegId },
+    /// OPTIONS to a phone.
+    ProbeBinding(BindingId),
+    /// REGISTER or OPTIONS at a trunk.
+    Errand(Box<Errand>),
+}
+
+/// Who asked the resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Asker {
+    Leg(LegId),
+    Trunk { trunk: TrunkId, host: u16 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +100,12 @@ pub struct Ua {
     accounts: Accounts,
     authenticator: Authenticator,
     digest: TrunkDigest,
-    queries: BTreeMap<u64, LegId>,
+    registrar: Registrar,
+    trunks: Trunks,
+    /// Index of each station's account.
+    stations: BTreeMap<StationId, usize>,
+    series: BTreeMap<TrunkId, Series>,
+    queries: BTreeMap<u64, Asker>,
     asked: u64,
 }
 
@@ -94,13 +114,13 @@ fn timing(rules: &SipRules) -> Timing {
 }
 
 impl Ua {
-    /// A user agent without legs. `seed` names all its tags, branches and tie-breaks.
+    /// A user agent without legs; [`Ua::configure`] must follow. `seed` names all its tags, branches and tie-breaks.
     pub fn new(config: SipConfig, seed: u64) -> Ua {
+        let mut seeded = Seeded::new(seed);
         Ua {
             layer: Layer::new(timing(&config.rules), TRANSACTIONS_MAX),
             accounts: Accounts::of(&config),
             config,
-            seeded: Seeded::new(seed),
             legs: BTreeMap::new(),
             tags: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -108,16 +128,25 @@ impl Ua {
             load: Load::default(),
             authenticator: Authenticator::default(),
             digest: TrunkDigest::default(),
+            registrar: Registrar::default(),
+            trunks: Trunks::new(seeded.next_u64()),
+            seeded,
+            stations: BTreeMap::new(),
+            series: BTreeMap::new(),
             queries: BTreeMap::new(),
             asked: 0,
         }
     }
 
     /// Takes a new configuration; dialogs, transactions and bindings stay.
-    pub fn configure(&mut self, config: SipConfig, _now: Now, _out: &mut Vec<SipEffect>) {
+    pub fn configure(&mut self, config: SipConfig, now: Now, out: &mut Vec<SipEffect>) {
         self.layer.configure(timing(&config.rules));
         self.accounts = Accounts::of(&config);
+        self.stations = config.accounts.iter().enumerate().map(|(n, account)| (account.station, n)).collect();
         self.config = config;
+        let mut effects = Vec::new();
+        self.trunks.configure(&self.config, now, &mut effects);
+        self.on_trunks(effects, now, out);
     }
 
     /// How loaded the process is.
@@ -175,6 +204,9 @@ impl Ua {
 
     /// A stream connection is gone.
     pub fn on_flow_closed(&mut self, flow: Flow, now: Now, out: &mut Vec<SipEffect>) {
+        let mut effects = Vec::new();
+        self.registrar.on_flow_closed(flow, &mut effects);
+        self.on_registrar(effects, now, out);
         let ups = self.layer.on_flow_closed(&flow);
         self.on_ups(ups, now, out);
     }
@@ -187,13 +219,22 @@ impl Ua {
 
     /// Answer to [`SipEffect::Resolve`]; empty: the name does not resolve.
     pub fn on_resolved(&mut self, query: u64, addresses: &[Resolved], now: Now, out: &mut Vec<SipEffect>) {
-        if let Some(leg) = self.queries.remove(&query) {
-            self.on_place_resolved(leg, query, addresses, now, out);
+        match self.queries.remove(&query) {
+            Some(Asker::Leg(leg)) => self.on_place_resolved(leg, query, addresses, now, out),
+            Some(Asker::Trunk { trunk, host }) => {
+                let mut effects = Vec::new();
+                self.trunks.on_resolved(trunk, host, addresses, now, &mut effects);
+                self.on_trunks(effects, now, out);
+            }
+            None => {}
         }
     }
 
     /// The process started again with this state: stream connections are gone, so what waited on them fails.
     pub fn on_restart(&mut self, now: Now, out: &mut Vec<SipEffect>) {
+        let mut effects = Vec::new();
+        self.registrar.on_restart(&mut effects);
+        self.on_registrar(effects, now, out);
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
         }
@@ -201,13 +242,14 @@ impl Ua {
 
     /// Dialogs, transactions, timers and bindings that exist.
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
-        (self.tags.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), 0)
+        (self.tags.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
     }
 
     /// When to call [`Ua::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let legs = self.deadlines.first().map(|(at, _)| *at);
-        [self.layer.deadline(), legs].into_iter().flatten().min()
+        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline()];
+        all.into_iter().flatten().min()
     }
 
     /// Time passed.
@@ -224,6 +266,12 @@ impl Ua {
             leg.armed = None;
             self.on_leg_deadline(leg, now, out);
         }
+        let mut effects = Vec::new();
+        self.registrar.on_deadline(now, &mut effects);
+        self.on_registrar(effects, now, out);
+        let mut effects = Vec::new();
+        self.trunks.on_deadline(now, &mut effects);
+        self.on_trunks(effects, now, out);
     }
 
     fn on_leg_deadline(&mut self, mut leg: Leg, now: Now, out: &mut Vec<SipEffect>) {
@@ -257,10 +305,14 @@ impl Ua {
     fn on_no_response(&mut self, tx: TxId, owner: Owner, status: u16, now: Now, out: &mut Vec<SipEffect>) {
         match owner {
             Owner::Nobody | Owner::Farewell(_) => {}
+            Owner::ProbeBinding(id) if status == 503 => self.on_probe_lost(id, now, out),
+            // The registrar counts silence itself.
+            Owner::ProbeBinding(_) => {}
+            Owner::Errand(errand) => self.on_errand_lost(*errand, status, now, out),
             Owner::Dialled { leg, branch, .. } => {
                 let Some(leg) = self.take(leg) else { return };
-                let cause = Cause::new(status, 0, turno_base::Reason::Unreachable);
-                self.branch_failed(leg, branch, cause, false, now, out);
+                let cause = Cause::new(status, 0, Reason::Unreachable);
+                self.branch_failed(leg, branch, cause, (false, None), now, out);
             }
             Owner::Change { leg, .. } => {
                 let Some(leg) = self.take(leg) else { return };
@@ -270,7 +322,7 @@ impl Ua {
                 let Some(leg) = self.take(leg) else { return };
                 match leg.stage {
                     Stage::Arriving(_) => {
-                        let cause = Cause::new(status, 0, turno_base::Reason::Unreachable);
+                        let cause = Cause::new(status, 0, Reason::Unreachable);
                         self.ended(leg, cause, false, out);
                     }
                     Stage::Dialling(_) | Stage::Up(_) => self.put(leg),
@@ -284,6 +336,12 @@ impl Ua {
         let status = response.status().unwrap_or(0);
         match owner {
             Owner::Nobody | Owner::Arrived { .. } => {}
+            Owner::ProbeBinding(id) => {
+                let mut effects = Vec::new();
+                self.registrar.on_probe_answered(id, now, &mut effects);
+                self.on_registrar(effects, now, out);
+            }
+            Owner::Errand(errand) => self.on_errand_response(*errand, flow, response, now, out),
             Owner::Dialled { leg, branch, party } => match self.take(leg) {
                 Some(leg) => self.on_dial_response(leg, (tx, branch), flow, response, now, out),
                 None if status / 100 == 2 => self.lost_race(tx, party, flow, response, now, out),
@@ -291,7 +349,7 @@ impl Ua {
             },
             Owner::Change { leg, party } => match self.take(leg) {
                 Some(leg) => self.on_change_response(leg, tx, flow, response, now, out),
-                None if status / 100 == 2 => self.acknowledge_stray(tx, party, flow, response, out),
+                None if status / 100 == 2 => drop(self.acknowledge_stray(tx, party, flow, response, out)),
                 None => {}
             },
             Owner::Farewell(farewell) => self.on_farewell_response(*farewell, flow, response, now, out),
@@ -322,6 +380,9 @@ impl Ua {
         }
         for tag in leg.local_tags() {
             self.tags.remove(&tag);
+        }
+        if let Some(trunk) = leg.trunk() {
+            self.trunks.release(trunk);
         }
     }
 

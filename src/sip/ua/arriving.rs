@@ -69,13 +69,13 @@ impl Ua {
         let Ok(replaces) = self.replaced(request, origin) else {
             return self.reply(flow, request, 481, out);
         };
-        self.arrive(flow, request, origin, granted, replaces, out);
+        self.arrive(flow, request, origin, granted, replaces, now, out);
     }
 
     /// 422 with the least interval we take (RFC 4028 §9).
     pub(super) fn refuse_interval(&self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) {
         let least = self.config.rules.session_min.as_secs();
-        self.reply_with(flow, request, 422, |w| drop(w.header_fmt(Header::MinSe, format_args!("{least}"))), out);
+        self.reply_with(flow, request, 422, |w| w.header_fmt(Header::MinSe, format_args!("{least}")), out);
     }
 
     /// A request of ours that was routed back to us (RFC 3261 §16.3 step 4 sees it by Via; we write each leg anew, so
@@ -115,6 +115,7 @@ impl Ua {
         origin: Origin,
         granted: Granted,
         replaces: Option<LegId>,
+        now: Now,
         out: &mut Vec<SipEffect>,
     ) {
         let tag = self.seeded.token();
@@ -127,6 +128,11 @@ impl Ua {
             return self.reply(flow, request, error.status(), out);
         }
         if self.layer.is_full() || self.legs.len() >= usize::try_from(self.config.rules.dialogs_max).unwrap_or(0) {
+            return self.refuse_for_load(flow, request, out);
+        }
+        if let Origin::Trunk(trunk) = origin
+            && self.trunks.admit(trunk, now).is_err()
+        {
             return self.refuse_for_load(flow, request, out);
         }
         let leg = LegId::arrived(self.arrived);
@@ -210,7 +216,12 @@ impl Ua {
         };
         let leg = match owner {
             Owner::Arrived { leg } => self.take(leg),
-            Owner::Nobody | Owner::Dialled { .. } | Owner::Change { .. } | Owner::Farewell(_) => None,
+            Owner::Nobody
+            | Owner::Dialled { .. }
+            | Owner::Change { .. }
+            | Owner::Farewell(_)
+            | Owner::ProbeBinding(_)
+            | Owner::Errand(_) => None,
         };
         // The To tag is that of the responses to the INVITE (§9.2).
         let tag = match leg.as_ref().map(|leg| &leg.stage) {

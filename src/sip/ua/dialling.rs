@@ -9,11 +9,12 @@ use super::answering::with_body;
 use super::leg::{Branch, Dialling, Leg, Place, Stage};
 use super::terms::Terms;
 use super::write::{ALLOW, Head, SUPPORTED, untagged};
-use super::{Dial, Origin, Owner, SipEffect, SipEvent, Target, Ua, identity};
+use super::{Asker, Dial, Origin, Owner, SipEffect, SipEvent, Target, Ua, identity};
 use crate::auth::Tries;
 use crate::config::{HostPort, Resolved};
 use crate::flow::{Destination, ListenerId, Transport};
 use crate::message::{Header, Method, Uri};
+use crate::trunk::Full;
 
 /// Without any response in this time the next place is tried, if there is one.
 const FAIL_OVER_AFTER: Duration = Duration::from_secs(4);
@@ -35,7 +36,17 @@ impl Ua {
                 let bound: Vec<Place> = self.bound_places(*station);
                 (Origin::Station(*station), bound, self.fixed_place(*station))
             }
-            Target::Trunk { trunk, number } => (Origin::Trunk(*trunk), Vec::new(), self.trunk_places(*trunk, number)),
+            Target::Trunk { trunk, .. } => {
+                if let Err(full) = self.trunks.admit(*trunk, now) {
+                    let cause = match full {
+                        Full::Calls | Full::Rate { .. } => Cause::new(503, 34, Reason::Overload),
+                        Full::Unknown => Cause::new(404, 1, Reason::NotFound),
+                    };
+                    out.push(SipEffect::Event(SipEvent::Ended { leg: dial.leg, cause, by_peer: false }));
+                    return;
+                }
+                (Origin::Trunk(*trunk), Vec::new(), VecDeque::new())
+            }
         };
         let id = dial.leg;
         let mut dialling = Dialling {
@@ -43,6 +54,8 @@ impl Ua {
             branches: Vec::new(),
             branches_made: 0,
             places,
+            tried: Vec::new(),
+            is_refused: false,
             best: None,
             told: 0,
             wanted: None,
@@ -80,21 +93,19 @@ impl Ua {
         place.into_iter().collect()
     }
 
-    /// The hosts of a trunk in order of preference.
-    fn trunk_places(&self, trunk: turno_base::TrunkId, number: &str) -> VecDeque<Place> {
-        let Some(trunk) = self.trunk(trunk) else { return VecDeque::new() };
-        let user = identity::escaped(number);
-        let places = trunk.hosts.iter().take(PLACES_MAX).filter_map(|host| {
-            let name = if host.host.contains(':') { format!("[{}]", host.host) } else { host.host.clone() };
-            let port = host.port.map(|port| format!(":{port}")).unwrap_or_default();
-            let transport = match trunk.transport {
-                Some(Transport::Tcp) => ";transport=tcp",
-                Some(Transport::Udp) | None => "",
-            };
-            let uri = format!("sip:{user}@{name}{port}{transport}");
-            self.place_at(uri, host.clone(), trunk.transport, trunk.listener)
-        });
-        places.collect()
+    /// The next address of a trunk that was not tried yet.
+    fn trunk_place(&self, dialling: &Dialling) -> Option<(Resolved, Place)> {
+        let Target::Trunk { trunk, number } = &dialling.dial.to else { return None };
+        if dialling.is_refused || dialling.tried.len() >= PLACES_MAX {
+            return None;
+        }
+        let next = self.trunks.pick(*trunk, &dialling.tried)?;
+        let transport = match next.transport {
+            Transport::Tcp => ";transport=tcp",
+            Transport::Udp => "",
+        };
+        let uri = format!("sip:{}@{}{transport}", identity::escaped(number), self.trunk_host(*trunk, next));
+        Some((next, Place::At { uri, routes: Vec::new(), to: self.trunk_hop(*trunk, next)? }))
     }
 
     /// A place by its host: at once if that is an address.
@@ -119,6 +130,10 @@ impl Ua {
         let (id, party) = (leg.id, leg.party);
         let Stage::Dialling(dialling) = &mut leg.stage else { return self.put(leg) };
         while dialling.branches.is_empty() {
+            if let Some((address, place)) = self.trunk_place(dialling) {
+                dialling.tried.push(address);
+                dialling.places.push_back(place);
+            }
             match dialling.places.pop_front() {
                 None => {
                     let none = (Cause::new(480, 20, Reason::Unreachable), false);
@@ -127,9 +142,7 @@ impl Ua {
                 }
                 Some(Place::At { uri, routes, to }) => self.invite(party, dialling, uri, routes, to, now, out),
                 Some(Place::Named { uri, host, transport, listener, query: None }) => {
-                    self.asked += 1;
-                    let query = self.asked;
-                    self.queries.insert(query, id);
+                    let query = self.ask(Asker::Leg(id));
                     out.push(SipEffect::Resolve { query, host: host.clone(), transport });
                     let named = Place::Named { uri, host, transport, listener, query: Some(query) };
                     dialling.places.push_front(named);
@@ -174,6 +187,7 @@ impl Ua {
 
     /// Nothing heard from a place in time: it is withdrawn and the next is tried.
     pub(super) fn fail_over(&mut self, mut leg: Leg, now: Now, out: &mut Vec<SipEffect>) {
+        let party = leg.party;
         let Stage::Dialling(dialling) = &mut leg.stage else { return self.put(leg) };
         let due = |b: &Branch| b.fail_over_at.is_some_and(|at| now.mono >= at);
         let (silent, others): (Vec<Branch>, Vec<Branch>) = dialling.branches.drain(..).partition(due);
@@ -182,6 +196,9 @@ impl Ua {
             self.tags.remove(&branch.local_tag);
             // Should it answer after all, its 2xx finds a lost race.
             self.layer.cancel(branch.tx, "", now.mono, out);
+            if let Origin::Trunk(trunk) = party {
+                self.on_trunk_failed(trunk, &branch.hop, None, now, out);
+            }
             dialling.best.get_or_insert((Cause::new(408, 102, Reason::Unreachable), false));
         }
         self.try_next(leg, now, out);
@@ -199,6 +216,7 @@ impl Ua {
         out: &mut Vec<SipEffect>,
     ) {
         dialling.branches_made = dialling.branches_made.wrapping_add(1);
+        let has_further = !dialling.places.is_empty() || self.trunk_place(dialling).is_some();
         let host = self.domain(&hop);
         let from = identity::from_value(&dialling.dial, &host);
         let to = match &dialling.dial.to {
@@ -219,7 +237,7 @@ impl Ua {
             local_tag: self.seeded.token(),
             seq: 0,
             hop,
-            fail_over_at: (!dialling.places.is_empty()).then(|| now.mono + FAIL_OVER_AFTER),
+            fail_over_at: has_further.then(|| now.mono + FAIL_OVER_AFTER),
             tries: Tries::default(),
             authorization: None,
             session_min: None,
@@ -278,7 +296,7 @@ impl Ua {
     }
 
     /// What we call our domain towards a peer.
-    fn domain(&self, hop: &Destination) -> String {
+    pub(super) fn domain(&self, hop: &Destination) -> String {
         if let Some(domain) = self.config.domains.first() {
             return domain.clone();
         }

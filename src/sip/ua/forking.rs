@@ -88,7 +88,7 @@ impl Ua {
         let Stage::Dialling(dialling) = &mut leg.stage else { return };
         let Some(branch) = dialling.branches.get_mut(at) else { return };
         branch.fail_over_at = None;
-        let status = response.status().unwrap_or(0);
+        let (status, seq) = (response.status().unwrap_or(0), branch.seq);
         let rseq = response.rseq().ok().flatten().filter(|_| response.require().any(|t| t == "100rel"));
         let mut news = None;
         if let Some(early) = early_dialog(branch, response) {
@@ -107,8 +107,7 @@ impl Ua {
             }
             if let Some(rseq) = rseq {
                 early.rseq = Some(rseq);
-                let (dialog, seq) = (&mut early.dialog, branch.seq);
-                self.send_prack(party, dialog, flow, rseq, seq, now, out);
+                self.send_prack(party, &mut early.dialog, flow, rseq, seq, now, out);
             }
         }
         tell_once(id, dialling, news, out);
@@ -153,7 +152,7 @@ impl Ua {
         let Some(fresh) = dialog_of(response) else {
             // A 2xx without Contact makes no dialog that we could use or end.
             let cause = Cause::new(500, 127, Reason::Fault);
-            return self.branch_failed(leg, branch_id, cause, true, now, out);
+            return self.branch_failed(leg, branch_id, cause, (true, None), now, out);
         };
         let known = branch.early.iter().find(|e| e.dialog.remote_tag == fresh.remote_tag).cloned();
         let (mut terms, has_answer, local_seq) = match known {
@@ -290,7 +289,7 @@ impl Ua {
         }
         let id = branch.id;
         let cause = of_refusal(status, joined(response).as_deref());
-        self.branch_failed(leg, id, cause, true, now, out);
+        self.branch_failed(leg, id, cause, (true, response.retry_after()), now, out);
     }
 
     /// A branch is over without an answer.
@@ -299,14 +298,18 @@ impl Ua {
         mut leg: Leg,
         branch: u16,
         cause: Cause,
-        by_peer: bool,
+        (by_peer, retry_after_s): (bool, Option<u32>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
+        let party = leg.party;
         let Stage::Dialling(dialling) = &mut leg.stage else { return self.put(leg) };
         let Some(at) = dialling.branches.iter().position(|b| b.id == branch) else { return self.put(leg) };
         let over = dialling.branches.remove(at);
         self.tags.remove(&over.local_tag);
+        if let (Origin::Trunk(trunk), 408 | 503) = (party, cause.sip) {
+            self.on_trunk_failed(trunk, &over.hop, retry_after_s, now, out);
+        }
         let is_weak = |best: &(Cause, bool)| matches!(best.0.sip, 408 | 480 | 500 | 503);
         if dialling.best.as_ref().is_none_or(|best| is_weak(best) || cause.sip >= 600) {
             dialling.best = Some((cause, by_peer));
@@ -314,6 +317,7 @@ impl Ua {
         // The next place is for those that could not be reached; who refused has spoken (RFC 3263 §4.3).
         if !matches!(cause.sip, 408 | 500 | 503) {
             dialling.places.clear();
+            dialling.is_refused = true;
         }
         if cause.sip >= 600 {
             self.cancel_branches(&mut leg, None, cause, now, out);

@@ -29,7 +29,7 @@ impl Ua {
             Method::Options => self.on_options(flow, request, out),
             Method::Invite => self.on_invite(flow, request, now, out),
             Method::Register => self.on_register(flow, request, now, out),
-            Method::Subscribe => self.on_subscribe(flow, request, now, out),
+            Method::Subscribe => self.reply(flow, request, 489, out),
             Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
                 self.reply(flow, request, 481, out);
             }
@@ -48,7 +48,7 @@ impl Ua {
             return false;
         }
         let list = unknown.join(", ");
-        self.reply_with(flow, request, 420, |w| drop(w.header(Header::Unsupported, &list)), out);
+        self.reply_with(flow, request, 420, |w| w.header(Header::Unsupported, &list), out);
         true
     }
 
@@ -68,9 +68,14 @@ impl Ua {
             flow,
             request,
             503,
-            |w| drop(w.header_fmt(Header::RetryAfter, format_args!("{seconds}"))),
+            |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")),
             out,
         );
+    }
+
+    /// A new call is refused for load.
+    pub(super) fn is_shed(&self, _flow: Flow, _request: &Message, _now: Now) -> bool {
+        self.load.draining || self.load.store_full
     }
 
     /// Who sent a request that makes a dialog; none: it was challenged or refused.
@@ -152,7 +157,7 @@ impl Ua {
             flow,
             request,
             415,
-            |w| drop(w.header(Header::Accept, "application/sdp").header(Header::AcceptEncoding, "identity")),
+            |w| w.header(Header::Accept, "application/sdp").header(Header::AcceptEncoding, "identity"),
             out,
         );
         true
@@ -160,16 +165,16 @@ impl Ua {
 }
 
 /// Headers of a refusal for its method.
-pub(super) fn allow(writer: &mut Writer) {
-    writer.header(Header::Allow, ALLOW);
+pub(super) fn allow(writer: &mut Writer) -> &mut Writer {
+    writer.header(Header::Allow, ALLOW)
 }
 
 /// Headers that say what we can do (RFC 3261 §11.2).
-pub(super) fn abilities(writer: &mut Writer) {
+pub(super) fn abilities(writer: &mut Writer) -> &mut Writer {
     writer
         .header(Header::Allow, ALLOW)
         .header(Header::Accept, ACCEPT)
         .header(Header::Supported, SUPPORTED)
         .header(Header::AcceptEncoding, "identity")
-        .header(Header::AcceptLanguage, "en");
+        .header(Header::AcceptLanguage, "en")
 }

@@ -47,7 +47,7 @@ impl Ua {
     ) {
         let Ok(method) = request.known_method() else { return self.reply_with(flow, request, 501, allow, out) };
         let found = self.tags.get(tag).copied().and_then(|id| self.take(id));
-        let Some(mut leg) = found else { return self.on_inside_no_leg(flow, request, method, now, out) };
+        let Some(mut leg) = found else { return self.reply(flow, request, 481, out) };
         let call_id = request.call_id().unwrap_or("");
         let remote_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
         let order = leg.dialog_between(call_id, tag, remote_tag).map(|dialog| {
@@ -303,7 +303,7 @@ impl Ua {
             Some(t) if t.is("application", "dtmf") => body.trim().chars().next().map(|key| (key, KEY_MS_DEFAULT)),
             None | Some(_) => {
                 let accept = "application/dtmf-relay, application/dtmf";
-                return self.reply_with(flow, request, 415, |w| drop(w.header(Header::Accept, accept)), out);
+                return self.reply_with(flow, request, 415, |w| w.header(Header::Accept, accept), out);
             }
         };
         if let Some((key, ms)) = key

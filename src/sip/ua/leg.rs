@@ -11,7 +11,7 @@ use super::session_timer::{Granted, SessionTimer};
 use super::terms::Terms;
 use super::{Dial, LocalMedia, Origin};
 use crate::auth::Tries;
-use crate::config::HostPort;
+use crate::config::{HostPort, Resolved};
 use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow, ListenerId, Transport};
 use crate::transaction::TxId;
@@ -96,6 +96,10 @@ pub(super) struct Dialling {
     pub(super) branches_made: u16,
     /// Where to go when no branch is left.
     pub(super) places: VecDeque<Place>,
+    /// Addresses of the trunk that were tried.
+    pub(super) tried: Vec<Resolved>,
+    /// Somebody has spoken: no further place is tried.
+    pub(super) is_refused: bool,
     /// The refusal that is reported if nobody answers, and whether a peer gave it.
     pub(super) best: Option<(Cause, bool)>,
     /// Status of the last Progress told.

@@ -183,7 +183,7 @@ impl Ua {
 
     /// Answers a request without a transaction; what strangers can make us send is bounded by what they sent.
     pub(super) fn reply(&self, flow: Flow, request: &Message, status: u16, out: &mut Vec<SipEffect>) {
-        self.reply_with(flow, request, status, |_| (), out);
+        self.reply_with(flow, request, status, |w| w, out);
     }
 
     /// As [`Ua::reply`], with more headers where there is room for them.
@@ -192,7 +192,7 @@ impl Ua {
         flow: Flow,
         request: &Message,
         status: u16,
-        more: impl FnOnce(&mut Writer),
+        more: impl FnOnce(&mut Writer) -> &mut Writer,
         out: &mut Vec<SipEffect>,
     ) {
         let tag = self.stateless_tag(request);
