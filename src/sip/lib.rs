@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod config;
 pub mod flow;
+pub mod locate;
 pub mod message;
 pub mod registrar;
 pub mod shed;

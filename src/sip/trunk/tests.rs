@@ -250,7 +250,7 @@ fn names_are_resolved_and_asked_again() {
 fn a_registration_is_refreshed_and_survives_failures_until_it_runs_out() {
     let register = Some(Duration::from_secs(60));
     let mut yard = Yard::new(vec![Trunk { hosts: vec![host("192.0.2.1")], register, ..trunk("pbx") }]);
-    yard.run(0, 420_000, |yard, ms, new| {
+    yard.run(0, 500_000, |yard, ms, new| {
         if !new.contains("register") {
             return;
         }
@@ -271,6 +271,8 @@ fn a_registration_is_refreshed_and_survives_failures_until_it_runs_out() {
         146290 pbx register 192.0.2.1:5060 for 75
         190733 pbx register 192.0.2.1:5060 for 75
         285991 pbx register 192.0.2.1:5060 for 75
+        481085 pbx register 192.0.2.1:5060 for 75
+        481085 pbx up
     "#]]
     .assert_eq(&yard.log());
 }
