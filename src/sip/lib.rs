@@ -10,5 +10,6 @@ pub mod locate;
 pub mod message;
 pub mod registrar;
 pub mod shed;
+pub mod subscribe;
 pub mod trunk;
 pub mod ua;
