@@ -5,11 +5,15 @@
 
 pub mod auth;
 pub mod config;
+pub mod dialog;
 pub mod flow;
+pub mod locate;
 pub mod message;
 pub mod registrar;
 pub mod sdp;
 pub mod shed;
 pub mod stream;
+pub mod subscribe;
+pub mod transaction;
 pub mod trunk;
 pub mod ua;
