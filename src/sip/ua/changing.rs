@@ -191,9 +191,11 @@ impl Ua {
     pub(super) fn change_failed(&mut self, leg: Leg, tx: TxId, status: u16, now: Now, out: &mut Vec<SipEffect>) {
         let is_current = matches!(&leg.stage, Stage::Up(up)
             if matches!(&up.change, Change::Sent { tx: current, .. } if *current == tx));
-        match is_current {
-            true => self.hang_up(leg, Cause::new(status, 0, Reason::Unreachable), now, out),
-            false => self.put(leg),
+        match (is_current, status) {
+            // It ended the dialog, and its BYE is on the way or lost.
+            (true, 481) => self.ended(leg, Cause::new(481, 41, Reason::Peer), true, out),
+            (true, _) => self.hang_up(leg, Cause::new(status, 102, Reason::Unreachable), now, out),
+            (false, _) => self.put(leg),
         }
     }
 

@@ -283,6 +283,7 @@ fn every_call_is_set_up_and_ended_on_both_sides_of_a_bad_network() {
             assert_eq!(world.uas[side].sizes(), (0, 0, 0, 0), "{}", log());
             assert_eq!(world.uas[side].deadline(), None, "{}", log());
         }
+        if std::env::var("STATS").is_ok() { println!("STAT {:?} {:?} ans {} conf {} first {:?}", world.ended[0].first().map(|c|(c.sip,c.reason)), world.ended[1].first().map(|c|(c.sip,c.reason)), world.answered, world.confirmed, world.agreed[0].as_ref().zip(world.agreed[1].as_ref()).map(|(a,b)| (a.direction==b.direction.mirrored()))); if world.ended[1].first().is_some_and(|c| c.reason == turno_base::Reason::SessionExpired) {println!("{}", log());} }
         answered += u64::from(world.answered);
         confirmed += u64::from(world.confirmed);
     }
