@@ -283,7 +283,13 @@ fn every_call_is_set_up_and_ended_on_both_sides_of_a_bad_network() {
             assert_eq!(world.uas[side].sizes(), (0, 0, 0, 0), "{}", log());
             assert_eq!(world.uas[side].deadline(), None, "{}", log());
         }
-        if std::env::var("STATS").is_ok() { println!("STAT {:?} {:?} ans {} conf {} first {:?}", world.ended[0].first().map(|c|(c.sip,c.reason)), world.ended[1].first().map(|c|(c.sip,c.reason)), world.answered, world.confirmed, world.agreed[0].as_ref().zip(world.agreed[1].as_ref()).map(|(a,b)| (a.direction==b.direction.mirrored()))); if world.ended[1].first().is_some_and(|c| c.reason == turno_base::Reason::SessionExpired) {println!("{}", log());} }
+        for cause in world.ended.iter().flatten() {
+            // Nothing ends by silence or by a timer, and nothing for want of agreement.
+            assert!(matches!(cause.sip, 200 | 481 | 486 | 487), "{cause:?} {}", log());
+        }
+        if let ([Some(a), Some(b)], true) = (&world.agreed, world.confirmed) {
+            assert_eq!(a.direction, b.direction.mirrored(), "{}", log());
+        }
         answered += u64::from(world.answered);
         confirmed += u64::from(world.confirmed);
     }
