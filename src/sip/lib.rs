@@ -3,7 +3,11 @@
 //! Bytes and instants in, bytes and events out: no socket, clock or dice. Knows nothing of queues, agents or records;
 //! above [`ua`] there are legs, numbers and streams.
 
+pub mod auth;
 pub mod config;
+pub mod dialog;
 pub mod flow;
 pub mod message;
+pub mod shed;
+pub mod transaction;
 pub mod ua;
