@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, StreamAgreement, TrunkId, Wall};
 use turno_media::g711;
 use turno_sip::config::{Cidr, Credentials, HostPort, SipConfig, SipRules, Trunk};
@@ -38,8 +41,8 @@ pub enum Voice {
 /// What happened to a party.
 #[derive(Debug)]
 pub enum PartyEvent {
-    /// It is called.
-    Called(LegId),
+    /// It is called, by this number (empty: withheld).
+    Called(LegId, String),
     /// What it called rings.
     Ringing(LegId),
     /// What it called answered.
@@ -232,7 +235,7 @@ impl Party {
 
     fn on_event(&mut self, event: SipEvent) {
         match event {
-            SipEvent::Incoming(incoming) => self.events.push_back(PartyEvent::Called(incoming.leg)),
+            SipEvent::Incoming(incoming) => self.events.push_back(PartyEvent::Called(incoming.leg, incoming.ani.raw)),
             SipEvent::Progress { leg, status: 180 } => self.events.push_back(PartyEvent::Ringing(leg)),
             SipEvent::Answered { leg } => self.events.push_back(PartyEvent::Answered(leg)),
             SipEvent::Agreed { leg, agreement } => self.agree(leg, &agreement),
@@ -374,17 +377,18 @@ fn config(local: SocketAddr, engine: SocketAddr, account: Option<(&str, &str)>) 
 }
 
 /// Waits until a socket of `parties` has something or something is due, at most `longest`.
-pub fn wait(parties: &[Party], longest: Duration) -> io::Result<()> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::BorrowedFd;
-    let idle = parties.iter().map(Party::idle_for).min().unwrap_or(longest).min(longest);
-    let sockets: Vec<BorrowedFd<'_>> = parties
-        .iter()
-        .flat_map(|p| std::iter::once(&p.socket).chain(p.legs.values().map(|a| &a.socket)))
-        .map(std::os::fd::AsFd::as_fd)
-        .collect();
-    let mut fds: Vec<PollFd<'_>> = sockets.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
-    let millis = u16::try_from(idle.as_millis()).unwrap_or(u16::MAX);
-    poll(&mut fds, PollTimeout::from(millis)).map_err(io::Error::from)?;
-    Ok(())
+pub fn wait<'a>(parties: impl Iterator<Item = &'a Party>, longest: Duration) -> io::Result<()> {
+    let mut idle = longest;
+    let mut fds = Vec::new();
+    for party in parties {
+        idle = idle.min(party.idle_for());
+        fds.push(PollFd::new(party.socket.as_fd(), PollFlags::POLLIN));
+        fds.extend(party.legs.values().map(|audio| PollFd::new(audio.socket.as_fd(), PollFlags::POLLIN)));
+    }
+    // Rounded up: a wait that ends just before the deadline would spin.
+    let millis = u16::try_from(idle.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+    match poll(&mut fds, PollTimeout::from(millis)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
