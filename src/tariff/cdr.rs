@@ -5,6 +5,7 @@
 //! same rules and closes what was open. Wrap-up after the end of a call belongs to the agent's facts and is not here.
 
 mod builder;
+pub mod format;
 mod record;
 mod recovery;
 
@@ -38,3 +39,6 @@ pub enum Kind {
     /// The call is over. Durable before any consumer sees it.
     Close(Box<Record>),
 }
+
+#[cfg(test)]
+mod tests;
