@@ -1,6 +1,6 @@
 //! Seam: stations and feature codes meet agents.
 
-use turno_acd::{Command, Event};
+use turno_acd::Event;
 use turno_base::{LegId, StationId};
 use turno_call::{CallEvent, Code};
 
@@ -14,11 +14,12 @@ impl Rooms {
 
     /// The ACD reads the code's digits; the phone hears whether it was done.
     pub(crate) fn on_code(&mut self, leg: LegId, station: StationId, code: Code, turn: &mut Turn<'_>) {
-        let command = match code {
-            Code::InOut(digits) => Command::ToggleShift { station, digits },
-            Code::Pause(digits) => Command::TogglePause { station, digits },
-        };
-        let done = self.acd.on_command(command, turn.now, turn.acd()).is_ok();
+        let now = turn.now;
+        let done = match code {
+            Code::InOut(digits) => self.acd.toggle_shift(station, &digits, now, turn.acd()),
+            Code::Pause(digits) => self.acd.toggle_pause(station, &digits, now, turn.acd()),
+        }
+        .is_ok();
         self.tell_call(CallEvent::CodeDone { leg, done }, turn);
     }
 }

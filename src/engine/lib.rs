@@ -163,7 +163,7 @@ impl Rooms {
     fn on_restarted(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now;
         self.ua.on_restart(now, turn.sip());
-        self.acd.on_restart(now, turn.acd());
+        self.acd.cut_waiting(now, turn.acd());
         self.settle(turn);
         self.tell_call(CallEvent::Restarted, turn);
         self.settle(turn);
