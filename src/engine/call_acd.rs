@@ -84,6 +84,7 @@ impl Rooms {
                 self.tell_decided(item, AcdEvent::Announce { position }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
+                self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
             }
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),

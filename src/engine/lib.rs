@@ -206,7 +206,7 @@ impl Rooms {
             | CallEvent::HangUp { call }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
-            CallEvent::Arrived(_) | CallEvent::Restarted => None,
+            CallEvent::Arrived(_) | CallEvent::Seat { .. } | CallEvent::Restarted => None,
         };
         self.calls.on_event(event, turn.now, turn.call());
     }
