@@ -1,1 +1,3 @@
 //! Turno
+
+pub mod shell;

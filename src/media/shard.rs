@@ -115,6 +115,8 @@ pub struct Shard {
     last_part: u64,
     dice: Seeded,
     counts: Counts,
+    /// Whose turn it is, for [`Shard::fail`].
+    busy: Option<Slot>,
 }
 
 /// A session on its way to another shard.
@@ -122,6 +124,13 @@ pub struct Shard {
 pub struct Moving {
     leg: LegId,
     session: Box<Session>,
+}
+
+impl Moving {
+    /// Whose session it is.
+    pub fn leg(&self) -> LegId {
+        self.leg
+    }
 }
 
 impl Shard {
@@ -138,6 +147,7 @@ impl Shard {
             last_part: 0,
             dice: Seeded::new(seed),
             counts: Counts::default(),
+            busy: None,
         }
     }
 
@@ -211,6 +221,7 @@ impl Shard {
             self.counts.unknown_leg += 1;
             return;
         };
+        self.busy = Some(slot);
         let Some(session) = self.sessions.get_mut(slot.0 as usize).and_then(Option::as_deref_mut) else { return };
         match command {
             MediaCommand::Open(_) => out.event(leg, MediaEvent::Failed),
@@ -270,6 +281,18 @@ impl Shard {
         self.settle(there, now, out);
     }
 
+    /// After a caught fault of ours: the session whose turn it was is given up, the others stay (reliability.md P5).
+    /// Gives its slot.
+    pub fn fail(&mut self, now: Mono, out: &mut impl Out) -> Option<Slot> {
+        let slot = self.busy.take()?;
+        let leg = self.session(slot)?.leg;
+        self.unbridge(slot, now, out);
+        self.remove(leg, slot);
+        out.listen(slot, Listening::Closed);
+        out.event(leg, MediaEvent::Failed);
+        Some(slot)
+    }
+
     /// Takes a leg out, to be placed in another shard; its bridge ends.
     pub fn release(&mut self, leg: LegId, now: Mono, out: &mut impl Out) -> Option<Moving> {
         let slot = self.slot_of(leg)?;
@@ -299,6 +322,7 @@ impl Shard {
         if rtp::is_rtcp(packet) {
             return self.on_rtcp(slot, source, packet, now);
         }
+        self.busy = Some(slot);
         let Some(session) = self.sessions.get_mut(slot.0 as usize).and_then(Option::as_deref_mut) else {
             self.counts.unready += 1;
             return;
@@ -319,6 +343,7 @@ impl Shard {
 
     /// Takes a datagram from a slot's RTCP socket.
     pub fn on_rtcp(&mut self, slot: Slot, source: SocketAddr, packet: &[u8], now: Mono) {
+        self.busy = Some(slot);
         match self.sessions.get_mut(slot.0 as usize).and_then(Option::as_deref_mut) {
             Some(session) => session.on_rtcp(source, packet, now, &mut self.counts),
             None => self.counts.unready += 1,
@@ -386,6 +411,7 @@ impl Shard {
         for at in (self.last_part + 1).max((part + 1).saturating_sub(PARTS))..=part {
             for index in (at % PARTS..self.sessions.len() as u64).step_by(PARTS as usize) {
                 if let Some(session) = self.sessions.get_mut(index as usize).and_then(Option::as_deref_mut) {
+                    self.busy = Some(Slot(index as u32));
                     session.on_second(Slot(index as u32), now.mono, &self.rules, out);
                 }
             }
@@ -400,6 +426,7 @@ impl Shard {
             return;
         }
         session.wake_at = None;
+        self.busy = Some(slot);
         session.on_deadline(slot, now, &self.library, &mut self.counts, out);
         self.settle(slot, now, out);
     }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::{Seeded, TrunkId};
 
 use super::digest::{Algorithm, Asked, ha1, response};
-use super::header::Challenge;
 use crate::config::{Cidr, Credentials, Trunk};
+use crate::message::DigestParams;
 
 /// Challenges looked at in one response.
 const CHALLENGES_MAX: usize = 8;
@@ -81,12 +81,13 @@ pub struct TrunkDigest {
 }
 
 impl TrunkDigest {
-    /// Answers a challenge to our request `method` `uri`, given the values of its WWW- or Proxy-Authenticate headers.
+    /// Answers a challenge to our request `method` `uri`, given its challenges
+    /// (`message.www_authenticate().flatten()` for a 401, `proxy_authenticate()` for a 407).
     pub fn answer<'h>(
         &mut self,
         trunk: &Trunk,
         challenger: Challenger,
-        challenges: impl Iterator<Item = &'h str>,
+        challenges: impl Iterator<Item = DigestParams<'h>>,
         (method, uri): (&str, &str),
         tries: &mut Tries,
         seeded: &mut Seeded,
@@ -94,7 +95,7 @@ impl TrunkDigest {
         let credentials = trunk.credentials.as_ref().ok_or(Unanswered::NoCredentials)?;
         let challenge = choose(trunk, credentials, challenger, challenges)?;
         // A second challenge means a wrong password, unless the nonce was merely old: that once.
-        if tries.answers > 0 && (!challenge.stale || tries.stale_again) {
+        if tries.answers > 0 && (!challenge.is_stale() || tries.stale_again) {
             self.kept.remove(&trunk.id);
             return Err(Unanswered::Refused);
         }
@@ -102,12 +103,12 @@ impl TrunkDigest {
         tries.answers = tries.answers.saturating_add(1);
         let kept = Kept {
             by_proxy: challenger.status == 407,
-            algorithm: Algorithm::named(challenge.algorithm.as_deref()).ok_or(Unanswered::NotUnderstood)?,
-            says_algorithm: challenge.algorithm.is_some(),
-            with_qop: challenge.offers_auth(),
-            realm: challenge.realm.into_owned(),
-            nonce: challenge.nonce.into_owned(),
-            opaque: challenge.opaque.map(|opaque| opaque.into_owned()),
+            algorithm: Algorithm::named(challenge.algorithm()).ok_or(Unanswered::NotUnderstood)?,
+            says_algorithm: challenge.algorithm().is_some(),
+            with_qop: challenge.offers_qop("auth"),
+            realm: challenge.realm().unwrap_or("").to_owned(),
+            nonce: challenge.nonce().unwrap_or("").to_owned(),
+            opaque: challenge.opaque().map(str::to_owned),
             count: 0,
         };
         let kept = self.kept.entry(trunk.id).insert_entry(kept).into_mut();
@@ -159,38 +160,33 @@ fn choose<'h>(
     trunk: &Trunk,
     credentials: &Credentials,
     challenger: Challenger,
-    challenges: impl Iterator<Item = &'h str>,
-) -> Result<Challenge<'h>, Unanswered> {
+    challenges: impl Iterator<Item = DigestParams<'h>>,
+) -> Result<DigestParams<'h>, Unanswered> {
     let from_trunk = |net: &Cidr| net.contains(challenger.came_from.ip());
     if challenger.came_from != challenger.sent_to && !trunk.networks.iter().any(from_trunk) {
         return Err(Unanswered::OtherAddress);
     }
     let mut why_not = Unanswered::NotUnderstood;
-    let usable = challenges.take(CHALLENGES_MAX).filter_map(Challenge::read).filter(|challenge| {
-        let ours = credentials.realm.as_deref().is_none_or(|realm| challenge.realm == realm);
+    let usable = challenges.take(CHALLENGES_MAX).filter(|challenge| {
+        let (Some(realm), Some(nonce)) = (challenge.realm(), challenge.nonce()) else { return false };
+        let ours = credentials.realm.as_deref().is_none_or(|wanted| wanted == realm);
         if !ours {
             why_not = Unanswered::OtherRealm;
         }
-        let bytes =
-            challenge.realm.len() + challenge.nonce.len() + challenge.opaque.as_ref().map_or(0, |opaque| opaque.len());
-        let with_qop_or_none = challenge.qop.is_none() || challenge.offers_auth();
-        // What we would have to send back must not break out of our header line.
-        let plain = [&challenge.realm, &challenge.nonce].into_iter().chain(&challenge.opaque).all(|t| is_plain(t));
+        let sent_back = [realm, nonce, challenge.opaque().unwrap_or("")];
+        let with_qop_or_none = challenge.qop().is_none() || challenge.offers_qop("auth");
         ours && with_qop_or_none
-            && plain
-            && bytes <= CHALLENGE_BYTES_MAX
-            && Algorithm::named(challenge.algorithm.as_deref()).is_some()
+            && sent_back.iter().map(|text| text.len()).sum::<usize>() <= CHALLENGE_BYTES_MAX
+            // It must not break out of our header line.
+            && !sent_back.iter().any(|text| text.contains(char::is_control))
+            && Algorithm::named(challenge.algorithm()).is_some()
     });
     // Of equals the first: the peer's order is its preference (RFC 8760 §2.4).
     let strongest = usable.reduce(|best, next| {
-        let strength = |challenge: &Challenge<'_>| Algorithm::named(challenge.algorithm.as_deref());
+        let strength = |challenge: &DigestParams<'_>| Algorithm::named(challenge.algorithm());
         if strength(&next) > strength(&best) { next } else { best }
     });
     strongest.ok_or(why_not)
-}
-
-fn is_plain(text: &str) -> bool {
-    !text.chars().any(char::is_control)
 }
 
 fn push_quoted(to: &mut String, name: &str, value: &str) {

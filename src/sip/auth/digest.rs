@@ -190,7 +190,7 @@ pub fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Equal, in a time that depends on the lengths alone.
-pub fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0_u8, |so_far, (a, b)| so_far | (a ^ b));
     // Keeps the compiler from leaving the fold at the first difference.
     std::hint::black_box(differing) == 0 && a.len() == b.len()

@@ -19,11 +19,11 @@ pub const GUESSERS_MAX: usize = 16_384;
 /// Wrong answers a minute for one account from one address.
 pub const GUESSES_PER_ACCOUNT_AND_MINUTE: u32 = 10;
 /// First time that an address is closed; doubles each time.
-pub const CLOSED_MIN: Duration = Duration::from_secs(10);
+const CLOSED_MIN: Duration = Duration::from_secs(10);
 /// Longest time that an address is closed.
-pub const CLOSED_MAX: Duration = Duration::from_secs(320);
+const CLOSED_MAX: Duration = Duration::from_secs(320);
 /// After so long without a wrong answer an address is forgotten.
-pub const FORGET_AFTER: Duration = Duration::from_secs(900);
+const FORGET_AFTER: Duration = Duration::from_secs(900);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Guesser {

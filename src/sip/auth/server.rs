@@ -1,6 +1,5 @@
 //! Judging who asks: our challenges and the answers to them (RFC 3261 §22, RFC 7616, RFC 8760).
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -9,10 +8,10 @@ use turno_base::{Now, StationId};
 use super::accounts::Accounts;
 use super::digest::{Algorithm, Asked, Sum, response};
 use super::guesses::Guesses;
-use super::header::Presented;
 use super::nonce::{Answered, Freshness, Nonce};
 use super::uri;
 use crate::config::SipConfig;
+use crate::message::DigestParams;
 use crate::ua::{Count, SipEffect, SipEvent};
 
 /// Answers looked at in one request; a peer sends one per algorithm and realm that it met on the way.
@@ -74,18 +73,17 @@ enum Judged {
 }
 
 impl Authenticator {
-    /// Judges a request by the values of its Authorization headers.
+    /// Judges a request by its Authorization headers (`message.authorization().flatten()`).
     pub fn judge<'h>(
         &mut self,
         asking: &Asking<'_>,
-        authorization: impl Iterator<Item = &'h str>,
+        authorization: impl Iterator<Item = DigestParams<'h>>,
         accounts: &Accounts,
         config: &SipConfig,
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Verdict {
-        let presented =
-            authorization.take(ANSWERS_MAX).filter_map(Presented::read).find(|p| p.realm == accounts.realm());
+        let presented = authorization.take(ANSWERS_MAX).find(|given| given.realm() == Some(accounts.realm()));
         let judged = match &presented {
             None => Judged::Missing,
             Some(presented) => self.weigh(asking, presented, accounts, config, now),
@@ -117,44 +115,39 @@ impl Authenticator {
     fn weigh(
         &mut self,
         asking: &Asking<'_>,
-        presented: &Presented<'_>,
+        presented: &DigestParams<'_>,
         accounts: &Accounts,
         config: &SipConfig,
         now: Now,
     ) -> Judged {
         let rules = &config.rules;
-        // Without qop there is no count, and whoever overhears one answer may use it for the life of the nonce.
-        let Some((algorithm, nc, nc_text, cnonce)) = counted(presented) else { return Judged::Wrong };
-        let Some(nonce) = Nonce::read(&presented.nonce, &config.nonce_key, asking.source) else { return Judged::Stale };
-        match self.answered.freshness(nonce, nc, rules.nonce_life, now.mono) {
+        let Some(given) = Given::read(presented) else { return Judged::Wrong };
+        let Some(nonce) = Nonce::read(given.nonce, &config.nonce_key, asking.source) else { return Judged::Stale };
+        match self.answered.freshness(nonce, given.nc, rules.nonce_life, now.mono) {
             Freshness::Stale => return Judged::Stale,
             Freshness::Replayed => return Judged::Replayed,
             Freshness::New => {}
         }
-        if !uri::agree(&presented.uri, asking.uri, config) {
+        if !uri::agree(given.uri, asking.uri, config) {
             return Judged::Wrong;
         }
-        if !self.guesses.admits(asking.source, &presented.user, rules.guesses_per_minute, now.mono) {
+        if !self.guesses.admits(asking.source, given.user, rules.guesses_per_minute, now.mono) {
             return Judged::NotLookedAt;
         }
-        let known = accounts.find(&presented.user);
-        let asked = Asked {
-            method: asking.method,
-            uri: &presented.uri,
-            nonce: &presented.nonce,
-            counted: Some((nc_text, cnonce)),
-        };
-        let expected = response(accounts.secret(known, algorithm), &asked);
-        let right = Sum::from_hex(algorithm, &presented.response).is_some_and(|given| given.same(&expected));
+        let known = accounts.find(given.user);
+        let counted = Some((given.nc_text, given.cnonce));
+        let asked = Asked { method: asking.method, uri: given.uri, nonce: given.nonce, counted };
+        let expected = response(accounts.secret(known, given.algorithm), &asked);
+        let right = Sum::from_hex(given.algorithm, given.response).is_some_and(|sum| sum.same(&expected));
         let Some(known) = known.filter(|_| right) else {
-            self.guesses.on_wrong(asking.source, &presented.user, rules.guesses_per_minute, now.mono);
+            self.guesses.on_wrong(asking.source, given.user, rules.guesses_per_minute, now.mono);
             return Judged::Wrong;
         };
         if self.answered.is_of_another(nonce, known.station) {
             return Judged::Stale;
         }
-        self.answered.add(nonce, nc, known.station, rules.nonce_life, now.mono);
-        let theirs = asking.record.is_none_or(|record| record == presented.user);
+        self.answered.add(nonce, given.nc, known.station, rules.nonce_life, now.mono);
+        let theirs = asking.record.is_none_or(|record| record == given.user);
         Judged::Right { station: known.station, account: known.account, theirs }
     }
 
@@ -164,12 +157,33 @@ impl Authenticator {
     }
 }
 
-/// Algorithm, nonce count (as number and text) and client nonce of an answer with `qop=auth`; none if it lacks one of them.
-fn counted<'a>(presented: &'a Presented<'_>) -> Option<(Algorithm, u32, &'a str, &'a str)> {
-    let algorithm = Algorithm::named(presented.algorithm.as_deref())?;
-    let qop = presented.qop.as_deref()?;
-    let nc_text = presented.nc.as_deref().filter(|nc| nc.len() == 8 && nc.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    let nc = u32::from_str_radix(nc_text, 16).ok().filter(|nc| *nc > 0)?;
-    let cnonce = presented.cnonce.as_ref().map(Cow::as_ref).filter(|cnonce| !cnonce.is_empty())?;
-    qop.eq_ignore_ascii_case("auth").then_some((algorithm, nc, nc_text, cnonce))
+/// What an answer must have to be looked at.
+struct Given<'a> {
+    user: &'a str,
+    uri: &'a str,
+    nonce: &'a str,
+    response: &'a str,
+    algorithm: Algorithm,
+    nc: u32,
+    nc_text: &'a str,
+    cnonce: &'a str,
+}
+
+impl<'a> Given<'a> {
+    /// Without `qop=auth` there is no count, and whoever overhears one answer may use it for the life of the nonce.
+    fn read(presented: &'a DigestParams<'_>) -> Option<Given<'a>> {
+        if !presented.qop()?.eq_ignore_ascii_case("auth") {
+            return None;
+        }
+        Some(Given {
+            user: presented.username()?,
+            uri: presented.uri()?,
+            nonce: presented.nonce()?,
+            response: presented.response()?,
+            algorithm: Algorithm::named(presented.algorithm())?,
+            nc: presented.nonce_count().filter(|nc| *nc > 0)?,
+            nc_text: presented.nc()?,
+            cnonce: presented.cnonce().filter(|cnonce| !cnonce.is_empty())?,
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::params::Params;
-use super::scan::{around, is_token_byte, number, quoted, trim, unescaped};
+use super::scan::{around, number, quoted, trim, unescaped};
 use super::uri::Uri;
 
 /// An address: display name, URI, parameters of the header.
@@ -35,8 +35,9 @@ impl<'a> NameAddr<'a> {
             Some(at) if text.as_bytes().get(at) == Some(&b'<') => {
                 let (display, rest) = text.split_at_checked(at)?;
                 let display = trim(display);
-                let plain = display.bytes().all(|b| is_token_byte(b) || matches!(b, b' ' | b'\t') || !b.is_ascii());
-                if plain { bracketed(Display::Plain(display), rest) } else { None }
+                // Names that should be quoted and are not (`Bell, Alexander <…>`) are plain enough to read (RFC 4475 §3.1.2.15); with a
+                // colon it would be a second URI.
+                if display.contains(':') { None } else { bracketed(Display::Plain(display), rest) }
             }
             Some(_) | None => bare(text),
         }

@@ -8,12 +8,50 @@ use super::scan::{is_token, is_token_byte, number};
 use super::{Line, Message, Span, Start};
 
 impl Message {
-    /// Reads one whole message: a datagram, or what [`crate::stream::Framer`] cut out of a stream. Blank lines before
-    /// it are skipped (§7.5); a body longer than its Content-Length is cut (§18.3).
+    /// Reads one whole message that came in a datagram. Blank lines before it are skipped (§7.5); a body longer than
+    /// its Content-Length is cut (§18.3).
     ///
     /// An error means that nothing in the bytes can be answered. What is wrong but answerable is the message's
     /// [`Message::defect`].
-    pub fn parse(mut bytes: Vec<u8>) -> Result<Message, Rejected> {
+    pub fn parse(bytes: Vec<u8>) -> Result<Message, Rejected> {
+        let mut message = Message::index(bytes)?;
+        let have = message.body().len();
+        match message.content_length() {
+            Ok(None) => {}
+            Ok(Some(length)) if length <= have => {
+                message.bytes.truncate(usize::from(message.body_at).saturating_add(length));
+            }
+            Ok(Some(_)) => {
+                let short = message.malformed(Header::ContentLength);
+                message.defect.get_or_insert(short);
+            }
+            Err(rejected) => {
+                message.defect.get_or_insert(rejected);
+            }
+        }
+        Ok(message)
+    }
+
+    /// Reads as much as there is of a message that was rejected otherwise (a stream's framing, a bound), to answer it:
+    /// [`Message::check`] will say `rejected`.
+    pub fn parse_rejected(bytes: Vec<u8>, rejected: Rejected) -> Option<Message> {
+        let mut message = Message::index(bytes).ok()?;
+        message.defect = Some(rejected);
+        Some(message)
+    }
+
+    /// Content-Length, if there is one.
+    pub fn content_length(&self) -> Result<Option<usize>, Rejected> {
+        let mut lines = self.lines(Header::ContentLength);
+        let Some(text) = lines.next() else { return Ok(None) };
+        if lines.next().is_some() {
+            return Err(Rejected::Repeated(Header::ContentLength));
+        }
+        number(text).map(Some).ok_or_else(|| self.malformed(Header::ContentLength))
+    }
+
+    /// Indexes the head; whatever follows it is the body.
+    pub(crate) fn index(mut bytes: Vec<u8>) -> Result<Message, Rejected> {
         let blank = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
         if blank > 0 {
             bytes.drain(..blank);
@@ -21,37 +59,26 @@ impl Message {
         if bytes.len() > SIP_MESSAGE_BYTES_MAX {
             return Err(too_large(Limit::MessageBytes, bytes.len()));
         }
-        let mut reader = Reader { bytes, at: 0, lines: Vec::with_capacity(24), defect: None };
+        let mut reader = Reader { bytes, at: 0, lines: Vec::with_capacity(LINES_TYPICAL), defect: None };
         let start = reader.start_line()?;
         let body_at = reader.head();
         let Reader { mut bytes, lines, defect, .. } = reader;
-        clean(&mut bytes, body_at);
-        let mut message = Message { bytes, start, lines, body_at: offset(body_at), defect };
-        message.cut_body();
-        Ok(message)
+        if let Some(head) = bytes.get_mut(..body_at) {
+            clean(head);
+        }
+        Ok(Message { bytes, start, lines, body_at: offset(body_at), defect })
     }
 
-    /// Obeys Content-Length (§18.3): surplus bytes go, too few are a defect.
-    fn cut_body(&mut self) {
-        let mut lines = self.lines.iter().filter(|line| line.header == Header::ContentLength);
-        let Some(line) = lines.next() else { return };
-        let more = lines.next().is_some();
-        let length: Option<usize> = number(self.text(line.value));
-        let at = u32::from(line.value.from);
-        let have = self.body().len();
-        let defect = match length {
-            _ if more => Rejected::Repeated(Header::ContentLength),
-            Some(length) if length <= have => {
-                self.bytes.truncate(usize::from(self.body_at).saturating_add(length));
-                return;
-            }
-            Some(_) | None => Rejected::Malformed { field: Field::Value(Header::ContentLength), at },
-        };
-        self.defect.get_or_insert(defect);
+    /// Adds body bytes behind an indexed head. The caller keeps the whole below the bound of a message.
+    pub(crate) fn extend_body(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 }
 
-fn too_large(limit: Limit, got: usize) -> Rejected {
+/// Header lines of an ordinary INVITE, with room: more grow the index once.
+const LINES_TYPICAL: usize = 24;
+
+pub(crate) fn too_large(limit: Limit, got: usize) -> Rejected {
     Rejected::TooLarge { limit, got: u32::try_from(got).unwrap_or(u32::MAX) }
 }
 
@@ -134,8 +161,16 @@ impl Reader {
         };
         let end = start.saturating_add(length);
         self.at = end.saturating_add(1);
-        let has_cr = length > 0 && rest.get(length.saturating_sub(1)) == Some(&b'\r');
-        start..if has_cr { end.saturating_sub(1) } else { end }
+        let line = self.bytes.get_mut(start..end).unwrap_or_default();
+        if !line.contains(&b'\r') {
+            return start..end;
+        }
+        let has_cr = line.last() == Some(&b'\r');
+        let kept = if has_cr { length.saturating_sub(1) } else { length };
+        for byte in line.iter_mut().take(kept).filter(|b| **b == b'\r') {
+            *byte = b' ';
+        }
+        start..start.saturating_add(kept)
     }
 
     /// The line that begins at `at` continues the one before.
@@ -162,17 +197,8 @@ fn blank(bytes: &mut [u8], from: usize, to: usize) {
     }
 }
 
-/// A lone CR becomes a blank and each byte that is not UTF-8 a `?`, so that values can be copied and are text.
-fn clean(bytes: &mut [u8], body_at: usize) {
-    let Some(mut head) = bytes.get_mut(..body_at) else { return };
-    let mut pairs = head.iter().zip(head.iter().skip(1));
-    if pairs.any(|(a, b)| *a == b'\r' && *b != b'\n') {
-        for n in 0..head.len() {
-            if head.get(n) == Some(&b'\r') && head.get(n.saturating_add(1)).is_some_and(|b| *b != b'\n') {
-                blank(head, n, n.saturating_add(1));
-            }
-        }
-    }
+/// Each byte that is not UTF-8 becomes a `?`, so that values are text.
+fn clean(mut head: &mut [u8]) {
     while let Err(error) = std::str::from_utf8(head) {
         let bad = error.error_len().unwrap_or(usize::MAX);
         let Some(rest) = head.get_mut(error.valid_up_to()..) else { return };

@@ -1,5 +1,7 @@
 //! The message layer through its front door.
 
+mod torture;
+
 use std::net::SocketAddr;
 
 use super::*;

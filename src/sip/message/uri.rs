@@ -57,7 +57,9 @@ impl<'a> Host<'a> {
         let (host, rest) = match text.strip_prefix('[') {
             Some(inside) => {
                 let (address, rest) = around(inside, inside.find(']')?);
-                (Host::V6(address.parse().ok()?), rest)
+                // A reader of the grammar in RFC 3261 may write three colons; they mean two (RFC 5118 §4.10).
+                let address = address.parse().or_else(|_| address.replacen(":::", "::", 1).parse());
+                (Host::V6(address.ok()?), rest)
             }
             None => {
                 let end = text.bytes().position(|b| !is_host_byte(b)).unwrap_or(text.len());

@@ -522,6 +522,13 @@ impl<O: Clone> Layer<O> {
         failed.into_iter().filter_map(|id| self.on_failed(id)).collect()
     }
 
+    /// Streams that client transactions were started on.
+    pub fn streams(&self) -> Vec<Flow> {
+        let mut flows: Vec<Flow> = self.on_streams.iter().map(|(flow, _)| *flow).collect();
+        flows.dedup();
+        flows
+    }
+
     /// When to call [`Layer::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         self.deadlines.first().map(|(at, _)| *at)

@@ -2,6 +2,8 @@
 
 use turno_base::{Cause, Reason};
 
+use crate::message::{Header, Message};
+
 /// Text of the Reason header of a call that somebody else took; phones then list no missed call.
 const COMPLETED_ELSEWHERE: &str = "Call completed elsewhere";
 
@@ -43,6 +45,12 @@ pub(super) fn of_hang_up(status: u16, reason: Option<&str>) -> Cause {
     let read = read_reason(reason.unwrap_or(""));
     let ours = if read.completed_elsewhere { Reason::CompletedElsewhere } else { Reason::Peer };
     Cause { sip: status, q850: read.q850.unwrap_or(16), reason: ours }
+}
+
+/// All Reason lines of a message.
+pub(super) fn joined(message: &Message) -> Option<String> {
+    let lines: Vec<&str> = message.lines(Header::Reason).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 #[derive(Default)]

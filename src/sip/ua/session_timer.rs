@@ -60,7 +60,7 @@ pub(super) struct Asked {
 }
 
 /// What a 2xx of ours says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Granted {
     /// Session-Expires.
     pub(super) interval: Duration,

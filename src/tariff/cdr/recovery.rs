@@ -1,6 +1,6 @@
 //! A log that ended in a crash: what was open is closed at the last proof of life (spec/cdr.md, durability 3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::fact::What;
 use turno_base::{CallId, EndedBy, Now, Outcome, Wall};
@@ -9,10 +9,12 @@ use super::builder::{Draft, End, RESTART};
 use super::{Kind, Row};
 use crate::deck::Deck;
 
-/// Fold over the rows of a log, in their order. Holds only the calls that are open so far.
+/// Fold over the rows of a log, in their order. Holds the calls that are open so far and the ids of those that are over: a
+/// replay after a crash may append rows a second time, and they must open nothing again.
 #[derive(Debug, Default)]
 pub struct Recovery {
     open: BTreeMap<CallId, Draft>,
+    closed: BTreeSet<CallId>,
     /// The youngest row of any call: the process was alive then, so every open call was.
     alive: Now,
 }
@@ -23,10 +25,13 @@ impl Recovery {
         if row.at.mono >= self.alive.mono {
             self.alive = row.at;
         }
+        let seen = self.closed.contains(&row.call) || self.open.get(&row.call).is_some_and(|d| row.seq < d.seq);
         let facts = match &row.kind {
+            Kind::Open(_) | Kind::Interim(_) if seen => return,
             Kind::Open(facts) | Kind::Interim(facts) => facts,
             Kind::Close(_) => {
                 self.open.remove(&row.call);
+                self.closed.insert(row.call);
                 return;
             }
         };

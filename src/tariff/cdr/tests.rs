@@ -271,6 +271,15 @@ fn a_call_open_at_a_crash_is_closed_once_at_the_last_sign_of_life() {
 }
 
 #[test]
+fn rows_appended_a_second_time_by_a_replay_count_once() {
+    let rows = rows(&a_queued_call());
+    let twice: Vec<Row> = rows[..10].iter().chain(&rows[3..11]).cloned().collect();
+    assert_eq!(recover(&twice, &deck()), recover(&rows[..11], &deck()));
+    let after_the_end: Vec<Row> = rows.iter().chain(&rows[..5]).cloned().collect();
+    assert_eq!(recover(&after_the_end, &deck()), []);
+}
+
+#[test]
 fn a_heartbeat_moves_the_estimated_end_and_a_call_that_goes_on_stays_open() {
     let rows = rows(&a_queued_call());
     let recovery = || {

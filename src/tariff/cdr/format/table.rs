@@ -13,8 +13,8 @@ pub const LIST_HEADER: &str = "ARRIVED              CALL                        
 /// One line of a list, without LF.
 pub fn listed(record: &Record) -> String {
     let name = |name: Option<String>| name.unwrap_or_else(|| "-".to_owned());
-    let cost =
-        record.costs.iter().find_map(|cost| cost.net.map(|net| format!("{net} {} {}", net.currency, cost.payer)));
+    let ours = record.costs.iter().find(|cost| cost.payer == Payer::company()).and_then(|cost| cost.net);
+    let cost = ours.map(|net| format!("{net} {}", net.currency));
     format!(
         "{}  {}  {:<16}  {:<16}  {:<12}  {:<12} {:>5}  {:>5}  {:<11}  {}",
         record.arrived.to_string().get(..19).unwrap_or(""),
