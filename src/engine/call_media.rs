@@ -80,14 +80,11 @@ impl Audio {
 
 impl Rooms {
     pub(crate) fn trunk_codecs(&self, trunk: TrunkId) -> Vec<Codec> {
-        let own = self.config.sip.trunks.iter().find(|t| t.id == trunk).map(|t| t.codecs.clone()).unwrap_or_default();
-        if own.is_empty() { self.config.media.codecs.clone() } else { own }
+        self.config.sip.trunks.iter().find(|t| t.id == trunk).map(|t| t.codecs.clone()).unwrap_or_default()
     }
 
     pub(crate) fn station_codecs(&self, station: StationId) -> Vec<Codec> {
-        let accounts = &self.config.sip.accounts;
-        let own = accounts.iter().find(|a| a.station == station).map(|a| a.codecs.clone()).unwrap_or_default();
-        if own.is_empty() { self.config.media.codecs.clone() } else { own }
+        self.config.sip.accounts.iter().find(|a| a.station == station).map(|a| a.codecs.clone()).unwrap_or_default()
     }
 
     /// Our side of a leg's audio, with a port taken for it at the first time; none if there is no port left.

@@ -15,9 +15,12 @@ mod sip_call;
 mod turn;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
-pub use views::{AgentView, Answer, CallView, QueueView, Sizes, StationView, TrunkView, WaitingView};
+pub use views::{AgentView, Answer, CallView, QueueView, Sizes, WaitingView};
 
 use serde::{Deserialize, Serialize};
 use turno_acd::Acd;
@@ -88,7 +91,8 @@ impl Engine {
 }
 
 impl Rooms {
-    fn new(config: EngineConfig) -> Rooms {
+    fn new(mut config: EngineConfig) -> Rooms {
+        config.settle_codecs();
         Rooms {
             ua: Ua::new(config.sip.clone(), config.seed),
             calls: Calls::new(config.call.clone(), config.seed),
@@ -104,7 +108,7 @@ impl Rooms {
 
     fn begin(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(now, out);
-        self.ua.start(now, turn.sip());
+        self.ua.configure(self.config.sip.clone(), now, turn.sip());
         self.settle(&mut turn);
         self.want_ports(&mut turn);
     }
@@ -151,11 +155,13 @@ impl Rooms {
     }
 
     fn reconfigure(&mut self, config: &EngineConfig, turn: &mut Turn<'_>) {
+        let mut config = config.clone();
+        config.settle_codecs();
         let now = turn.now;
         self.ua.configure(config.sip.clone(), now, turn.sip());
         self.calls.configure(config.call.clone());
         self.acd.configure(config.acd.clone(), now, turn.acd());
-        self.config = config.clone();
+        self.config = config;
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended

@@ -49,7 +49,7 @@ impl Rooms {
     }
 
     fn on_incoming(&mut self, incoming: Incoming, turn: &mut Turn<'_>) {
-        let Incoming { leg, origin, ani, display, dnis, sip_call_id, replaces, peer, .. } = incoming;
+        let Incoming { leg, origin, ani, display, dnis, sip_call_id, replaces, .. } = incoming;
         let from = match origin {
             Origin::Trunk(trunk) => From::Trunk(trunk),
             Origin::Station(station) => From::Station(station, self.acd.agent_at(station)),
@@ -58,14 +58,11 @@ impl Rooms {
             Origin::Trunk(trunk) => self.trunk_codecs(trunk),
             Origin::Station(station) => self.station_codecs(station),
         };
-        self.audio.expect_leg(leg, codecs, Some(peer.ip()));
+        self.audio.expect_leg(leg, codecs, self.ua.caller_address(leg));
         let e164 = normalise(&dnis, &self.config.country);
         let dnis = Number { raw: dnis, e164, withheld: false };
         let ani = Number { e164: ani.e164.or_else(|| normalise(&ani.raw, &self.config.country)), ..ani };
-        self.tell_call(
-            CallEvent::Arrived(Arrived { leg, sip_call_id, from, ani, display, dnis, replaces }),
-            turn,
-        );
+        self.tell_call(CallEvent::Arrived(Arrived { leg, sip_call_id, from, ani, display, dnis, replaces }), turn);
     }
 
     pub(crate) fn tell_leg(&mut self, leg: LegId, event: LegEvent, turn: &mut Turn<'_>) {
@@ -116,7 +113,7 @@ impl Rooms {
             DialTo::Trunk(trunk, number) => (Target::Trunk { trunk, number }, self.trunk_codecs(trunk)),
         };
         let codecs = self.audio.codecs_like(like, &codecs);
-        self.audio.expect_leg(leg, codecs, self.ua.peer_of(&to));
+        self.audio.expect_leg(leg, codecs, self.ua.address_of(&to));
         let Some(media) = self.local_media(leg, turn) else {
             // The UA never heard of the leg, so its end is ours to tell. Q.850 47: resource unavailable.
             let cause = Cause::new(503, 47, Reason::Unreachable);

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use turno_acd::AgentRow;
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, Now, QueueId, StationId, TrunkId, Wall};
+use turno_base::{AgentId, CallId, Now, QueueId, StationId};
 use turno_call::CallRow;
+use turno_sip::trunk::TrunkView;
+use turno_sip::ua::StationView;
 
 use crate::Rooms;
 use crate::boundary::Refusal;
@@ -103,30 +105,6 @@ pub struct CallView {
     pub legs: u32,
 }
 
-/// One station.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StationView {
-    /// Name.
-    pub station: StationId,
-    /// Bound contacts, with transport.
-    pub contacts: Vec<String>,
-    /// When the last of them expires.
-    pub expires: Option<Wall>,
-    /// Reachable.
-    pub reachable: bool,
-}
-
-/// One trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrunkView {
-    /// Name.
-    pub trunk: TrunkId,
-    /// Usable.
-    pub up: bool,
-    /// Calls now.
-    pub calls: u32,
-}
-
 /// Sizes of everything that could leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
@@ -194,9 +172,7 @@ impl Rooms {
     }
 
     pub(crate) fn reachable(&self, now: Now) -> Answer {
-        let stations = self.ua.stations(now);
-        let trunks = self.ua.trunks();
-        Answer::Reachable { stations, trunks }
+        Answer::Reachable { stations: self.ua.station_views(now), trunks: self.ua.trunk_views().collect() }
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
