@@ -1,9 +1,9 @@
 //! SIP messages as a lazy index over their bytes (RFC 3261 §7, §25).
 //!
-//! [`Message::parse`] finds the lines in one pass; values are typed when asked for and borrow the bytes. Three things
-//! are put right in the bytes themselves, without moving any: folded lines become one line (their breaks blanks, RFC 3261 §7.3.1), a
-//! lone CR becomes a blank, and what is not UTF-8 in the head becomes `?`. So every value is a `&str` without breaks, and copying
-//! one into another message cannot begin a new line there.
+//! [`Message::parse`] finds the lines in one pass; values are typed when asked for and borrow the bytes. Two things are
+//! put right in the bytes themselves, without moving any: folded lines become one line (their breaks blanks, RFC 3261
+//! §7.3.1), and in the head a lone CR and what is not UTF-8 become `?`. So every value is a `&str` without breaks, copying
+//! one into another message cannot begin a new line there, and reading the bytes again gives the same message.
 //!
 //! A message that can be answered is a [`Message`] even if it is wrong; [`Message::check`] says what is. Deliberately not
 //! here: transactions, dialogs, what a request may ask for, and any header's meaning beyond its grammar.
@@ -15,6 +15,8 @@ mod header;
 mod params;
 mod parse;
 mod rejected;
+#[cfg(any(feature = "rsip", test))]
+mod rsip_types;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,7 @@ pub use digest::{DIGEST_PARAMS_MAX, DigestParams};
 pub use header::{Header, Method, reason_phrase};
 pub use params::Params;
 pub use rejected::{Field, Limit, Rejected};
-pub use uri::{Host, Scheme, Uri};
+pub use uri::{COMPARED_MAX, Host, Scheme, Uri};
 pub use value::{MediaType, RAck, ReasonValue, Refresher, Replaces, SessionExpires, Token};
 pub use via::{COOKIE, Via};
 pub use writer::{Refused, Writer};

@@ -168,7 +168,7 @@ impl Reader {
         let has_cr = line.last() == Some(&b'\r');
         let kept = if has_cr { length.saturating_sub(1) } else { length };
         for byte in line.iter_mut().take(kept).filter(|b| **b == b'\r') {
-            *byte = b' ';
+            *byte = b'?';
         }
         start..start.saturating_add(kept)
     }

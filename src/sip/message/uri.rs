@@ -27,6 +27,9 @@ pub struct Uri<'a> {
     headers: &'a str,
 }
 
+/// Most parameters, and most headers, that are compared each with each.
+pub const COMPARED_MAX: usize = 32;
+
 /// Scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -185,9 +188,13 @@ impl<'a> Uri<'a> {
         self.port.unwrap_or(if self.scheme == Scheme::Sips { 5061 } else { 5060 })
     }
 
-    /// Names the same resource (RFC 3261 §19.1.4; tel and others compare as text without case).
+    /// Names the same resource (RFC 3261 §19.1.4; tel and others compare as text without case). URIs with more
+    /// than [`COMPARED_MAX`] parameters or headers are the same only as text.
     pub fn is_same(&self, other: &Uri<'_>) -> bool {
-        if self.scheme != other.scheme {
+        if self.text == other.text {
+            return true;
+        }
+        if self.scheme != other.scheme || !self.is_comparable() || !other.is_comparable() {
             return false;
         }
         let (Some(host), Some(other_host)) = (self.host, other.host) else {
@@ -201,6 +208,13 @@ impl<'a> Uri<'a> {
             && same_params(other, self)
             && same_headers(self, other)
             && same_headers(other, self)
+    }
+}
+
+impl Uri<'_> {
+    fn is_comparable(&self) -> bool {
+        self.params().take(COMPARED_MAX + 1).count() <= COMPARED_MAX
+            && self.headers().take(COMPARED_MAX + 1).count() <= COMPARED_MAX
     }
 }
 
@@ -262,15 +276,20 @@ fn same_escaped(a: Option<&str>, b: Option<&str>) -> bool {
 
 /// Every parameter of `a` that `b` has too is equal, and those that must stand in both or neither do.
 fn same_params(a: &Uri<'_>, b: &Uri<'_>) -> bool {
-    a.params().all(|(name, value)| match b.param(name) {
-        Some(other) => percent_decoded(value).eq_ignore_ascii_case(&percent_decoded(other)),
-        None => !["user", "ttl", "method", "maddr", "transport"].iter().any(|n| n.eq_ignore_ascii_case(name)),
+    a.params().all(|(name, value)| match b.params().find(|(other, _)| same_folded(name, other)) {
+        Some((_, other)) => same_folded(value, other),
+        None => !["user", "ttl", "method", "maddr", "transport"].iter().any(|known| same_folded(name, known)),
     })
 }
 
 /// Headers are never ignored.
 fn same_headers(a: &Uri<'_>, b: &Uri<'_>) -> bool {
     a.headers().all(|(name, value)| {
-        b.header(name).is_some_and(|other| percent_decoded(value).eq_ignore_ascii_case(&percent_decoded(other)))
+        b.headers().any(|(other, other_value)| same_folded(name, other) && same_folded(value, other_value))
     })
+}
+
+/// Equal, with escapes resolved and without case.
+fn same_folded(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || percent_decoded(a).eq_ignore_ascii_case(&percent_decoded(b))
 }
