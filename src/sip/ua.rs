@@ -25,7 +25,11 @@ mod transfer;
 mod write;
 
 #[cfg(test)]
+mod security_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -185,14 +189,7 @@ impl Ua {
     }
 
     /// Bytes came that are no message; what can be made out of their head is answered.
-    pub fn on_unreadable(
-        &mut self,
-        flow: Flow,
-        bytes: &[u8],
-        rejected: Rejected,
-        _now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub fn on_unreadable(&mut self, flow: Flow, bytes: &[u8], rejected: Rejected, _now: Now, out: &mut Vec<SipEffect>) {
         out.push(SipEffect::Event(SipEvent::Counted(Count::Malformed)));
         let Ok(message) = Message::parse(bytes.to_vec()) else { return };
         let is_answered = message.is_request() && message.method() != Some(Method::Ack);

@@ -64,13 +64,7 @@ impl Ua {
     pub(super) fn refuse_for_load(&mut self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) {
         let seconds = self.retry_after();
         out.push(SipEffect::Event(SipEvent::Counted(Count::Shed)));
-        self.reply_with(
-            flow,
-            request,
-            503,
-            |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")),
-            out,
-        );
+        self.reply_with(flow, request, 503, |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")), out);
     }
 
     /// A new call is refused for load.
@@ -111,12 +105,8 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<(StationId, u32)> {
-        let asking = Asking {
-            method: request.method_text(),
-            uri: request.request_uri(),
-            source: flow.peer.ip(),
-            record,
-        };
+        let asking =
+            Asking { method: request.method_text(), uri: request.request_uri(), source: flow.peer.ip(), record };
         let presented = request.authorization().filter_map(Result::ok);
         match self.authenticator.judge(&asking, presented, &self.accounts, &self.config, now, out) {
             Verdict::Known { station, account } => return Some((station, account)),
