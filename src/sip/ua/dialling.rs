@@ -288,7 +288,7 @@ impl Ua {
         }
         let offer = branch.terms.offer(&dial.media);
         let bytes = with_body(writer, Some(offer));
-        let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party };
+        let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq };
         branch.tx = self.layer.start(id, true, bytes, branch.hop, owner, now.mono, out);
     }
 

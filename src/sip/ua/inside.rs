@@ -40,7 +40,12 @@ impl Ua {
     pub(super) fn on_inside(&mut self, flow: Flow, request: &Message, tag: &str, now: Now, out: &mut Vec<SipEffect>) {
         let Ok(method) = request.known_method() else { return self.reply_with(flow, request, 501, allow, out) };
         let found = self.tags.get(tag).copied().and_then(|id| self.take(id));
-        let Some(mut leg) = found else { return self.reply(flow, request, 481, out) };
+        let Some(mut leg) = found else {
+            return match method {
+                Method::Subscribe => self.on_subscribe(flow, request, now, out),
+                _ => self.reply(flow, request, 481, out),
+            };
+        };
         let call_id = request.call_id().unwrap_or("");
         let remote_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
         let order = leg.dialog_between(call_id, tag, remote_tag).map(|dialog| {

@@ -283,6 +283,13 @@ fn every_call_is_set_up_and_ended_on_both_sides_of_a_bad_network() {
             assert_eq!(world.uas[side].sizes(), (0, 0, 0, 0), "{}", log());
             assert_eq!(world.uas[side].deadline(), None, "{}", log());
         }
+        for cause in world.ended.iter().flatten() {
+            // Nothing ends by silence or by a timer, and nothing for want of agreement.
+            assert!(matches!(cause.sip, 200 | 481 | 486 | 487), "{cause:?} {}", log());
+        }
+        if let ([Some(a), Some(b)], true) = (&world.agreed, world.confirmed) {
+            assert_eq!(a.direction, b.direction.mirrored(), "{}", log());
+        }
         answered += u64::from(world.answered);
         confirmed += u64::from(world.confirmed);
     }
