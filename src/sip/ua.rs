@@ -26,7 +26,11 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod security_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +46,8 @@ use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow};
 use crate::message::{Kind, Message, Method, Rejected};
 use crate::registrar::{BindingId, Registrar};
+use crate::shed::{Shedder, Strangers};
+use crate::subscribe::{Notifier, SubscriptionId};
 use crate::transaction::{Layer, Received, Timing, TxId, Up};
 use crate::trunk::Trunks;
 use edge::{Errand, Series};
@@ -58,7 +64,13 @@ enum Owner {
     /// Nobody waits for the outcome.
     Nobody,
     /// INVITE of a dialled leg.
-    Dialled { leg: LegId, branch: u16, party: Origin },
+    Dialled {
+        leg: LegId,
+        branch: u16,
+        party: Origin,
+        /// CSeq number of the last request in its dialogs: PRACKs come before a 2xx that may find no leg.
+        seq: u32,
+    },
     /// re-INVITE or UPDATE of ours.
     Change { leg: LegId, party: Origin },
     /// BYE of ours: the last of its dialog, kept until a challenge to it has been answered.
@@ -67,6 +79,8 @@ enum Owner {
     Arrived { leg: LegId },
     /// OPTIONS to a phone.
     ProbeBinding(BindingId),
+    /// NOTIFY of a subscription.
+    Notify(SubscriptionId),
     /// REGISTER or OPTIONS at a trunk.
     Errand(Box<Errand>),
 }
@@ -98,7 +112,9 @@ pub struct Ua {
     tags: BTreeMap<String, LegId>,
     deadlines: BTreeSet<(Mono, LegId)>,
     arrived: u64,
-    load: Load,
+    shedder: Shedder,
+    strangers: Strangers,
+    notifier: Notifier,
     accounts: Accounts,
     authenticator: Authenticator,
     digest: TrunkDigest,
@@ -127,7 +143,9 @@ impl Ua {
             tags: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             arrived: 0,
-            load: Load::default(),
+            shedder: Shedder::new(seeded.next_u64()),
+            strangers: Strangers::default(),
+            notifier: Notifier::new(seeded.next_u64()),
             authenticator: Authenticator::default(),
             digest: TrunkDigest::default(),
             registrar: Registrar::default(),
@@ -152,8 +170,9 @@ impl Ua {
     }
 
     /// How loaded the process is.
-    pub fn on_load(&mut self, load: Load) {
-        self.load = load;
+    pub fn on_load(&mut self, load: Load, now: Now) {
+        let dialogs = u32::try_from(self.legs.len()).unwrap_or(u32::MAX);
+        self.shedder.on_load(load, dialogs, self.config.rules.dialogs_max, now.mono);
     }
 
     /// A message came.
@@ -187,14 +206,7 @@ impl Ua {
     }
 
     /// Bytes came that are no message; what can be made out of their head is answered.
-    pub fn on_unreadable(
-        &mut self,
-        flow: Flow,
-        bytes: &[u8],
-        rejected: Rejected,
-        _now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub fn on_unreadable(&mut self, flow: Flow, bytes: &[u8], rejected: Rejected, _now: Now, out: &mut Vec<SipEffect>) {
         out.push(SipEffect::Event(SipEvent::Counted(Count::Malformed)));
         let Ok(message) = Message::parse(bytes.to_vec()) else { return };
         let is_answered = message.is_request() && message.method() != Some(Method::Ack);
@@ -208,6 +220,7 @@ impl Ua {
     pub fn on_flow_closed(&mut self, flow: Flow, now: Now, out: &mut Vec<SipEffect>) {
         let mut effects = Vec::new();
         self.registrar.on_flow_closed(flow, &mut effects);
+        self.notifier.on_flow_closed(flow);
         self.on_registrar(effects, now, out);
         let ups = self.layer.on_flow_closed(&flow);
         self.on_ups(ups, now, out);
@@ -244,13 +257,13 @@ impl Ua {
 
     /// Dialogs, transactions, timers and bindings that exist.
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
-        (self.tags.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
+        (self.tags.len() + self.notifier.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
     }
 
     /// When to call [`Ua::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let legs = self.deadlines.first().map(|(at, _)| *at);
-        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline()];
+        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
         all.into_iter().flatten().min()
     }
 
@@ -274,6 +287,9 @@ impl Ua {
         let mut effects = Vec::new();
         self.trunks.on_deadline(now, &mut effects);
         self.on_trunks(effects, now, out);
+        let mut notifies = Vec::new();
+        self.notifier.on_deadline(now, &mut notifies);
+        self.on_notifies(notifies, now, out);
     }
 
     fn on_leg_deadline(&mut self, mut leg: Leg, now: Now, out: &mut Vec<SipEffect>) {
@@ -310,6 +326,7 @@ impl Ua {
             Owner::ProbeBinding(id) if status == 503 => self.on_probe_lost(id, now, out),
             // The registrar counts silence itself.
             Owner::ProbeBinding(_) => {}
+            Owner::Notify(id) => self.notifier.on_notify_answered(id, 408),
             Owner::Errand(errand) => self.on_errand_lost(*errand, status, now, out),
             Owner::Dialled { leg, branch, .. } => {
                 let Some(leg) = self.take(leg) else { return };
@@ -343,10 +360,14 @@ impl Ua {
                 self.registrar.on_probe_answered(id, now, &mut effects);
                 self.on_registrar(effects, now, out);
             }
+            Owner::Notify(id) if status >= 200 => self.notifier.on_notify_answered(id, status),
+            Owner::Notify(_) => {}
             Owner::Errand(errand) => self.on_errand_response(*errand, flow, response, now, out),
-            Owner::Dialled { leg, branch, party } => match self.take(leg) {
-                Some(leg) => self.on_dial_response(leg, (tx, branch), flow, response, now, out),
-                None if status / 100 == 2 => self.lost_race(tx, party, flow, response, now, out),
+            Owner::Dialled { leg, branch, party, seq } => match self.take(leg) {
+                Some(leg) => self.on_dial_response(leg, (tx, branch, seq), flow, response, now, out),
+                None if status / 100 == 2 => {
+                    self.lost_race((tx, seq, Cause::NORMAL), party, flow, response, now, out);
+                }
                 None => {}
             },
             Owner::Change { leg, party } => match self.take(leg) {

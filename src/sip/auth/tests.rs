@@ -159,7 +159,8 @@ fn what_does_not_fit_is_challenged_again() {
     let wrong = "401 [AuthFailed, Challenged]";
     let stale = "401 stale [Challenged]";
     let missing = "401 [Challenged]";
-    let spoil: [(&str, fn(&mut Phone), &str); 9] = [
+    type Spoil = fn(&mut Phone);
+    let spoil: [(&str, Spoil, &str); 9] = [
         ("wrong password", |p| p.password = "b-pass", wrong),
         ("unknown user", |p| p.user = "zoe", wrong),
         ("empty user", |p| p.user = "", wrong),

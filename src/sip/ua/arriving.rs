@@ -14,6 +14,7 @@ use super::{Count, LocalMedia, Origin, Owner, SipEffect, SipEvent, Ua, cause, id
 use crate::dialog::{Dialog, route_set};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, NameAddr, Refresher, Replaces, Writer};
+use crate::shed::{Class, EMERGENCY_RESERVE, RETRY_AFTER_MIN_S};
 
 /// What a request says of session timers.
 pub(super) fn asked(message: &Message) -> Asked {
@@ -52,8 +53,12 @@ impl Ua {
         if self.is_ours_come_back(request) {
             return self.reply(flow, request, 482, out);
         }
-        if self.is_shed(flow, request, now) {
-            return self.refuse_for_load(flow, request, out);
+        if self.is_ignored(flow, request, now) {
+            return;
+        }
+        let class = self.class_of_call(flow, request);
+        if self.refuse_pressed(flow, request, class, out) {
+            return;
         }
         let Some(origin) = self.origin(flow, request, now, out) else { return };
         if self.layer.is_merged(request) {
@@ -127,24 +132,27 @@ impl Ua {
         {
             return self.reply(flow, request, error.status(), out);
         }
-        if self.layer.is_full() || self.legs.len() >= usize::try_from(self.config.rules.dialogs_max).unwrap_or(0) {
-            return self.refuse_for_load(flow, request, out);
+        let reserve = if self.class_of_call(flow, request) == Class::Emergency { EMERGENCY_RESERVE } else { 0 };
+        let dialogs_max = self.config.rules.dialogs_max.saturating_add(reserve);
+        if self.layer.is_full() || self.legs.len() >= usize::try_from(dialogs_max).unwrap_or(usize::MAX) {
+            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
         }
         if let Origin::Trunk(trunk) = origin
             && self.trunks.admit(trunk, now).is_err()
         {
-            return self.refuse_for_load(flow, request, out);
+            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
         }
         let leg = LegId::arrived(self.arrived);
         let trying = Writer::response(request, Some(flow.peer), 100, "").finish();
         let to = reply_place(flow, request);
         let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else { return };
         self.arrived += 1;
-        let reliability = match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
-            (true, _) => Reliability::Always,
-            (false, true) => Reliability::WithSdp,
-            (false, false) => Reliability::Never,
-        };
+        let reliability =
+            match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
+                (true, _) => Reliability::Always,
+                (false, true) => Reliability::WithSdp,
+                (false, false) => Reliability::Never,
+            };
         let seq = dialog.remote_seq.unwrap_or(0);
         let rseq = 1 + u32::try_from(self.seeded.below(1 << 16)).unwrap_or(0);
         self.tags.insert(tag, leg);
@@ -221,6 +229,7 @@ impl Ua {
             | Owner::Change { .. }
             | Owner::Farewell(_)
             | Owner::ProbeBinding(_)
+            | Owner::Notify(_)
             | Owner::Errand(_) => None,
         };
         // The To tag is that of the responses to the INVITE (§9.2).

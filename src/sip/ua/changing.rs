@@ -40,7 +40,10 @@ impl Ua {
     pub(super) fn go_on(&mut self, mut leg: Leg, now: Now, out: &mut Vec<SipEffect>) {
         if let Stage::Up(up) = &mut leg.stage {
             let is_free = up.is_confirmed && up.unacked.is_none() && up.farewell.is_none();
-            if is_free && up.change == Change::None && let Some(media) = up.wanted.take() {
+            if is_free
+                && up.change == Change::None
+                && let Some(media) = up.wanted.take()
+            {
                 self.send_change(leg.id, leg.party, up, Some(&media), Tries::default(), None, now, out);
             }
         }
@@ -82,7 +85,7 @@ impl Ua {
         let bytes = with_body(writer, body);
         let owner = Owner::Change { leg: id, party };
         let tx = self.layer.start(branch, is_invite, bytes, up.hop, owner, now.mono, out);
-        up.change = Change::Sent { tx, is_invite, is_refresh, seq, tries };
+        up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries };
     }
 
     /// A response to our re-INVITE or UPDATE.
@@ -99,14 +102,14 @@ impl Ua {
         let party = leg.party;
         let sent = match &leg.stage {
             Stage::Up(up) => match &up.change {
-                Change::Sent { tx: current, is_invite, is_refresh, seq, tries } if *current == tx => {
-                    Some((*is_invite, *is_refresh, *seq, *tries))
+                Change::Sent { tx: current, is_invite, is_refresh, seq, at, tries } if *current == tx => {
+                    Some((*is_invite, *is_refresh, *seq, *at, *tries))
                 }
                 Change::Sent { .. } | Change::None | Change::Again { .. } => None,
             },
             Stage::Arriving(_) | Stage::Dialling(_) => None,
         };
-        let (Some((is_invite, is_refresh, seq, mut tries)), Stage::Up(up)) = (sent, &mut leg.stage) else {
+        let (Some((is_invite, is_refresh, seq, sent_at, mut tries)), Stage::Up(up)) = (sent, &mut leg.stage) else {
             self.put(leg);
             if status / 100 == 2 && response.cseq().is_ok_and(|(_, method)| method == Method::Invite) {
                 self.acknowledge_stray(tx, party, flow, response, out);
@@ -119,7 +122,7 @@ impl Ua {
                 let contact = response.contact().ok().flatten();
                 up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
                 up.change = Change::None;
-                up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), now.mono);
+                up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
                 if is_invite {
                     self.acknowledge(tx, &up.dialog, seq, up.hop, None, out);
                     match up.terms.accept(response.body()) {
@@ -191,9 +194,11 @@ impl Ua {
     pub(super) fn change_failed(&mut self, leg: Leg, tx: TxId, status: u16, now: Now, out: &mut Vec<SipEffect>) {
         let is_current = matches!(&leg.stage, Stage::Up(up)
             if matches!(&up.change, Change::Sent { tx: current, .. } if *current == tx));
-        match is_current {
-            true => self.hang_up(leg, Cause::new(status, 0, Reason::Unreachable), now, out),
-            false => self.put(leg),
+        match (is_current, status) {
+            // It ended the dialog, and its BYE is on the way or lost.
+            (true, 481) => self.ended(leg, Cause::new(481, 41, Reason::Peer), true, out),
+            (true, _) => self.hang_up(leg, Cause::new(status, 102, Reason::Unreachable), now, out),
+            (false, _) => self.put(leg),
         }
     }
 

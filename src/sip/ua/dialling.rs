@@ -73,11 +73,8 @@ impl Ua {
     /// All bindings of a station.
     fn bound_places(&self, station: turno_base::StationId) -> Vec<Place> {
         let targets = self.registrar.targets(station).into_iter();
-        let place = |b: &crate::registrar::Binding| Place::At {
-            uri: b.uri.clone(),
-            routes: b.path.clone(),
-            to: b.destination,
-        };
+        let place =
+            |b: &crate::registrar::Binding| Place::At { uri: b.uri.clone(), routes: b.path.clone(), to: b.destination };
         targets.map(place).collect()
     }
 
@@ -291,7 +288,7 @@ impl Ua {
         }
         let offer = branch.terms.offer(&dial.media);
         let bytes = with_body(writer, Some(offer));
-        let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party };
+        let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq };
         branch.tx = self.layer.start(id, true, bytes, branch.hop, owner, now.mono, out);
     }
 

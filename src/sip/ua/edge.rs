@@ -1,4 +1,4 @@
-//! The seam to the machines beside the legs: registrar, trunks' states, digest both ways. It carries their effects out
+//! The seam to the machines beside the legs: registrar, subscriptions, trunks' states, digest both ways. It carries their effects out
 //! as requests and tells them what came back.
 
 use std::time::Duration;
@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use turno_base::{Now, StationId, TrunkId};
 
-use super::write::{ALLOW, Head, place};
-use super::{Asker, Origin, Owner, SipEffect, SipEvent, Ua};
+use super::write::{ALLOW, Head, place, reply_place};
+use super::{Asker, Count, Origin, Owner, SipEffect, SipEvent, Ua};
 use crate::auth::{Challenger, Tries};
 use crate::config::{Account, Resolved};
 use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method};
 use crate::registrar::{Binding, BindingId, RegisterRequest, RegistrarEffect, refusal_response, register_response};
+use crate::subscribe::{Accepted, Notify, notify_request, subscribe_response};
 use crate::trunk::{TrunkEffect, TrunkView};
 
 /// A REGISTER or OPTIONS of ours at a trunk.
@@ -48,6 +49,43 @@ impl Ua {
         };
         self.serve(flow, request, status, response, now, out);
         self.on_registrar(effects, now, out);
+    }
+
+    /// SUBSCRIBE of a phone, at first or, inside its dialog, again.
+    pub(super) fn on_subscribe(&mut self, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
+        let is_again = request.to().is_ok_and(|to| to.tag().is_some());
+        let mut notifies = Vec::new();
+        let mut result = self.notifier.admits(flow.peer.ip(), &self.config.rules, now).map(|()| Accepted {
+            tag: String::new(),
+            expires_s: 0,
+        });
+        if result.is_err() {
+            out.push(SipEffect::Event(SipEvent::Counted(Count::SubscribeRefused)));
+        } else {
+            // Whoever refreshes names a tag that we made for who was asked before.
+            if !is_again && self.origin(flow, request, now, out).is_none() {
+                return;
+            }
+            result = self.notifier.subscribe(request, flow, &self.config.rules, now, &mut notifies);
+        }
+        let to = reply_place(flow, request);
+        let contact = self.contact_uri(&to);
+        let response = subscribe_response(&result, request, flow.peer, &contact, &self.stateless_tag(request));
+        match result {
+            Ok(_) => self.serve(flow, request, 200, response, now, out),
+            Err(_) => out.push(SipEffect::Send { to, bytes: response, token: 0 }),
+        }
+        self.on_notifies(notifies, now, out);
+    }
+
+    pub(super) fn on_notifies(&mut self, notifies: Vec<Notify>, now: Now, out: &mut Vec<SipEffect>) {
+        for notify in notifies {
+            let to = Destination::Flow(notify.flow);
+            let branch = self.branch();
+            let bytes = notify_request(&notify, &self.via_value(&to, branch), &self.contact_uri(&to));
+            let owner = Owner::Notify(notify.subscription);
+            self.layer.start(branch, false, bytes, to, owner, now.mono, out);
+        }
     }
 
     pub(super) fn on_registrar(&mut self, effects: Vec<RegistrarEffect>, now: Now, out: &mut Vec<SipEffect>) {
@@ -131,15 +169,8 @@ impl Ua {
         let series = self.series.entry(trunk).or_insert(Series { call_id: fresh, seq: 0 });
         series.seq += 1;
         let Series { call_id, seq } = series.clone();
-        let head = Head {
-            method: Method::Register,
-            uri: &uri,
-            routes: &[],
-            from: &from,
-            to: &record,
-            call_id: &call_id,
-            seq,
-        };
+        let head =
+            Head { method: Method::Register, uri: &uri, routes: &[], from: &from, to: &record, call_id: &call_id, seq };
         let branch = self.branch();
         let mut writer = self.begin(&head, &hop, branch);
         writer

@@ -40,7 +40,7 @@ impl Ua {
     pub(super) fn on_dial_response(
         &mut self,
         mut leg: Leg,
-        (tx, branch_id): (TxId, u16),
+        (tx, branch_id, seq): (TxId, u16, u32),
         flow: Flow,
         response: &Message,
         now: Now,
@@ -69,7 +69,7 @@ impl Ua {
             (Some(at), _) => self.on_refused(leg, at, flow, response, now, out),
             (None, 200..=299) => {
                 self.put(leg);
-                self.lost_race(tx, party, flow, response, now, out);
+                self.lost_race((tx, seq, ELSEWHERE), party, flow, response, now, out);
             }
             (None, _) => self.put(leg),
         }
@@ -88,7 +88,7 @@ impl Ua {
         let Stage::Dialling(dialling) = &mut leg.stage else { return };
         let Some(branch) = dialling.branches.get_mut(at) else { return };
         branch.fail_over_at = None;
-        let (status, seq) = (response.status().unwrap_or(0), branch.seq);
+        let (status, seq, tx) = (response.status().unwrap_or(0), branch.seq, branch.tx);
         let rseq = response.rseq().ok().flatten().filter(|_| response.require().any(|t| t == "100rel"));
         let mut news = None;
         if let Some(early) = early_dialog(branch, response) {
@@ -108,6 +108,9 @@ impl Ua {
             if let Some(rseq) = rseq {
                 early.rseq = Some(rseq);
                 self.send_prack(party, &mut early.dialog, flow, rseq, seq, now, out);
+                if let Some(Owner::Dialled { seq, .. }) = self.layer.client_owner(tx) {
+                    *seq = early.dialog.local_seq.max(*seq);
+                }
             }
         }
         tell_once(id, dialling, news, out);
@@ -220,21 +223,22 @@ impl Ua {
     /// A 2xx that came too late, after another or after our CANCEL: ACK, then BYE.
     pub(super) fn lost_race(
         &mut self,
-        tx: TxId,
+        (tx, seq, cause): (TxId, u32, Cause),
         party: Origin,
         flow: Flow,
         response: &Message,
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
-        let Some(dialog) = self.acknowledge_stray(tx, party, flow, response, out) else { return };
+        let Some(mut dialog) = self.acknowledge_stray(tx, party, flow, response, out) else { return };
+        dialog.local_seq = dialog.local_seq.max(seq);
         out.push(SipEffect::Event(SipEvent::Counted(Count::LostRace)));
         let hop = self.hop(party, &dialog, flow);
         let trunk = match party {
             Origin::Trunk(trunk) => Some(trunk),
             Origin::Station(_) => None,
         };
-        self.send_bye(dialog, hop, trunk, ELSEWHERE, now, out);
+        self.send_bye(dialog, hop, trunk, cause, now, out);
     }
 
     /// ACK of a 2xx whose dialog nobody holds.
@@ -345,12 +349,7 @@ fn early_dialog<'b>(branch: &'b mut Branch, response: &Message) -> Option<&'b mu
 }
 
 /// Terms of an early dialog, unless they were the last ones told.
-fn tell_once(
-    leg: LegId,
-    dialling: &mut Dialling,
-    news: Option<turno_base::StreamAgreement>,
-    out: &mut Vec<SipEffect>,
-) {
+fn tell_once(leg: LegId, dialling: &mut Dialling, news: Option<turno_base::StreamAgreement>, out: &mut Vec<SipEffect>) {
     let news = news.filter(|agreement| dialling.agreed.as_ref() != Some(agreement));
     if news.is_some() {
         dialling.agreed.clone_from(&news);

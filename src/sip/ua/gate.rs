@@ -8,6 +8,7 @@ use super::{Count, Origin, SipEffect, SipEvent, Ua};
 use crate::auth::{Asking, Challenged, Verdict, challenge_headers};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, Writer};
+use crate::shed::{Class, Welcome, is_emergency};
 
 /// Option tags that a request may require of us (RFC 3261 §8.2.2.3).
 const UNDERSTOOD: [&str; 6] = ["100rel", "timer", "replaces", "norefersub", "path", "outbound"];
@@ -28,8 +29,14 @@ impl Ua {
         match method {
             Method::Options => self.on_options(flow, request, out),
             Method::Invite => self.on_invite(flow, request, now, out),
-            Method::Register => self.on_register(flow, request, now, out),
-            Method::Subscribe => self.reply(flow, request, 489, out),
+            Method::Register => {
+                let is_over = self.is_ignored(flow, request, now)
+                    || self.refuse_pressed(flow, request, Class::Refresh, out);
+                if !is_over {
+                    self.on_register(flow, request, now, out);
+                }
+            }
+            Method::Subscribe => self.on_subscribe_outside(flow, request, now, out),
             Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
                 self.reply(flow, request, 481, out);
             }
@@ -54,28 +61,46 @@ impl Ua {
 
     /// What we can do, for anyone who asks; while draining nothing new (C6).
     pub(super) fn on_options(&mut self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) {
-        if self.load.draining {
-            return self.refuse_for_load(flow, request, out);
+        if !self.refuse_pressed(flow, request, Class::Side, out) {
+            self.reply_with(flow, request, 200, abilities, out);
         }
-        self.reply_with(flow, request, 200, abilities, out);
     }
 
     /// 503 before a transaction exists.
-    pub(super) fn refuse_for_load(&mut self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) {
-        let seconds = self.retry_after();
+    pub(super) fn refuse_for_load(&self, flow: Flow, request: &Message, seconds: u32, out: &mut Vec<SipEffect>) {
         out.push(SipEffect::Event(SipEvent::Counted(Count::Shed)));
-        self.reply_with(
-            flow,
-            request,
-            503,
-            |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")),
-            out,
-        );
+        self.reply_with(flow, request, 503, |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")), out);
     }
 
-    /// A new call is refused for load.
-    pub(super) fn is_shed(&self, _flow: Flow, _request: &Message, _now: Now) -> bool {
-        self.load.draining || self.load.store_full
+    fn on_subscribe_outside(&mut self, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
+        if !self.refuse_pressed(flow, request, Class::Side, out) {
+            self.on_subscribe(flow, request, now, out);
+        }
+    }
+
+    /// 503 with Retry-After if there is too much to do; true if refused (O2, O3).
+    pub(super) fn refuse_pressed(&self, flow: Flow, request: &Message, class: Class, out: &mut Vec<SipEffect>) -> bool {
+        let seq = request.cseq_text().map_or(0, |(seq, _)| seq);
+        let Some(seconds) = self.shedder.refuses(class, request.call_id().unwrap_or(""), seq) else { return false };
+        self.refuse_for_load(flow, request, seconds, out);
+        true
+    }
+
+    /// What a new call is to us when not all can be served.
+    pub(super) fn class_of_call(&self, flow: Flow, request: &Message) -> Class {
+        let is_urgent = request.target().is_ok_and(|uri| is_emergency(&uri.user_decoded()));
+        match (is_urgent, self.trunk_at(flow.peer.ip())) {
+            (true, _) => Class::Emergency,
+            (false, Some(_)) => Class::TrunkCall,
+            (false, None) => Class::StationCall,
+        }
+    }
+
+    /// A stranger asks without showing a secret and has asked too often: not even a challenge goes out (O1, A4).
+    pub(super) fn is_ignored(&mut self, flow: Flow, request: &Message, now: Now) -> bool {
+        let shows_secret = request.header(Header::Authorization).is_some();
+        let is_peer = self.trunk_at(flow.peer.ip()).is_some();
+        !shows_secret && !is_peer && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence
     }
 
     /// Who sent a request that makes a dialog; none: it was challenged or refused.
@@ -111,16 +136,22 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<(StationId, u32)> {
-        let asking = Asking {
-            method: request.method_text(),
-            uri: request.request_uri(),
-            source: flow.peer.ip(),
-            record,
-        };
+        let asking =
+            Asking { method: request.method_text(), uri: request.request_uri(), source: flow.peer.ip(), record };
         let presented = request.authorization().filter_map(Result::ok);
         match self.authenticator.judge(&asking, presented, &self.accounts, &self.config, now, out) {
-            Verdict::Known { station, account } => return Some((station, account)),
-            Verdict::Challenge(challenged) => self.challenge(flow, request, &challenged, out),
+            Verdict::Known { station, account } => {
+                self.strangers.on_authenticated(flow.peer.ip(), now.mono);
+                return Some((station, account));
+            }
+            Verdict::Challenge(challenged) => {
+                // Wrong answers count as much as none; those without were counted at the door.
+                let is_wrong = request.header(Header::Authorization).is_some() && !challenged.stale;
+                if is_wrong && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
+                    return None;
+                }
+                self.challenge(flow, request, &challenged, out);
+            }
             Verdict::NotTheirs => self.reply(flow, request, 403, out),
         }
         None

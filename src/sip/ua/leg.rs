@@ -209,6 +209,8 @@ pub(super) enum Change {
         /// It refreshes the session timer and changes nothing.
         is_refresh: bool,
         seq: u32,
+        /// When: the peer's interval may have begun then, however late its answer comes.
+        at: Mono,
         tries: Tries,
     },
     /// Refused for a moment (491): again then.

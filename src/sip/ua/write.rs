@@ -88,18 +88,23 @@ impl Ua {
 
     /// The value of our Contact towards a peer.
     pub(super) fn contact(&self, to: &Destination) -> String {
+        format!("<{}>", self.contact_uri(to))
+    }
+
+    /// The URI of our Contact towards a peer.
+    pub(super) fn contact_uri(&self, to: &Destination) -> String {
         let (transport, listener, peer) = place(to);
         let here = self.here(listener, peer.ip());
         match transport {
-            Transport::Udp => format!("<sip:turno@{here}>"),
-            Transport::Tcp => format!("<sip:turno@{here};transport=tcp>"),
+            Transport::Udp => format!("sip:turno@{here}"),
+            Transport::Tcp => format!("sip:turno@{here};transport=tcp"),
         }
     }
 
     /// Begins a request.
     pub(super) fn begin(&self, head: &Head<'_>, hop: &Destination, branch: Branch) -> Writer {
         let mut writer = Writer::request(head.method, head.uri);
-        self.via(&mut writer, hop, branch);
+        writer.header(Header::Via, &self.via_value(hop, branch));
         for route in head.routes {
             writer.header(Header::Route, route);
         }
@@ -113,11 +118,11 @@ impl Ua {
     }
 
     /// Our Via; `rport` on datagrams, so that the way back survives a NAT of ours (RFC 3581).
-    fn via(&self, writer: &mut Writer, hop: &Destination, branch: Branch) {
+    pub(super) fn via_value(&self, hop: &Destination, branch: Branch) -> String {
         let (transport, listener, peer) = place(hop);
         let here = self.here(listener, peer.ip());
         let rport = if transport.is_reliable() { "" } else { ";rport" };
-        writer.header_fmt(Header::Via, format_args!("SIP/2.0/{} {here};branch={branch}{rport}", transport.via()));
+        format!("SIP/2.0/{} {here};branch={branch}{rport}", transport.via())
     }
 
     /// Begins a request inside a dialog, with this sequence number.
