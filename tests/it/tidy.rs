@@ -16,7 +16,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "turno_base", "turno_sip", "turno_media", "turno_call", "turno_acd", "turno_customers", "turno_tariff",
+            "turno_base",
+            "turno_sip",
+            "turno_media",
+            "turno_call",
+            "turno_acd",
+            "turno_customers",
+            "turno_tariff",
             "turno_report",
         ],
     ),
@@ -52,7 +58,10 @@ fn sources(under: &Path, found: &mut Vec<PathBuf>) {
 fn all_sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     sources(&root().join("src"), &mut found);
-    found.into_iter().map(|p| (p.strip_prefix(root()).unwrap().to_path_buf(), fs::read_to_string(&p).unwrap())).collect()
+    found
+        .into_iter()
+        .map(|p| (p.strip_prefix(root()).unwrap().to_path_buf(), fs::read_to_string(&p).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -63,7 +72,8 @@ fn rooms_import_only_what_lies_to_their_right() {
         let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == room) else { continue };
         for (at, line) in text.lines().enumerate() {
             for (start, _) in line.match_indices("turno_") {
-                let word: String = line[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let word: String =
+                    line[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 let own = word == format!("turno_{room}");
                 let known = IMPORTS.iter().any(|(name, _)| word == format!("turno_{name}"));
                 if known && !own && !allowed.contains(&word.as_str()) {
