@@ -12,7 +12,7 @@ use crate::boundary::Effect;
 use crate::turn::Turn;
 
 /// Numbering of record rows and who waits for which to be durable.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Records {
     seq: u64,
     durable: u64,

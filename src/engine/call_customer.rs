@@ -15,7 +15,7 @@ use crate::turn::Turn;
 const LOOK_UP_LIMIT: Duration = Duration::from_millis(400);
 
 /// Questions that are out. All have the same limit, so the oldest is always first.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LookUps {
     open: BTreeSet<CallId>,
     by_deadline: VecDeque<(Mono, CallId)>,

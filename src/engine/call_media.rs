@@ -19,7 +19,7 @@ const PORTS_LOW: usize = 64;
 const PORTS_MORE: u32 = 256;
 
 /// Free ports and the audio side of every live leg.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Audio {
     free_v4: VecDeque<Port>,
     free_v6: VecDeque<Port>,
@@ -28,7 +28,7 @@ pub(crate) struct Audio {
     asked: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct LegAudio {
     /// What we offer or accept, in order of preference.
     codecs: Vec<Codec>,

@@ -35,13 +35,13 @@ use call_media::Audio;
 use turn::{Step, Turn};
 
 /// The engine: every room and what lies between them. Serialising it is the snapshot that a restart begins from.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Engine {
     rooms: Option<Box<Rooms>>,
 }
 
 /// The rooms and the little that the seams must remember.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Rooms {
     config: EngineConfig,
     ua: Ua,
@@ -131,7 +131,7 @@ impl Rooms {
             Input::Ports(ports) => self.audio.on_ports(ports),
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
-            Input::Load(load) => self.ua.on_load(*load),
+            Input::Load(load) => self.ua.on_load(*load, now),
             Input::Restarted => self.on_restarted(&mut turn),
             Input::Fault => {
                 if let Some(call) = panicked {
