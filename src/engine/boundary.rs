@@ -1,7 +1,8 @@
 //! Everything that goes into the engine and comes out of it. Inputs are what the journal holds.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, CallId, Fact, LegId, Name, QueueId, StationId};
+use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, QueueId, StationId};
+use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{HostPort, Resolved};
 use turno_sip::flow::{Destination, Flow, Transport};
@@ -49,6 +50,13 @@ pub enum Input {
         leg: LegId,
         /// What.
         event: MediaEvent,
+    },
+    /// Answer to [`Effect::LookUp`]; none: nobody by that number.
+    Customer {
+        /// The call.
+        call: CallId,
+        /// Who calls.
+        customer: Option<Customer>,
     },
     /// Ports that legs may use: newly bound, or free again.
     Ports(Vec<Port>),
@@ -125,6 +133,13 @@ pub enum Effect {
         leg: LegId,
         /// What.
         command: MediaCommand,
+    },
+    /// Who calls? Answered by [`Input::Customer`]; silence is covered by a deadline and the default segment.
+    LookUp {
+        /// The call.
+        call: CallId,
+        /// Canonical number.
+        number: E164,
     },
     /// The free ports run low: bind about this many more pairs; answered by [`Input::Ports`].
     WantPorts(u32),

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use turno_acd::AcdConfig;
 use turno_base::{Codec, SegmentId};
 use turno_call::CallConfig;
-use turno_customers::Portfolio;
 use turno_sip::config::{Cidr, SipConfig};
 use turno_tariff::Deck;
 
@@ -22,8 +21,6 @@ pub struct EngineConfig {
     pub call: CallConfig,
     /// Queues and agents.
     pub acd: AcdConfig,
-    /// Customers known by number.
-    pub portfolio: Portfolio,
     /// Segment of callers nobody knows.
     pub segment_default: SegmentId,
     /// Value of callers nobody knows, per mille.
