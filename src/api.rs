@@ -3,6 +3,7 @@
 
 pub mod control;
 pub mod http;
+mod records;
 pub mod rest;
 
 use std::path::Path;
