@@ -41,3 +41,14 @@ pub struct MediaConfig {
     /// Codecs offered to a party whose trunk or account names none.
     pub codecs: Vec<Codec>,
 }
+
+impl EngineConfig {
+    /// Trunks and accounts that name no codecs take those of the media section.
+    pub(crate) fn settle_codecs(&mut self) {
+        let of_trunks = self.sip.trunks.iter_mut().map(|trunk| &mut trunk.codecs);
+        let of_accounts = self.sip.accounts.iter_mut().map(|account| &mut account.codecs);
+        for codecs in of_trunks.chain(of_accounts).filter(|codecs| codecs.is_empty()) {
+            codecs.clone_from(&self.media.codecs);
+        }
+    }
+}

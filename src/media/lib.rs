@@ -10,6 +10,7 @@ mod key;
 mod latch;
 pub mod limits;
 pub mod mos;
+mod offerable;
 mod outgoing;
 mod play;
 mod prompt;
@@ -22,6 +23,7 @@ pub mod sound;
 
 pub use boundary::{MediaCommand, MediaEvent, Play, Port};
 pub use latch::Network;
+pub use offerable::offerable;
 pub use prompt::{Library, Unplayable};
 pub use session::Rules;
 pub use shard::{Counts, Listening, Moving, Out, Shard, Slot};

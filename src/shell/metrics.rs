@@ -40,6 +40,8 @@ pub struct Metrics {
     pub streams_cut: IntCounter,
     pub streams_slow: IntCounter,
     pub sip_events: IntCounterVec,
+    pub trunk_up: IntGaugeVec,
+    pub heals: IntCounterVec,
     pub journal_bytes: IntCounter,
     pub journal_errors: IntCounter,
     pub journal_lag: IntGauge,
@@ -82,6 +84,8 @@ impl Metrics {
             streams_cut: r
                 .counter("sip_streams_cut_total", "Connections closed for a half-sent message or for silence."),
             streams_slow: r.counter("sip_streams_slow_total", "Connections closed because the peer did not read."),
+            trunk_up: r.gauges("trunk_up", "Whether a trunk can be used.", &["trunk"]),
+            heals: r.counters("heals_total", "States that the reconciler healed; a healthy run has none.", &["reason"]),
             sip_events: r.counters("sip_events_total", "Countable things in signalling.", &["event"]),
             journal_bytes: r.counter("journal_bytes_total", "Bytes appended to the journal."),
             journal_errors: r.counter("journal_errors_total", "Failures to write the journal."),

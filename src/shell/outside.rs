@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
+use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
 
@@ -85,6 +86,21 @@ impl World for Outside {
             Effect::Reply { id, answer } => self.asker.answer(id, answer),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
+            Effect::Trunk { trunk, up } => {
+                self.metrics.trunk_up.with_label_values(&[trunk.as_str()]).set(i64::from(up));
+                if up {
+                    tracing::info!(%trunk, "trunk is up");
+                } else {
+                    tracing::error!(%trunk, "trunk is down: probes or our registration fail");
+                }
+            }
+            Effect::Why { call, agent, epoch, why } => {
+                tracing::debug!(%call, %agent, epoch, ?why, "offered");
+            }
+            Effect::Healed(heal) => {
+                self.metrics.heals.with_label_values(&[heal_label(heal)]).inc();
+                tracing::error!(?heal, "the reconciler healed something; please report with `turno journal export`");
+            }
         }
     }
 
@@ -113,5 +129,13 @@ impl World for Outside {
 
     fn store_full(&self) -> bool {
         false
+    }
+}
+
+fn heal_label(heal: Heal) -> &'static str {
+    match heal {
+        Heal::AgentStuck => "agent_stuck",
+        Heal::LeaseExpired => "lease_expired",
+        Heal::ItemLost => "item_lost",
     }
 }

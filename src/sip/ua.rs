@@ -22,10 +22,15 @@ mod repeat;
 mod session_timer;
 mod terms;
 mod transfer;
+mod views;
 mod write;
 
 #[cfg(test)]
+mod security_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{Cause, LegId, Mono, Now, Reason, Seeded, StationId, TrunkId};
 
 pub use boundary::{Count, Dial, Incoming, Load, LocalMedia, Origin, SipEffect, SipEvent, Target, TransferProgress};
+pub use views::StationView;
 
 use crate::auth::{Accounts, Authenticator, Tries, TrunkDigest};
 use crate::config::{Resolved, SipConfig, SipRules};
@@ -200,14 +206,7 @@ impl Ua {
     }
 
     /// Bytes came that are no message; what can be made out of their head is answered.
-    pub fn on_unreadable(
-        &mut self,
-        flow: Flow,
-        bytes: &[u8],
-        rejected: Rejected,
-        _now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub fn on_unreadable(&mut self, flow: Flow, bytes: &[u8], rejected: Rejected, _now: Now, out: &mut Vec<SipEffect>) {
         out.push(SipEffect::Event(SipEvent::Counted(Count::Malformed)));
         let Ok(message) = Message::parse(bytes.to_vec()) else { return };
         let is_answered = message.is_request() && message.method() != Some(Method::Ack);

@@ -26,6 +26,7 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         digits: section.list("digit_prompts", PROMPT_FORM),
         done: section.parsed("done_prompt", PROMPT_FORM),
         refused: section.parsed("refused_prompt", PROMPT_FORM),
+        hold_music: section.parsed("hold_music", PROMPT_FORM),
     };
     let config = CallConfig {
         routes: root.array("routes").iter().filter_map(route).collect(),

@@ -75,6 +75,9 @@ pub fn effect_line(effect: &Effect) -> String {
         },
         Effect::Fact(fact) => format!("fact {:?}", fact.what),
         Effect::Count(count) => format!("count {count:?}"),
+        Effect::Trunk { trunk, up } => format!("trunk {trunk} {}", if *up { "up" } else { "down" }),
+        Effect::Why { call, agent, epoch, why } => format!("why {call} {agent} {epoch} {why:?}"),
+        Effect::Healed(heal) => format!("healed {heal:?}"),
     }
 }
 

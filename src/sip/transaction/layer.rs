@@ -431,14 +431,7 @@ impl<O: Clone> Layer<O> {
     }
 
     /// Gives a response.
-    pub fn respond(
-        &mut self,
-        id: TxId,
-        status: u16,
-        bytes: Vec<u8>,
-        now: Mono,
-        out: &mut Vec<SipEffect>,
-    ) -> Replied {
+    pub fn respond(&mut self, id: TxId, status: u16, bytes: Vec<u8>, now: Mono, out: &mut Vec<SipEffect>) -> Replied {
         let Some(server) = self.servers.get_mut(&id) else { return Replied::TooLate };
         let timing = Timing { reliable: is_reliable(&server.to), ..self.timing };
         let is_sent = match &mut server.machine {

@@ -215,14 +215,7 @@ impl Ua {
     }
 
     /// PRACK inside an early dialog.
-    pub(super) fn on_prack(
-        &mut self,
-        mut leg: Leg,
-        flow: Flow,
-        request: &Message,
-        now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub(super) fn on_prack(&mut self, mut leg: Leg, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
         let Stage::Arriving(arriving) = &mut leg.stage else {
             self.put(leg);
             return self.reply_in(flow, request, 481, now, out);

@@ -147,11 +147,12 @@ impl Ua {
         let to = reply_place(flow, request);
         let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else { return };
         self.arrived += 1;
-        let reliability = match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
-            (true, _) => Reliability::Always,
-            (false, true) => Reliability::WithSdp,
-            (false, false) => Reliability::Never,
-        };
+        let reliability =
+            match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
+                (true, _) => Reliability::Always,
+                (false, true) => Reliability::WithSdp,
+                (false, false) => Reliability::Never,
+            };
         let seq = dialog.remote_seq.unwrap_or(0);
         let rseq = 1 + u32::try_from(self.seeded.below(1 << 16)).unwrap_or(0);
         self.tags.insert(tag, leg);

@@ -40,7 +40,10 @@ impl Ua {
     pub(super) fn go_on(&mut self, mut leg: Leg, now: Now, out: &mut Vec<SipEffect>) {
         if let Stage::Up(up) = &mut leg.stage {
             let is_free = up.is_confirmed && up.unacked.is_none() && up.farewell.is_none();
-            if is_free && up.change == Change::None && let Some(media) = up.wanted.take() {
+            if is_free
+                && up.change == Change::None
+                && let Some(media) = up.wanted.take()
+            {
                 self.send_change(leg.id, leg.party, up, Some(&media), Tries::default(), None, now, out);
             }
         }

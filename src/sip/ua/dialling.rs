@@ -73,11 +73,8 @@ impl Ua {
     /// All bindings of a station.
     fn bound_places(&self, station: turno_base::StationId) -> Vec<Place> {
         let targets = self.registrar.targets(station).into_iter();
-        let place = |b: &crate::registrar::Binding| Place::At {
-            uri: b.uri.clone(),
-            routes: b.path.clone(),
-            to: b.destination,
-        };
+        let place =
+            |b: &crate::registrar::Binding| Place::At { uri: b.uri.clone(), routes: b.path.clone(), to: b.destination };
         targets.map(place).collect()
     }
 

@@ -169,15 +169,8 @@ impl Ua {
         let series = self.series.entry(trunk).or_insert(Series { call_id: fresh, seq: 0 });
         series.seq += 1;
         let Series { call_id, seq } = series.clone();
-        let head = Head {
-            method: Method::Register,
-            uri: &uri,
-            routes: &[],
-            from: &from,
-            to: &record,
-            call_id: &call_id,
-            seq,
-        };
+        let head =
+            Head { method: Method::Register, uri: &uri, routes: &[], from: &from, to: &record, call_id: &call_id, seq };
         let branch = self.branch();
         let mut writer = self.begin(&head, &hop, branch);
         writer

@@ -349,12 +349,7 @@ fn early_dialog<'b>(branch: &'b mut Branch, response: &Message) -> Option<&'b mu
 }
 
 /// Terms of an early dialog, unless they were the last ones told.
-fn tell_once(
-    leg: LegId,
-    dialling: &mut Dialling,
-    news: Option<turno_base::StreamAgreement>,
-    out: &mut Vec<SipEffect>,
-) {
+fn tell_once(leg: LegId, dialling: &mut Dialling, news: Option<turno_base::StreamAgreement>, out: &mut Vec<SipEffect>) {
     let news = news.filter(|agreement| dialling.agreed.as_ref() != Some(agreement));
     if news.is_some() {
         dialling.agreed.clone_from(&news);

@@ -37,14 +37,7 @@ impl Leg {
 
 impl Ua {
     /// A request with a To tag that no transaction knows.
-    pub(super) fn on_inside(
-        &mut self,
-        flow: Flow,
-        request: &Message,
-        tag: &str,
-        now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub(super) fn on_inside(&mut self, flow: Flow, request: &Message, tag: &str, now: Now, out: &mut Vec<SipEffect>) {
         let Ok(method) = request.known_method() else { return self.reply_with(flow, request, 501, allow, out) };
         let found = self.tags.get(tag).copied().and_then(|id| self.take(id));
         let Some(mut leg) = found else {
@@ -99,14 +92,7 @@ impl Ua {
     }
 
     /// Answers a request inside a dialog with a status alone.
-    pub(super) fn reply_in(
-        &mut self,
-        flow: Flow,
-        request: &Message,
-        status: u16,
-        now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub(super) fn reply_in(&mut self, flow: Flow, request: &Message, status: u16, now: Now, out: &mut Vec<SipEffect>) {
         let mut writer = Writer::response(request, Some(flow.peer), status, "");
         if status == 500 {
             let seconds = self.retry_after();
@@ -321,12 +307,7 @@ impl Ua {
 }
 
 /// The answer to an offer in an UPDATE; none if it carried none.
-fn answer_offer(
-    leg: LegId,
-    terms: &mut Terms,
-    offer: &[u8],
-    out: &mut Vec<SipEffect>,
-) -> Result<Option<Vec<u8>>, u16> {
+fn answer_offer(leg: LegId, terms: &mut Terms, offer: &[u8], out: &mut Vec<SipEffect>) -> Result<Option<Vec<u8>>, u16> {
     if offer.is_empty() {
         return Ok(None);
     }

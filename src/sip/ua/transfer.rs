@@ -15,14 +15,7 @@ const REPORT_S: u32 = 180;
 
 impl Ua {
     /// REFER inside a dialog. A trunk's is refused: transfers follow the class of service of a station (S1).
-    pub(super) fn on_refer(
-        &mut self,
-        mut leg: Leg,
-        flow: Flow,
-        request: &Message,
-        now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    pub(super) fn on_refer(&mut self, mut leg: Leg, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
         let (id, party) = (leg.id, leg.party);
         let refused = match (&leg.stage, party) {
             (_, Origin::Trunk(_)) => Some(403),

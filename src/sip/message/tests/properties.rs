@@ -46,13 +46,15 @@ const INSERTED: &[&[u8]] = &[
 ];
 
 fn damage() -> impl Strategy<Value = Damage> {
-    let (at, short) = (0..4000_usize, 1..40_usize);
-    prop_oneof![
-        (at.clone(), any::<u8>()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
-        (at.clone(), short.clone()).prop_map(|(at, length)| Damage::Cut(at, length)),
-        (at.clone(), proptest::sample::select(INSERTED)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
-        (at, short).prop_map(|(at, length)| Damage::Double(at, length)),
-    ]
+    let inserted = proptest::sample::select(INSERTED);
+    (0..4_u8, 0..4000_usize, 1..40_usize, any::<u8>(), inserted).prop_map(|(kind, at, length, byte, inserted)| {
+        match kind {
+            0 => Damage::Flip(at, byte),
+            1 => Damage::Cut(at, length),
+            2 => Damage::Insert(at, inserted),
+            _ => Damage::Double(at, length),
+        }
+    })
 }
 
 fn damaged(message: &[u8], damages: &[Damage]) -> Vec<u8> {
