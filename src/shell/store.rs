@@ -2,7 +2,7 @@
 //! that another fills from it.
 //!
 //! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so
-//! and new calls are refused, before a record is lost. Below the directory given: `records/<n>.log`, `records.sqlite`.
+//! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`.
 
 mod consumer;
 pub mod customers;
@@ -179,13 +179,13 @@ impl Store {
         options: Options,
         on_stored: impl Fn(u64) + Send + 'static,
     ) -> Result<(Store, Recovered), StoreError> {
-        let records = dir.join("records");
+        let records = dir.join("log");
         let disk = |what, path: &Path| {
             let path = path.to_owned();
             move |error| StoreError::Disk { what, path, error }
         };
         fs::create_dir_all(&records).map_err(disk("make", &records))?;
-        let lock_path = dir.join("records.lock");
+        let lock_path = dir.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(disk("open", &lock_path))?;
         lock.try_lock().map_err(|_| StoreError::InUse(dir.to_owned()))?;

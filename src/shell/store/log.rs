@@ -1,4 +1,4 @@
-//! The log as files: `records/<ordinal>.log`, each a header and frames. Reading back, cutting a torn tail.
+//! The log as files: `log/<ordinal>.log`, each a header and frames. Reading back, cutting a torn tail.
 
 use std::fs::{self, File};
 use std::io;

@@ -176,7 +176,7 @@ fn segments_turn_and_those_that_nobody_needs_go() {
         next = append(&store, calls * 5..calls * 5 + 5, next);
         assert!(store.flush(LONG));
     }
-    let records = dir.0.join("records");
+    let records = dir.0.join("log");
     let before = log::segments(&records).unwrap();
     assert_eq!(before[0], 1, "a call of the first segment is open");
     assert!(before.len() > 3, "{before:?}");
@@ -209,7 +209,7 @@ fn a_log_without_its_tables_fills_new_ones_and_tables_outlive_their_log() {
     open(&dir, Options::default()).0.close(LONG);
     assert_eq!(all(&dir).len(), 5);
 
-    std::fs::remove_dir_all(dir.0.join("records")).unwrap();
+    std::fs::remove_dir_all(dir.0.join("log")).unwrap();
     let (store, ..) = open(&dir, Options::default());
     append(&store, 5..8, next);
     store.close(LONG);
@@ -222,7 +222,7 @@ fn a_log_cut_anywhere_keeps_every_whole_frame() {
     let (store, ..) = open(&dir, Options::default());
     append(&store, 0..60, 1);
     store.close(LONG);
-    let path = log::path(&dir.0.join("records"), 1);
+    let path = log::path(&dir.0.join("log"), 1);
     let bytes = std::fs::read(&path).unwrap();
     let mut ends = vec![log::HEADER_BYTES as usize];
     let good = log::scan(&bytes, log::HEADER_BYTES as usize, |_, end| ends.push(end));
@@ -239,8 +239,8 @@ fn a_log_cut_anywhere_keeps_every_whole_frame() {
     // Through the front door: cut, start, continue; every call is there once, priced alike.
     for cut in (tail..bytes.len()).step_by((bytes.len() - tail) / 12) {
         let dir = Dir::new("cut-open");
-        std::fs::create_dir_all(dir.0.join("records")).unwrap();
-        std::fs::write(log::path(&dir.0.join("records"), 1), &bytes[..cut]).unwrap();
+        std::fs::create_dir_all(dir.0.join("log")).unwrap();
+        std::fs::write(log::path(&dir.0.join("log"), 1), &bytes[..cut]).unwrap();
         let (store, recovered, _) = open(&dir, Options::default());
         let whole = ends.partition_point(|&end| end <= cut) - 1;
         assert_eq!(recovered.torn_bytes as usize, cut - ends[whole]);
@@ -267,7 +267,7 @@ fn a_header_that_was_torn_or_damaged_stops_nothing() {
     let (store, ..) = open(&dir, Options::default());
     append(&store, 0..3, 1);
     store.close(LONG);
-    let records = dir.0.join("records");
+    let records = dir.0.join("log");
     std::fs::write(log::path(&records, 2), b"TURNO").unwrap();
     let (store, recovered, _) = open(&dir, Options::default());
     assert_eq!((recovered.rows, recovered.damaged_bytes), (rows(0).len() as u64 * 3, 0));
@@ -285,7 +285,7 @@ fn rows_wait_in_memory_while_the_disk_is_full_and_none_is_lost() {
     let dir = Dir::new("full");
     // A segment that turns after its first commit, into one that lies on a full disk.
     let (store, _, stored) = open(&dir, Options { segment_bytes: 1, ..Options::default() });
-    let blocked = log::path(&dir.0.join("records"), 2);
+    let blocked = log::path(&dir.0.join("log"), 2);
     symlink("/dev/full", &blocked).unwrap();
     let next = append(&store, 0..1, 1);
     assert!(store.flush(LONG), "the first segment is an ordinary file");
@@ -309,12 +309,12 @@ fn rows_wait_in_memory_while_the_disk_is_full_and_none_is_lost() {
 #[test]
 fn at_every_bound_the_row_is_given_back() {
     let dir = Dir::new("bound");
-    std::fs::create_dir_all(dir.0.join("records")).unwrap();
+    std::fs::create_dir_all(dir.0.join("log")).unwrap();
     let tiny = Options { segment_bytes: 1, spool_bytes_max: 1, ..Options::default() };
     let (store, ..) = open(&dir, tiny);
     append(&store, 0..1, 1);
     assert!(store.flush(LONG));
-    let blocked = log::path(&dir.0.join("records"), store.shared.durable().segment + 1);
+    let blocked = log::path(&dir.0.join("log"), store.shared.durable().segment + 1);
     symlink("/dev/full", &blocked).unwrap();
     let row = rows(1).remove(0);
     let mut seq = 100;
@@ -384,7 +384,7 @@ fn an_idle_store_proves_that_the_process_lives() {
     let (store, ..) = open(&dir, Options { beat_every: Duration::from_millis(5), ..Options::default() });
     store.append(1, rows(0).remove(0)).unwrap();
     assert!(store.flush(LONG));
-    let path = log::path(&dir.0.join("records"), 1);
+    let path = log::path(&dir.0.join("log"), 1);
     let alive = || {
         let bytes = std::fs::read(&path).unwrap();
         let mut beats = 0;
