@@ -50,6 +50,13 @@ pub struct Outside {
     pub turn: TurnState,
 }
 
+impl TurnState {
+    /// The first segment of this process will have this number.
+    pub fn new(next_segment: u64) -> TurnState {
+        TurnState { next_segment, ..TurnState::default() }
+    }
+}
+
 impl Outside {
     /// Ends the threads that only the engine fed.
     pub fn end(self) {
@@ -63,6 +70,7 @@ pub struct TurnState {
     parcel: Parcel,
     scratch: Vec<u8>,
     begun: bool,
+    next_segment: u64,
     disk_alarm: bool,
     store_full: bool,
 }
@@ -125,9 +133,12 @@ impl World for Outside {
     fn snapshot(&mut self, now: Now, state: Vec<u8>) {
         self.snapshot_wanted.store(false, Ordering::Relaxed);
         let first = !std::mem::replace(&mut self.turn.begun, true);
+        let number = self.turn.next_segment;
+        self.turn.next_segment += 1;
+        self.facts.segment(number);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let begin = Begin { format: FORMAT, version, mark: self.clock.mark(), now, first };
-        self.turn.parcel.segment = Some((begin, state));
+        self.turn.parcel.segment = Some((number, begin, state));
     }
 
     fn tick(&mut self) {

@@ -24,8 +24,8 @@ const PARCELS_MAX: usize = 1024;
 /// One turn's outcome.
 #[derive(Debug, Default)]
 pub struct Parcel {
-    /// Begins a new segment before the frames.
-    pub segment: Option<(Begin, Vec<u8>)>,
+    /// Begins this segment before the frames.
+    pub segment: Option<(u64, Begin, Vec<u8>)>,
     /// Journal frames.
     pub frames: Vec<u8>,
     /// Messages, in order.
@@ -100,8 +100,8 @@ impl Post {
         for parcel in parcels {
             self.metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
             if let Some(journal) = &mut self.journal {
-                if let Some((begin, state)) = parcel.segment {
-                    journal.begin(begin, state);
+                if let Some((number, begin, state)) = parcel.segment {
+                    journal.begin(number, begin, state);
                 }
                 if !parcel.frames.is_empty() {
                     journal.append(&parcel.frames);
