@@ -216,7 +216,7 @@ fn head_end(bytes: &[u8], searched: usize) -> Option<usize> {
     let mut from = searched;
     loop {
         let rest = bytes.get(from..)?;
-        let after = from.saturating_add(rest.iter().position(|b| *b == b'\n')?).saturating_add(1);
+        let after = from.saturating_add(memchr::memchr(b'\n', rest)?).saturating_add(1);
         match bytes.get(after..)? {
             [b'\n', ..] => return Some(after.saturating_add(1)),
             [b'\r', b'\n', ..] => return Some(after.saturating_add(2)),
