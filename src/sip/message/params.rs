@@ -1,6 +1,6 @@
 //! `;name=value` lists after addresses, Via, media types and many others (RFC 3261 §25.1, generic-param).
 
-use super::scan::{BLANK, TOKEN, VALUE, quoted_length, span, trim};
+use super::scan::{TOKEN, VALUE, quoted_length, skip_blanks, span, trim};
 
 /// A list of parameters, read as asked for. Names compare without case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,15 +64,15 @@ impl<'a> Params<'a> {
 /// has no white space in it.
 fn next(text: &str) -> Option<(Param<'_>, Option<&str>)> {
     let bytes = text.as_bytes();
-    let name_at = span(bytes, 0, BLANK);
+    let name_at = skip_blanks(bytes, 0);
     let name_end = span(bytes, name_at, TOKEN);
     if name_end == name_at {
         return None;
     }
-    let mut at = span(bytes, name_end, BLANK);
+    let mut at = skip_blanks(bytes, name_end);
     let (mut value, mut end) = (None, name_end);
     if bytes.get(at) == Some(&b'=') {
-        let value_at = span(bytes, at.saturating_add(1), BLANK);
+        let value_at = skip_blanks(bytes, at.saturating_add(1));
         if bytes.get(value_at) == Some(&b'"') {
             end = value_at.saturating_add(quoted_length(bytes.get(value_at..)?)?);
             value = Some(text.get(value_at.saturating_add(1)..end.saturating_sub(1))?);
@@ -80,7 +80,7 @@ fn next(text: &str) -> Option<(Param<'_>, Option<&str>)> {
             end = span(bytes, value_at, VALUE);
             value = Some(text.get(value_at..end)?);
         }
-        at = span(bytes, end, BLANK);
+        at = skip_blanks(bytes, end);
     }
     let rest = match bytes.get(at) {
         None => None,

@@ -5,6 +5,7 @@ use turno_base::limits::{SIP_HEADER_LINES_MAX, SIP_MESSAGE_BYTES_MAX};
 use super::header::{Header, Method};
 use super::rejected::{Field, Limit, Rejected};
 use super::scan::{is_blank, is_token, is_token_bytes, number};
+use super::stored::Stored;
 use super::{Line, Message, Span, Start};
 
 impl Message {
@@ -18,8 +19,11 @@ impl Message {
         let have = message.body().len();
         match message.content_length() {
             Ok(None) => {}
-            Ok(Some(length)) if length <= have => {
-                message.bytes.truncate(usize::from(message.body_at).saturating_add(length));
+            Ok(Some(length)) if length == have => {}
+            Ok(Some(length)) if length < have => {
+                let mut bytes = message.bytes.into_bytes();
+                bytes.truncate(usize::from(message.body_at).saturating_add(length));
+                message.bytes = Stored::new(bytes);
             }
             Ok(Some(_)) => {
                 let short = message.malformed(Header::ContentLength);
@@ -62,16 +66,23 @@ impl Message {
         let mut reader = Reader { bytes, at: 0, lines: Vec::with_capacity(LINES_TYPICAL), defect: None };
         let start = reader.start_line()?;
         let body_at = reader.head();
-        let Reader { mut bytes, lines, defect, .. } = reader;
-        if let Some(head) = bytes.get_mut(..body_at) {
+        let Reader { bytes, lines, defect, .. } = reader;
+        let mut stored = Stored::new(bytes);
+        if let Stored::Binary(bytes) = &mut stored
+            && let Some(head) = bytes.get_mut(..body_at)
+        {
             clean(head);
+            stored = Stored::new(stored.into_bytes());
         }
-        Ok(Message { bytes, start, lines, body_at: offset(body_at), defect })
+        Ok(Message { bytes: stored, start, lines, body_at: offset(body_at), defect })
     }
 
-    /// Adds body bytes behind an indexed head. The caller keeps the whole below the bound of a message.
-    pub(crate) fn extend_body(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+    /// Puts a body behind an indexed head. The caller keeps the whole below the bound of a message.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Message {
+        let mut bytes = self.bytes.into_bytes();
+        bytes.extend_from_slice(body);
+        self.bytes = Stored::new(bytes);
+        self
     }
 }
 

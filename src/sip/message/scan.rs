@@ -14,16 +14,17 @@ pub(crate) fn split_at_byte(text: &str, separator: u8) -> Option<(&str, &str)> {
 
 /// Without the white space around; folding was blanked when the message was read.
 pub(crate) fn trim(text: &str) -> &str {
-    let mut text = trim_start(text);
-    while let Some(shorter) = text.strip_suffix(' ').or_else(|| text.strip_suffix('\t')) {
-        text = shorter;
+    let text = trim_start(text);
+    let mut bytes = text.as_bytes();
+    while let [shorter @ .., b' ' | b'\t'] = bytes {
+        bytes = shorter;
     }
-    text
+    text.get(..bytes.len()).unwrap_or(text)
 }
 
 /// Without the white space before.
 pub(crate) fn trim_start(text: &str) -> &str {
-    text.get(span(text.as_bytes(), 0, BLANK)..).unwrap_or(text)
+    text.get(skip_blanks(text.as_bytes(), 0)..).unwrap_or(text)
 }
 
 pub(crate) fn is_blank(byte: u8) -> bool {
@@ -99,16 +100,14 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-/// Blanks.
-pub(crate) const BLANK: u8 = 1;
 /// Token characters (RFC 3261 §25.1).
-pub(crate) const TOKEN: u8 = 2;
+pub(crate) const TOKEN: u8 = 1;
 /// Letters, digits, `-` and `.` of a host (RFC 3261 §25.1), and the `_` of many real names.
-pub(crate) const HOST: u8 = 4;
+pub(crate) const HOST: u8 = 2;
 /// An unquoted value of a parameter, wider than the grammar, which has tokens and hosts only: `/` and the like are seen.
-pub(crate) const VALUE: u8 = 8;
+pub(crate) const VALUE: u8 = 4;
 /// Nothing that could not stand in a URI, and none of its separators before the host.
-pub(crate) const PLAIN_URI: u8 = 16;
+pub(crate) const PLAIN_URI: u8 = 8;
 
 const CLASSES: [u8; 256] = {
     let mut table = [0; 256];
@@ -116,9 +115,6 @@ const CLASSES: [u8; 256] = {
     while n < 256 {
         let byte = n as u8;
         let alphanumeric = byte.is_ascii_alphanumeric();
-        if matches!(byte, b' ' | b'\t') {
-            table[n] |= BLANK;
-        }
         if alphanumeric || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~') {
             table[n] |= TOKEN;
         }
@@ -138,10 +134,26 @@ const CLASSES: [u8; 256] = {
 
 /// Where the bytes of a class that begin at `from` end.
 pub(crate) fn span(bytes: &[u8], from: usize, class: u8) -> usize {
+    let in_class = |byte: u8| CLASSES[usize::from(byte)] & class;
     let mut at = from;
-    while let Some(byte) = bytes.get(at)
-        && CLASSES[usize::from(*byte)] & class != 0
+    // Four at a time: this loop is where reading a message spends its time.
+    while let Some([a, b, c, d]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>())
+        && in_class(*a) & in_class(*b) & in_class(*c) & in_class(*d) != 0
     {
+        at += 4;
+    }
+    while let Some(byte) = bytes.get(at)
+        && in_class(*byte) != 0
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the blanks that begin at `from`; there is rarely one.
+pub(crate) fn skip_blanks(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(b' ' | b'\t') = bytes.get(at) {
         at += 1;
     }
     at

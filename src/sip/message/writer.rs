@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Message;
 use super::header::{Header, Method, reason_phrase};
-use super::scan::is_token;
+use super::params::Params;
+use super::scan::{find_outside, is_token};
 use super::via::Via;
 
 /// A message being written. Headers stand in the order in which they are given; Content-Length and the body end it.
@@ -191,7 +192,7 @@ impl Writer {
     /// The first Via line may hold several values; the first of them gets `received` and `rport`. What the peer wrote
     /// there itself is dropped, so that nobody aims our responses by it.
     fn top_via(&mut self, value: &str, source: SocketAddr) {
-        let end = super::scan::find_outside(value, b',').unwrap_or(value.len());
+        let end = find_outside(value, b',').unwrap_or(value.len());
         let Some((first, others)) = value.split_at_checked(end) else { return };
         let Some(via) = Via::parse(first) else {
             self.line(Header::Via, value);
@@ -259,11 +260,14 @@ fn is_clean(text: &str) -> bool {
     memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_none()
 }
 
-/// Also for a To that cannot be read: a second tag would make it worse.
+/// Whether an address has a tag; its URI is not looked at. Also for one that cannot be read: a second tag would make it
+/// worse.
 fn has_tag(value: &str) -> bool {
-    match super::address::NameAddr::parse(value) {
-        Some(address) => address.params.has("tag"),
-        None => value.to_ascii_lowercase().contains(";tag="),
+    let behind_uri = find_outside(value, b';').and_then(|at| value.get(at..));
+    match behind_uri.map(Params::parse) {
+        Some(Some(params)) => params.has("tag"),
+        Some(None) => value.to_ascii_lowercase().contains("tag="),
+        None => false,
     }
 }
 
