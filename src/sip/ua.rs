@@ -25,6 +25,8 @@ mod transfer;
 mod write;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod security_tests;
 #[cfg(test)]
 mod tests;

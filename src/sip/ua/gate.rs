@@ -145,9 +145,9 @@ impl Ua {
                 return Some((station, account));
             }
             Verdict::Challenge(challenged) => {
-                // Wrong answers count as much as none; those without were counted at the door.
-                let is_wrong = request.header(Header::Authorization).is_some() && !challenged.stale;
-                if is_wrong && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
+                // Wrong answers and made-up nonces count as much as none; those without were counted at the door.
+                let is_uncounted = request.header(Header::Authorization).is_some();
+                if is_uncounted && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
                     return None;
                 }
                 self.challenge(flow, request, &challenged, out);
