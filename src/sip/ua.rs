@@ -26,6 +26,8 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod security_tests;
 #[cfg(test)]
 mod tests;
@@ -257,13 +259,19 @@ impl Ua {
 
     /// Dialogs, transactions, timers and bindings that exist.
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
-        (self.tags.len() + self.notifier.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
+        (
+            self.tags.len() + self.notifier.len(),
+            self.layer.len(),
+            self.layer.timers() + self.deadlines.len(),
+            self.registrar.len(),
+        )
     }
 
     /// When to call [`Ua::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let legs = self.deadlines.first().map(|(at, _)| *at);
-        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
+        let all =
+            [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
         all.into_iter().flatten().min()
     }
 

@@ -55,10 +55,10 @@ impl Ua {
     pub(super) fn on_subscribe(&mut self, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
         let is_again = request.to().is_ok_and(|to| to.tag().is_some());
         let mut notifies = Vec::new();
-        let mut result = self.notifier.admits(flow.peer.ip(), &self.config.rules, now).map(|()| Accepted {
-            tag: String::new(),
-            expires_s: 0,
-        });
+        let mut result = self
+            .notifier
+            .admits(flow.peer.ip(), &self.config.rules, now)
+            .map(|()| Accepted { tag: String::new(), expires_s: 0 });
         if result.is_err() {
             out.push(SipEffect::Event(SipEvent::Counted(Count::SubscribeRefused)));
         } else {
