@@ -67,52 +67,14 @@ fn hanging_up_before_the_ack_waits_for_it() {
              0 -> carrier c1 200 INVITE sdp sendrecv
            100 a0 ended by us: 200 q850=16 normal
            200 -> carrier c1 481 INVITE
-           300 (Retransmission)
-           500 -> carrier c1 200 INVITE sdp sendrecv
-           700 (Retransmission)
-          1500 -> carrier c1 200 INVITE sdp sendrecv
-          3500 -> carrier c1 200 INVITE sdp sendrecv
-          7500 -> carrier c1 200 INVITE sdp sendrecv
-         11500 -> carrier c1 200 INVITE sdp sendrecv
-         15500 -> carrier c1 200 INVITE sdp sendrecv
-         19500 -> carrier c1 200 INVITE sdp sendrecv
-         23500 -> carrier c1 200 INVITE sdp sendrecv
-         27500 -> carrier c1 200 INVITE sdp sendrecv
-         31500 -> carrier c1 200 INVITE sdp sendrecv
-         32000 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         32500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         33500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         35500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         39500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         43500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         47500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         51500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         55500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         59500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         63500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-         99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show Reason
-        0 carrier INVITE c1 sdp
-        0 turno answer a0
-        100 turno end a0 normal
-        200 carrier INVITE c1 sdp
-        300 carrier ACK c1
-        700 carrier ACK c1
-        99000 turno sizes"));
-    // The ACK of the first INVITE, which the script's peer numbers by its newest.
-    expect![[r#"
-             0 -> carrier c1 100 INVITE
-             0 a0 arrives from carrier "" for 900 by Trunk(carrier)
-             0 a0 agreed SendRecv 198.51.100.1:6000
-             0 -> carrier c1 200 INVITE sdp sendrecv
-           100 a0 ended by us: 200 q850=16 normal
            300 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]].assert_eq(&run("show Reason
         0 carrier INVITE c1 sdp
         0 turno answer a0
         100 turno end a0 normal
-        300 carrier ACK c1
+        200 carrier INVITE c1 sdp
+        300 carrier ACK c1 | CSeq: 1 ACK
         350 carrier 200 BYE
         99000 turno sizes"));
 }
@@ -323,11 +285,17 @@ fn a_station_is_challenged_before_anything_is_remembered_of_it() {
              0 (Challenged)
              0 -> anna c1 401 INVITE
              1 0 dialogs, 0 transactions, 0 timers, 0 bindings
-            20 -> anna c1 481 INVITE
-            50 -> anna c1 481 BYE
+            20 -> anna c1 100 INVITE
+            20 a0 arrives from anna "" for 900 by Station(anna)
+            30 a0 agreed SendRecv 203.0.113.7:6000
+            30 -> anna c1 200 INVITE sdp sendrecv
+            40 a0 confirmed
+            50 -> anna c1 200 BYE
+            50 a0 ended by peer: 200 q850=16 peer
             60 (Challenged)
             60 -> anna c2 401 INVITE
-            61 -> anna 481 INVITE
+            61 -> anna 100 INVITE
+            61 a1 arrives from anna "" for 900 by Station(anna)
     "#]].assert_eq(&run("0 anna INVITE c1 sdp
         1 turno sizes
         10 anna ACK c1
@@ -365,14 +333,32 @@ fn copies_of_one_call_are_one_call() {
 fn a_call_of_ours_that_comes_back_is_a_loop() {
     expect![[r#"
              0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+            20 -> carrier c1 482 INVITE
     "#]].assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 100 INVITE
-        20 turno wait"));
+        20 carrier INVITE c1 sdp | From: <sip:us@turno.example>;tag=OUR-x1"));
 }
 
 #[test]
 fn what_cannot_be_served_is_refused_by_its_name() {
-    expect![[""]].assert_eq(&run("show Unsupported, Accept, Allow, Retry-After
+    expect![[r#"
+             0 -> carrier c1 420 INVITE | Unsupported: gruu, foo
+             0 -> carrier c2 416 INVITE
+             0 -> carrier c3 415 INVITE | Accept: application/sdp
+             0 -> carrier c4 488 INVITE
+             0 -> carrier c5 483 INVITE
+             0 -> carrier c6 481 BYE
+             0 -> carrier c7 405 MESSAGE | Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, REGISTER
+             0 -> carrier c8 501 DANCE | Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, REGISTER
+             0 -> carrier c9 400 INVITE
+             0 -> carrier c10 481 INVITE
+             0 -> carrier c11 415 INVITE | Accept: application/sdp
+             0 -> carrier c12 403 REFER
+             0 (Malformed)
+             0 -> carrier c13 400 INVITE
+             0 -> carrier c14 422 INVITE
+             0 0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]].assert_eq(&run("show Unsupported, Accept, Allow, Retry-After
         0 carrier INVITE c1 sdp | Require: 100rel, gruu, foo
         0 carrier INVITE c2 sdp | Uri: http://x.example
         0 carrier INVITE c3 text
@@ -394,7 +380,7 @@ fn what_cannot_be_served_is_refused_by_its_name() {
 fn anyone_may_ask_what_we_can_do_but_not_while_we_drain() {
     expect![[r#"
              0 -> stranger c1 200 OPTIONS | Accept: application/sdp, application/dtmf-relay, application/dtmf | Supported: 100rel, timer, replaces, norefersub, path, outbound
-             0 -> stranger c1 481 OPTIONS
+             0 -> stranger c1 200 OPTIONS | Accept: application/sdp, application/dtmf-relay, application/dtmf | Supported: 100rel, timer, replaces, norefersub, path, outbound
              0 -> carrier c3 100 INVITE
              0 a0 arrives from carrier "" for 900 by Trunk(carrier)
              5 a0 agreed SendRecv 198.51.100.1:6000
@@ -463,7 +449,17 @@ fn who_calls_is_read_from_what_the_trunk_asserts() {
 
 #[test]
 fn a_phone_that_asks_for_no_less_than_90_s_is_served_and_cleared_when_dead() {
-    expect![[""]].assert_eq(&run("show Min-SE, Session-Expires, Require, Reason
+    expect![[r#"
+             0 -> carrier c1 422 INVITE | Min-SE: 90
+            10 -> carrier c1 100 INVITE
+            10 a0 arrives from carrier "" for 900 by Trunk(carrier)
+            20 a0 agreed SendRecv 198.51.100.1:6000
+            20 -> carrier c1 200 INVITE sdp sendrecv | Session-Expires: 90;refresher=uac | Require: timer
+            30 a0 confirmed
+         50000 -> carrier c1 200 UPDATE | Session-Expires: 90;refresher=uac | Require: timer
+        110000 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=102;text="session-expired"
+        110000 a0 ended by us: 408 q850=102 session-expired
+    "#]].assert_eq(&run("show Min-SE, Session-Expires, Require, Reason
         0 carrier INVITE c1 sdp | Session-Expires: 60 | Supported: timer
         5 carrier ACK c1
         10 carrier INVITE c1 sdp | Session-Expires: 90;refresher=uac | Supported: timer | Min-SE: 90
@@ -484,7 +480,8 @@ fn a_station_takes_a_call_over_by_replaces() {
             20 a0 confirmed
             30 (Challenged)
             30 -> anna c2 401 INVITE
-            40 -> anna c2 481 INVITE
+            40 -> anna c2 100 INVITE
+            40 a1 arrives from anna "" for 900 by Station(anna) replaces a0
             50 (Challenged)
             50 -> anna c3 401 INVITE
             60 -> anna c3 481 INVITE
@@ -492,7 +489,7 @@ fn a_station_takes_a_call_over_by_replaces() {
         10 turno answer a0
         20 carrier ACK c1
         30 anna INVITE c2 sdp
-        40 anna INVITE c2 sdp auth | Replaces: c1;to-tag=OUR;from-tag=t-c1
+        40 anna INVITE c2 sdp auth | Replaces: c1;to-tag=OUR-c1;from-tag=t-c1
         50 anna INVITE c3 sdp
         60 anna INVITE c3 sdp auth | Replaces: c1;to-tag=nobody;from-tag=t-c1"));
 }

@@ -236,7 +236,18 @@ fn keys_come_by_info_in_both_forms() {
 
 #[test]
 fn a_station_transfers_blindly_and_hears_how_it_goes() {
-    expect![[""]].assert_eq(&run_up(
+    expect![[r#"
+            10 -> anna c1 202 REFER
+            10 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying" | Event: refer;id=3 | Subscription-State: active;expires=180
+            10 a0 asks for transfer to 2001
+            25 -> anna c1 491 REFER
+            30 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 180 Ringing" | Event: refer;id=3 | Subscription-State: active;expires=180
+            40 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK" | Event: refer;id=3 | Subscription-State: terminated;reason=noresource
+            60 -> anna c1 202 REFER
+            60 a0 asks for transfer to 2003
+            80 -> anna c1 400 REFER
+            90 -> anna c1 400 REFER
+    "#]].assert_eq(&run_up(
         ANNA_UP,
         "show Event, Subscription-State
         10 anna REFER c1 | Refer-To: <sip:2001@turno.example>
@@ -256,8 +267,14 @@ fn a_station_transfers_blindly_and_hears_how_it_goes() {
 fn a_station_transfers_by_connecting_its_two_calls() {
     expect![[r#"
              5 -> carrier c2 100 INVITE
-             5 a0 arrives from carrier "" for 900 by Trunk(carrier)
-            10 -> anna c1 481 REFER
+             5 a1 arrives from carrier "" for 900 by Trunk(carrier)
+             6 a1 agreed SendRecv 198.51.100.1:6000
+             6 -> carrier c2 200 INVITE sdp sendrecv
+             7 a1 confirmed
+            10 -> anna c1 202 REFER
+            10 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
+            10 a0 asks for transfer to 2001 replacing a1
+            20 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK"
     "#]].assert_eq(&run_up(
         ANNA_UP,
         "5 carrier INVITE c2 sdp
