@@ -27,7 +27,12 @@ fn requests_follow_loose_and_strict_routes() {
             "sip:p1;lr",
         ),
         // kamailio writes lr=on
-        (&["<sip:p1;lr=on;ftag=7>"][..], "sip:ana@10.0.0.9:5070", &["<sip:p1;lr=on;ftag=7>"][..], "sip:p1;lr=on;ftag=7"),
+        (
+            &["<sip:p1;lr=on;ftag=7>"][..],
+            "sip:ana@10.0.0.9:5070",
+            &["<sip:p1;lr=on;ftag=7>"][..],
+            "sip:p1;lr=on;ftag=7",
+        ),
         // a strict router takes the Request-URI; the target goes last (RFC 3261 §16.12.1.2)
         (&["<sip:p1>", "<sip:p2;lr>"][..], "sip:p1", &["<sip:p2;lr>", "<sip:ana@10.0.0.9:5070>"][..], "sip:p1"),
         (&["<sip:p1?x=;lr>"][..], "sip:p1?x=;lr", &["<sip:ana@10.0.0.9:5070>"][..], "sip:p1?x=;lr"), // in a header

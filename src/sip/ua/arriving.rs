@@ -74,7 +74,7 @@ impl Ua {
         let Ok(replaces) = self.replaced(request, origin) else {
             return self.reply(flow, request, 481, out);
         };
-        self.arrive(flow, request, origin, granted, replaces, now, out);
+        self.arrive(flow, request, origin, (granted, replaces), now, out);
     }
 
     /// 422 with the least interval we take (RFC 4028 §9).
@@ -118,8 +118,7 @@ impl Ua {
         flow: Flow,
         request: &Message,
         origin: Origin,
-        granted: Granted,
-        replaces: Option<LegId>,
+        (granted, replaces): (Granted, Option<LegId>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -147,11 +146,12 @@ impl Ua {
         let to = reply_place(flow, request);
         let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else { return };
         self.arrived += 1;
-        let reliability = match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
-            (true, _) => Reliability::Always,
-            (false, true) => Reliability::WithSdp,
-            (false, false) => Reliability::Never,
-        };
+        let reliability =
+            match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
+                (true, _) => Reliability::Always,
+                (false, true) => Reliability::WithSdp,
+                (false, false) => Reliability::Never,
+            };
         let seq = dialog.remote_seq.unwrap_or(0);
         let rseq = 1 + u32::try_from(self.seeded.below(1 << 16)).unwrap_or(0);
         self.tags.insert(tag, leg);
@@ -172,6 +172,7 @@ impl Ua {
                 reliability,
                 rseq,
                 unacked: None,
+                remind_at: None,
                 waiting: VecDeque::new(),
             })),
         });

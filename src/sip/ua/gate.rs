@@ -30,8 +30,8 @@ impl Ua {
             Method::Options => self.on_options(flow, request, out),
             Method::Invite => self.on_invite(flow, request, now, out),
             Method::Register => {
-                let is_over = self.is_ignored(flow, request, now)
-                    || self.refuse_pressed(flow, request, Class::Refresh, out);
+                let is_over =
+                    self.is_ignored(flow, request, now) || self.refuse_pressed(flow, request, Class::Refresh, out);
                 if !is_over {
                     self.on_register(flow, request, now, out);
                 }
@@ -69,13 +69,7 @@ impl Ua {
     /// 503 before a transaction exists.
     pub(super) fn refuse_for_load(&self, flow: Flow, request: &Message, seconds: u32, out: &mut Vec<SipEffect>) {
         out.push(SipEffect::Event(SipEvent::Counted(Count::Shed)));
-        self.reply_with(
-            flow,
-            request,
-            503,
-            |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")),
-            out,
-        );
+        self.reply_with(flow, request, 503, |w| w.header_fmt(Header::RetryAfter, format_args!("{seconds}")), out);
     }
 
     fn on_subscribe_outside(&mut self, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
@@ -142,12 +136,8 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<(StationId, u32)> {
-        let asking = Asking {
-            method: request.method_text(),
-            uri: request.request_uri(),
-            source: flow.peer.ip(),
-            record,
-        };
+        let asking =
+            Asking { method: request.method_text(), uri: request.request_uri(), source: flow.peer.ip(), record };
         let presented = request.authorization().filter_map(Result::ok);
         match self.authenticator.judge(&asking, presented, &self.accounts, &self.config, now, out) {
             Verdict::Known { station, account } => {

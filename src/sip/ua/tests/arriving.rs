@@ -17,7 +17,8 @@ fn a_call_is_answered_and_the_caller_hangs_up() {
           9000 -> carrier c1 200 BYE
           9000 a0 ended by peer: 200 q850=31 peer
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         10 turno ring a0
         2000 turno answer a0
         2030 carrier ACK c1
@@ -51,7 +52,8 @@ fn a_2xx_is_repeated_until_its_ack_and_given_up_after_64_t1() {
          35500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
          39500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         0 turno answer a0
         600 carrier again c1
         40000 carrier 200 BYE
@@ -69,7 +71,8 @@ fn hanging_up_before_the_ack_waits_for_it() {
            200 -> carrier c1 481 INVITE
            300 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show Reason
+    "#]]
+    .assert_eq(&run("show Reason
         0 carrier INVITE c1 sdp
         0 turno answer a0
         100 turno end a0 normal
@@ -91,7 +94,8 @@ fn a_cancel_ends_a_ringing_call() {
            510 (Retransmission)
            510 -> carrier c1 200 CANCEL
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         10 turno ring a0
         500 carrier CANCEL c1 | Reason: SIP;cause=200;text=\"Call completed elsewhere\"
         510 carrier again c1
@@ -113,7 +117,8 @@ fn a_cancel_that_crosses_our_2xx_changes_nothing() {
             40 a0 ended by peer: 200 q850=16 peer
             50 -> carrier c9 481 CANCEL
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         10 turno answer a0
         20 carrier CANCEL c1
         30 carrier ACK c1
@@ -133,7 +138,8 @@ fn a_refusal_is_repeated_until_its_ack() {
            600 (Retransmission)
            600 -> carrier c1 486 INVITE | Reason: Q.850;cause=17;text="normal"
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show Reason
+    "#]]
+    .assert_eq(&run("show Reason
         0 carrier INVITE c1 sdp
         10 turno end a0 busy
         600 carrier again c1
@@ -158,7 +164,8 @@ fn a_caller_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
            110 -> carrier c2 200 INVITE sdp sendrecv
            120 -> carrier c2 BYE sip:carrier@198.51.100.1:5060
            120 a1 ended by us: 488 q850=88 not-acceptable
-    "#]].assert_eq(&run("0 carrier INVITE c1
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1
         10 turno progress a0
         20 turno answer a0
         30 carrier ACK c1 sdp
@@ -187,7 +194,8 @@ fn early_media_are_acknowledged_where_the_caller_can_and_the_answer_waits() {
            700 -> carrier c1 200 BYE
            700 a0 ended by peer: 200 q850=16 peer
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show RSeq, Require
+    "#]]
+    .assert_eq(&run("show RSeq, Require
         0 carrier INVITE c1 sdp | Supported: 100rel
         10 turno ring a0
         20 turno progress a0
@@ -228,7 +236,8 @@ fn a_caller_that_requires_100rel_gets_every_provisional_so_and_is_refused_withou
          59530 -> carrier c1 504 INVITE
          63530 -> carrier c1 504 INVITE
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show RSeq, Require
+    "#]]
+    .assert_eq(&run("show RSeq, Require
         0 carrier INVITE c1 sdp | Require: 100rel
         10 turno ring a0
         20 turno progress a0
@@ -250,7 +259,8 @@ fn an_offer_in_a_reliable_183_is_answered_in_the_prack() {
             50 a0 confirmed
             60 -> carrier c1 200 BYE
             60 a0 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run("0 carrier INVITE c1 | Supported: 100rel
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 | Supported: 100rel
         10 turno progress a0
         20 carrier PRACK c1 sdp
         30 carrier UPDATE c1 sdp=sendonly
@@ -270,7 +280,8 @@ fn an_update_before_the_answer_waits_for_the_first_exchange() {
             40 -> carrier c1 200 BYE
             40 -> carrier c1 487 INVITE
             40 a0 ended by peer: 487 q850=16 peer
-    "#]].assert_eq(&run("show Retry-After
+    "#]]
+    .assert_eq(&run("show Retry-After
         0 carrier INVITE c1 sdp
         10 turno ring a0
         20 carrier UPDATE c1 sdp
@@ -321,7 +332,8 @@ fn copies_of_one_call_are_one_call() {
             40 a0 confirmed
             50 -> carrier c1 200 BYE
             50 a0 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         10 carrier again c1
         20 carrier2 INVITE c1b sdp | Call-ID: c1 | From: <sip:carrier@carrier.example>;tag=t-c1 | CSeq: 1 INVITE
         30 turno answer a0
@@ -334,7 +346,8 @@ fn a_call_of_ours_that_comes_back_is_a_loop() {
     expect![[r#"
              0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
             20 -> carrier c1 482 INVITE
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 100 INVITE
         20 carrier INVITE c1 sdp | From: <sip:us@turno.example>;tag=OUR-x1"));
 }
@@ -423,7 +436,8 @@ fn a_trunk_takes_no_more_calls_than_it_may() {
             10 a0 ended by peer: 487 q850=16 peer
             20 -> carrier c4 100 INVITE
             20 a2 arrives from carrier "" for 900 by Trunk(carrier)
-    "#]].assert_eq(&run("show Retry-After
+    "#]]
+    .assert_eq(&run("show Retry-After
         0 carrier INVITE c1 sdp
         0 carrier INVITE c2 sdp
         0 turno dial b1 carrier 612
@@ -459,7 +473,8 @@ fn a_phone_that_asks_for_no_less_than_90_s_is_served_and_cleared_when_dead() {
          50000 -> carrier c1 200 UPDATE | Session-Expires: 90;refresher=uac | Require: timer
         110000 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=102;text="session-expired"
         110000 a0 ended by us: 408 q850=102 session-expired
-    "#]].assert_eq(&run("show Min-SE, Session-Expires, Require, Reason
+    "#]]
+    .assert_eq(&run("show Min-SE, Session-Expires, Require, Reason
         0 carrier INVITE c1 sdp | Session-Expires: 60 | Supported: timer
         5 carrier ACK c1
         10 carrier INVITE c1 sdp | Session-Expires: 90;refresher=uac | Supported: timer | Min-SE: 90
@@ -485,7 +500,8 @@ fn a_station_takes_a_call_over_by_replaces() {
             50 (Challenged)
             50 -> anna c3 401 INVITE
             60 -> anna c3 481 INVITE
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
         10 turno answer a0
         20 carrier ACK c1
         30 anna INVITE c2 sdp

@@ -40,7 +40,8 @@ fn every_form_of_hold_is_answered_mirrored() {
            130 (Retransmission)
            140 -> carrier c1 200 BYE
            140 a0 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "10 carrier INVITE c1 sdp=sendonly
         20 carrier ACK c1
@@ -74,7 +75,8 @@ fn we_hold_and_resume() {
             70 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
             80 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
             80 a0 ended by us: 200 q850=16 normal
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "10 turno hold a0
         15 turno talk a0
@@ -101,7 +103,8 @@ fn changes_from_both_sides_at_once_are_refused_and_ours_comes_again() {
           1080 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
           1580 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
           2100 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "10 turno hold a0
         20 carrier INVITE c1 sdp=sendonly
@@ -121,7 +124,8 @@ fn a_second_change_before_the_first_is_acknowledged_is_refused_for_a_moment() {
             40 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
             50 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
             50 a0 agreed SendOnly 198.51.100.1:6000
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "show Retry-After
         10 carrier INVITE c1 sdp
@@ -144,7 +148,8 @@ fn requests_out_of_order_are_refused_and_gaps_are_not() {
             70 -> carrier c1 200 BYE
             70 a0 ended by peer: 200 q850=16 peer
             80 -> carrier c1 481 BYE
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "10 carrier INFO c1 | CSeq: 40 INFO
         20 carrier INFO c1 | CSeq: 39 INFO
@@ -186,7 +191,8 @@ fn we_refresh_and_a_dead_peer_is_cleared() {
         2759600 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=102;text="unreachable"
         2763600 -> carrier c1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=102;text="unreachable"
         2790000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "show Session-Expires, Reason
         900000 carrier 200 UPDATE | Session-Expires: 1800;refresher=uac
@@ -202,7 +208,8 @@ fn a_dead_dialog_at_the_peer_ends_the_leg() {
             10 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
             20 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
             20 a0 ended by peer: 481 q850=41 peer
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "10 turno hold a0
         20 carrier 481 INVITE
@@ -222,7 +229,8 @@ fn keys_come_by_info_in_both_forms() {
             40 -> carrier c1 200 INFO
             50 -> carrier c1 415 INFO | Accept: application/dtmf-relay, application/dtmf
             60 -> carrier c1 200 INFO
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         UP,
         "show Accept
         10 carrier INFO c1 relay=5
@@ -275,7 +283,8 @@ fn a_station_transfers_by_connecting_its_two_calls() {
             10 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
             10 a0 asks for transfer to 2001 replacing a1
             20 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK"
-    "#]].assert_eq(&run_up(
+    "#]]
+    .assert_eq(&run_up(
         ANNA_UP,
         "5 carrier INVITE c2 sdp
         6 turno answer a1
@@ -289,7 +298,8 @@ fn a_station_transfers_by_connecting_its_two_calls() {
 fn a_trunk_may_not_transfer() {
     expect![[r#"
             10 -> carrier c1 403 REFER
-    "#]].assert_eq(&run_up(UP, "10 carrier REFER c1 | Refer-To: <sip:2001@turno.example>"));
+    "#]]
+    .assert_eq(&run_up(UP, "10 carrier REFER c1 | Refer-To: <sip:2001@turno.example>"));
 }
 
 #[test]

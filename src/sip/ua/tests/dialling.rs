@@ -23,7 +23,8 @@ fn a_station_without_a_phone_is_unreachable() {
              0 b1 ended by us: 480 q850=20 unreachable
              0 b2 ended by us: 480 q850=20 unreachable
              0 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 turno dial b1 anna\n 0 turno dial b2 nobody\n 0 turno sizes"));
+    "#]]
+    .assert_eq(&run("0 turno dial b1 anna\n 0 turno dial b2 nobody\n 0 turno sizes"));
 }
 
 #[test]
@@ -72,7 +73,8 @@ fn all_phones_ring_and_the_first_answer_wins() {
             90 -> anna-tcp x1 200 BYE
             90 b1 ended by peer: 200 q850=16 peer
          99000 0 dialogs, 0 transactions, 0 timers, 2 bindings
-    "#]].assert_eq(&run_registered(
+    "#]]
+    .assert_eq(&run_registered(
         "show Reason
         10 turno dial b1 anna
         20 anna 180 INVITE
@@ -103,7 +105,8 @@ fn a_decline_on_one_phone_leaves_the_other_ringing_and_a_global_one_does_not() {
            120 -> anna x4 CANCEL sip:anna@203.0.113.7:40000
            120 b2 ended by peer: 603 q850=21 peer
            130 -> anna x4 ACK sip:anna@203.0.113.7:40000
-    "#]].assert_eq(&run_registered(
+    "#]]
+    .assert_eq(&run_registered(
         "10 turno dial b1 anna
         20 anna 180 INVITE
         30 anna 486 INVITE
@@ -122,7 +125,8 @@ fn a_call_goes_back_on_the_flow_of_a_phone_with_an_invalid_host_and_fails_with_i
             10 -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
             30 -> anna x2 ACK sip:anna@203.0.113.7:40000
             30 b1 ended by peer: 408 q850=102 unreachable
-    "#]].assert_eq(&run_registered(
+    "#]]
+    .assert_eq(&run_registered(
         "10 turno dial b1 anna
         20 turno lose anna-tcp
         30 anna 408 INVITE",
@@ -147,7 +151,8 @@ fn forks_behind_the_trunk_have_early_dialogs_each_and_the_first_2xx_wins() {
             80 -> carrier x1 200 BYE
             80 b1 ended by peer: 200 q850=16 peer
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 183 INVITE sdp tag=u
         20 carrier 180 INVITE tag=v
         30 carrier 183 INVITE sdp tag=v
@@ -171,7 +176,8 @@ fn a_cancel_waits_for_the_first_response_and_a_2xx_that_crossed_it_is_ended() {
             50 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
             50 (Retransmission)
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("show Reason
+    "#]]
+    .assert_eq(&run("show Reason
         0 turno dial b1 carrier 612
         10 turno end b1 elsewhere
         20 carrier 100 INVITE
@@ -193,7 +199,8 @@ fn a_withdrawn_call_is_refused_487_and_forgotten() {
             50 -> carrier x1 ACK sip:612@198.51.100.1:5060
             50 (Retransmission)
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 180 INVITE
         20 turno end b1 normal
         30 carrier 200 CANCEL
@@ -219,7 +226,8 @@ fn the_next_address_is_tried_after_silence_or_503_and_not_after_a_refusal() {
           4300 -> carrier x1 BYE sip:carrier@198.51.100.1:5060
           4500 -> carrier2 x2 200 BYE
           4500 b1 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         4100 carrier2 180 INVITE
         4200 carrier2 200 INVITE sdp
         4300 carrier 200 INVITE sdp
@@ -231,14 +239,16 @@ fn the_next_address_is_tried_after_silence_or_503_and_not_after_a_refusal() {
             10 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
             20 -> carrier2 x2 ACK sip:612@198.51.100.2:5060
             20 b1 ended by peer: 486 q850=17 peer
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 503 INVITE
         20 carrier2 486 INVITE"));
     expect![[r#"
              0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
             10 -> carrier x1 ACK sip:612@198.51.100.1:5060
             10 b1 ended by peer: 404 q850=1 peer
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 404 INVITE"));
 }
 
@@ -259,9 +269,10 @@ fn a_trunk_that_is_silent_everywhere_is_unreachable() {
          19500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
          31500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
          35500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-         36000 b1 ended by us: 408 q850=0 unreachable
+         36000 b1 ended by us: 408 q850=102 unreachable
          99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612\n 99000 turno sizes"));
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612\n 99000 turno sizes"));
 }
 
 #[test]
@@ -284,7 +295,8 @@ fn the_trunks_challenge_is_answered_in_its_realm_and_from_its_address_only() {
             80 -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
             90 -> carrier x2 ACK sip:612@198.51.100.1:5060
             90 b2 ended by peer: 407 q850=21 peer
-    "#]].assert_eq(&run(&format!(
+    "#]]
+    .assert_eq(&run(&format!(
         "0 turno dial b1 carrier 612
         10 carrier 407 INVITE | Proxy-Authenticate: {ours}
         20 carrier 180 INVITE
@@ -300,7 +312,8 @@ fn the_trunks_challenge_is_answered_in_its_realm_and_from_its_address_only() {
              0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
             10 -> carrier x1 ACK sip:612@198.51.100.1:5060
             10 b1 ended by peer: 401 q850=21 peer
-    "#]].assert_eq(&run(&format!(
+    "#]]
+    .assert_eq(&run(&format!(
         "0 turno dial b1 carrier 612
         10 carrier 401 INVITE | WWW-Authenticate: {}",
         challenge("evil")
@@ -315,7 +328,8 @@ fn a_longer_session_interval_is_granted_when_asked() {
             10 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv | Session-Expires: 3600 | Min-SE: 3600
             20 -> carrier x1 ACK sip:612@198.51.100.1:5060
             20 b1 ended by peer: 422 q850=0 peer
-    "#]].assert_eq(&run("show Session-Expires, Min-SE
+    "#]]
+    .assert_eq(&run("show Session-Expires, Min-SE
         0 turno dial b1 carrier 612
         10 carrier 422 INVITE | Min-SE: 3600
         20 carrier 422 INVITE | Min-SE: 3600"));
@@ -333,11 +347,11 @@ fn reliable_provisionals_are_acknowledged_in_order() {
             50 b1 agreed RecvOnly 198.51.100.1:6000
             50 -> carrier x1 200 UPDATE sdp recvonly
             60 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            60 b1 agreed RecvOnly 198.51.100.1:6000
             60 b1 answered
             70 -> carrier x1 200 BYE
             70 b1 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run("show RAck
+    "#]]
+    .assert_eq(&run("show RAck
         0 turno dial b1 carrier 612
         10 carrier 183 INVITE sdp | Require: 100rel | RSeq: 50
         20 carrier 183 INVITE sdp | Require: 100rel | RSeq: 50
@@ -362,7 +376,8 @@ fn an_answer_that_cannot_be_agreed_to_ends_the_call() {
             60 -> carrier x3 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
             70 -> carrier x3 ACK sip:612@198.51.100.1:5060
             70 b3 ended by peer: 302 q850=0 peer
-    "#]].assert_eq(&run("show Reason
+    "#]]
+    .assert_eq(&run("show Reason
         0 turno dial b1 carrier 612
         10 carrier 200 INVITE
         20 carrier 200 BYE
@@ -393,7 +408,8 @@ fn an_extension_of_the_pbx_is_called_where_it_is_configured() {
             20 b1 answered
             30 -> pbx x1 200 BYE
             30 b1 ended by peer: 200 q850=16 peer
-    "#]].assert_eq(&run("0 turno dial b1 204
+    "#]]
+    .assert_eq(&run("0 turno dial b1 204
         10 pbx 180 INVITE
         20 pbx 200 INVITE sdp
         30 pbx BYE x1"));
@@ -410,7 +426,8 @@ fn a_wish_before_the_answer_is_negotiated_after_it() {
             30 -> carrier x1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
             40 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
             40 b1 agreed SendOnly 198.51.100.1:6000
-    "#]].assert_eq(&run("0 turno dial b1 carrier 612
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 180 INVITE
         20 turno hold b1
         30 carrier 200 INVITE sdp
@@ -451,7 +468,8 @@ fn a_restart_fails_what_waited_on_streams() {
             30 -> anna x2 ACK sip:anna@203.0.113.7:40000
             30 b1 ended by peer: 486 q850=17 peer
             40 0 dialogs, 2 transactions, 2 timers, 1 bindings
-    "#]].assert_eq(&run_registered(
+    "#]]
+    .assert_eq(&run_registered(
         "10 turno dial b1 anna
         20 turno restart
         30 anna 486 INVITE

@@ -11,9 +11,7 @@ use std::net::SocketAddr;
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, Reason, StationId, TrunkId};
 
 use crate::auth::{Algorithm, Asked, ha1, response};
-use crate::config::{
-    Account, Cidr, Credentials, FixedContact, HostPort, Secret, SipConfig, SipRules, Trunk,
-};
+use crate::config::{Account, Cidr, Credentials, FixedContact, HostPort, Secret, SipConfig, SipRules, Trunk};
 use crate::flow::{Destination, Flow, Listener, ListenerId, Transport};
 use crate::message::{Header, Message, Method, Writer};
 use crate::ua::{Dial, Load, LocalMedia, SipEffect, SipEvent, Target, TransferProgress, Ua};
@@ -206,7 +204,8 @@ impl Script {
             }
             ("sizes", []) => {
                 let (dialogs, transactions, timers, bindings) = self.ua.sizes();
-                let sizes = format!("{dialogs} dialogs, {transactions} transactions, {timers} timers, {bindings} bindings");
+                let sizes =
+                    format!("{dialogs} dialogs, {transactions} transactions, {timers} timers, {bindings} bindings");
                 self.say(&sizes);
             }
             ("wait", []) => {}
@@ -338,7 +337,9 @@ impl Script {
                 line
             }
             SipEvent::Progress { leg, status } => format!("{leg} progress {status}"),
-            SipEvent::Agreed { leg, agreement } => format!("{leg} agreed {:?} {}", agreement.direction, agreement.remote),
+            SipEvent::Agreed { leg, agreement } => {
+                format!("{leg} agreed {:?} {}", agreement.direction, agreement.remote)
+            }
             SipEvent::Answered { leg } => format!("{leg} answered"),
             SipEvent::Confirmed { leg } => format!("{leg} confirmed"),
             SipEvent::Ended { leg, cause, by_peer } => {
