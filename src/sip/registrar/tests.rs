@@ -333,7 +333,7 @@ fn after_a_restart_streams_are_gone_and_who_listens_is_called_there() {
 fn the_answer_lists_all_bindings() {
     let mut office = Office::default();
     office.register("anna", udp(PHONE), 0, "Call-ID: b\nCSeq: 1 REGISTER\nContact: <sip:b@192.0.2.7:5070?x=y>;q=0.25");
-    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path\nCall-ID: a\nCSeq: 1 REGISTER\n\
+    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path, outbound\nCall-ID: a\nCSeq: 1 REGISTER\n\
                    Contact: \"A\" <sip:a@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:1>\";expires=600";
     office.register("anna", udp(PHONE), 1000, headers);
     let source: SocketAddr = PHONE.parse().unwrap();

@@ -85,7 +85,7 @@ impl Ua {
         let Ok(replaces) = self.replaced(request, origin) else {
             return self.reply(flow, request, 481, out);
         };
-        self.arrive(flow, request, origin, granted, replaces, now, out);
+        self.arrive(flow, request, origin, (granted, replaces), now, out);
     }
 
     /// 422 with the least interval we take (RFC 4028 §9).
@@ -129,8 +129,7 @@ impl Ua {
         flow: Flow,
         request: &Message,
         origin: Origin,
-        granted: Granted,
-        replaces: Option<LegId>,
+        (granted, replaces): (Granted, Option<LegId>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -184,6 +183,7 @@ impl Ua {
                 reliability,
                 rseq,
                 unacked: None,
+                remind_at: None,
                 waiting: VecDeque::new(),
             })),
         });
