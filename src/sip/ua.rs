@@ -22,10 +22,17 @@ mod repeat;
 mod session_timer;
 mod terms;
 mod transfer;
+mod views;
 mod write;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
+mod security_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{Cause, LegId, Mono, Now, Reason, Seeded, StationId, TrunkId};
 
 pub use boundary::{Count, Dial, Incoming, Load, LocalMedia, Origin, SipEffect, SipEvent, Target, TransferProgress};
+pub use views::StationView;
 
 use crate::auth::{Accounts, Authenticator, Tries, TrunkDigest};
 use crate::config::{Resolved, SipConfig, SipRules};
