@@ -242,7 +242,7 @@ impl Script {
     }
 
     fn say(&mut self, what: &str) {
-        writeln!(self.text, "{:>6} {what}", self.now.as_ms()).unwrap();
+        writeln!(self.text, "{:<6} {what}", self.now.as_ms()).unwrap();
     }
 
     fn flow(&self, peer: &str) -> Flow {
