@@ -61,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) wake_at: Option<Mono>,
     /// As last told to the sockets.
     pub(crate) unhurried: bool,
+    /// A packet has changed when this session wants to be woken, or how it listens.
+    pub(crate) unsettled: bool,
     terms: Option<Terms>,
     reception: Reception,
     outgoing: Outgoing,
@@ -81,6 +83,8 @@ struct Terms {
     latch: Latch,
     /// Where the peer's RTCP came from, if not from where it was agreed.
     rtcp_from: Option<SocketAddr>,
+    /// What arrived last, of all that may.
+    heard: Option<(Codec, u8)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +148,7 @@ impl Session {
             bridged: None,
             wake_at: None,
             unhurried: false,
+            unsettled: false,
             terms: None,
             reception: Reception::default(),
             // Well below the wrap at first (RFC 3550 §5.1; peers that mishandle an early wrap are common).
@@ -186,7 +191,7 @@ impl Session {
             // The packet time may have changed: what was played stays played, the schedule begins anew.
             playing.begin(now);
         }
-        self.terms = Some(Terms { agreement, latch, rtcp_from });
+        self.terms = Some(Terms { agreement, latch, rtcp_from, heard: None });
         self.alive(now);
         if self.reports.next_at.is_none() {
             self.reports.schedule(now);
@@ -244,7 +249,6 @@ impl Session {
     /// Takes a datagram from the RTP socket. What it gives is for the bridged leg.
     pub(crate) fn on_rtp(
         &mut self,
-        slot: Slot,
         source: SocketAddr,
         packet: &[u8],
         now: Mono,
@@ -261,7 +265,10 @@ impl Session {
         };
         match terms.latch.on_packet(source, header.ssrc, header.sequence, now) {
             Admission::Peer => {}
-            Admission::Latched => out.event(self.leg, MediaEvent::Latched(source)),
+            Admission::Latched => {
+                self.unsettled = true;
+                out.event(self.leg, MediaEvent::Latched(source));
+            }
             Admission::Learning => {
                 counts.learning += 1;
                 return None;
@@ -279,7 +286,14 @@ impl Session {
         }
         counts.received += 1;
         let key = agreement.dtmf == Some(header.payload_type);
-        let codec = agreement.receive.iter().find(|(_, pt)| *pt == header.payload_type).map(|(codec, _)| *codec);
+        // Nearly every packet is of the codec that the peer was heard in last.
+        let codec = match terms.heard {
+            Some((codec, payload_type)) if payload_type == header.payload_type => Some(codec),
+            _ => {
+                terms.heard = agreement.receive.iter().find(|(_, pt)| *pt == header.payload_type).copied();
+                terms.heard.map(|(codec, _)| codec)
+            }
+        };
         let clock_hz = codec.unwrap_or(agreement.send.0).clock_hz();
         // Read in batches, the packets' arrival is not known well enough to measure jitter by.
         let arrival = (!key && !self.unhurried).then(|| ticks(now, clock_hz));
@@ -294,6 +308,7 @@ impl Session {
         let sound = packet.get(payload.clone()).unwrap_or_default();
         if key {
             let press = self.keys_in.on_packet(&header, sound, clock_hz, now);
+            self.unsettled = true;
             self.tell(press, out);
             return Some(Heard { header, payload, kind: Kind::Key });
         }
@@ -308,7 +323,6 @@ impl Session {
             let press = inband.on_payload(codec, sound);
             self.tell(press, out);
         }
-        let _ = slot;
         Some(Heard { header, payload, kind: Kind::Sound(codec) })
     }
 
