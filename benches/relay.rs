@@ -44,7 +44,6 @@ fn main() {
         ("bridge, gathered 2 ms", Kind::Bridge { gather: ms(2), transcode: false }),
         ("bridge a-u, gathered 1 ms", Kind::Bridge { gather: ms(1), transcode: true }),
         ("music, packets at once", Kind::Music { gather: Duration::ZERO }),
-
         ("music, gathered 1 ms", Kind::Music { gather: ms(1) }),
     ];
     let mut results: Vec<Vec<Run>> = kinds.iter().map(|_| Vec::new()).collect();

@@ -265,7 +265,8 @@ fn every_state_answers_every_event() {
                 house.run_to(house.out.now_ms + 100);
             }
             let counted = house.shard.counts().named().zip(before.named()).filter(|(now, then)| now.1 != then.1);
-            let counted: Vec<String> = counted.map(|((name, now), (_, then))| format!("{name} {}", now - then)).collect();
+            let counted: Vec<String> =
+                counted.map(|((name, now), (_, then))| format!("{name} {}", now - then)).collect();
             // Reports have their own test, and would differ with every change of the dice.
             let lines = house.out.text.lines().filter(|line| !line.contains("rtcp")).map(|line| &line[6..]);
             let mut effects: Vec<(&str, usize)> = Vec::new();
@@ -275,7 +276,10 @@ fn every_state_answers_every_event() {
                     None => effects.push((line, 1)),
                 }
             }
-            let effects: Vec<String> = effects.into_iter().map(|(line, n)| if n > 1 { format!("{line} x{n}") } else { line.to_owned() }).collect();
+            let effects: Vec<String> = effects
+                .into_iter()
+                .map(|(line, n)| if n > 1 { format!("{line} x{n}") } else { line.to_owned() })
+                .collect();
             let _ = writeln!(matrix, "{state} | {event}: {} [{}]", effects.join("; "), counted.join(", "));
         }
     }
@@ -317,7 +321,13 @@ fn a_late_thread_neither_drifts_nor_bursts() {
             house.shard.on_tick(house.now(), &mut house.out);
         }
     }
-    let headers: Vec<Header> = house.out.packets.iter().filter_map(|(_, _, p)| (!rtp::is_rtcp(p)).then(|| rtp::parse(p).unwrap().0)).collect();
+    let headers: Vec<Header> = house
+        .out
+        .packets
+        .iter()
+        .filter(|(_, _, p)| !rtp::is_rtcp(p))
+        .map(|(_, _, p)| rtp::parse(p).unwrap().0)
+        .collect();
     let passed = headers.last().unwrap().timestamp.wrapping_sub(headers[0].timestamp);
     assert!(passed.abs_diff(at_ms as u32 * 8) < 8 * 50, "{passed} ticks in {at_ms} ms");
     assert!(headers.windows(2).all(|w| w[1].sequence == w[0].sequence.wrapping_add(1)));
@@ -403,7 +413,8 @@ fn a_relayed_tone_keeps_its_frequency_and_level_through_both_laws() {
 
 #[test]
 fn nobody_is_heard_but_the_peer() {
-    let mut house = House::new(Rules { direct: vec![Network { address: address(0).ip(), prefix: 8 }], ..Rules::default() });
+    let mut house =
+        House::new(Rules { direct: vec![Network { address: address(0).ip(), prefix: 8 }], ..Rules::default() });
     house.open(A, 0, Codec::Pcma);
     house.open(B, 1, Codec::Pcma);
     house.order(A, MediaCommand::Bridge(B));
@@ -500,7 +511,9 @@ fn the_round_trip_is_what_the_reports_say_even_if_the_wall_clock_steps() {
         shard.on_tick(stepped, &mut out);
     }
     assert!((2_000..=9_000).contains(&ms), "first report after {ms} ms");
-    let Some(Part::Report { ssrc, sent: Some(sent), .. }) = rtcp::parse(&out.0[0]).unwrap().next() else { panic!("a report") };
+    let Some(Part::Report { ssrc, sent: Some(sent), .. }) = rtcp::parse(&out.0[0]).unwrap().next() else {
+        panic!("a report")
+    };
     let block = rtcp::Block {
         ssrc,
         fraction_lost: 0,
@@ -546,7 +559,12 @@ fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
         for (n, part) in both.chunks(160).enumerate() {
             house.hear(0, address(0), header(8, n as u16, n as u32 * 160, 70), part);
         }
-        let keys: String = house.out.events.iter().filter_map(|(_, e)| if let MediaEvent::Key { key, .. } = e { Some(*key) } else { None }).collect();
+        let keys: String = house
+            .out
+            .events
+            .iter()
+            .filter_map(|(_, e)| if let MediaEvent::Key { key, .. } = e { Some(*key) } else { None })
+            .collect();
         assert_eq!(keys, expected, "{dtmf:?} {bridged}");
     }
 }

@@ -200,8 +200,8 @@ impl MediaPlane {
         let count = config.threads.clamp(1, THREADS_MAX);
         let mut sounds = Vec::new();
         for (prompt, path) in &config.prompts {
-            let sound = prompts::load(path)
-                .map_err(|why| MediaError::Prompt { prompt: *prompt, path: path.clone(), why })?;
+            let sound =
+                prompts::load(path).map_err(|why| MediaError::Prompt { prompt: *prompt, path: path.clone(), why })?;
             sounds.push((*prompt, sound));
         }
         let mailboxes: Vec<Arc<Mailbox>> =

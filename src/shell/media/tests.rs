@@ -31,7 +31,8 @@ struct House {
 }
 
 fn config(prompts: &[(&str, &Sound)]) -> MediaPlaneConfig {
-    let folder = std::env::temp_dir().join(format!("turno-media-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let folder =
+        std::env::temp_dir().join(format!("turno-media-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::create_dir_all(&folder).expect("a folder for prompts");
     let mut files = BTreeMap::new();
     for (name, sound) in prompts {
@@ -424,10 +425,19 @@ fn what_cannot_start_says_what_to_do() {
     let convert = "prompts are 1 channel, 8000 or 16000 Hz, 16 bit integer: convert it with \
                    `sox IN.wav -c 1 -r 16000 -b 16 -e signed OUT.wav`";
     for (got, expected) in [
-        (with_wav(2, 8_000, &[0; 4]), format!("prompt odd, file odd.wav: has 2 channel(s), 8000 Hz, 16 bit integer; {convert}")),
-        (with_wav(1, 44_100, &[0; 4]), format!("prompt odd, file odd.wav: has 1 channel(s), 44100 Hz, 16 bit integer; {convert}")),
+        (
+            with_wav(2, 8_000, &[0; 4]),
+            format!("prompt odd, file odd.wav: has 2 channel(s), 8000 Hz, 16 bit integer; {convert}"),
+        ),
+        (
+            with_wav(1, 44_100, &[0; 4]),
+            format!("prompt odd, file odd.wav: has 1 channel(s), 44100 Hz, 16 bit integer; {convert}"),
+        ),
         (with_wav(1, 8_000, &[]), "prompt odd, file odd.wav: is without a single sample".to_owned()),
-        (start(MediaPlaneConfig { addresses: vec![], ..config(&[]) }), "media has no address to bind on; name at least one".to_owned()),
+        (
+            start(MediaPlaneConfig { addresses: vec![], ..config(&[]) }),
+            "media has no address to bind on; name at least one".to_owned(),
+        ),
         (
             start(MediaPlaneConfig { ports: (7001, 7002), ..config(&[]) }),
             "media ports 7001-7002 hold no even port with the odd one after it; widen the range".to_owned(),
