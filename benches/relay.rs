@@ -25,7 +25,7 @@ const ROUNDS: usize = 5;
 
 #[derive(Clone, Copy)]
 enum Kind {
-    Forwarder,
+    Forwarder { connected: bool },
     Bridge { gather: Duration, transcode: bool },
     Music { gather: Duration },
 }
@@ -37,7 +37,8 @@ fn main() {
     let seconds = numbers.get(1).copied().unwrap_or(4);
     let ms = Duration::from_millis;
     let kinds = [
-        ("forwarder: kernel alone", Kind::Forwarder),
+        ("forwarder: kernel alone", Kind::Forwarder { connected: false }),
+        ("forwarder, connected sockets", Kind::Forwarder { connected: true }),
         ("bridge, packets at once", Kind::Bridge { gather: Duration::ZERO, transcode: false }),
         ("bridge, gathered 1 ms", Kind::Bridge { gather: ms(1), transcode: false }),
         ("bridge, gathered 2 ms", Kind::Bridge { gather: ms(2), transcode: false }),
@@ -153,19 +154,23 @@ impl Phones {
 
 fn run(kind: Kind, callers: usize, time: Duration) -> Run {
     match kind {
-        Kind::Forwarder => forwarder(callers, time),
+        Kind::Forwarder { connected } => forwarder(callers, time, connected),
         Kind::Bridge { gather, transcode } => plane(callers, time, gather, Some(transcode)),
         Kind::Music { gather } => plane(callers, time, gather, None),
     }
 }
 
-/// Receives on each socket and sends from its neighbour to the neighbour's phone.
-fn forwarder(callers: usize, time: Duration) -> Run {
+/// Receives on each socket and sends from its neighbour to the neighbour's phone. Connected sockets save the kernel a look
+/// at its routes, but hide strangers and a peer's new port, so the plane does without.
+fn forwarder(callers: usize, time: Duration, connected: bool) -> Run {
     let ours: Vec<UdpSocket> = (0..callers).map(|_| socket()).collect();
     let phone_sockets: Vec<UdpSocket> = (0..callers).map(|_| socket()).collect();
     let local = |socket: &UdpSocket| socket.local_addr().expect("an address");
     let targets: Vec<SocketAddr> = phone_sockets.iter().map(local).collect();
     let addresses: Vec<SocketAddr> = ours.iter().map(local).collect();
+    if connected {
+        ours.iter().zip(&targets).for_each(|(socket, to)| socket.connect(to).expect("connected"));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let end = stop.clone();
     let thread = std::thread::Builder::new().name("forwarder".into()).spawn(move || {
@@ -179,7 +184,11 @@ fn forwarder(callers: usize, time: Duration) -> Run {
             let ready = epoll.wait(&mut events, EpollTimeout::from(100u16)).unwrap_or(0);
             for event in &events[..ready] {
                 let n = event.data() as usize;
-                if let Ok((len, _)) = ours[n].recv_from(&mut packet) {
+                if connected {
+                    if let Ok(len) = ours[n].recv(&mut packet) {
+                        let _ = ours[n ^ 1].send(&packet[..len]);
+                    }
+                } else if let Ok((len, _)) = ours[n].recv_from(&mut packet) {
                     let _ = ours[n ^ 1].send_to(&packet[..len], targets[n ^ 1]);
                 }
             }
