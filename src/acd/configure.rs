@@ -5,16 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use turno_base::{Mono, Now};
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, Mono, Now, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Next, Shown};
 use crate::boundary::{Decision, Trigger};
-use crate::config::{AcdConfig, AgentRules};
+use crate::config::AcdConfig;
 use crate::item::{Announce, Stands};
 use crate::queue::{ClassKey, Profile, ProfileKey, Queue};
 use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx, QueueIx, Slab};
-use turno_base::fact::AgentState;
 
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
@@ -117,7 +117,7 @@ impl Acd {
         }
         let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (at, agent) in self.agents.iter_mut() {
-            let key = profile_key(self.config.agents.get(&agent.id), &self.queue_of);
+            let key = profile_key(&self.config, agent.id, &self.queue_of);
             if agent.doing != Doing::LoggedOut {
                 for queue in &key.queues {
                     self.queues[*queue].logged_in += 1;
@@ -185,27 +185,27 @@ impl Acd {
         }
     }
 
-    /// Sends away whom no queue keeps, and rings the idle for those who may be served now, the longest idle first.
+    /// Rings the idle for those who may be served now, the longest idle first; then sends away whom no queue keeps, so that
+    /// they take nobody's turn where they arrive.
     fn send_on(&mut self, now: Mono, out: &mut Vec<Decision>) {
-        let drained: Vec<QueueIx> =
-            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
-        for queue in drained {
-            self.drain(queue, now, out);
-        }
         let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
         ready.sort();
         for (_, _, agent) in ready {
             self.seek_item(agent, Trigger::Agent, now, out);
         }
+        let drained: Vec<QueueIx> =
+            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
+        for queue in drained {
+            self.drain(queue, now, out);
+        }
     }
 }
 
-fn profile_key(rules: Option<&AgentRules>, queue_of: &BTreeMap<turno_base::QueueId, QueueIx>) -> ProfileKey {
-    match rules {
-        None => ProfileKey { skills: BTreeMap::new(), queues: BTreeSet::new() },
-        Some(rules) => ProfileKey {
-            skills: rules.skills.clone(),
-            queues: rules.queues.iter().filter_map(|id| queue_of.get(id).copied()).collect(),
-        },
-    }
+/// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
+fn profile_key(config: &AcdConfig, agent: AgentId, queue_of: &BTreeMap<QueueId, QueueIx>) -> ProfileKey {
+    let Some(rules) = config.agents.get(&agent) else {
+        return ProfileKey { skills: BTreeMap::new(), queues: BTreeSet::new() };
+    };
+    let configured = rules.queues.iter().filter(|id| config.queues.contains_key(id));
+    ProfileKey { skills: rules.skills.clone(), queues: configured.filter_map(|id| queue_of.get(id).copied()).collect() }
 }

@@ -220,13 +220,14 @@ impl Acd {
         self.depart(item, how, now, out);
         if let Some((agent, since)) = freed {
             self.free(agent, Doing::Idle { since }, now, out);
-            self.seek_item(agent, Trigger::Agent, now, out);
+            self.after_free(agent, Trigger::Agent, now, out);
         }
     }
 
     /// The stay in the queue is over, and the item forgotten. Its offer has ended before.
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
+        self.set_apart(item, None);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
         }
@@ -241,7 +242,6 @@ impl Acd {
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
-        self.set_apart(item, None);
         if let Some(at) = self.items[item].wait_ends.take() {
             self.timers.disarm(at, Due::Wait(item));
         }
@@ -280,7 +280,7 @@ impl Acd {
         }
     }
 
-    /// To another queue, with its age.
+    /// To another queue, with its age; still apart from an agent who has just let it ring.
     fn go_on(&mut self, item: ItemIx, queue: QueueIx, hops: u8, now: Mono, out: &mut Vec<Decision>) {
         let key = &self.classes[self.items[item].class].key;
         let (segment, need): (SegmentId, Need) = (key.segment, key.need.clone());
@@ -324,7 +324,7 @@ impl Acd {
             self.overflow_on_empty(item, now, out);
             if let Some((agent, since)) = freed {
                 self.free(agent, Doing::Idle { since }, now, out);
-                self.seek_item(agent, Trigger::Agent, now, out);
+                self.after_free(agent, Trigger::Agent, now, out);
             }
         }
         if self.queues[queue].waiting > 0 {

@@ -59,17 +59,17 @@ impl Acd {
 
     fn fault_of_agent(&self, agent: AgentIx, now: Mono) -> Option<Heal> {
         let a = self.agents.get(agent)?;
-        let has_deadline = a.doing.deadline().is_none_or(|at| self.timers.is_armed(at, Due::Agent(agent)));
+        let has_deadline = || a.doing.deadline().is_some_and(|at| self.timers.is_armed(at, Due::Agent(agent)));
         let is_backed = match &a.doing {
             Doing::Reserved { item, epoch, rings_until, .. } => {
                 if now > *rings_until + LEASE_SLACK {
                     return Some(Heal::LeaseExpired);
                 }
                 let mine = Stands::Offered { agent, epoch: *epoch };
-                has_deadline && self.items.get(*item).is_some_and(|i| i.stands == mine)
+                self.items.get(*item).is_some_and(|i| i.stands == mine)
             }
             Doing::Serving { item, .. } => self.served.get(item).is_some_and(|s| s.agents.contains(&agent)),
-            Doing::WrapUp { .. } | Doing::Resting { .. } => has_deadline,
+            Doing::WrapUp { .. } | Doing::Resting { .. } => has_deadline(),
             Doing::LoggedOut => a.station.is_none(),
             Doing::Idle { .. } | Doing::Paused { .. } => a.station.is_some(),
         };
@@ -92,7 +92,7 @@ impl Acd {
             return self.log_out(agent, now, out);
         }
         self.free(agent, Doing::Idle { since: now }, now, out);
-        self.seek_item(agent, Trigger::Deadline, now, out);
+        self.after_free(agent, Trigger::Deadline, now, out);
     }
 
     /// In no line, and with no agent.
