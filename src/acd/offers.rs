@@ -219,8 +219,10 @@ impl Acd {
     /// Makes the item count as this much older.
     fn credit(&mut self, item: ItemIx, us: u64) {
         let credited = i64::try_from(us).unwrap_or(i64::MAX);
+        self.give_place_up(item);
         let waiting = &mut self.items[item];
         waiting.v = waiting.v.saturating_sub(credited);
+        self.take_place(item);
     }
 
     pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Option<(AgentIx, Mono)>) {

@@ -46,7 +46,8 @@ impl Acd {
             let item = ItemIx::of(self.reconciler.items_seen);
             if self.is_lost(item) {
                 self.healed(Heal::ItemLost, out);
-                self.items[item].stands = Stands::Nowhere;
+                self.step_out(item);
+                self.take_place(item);
                 self.seek_agent(item, Trigger::Deadline, now, out);
             }
         }
@@ -98,15 +99,17 @@ impl Acd {
     /// In no line, and with no agent.
     fn is_lost(&self, item: ItemIx) -> bool {
         let Some(waiting) = self.items.get(item) else { return false };
-        let class = &self.classes[waiting.class];
         let place = waiting.place(item);
+        let line = usize::from(waiting.line);
+        if !self.queues[waiting.queue].lines[line].contains(&place) {
+            return true;
+        }
         match waiting.stands {
             Stands::Nowhere => true,
-            Stands::Free => !class.free.contains(&place),
-            Stands::Offered { agent, epoch } => !class.offered.contains(&place)
-                || self.agents.get(agent).is_none_or(
-                    |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),
-                ),
+            Stands::Free => !self.groups[waiting.group].lines[line].contains(&place),
+            Stands::Offered { agent, epoch } => self.agents.get(agent).is_none_or(
+                |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),
+            ),
         }
     }
 }

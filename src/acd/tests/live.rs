@@ -196,7 +196,7 @@ fn a_queue_that_empties_with_many_waiting_sends_them_away_in_turns() {
 
 #[test]
 fn at_the_bounds_something_defined_happens() {
-    let bounds = Bounds { items_max: 2, redials_max: 2, stations_max: 2, classes_idle_max: 1 };
+    let bounds = Bounds { items_max: 2, redials_max: 2, stations_max: 2, groups_idle_max: 1 };
     let mut run = Run::new(
         "queue ventas
          redial 60
@@ -248,7 +248,7 @@ fn at_the_bounds_something_defined_happens() {
         run.tell(100 + n, &format!("call c{} ventas need=s{n}", 100 + n));
         run.tell(100 + n, &format!("gone c{} withdrawn", 100 + n));
     }
-    assert!(run.acd.sizes().classes <= 4, "{:?}", run.acd.sizes());
+    assert!(run.acd.sizes().groups <= 3, "{:?}", run.acd.sizes());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, ItemId, Mono, QueueId};
+use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
 use crate::{Acd, AcdConfig, Decision, Entry, Event};
@@ -141,7 +141,9 @@ impl Witness {
     /// Larger is preferred.
     fn suits(&self, agent: AgentId, item: &Waiting, now: Mono) -> (i128, i128, std::cmp::Reverse<AgentId>) {
         let skills = &self.config.agents[&agent].skills;
-        let fit = crate::need::fit_of_both(&self.config.queues[&item.queue].need, &item.entry.need, skills);
+        let needs = [&self.config.queues[&item.queue].need, &item.entry.need];
+        let level = needs.into_iter().filter_map(|need| level(need, skills)).min().unwrap_or(0);
+        let fit = i64::from(level) * 40_000_000;
         let idle = i128::from(now.0 - self.agents[&agent].idle_since.0);
         (i128::from(fit) + idle.min(600_000_000), idle, std::cmp::Reverse(agent))
     }
@@ -243,5 +245,15 @@ impl Witness {
         if how == QueueLeft::Overflowed {
             self.doors.insert(id, (gone.entry, gone.v, gone.apart));
         }
+    }
+}
+
+/// The level that counts for a need: the weakest of what is all needed, the best of what is enough.
+fn level(need: &Need, skills: &BTreeMap<SkillId, u8>) -> Option<u8> {
+    match need {
+        Need::AtLeast { skill, .. } => skills.get(skill).copied(),
+        Need::All(parts) => parts.iter().filter_map(|part| level(part, skills)).min(),
+        Need::Any(parts) => parts.iter().filter(|p| is_met(p, skills)).filter_map(|part| level(part, skills)).max(),
+        Need::Anyone | Need::Not(_) => None,
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use turno_base::{Need, SkillId};
 
-use crate::need::{NeedError, NeedFault, fit_of_both, is_met, parse, text};
+use crate::need::{NeedError, NeedFault, Skills, fit, is_met, parse, text};
 
 fn skills(list: &str) -> BTreeMap<SkillId, u8> {
     let pairs = list.split_whitespace().map(|skill| skill.split_once(':').unwrap());
@@ -73,7 +73,7 @@ fn what_is_no_need_is_refused_with_its_place() {
 
 #[test]
 fn fit_is_the_weakest_needed_skill_or_the_best_alternative() {
-    for (queue, own, held, levels) in [
+    for (queue, own, held, level) in [
         ("", "", "a:5", 0),
         ("a", "", "a:5", 5),
         ("a and b", "", "a:5 b:2", 2),
@@ -83,8 +83,11 @@ fn fit_is_the_weakest_needed_skill_or_the_best_alternative() {
         ("not a", "", "b:2", 0),
         ("b and not a", "", "b:2", 2),
     ] {
-        let fit = fit_of_both(&parse(queue).unwrap(), &parse(own).unwrap(), &skills(held));
-        assert_eq!(fit, levels * 40_000_000, "{queue} + {own} against {held}");
+        let mut numbers = Skills::default();
+        let levels = numbers.levels(&skills(held));
+        let judge = |text| numbers.judge(&parse(text).unwrap());
+        let fit = fit(&judge(queue), &judge(own), &levels);
+        assert_eq!(fit, level * 40_000_000, "{queue} + {own} against {held}");
     }
 }
 
@@ -103,6 +106,15 @@ fn needs() -> impl Strategy<Value = Need> {
 }
 
 proptest! {
+    #[test]
+    fn a_need_in_numbers_says_the_same(need in needs(), held in proptest::collection::btree_map("[a-d]", 1u8..=10, 0..4)) {
+        let held: BTreeMap<SkillId, u8> = held.iter().map(|(name, level)| (SkillId::new(name).unwrap(), *level)).collect();
+        let mut numbers = Skills::default();
+        numbers.levels(&skills("zz:1"));
+        let levels = numbers.levels(&held);
+        prop_assert_eq!(numbers.judge(&need).is_met(&levels), is_met(&need, &held));
+    }
+
     #[test]
     fn a_need_written_down_reads_back(need in needs()) {
         prop_assert_eq!(parse(&text(&need)), Ok(need));
