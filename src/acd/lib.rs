@@ -10,6 +10,7 @@
 mod acd;
 mod agent;
 mod boundary;
+mod codes;
 mod config;
 mod configure;
 mod entering;

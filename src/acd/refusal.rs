@@ -35,6 +35,16 @@ pub enum Refusal {
         /// It ends in so many seconds, rounded up.
         left_s: u64,
     },
+    /// The digits name no agent, and nobody sits at or belongs to the station.
+    NobodyByCode {
+        /// The station.
+        station: StationId,
+    },
+    /// The digits name no not-ready reason.
+    NoReasonByCode {
+        /// The station.
+        station: StationId,
+    },
     /// More stations than the ACD keeps.
     TooManyStations,
 }
@@ -51,6 +61,10 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchReason(reason) => write!(f, "there is no not-ready reason {reason}"),
             Refusal::WrapUpFixed { agent, left_s } => {
                 write!(f, "the wrap-up of {agent} has a fixed length and ends in {left_s} s")
+            }
+            Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),
+            Refusal::NoReasonByCode { station } => {
+                write!(f, "the code dialled at station {station} names no not-ready reason")
             }
             Refusal::TooManyStations => f.write_str("the engine knows as many stations as it can"),
         }

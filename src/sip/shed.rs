@@ -1,0 +1,32 @@
+//! Overload and strangers: what is refused, decided before a transaction exists (spec/reliability.md O1-O3).
+//!
+//! [`Shedder`] refuses by class when the process is pressed: smoothly, so that half the pressure sheds half the calls,
+//! and by the hash of the request, so that a retransmission gets what its original got. [`Strangers`] bounds what those
+//! cost us who never showed a secret. Not here: the capacity of a trunk ([`crate::trunk`]).
+
+mod pressure;
+mod rate;
+mod stranger;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use crate::message::{Header, Message, Writer};
+
+pub use pressure::{
+    Class, DELAY_CALM, DELAY_FULL, EMERGENCY_NUMBERS, EMERGENCY_RESERVE, FALL, RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S,
+    RISE, Shedder, WAITING_CALM, WAITING_FULL, is_emergency,
+};
+pub use rate::{Meter, Meters, Pace, source_of};
+pub use stranger::{
+    FRIEND_FOR, FRIENDS_MAX, FRIENDS_PER_SECOND, STRANGERS_MAX, STRANGERS_PER_SECOND, STRANGERS_TOTAL_PER_SECOND,
+    Strangers, Welcome,
+};
+
+/// 503 with Retry-After, for a request that leaves no transaction behind (RFC 3261 §21.5.4).
+pub fn shed_response(request: &Message, source: SocketAddr, retry_after_s: u32, to_tag: &str) -> Vec<u8> {
+    let mut writer = Writer::response(request, Some(source), 503, to_tag);
+    writer.header_fmt(Header::RetryAfter, format_args!("{retry_after_s}"));
+    writer.finish()
+}

@@ -1,0 +1,637 @@
+//! All transactions: who they are, where their bytes go, when they want to be called (RFC 3261 §17.1.3, §17.2.3).
+//!
+//! A client transaction is found by the number in the branch that we wrote; a server transaction by branch, sent-by and
+//! method, or by the headers of RFC 2543 where a peer writes no magic cookie. Retransmissions are answered from stored
+//! bytes. ACKs of 2xx responses are kept with the INVITE that they belong to and repeated for each repeated 2xx.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use turno_base::Mono;
+
+use super::key::{self, Branch};
+use super::timing::Timing;
+use super::{InviteClient, InviteServer, PlainClient, PlainServer};
+use super::{invite_client, invite_server, plain_client, plain_server};
+use crate::flow::{Destination, Flow};
+use crate::message::Message;
+use crate::ua::{Count, SipEffect, SipEvent};
+
+/// Forks of one INVITE whose 2xx we acknowledge; a peer that invents more is not listened to.
+const ACKS_PER_INVITE_MAX: usize = 16;
+
+/// Names a transaction; also the token of its sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TxId(pub u64);
+
+impl TxId {
+    /// A CANCEL has the even number after its INVITE's; nobody above is told how it goes.
+    fn is_cancel(self) -> bool {
+        self.0.is_multiple_of(2)
+    }
+}
+
+/// What a transaction tells its user outside of responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Up<O> {
+    /// Nobody answered: as if 408 had come.
+    TimedOut(TxId, O),
+    /// The request or response did not leave: as if 503 had come.
+    Failed(TxId, O),
+    /// Our refusal was never acknowledged; nothing is left to do but to know it.
+    AckMissing(TxId, O),
+}
+
+/// What became of a request that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// No transaction knows it.
+    New,
+    /// A repetition or an ACK of a refusal: done.
+    Absorbed,
+}
+
+/// Whether a response could be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replied {
+    /// It is on its way.
+    Sent,
+    /// The transaction has its final response already, or is gone.
+    TooLate,
+}
+
+/// All transactions, with what their users (`O`) want to remember of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer<O> {
+    timing: Timing,
+    count_max: usize,
+    next: u64,
+    clients: BTreeMap<TxId, Client<O>>,
+    servers: BTreeMap<TxId, Server<O>>,
+    by_key: BTreeMap<String, TxId>,
+    by_merge: BTreeMap<String, TxId>,
+    deadlines: BTreeSet<(Mono, TxId)>,
+    /// Client transactions whose request went out on a stream.
+    on_streams: BTreeSet<(Flow, TxId)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum ClientMachine {
+    Invite(InviteClient),
+    Plain(PlainClient),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Client<O> {
+    machine: ClientMachine,
+    secret: u64,
+    to: Destination,
+    /// The request; once refused, the ACK; once answered, nothing.
+    bytes: Vec<u8>,
+    /// `Reason` and the like for a CANCEL that is to come.
+    cancel_headers: String,
+    acks: Vec<Ack>,
+    owner: O,
+    armed: Option<Mono>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ack {
+    to_tag: String,
+    to: Destination,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum ServerMachine {
+    Invite(InviteServer),
+    Plain(PlainServer),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Server<O> {
+    machine: ServerMachine,
+    key: String,
+    merge: Option<String>,
+    to: Destination,
+    /// The last response sent; empty before the first, and after a 2xx to INVITE, which the user repeats.
+    last: Vec<u8>,
+    /// The INVITE, until it has its final response.
+    request: Option<Message>,
+    owner: O,
+    armed: Option<Mono>,
+}
+
+fn is_reliable(to: &Destination) -> bool {
+    match to {
+        Destination::Flow(flow) => flow.transport.is_reliable(),
+        Destination::Address { transport, .. } => transport.is_reliable(),
+    }
+}
+
+fn stream(to: &Destination) -> Option<Flow> {
+    match to {
+        Destination::Flow(flow) if flow.transport.is_reliable() => Some(*flow),
+        Destination::Flow(_) | Destination::Address { .. } => None,
+    }
+}
+
+fn send(to: Destination, bytes: &[u8], id: TxId, out: &mut Vec<SipEffect>) {
+    out.push(SipEffect::Send { to, bytes: bytes.to_vec(), token: id.0 });
+}
+
+impl<O: Clone> Layer<O> {
+    /// Without transactions; at most `count_max` at once.
+    pub fn new(timing: Timing, count_max: usize) -> Layer<O> {
+        Layer {
+            timing,
+            count_max,
+            next: 1,
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            by_merge: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            on_streams: BTreeSet::new(),
+        }
+    }
+
+    /// Takes new timer values; what runs keeps its deadlines.
+    pub fn configure(&mut self, timing: Timing) {
+        self.timing = timing;
+    }
+
+    /// Transactions that exist.
+    pub fn len(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    /// No transaction exists.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.servers.is_empty()
+    }
+
+    /// Deadlines that are set.
+    pub fn timers(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// No further transaction can be opened by a peer.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.count_max
+    }
+
+    fn timing_for(&self, to: &Destination) -> Timing {
+        Timing { reliable: is_reliable(to), ..self.timing }
+    }
+
+    /// The branch for the next client transaction; `secret` keeps others from guessing it.
+    pub fn branch(&mut self, secret: u64) -> Branch {
+        let id = self.next;
+        // The number after it is its CANCEL's.
+        self.next += 2;
+        Branch { id, secret }
+    }
+
+    /// Sends a request in a transaction of its own. Our own requests are not bounded here: dialogs are.
+    pub fn start(
+        &mut self,
+        branch: Branch,
+        is_invite: bool,
+        request: Vec<u8>,
+        to: Destination,
+        owner: O,
+        now: Mono,
+        out: &mut Vec<SipEffect>,
+    ) -> TxId {
+        let (id, timing) = (TxId(branch.id), self.timing_for(&to));
+        send(to, &request, id, out);
+        let machine = match is_invite {
+            true => ClientMachine::Invite(InviteClient::start(&timing, now)),
+            false => ClientMachine::Plain(PlainClient::start(&timing, now)),
+        };
+        let client = Client {
+            machine,
+            secret: branch.secret,
+            to,
+            bytes: request,
+            cancel_headers: String::new(),
+            acks: Vec::new(),
+            owner,
+            armed: None,
+        };
+        if let Some(flow) = stream(&to) {
+            self.on_streams.insert((flow, id));
+        }
+        self.clients.insert(id, client);
+        self.rearm_client(id);
+        id
+    }
+
+    /// Who started a client transaction.
+    pub fn client_owner(&mut self, id: TxId) -> Option<&mut O> {
+        self.clients.get_mut(&id).map(|c| &mut c.owner)
+    }
+
+    /// Withdraws an INVITE: CANCEL now, or as soon as a provisional response allows it (RFC 3261 §9.1). `headers` are
+    /// whole lines for the CANCEL.
+    pub fn cancel(&mut self, id: TxId, headers: &str, now: Mono, out: &mut Vec<SipEffect>) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let ClientMachine::Invite(machine) = &mut client.machine else { return };
+        let mut wants = Vec::new();
+        machine.on_cancel(&timing, now, &mut wants);
+        client.cancel_headers = headers.to_owned();
+        self.do_invite_wants(id, &wants, None, now, out);
+    }
+
+    /// Keeps the ACK of a 2xx and sends it; it is repeated for each repetition of the 2xx with this To tag.
+    pub fn ack(&mut self, id: TxId, to_tag: &str, to: Destination, bytes: Vec<u8>, out: &mut Vec<SipEffect>) {
+        send(to, &bytes, TxId(0), out);
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.bytes = Vec::new();
+        if client.acks.len() < ACKS_PER_INVITE_MAX {
+            client.acks.push(Ack { to_tag: to_tag.to_owned(), to, bytes });
+        }
+    }
+
+    /// A response came. Returns whose it is if the user must see it.
+    pub fn on_response(&mut self, response: &Message, now: Mono, out: &mut Vec<SipEffect>) -> Option<(TxId, O)> {
+        let Some((id, head)) = self.client_of(response) else {
+            out.push(SipEffect::Event(SipEvent::Counted(Count::Stray)));
+            return None;
+        };
+        let client = self.clients.get_mut(&id)?;
+        if head.status / 100 == 2 {
+            let known = client.acks.iter().find(|a| a.to_tag == head.to_tag);
+            if let Some(ack) = known {
+                send(ack.to, &ack.bytes, TxId(0), out);
+                out.push(SipEffect::Event(SipEvent::Counted(Count::Retransmission)));
+                return None;
+            }
+            if client.acks.len() >= ACKS_PER_INVITE_MAX {
+                out.push(SipEffect::Event(SipEvent::Counted(Count::Stray)));
+                return None;
+            }
+        }
+        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let owner = client.owner.clone();
+        let is_up = match &mut client.machine {
+            ClientMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_response(head.status, &timing, now, &mut wants);
+                self.do_invite_wants(id, &wants, Some(head.to), now, out);
+                wants.contains(&invite_client::Want::Up)
+            }
+            ClientMachine::Plain(machine) => {
+                let mut wants = Vec::new();
+                machine.on_response(head.status, &timing, now, &mut wants);
+                wants.contains(&plain_client::Want::Up)
+            }
+        };
+        self.rearm_client(id);
+        if !is_up {
+            out.push(SipEffect::Event(SipEvent::Counted(Count::Retransmission)));
+            return None;
+        }
+        (!id.is_cancel()).then_some((id, owner))
+    }
+
+    fn client_of<'m>(&self, response: &'m Message) -> Option<(TxId, key::ResponseHead<'m>)> {
+        let head = key::response_head(response)?;
+        let branch = Branch::parse(head.branch)?;
+        let id = TxId(if head.method == "CANCEL" { branch.id + 1 } else { branch.id });
+        let client = self.clients.get(&id)?;
+        let is_same = match client.machine {
+            ClientMachine::Invite(_) => head.method == "INVITE",
+            ClientMachine::Plain(_) => head.method != "INVITE",
+        };
+        (client.secret == branch.secret && is_same).then_some((id, head))
+    }
+
+    fn do_invite_wants(
+        &mut self,
+        id: TxId,
+        wants: &[invite_client::Want],
+        to_header: Option<&str>,
+        now: Mono,
+        out: &mut Vec<SipEffect>,
+    ) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut cancel = None;
+        for want in wants {
+            match want {
+                invite_client::Want::Resend => send(client.to, &client.bytes, id, out),
+                invite_client::Want::Ack => {
+                    if client.bytes.starts_with(b"INVITE") {
+                        client.bytes = key::derived(&client.bytes, "ACK", to_header, "");
+                    }
+                    send(client.to, &client.bytes, TxId(0), out);
+                }
+                invite_client::Want::Cancel => {
+                    let bytes = key::derived(&client.bytes, "CANCEL", None, &client.cancel_headers);
+                    let branch = Branch { id: id.0 + 1, secret: client.secret };
+                    cancel = Some((branch, bytes, client.to, client.owner.clone()));
+                }
+                invite_client::Want::Up | invite_client::Want::TimedOut | invite_client::Want::Failed => {}
+            }
+        }
+        if let Some((branch, bytes, to, owner)) = cancel {
+            self.start(branch, false, bytes, to, owner, now, out);
+        }
+        self.rearm_client(id);
+    }
+
+    /// A request other than ACK came: absorbs it if it is a repetition.
+    pub fn on_request(&mut self, request: &Message, out: &mut Vec<SipEffect>) -> Received {
+        let Some(&id) = key::server_key(request).and_then(|k| self.by_key.get(&k)) else { return Received::New };
+        let Some(server) = self.servers.get_mut(&id) else { return Received::New };
+        out.push(SipEffect::Event(SipEvent::Counted(Count::Retransmission)));
+        let is_repeated = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_request(&mut wants);
+                wants.contains(&invite_server::Want::Repeat)
+            }
+            ServerMachine::Plain(machine) => {
+                let mut wants = Vec::new();
+                machine.on_request(&mut wants);
+                wants.contains(&plain_server::Want::Repeat)
+            }
+        };
+        if is_repeated && !server.last.is_empty() {
+            send(server.to, &server.last, id, out);
+        }
+        Received::Absorbed
+    }
+
+    /// An ACK came: absorbs it if it acknowledges a refusal.
+    pub fn on_ack(&mut self, ack: &Message, now: Mono) -> Received {
+        let Some(&id) = key::server_key(ack).and_then(|k| self.by_key.get(&k)) else { return Received::New };
+        let Some(server) = self.servers.get_mut(&id) else { return Received::New };
+        let timing = Timing { reliable: is_reliable(&server.to), ..self.timing };
+        let ServerMachine::Invite(machine) = &mut server.machine else { return Received::New };
+        let mut wants = Vec::new();
+        machine.on_ack(&timing, now, &mut wants);
+        self.rearm_server(id);
+        // In Accepted a peer that reuses the branch for the ACK of a 2xx means the dialog (RFC 6026 §7.1).
+        if wants.contains(&invite_server::Want::AckUp) { Received::New } else { Received::Absorbed }
+    }
+
+    /// The same request came by another path while the first is being served (RFC 3261 §8.2.2.2).
+    pub fn is_merged(&self, request: &Message) -> bool {
+        key::merge_key(request).is_some_and(|k| self.by_merge.contains_key(&k))
+    }
+
+    /// Opens a server transaction for a request that [`Layer::on_request`] called new; INVITE is answered 100 with
+    /// the bytes given. None: the bound is reached, or the request names no transaction.
+    pub fn open(
+        &mut self,
+        request: &Message,
+        trying: Option<Vec<u8>>,
+        reply_to: Destination,
+        owner: O,
+        out: &mut Vec<SipEffect>,
+    ) -> Option<TxId> {
+        if self.is_full() {
+            return None;
+        }
+        let key = key::server_key(request)?;
+        let id = TxId(self.next);
+        self.next += 2;
+        let merge = key::merge_key(request);
+        if let Some(merge) = &merge {
+            self.by_merge.insert(merge.clone(), id);
+        }
+        self.by_key.insert(key.clone(), id);
+        let machine = match trying.is_some() {
+            true => ServerMachine::Invite(InviteServer::start()),
+            false => ServerMachine::Plain(PlainServer::start()),
+        };
+        let kept = trying.is_some().then(|| request.clone());
+        let last = trying.unwrap_or_default();
+        if !last.is_empty() {
+            send(reply_to, &last, id, out);
+        }
+        let server = Server { machine, key, merge, to: reply_to, last, request: kept, owner, armed: None };
+        self.servers.insert(id, server);
+        Some(id)
+    }
+
+    /// The INVITE of a server transaction that has no final response yet.
+    pub fn request_of(&self, id: TxId) -> Option<&Message> {
+        self.servers.get(&id)?.request.as_ref()
+    }
+
+    /// The INVITE server transaction that a CANCEL is about, while it can still be cancelled or not.
+    pub fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, O)> {
+        let id = *self.by_key.get(&key::cancelled_key(cancel)?)?;
+        self.servers.get(&id).map(|s| (id, s.owner.clone()))
+    }
+
+    /// Gives a response.
+    pub fn respond(&mut self, id: TxId, status: u16, bytes: Vec<u8>, now: Mono, out: &mut Vec<SipEffect>) -> Replied {
+        let Some(server) = self.servers.get_mut(&id) else { return Replied::TooLate };
+        let timing = Timing { reliable: is_reliable(&server.to), ..self.timing };
+        let is_sent = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_respond(status, &timing, now, &mut wants);
+                wants.contains(&invite_server::Want::Send)
+            }
+            ServerMachine::Plain(machine) => {
+                let mut wants = Vec::new();
+                machine.on_respond(&timing, now, &mut wants);
+                wants.contains(&plain_server::Want::Send)
+            }
+        };
+        if is_sent {
+            send(server.to, &bytes, id, out);
+            if status >= 200 {
+                server.request = None;
+                if let Some(merge) = server.merge.take() {
+                    self.by_merge.remove(&merge);
+                }
+            }
+            let is_answer = matches!(server.machine, ServerMachine::Invite(_)) && status / 100 == 2;
+            server.last = if is_answer { Vec::new() } else { bytes };
+        }
+        self.rearm_server(id);
+        if is_sent { Replied::Sent } else { Replied::TooLate }
+    }
+
+    /// A provisional response leaves the way of its transaction without being its last (reliable 1xx, RFC 3262), or
+    /// a 2xx is repeated.
+    pub fn reply_address(&self, id: TxId) -> Option<Destination> {
+        self.servers.get(&id).map(|s| s.to)
+    }
+
+    /// What was sent with this token did not leave.
+    pub fn on_failed(&mut self, id: TxId) -> Option<Up<O>> {
+        if let Some(client) = self.clients.get_mut(&id) {
+            let is_up = match &mut client.machine {
+                ClientMachine::Invite(machine) => {
+                    let mut wants = Vec::new();
+                    machine.on_failed(&mut wants);
+                    !wants.is_empty()
+                }
+                ClientMachine::Plain(machine) => {
+                    let mut wants = Vec::new();
+                    machine.on_failed(&mut wants);
+                    !wants.is_empty()
+                }
+            };
+            let owner = client.owner.clone();
+            self.rearm_client(id);
+            return (is_up && !id.is_cancel()).then_some(Up::Failed(id, owner));
+        }
+        let server = self.servers.get_mut(&id)?;
+        let is_up = match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_failed(&mut wants);
+                !wants.is_empty()
+            }
+            ServerMachine::Plain(machine) => {
+                machine.on_failed();
+                false
+            }
+        };
+        let owner = server.owner.clone();
+        self.rearm_server(id);
+        is_up.then_some(Up::Failed(id, owner))
+    }
+
+    /// A stream is gone: requests that wait on it for a first response fail. Server transactions learn of it when
+    /// their response does not leave.
+    pub fn on_flow_closed(&mut self, flow: &Flow) -> Vec<Up<O>> {
+        let waits = |c: &Client<O>| match c.machine {
+            ClientMachine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
+            ClientMachine::Plain(machine) => matches!(machine, PlainClient::Trying { .. }),
+        };
+        let on_it = self.on_streams.range((*flow, TxId(0))..=(*flow, TxId(u64::MAX))).map(|(_, id)| *id);
+        let failed: Vec<TxId> = on_it.filter(|id| self.clients.get(id).is_some_and(waits)).collect();
+        failed.into_iter().filter_map(|id| self.on_failed(id)).collect()
+    }
+
+    /// Streams that client transactions were started on.
+    pub fn streams(&self) -> Vec<Flow> {
+        let mut flows: Vec<Flow> = self.on_streams.iter().map(|(flow, _)| *flow).collect();
+        flows.dedup();
+        flows
+    }
+
+    /// When to call [`Layer::on_deadline`].
+    pub fn deadline(&self) -> Option<Mono> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Time passed.
+    pub fn on_deadline(&mut self, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
+        while let Some(&(at, id)) = self.deadlines.first() {
+            if at > now {
+                return;
+            }
+            if self.clients.contains_key(&id) {
+                self.on_client_deadline(id, now, out, ups);
+            } else {
+                self.on_server_deadline(id, now, out, ups);
+            }
+            // A machine that sets no later deadline would be called for ever.
+            self.deadlines.remove(&(at, id));
+        }
+    }
+
+    fn on_client_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let is_timed_out = match &mut client.machine {
+            ClientMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_deadline(now, &mut wants);
+                if wants.contains(&invite_client::Want::Resend) {
+                    send(client.to, &client.bytes, id, out);
+                }
+                wants.contains(&invite_client::Want::TimedOut)
+            }
+            ClientMachine::Plain(machine) => {
+                let mut wants = Vec::new();
+                machine.on_deadline(&timing, now, &mut wants);
+                if wants.contains(&plain_client::Want::Resend) {
+                    send(client.to, &client.bytes, id, out);
+                }
+                wants.contains(&plain_client::Want::TimedOut)
+            }
+        };
+        if is_timed_out && !id.is_cancel() {
+            ups.push(Up::TimedOut(id, client.owner.clone()));
+        }
+        self.rearm_client(id);
+    }
+
+    fn on_server_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        let timing = Timing { reliable: is_reliable(&server.to), ..self.timing };
+        match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let mut wants = Vec::new();
+                machine.on_deadline(&timing, now, &mut wants);
+                for want in wants {
+                    match want {
+                        invite_server::Want::Repeat => send(server.to, &server.last, id, out),
+                        invite_server::Want::AckMissing => ups.push(Up::AckMissing(id, server.owner.clone())),
+                        invite_server::Want::Send | invite_server::Want::AckUp | invite_server::Want::Failed => {}
+                    }
+                }
+            }
+            ServerMachine::Plain(machine) => machine.on_deadline(now),
+        }
+        self.rearm_server(id);
+    }
+
+    fn rearm_client(&mut self, id: TxId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let (deadline, is_over) = match &client.machine {
+            ClientMachine::Invite(m) => (m.deadline(), *m == InviteClient::Terminated),
+            ClientMachine::Plain(m) => (m.deadline(), *m == PlainClient::Terminated),
+        };
+        if client.armed != deadline {
+            if let Some(at) = client.armed.take() {
+                self.deadlines.remove(&(at, id));
+            }
+            self.deadlines.extend(deadline.map(|at| (at, id)));
+            client.armed = deadline;
+        }
+        let is_settled = matches!(client.machine, ClientMachine::Plain(PlainClient::Completed { .. }));
+        if is_over {
+            if let Some(flow) = stream(&client.to) {
+                self.on_streams.remove(&(flow, id));
+            }
+            self.clients.remove(&id);
+        } else if is_settled {
+            client.bytes = Vec::new();
+        }
+    }
+
+    fn rearm_server(&mut self, id: TxId) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        let (deadline, is_over) = match &server.machine {
+            ServerMachine::Invite(m) => (m.deadline(), *m == InviteServer::Terminated),
+            ServerMachine::Plain(m) => (m.deadline(), *m == PlainServer::Terminated),
+        };
+        if server.armed != deadline {
+            if let Some(at) = server.armed.take() {
+                self.deadlines.remove(&(at, id));
+            }
+            self.deadlines.extend(deadline.map(|at| (at, id)));
+            server.armed = deadline;
+        }
+        if is_over && let Some(server) = self.servers.remove(&id) {
+            self.by_key.remove(&server.key);
+            if let Some(merge) = server.merge {
+                self.by_merge.remove(&merge);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The torture messages of RFC 4475 and RFC 5118 through the user agent (spec/reliability.md P1, P2): the status that
+//! `tests/torture/table.tsv` allows, over UDP and TCP, from a trunk and from a stranger; never a 500; and an OPTIONS
+//! afterwards is answered.
+
+use std::collections::BTreeSet;
+
+use turno_base::{Cause, Mono, Now, Reason};
+
+use super::security_tests::{House, STRANGER, TRUNK, tcp, udp};
+use super::{SipEffect, SipEvent};
+use crate::flow::Flow;
+use crate::message::Message;
+use crate::stream::{Frame, Framer};
+
+macro_rules! torture {
+    ($($rfc:literal: $($name:literal)*;)*) => {
+        const MESSAGES: &[(&str, &[u8])] = &[
+            $($(($name, include_bytes!(concat!("../../../tests/torture/", $rfc, "/", $name, ".dat"))),)*)*
+        ];
+    };
+}
+
+torture! {
+    "rfc4475":
+        "wsinv" "intmeth" "esc01" "escnull" "esc02" "lwsdisp" "longreq" "dblreq" "semiuri" "transports"
+        "mpart01" "unreason" "noreason" "badinv01" "clerr" "ncl" "scalar02" "scalarlg" "quotbal" "ltgtruri"
+        "lwsruri" "lwsstart" "trws" "escruri" "baddate" "regbadct" "badaspec" "baddn" "badvers" "mismatch01"
+        "mismatch02" "bigcode" "badbranch" "insuf" "unkscm" "novelsc" "unksm2" "bext01" "invut" "regaut01"
+        "multi01" "mcl01" "bcast" "zeromf" "cparam01" "cparam02" "regescrt" "sdp01" "inv2543";
+    "rfc5118":
+        "ipv6-good" "ipv6-bad" "port-ambiguous" "port-unambiguous" "via-received-param-with-delim"
+        "via-received-param-no-delim" "ipv6-in-sdp" "mult-ip-in-header" "mult-ip-in-sdp" "ipv4-mapped-ipv6"
+        "ipv6-bug-abnf-3-colons" "ipv6-correct-abnf-2-colons";
+}
+
+const TABLE: &str = include_str!("../../../tests/torture/table.tsv");
+
+/// Whether one message may be answered by these final statuses: `wire` is what stands in the table for the transport.
+fn is_allowed(wire: &str, statuses: &[u16]) -> bool {
+    let numbers = |text: &str| -> Vec<u16> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+    };
+    if wire.starts_with("none") {
+        return statuses.is_empty();
+    }
+    let [status] = *statuses else { return false };
+    if wire.contains("final") {
+        let among = wire.split_once("; ").filter(|(_, rest)| rest.contains("among them"));
+        let extra = among.map(|(_, rest)| numbers(rest)).unwrap_or_default();
+        return extra.contains(&status) || (status != 400 && !(500..600).contains(&status));
+    }
+    numbers(wire.split(';').next().unwrap_or("")).contains(&status)
+}
+
+/// What the wire column says for datagrams, and for streams.
+fn by_transport<'t>(datagram: &'t str, stream: &str, wire: &'t str) -> (&'t str, &'t str) {
+    let _ = datagram;
+    let on_stream = match stream {
+        "waits" => "none",
+        "closed after 400" => "400",
+        _ => wire,
+    };
+    (wire, on_stream)
+}
+
+/// Final statuses that go out for `bytes`, the calls they make ended with 480; the house lives on for a minute.
+fn finals(house: &mut House, flow: Flow, bytes: &[u8]) -> Vec<u16> {
+    let mut out = Vec::new();
+    let now = Now::from_ms(1000);
+    if flow.transport.is_reliable() {
+        let mut framer = Framer::new();
+        framer.push(bytes);
+        while let Some(frame) = framer.next_frame() {
+            match frame {
+                Frame::Message(message) => house.ua.on_message(flow, &message, now, &mut out),
+                Frame::Ping => {}
+                Frame::Broken { bytes, rejected } => house.ua.on_unreadable(flow, &bytes, rejected, now, &mut out),
+            }
+            // The table speaks of the first message; what follows in the same bytes has its own line.
+            if bytes.len() > 1 && !out.is_empty() {
+                break;
+            }
+        }
+    } else {
+        match Message::parse(bytes.to_vec()) {
+            Ok(message) => house.ua.on_message(flow, &message, now, &mut out),
+            Err(rejected) => house.ua.on_unreadable(flow, bytes, rejected, now, &mut out),
+        }
+    }
+    let calls: Vec<_> = out
+        .iter()
+        .filter_map(|effect| match effect {
+            SipEffect::Event(SipEvent::Incoming(incoming)) => Some(incoming.leg),
+            _ => None,
+        })
+        .collect();
+    for leg in calls {
+        house.ua.end(leg, Cause::new(480, 18, Reason::NotFound), now, &mut out);
+    }
+    let mut branches = BTreeSet::new();
+    let mut statuses = Vec::new();
+    for effect in &out {
+        let SipEffect::Send { bytes: sent, .. } = effect else { continue };
+        let message = Message::parse(sent.clone()).expect("what we send can be read");
+        let Some(status) = message.status().filter(|status| *status >= 200) else { continue };
+        if branches.insert((status, message.lines(crate::message::Header::Via).collect::<String>())) {
+            statuses.push(status);
+        }
+        let most = bytes.len() * 3;
+        assert!(sent.len() <= most, "{} bytes for {}", sent.len(), bytes.len());
+    }
+    while let Some(at) = house.ua.deadline().filter(|at| *at < Mono::from_ms(120_000)) {
+        let now = Now { mono: at.max(Mono::from_ms(1000)), ..Now::from_ms(1000) };
+        house.ua.on_deadline(now, &mut Vec::new());
+    }
+    statuses
+}
+
+#[test]
+fn every_torture_message_gets_the_status_that_the_table_allows_and_options_afterwards() {
+    let mut wrong = Vec::new();
+    for (row, (name, bytes)) in TABLE.lines().skip(1).zip(MESSAGES) {
+        let [file, _, datagram, stream, wire, _] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        assert_eq!(file, *name);
+        let (on_datagram, on_stream) = by_transport(datagram, stream, wire);
+        for (peer, is_known) in [(TRUNK, true), (STRANGER, false)] {
+            for (flow, wire) in [(udp(peer), on_datagram), (tcp(peer, 9), on_stream)] {
+                let mut house = House::new();
+                let got = finals(&mut house, flow, bytes);
+                // A stranger who could be served otherwise is asked who he is.
+                let challenged = !is_known && got == [401] && !wire.starts_with("none");
+                if !is_allowed(wire, &got) && !challenged {
+                    wrong.push(format!("{name} from {peer} by {}: {got:?}, not {wire}", flow.transport.via()));
+                }
+                assert!(house.options_is_answered(flow), "{name} from {peer}");
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn all_torture_messages_one_after_the_other_leave_one_house_standing() {
+    let mut house = House::new();
+    for round in 0..3 {
+        for (name, bytes) in MESSAGES {
+            for flow in [udp(TRUNK), tcp(TRUNK, 9), udp(STRANGER)] {
+                finals(&mut house, flow, bytes);
+                assert!(house.options_is_answered(flow), "{name} in round {round}");
+            }
+        }
+    }
+    house.run_until(3_600_000);
+    let (dialogs, transactions, _, bindings) = house.ua.sizes();
+    assert_eq!((dialogs, transactions, bindings), (0, 0, 0));
+}
