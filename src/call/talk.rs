@@ -83,10 +83,10 @@ impl Call {
         };
         let dialling = self.is_dialling(id);
         if let Some(leg) = self.remove_leg(id, cause, by, t) {
-            if leg.figured {
-                t.house.legs.remove(&id);
-            } else {
+            if leg.owes_figures {
                 self.figures.push((id, t.now.mono + FIGURES_WAIT));
+            } else {
+                t.house.legs.remove(&id);
             }
         }
         match expected {
@@ -237,7 +237,7 @@ impl Call {
                 t.house.legs.remove(&id);
                 true
             }
-            None => self.legs.get_mut(id).is_some_and(|leg| !std::mem::replace(&mut leg.figured, true)),
+            None => self.legs.get_mut(id).is_some_and(|leg| std::mem::take(&mut leg.owes_figures)),
         };
         match awaited {
             true => t.fact(What::LegQuality { call: self.id, leg: id, quality }),
@@ -251,7 +251,7 @@ impl Call {
             t.house.legs.remove(&leg);
         }
         for leg in self.legs.iter_mut() {
-            leg.figured = true;
+            leg.owes_figures = false;
         }
         self.finish(Outcome::Failed, EndedBy::Us, Cause::new(503, 41, Reason::Restart), t);
     }

@@ -19,6 +19,11 @@ impl Waiting {
         matches!(self.place, Place::Asking { .. })
     }
 
+    /// The ACD deals with it, and may be told of it.
+    pub(crate) fn is_in_acd(&self) -> bool {
+        matches!(self.place, Place::Entering | Place::In)
+    }
+
     fn take_offer(&mut self, agent: AgentId, epoch: u64) -> Option<Offer> {
         let at = self.offers.iter().position(|offer| (offer.agent, offer.epoch) == (agent, epoch))?;
         Some(self.offers.remove(at))
@@ -108,7 +113,7 @@ impl Call {
             },
             AcdEvent::Connect { agent, epoch } => self.on_connect(agent, epoch, t),
             AcdEvent::Left { queue: _, how } => {
-                if matches!(waiting.place, Place::In | Place::Entering) && !matches!(how, QueueLeft::Answered(_)) {
+                if waiting.is_in_acd() && !matches!(how, QueueLeft::Answered(_)) {
                     waiting.place = Place::Out { since: t.now.mono };
                 }
             }
@@ -120,7 +125,7 @@ impl Call {
     fn on_offer(&mut self, agent: AgentId, station: StationId, epoch: u64, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let known = waiting.offers.iter().any(|offer| (offer.agent, offer.epoch) == (agent, epoch));
-        if known || !matches!(waiting.place, Place::In | Place::Entering) {
+        if known || !waiting.is_in_acd() {
             return t.stale();
         }
         match self.dial_leg(DialTo::Station(station), Party::Agent(agent, station), None, false, t) {
@@ -134,7 +139,10 @@ impl Call {
     }
 
     fn on_connect(&mut self, agent: AgentId, epoch: u64, t: &mut Turn<'_>) {
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        if !waiting.is_in_acd() {
+            return t.stale();
+        }
         let accepted = |offer: &Offer| (offer.agent, offer.epoch, offer.accepted) == (agent, epoch, true);
         let Some(&won) = waiting.offers.iter().find(|offer| accepted(offer)) else { return t.stale() };
         let lost: Vec<LegId> = waiting.offers.iter().map(|offer| offer.leg).filter(|&leg| leg != won.leg).collect();
@@ -208,14 +216,15 @@ impl Call {
 
     pub(crate) fn on_offer_ringing(&mut self, leg: LegId, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
-        if let Some(offer) = waiting.offers.iter().find(|offer| offer.leg == leg) {
+        if let Some(offer) = waiting.offers.iter().find(|offer| offer.leg == leg && waiting.is_in_acd()) {
             t.acd(self.id, AcdTell::Ringing(offer.agent, offer.epoch));
         }
     }
 
     pub(crate) fn on_offer_answered(&mut self, leg: LegId, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        if let Some(offer) = waiting.offers.iter_mut().find(|offer| offer.leg == leg) {
+        let told = waiting.is_in_acd();
+        if let Some(offer) = waiting.offers.iter_mut().find(|offer| offer.leg == leg && told) {
             offer.accepted = true;
             t.acd(self.id, AcdTell::Accept(offer.agent, offer.epoch));
         }
@@ -224,7 +233,7 @@ impl Call {
     /// The leg of an offer is gone, or useless, before its agent was connected.
     pub(crate) fn on_offer_failed(&mut self, leg: LegId, end: OfferEnd, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let told = matches!(waiting.place, Place::Entering | Place::In);
+        let told = waiting.is_in_acd();
         if let Some(offer) = waiting.take_offer_of(leg)
             && told
         {
