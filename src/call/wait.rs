@@ -1,7 +1,7 @@
 //! A call that waits for an agent: what the ACD is told and what its decisions make of the legs. The ACD decides who
 //! is rung; this only carries out.
 
-use turno_base::fact::{OfferEnd, Party, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
 use turno_base::{AgentId, Cause, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
 
 use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere};
@@ -154,10 +154,9 @@ impl Call {
 
     /// The caller and `other` are in conversation; the agent, if the ACD has him in it.
     pub(crate) fn talk_with(&mut self, other: LegId, agent: Option<(AgentId, StationId)>, t: &mut Turn<'_>) {
-        let phase = turno_base::fact::AgentState::Talking;
         let agency = agent.map(|(agent, station)| {
             t.house.talks.insert(station, self.id);
-            Agency { agent, station, leg: other, phase }
+            Agency { agent, station, leg: other, phase: AgentState::Talking }
         });
         self.stage = Stage::Talking(Talk { other, agency, silent: None });
     }

@@ -227,3 +227,24 @@ fn silence_or_failed_media_of_a_waiting_caller_is_no_abandon() {
 fn keys_reach_nobody_yet() {
     assert_eq!(after(WAITS, "60000 a1 key 1"), "");
 }
+
+#[test]
+fn figures_are_told_once_whether_they_come_before_or_after_the_end() {
+    expect![[r#"
+        60000  * c1 b1 figures
+        60001  * c1 b1 ended 200/16 peer by Agent
+               c1 acd: anna released
+               a1 end 200/16 normal
+        60010  * c1 a1 ended 200/16 normal by Agent
+        60011  * c1 a1 figures
+               * c1 ended answered by Agent
+    "#]]
+    .assert_eq(&after(
+        &talks(),
+        "60000 b1 figures
+         60001 b1 bye
+         60002 b1 figures
+         60010 a1 ended
+         60011 a1 figures",
+    ));
+}

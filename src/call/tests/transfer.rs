@@ -74,7 +74,6 @@ fn an_attended_transfer_joins_the_customer_and_the_colleague_in_the_customers_ca
                b1 end 200/16 transferred
                * c2 b2 ended 200/16 transferred by Agent
                * c1 b2 began s1 to s2 Agent(boris, s2)
-               * c1 b2 rings
                * c1 b2 answered
                c1 acd: boris joined
                c1 acd: anna released
@@ -213,7 +212,6 @@ fn a_colleague_found_by_a_queue_takes_the_customer_over() {
                b1 end 200/16 transferred
                * c2 b2 ended 200/16 transferred by Agent
                * c1 b2 began s1 to s2 Agent(boris, s2)
-               * c1 b2 rings
                * c1 b2 answered
                c1 acd: boris joined
                c1 acd: anna released
@@ -515,4 +513,75 @@ fn an_internal_call_transferred_to_a_queue_asks_first_who_it_is() {
          5000 known c1
          5000 acd c1 entered 1
          5001 a1 ended"));
+}
+
+#[test]
+fn a_second_wish_while_a_transfer_is_under_way_changes_nothing() {
+    for again in ["b1 transfer 70", "b1 transfer 22 replaces a2", "b1 transfer 22 replaces a9"] {
+        let script = format!("25000 station a2 s1 1002\n30000 b1 transfer 1003\n--\n31000 {again}");
+        assert_eq!(after(&talks(), &script), "", "{again}");
+    }
+}
+
+#[test]
+fn a_customer_who_hangs_up_during_a_consultation_leaves_the_colleagues_talking() {
+    expect![[r#"
+        30000  * c1 a1 ended 200/16 peer by Caller
+               c1 acd: anna released
+               b1 end 200/16 normal
+        30010  * c1 b1 ended 200/16 normal by Caller
+        32010  * c1 ended answered by Caller
+        40000  * c2 a2 ended 200/16 peer by Caller
+               s1 has 0
+               b2 end 200/16 normal
+        40001  * c2 b2 ended 200/16 normal by Caller
+               s2 has 0
+    "#]]
+    .assert_eq(&after(&consults(), "30000 a1 bye\n30010 b1 ended\n40000 a2 bye\n40001 b2 ended"));
+}
+
+#[test]
+fn a_number_that_was_consulted_and_takes_the_customer_stays_on_the_stations_account() {
+    let held = format!("{}\n20000 b1 held\n20100 station a2 s1 600\n20101 recorded c2\n22000 b2 answered", talks());
+    expect![[r#"
+        30000  b1 transfer done
+               b1 end 200/16 transferred
+               * c2 b2 ended 200/16 transferred by Agent
+               * c1 b2 began s1 to 600 Outside(t1)
+               * c1 b2 answered
+               c1 acd: anna released
+               a2 end 200/16 transferred
+               * c1 a1 in talk outside
+               * c1 b2 in talk outside
+               b2 hears nobody
+               a1 hears b2 and is heard
+        30010  * c1 b1 ended 200/16 normal by Agent
+               * c2 a2 ended 200/16 normal by Agent
+               s1 has 0
+        31000  * c3 arrived s1 to 601
+               * c3 a3 began s1 to 601 Agent(anna, s1)
+               s1 has 1
+               a3 end 403/21 forbidden
+               * c3 a3 in ivr
+        32010  * c2 ended answered by Agent
+        40000  * c1 b2 ended 200/16 peer by Agent
+               a1 end 200/16 normal
+        41000  * c4 arrived s1 to 601
+               * c4 a4 began s1 to 601 Agent(anna, s1)
+               s1 has 2
+               c4 record
+               * c4 b3 began s1 to 601 Outside(t1)
+               b3 dial 601 by t1 from s1 like a4
+               * c4 a4 in ivr
+               * c4 b3 in ivr
+    "#]]
+    .assert_eq(&after(
+        &held,
+        "30000 b1 transfer 600 replaces a2
+         30010 b1 ended
+         30010 a2 ended
+         31000 station a3 s1 601
+         40000 b2 bye
+         41000 station a4 s1 601",
+    ));
 }
