@@ -23,3 +23,4 @@ pub mod redact;
 pub mod run;
 pub mod serve;
 pub mod signals;
+pub mod store;
