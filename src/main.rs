@@ -1,1 +1,7 @@
-fn main() {}
+//! The `turno` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    turno::cli::main()
+}

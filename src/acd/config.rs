@@ -96,8 +96,15 @@ pub struct SegmentRules {
     pub value_pm: u32,
     /// Wait target.
     pub wait_target: Duration,
-    /// Guard: past it ahead of everything else.
+    /// Guard: past it ahead of everything else. Zero: no guard.
     pub wait_max: Duration,
+}
+
+/// A plain customer: value 1, served within 20 s, never forgotten for more than 4 minutes.
+impl Default for SegmentRules {
+    fn default() -> SegmentRules {
+        SegmentRules { value_pm: 1000, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) }
+    }
 }
 
 /// One not-ready reason.

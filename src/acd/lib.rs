@@ -1,9 +1,42 @@
 //! Queues, agents, skills, reservations, wrap-up: who serves whom (spec/routing.md).
 //!
 //! One pure state machine, the single owner of every (item, agent) pair. Knows no SIP, no media and no call legs.
+//!
+//! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
+//!   `shift`: agents and stations. `configure`: live change. `reconcile`: finds what nothing backs. `views`: rows.
+//! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
+//! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 
+mod acd;
+mod agent;
 mod boundary;
+mod codes;
 mod config;
+mod configure;
+mod entering;
+mod item;
+pub mod limits;
+mod line;
+mod matching;
+pub mod need;
+mod offers;
+mod pairing;
+mod queue;
+mod reconcile;
+mod redial;
+mod refusal;
+mod shift;
+mod slab;
+mod timers;
+mod views;
 
+#[cfg(test)]
+mod tests;
+
+pub use acd::{Acd, Counts};
+pub use agent::Next;
 pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
 pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
+pub use limits::Bounds;
+pub use refusal::Refusal;
+pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

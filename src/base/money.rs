@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// Euro: what holds where nothing else is configured.
+    pub const EUR: Currency = Currency(*b"EUR");
+
     /// Parses three capital letters.
     pub fn new(code: &str) -> Option<Currency> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;

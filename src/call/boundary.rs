@@ -45,6 +45,13 @@ pub enum CallEvent {
         /// The call.
         call: CallId,
     },
+    /// An agent sat down at a station, or left it; so that a call for him rings where he sits.
+    Seat {
+        /// The agent.
+        agent: AgentId,
+        /// Where; none: nowhere.
+        station: Option<StationId>,
+    },
     /// An operator ends the call.
     HangUp {
         /// The call.

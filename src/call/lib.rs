@@ -2,11 +2,28 @@
 //!
 //! Knows no SIP: a leg is events. Knows no queue: the ACD decides, this room carries out.
 
+mod arrive;
 mod boundary;
+mod call;
+mod calls;
+mod dial;
+mod dialplan;
+mod leg;
 mod plan;
+mod settle;
+mod talk;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod turn;
+mod view;
+mod wait;
 
 pub use boundary::{
     AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, Code, Customer, DialTo, Elsewhere, From, LegCommand, LegEvent,
     Sound, Transfer,
 };
+pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
+pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
 pub use plan::{CallConfig, ClassOfService, Codes, Extension, Plan, Route, SystemPrompts};
+pub use view::{CallRow, CallSizes};

@@ -103,4 +103,6 @@ pub struct SystemPrompts {
     pub done: Option<PromptId>,
     /// A feature code was refused.
     pub refused: Option<PromptId>,
+    /// Looped for who is held, unless a queue with its own music gave the call.
+    pub hold_music: Option<PromptId>,
 }

@@ -1,7 +1,11 @@
-//! Who calls: portfolio, number look-up, import.
+//! Who calls: the portfolio, look-up by number, import from CSV.
+//!
+//! The portfolio is read-only and packed: texts in one arena, numbers sorted in one array, so that a million customers with
+//! two million numbers take tens of megabytes and a look-up is one binary search. Search, duplicates and consent are not
+//! here yet.
 
-use serde::{Deserialize, Serialize};
+mod import;
+mod portfolio;
 
-/// Customers by number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Portfolio {}
+pub use import::{Code, RowError};
+pub use portfolio::{Customer, Known, Packer, Portfolio, Unpackable};

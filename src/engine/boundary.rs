@@ -1,7 +1,9 @@
 //! Everything that goes into the engine and comes out of it. Inputs are what the journal holds.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, CallId, Fact, LegId, Name, QueueId, StationId};
+use turno_acd::{Heal, Why};
+use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, QueueId, StationId, TrunkId};
+use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{HostPort, Resolved};
 use turno_sip::flow::{Destination, Flow, Transport};
@@ -49,6 +51,13 @@ pub enum Input {
         leg: LegId,
         /// What.
         event: MediaEvent,
+    },
+    /// Answer to [`Effect::LookUp`]; none: nobody by that number.
+    Customer {
+        /// The call.
+        call: CallId,
+        /// Who calls.
+        customer: Option<Customer>,
     },
     /// Ports that legs may use: newly bound, or free again.
     Ports(Vec<Port>),
@@ -126,6 +135,13 @@ pub enum Effect {
         /// What.
         command: MediaCommand,
     },
+    /// Who calls? Answered by [`Input::Customer`]; silence is covered by a deadline and the default segment.
+    LookUp {
+        /// The call.
+        call: CallId,
+        /// Canonical number.
+        number: E164,
+    },
     /// The free ports run low: bind about this many more pairs; answered by [`Input::Ports`].
     WantPorts(u32),
     /// Append to the record log; [`Input::Stored`] reports durability.
@@ -146,6 +162,26 @@ pub enum Effect {
     Fact(Fact),
     /// Something countable happened in signalling.
     Count(Count),
+    /// A trunk's state changed.
+    Trunk {
+        /// The trunk.
+        trunk: TrunkId,
+        /// Usable.
+        up: bool,
+    },
+    /// Why this agent is offered this call.
+    Why {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The reservation's epoch.
+        epoch: u64,
+        /// The parts of the choice.
+        why: Why,
+    },
+    /// The reconciler healed something; a healthy run has none.
+    Healed(Heal),
 }
 
 /// Why a command is not done. The sentence is for a person: lower case, names the object and the fix.

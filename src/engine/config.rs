@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use turno_acd::AcdConfig;
 use turno_base::{Codec, SegmentId};
 use turno_call::CallConfig;
-use turno_customers::Portfolio;
 use turno_sip::config::{Cidr, SipConfig};
 use turno_tariff::Deck;
 
@@ -22,8 +21,6 @@ pub struct EngineConfig {
     pub call: CallConfig,
     /// Queues and agents.
     pub acd: AcdConfig,
-    /// Customers known by number.
-    pub portfolio: Portfolio,
     /// Segment of callers nobody knows.
     pub segment_default: SegmentId,
     /// Value of callers nobody knows, per mille.
@@ -43,4 +40,15 @@ pub struct MediaConfig {
     pub local_networks: Vec<Cidr>,
     /// Codecs offered to a party whose trunk or account names none.
     pub codecs: Vec<Codec>,
+}
+
+impl EngineConfig {
+    /// Trunks and accounts that name no codecs take those of the media section.
+    pub(crate) fn settle_codecs(&mut self) {
+        let of_trunks = self.sip.trunks.iter_mut().map(|trunk| &mut trunk.codecs);
+        let of_accounts = self.sip.accounts.iter_mut().map(|account| &mut account.codecs);
+        for codecs in of_trunks.chain(of_accounts).filter(|codecs| codecs.is_empty()) {
+            codecs.clone_from(&self.media.codecs);
+        }
+    }
 }

@@ -1,7 +1,19 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, CallId, QueueId, StationId, TrunkId, Wall};
+use turno_acd::AgentRow;
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, CallId, Now, QueueId, StationId};
+use turno_call::CallRow;
+use turno_sip::trunk::TrunkView;
+use turno_sip::ua::StationView;
+
+use crate::Rooms;
+use crate::boundary::Refusal;
+use crate::commands::{no_agent, no_call, no_queue};
+
+/// Most waiting calls shown of one queue, and most live calls shown at once.
+const ROWS_MAX: usize = 1000;
 
 /// Answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,30 +105,6 @@ pub struct CallView {
     pub legs: u32,
 }
 
-/// One station.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StationView {
-    /// Name.
-    pub station: StationId,
-    /// Bound contacts, with transport.
-    pub contacts: Vec<String>,
-    /// When the last of them expires.
-    pub expires: Option<Wall>,
-    /// Reachable.
-    pub reachable: bool,
-}
-
-/// One trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrunkView {
-    /// Name.
-    pub trunk: TrunkId,
-    /// Usable.
-    pub up: bool,
-    /// Calls now.
-    pub calls: u32,
-}
-
 /// Sizes of everything that could leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
@@ -138,4 +126,106 @@ pub struct Sizes {
     pub ports_free: u64,
     /// Records not yet durable.
     pub records_pending: u64,
+}
+
+impl Rooms {
+    pub(crate) fn queues(&self, only: Option<QueueId>, now: Now) -> Result<Vec<QueueView>, Refusal> {
+        let rows = match only {
+            Some(queue) => vec![self.acd.queue(queue, now).ok_or_else(|| no_queue(queue))?],
+            None => self.acd.queues(now),
+        };
+        let view = |row: turno_acd::QueueRow| QueueView {
+            queue: row.queue,
+            waiting: self.waiting(row.queue, now),
+            logged_in: row.logged_in,
+            ready: row.ready,
+        };
+        Ok(rows.into_iter().map(view).collect())
+    }
+
+    fn waiting(&self, queue: QueueId, now: Now) -> Vec<WaitingView> {
+        let rows = self.acd.waiting(queue, ROWS_MAX, now);
+        rows.into_iter()
+            .map(|row| WaitingView {
+                call: row.item.0,
+                ani: self.calls.row(row.item.0, now).map(|call| call.ani.raw).unwrap_or_default(),
+                segment: row.segment.to_string(),
+                waited_ms: row.waited_ms,
+                offered_to: row.offered_to,
+            })
+            .collect()
+    }
+
+    pub(crate) fn agents(&self, only: Option<AgentId>, now: Now) -> Result<Vec<AgentView>, Refusal> {
+        let rows = match only {
+            Some(agent) => vec![self.acd.agent(agent, now).ok_or_else(|| no_agent(agent))?],
+            None => self.acd.agents(now),
+        };
+        Ok(rows.into_iter().map(|row| agent_view(row, now)).collect())
+    }
+
+    pub(crate) fn live_calls(&self, only: Option<CallId>, now: Now) -> Result<Vec<CallView>, Refusal> {
+        match only {
+            Some(call) => Ok(vec![call_view(self.calls.row(call, now).ok_or_else(|| no_call(call))?)]),
+            None => Ok(self.calls.rows(now).take(ROWS_MAX).map(call_view).collect()),
+        }
+    }
+
+    pub(crate) fn reachable(&self, now: Now) -> Answer {
+        Answer::Reachable { stations: self.ua.station_views(now), trunks: self.ua.trunk_views().collect() }
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        let (dialogs, transactions, timers, bindings) = self.ua.sizes();
+        let calls = self.calls.sizes();
+        let acd = self.acd.sizes();
+        Sizes {
+            calls: calls.calls,
+            legs: calls.legs,
+            dialogs: dialogs as u64,
+            transactions: transactions as u64,
+            timers: timers as u64 + calls.timers + acd.timers,
+            bindings: bindings as u64,
+            waiting: acd.waiting,
+            ports_free: self.audio.free() as u64,
+            records_pending: self.records.pending(),
+        }
+    }
+}
+
+fn agent_view(row: AgentRow, now: Now) -> AgentView {
+    let reason = match row.state {
+        AgentState::Paused(reason) => Some(reason.to_string()),
+        AgentState::LoggedOut
+        | AgentState::Ready
+        | AgentState::Offered
+        | AgentState::Ringing
+        | AgentState::Talking
+        | AgentState::Holding
+        | AgentState::Consulting
+        | AgentState::WrapUp
+        | AgentState::Outbound => None,
+    };
+    AgentView {
+        agent: row.agent,
+        shown: row.shown,
+        station: row.station,
+        state: row.state.as_str().to_owned(),
+        reason,
+        since_ms: u64::try_from(now.mono.since(row.since).as_millis()).unwrap_or(u64::MAX),
+        call: row.item.map(|item| item.0),
+    }
+}
+
+fn call_view(row: CallRow) -> CallView {
+    CallView {
+        call: row.call,
+        ani: row.ani.raw,
+        dnis: row.dnis.raw,
+        stage: row.stage,
+        queue: row.queue,
+        agent: row.agent,
+        age_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
+        legs: row.legs,
+    }
 }

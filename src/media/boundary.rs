@@ -38,7 +38,7 @@ pub enum MediaCommand {
     },
     /// Hold exempts from the short media limit (N2).
     Held(bool),
-    /// End; answered by `Closed`. The port returns to the engine by `PortFree` once quarantined.
+    /// End; answered by `Closed`. The port comes back to the engine among its free ports once it has rested.
     Close,
 }
 

@@ -1,9 +1,9 @@
 //! SIP messages as a lazy index over their bytes (RFC 3261 §7, §25).
 //!
-//! [`Message::parse`] finds the lines in one pass; values are typed when asked for and borrow the bytes. Three things
-//! are put right in the bytes themselves, without moving any: folded lines become one line (their breaks blanks, RFC 3261 §7.3.1), a
-//! lone CR becomes a blank, and what is not UTF-8 in the head becomes `?`. So every value is a `&str` without breaks, and copying
-//! one into another message cannot begin a new line there.
+//! [`Message::parse`] finds the lines in one pass; values are typed when asked for and borrow the bytes. Two things are
+//! put right in the bytes themselves, without moving any: folded lines become one line (their breaks blanks, RFC 3261
+//! §7.3.1), and in the head a lone CR and what is not UTF-8 become `?`. So every value is a `&str` without breaks, copying
+//! one into another message cannot begin a new line there, and reading the bytes again gives the same message.
 //!
 //! A message that can be answered is a [`Message`] even if it is wrong; [`Message::check`] says what is. Deliberately not
 //! here: transactions, dialogs, what a request may ask for, and any header's meaning beyond its grammar.
@@ -15,7 +15,10 @@ mod header;
 mod params;
 mod parse;
 mod rejected;
+#[cfg(any(feature = "rsip", test))]
+mod rsip_types;
 mod scan;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -33,17 +36,18 @@ pub use digest::{DIGEST_PARAMS_MAX, DigestParams};
 pub use header::{Header, Method, reason_phrase};
 pub use params::Params;
 pub use rejected::{Field, Limit, Rejected};
-pub use uri::{Host, Scheme, Uri};
+pub use uri::{COMPARED_MAX, Host, Scheme, Uri};
 pub use value::{MediaType, RAck, ReasonValue, Refresher, Replaces, SessionExpires, Token};
 pub use via::{COOKIE, Via};
 pub use writer::{Refused, Writer};
 
 use scan::Parts;
+use stored::Stored;
 
 /// A parsed message: its bytes and where things are in them. Serialises as its bytes.
 #[derive(Clone)]
 pub struct Message {
-    bytes: Vec<u8>,
+    bytes: Stored,
     start: Start,
     lines: Vec<Line>,
     body_at: u16,
@@ -82,12 +86,12 @@ pub enum Kind {
 impl Message {
     /// The message: as received but for what the module's head names; without bytes after its body.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_bytes()
     }
 
     /// The message's bytes, given away.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.bytes.into_bytes()
     }
 
     /// Request or response, and which.
@@ -171,7 +175,7 @@ impl Message {
 
     /// The body, binary as it came.
     pub fn body(&self) -> &[u8] {
-        self.bytes.get(usize::from(self.body_at)..).unwrap_or(&[])
+        self.bytes().get(usize::from(self.body_at)..).unwrap_or(&[])
     }
 
     /// What [`Message::parse`] found wrong and went on in spite of: the first.
@@ -180,14 +184,13 @@ impl Message {
     }
 
     fn text(&self, span: Span) -> &str {
-        let bytes = self.bytes.get(usize::from(span.from)..usize::from(span.to)).unwrap_or(&[]);
-        std::str::from_utf8(bytes).unwrap_or("")
+        self.bytes.text(span)
     }
 }
 
 impl PartialEq for Message {
     fn eq(&self, other: &Message) -> bool {
-        self.bytes == other.bytes
+        self.bytes() == other.bytes()
     }
 }
 
@@ -195,13 +198,13 @@ impl Eq for Message {}
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({:?})", String::from_utf8_lossy(&self.bytes))
+        write!(f, "Message({:?})", String::from_utf8_lossy(self.bytes()))
     }
 }
 
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(&self.bytes)
+        to.serialize_bytes(self.bytes())
     }
 }
 

@@ -3,5 +3,6 @@
 mod arriving;
 mod changing;
 mod dialling;
+mod edge;
 mod lossy;
 mod script;

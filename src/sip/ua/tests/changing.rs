@@ -24,22 +24,22 @@ fn run_up(before: &str, script: &str) -> String {
 #[test]
 fn every_form_of_hold_is_answered_mirrored() {
     expect![[r#"
-            10 a0 agreed RecvOnly 198.51.100.1:6000
-            10 -> carrier c1 200 INVITE sdp recvonly
-            30 a0 agreed Inactive 198.51.100.1:6000
-            30 -> carrier c1 200 INVITE sdp inactive
-            50 a0 agreed RecvOnly 0.0.0.0:6000
-            50 -> carrier c1 200 INVITE sdp recvonly
-            70 a0 agreed SendRecv 198.51.100.1:6000
-            70 -> carrier c1 200 INVITE sdp sendrecv
-            90 a0 agreed RecvOnly 198.51.100.1:6000
-            90 -> carrier c1 200 UPDATE sdp recvonly
-           100 -> carrier c1 200 INVITE sdp sendrecv
-           110 a0 agreed SendRecv 198.51.100.1:6000
-           120 -> carrier c1 488 INVITE
-           130 (Retransmission)
-           140 -> carrier c1 200 BYE
-           140 a0 ended by peer: 200 q850=16 peer
+        10     a0 agreed RecvOnly 198.51.100.1:6000
+        10     -> carrier c1 200 INVITE sdp recvonly
+        30     a0 agreed Inactive 198.51.100.1:6000
+        30     -> carrier c1 200 INVITE sdp inactive
+        50     a0 agreed RecvOnly 0.0.0.0:6000
+        50     -> carrier c1 200 INVITE sdp recvonly
+        70     a0 agreed SendRecv 198.51.100.1:6000
+        70     -> carrier c1 200 INVITE sdp sendrecv
+        90     a0 agreed RecvOnly 198.51.100.1:6000
+        90     -> carrier c1 200 UPDATE sdp recvonly
+        100    -> carrier c1 200 INVITE sdp sendrecv
+        110    a0 agreed SendRecv 198.51.100.1:6000
+        120    -> carrier c1 488 INVITE
+        130    (Retransmission)
+        140    -> carrier c1 200 BYE
+        140    a0 ended by peer: 200 q850=16 peer
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -63,18 +63,18 @@ fn every_form_of_hold_is_answered_mirrored() {
 #[test]
 fn we_hold_and_resume() {
     expect![[r#"
-            10 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            30 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            30 a0 agreed SendOnly 198.51.100.1:6000
-            30 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendrecv
-            40 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            40 a0 agreed SendRecv 198.51.100.1:6000
-            50 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            50 (Retransmission)
-            60 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            70 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            80 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
-            80 a0 ended by us: 200 q850=16 normal
+        10     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        30     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        30     a0 agreed SendOnly 198.51.100.1:6000
+        30     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendrecv
+        40     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        40     a0 agreed SendRecv 198.51.100.1:6000
+        50     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        50     (Retransmission)
+        60     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        70     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        80     -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        80     a0 ended by us: 200 q850=16 normal
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -94,15 +94,15 @@ fn we_hold_and_resume() {
 #[test]
 fn changes_from_both_sides_at_once_are_refused_and_ours_comes_again() {
     expect![[r#"
-            10 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            20 -> carrier c1 491 INVITE
-            25 (Retransmission)
-            30 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            40 a0 agreed Inactive 198.51.100.1:6000
-            40 -> carrier c1 200 INVITE sdp inactive
-          1080 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-          1580 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-          2100 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        10     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        20     -> carrier c1 491 INVITE
+        25     (Retransmission)
+        30     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        40     a0 agreed Inactive 198.51.100.1:6000
+        40     -> carrier c1 200 INVITE sdp inactive
+        1080   -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        1580   -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        2100   -> carrier c1 ACK sip:carrier@198.51.100.1:5060
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -119,11 +119,11 @@ fn changes_from_both_sides_at_once_are_refused_and_ours_comes_again() {
 #[test]
 fn a_second_change_before_the_first_is_acknowledged_is_refused_for_a_moment() {
     expect![[r#"
-            10 -> carrier c1 200 INVITE sdp sendrecv
-            20 -> carrier c1 500 INVITE | Retry-After: 8
-            40 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            50 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            50 a0 agreed SendOnly 198.51.100.1:6000
+        10     -> carrier c1 200 INVITE sdp sendrecv
+        20     -> carrier c1 500 INVITE | Retry-After: 8
+        40     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        50     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        50     a0 agreed SendOnly 198.51.100.1:6000
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -139,15 +139,15 @@ fn a_second_change_before_the_first_is_acknowledged_is_refused_for_a_moment() {
 #[test]
 fn requests_out_of_order_are_refused_and_gaps_are_not() {
     expect![[r#"
-            10 -> carrier c1 200 INFO
-            20 -> carrier c1 500 INFO
-            30 -> carrier c1 481 INFO
-            40 -> carrier c1 420 INFO
-            50 -> carrier c1 481 NOTIFY
-            60 -> carrier c1 481 PRACK
-            70 -> carrier c1 200 BYE
-            70 a0 ended by peer: 200 q850=16 peer
-            80 -> carrier c1 481 BYE
+        10     -> carrier c1 200 INFO
+        20     -> carrier c1 500 INFO
+        30     -> carrier c1 481 INFO
+        40     -> carrier c1 420 INFO
+        50     -> carrier c1 481 NOTIFY
+        60     -> carrier c1 481 PRACK
+        70     -> carrier c1 200 BYE
+        70     a0 ended by peer: 200 q850=16 peer
+        80     -> carrier c1 481 BYE
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -205,9 +205,9 @@ fn we_refresh_and_a_dead_peer_is_cleared() {
 #[test]
 fn a_dead_dialog_at_the_peer_ends_the_leg() {
     expect![[r#"
-            10 -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            20 -> carrier c1 ACK sip:carrier@198.51.100.1:5060
-            20 a0 ended by peer: 481 q850=41 peer
+        10     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        20     -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        20     a0 ended by peer: 481 q850=41 peer
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -220,15 +220,15 @@ fn a_dead_dialog_at_the_peer_ends_the_leg() {
 #[test]
 fn keys_come_by_info_in_both_forms() {
     expect![[r#"
-            10 a0 key 5 250 ms
-            10 -> carrier c1 200 INFO
-            20 a0 key # 250 ms
-            20 -> carrier c1 200 INFO
-            30 a0 key # 160 ms
-            30 -> carrier c1 200 INFO
-            40 -> carrier c1 200 INFO
-            50 -> carrier c1 415 INFO | Accept: application/dtmf-relay, application/dtmf
-            60 -> carrier c1 200 INFO
+        10     a0 key 5 250 ms
+        10     -> carrier c1 200 INFO
+        20     a0 key # 250 ms
+        20     -> carrier c1 200 INFO
+        30     a0 key # 160 ms
+        30     -> carrier c1 200 INFO
+        40     -> carrier c1 200 INFO
+        50     -> carrier c1 415 INFO | Accept: application/dtmf-relay, application/dtmf
+        60     -> carrier c1 200 INFO
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -245,16 +245,16 @@ fn keys_come_by_info_in_both_forms() {
 #[test]
 fn a_station_transfers_blindly_and_hears_how_it_goes() {
     expect![[r#"
-            10 -> anna c1 202 REFER
-            10 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying" | Event: refer;id=3 | Subscription-State: active;expires=180
-            10 a0 asks for transfer to 2001
-            25 -> anna c1 491 REFER
-            30 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 180 Ringing" | Event: refer;id=3 | Subscription-State: active;expires=180
-            40 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK" | Event: refer;id=3 | Subscription-State: terminated;reason=noresource
-            60 -> anna c1 202 REFER
-            60 a0 asks for transfer to 2003
-            80 -> anna c1 400 REFER
-            90 -> anna c1 400 REFER
+        10     -> anna c1 202 REFER
+        10     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying" | Event: refer;id=3 | Subscription-State: active;expires=180
+        10     a0 asks for transfer to 2001
+        25     -> anna c1 491 REFER
+        30     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 180 Ringing" | Event: refer;id=3 | Subscription-State: active;expires=180
+        40     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK" | Event: refer;id=3 | Subscription-State: terminated;reason=noresource
+        60     -> anna c1 202 REFER
+        60     a0 asks for transfer to 2003
+        80     -> anna c1 400 REFER
+        90     -> anna c1 400 REFER
     "#]].assert_eq(&run_up(
         ANNA_UP,
         "show Event, Subscription-State
@@ -274,15 +274,15 @@ fn a_station_transfers_blindly_and_hears_how_it_goes() {
 #[test]
 fn a_station_transfers_by_connecting_its_two_calls() {
     expect![[r#"
-             5 -> carrier c2 100 INVITE
-             5 a1 arrives from carrier "" for 900 by Trunk(carrier)
-             6 a1 agreed SendRecv 198.51.100.1:6000
-             6 -> carrier c2 200 INVITE sdp sendrecv
-             7 a1 confirmed
-            10 -> anna c1 202 REFER
-            10 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
-            10 a0 asks for transfer to 2001 replacing a1
-            20 -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK"
+        5      -> carrier c2 100 INVITE
+        5      a1 arrives from carrier "" for 900 by Trunk(carrier)
+        6      a1 agreed SendRecv 198.51.100.1:6000
+        6      -> carrier c2 200 INVITE sdp sendrecv
+        7      a1 confirmed
+        10     -> anna c1 202 REFER
+        10     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
+        10     a0 asks for transfer to 2001 replacing a1
+        20     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 200 OK"
     "#]]
     .assert_eq(&run_up(
         ANNA_UP,
@@ -297,7 +297,7 @@ fn a_station_transfers_by_connecting_its_two_calls() {
 #[test]
 fn a_trunk_may_not_transfer() {
     expect![[r#"
-            10 -> carrier c1 403 REFER
+        10     -> carrier c1 403 REFER
     "#]]
     .assert_eq(&run_up(UP, "10 carrier REFER c1 | Refer-To: <sip:2001@turno.example>"));
 }

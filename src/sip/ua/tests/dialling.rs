@@ -20,9 +20,9 @@ fn run_registered(script: &str) -> String {
 #[test]
 fn a_station_without_a_phone_is_unreachable() {
     expect![[r#"
-             0 b1 ended by us: 480 q850=20 unreachable
-             0 b2 ended by us: 480 q850=20 unreachable
-             0 0 dialogs, 0 transactions, 0 timers, 0 bindings
+        0      b1 ended by us: 480 q850=20 unreachable
+        0      b2 ended by us: 480 q850=20 unreachable
+        0      0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]
     .assert_eq(&run("0 turno dial b1 anna\n 0 turno dial b2 nobody\n 0 turno sizes"));
 }
@@ -30,20 +30,20 @@ fn a_station_without_a_phone_is_unreachable() {
 #[test]
 fn phones_register_and_unregister() {
     expect![[r#"
-             0 (Challenged)
-             0 -> anna r1 401 REGISTER
-             0 -> anna r1 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600
-             0 anna reachable: true
-             0 (Challenged)
-             0 -> anna-tcp r2 401 REGISTER
-             0 -> anna-tcp r2 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600 | Contact: <sip:anna@x.invalid;transport=tcp>;expires=3600;+sip.instance="<urn:uuid:1>";reg-id=1
-           100 (Retransmission)
-           100 -> anna r1 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600
-           300 (Challenged)
-           300 -> anna r1 401 REGISTER
-           310 -> anna r1 200 REGISTER
-           310 anna reachable: false
-           320 0 dialogs, 2 transactions, 2 timers, 0 bindings
+        0      (Challenged)
+        0      -> anna r1 401 REGISTER
+        0      -> anna r1 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600
+        0      anna reachable: true
+        0      (Challenged)
+        0      -> anna-tcp r2 401 REGISTER
+        0      -> anna-tcp r2 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600 | Contact: <sip:anna@x.invalid;transport=tcp>;expires=3600;+sip.instance="<urn:uuid:1>";reg-id=1
+        100    (Retransmission)
+        100    -> anna r1 200 REGISTER | Contact: <sip:anna@203.0.113.7:40000>;expires=3600
+        300    (Challenged)
+        300    -> anna r1 401 REGISTER
+        310    -> anna r1 200 REGISTER
+        310    anna reachable: false
+        320    0 dialogs, 2 transactions, 2 timers, 0 bindings
     "#]].assert_eq(&run(&format!(
         "show Contact, Expires
         {ANNA}
@@ -58,21 +58,21 @@ fn phones_register_and_unregister() {
 #[test]
 fn all_phones_ring_and_the_first_answer_wins() {
     expect![[r#"
-            10 -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
-            10 -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
-            20 b1 progress 180
-            40 -> anna-tcp x1 ACK sip:anna-tcp@203.0.113.7:41000
-            40 -> anna x2 CANCEL sip:anna@203.0.113.7:40000 | Reason: SIP;cause=200;text="Call completed elsewhere"
-            40 b1 agreed SendRecv 203.0.113.7:6000
-            40 b1 answered
-            50 -> anna x2 ACK sip:anna@203.0.113.7:40000
-            50 (LostRace)
-            50 -> anna x2 BYE sip:anna@203.0.113.7:40000 | Reason: SIP;cause=200;text="Call completed elsewhere"
-            70 -> anna x2 ACK sip:anna@203.0.113.7:40000
-            70 (Retransmission)
-            90 -> anna-tcp x1 200 BYE
-            90 b1 ended by peer: 200 q850=16 peer
-         99000 0 dialogs, 0 transactions, 0 timers, 2 bindings
+        10     -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
+        10     -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        20     b1 progress 180
+        40     -> anna-tcp x1 ACK sip:anna-tcp@203.0.113.7:41000
+        40     -> anna x2 CANCEL sip:anna@203.0.113.7:40000 | Reason: SIP;cause=200;text="Call completed elsewhere"
+        40     b1 agreed SendRecv 203.0.113.7:6000
+        40     b1 answered
+        50     -> anna x2 ACK sip:anna@203.0.113.7:40000
+        50     (LostRace)
+        50     -> anna x2 BYE sip:anna@203.0.113.7:40000 | Reason: SIP;cause=200;text="Call completed elsewhere"
+        70     -> anna x2 ACK sip:anna@203.0.113.7:40000
+        70     (Retransmission)
+        90     -> anna-tcp x1 200 BYE
+        90     b1 ended by peer: 200 q850=16 peer
+        99000  0 dialogs, 0 transactions, 0 timers, 2 bindings
     "#]]
     .assert_eq(&run_registered(
         "show Reason
@@ -92,19 +92,19 @@ fn all_phones_ring_and_the_first_answer_wins() {
 #[test]
 fn a_decline_on_one_phone_leaves_the_other_ringing_and_a_global_one_does_not() {
     expect![[r#"
-            10 -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
-            10 -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
-            20 b1 progress 180
-            30 -> anna x2 ACK sip:anna@203.0.113.7:40000
-            40 -> anna-tcp x1 ACK sip:anna@x.invalid;transport=tcp
-            40 b1 ended by peer: 486 q850=17 peer
-           100 -> anna-tcp x3 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
-           100 -> anna x4 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
-           110 b2 progress 180
-           120 -> anna-tcp x3 ACK sip:anna@x.invalid;transport=tcp
-           120 -> anna x4 CANCEL sip:anna@203.0.113.7:40000
-           120 b2 ended by peer: 603 q850=21 peer
-           130 -> anna x4 ACK sip:anna@203.0.113.7:40000
+        10     -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
+        10     -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        20     b1 progress 180
+        30     -> anna x2 ACK sip:anna@203.0.113.7:40000
+        40     -> anna-tcp x1 ACK sip:anna@x.invalid;transport=tcp
+        40     b1 ended by peer: 486 q850=17 peer
+        100    -> anna-tcp x3 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
+        100    -> anna x4 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        110    b2 progress 180
+        120    -> anna-tcp x3 ACK sip:anna@x.invalid;transport=tcp
+        120    -> anna x4 CANCEL sip:anna@203.0.113.7:40000
+        120    b2 ended by peer: 603 q850=21 peer
+        130    -> anna x4 ACK sip:anna@203.0.113.7:40000
     "#]]
     .assert_eq(&run_registered(
         "10 turno dial b1 anna
@@ -121,10 +121,10 @@ fn a_decline_on_one_phone_leaves_the_other_ringing_and_a_global_one_does_not() {
 #[test]
 fn a_call_goes_back_on_the_flow_of_a_phone_with_an_invalid_host_and_fails_with_it() {
     expect![[r#"
-            10 -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
-            10 -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
-            30 -> anna x2 ACK sip:anna@203.0.113.7:40000
-            30 b1 ended by peer: 408 q850=102 unreachable
+        10     -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
+        10     -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        30     -> anna x2 ACK sip:anna@203.0.113.7:40000
+        30     b1 ended by peer: 408 q850=102 unreachable
     "#]]
     .assert_eq(&run_registered(
         "10 turno dial b1 anna
@@ -136,21 +136,21 @@ fn a_call_goes_back_on_the_flow_of_a_phone_with_an_invalid_host_and_fails_with_i
 #[test]
 fn forks_behind_the_trunk_have_early_dialogs_each_and_the_first_2xx_wins() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 b1 agreed SendRecv 198.51.100.1:6000
-            10 b1 progress 183
-            20 b1 progress 180
-            30 b1 progress 183
-            40 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            40 b1 answered
-            50 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            50 (LostRace)
-            50 -> carrier x1 BYE sip:carrier@198.51.100.1:5060
-            60 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            60 (Retransmission)
-            80 -> carrier x1 200 BYE
-            80 b1 ended by peer: 200 q850=16 peer
-         99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 agreed SendRecv 198.51.100.1:6000
+        10     b1 progress 183
+        20     b1 progress 180
+        30     b1 progress 183
+        40     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        40     b1 answered
+        50     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        50     (LostRace)
+        50     -> carrier x1 BYE sip:carrier@198.51.100.1:5060
+        60     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        60     (Retransmission)
+        80     -> carrier x1 200 BYE
+        80     b1 ended by peer: 200 q850=16 peer
+        99000  0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 183 INVITE sdp tag=u
@@ -167,15 +167,15 @@ fn forks_behind_the_trunk_have_early_dialogs_each_and_the_first_2xx_wins() {
 #[test]
 fn a_cancel_waits_for_the_first_response_and_a_2xx_that_crossed_it_is_ended() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 b1 ended by us: 200 q850=26 completed-elsewhere
-            20 -> carrier x1 CANCEL sip:612@198.51.100.1:5060 | Reason: SIP;cause=200;text="Call completed elsewhere"
-            40 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            40 (LostRace)
-            40 -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
-            50 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            50 (Retransmission)
-         99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 ended by us: 200 q850=26 completed-elsewhere
+        20     -> carrier x1 CANCEL sip:612@198.51.100.1:5060 | Reason: SIP;cause=200;text="Call completed elsewhere"
+        40     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        40     (LostRace)
+        40     -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
+        50     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        50     (Retransmission)
+        99000  0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]
     .assert_eq(&run("show Reason
         0 turno dial b1 carrier 612
@@ -191,14 +191,14 @@ fn a_cancel_waits_for_the_first_response_and_a_2xx_that_crossed_it_is_ended() {
 #[test]
 fn a_withdrawn_call_is_refused_487_and_forgotten() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 b1 progress 180
-            20 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
-            20 b1 ended by us: 200 q850=16 normal
-            40 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            50 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            50 (Retransmission)
-         99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 progress 180
+        20     -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        20     b1 ended by us: 200 q850=16 normal
+        40     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        50     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        50     (Retransmission)
+        99000  0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 180 INVITE
@@ -212,20 +212,20 @@ fn a_withdrawn_call_is_refused_487_and_forgotten() {
 #[test]
 fn the_next_address_is_tried_after_silence_or_503_and_not_after_a_refusal() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-           500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          1500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          3500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          4000 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-          4100 b1 progress 180
-          4200 -> carrier2 x2 ACK sip:carrier2@198.51.100.2:5060
-          4200 b1 agreed SendRecv 198.51.100.2:6000
-          4200 b1 answered
-          4300 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-          4300 (LostRace)
-          4300 -> carrier x1 BYE sip:carrier@198.51.100.1:5060
-          4500 -> carrier2 x2 200 BYE
-          4500 b1 ended by peer: 200 q850=16 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        500    -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        1500   -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        3500   -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        4000   -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        4100   b1 progress 180
+        4200   -> carrier2 x2 ACK sip:carrier2@198.51.100.2:5060
+        4200   b1 agreed SendRecv 198.51.100.2:6000
+        4200   b1 answered
+        4300   -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        4300   (LostRace)
+        4300   -> carrier x1 BYE sip:carrier@198.51.100.1:5060
+        4500   -> carrier2 x2 200 BYE
+        4500   b1 ended by peer: 200 q850=16 peer
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         4100 carrier2 180 INVITE
@@ -234,19 +234,19 @@ fn the_next_address_is_tried_after_silence_or_503_and_not_after_a_refusal() {
         4400 carrier 200 BYE
         4500 carrier2 BYE x2"));
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            10 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-            20 -> carrier2 x2 ACK sip:612@198.51.100.2:5060
-            20 b1 ended by peer: 486 q850=17 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        10     -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        20     -> carrier2 x2 ACK sip:612@198.51.100.2:5060
+        20     b1 ended by peer: 486 q850=17 peer
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 503 INVITE
         20 carrier2 486 INVITE"));
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            10 b1 ended by peer: 404 q850=1 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        10     b1 ended by peer: 404 q850=1 peer
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 404 INVITE"));
@@ -255,22 +255,22 @@ fn the_next_address_is_tried_after_silence_or_503_and_not_after_a_refusal() {
 #[test]
 fn a_trunk_that_is_silent_everywhere_is_unreachable() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-           500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          1500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          3500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          4000 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-          4500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-          5500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-          7500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-          7500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-         11500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-         15500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-         19500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-         31500 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-         35500 -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
-         36000 b1 ended by us: 408 q850=102 unreachable
-         99000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        500    -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        1500   -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        3500   -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        4000   -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        4500   -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        5500   -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        7500   -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        7500   -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        11500  -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        15500  -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        19500  -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        31500  -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        35500  -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        36000  b1 ended by us: 408 q850=102 unreachable
+        99000  0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612\n 99000 turno sizes"));
 }
@@ -280,21 +280,21 @@ fn the_trunks_challenge_is_answered_in_its_realm_and_from_its_address_only() {
     let challenge = |realm| format!("Digest realm=\"{realm}\", nonce=\"n1\", qop=\"auth\"");
     let ours = challenge("carrier");
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            10 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            20 b1 progress 180
-            30 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            30 b1 agreed SendRecv 198.51.100.1:6000
-            30 b1 answered
-            40 -> carrier x1 BYE sip:carrier@198.51.100.1:5060
-            40 b1 ended by us: 200 q850=16 normal
-            50 -> carrier x1 BYE sip:carrier@198.51.100.1:5060
-            70 -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            80 -> carrier x2 ACK sip:612@198.51.100.1:5060
-            80 -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            90 -> carrier x2 ACK sip:612@198.51.100.1:5060
-            90 b2 ended by peer: 407 q850=21 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        10     -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        20     b1 progress 180
+        30     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        30     b1 agreed SendRecv 198.51.100.1:6000
+        30     b1 answered
+        40     -> carrier x1 BYE sip:carrier@198.51.100.1:5060
+        40     b1 ended by us: 200 q850=16 normal
+        50     -> carrier x1 BYE sip:carrier@198.51.100.1:5060
+        70     -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        80     -> carrier x2 ACK sip:612@198.51.100.1:5060
+        80     -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        90     -> carrier x2 ACK sip:612@198.51.100.1:5060
+        90     b2 ended by peer: 407 q850=21 peer
     "#]]
     .assert_eq(&run(&format!(
         "0 turno dial b1 carrier 612
@@ -309,9 +309,9 @@ fn the_trunks_challenge_is_answered_in_its_realm_and_from_its_address_only() {
         90 carrier 407 INVITE | Proxy-Authenticate: {ours}"
     )));
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            10 b1 ended by peer: 401 q850=21 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        10     b1 ended by peer: 401 q850=21 peer
     "#]]
     .assert_eq(&run(&format!(
         "0 turno dial b1 carrier 612
@@ -323,11 +323,11 @@ fn the_trunks_challenge_is_answered_in_its_realm_and_from_its_address_only() {
 #[test]
 fn a_longer_session_interval_is_granted_when_asked() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv | Session-Expires: 1800 | Min-SE: 90
-            10 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            10 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv | Session-Expires: 3600 | Min-SE: 3600
-            20 -> carrier x1 ACK sip:612@198.51.100.1:5060
-            20 b1 ended by peer: 422 q850=0 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv | Session-Expires: 1800 | Min-SE: 90
+        10     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        10     -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv | Session-Expires: 3600 | Min-SE: 3600
+        20     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        20     b1 ended by peer: 422 q850=0 peer
     "#]]
     .assert_eq(&run("show Session-Expires, Min-SE
         0 turno dial b1 carrier 612
@@ -338,18 +338,18 @@ fn a_longer_session_interval_is_granted_when_asked() {
 #[test]
 fn reliable_provisionals_are_acknowledged_in_order() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 PRACK sip:carrier@198.51.100.1:5060 | RAck: 50 1 INVITE
-            10 b1 agreed SendRecv 198.51.100.1:6000
-            10 b1 progress 183
-            40 -> carrier x1 PRACK sip:carrier@198.51.100.1:5060 | RAck: 51 1 INVITE
-            40 b1 progress 180
-            50 b1 agreed RecvOnly 198.51.100.1:6000
-            50 -> carrier x1 200 UPDATE sdp recvonly
-            60 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            60 b1 answered
-            70 -> carrier x1 200 BYE
-            70 b1 ended by peer: 200 q850=16 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 PRACK sip:carrier@198.51.100.1:5060 | RAck: 50 1 INVITE
+        10     b1 agreed SendRecv 198.51.100.1:6000
+        10     b1 progress 183
+        40     -> carrier x1 PRACK sip:carrier@198.51.100.1:5060 | RAck: 51 1 INVITE
+        40     b1 progress 180
+        50     b1 agreed RecvOnly 198.51.100.1:6000
+        50     -> carrier x1 200 UPDATE sdp recvonly
+        60     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        60     b1 answered
+        70     -> carrier x1 200 BYE
+        70     b1 ended by peer: 200 q850=16 peer
     "#]]
     .assert_eq(&run("show RAck
         0 turno dial b1 carrier 612
@@ -365,17 +365,17 @@ fn reliable_provisionals_are_acknowledged_in_order() {
 #[test]
 fn an_answer_that_cannot_be_agreed_to_ends_the_call() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            10 -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=88;text="not-acceptable"
-            10 b1 ended by us: 488 q850=88 not-acceptable
-            30 -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            40 -> carrier x2 ACK sip:carrier@198.51.100.1:5060
-            40 -> carrier x2 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=88;text="not-acceptable"
-            40 b2 ended by us: 488 q850=88 not-acceptable
-            60 -> carrier x3 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            70 -> carrier x3 ACK sip:612@198.51.100.1:5060
-            70 b3 ended by peer: 302 q850=0 peer
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        10     -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=88;text="not-acceptable"
+        10     b1 ended by us: 488 q850=88 not-acceptable
+        30     -> carrier x2 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        40     -> carrier x2 ACK sip:carrier@198.51.100.1:5060
+        40     -> carrier x2 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=88;text="not-acceptable"
+        40     b2 ended by us: 488 q850=88 not-acceptable
+        60     -> carrier x3 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        70     -> carrier x3 ACK sip:612@198.51.100.1:5060
+        70     b3 ended by peer: 302 q850=0 peer
     "#]]
     .assert_eq(&run("show Reason
         0 turno dial b1 carrier 612
@@ -391,8 +391,8 @@ fn an_answer_that_cannot_be_agreed_to_ends_the_call() {
 #[test]
 fn a_trusted_trunk_is_told_who_calls_and_a_withheld_number_stays_withheld() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:+34600@198.51.100.1:5060 sdp sendrecv | From: "Ana" <sip:+34912345678@turno.example>;tag=awakbi89mivgn | P-Asserted-Identity: "Ana" <sip:+34912345678@turno.example> | Alert-Info: <urn:x> | Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK1-85e7bb0f12278575;rport | Contact: <sip:turno@192.0.2.10:5060>
-             0 -> carrier x2 INVITE sip:6%2312@198.51.100.1:5060 sdp sendrecv | From: "Anonymous" <sip:anonymous@anonymous.invalid>;tag=b5vnxa6q6q7qg | P-Asserted-Identity: <sip:+34912345678@turno.example> | Privacy: id | Alert-Info: <urn:x> | Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK3-7476cf8a4baa5dc0;rport | Contact: <sip:turno@192.0.2.10:5060>
+        0      -> carrier x1 INVITE sip:+34600@198.51.100.1:5060 sdp sendrecv | From: "Ana" <sip:+34912345678@turno.example>;tag=awakbi89mivgn | P-Asserted-Identity: "Ana" <sip:+34912345678@turno.example> | Alert-Info: <urn:x> | Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK1-85e7bb0f12278575;rport | Contact: <sip:turno@192.0.2.10:5060>
+        0      -> carrier x2 INVITE sip:6%2312@198.51.100.1:5060 sdp sendrecv | From: "Anonymous" <sip:anonymous@anonymous.invalid>;tag=b5vnxa6q6q7qg | P-Asserted-Identity: <sip:+34912345678@turno.example> | Privacy: id | Alert-Info: <urn:x> | Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK3-7476cf8a4baa5dc0;rport | Contact: <sip:turno@192.0.2.10:5060>
     "#]].assert_eq(&run("show From, P-Asserted-Identity, Privacy, Alert-Info, Via, Contact
         0 turno dial b1 carrier +34600 
         0 turno dial b2 carrier 6#12 withheld"));
@@ -401,13 +401,13 @@ fn a_trusted_trunk_is_told_who_calls_and_a_withheld_number_stays_withheld() {
 #[test]
 fn an_extension_of_the_pbx_is_called_where_it_is_configured() {
     expect![[r#"
-             0 -> pbx x1 INVITE sip:204@10.0.0.5 sdp sendrecv
-            10 b1 progress 180
-            20 -> pbx x1 ACK sip:pbx@10.0.0.5:5060
-            20 b1 agreed SendRecv 10.0.0.5:6000
-            20 b1 answered
-            30 -> pbx x1 200 BYE
-            30 b1 ended by peer: 200 q850=16 peer
+        0      -> pbx x1 INVITE sip:204@10.0.0.5 sdp sendrecv
+        10     b1 progress 180
+        20     -> pbx x1 ACK sip:pbx@10.0.0.5:5060
+        20     b1 agreed SendRecv 10.0.0.5:6000
+        20     b1 answered
+        30     -> pbx x1 200 BYE
+        30     b1 ended by peer: 200 q850=16 peer
     "#]]
     .assert_eq(&run("0 turno dial b1 204
         10 pbx 180 INVITE
@@ -418,14 +418,14 @@ fn an_extension_of_the_pbx_is_called_where_it_is_configured() {
 #[test]
 fn a_wish_before_the_answer_is_negotiated_after_it() {
     expect![[r#"
-             0 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-            10 b1 progress 180
-            30 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            30 b1 agreed SendRecv 198.51.100.1:6000
-            30 b1 answered
-            30 -> carrier x1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
-            40 -> carrier x1 ACK sip:carrier@198.51.100.1:5060
-            40 b1 agreed SendOnly 198.51.100.1:6000
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 progress 180
+        30     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        30     b1 agreed SendRecv 198.51.100.1:6000
+        30     b1 answered
+        30     -> carrier x1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        40     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        40     b1 agreed SendOnly 198.51.100.1:6000
     "#]]
     .assert_eq(&run("0 turno dial b1 carrier 612
         10 carrier 180 INVITE
@@ -437,19 +437,19 @@ fn a_wish_before_the_answer_is_negotiated_after_it() {
 #[test]
 fn a_call_through_a_proxy_follows_its_record_route() {
     expect![[r#"
-             0 -> carrier c1 100 INVITE
-             0 a0 arrives from carrier "" for 900 by Trunk(carrier)
-            10 a0 agreed SendRecv 198.51.100.1:6000
-            10 -> carrier c1 200 INVITE sdp sendrecv
-            20 a0 confirmed
-            30 -> carrier2 c1 BYE sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2;lr> | Route: <sip:198.51.100.1:5060;lr>
-            30 a0 ended by us: 200 q850=16 normal
-           100 -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
-           110 -> 198.51.100.2:5062 x1 ACK sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2:5062;lr> | Route: <sip:far.example;lr>
-           110 b1 agreed SendRecv 198.51.100.1:6000
-           110 b1 answered
-           120 -> 198.51.100.2:5062 x1 BYE sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2:5062;lr> | Route: <sip:far.example;lr>
-           120 b1 ended by us: 200 q850=16 normal
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     a0 agreed SendRecv 198.51.100.1:6000
+        10     -> carrier c1 200 INVITE sdp sendrecv
+        20     a0 confirmed
+        30     -> carrier2 c1 BYE sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2;lr> | Route: <sip:198.51.100.1:5060;lr>
+        30     a0 ended by us: 200 q850=16 normal
+        100    -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        110    -> 198.51.100.2:5062 x1 ACK sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2:5062;lr> | Route: <sip:far.example;lr>
+        110    b1 agreed SendRecv 198.51.100.1:6000
+        110    b1 answered
+        120    -> 198.51.100.2:5062 x1 BYE sip:carrier@198.51.100.1:5060 | Route: <sip:198.51.100.2:5062;lr> | Route: <sip:far.example;lr>
+        120    b1 ended by us: 200 q850=16 normal
     "#]].assert_eq(&run("show Route
         0 carrier INVITE c1 sdp | Record-Route: <sip:198.51.100.2;lr>, <sip:198.51.100.1:5060;lr>
         10 turno answer a0
@@ -463,11 +463,11 @@ fn a_call_through_a_proxy_follows_its_record_route() {
 #[test]
 fn a_restart_fails_what_waited_on_streams() {
     expect![[r#"
-            10 -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
-            10 -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
-            30 -> anna x2 ACK sip:anna@203.0.113.7:40000
-            30 b1 ended by peer: 486 q850=17 peer
-            40 0 dialogs, 2 transactions, 2 timers, 1 bindings
+        10     -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
+        10     -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        30     -> anna x2 ACK sip:anna@203.0.113.7:40000
+        30     b1 ended by peer: 486 q850=17 peer
+        40     0 dialogs, 2 transactions, 2 timers, 1 bindings
     "#]]
     .assert_eq(&run_registered(
         "10 turno dial b1 anna
@@ -475,4 +475,65 @@ fn a_restart_fails_what_waited_on_streams() {
         30 anna 486 INVITE
         40 turno sizes",
     ));
+}
+
+#[test]
+fn an_invite_that_does_not_leave_goes_to_the_next_address() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        20     b1 ended by us: 503 q850=41 unreachable
+        30     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 turno unsent carrier
+        20 turno unsent carrier2
+        30 turno sizes"));
+}
+
+#[test]
+fn a_contact_with_a_host_name_is_resolved_first() {
+    expect![[r#"
+        0      resolve pbx.example #1
+        10     -> pbx x1 INVITE sip:205@pbx.example sdp sendrecv
+        20     -> pbx x1 ACK sip:205@pbx.example
+        20     b1 ended by peer: 486 q850=17 peer
+        30     resolve pbx.example #2
+        40     b2 ended by us: 480 q850=20 unreachable
+        50     resolve pbx.example #3
+        60     b3 ended by us: 200 q850=16 normal
+    "#]]
+    .assert_eq(&run("0 turno dial b1 205
+        10 turno resolved 1 pbx
+        20 pbx 486 INVITE
+        30 turno dial b2 205
+        40 turno resolved 2
+        50 turno dial b3 205
+        60 turno end b3 normal
+        70 turno resolved 3 pbx"));
+}
+
+#[test]
+fn silence_after_a_provisional_response_is_ringing_and_not_silence() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        100000 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        100000 b1 ended by us: 200 q850=16 normal
+        100500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        101500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        103500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        107500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        111500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        115500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        119500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        123500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        127500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        131500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        200000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 carrier 100 INVITE
+        100000 turno end b1 normal
+        132000 turno wait
+        200000 turno sizes"));
 }

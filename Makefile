@@ -1,0 +1,31 @@
+# The two promises of the README: `make demo` and `make test`, on a fresh Debian 12 with a Rust toolchain.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: ## run the demo call centre: engine, simulated agents and callers, wallboard
+	cargo build --release --bin turno
+	./target/release/turno demo
+
+.PHONY: test
+test: tools ## all tests: rooms, engine, real peers (SIPp, baresip, Kamailio, Chromium) over loopback
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo test --workspace
+
+.PHONY: tools
+tools: ## install what the tests need beyond Rust (Debian packages), or name what is missing
+	scripts/tools
+
+.PHONY: bench
+bench: tools ## CPU per call, highest clean rate, agent free to INVITE, memory per waiting call, media (docs/benchmarks.md)
+	cargo build --release --bins
+	scripts/bench
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for SECONDS (default 60)
+	scripts/fuzz $(or $(SECONDS_EACH),60)

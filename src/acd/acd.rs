@@ -1,0 +1,166 @@
+//! The machine's front door: what comes in goes to the part that knows about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, StationId};
+
+use crate::agent::{Agent, Station};
+use crate::boundary::{Command, Decision, Event};
+use crate::config::{AcdConfig, WrapUp};
+use crate::item::Item;
+use crate::limits::{Bounds, DUE_PER_TURN};
+use crate::queue::{Class, ClassKey, Profile, Queue};
+use crate::reconcile::Reconciler;
+use crate::redial::Redials;
+use crate::refusal::Refusal;
+use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx, QueueIx, Slab};
+use crate::timers::{Due, Timers};
+
+/// Queues and agents, and who serves whom. The whole state serialises; two equal states fed equally decide equally.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acd {
+    pub(crate) config: AcdConfig,
+    pub(crate) bounds: Bounds,
+    pub(crate) queues: Slab<QueueIx, Queue>,
+    pub(crate) queue_of: BTreeMap<QueueId, QueueIx>,
+    pub(crate) agents: Slab<AgentIx, Agent>,
+    pub(crate) agent_of: BTreeMap<AgentId, AgentIx>,
+    pub(crate) stations: BTreeMap<StationId, Station>,
+    pub(crate) profiles: Slab<ProfileIx, Profile>,
+    pub(crate) classes: Slab<ClassIx, Class>,
+    pub(crate) class_of: BTreeMap<ClassKey, ClassIx>,
+    /// Classes with nobody in them, the first emptied first.
+    pub(crate) classes_idle: BTreeSet<(u64, ClassIx)>,
+    pub(crate) items: Slab<ItemIx, Item>,
+    pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
+    pub(crate) served: BTreeMap<ItemId, Served>,
+    pub(crate) redials: Redials,
+    pub(crate) timers: Timers,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) counts: Counts,
+    /// The last reservation's.
+    pub(crate) epoch: u64,
+    /// The last entry's.
+    pub(crate) seq: u64,
+    /// Counts classes that emptied.
+    pub(crate) emptied: u64,
+}
+
+/// A conversation: the item no longer waits, these agents have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Served {
+    /// Of the queue it came from.
+    pub(crate) wrap_up: WrapUp,
+    pub(crate) agents: Vec<AgentIx>,
+}
+
+/// What was counted since the machine began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Events about a reservation, item or agent that is no more, or told twice; dropped.
+    pub stale: u64,
+    /// Events dropped at a bound.
+    pub dropped: u64,
+    /// Things the reconciler healed; a healthy run has none.
+    pub healed: u64,
+}
+
+impl Acd {
+    /// A machine with nobody logged in. `seed` places the first epoch, so that events of another life are not taken for
+    /// this one's.
+    pub fn new(config: AcdConfig, seed: u64) -> Acd {
+        Acd::with_bounds(config, seed, Bounds::default())
+    }
+
+    /// Like [`Acd::new`], with other bounds on memory.
+    pub fn with_bounds(config: AcdConfig, seed: u64, bounds: Bounds) -> Acd {
+        let mut acd = Acd {
+            config: AcdConfig::default(),
+            bounds,
+            queues: Slab::default(),
+            queue_of: BTreeMap::new(),
+            agents: Slab::default(),
+            agent_of: BTreeMap::new(),
+            stations: BTreeMap::new(),
+            profiles: Slab::default(),
+            classes: Slab::default(),
+            class_of: BTreeMap::new(),
+            classes_idle: BTreeSet::new(),
+            items: Slab::default(),
+            item_of: BTreeMap::new(),
+            served: BTreeMap::new(),
+            redials: Redials::default(),
+            timers: Timers::default(),
+            reconciler: Reconciler::default(),
+            counts: Counts::default(),
+            epoch: Seeded::new(seed).below(1 << 40),
+            seq: 0,
+            emptied: 0,
+        };
+        // Nobody is there yet, so nothing is decided and the instant does not matter.
+        acd.configure(config, Now::default(), &mut Vec::new());
+        acd
+    }
+
+    /// Something happened.
+    pub fn on_event(&mut self, event: Event, now: Now, out: &mut Vec<Decision>) {
+        let now = now.mono;
+        match event {
+            Event::Enter(entry) => self.enter(entry, now, out),
+            Event::Leave { item, how } => self.leave(item, how, now, out),
+            Event::Ringing { item, agent, epoch } => self.ringing(item, agent, epoch, now, out),
+            Event::Accept { item, agent, epoch } => self.accept(item, agent, epoch, now, out),
+            Event::OfferFailed { item, agent, epoch, end } => {
+                self.offer_failed(item, agent, epoch, end, now, out);
+            }
+            Event::Released { item, agent } => self.released(item, agent, now, out),
+            Event::Phase { item, agent, state } => self.phase(item, agent, state, now, out),
+            Event::Joined { item, agent } => self.joined(item, agent, now, out),
+            Event::Station { station, reachable } => self.station(station, reachable, now, out),
+            Event::StationCalls { station, calls } => self.station_calls(station, calls, now, out),
+            Event::Announced { item } => self.announced(item, now),
+        }
+        self.arm_reconciler(now);
+    }
+
+    /// Somebody asks for something: done, or refused with nothing changed.
+    pub fn on_command(&mut self, command: Command, now: Now, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        let now = now.mono;
+        let done = match command {
+            Command::Login { agent, station } => self.login(agent, station, now, out),
+            Command::Logout { agent } => self.logout(agent, now, out),
+            Command::Pause { agent, reason } => self.pause(agent, reason, now, out),
+            Command::Ready { agent } => self.ready(agent, now, out),
+        };
+        self.arm_reconciler(now);
+        done
+    }
+
+    /// When [`Acd::on_deadline`] wants to be called; read it again after every call.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.timers.first()
+    }
+
+    /// Does what is due. A call before the deadline does nothing.
+    pub fn on_deadline(&mut self, now: Now, out: &mut Vec<Decision>) {
+        let now = now.mono;
+        for _ in 0..DUE_PER_TURN {
+            let Some((at, due)) = self.timers.pop(now) else { break };
+            match due {
+                Due::Agent(agent) => self.agent_due(agent, at, now, out),
+                Due::Wait(item) => self.wait_ended(item, now, out),
+                Due::Apart(item) => self.apart_ended(item, now, out),
+                Due::Announce(item) => self.announce(item, now, out),
+                Due::Drain(queue) => self.drain(queue, now, out),
+                Due::Reconcile => self.reconcile(now, out),
+            }
+        }
+        self.arm_reconciler(now);
+    }
+
+    /// What was counted since the machine began.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+}

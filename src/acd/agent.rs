@@ -1,0 +1,191 @@
+//! An agent: what he does, what he asked to do next, and how that looks from outside.
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, ItemId, Mono, Name, StationId};
+
+use crate::config::WrapUp;
+use crate::limits;
+use crate::slab::{ItemIx, ProfileIx};
+
+/// A person who takes calls. Only a configured one can log in; one whom the configuration has dropped finishes his call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Agent {
+    pub(crate) id: AgentId,
+    pub(crate) profile: ProfileIx,
+    /// Offers missed in a row before not-ready; 0: never.
+    pub(crate) misses_max: u32,
+    pub(crate) misses: u32,
+    pub(crate) station: Option<StationId>,
+    pub(crate) doing: Doing,
+    pub(crate) next: Option<Next>,
+    /// Since when he stands among the ready of his profile; none: he does not.
+    pub(crate) listed: Option<Mono>,
+    /// As last told to the outside.
+    pub(crate) shown: Shown,
+    pub(crate) shown_since: Mono,
+}
+
+/// What an agent does. Each of these ends by a command, or has a deadline or an item behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Doing {
+    LoggedOut,
+    /// Ready; offered to if his station is reachable and has no private calls.
+    Idle {
+        since: Mono,
+    },
+    /// Gets nothing for a while by cause of a failed offer; then ready by himself.
+    Resting {
+        cause: Rest,
+        until: Mono,
+    },
+    Paused {
+        reason: Name,
+    },
+    /// The reservation: this item is his alone until it ends.
+    Reserved {
+        item: ItemIx,
+        epoch: u64,
+        since: Mono,
+        rings_until: Mono,
+        /// Restored if the caller leaves first.
+        idle_since: Mono,
+        is_ringing: bool,
+    },
+    /// In conversation.
+    Serving {
+        item: ItemId,
+        /// The reservation it came from; none: he joined it.
+        epoch: Option<u64>,
+        phase: Phase,
+    },
+    WrapUp {
+        item: ItemId,
+        until: Mono,
+        fixed: bool,
+    },
+}
+
+/// Why an agent rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Rest {
+    Declined,
+    LineBusy,
+    Unreachable,
+}
+
+/// Part of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    Talking,
+    Holding,
+    Consulting,
+}
+
+/// What an agent asked to do when he is free (S4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Next {
+    /// Not ready.
+    Pause(Name),
+    /// End the shift.
+    Logout,
+}
+
+/// An agent as records and dashboards see him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) state: AgentState,
+    pub(crate) station: Option<StationId>,
+    pub(crate) item: Option<ItemId>,
+}
+
+impl Doing {
+    /// When it ends by itself.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        match self {
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => None,
+            Doing::Resting { until, .. } | Doing::WrapUp { until, .. } => Some(*until),
+            Doing::Reserved { rings_until, .. } => Some(*rings_until),
+        }
+    }
+
+    /// Nobody would miss him at his station: ready, resting or paused.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Doing::Idle { .. } | Doing::Resting { .. } | Doing::Paused { .. } => true,
+            Doing::LoggedOut | Doing::Reserved { .. } | Doing::Serving { .. } | Doing::WrapUp { .. } => false,
+        }
+    }
+
+    /// What comes after a conversation with this wrap-up.
+    pub(crate) fn after_talk(item: ItemId, wrap_up: WrapUp, now: Mono) -> Option<Doing> {
+        let (length, fixed) = match wrap_up {
+            WrapUp::None => return None,
+            WrapUp::Fixed(length) => (length, true),
+            WrapUp::AtMost(length) => (length, false),
+        };
+        (!length.is_zero()).then(|| Doing::WrapUp { item, until: now + length, fixed })
+    }
+}
+
+impl Rest {
+    pub(crate) fn reason(self) -> Name {
+        limits::reason(match self {
+            Rest::Declined => limits::REASON_DECLINED,
+            Rest::LineBusy => limits::REASON_LINE_BUSY,
+            Rest::Unreachable => limits::REASON_UNREACHABLE,
+        })
+    }
+
+    pub(crate) fn length(self) -> std::time::Duration {
+        match self {
+            Rest::Declined => limits::REST_DECLINED,
+            Rest::LineBusy => limits::REST_LINE_BUSY,
+            Rest::Unreachable => limits::REST_UNREACHABLE,
+        }
+    }
+}
+
+impl Phase {
+    /// None if the state is no part of a conversation.
+    pub(crate) fn of(state: AgentState) -> Option<Phase> {
+        match state {
+            AgentState::Talking => Some(Phase::Talking),
+            AgentState::Holding => Some(Phase::Holding),
+            AgentState::Consulting => Some(Phase::Consulting),
+            AgentState::LoggedOut
+            | AgentState::Ready
+            | AgentState::Offered
+            | AgentState::Ringing
+            | AgentState::WrapUp
+            | AgentState::Paused(_)
+            | AgentState::Outbound => None,
+        }
+    }
+
+    pub(crate) fn state(self) -> AgentState {
+        match self {
+            Phase::Talking => AgentState::Talking,
+            Phase::Holding => AgentState::Holding,
+            Phase::Consulting => AgentState::Consulting,
+        }
+    }
+}
+
+/// A station that something is known about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Station {
+    /// Until told otherwise a station counts as reachable: a PBX extension never registers, and a station that is not
+    /// there shows itself by the first failed offer.
+    pub(crate) reachable: bool,
+    /// Calls that no queue gave it.
+    pub(crate) calls: u32,
+    /// Who sits there.
+    pub(crate) agent: Option<crate::slab::AgentIx>,
+}
+
+impl Default for Station {
+    fn default() -> Station {
+        Station { reachable: true, calls: 0, agent: None }
+    }
+}

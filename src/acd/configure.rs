@@ -1,0 +1,211 @@
+//! A change of configuration while people wait: nobody loses his place, no conversation is touched. What nobody is
+//! configured for any more goes in good order: agents when they are free, items by their queue's rule for empty queues.
+//!
+//! The one turn that looks at everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use turno_base::{Mono, Now};
+
+use crate::acd::Acd;
+use crate::agent::{Agent, Doing, Next, Shown};
+use crate::boundary::{Decision, Trigger};
+use crate::config::{AcdConfig, AgentRules};
+use crate::item::{Announce, Stands};
+use crate::queue::{ClassKey, Profile, ProfileKey, Queue};
+use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx, QueueIx, Slab};
+use turno_base::fact::AgentState;
+
+impl Acd {
+    /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
+    pub fn configure(&mut self, config: AcdConfig, now: Now, out: &mut Vec<Decision>) {
+        let now = now.mono;
+        self.config = config;
+        let stood = self.take_lines_down();
+        self.set_queues();
+        let gone = self.set_agents(now);
+        self.set_profiles();
+        for (item, key, stands) in stood {
+            let class = self.class(key);
+            self.items[item].class = class;
+            match stands {
+                Stands::Free => self.stand_free(item),
+                Stands::Offered { agent, epoch } => self.stand_offered(item, agent, epoch),
+                Stands::Nowhere => {}
+            }
+            self.arm_wait(item);
+            self.announce_anew(item, now);
+        }
+        for agent in gone {
+            self.log_out(agent, now, out);
+        }
+        self.forget_unused();
+        self.send_on(now, out);
+        self.arm_reconciler(now);
+    }
+
+    /// Takes every item out of its line, in order of entering: what it needs and how it stood.
+    fn take_lines_down(&mut self) -> Vec<(ItemIx, ClassKey, Stands)> {
+        let mut stood = Vec::with_capacity(self.items.len());
+        for (item, waiting) in self.items.iter_mut() {
+            let stands = std::mem::replace(&mut waiting.stands, Stands::Nowhere);
+            stood.push((waiting.seq, item, self.classes[waiting.class].key.clone(), stands));
+        }
+        stood.sort_by_key(|&(seq, ..)| seq);
+        self.classes = Slab::default();
+        self.class_of.clear();
+        self.classes_idle.clear();
+        for (_, queue) in self.queues.iter_mut() {
+            queue.classes.clear();
+        }
+        stood.into_iter().map(|(_, item, key, stands)| (item, key, stands)).collect()
+    }
+
+    fn set_queues(&mut self) {
+        for (_, queue) in self.queues.iter_mut() {
+            queue.is_closing = !self.config.queues.contains_key(&queue.id);
+        }
+        for (id, rules) in &self.config.queues {
+            match self.queue_of.get(id) {
+                Some(&at) => self.queues[at].rules = rules.clone(),
+                None => {
+                    let at = self.queues.insert(Queue::new(*id, rules.clone()));
+                    self.queue_of.insert(*id, at);
+                }
+            }
+        }
+    }
+
+    /// Brings agents in line with the configuration; returns those who must go now. Who is at work goes when it is over.
+    fn set_agents(&mut self, now: Mono) -> Vec<AgentIx> {
+        for (id, rules) in &self.config.agents {
+            let at = *self.agent_of.entry(*id).or_insert_with(|| {
+                self.agents.insert(Agent {
+                    id: *id,
+                    profile: ProfileIx(0),
+                    misses_max: 0,
+                    misses: 0,
+                    station: None,
+                    doing: Doing::LoggedOut,
+                    next: None,
+                    listed: None,
+                    shown: Shown { state: AgentState::LoggedOut, station: None, item: None },
+                    shown_since: now,
+                })
+            });
+            self.agents[at].misses_max = rules.no_answer_max;
+        }
+        let mut gone = Vec::new();
+        for (at, agent) in self.agents.iter_mut() {
+            if self.config.agents.contains_key(&agent.id) || agent.doing == Doing::LoggedOut {
+                continue;
+            }
+            if agent.doing.is_idle() {
+                gone.push(at);
+            } else {
+                agent.next = Some(Next::Logout);
+            }
+        }
+        gone
+    }
+
+    /// Sorts agents into profiles anew. Who is no longer configured serves no queue.
+    fn set_profiles(&mut self) {
+        self.profiles = Slab::default();
+        for (_, queue) in self.queues.iter_mut() {
+            queue.logged_in = 0;
+        }
+        let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
+        for (at, agent) in self.agents.iter_mut() {
+            let key = profile_key(self.config.agents.get(&agent.id), &self.queue_of);
+            if agent.doing != Doing::LoggedOut {
+                for queue in &key.queues {
+                    self.queues[*queue].logged_in += 1;
+                }
+            }
+            agent.profile = *profile_of
+                .entry(key.clone())
+                .or_insert_with(|| self.profiles.insert(Profile { key, ready: BTreeSet::new(), waiting: Vec::new() }));
+            if let Some(since) = agent.listed {
+                self.profiles[agent.profile].ready.insert((since, agent.id, at));
+            }
+        }
+    }
+
+    /// Keeps the pace of announcements that run; begins and ends them where the rule did.
+    fn announce_anew(&mut self, item: ItemIx, now: Mono) {
+        let is_wanted = !self.queues[self.items[item].queue].rules.announce_every.is_zero();
+        match self.items[item].announce {
+            Announce::Off if is_wanted => self.arm_announce(item, now),
+            Announce::At(_) if !is_wanted => self.arm_announce(item, now),
+            Announce::Off | Announce::At(_) | Announce::Saying => {}
+        }
+    }
+
+    /// Forgets agents and queues that are neither configured nor in use.
+    fn forget_unused(&mut self) {
+        let agents: Vec<AgentIx> = self
+            .agents
+            .iter()
+            .filter(|(_, a)| a.doing == Doing::LoggedOut && !self.config.agents.contains_key(&a.id))
+            .map(|(at, _)| at)
+            .collect();
+        for &at in &agents {
+            if let Some(agent) = self.agents.remove(at) {
+                self.agent_of.remove(&agent.id);
+            }
+        }
+        let apart: Vec<ItemIx> = self
+            .items
+            .iter()
+            .filter(|(_, item)| item.apart.is_some_and(|(from, _)| agents.contains(&from)))
+            .map(|(at, _)| at)
+            .collect();
+        for item in apart {
+            self.set_apart(item, None);
+        }
+        let queues: Vec<QueueIx> =
+            self.queues.iter().filter(|(_, q)| q.is_closing && q.waiting == 0).map(|(at, _)| at).collect();
+        for at in queues {
+            // Its classes are empty; no profile serves a queue that is not configured.
+            let classes: Vec<(ClassIx, ClassKey, Option<u64>)> = self
+                .classes
+                .iter()
+                .filter(|(_, class)| class.key.queue == at)
+                .map(|(class, c)| (class, c.key.clone(), c.emptied))
+                .collect();
+            for (class, key, emptied) in classes {
+                self.classes.remove(class);
+                self.class_of.remove(&key);
+                self.classes_idle.remove(&(emptied.unwrap_or(0), class));
+            }
+            if let Some(queue) = self.queues.remove(at) {
+                self.queue_of.remove(&queue.id);
+            }
+        }
+    }
+
+    /// Sends away whom no queue keeps, and rings the idle for those who may be served now, the longest idle first.
+    fn send_on(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        let drained: Vec<QueueIx> =
+            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
+        for queue in drained {
+            self.drain(queue, now, out);
+        }
+        let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
+        ready.sort();
+        for (_, _, agent) in ready {
+            self.seek_item(agent, Trigger::Agent, now, out);
+        }
+    }
+}
+
+fn profile_key(rules: Option<&AgentRules>, queue_of: &BTreeMap<turno_base::QueueId, QueueIx>) -> ProfileKey {
+    match rules {
+        None => ProfileKey { skills: BTreeMap::new(), queues: BTreeSet::new() },
+        Some(rules) => ProfileKey {
+            skills: rules.skills.clone(),
+            queues: rules.queues.iter().filter_map(|id| queue_of.get(id).copied()).collect(),
+        },
+    }
+}

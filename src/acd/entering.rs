@@ -1,0 +1,358 @@
+//! The door of a queue, the ways out of it, and what an item hears while it waits.
+
+use turno_base::fact::{OfferEnd, QueueLeft};
+use turno_base::{ItemId, Mono, Need, QueueId, SegmentId};
+
+use crate::acd::Acd;
+use crate::agent::Doing;
+use crate::boundary::{Decision, Entry, Overflow, Trigger};
+use crate::config::SegmentRules;
+use crate::item::{Announce, Item, Stands};
+use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
+use crate::matching;
+use crate::queue::ClassKey;
+use crate::slab::{ClassIx, ItemIx, QueueIx};
+use crate::timers::Due;
+
+/// Where a way through doors and overflows ends.
+enum Way {
+    /// This queue lets it in, after so many hops.
+    In(QueueIx, u8),
+    /// It leaves the ACD.
+    Out(Overflow),
+    /// More hops than [`OVERFLOW_HOPS_MAX`].
+    Loop,
+}
+
+impl Acd {
+    /// The rules of a segment; of one that nobody configured, those of a plain customer.
+    pub(crate) fn segment_rules(&self, segment: &SegmentId) -> SegmentRules {
+        self.config.segments.get(segment).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
+        let Entry { item: id, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
+        if self.item_of.contains_key(&id) {
+            self.counts.stale += 1;
+            return;
+        }
+        let (queue, hops) = match self.way(Overflow::Queue(asked), 0) {
+            Way::In(..) if self.items.len() >= self.bounds.items_max as usize => {
+                self.counts.dropped += 1;
+                return out.push(Decision::Overflow { item: id, to: Overflow::HangUp });
+            }
+            Way::In(queue, hops) => (queue, hops),
+            Way::Out(to) => return out.push(Decision::Overflow { item: id, to }),
+            Way::Loop => return out.push(Decision::Overflow { item: id, to: Overflow::HangUp }),
+        };
+        if self.queues[queue].id != asked {
+            out.push(Decision::Overflow { item: id, to: Overflow::Queue(self.queues[queue].id) });
+        }
+        let caller = caller.map(String::into_boxed_str);
+        let born = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let credit = i64::try_from(credit_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
+        let v = born.saturating_sub(credit).min(kept.unwrap_or(i64::MAX));
+        let class = self.class(ClassKey { queue, segment, need });
+        let item = self.items.insert(Item {
+            id,
+            queue,
+            class,
+            v,
+            value_pm,
+            seq: 0,
+            entered: now,
+            stands: Stands::Nowhere,
+            asked,
+            caller,
+            wait_ends: None,
+            is_overdue: false,
+            announce: Announce::Off,
+            apart: None,
+            hops,
+        });
+        self.item_of.insert(id, item);
+        self.admit(item, now, out);
+    }
+
+    /// The item is in its queue from now on.
+    fn admit(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        self.seq += 1;
+        let waiting = &mut self.items[item];
+        waiting.seq = self.seq;
+        waiting.entered = now;
+        let (id, queue) = (waiting.id, waiting.queue);
+        self.queues[queue].waiting += 1;
+        self.arm_wait(item);
+        self.arm_announce(item, now);
+        let position = self.position(item, now);
+        out.push(Decision::Entered { item: id, queue: self.queues[queue].id, position });
+        self.seek_agent(item, Trigger::Item, now, out);
+    }
+
+    /// Follows doors and overflows from `to` on. A queue that is closing, full or empty sends on by its own rule.
+    fn way(&self, mut to: Overflow, mut hops: u8) -> Way {
+        loop {
+            let Overflow::Queue(id) = &to else { return Way::Out(to) };
+            if hops > OVERFLOW_HOPS_MAX {
+                return Way::Loop;
+            }
+            hops += 1;
+            let Some(&at) = self.queue_of.get(id) else { return Way::Out(Overflow::HangUp) };
+            let queue = &self.queues[at];
+            to = if queue.is_closing {
+                queue.rules.on_empty.clone()
+            } else if queue.waiting >= queue.rules.length_max {
+                queue.rules.on_full.clone()
+            } else if queue.logged_in == 0 && (!queue.rules.join_when_empty || queue.rules.leave_when_empty) {
+                queue.rules.on_empty.clone()
+            } else {
+                return Way::In(at, hops);
+            };
+        }
+    }
+
+    pub(crate) fn arm_wait(&mut self, item: ItemIx) {
+        let waiting = &self.items[item];
+        let limit = self.queues[waiting.queue].rules.wait_limit;
+        let ends = (!limit.is_zero() && !waiting.is_overdue).then(|| waiting.entered + limit);
+        if let Some(old) = std::mem::replace(&mut self.items[item].wait_ends, ends) {
+            self.timers.disarm(old, Due::Wait(item));
+        }
+        if let Some(at) = ends {
+            self.timers.arm(at, Due::Wait(item));
+        }
+    }
+
+    pub(crate) fn arm_announce(&mut self, item: ItemIx, now: Mono) {
+        let every = self.queues[self.items[item].queue].rules.announce_every;
+        let next = if every.is_zero() { Announce::Off } else { Announce::At(now + every) };
+        self.set_announce(item, next);
+    }
+
+    fn set_announce(&mut self, item: ItemIx, next: Announce) {
+        if let Announce::At(old) = std::mem::replace(&mut self.items[item].announce, next) {
+            self.timers.disarm(old, Due::Announce(item));
+        }
+        if let Announce::At(at) = next {
+            self.timers.arm(at, Due::Announce(item));
+        }
+    }
+
+    /// Time to say the place; not while an agent's station rings: the answer would cut it off.
+    pub(crate) fn announce(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        if let Stands::Offered { .. } = self.items[item].stands {
+            return self.arm_announce(item, now);
+        }
+        self.items[item].announce = Announce::Saying;
+        out.push(Decision::Announce { item: self.items[item].id, position: self.position(item, now) });
+    }
+
+    pub(crate) fn announced(&mut self, item: ItemId, now: Mono) {
+        let Some(&item) = self.item_of.get(&item) else { return };
+        if self.items[item].announce == Announce::Saying {
+            self.arm_announce(item, now);
+        }
+    }
+
+    /// The item is gone, from its queue or from its conversation.
+    pub(crate) fn leave(&mut self, id: ItemId, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        let Some(&item) = self.item_of.get(&id) else {
+            while let Some(&agent) = self.served.get(&id).and_then(|served| served.agents.first()) {
+                self.release(id, agent, now, out);
+            }
+            return;
+        };
+        let waiting = &self.items[item];
+        let waited = now.since(waiting.entered);
+        let how = match how {
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned => {
+                let is_short = waited <= self.queues[waiting.queue].rules.short_abandon;
+                if is_short { QueueLeft::ShortAbandoned } else { QueueLeft::Abandoned }
+            }
+            QueueLeft::Failed => QueueLeft::Failed,
+            // The rest is not for others to say: somebody took it out.
+            QueueLeft::Withdrawn
+            | QueueLeft::Answered(_)
+            | QueueLeft::Overflowed
+            | QueueLeft::TimedOut
+            | QueueLeft::Empty => QueueLeft::Withdrawn,
+        };
+        self.keep_place(item, how, now);
+        self.take_out(item, how, now, out);
+    }
+
+    /// Who hung up, or was cut off by us, finds his place again if he redials in time.
+    fn keep_place(&mut self, item: ItemIx, how: QueueLeft, now: Mono) {
+        let set = self.config.redial_keeps_place;
+        let length = match how {
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned => set,
+            QueueLeft::Failed => set.max(CUT_KEEPS_PLACE),
+            QueueLeft::Answered(_)
+            | QueueLeft::Overflowed
+            | QueueLeft::TimedOut
+            | QueueLeft::Empty
+            | QueueLeft::Withdrawn => return,
+        };
+        let waiting = &self.items[item];
+        if let Some(caller) = waiting.caller.clone()
+            && !length.is_zero()
+        {
+            let until = now + length;
+            self.redials.keep(waiting.asked, caller, waiting.v, until, now, self.bounds.redials_max);
+        }
+    }
+
+    /// Takes a waiting item out: its offer is withdrawn in this turn, and its agent is free for the next.
+    pub(crate) fn take_out(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        let mut freed = None;
+        if let Stands::Offered { agent, .. } = self.items[item].stands {
+            let end = match how {
+                QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
+                QueueLeft::Answered(_)
+                | QueueLeft::Overflowed
+                | QueueLeft::TimedOut
+                | QueueLeft::Empty
+                | QueueLeft::Withdrawn => OfferEnd::LostRace,
+            };
+            freed = self.withdraw(agent, end, now, out).map(|ended| (agent, ended.idle_since));
+        }
+        self.depart(item, how, now, out);
+        if let Some((agent, since)) = freed {
+            self.free(agent, Doing::Idle { since }, now, out);
+            self.seek_item(agent, Trigger::Agent, now, out);
+        }
+    }
+
+    /// The stay in the queue is over, and the item forgotten. Its offer has ended before.
+    pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        self.end_stay(item, how, now, out);
+        if let Some(gone) = self.items.remove(item) {
+            self.item_of.remove(&gone.id);
+        }
+    }
+
+    fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        self.step_out(item);
+        let position = self.position(item, now);
+        let waiting = &self.items[item];
+        let wait_ms = now.0.saturating_sub(waiting.entered.0) / 1000;
+        let queue = waiting.queue;
+        out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
+        self.queues[queue].waiting -= 1;
+        self.set_announce(item, Announce::Off);
+        self.set_apart(item, None);
+        if let Some(at) = self.items[item].wait_ends.take() {
+            self.timers.disarm(at, Due::Wait(item));
+        }
+    }
+
+    /// The wait limit passed. An agent who is being rung may still answer: then it goes when that fails.
+    pub(crate) fn wait_ended(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        self.items[item].wait_ends = None;
+        self.items[item].is_overdue = true;
+        if self.items[item].stands == Stands::Free {
+            self.overflow_on_wait(item, now, out);
+        }
+    }
+
+    /// Where the rule says. A way that leads back here, or round in circles, ends here: the item is kept and asks no more.
+    pub(crate) fn overflow_on_wait(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        self.items[item].is_overdue = false;
+        let waiting = &self.items[item];
+        let to = self.queues[waiting.queue].rules.on_wait.clone();
+        match self.way(to, waiting.hops) {
+            Way::In(queue, _) if queue == waiting.queue => self.seek_agent(item, Trigger::Deadline, now, out),
+            Way::Loop => self.seek_agent(item, Trigger::Deadline, now, out),
+            Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::Out(to) => self.go_out(item, to, QueueLeft::TimedOut, now, out),
+        }
+    }
+
+    /// Nobody is there for it, and nobody will be: a way round in circles ends with good-bye.
+    fn overflow_on_empty(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        let waiting = &self.items[item];
+        let to = self.queues[waiting.queue].rules.on_empty.clone();
+        match self.way(to, waiting.hops) {
+            Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::Out(to) => self.go_out(item, to, QueueLeft::Empty, now, out),
+            Way::Loop => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
+        }
+    }
+
+    /// To another queue, with its age.
+    fn go_on(&mut self, item: ItemIx, queue: QueueIx, hops: u8, now: Mono, out: &mut Vec<Decision>) {
+        let key = &self.classes[self.items[item].class].key;
+        let (segment, need): (SegmentId, Need) = (key.segment, key.need.clone());
+        self.end_stay(item, QueueLeft::Overflowed, now, out);
+        let id: QueueId = self.queues[queue].id;
+        out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
+        let class: ClassIx = self.class(ClassKey { queue, segment, need });
+        let waiting = &mut self.items[item];
+        waiting.queue = queue;
+        waiting.class = class;
+        waiting.hops = hops;
+        waiting.is_overdue = false;
+        self.admit(item, now, out);
+    }
+
+    /// Out of the ACD. `plain` is how it left if nothing but good-bye follows.
+    fn go_out(&mut self, item: ItemIx, to: Overflow, plain: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        let id = self.items[item].id;
+        let how = match to {
+            Overflow::HangUp => plain,
+            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) => QueueLeft::Overflowed,
+        };
+        self.take_out(item, how, now, out);
+        out.push(Decision::Overflow { item: id, to });
+    }
+
+    /// Sends away those whom their queue no longer keeps, in order, so many in a turn.
+    pub(crate) fn drain(&mut self, queue: QueueIx, now: Mono, out: &mut Vec<Decision>) {
+        if let Some(at) = self.queues[queue].drains_at.take() {
+            self.timers.disarm(at, Due::Drain(queue));
+        }
+        for _ in 0..DRAIN_PER_TURN {
+            if !self.queues[queue].keeps_nobody() {
+                return;
+            }
+            let Some(item) = self.first_in(queue, now) else { return };
+            let mut freed = None;
+            if let Stands::Offered { agent, .. } = self.items[item].stands {
+                freed = self.withdraw(agent, OfferEnd::LostRace, now, out).map(|ended| (agent, ended.idle_since));
+            }
+            self.overflow_on_empty(item, now, out);
+            if let Some((agent, since)) = freed {
+                self.free(agent, Doing::Idle { since }, now, out);
+                self.seek_item(agent, Trigger::Agent, now, out);
+            }
+        }
+        if self.queues[queue].waiting > 0 {
+            self.queues[queue].drains_at = Some(now);
+            self.timers.arm(now, Due::Drain(queue));
+        }
+    }
+
+    /// Who stands first in the queue, offered or not.
+    fn first_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
+        let heads = self.queues[queue].classes.iter().flat_map(|&at| {
+            let class = &self.classes[at];
+            let heads = [class.free.first(), class.offered.first()].into_iter().flatten();
+            heads.map(|place| matching::precedence(&class.urgency, place, now.0))
+        });
+        heads.min().map(|first| first.item())
+    }
+
+    /// We are about to lose every waiting caller (the process started again): all leave as failed, their places kept for a
+    /// redial, counted from their first arrival (C4). Conversations are not touched.
+    pub fn cut_waiting(&mut self, now: turno_base::Now, out: &mut Vec<Decision>) {
+        // Those being offered last, so that no agent who comes free is rung for one who is about to go.
+        let (free, offered): (Vec<ItemIx>, Vec<ItemIx>) =
+            self.item_of.values().partition(|&&item| self.items[item].stands == Stands::Free);
+        for item in free.into_iter().chain(offered) {
+            self.keep_place(item, QueueLeft::Failed, now.mono);
+            self.take_out(item, QueueLeft::Failed, now.mono, out);
+        }
+        self.arm_reconciler(now.mono);
+    }
+}

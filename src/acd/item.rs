@@ -1,0 +1,68 @@
+//! A waiting item.
+
+use serde::{Deserialize, Serialize};
+use turno_base::{ItemId, Mono, QueueId};
+
+use crate::line::Place;
+use crate::slab::{AgentIx, ClassIx, QueueIx};
+
+/// Something that waits, offered or not, until an agent answers or it leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) id: ItemId,
+    pub(crate) queue: QueueIx,
+    pub(crate) class: ClassIx,
+    /// Virtual entry time, µs; see [`Place`].
+    pub(crate) v: i64,
+    pub(crate) value_pm: u32,
+    pub(crate) seq: u64,
+    /// When this stay in this queue began.
+    pub(crate) entered: Mono,
+    pub(crate) stands: Stands,
+    /// The queue it first asked for, under which a redial finds its place again.
+    pub(crate) asked: QueueId,
+    pub(crate) caller: Option<Box<str>>,
+    /// When its wait limit passes; none: no limit, or passed.
+    pub(crate) wait_ends: Option<Mono>,
+    /// The wait limit passed while an agent was being rung: it goes when that fails.
+    pub(crate) is_overdue: bool,
+    pub(crate) announce: Announce,
+    /// Kept apart from this agent until then, or until another was tried.
+    pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// Queues it has been through, the first and those that sent it on at the door among them.
+    pub(crate) hops: u8,
+}
+
+/// Where an item stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stands {
+    /// In no line: about to be placed or to go.
+    Nowhere,
+    /// Any agent may have it.
+    Free,
+    /// An agent is being rung for it.
+    Offered { agent: AgentIx, epoch: u64 },
+}
+
+/// Position announcements of one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Announce {
+    /// None wanted.
+    Off,
+    /// The next one.
+    At(Mono),
+    /// It hears one; the next is counted from its end.
+    Saying,
+}
+
+impl Item {
+    /// Where it stands in its class. Takes the index, which the item itself does not hold.
+    pub(crate) fn place(&self, item: crate::slab::ItemIx) -> Place {
+        Place { v: self.v, value_pm: std::cmp::Reverse(self.value_pm), seq: self.seq, item }
+    }
+
+    /// May not go to this agent now.
+    pub(crate) fn is_apart_from(&self, agent: AgentIx, now: Mono) -> bool {
+        self.apart.is_some_and(|(from, until)| from == agent && until > now)
+    }
+}

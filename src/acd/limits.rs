@@ -1,0 +1,78 @@
+//! Bounds and pauses of the ACD, each with what happens there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use turno_base::Name;
+
+/// Most hops an overflow may take an item through queues, at one door or over its life; then it is kept where it
+/// waits, or at the door told good-bye.
+pub const OVERFLOW_HOPS_MAX: u8 = 5;
+/// Longest text of a need, bytes.
+pub const NEED_BYTES_MAX: usize = 512;
+/// Deepest nesting of a need.
+pub const NEED_DEPTH_MAX: usize = 8;
+/// Most skills named in one need.
+pub const NEED_TERMS_MAX: usize = 32;
+/// Most timers handled in one turn; the rest are due at once in the next.
+pub const DUE_PER_TURN: usize = 256;
+/// Most items sent away in one turn by a queue that lost its last agent or was removed.
+pub const DRAIN_PER_TURN: usize = 256;
+/// Agents, and items, that one turn of the reconciler looks at.
+pub const RECONCILE_PER_TURN: usize = 256;
+/// The reconciler's pace while there is anything to look at.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(1);
+/// A reservation lives at most this much longer than its ring limit.
+pub const LEASE_SLACK: Duration = Duration::from_secs(5);
+/// Idle time counts in the choice of an agent up to this.
+pub const IDLE_COUNTED_MAX: Duration = Duration::from_secs(600);
+/// One level of a needed skill is worth this much idle time.
+pub const FIT_PER_LEVEL: Duration = Duration::from_secs(40);
+/// A restart keeps the places of those it cut off at least this long (spec/reliability.md C4).
+pub const CUT_KEEPS_PLACE: Duration = Duration::from_secs(60);
+
+/// The pair stays apart this long after no answer, unless another agent was tried before.
+pub const APART_NO_ANSWER: Duration = Duration::from_secs(20);
+/// The pair stays apart this long after a decline, unless another agent was tried before.
+pub const APART_DECLINED: Duration = Duration::from_secs(30);
+/// The pair stays apart this long after a busy line or an unreachable station, unless another agent was tried before.
+pub const APART_LINE: Duration = Duration::from_secs(10);
+/// Who declined gets nothing for this long, or until he says ready.
+pub const REST_DECLINED: Duration = Duration::from_secs(5);
+/// Whose line was busy gets nothing for this long, until he says ready or the station reports no calls.
+pub const REST_LINE_BUSY: Duration = Duration::from_secs(10);
+/// Whose station could not be reached gets nothing for this long, until he says ready or the station is reachable.
+pub const REST_UNREACHABLE: Duration = Duration::from_secs(10);
+
+/// Reason shown after too many offers missed in a row; only the agent's `ready` ends it.
+pub const REASON_NO_ANSWER: &str = "no-answer";
+/// Reason shown during [`REST_DECLINED`].
+pub const REASON_DECLINED: &str = "declined";
+/// Reason shown during [`REST_LINE_BUSY`].
+pub const REASON_LINE_BUSY: &str = "line-busy";
+/// Reason shown while the station cannot be reached, and during [`REST_UNREACHABLE`].
+pub const REASON_UNREACHABLE: &str = "unreachable";
+
+/// One of the reasons above as a name.
+pub(crate) fn reason(text: &'static str) -> Name {
+    Name::new(text).expect("the reasons above are written as names")
+}
+
+/// Bounds on memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Most items waiting in all queues together; more are told good-bye at the door.
+    pub items_max: u32,
+    /// Most callers whose place is kept for a redial; the one that would expire first is forgotten.
+    pub redials_max: u32,
+    /// Most stations that something is known about; events about further ones are dropped and counted.
+    pub stations_max: u32,
+    /// Classes that are kept ready while nobody waits in them; the one that emptied first is forgotten.
+    pub classes_idle_max: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { items_max: 200_000, redials_max: 50_000, stations_max: 200_000, classes_idle_max: 1024 }
+    }
+}

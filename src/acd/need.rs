@@ -1,0 +1,261 @@
+//! Needs as text and against an agent's skills: `billing>=3 and (catalan>=1 or not spanish>=1)`.
+//!
+//! `or` binds weaker than `and`, `and` weaker than `not`; a bare skill means `>=1`; nothing, or `anyone`, means anybody.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use turno_base::{Need, SkillId};
+
+use crate::limits::{FIT_PER_LEVEL, NEED_BYTES_MAX, NEED_DEPTH_MAX, NEED_TERMS_MAX};
+
+/// Highest level of a skill.
+pub const LEVEL_MAX: u8 = 10;
+
+/// Where and why a text is not a need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeedError {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// Why.
+    pub fault: NeedFault,
+}
+
+/// Why a text is not a need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedFault {
+    /// A skill, `not` or `(` belongs here.
+    SkillExpected,
+    /// The skill's name is no name.
+    SkillBad,
+    /// A level from 1 to 10 belongs here.
+    LevelExpected,
+    /// A `)` is missing.
+    Unclosed,
+    /// The need was complete before this.
+    TrailingText,
+    /// Longer than [`NEED_BYTES_MAX`].
+    TooLong,
+    /// Nested deeper than [`NEED_DEPTH_MAX`].
+    TooDeep,
+    /// More skills than [`NEED_TERMS_MAX`].
+    TooMany,
+}
+
+impl fmt::Display for NeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault {
+            NeedFault::SkillExpected => f.write_str("a skill, 'not' or '(' is missing")?,
+            NeedFault::SkillBad => {
+                f.write_str("a skill's name takes a-z, 0-9, '-', '_' and '.', at most 24 of them")?
+            }
+            NeedFault::LevelExpected => write!(f, "a level from 1 to {LEVEL_MAX} is missing after '>='")?,
+            NeedFault::Unclosed => f.write_str("a ')' is missing")?,
+            NeedFault::TrailingText => f.write_str("'and' or 'or' is missing")?,
+            NeedFault::TooLong => write!(f, "a need is longer than {NEED_BYTES_MAX} bytes")?,
+            NeedFault::TooDeep => write!(f, "a need is nested deeper than {NEED_DEPTH_MAX}")?,
+            NeedFault::TooMany => write!(f, "a need names more than {NEED_TERMS_MAX} skills")?,
+        }
+        write!(f, " (byte {})", self.at)
+    }
+}
+
+impl std::error::Error for NeedError {}
+
+/// Parses a need.
+pub fn parse(text: &str) -> Result<Need, NeedError> {
+    if text.len() > NEED_BYTES_MAX {
+        return Err(NeedError { at: NEED_BYTES_MAX, fault: NeedFault::TooLong });
+    }
+    if text.trim().is_empty() {
+        return Ok(Need::Anyone);
+    }
+    let mut reader = Reader { text, at: 0, terms: 0 };
+    let need = reader.any(0)?;
+    reader.skip_space();
+    if reader.at < text.len() {
+        return Err(reader.fault(NeedFault::TrailingText));
+    }
+    Ok(need)
+}
+
+/// Whether an agent with these skills meets the need.
+pub fn is_met(need: &Need, skills: &BTreeMap<SkillId, u8>) -> bool {
+    match need {
+        Need::Anyone => true,
+        Need::AtLeast { skill, level } => skills.get(skill).is_some_and(|held| held >= level),
+        Need::All(parts) => parts.iter().all(|part| is_met(part, skills)),
+        Need::Any(parts) => parts.iter().any(|part| is_met(part, skills)),
+        Need::Not(part) => !is_met(part, skills),
+    }
+}
+
+/// How well an agent who meets the need fits it: [`FIT_PER_LEVEL`] for each level he holds in what is needed. Of several
+/// needed skills the weakest counts, of alternatives the best that he meets; what must not be held counts nothing.
+///
+/// Both needs of an item count: its queue's and its own.
+pub(crate) fn fit_of_both(queue: &Need, own: &Need, skills: &BTreeMap<SkillId, u8>) -> i64 {
+    let per_level = i64::try_from(FIT_PER_LEVEL.as_micros()).unwrap_or(i64::MAX);
+    let weakest = [level(queue, skills), level(own, skills)].into_iter().flatten().min();
+    per_level.saturating_mul(i64::from(weakest.unwrap_or(0)))
+}
+
+fn level(need: &Need, skills: &BTreeMap<SkillId, u8>) -> Option<u8> {
+    match need {
+        Need::Anyone | Need::Not(_) => None,
+        Need::AtLeast { skill, .. } => skills.get(skill).copied(),
+        Need::All(parts) => parts.iter().filter_map(|part| level(part, skills)).min(),
+        Need::Any(parts) => {
+            parts.iter().filter(|part| is_met(part, skills)).filter_map(|part| level(part, skills)).max()
+        }
+    }
+}
+
+/// The need as text; what [`parse`] made reads back to the same need, anything else to one that the same agents meet.
+pub fn text(need: &Need) -> String {
+    let mut text = String::new();
+    write(need, Binds::Or, &mut text);
+    text
+}
+
+/// How strongly the surroundings of a part bind; a part that binds weaker takes brackets.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Binds {
+    Or,
+    And,
+    Not,
+}
+
+fn write(need: &Need, around: Binds, text: &mut String) {
+    let (word, parts, own) = match need {
+        Need::Any(parts) if parts.is_empty() => return text.push_str("not anyone"),
+        Need::All(parts) if parts.is_empty() => return text.push_str("anyone"),
+        Need::Anyone => return text.push_str("anyone"),
+        Need::AtLeast { skill, level } => return text.push_str(&format!("{skill}>={level}")),
+        Need::Not(part) => {
+            text.push_str("not ");
+            return write(part, Binds::Not, text);
+        }
+        Need::All(parts) => (" and ", parts, Binds::And),
+        Need::Any(parts) => (" or ", parts, Binds::Or),
+    };
+    // A list inside a list of the same kind keeps its brackets, so that the text reads back to the same tree.
+    let bracketed = own < around || parts.len() < 2;
+    if bracketed {
+        text.push('(');
+    }
+    for (n, part) in parts.iter().enumerate() {
+        if n > 0 {
+            text.push_str(word);
+        }
+        let inside = if own == Binds::Or { Binds::And } else { Binds::Not };
+        write(part, inside, text);
+    }
+    if bracketed {
+        text.push(')');
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    terms: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn fault(&self, fault: NeedFault) -> NeedError {
+        NeedError { at: self.at, fault }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    /// The word here, without taking it.
+    fn word(&mut self) -> &'a str {
+        self.skip_space();
+        let rest = self.rest();
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+        rest.get(..end.unwrap_or(rest.len())).unwrap_or("")
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = self.word() == word;
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
+
+    fn take_sign(&mut self, sign: &str) -> bool {
+        self.skip_space();
+        let found = self.rest().starts_with(sign);
+        if found {
+            self.at += sign.len();
+        }
+        found
+    }
+
+    fn any(&mut self, depth: usize) -> Result<Need, NeedError> {
+        let first = self.all(depth)?;
+        let mut parts = vec![first];
+        while self.take_word("or") {
+            parts.push(self.all(depth)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Need::Any(parts) })
+    }
+
+    fn all(&mut self, depth: usize) -> Result<Need, NeedError> {
+        let first = self.one(depth)?;
+        let mut parts = vec![first];
+        while self.take_word("and") {
+            parts.push(self.one(depth)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Need::All(parts) })
+    }
+
+    fn one(&mut self, depth: usize) -> Result<Need, NeedError> {
+        self.skip_space();
+        if depth > NEED_DEPTH_MAX {
+            return Err(self.fault(NeedFault::TooDeep));
+        }
+        if self.take_word("not") {
+            return Ok(Need::Not(Box::new(self.one(depth + 1)?)));
+        }
+        if self.take_sign("(") {
+            let inside = self.any(depth + 1)?;
+            return if self.take_sign(")") { Ok(inside) } else { Err(self.fault(NeedFault::Unclosed)) };
+        }
+        self.terms += 1;
+        if self.terms > NEED_TERMS_MAX {
+            return Err(self.fault(NeedFault::TooMany));
+        }
+        if self.take_word("anyone") {
+            return Ok(Need::Anyone);
+        }
+        let word = self.word();
+        if matches!(word, "" | "and" | "or") {
+            return Err(self.fault(NeedFault::SkillExpected));
+        }
+        let skill = SkillId::new(word).map_err(|_| self.fault(NeedFault::SkillBad))?;
+        self.at += word.len();
+        let level = if self.take_sign(">=") { self.level()? } else { 1 };
+        Ok(Need::AtLeast { skill, level })
+    }
+
+    fn level(&mut self) -> Result<u8, NeedError> {
+        let word = self.word();
+        match word.parse::<u8>() {
+            Ok(level) if (1..=LEVEL_MAX).contains(&level) && word.bytes().all(|b| b.is_ascii_digit()) => {
+                self.at += word.len();
+                Ok(level)
+            }
+            Ok(_) | Err(_) => Err(self.fault(NeedFault::LevelExpected)),
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Reservations and offers, from the first ring to the answer or the failure, and the conversation that follows.
+
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{AgentId, ItemId, Mono};
+
+use crate::acd::{Acd, Served};
+use crate::agent::{Doing, Next, Phase, Rest};
+use crate::boundary::{Decision, Trigger, Why};
+use crate::config::WrapUp;
+use crate::item::Stands;
+use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
+use crate::slab::{AgentIx, ItemIx};
+use crate::timers::Due;
+
+/// A reservation that has just ended, as its agent held it.
+pub(crate) struct Ended {
+    pub(crate) item: ItemIx,
+    pub(crate) idle_since: Mono,
+    pub(crate) rang_us: u64,
+}
+
+impl Acd {
+    /// Reserves the agent for the item and rings him.
+    pub(crate) fn reserve(&mut self, item: ItemIx, agent: AgentIx, why: Why, now: Mono, out: &mut Vec<Decision>) {
+        let Some(station) = self.agents[agent].station else { return self.stand_free(item) };
+        self.epoch += 1;
+        let epoch = self.epoch;
+        let queue = &self.queues[self.items[item].queue];
+        let rings_until = now + queue.rules.ring_limit;
+        out.push(Decision::Offer {
+            item: self.items[item].id,
+            queue: queue.id,
+            agent: self.agents[agent].id,
+            station,
+            epoch,
+            why,
+        });
+        let idle_since = self.agents[agent].listed.unwrap_or(now);
+        self.stand_offered(item, agent, epoch);
+        let reserved = Doing::Reserved { item, epoch, since: now, rings_until, idle_since, is_ringing: false };
+        self.turn(agent, reserved, now, out);
+    }
+
+    /// The agent who holds exactly this reservation, and its item.
+    fn holder(&self, item: ItemId, agent: AgentId, epoch: u64) -> Option<(AgentIx, ItemIx)> {
+        let agent = *self.agent_of.get(&agent)?;
+        match self.agents[agent].doing {
+            Doing::Reserved { item: held, epoch: current, .. }
+                if current == epoch && self.items.get(held).is_some_and(|i| i.id == item) =>
+            {
+                Some((agent, held))
+            }
+            Doing::Reserved { .. }
+            | Doing::LoggedOut
+            | Doing::Idle { .. }
+            | Doing::Resting { .. }
+            | Doing::Paused { .. }
+            | Doing::Serving { .. }
+            | Doing::WrapUp { .. } => None,
+        }
+    }
+
+    pub(crate) fn ringing(&mut self, item: ItemId, agent: AgentId, epoch: u64, now: Mono, out: &mut Vec<Decision>) {
+        let Some((agent, _)) = self.holder(item, agent, epoch) else {
+            self.counts.stale += 1;
+            return;
+        };
+        if let Doing::Reserved { is_ringing, .. } = &mut self.agents[agent].doing {
+            *is_ringing = true;
+        }
+        self.show(agent, now, out);
+    }
+
+    /// First wins. Who comes too late is told to stop, and counted.
+    pub(crate) fn accept(&mut self, item: ItemId, agent: AgentId, epoch: u64, now: Mono, out: &mut Vec<Decision>) {
+        let Some((at, held)) = self.holder(item, agent, epoch) else {
+            self.counts.stale += 1;
+            let told_twice = self.agent_of.get(&agent).is_some_and(|&a| {
+                matches!(self.agents[a].doing, Doing::Serving { item: i, epoch: e, .. } if i == item && e == Some(epoch))
+            });
+            if !told_twice {
+                let is_alive = self.item_of.contains_key(&item) || self.served.contains_key(&item);
+                let end = if is_alive { OfferEnd::LostRace } else { OfferEnd::CallerLeft };
+                out.push(Decision::Withdraw { item, agent, epoch, end });
+            }
+            return;
+        };
+        out.push(Decision::Connect { item, agent, epoch });
+        self.end_reservation(at, OfferEnd::Accepted, now, out);
+        let wrap_up = self.queues[self.items[held].queue].rules.wrap_up;
+        self.depart(held, QueueLeft::Answered(agent), now, out);
+        self.agents[at].misses = 0;
+        self.serve(item, at, Some(epoch), wrap_up, now, out);
+    }
+
+    /// The agent has the conversation from now on.
+    fn serve(
+        &mut self,
+        item: ItemId,
+        agent: AgentIx,
+        epoch: Option<u64>,
+        wrap_up: WrapUp,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
+        let served = self.served.entry(item).or_insert(Served { wrap_up, agents: Vec::new() });
+        if !served.agents.contains(&agent) {
+            served.agents.push(agent);
+        }
+        self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking }, now, out);
+    }
+
+    /// Ends the agent's reservation in the books, and says so. The item stands nowhere, the agent does nothing yet: the
+    /// caller decides about both.
+    pub(crate) fn end_reservation(
+        &mut self,
+        agent: AgentIx,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Option<Ended> {
+        let Doing::Reserved { item, epoch, since, idle_since, .. } = self.agents[agent].doing else { return None };
+        let id = self.items[item].id;
+        let rang_us = now.0.saturating_sub(since.0);
+        let name = self.agents[agent].id;
+        out.push(Decision::OfferEnded { item: id, agent: name, epoch, end, ring_ms: rang_us / 1000 });
+        self.step_out(item);
+        Some(Ended { item, idle_since, rang_us })
+    }
+
+    /// Stops the ringing of an open offer, then as [`Acd::end_reservation`].
+    pub(crate) fn withdraw(
+        &mut self,
+        agent: AgentIx,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Option<Ended> {
+        let Doing::Reserved { item, epoch, .. } = self.agents[agent].doing else { return None };
+        out.push(Decision::Withdraw { item: self.items[item].id, agent: self.agents[agent].id, epoch, end });
+        self.end_reservation(agent, end, now, out)
+    }
+
+    /// The offer failed on the wire.
+    pub(crate) fn offer_failed(
+        &mut self,
+        item: ItemId,
+        agent: AgentId,
+        epoch: u64,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some((agent, _)) = self.holder(item, agent, epoch) else {
+            self.counts.stale += 1;
+            return;
+        };
+        if let Some(ended) = self.end_reservation(agent, end, now, out) {
+            self.after_failure(agent, ended, end, now, out);
+        }
+    }
+
+    /// The ring limit passed.
+    pub(crate) fn ring_ended(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        if let Some(ended) = self.withdraw(agent, OfferEnd::RingNoAnswer, now, out) {
+            self.after_failure(agent, ended, OfferEnd::RingNoAnswer, now, out);
+        }
+    }
+
+    /// The item returns to its place, its ring time credited and apart from this agent; the agent's fate follows the cause.
+    pub(crate) fn after_failure(
+        &mut self,
+        agent: AgentIx,
+        ended: Ended,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
+        let Ended { item, idle_since, rang_us } = ended;
+        self.credit(item, rang_us);
+        let apart_for = match end {
+            OfferEnd::RingNoAnswer => Some(APART_NO_ANSWER),
+            OfferEnd::Declined => Some(APART_DECLINED),
+            OfferEnd::Busy | OfferEnd::Unreachable => Some(APART_LINE),
+            // Nobody failed: the pair may meet again at once.
+            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => None,
+        };
+        self.set_apart(item, apart_for.map(|length| (agent, now + length)));
+        // In line before the agent's turn, which may be the end of his shift and so of the queue's keeping anybody.
+        self.stand_free(item);
+        let otherwise = self.fate(agent, end, idle_since, now);
+        self.free(agent, otherwise, now, out);
+        if self.items.get(item).is_some_and(|i| i.stands == Stands::Free) {
+            if self.items[item].is_overdue {
+                self.overflow_on_wait(item, now, out);
+            } else {
+                self.seek_agent(item, Trigger::Item, now, out);
+            }
+        }
+        self.seek_item(agent, Trigger::Agent, now, out);
+    }
+
+    /// What an agent does after an offer that he did not take.
+    fn fate(&mut self, agent: AgentIx, end: OfferEnd, idle_since: Mono, now: Mono) -> Doing {
+        let rest = |cause: Rest| Doing::Resting { cause, until: now + cause.length() };
+        match end {
+            OfferEnd::RingNoAnswer => {
+                let a = &mut self.agents[agent];
+                a.misses += 1;
+                if a.misses_max > 0 && a.misses >= a.misses_max {
+                    Doing::Paused { reason: reason(REASON_NO_ANSWER) }
+                } else {
+                    Doing::Idle { since: now }
+                }
+            }
+            OfferEnd::Declined => rest(Rest::Declined),
+            OfferEnd::Busy => rest(Rest::LineBusy),
+            OfferEnd::Unreachable => rest(Rest::Unreachable),
+            // Not his doing: as if he had not been rung.
+            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => Doing::Idle { since: idle_since },
+        }
+    }
+
+    /// Makes the item count as this much older.
+    fn credit(&mut self, item: ItemIx, us: u64) {
+        let credited = i64::try_from(us).unwrap_or(i64::MAX);
+        let waiting = &mut self.items[item];
+        waiting.v = waiting.v.saturating_sub(credited);
+    }
+
+    pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Option<(AgentIx, Mono)>) {
+        if let Some((_, until)) = std::mem::replace(&mut self.items[item].apart, apart) {
+            self.timers.disarm(until, Due::Apart(item));
+        }
+        if let Some((_, until)) = apart {
+            self.timers.arm(until, Due::Apart(item));
+        }
+    }
+
+    pub(crate) fn apart_ended(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+        self.items[item].apart = None;
+        if self.items[item].stands == Stands::Free {
+            self.seek_agent(item, Trigger::Deadline, now, out);
+        }
+    }
+
+    /// Puts an agent whose work is over where he asked to be, or else into `otherwise`.
+    pub(crate) fn free(&mut self, agent: AgentIx, otherwise: Doing, now: Mono, out: &mut Vec<Decision>) {
+        match self.agents[agent].next.take() {
+            None => self.turn(agent, otherwise, now, out),
+            Some(Next::Pause(reason)) => self.turn(agent, Doing::Paused { reason }, now, out),
+            Some(Next::Logout) => self.log_out(agent, now, out),
+        }
+    }
+
+    /// His conversation with this item is over. Told twice it does nothing.
+    pub(crate) fn released(&mut self, item: ItemId, agent: AgentId, now: Mono, out: &mut Vec<Decision>) {
+        let Some(&agent) = self.agent_of.get(&agent) else { return };
+        if matches!(self.agents[agent].doing, Doing::Serving { item: held, .. } if held == item) {
+            self.release(item, agent, now, out);
+        }
+    }
+
+    pub(crate) fn release(&mut self, item: ItemId, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        let wrap_up = self.unserve(item, agent);
+        match Doing::after_talk(item, wrap_up, now) {
+            Some(doing) => self.turn(agent, doing, now, out),
+            None => {
+                self.free(agent, Doing::Idle { since: now }, now, out);
+                self.seek_item(agent, Trigger::Agent, now, out);
+            }
+        }
+    }
+
+    /// Takes the agent out of the conversation's books; the wrap-up that is due.
+    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx) -> WrapUp {
+        let Some(served) = self.served.get_mut(&item) else { return WrapUp::None };
+        let wrap_up = served.wrap_up;
+        served.agents.retain(|&a| a != agent);
+        if served.agents.is_empty() {
+            self.served.remove(&item);
+        }
+        wrap_up
+    }
+
+    pub(crate) fn phase(
+        &mut self,
+        item: ItemId,
+        agent: AgentId,
+        state: AgentState,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(&agent) = self.agent_of.get(&agent) else { return };
+        let Some(new) = Phase::of(state) else { return };
+        if let Doing::Serving { item: held, phase, .. } = &mut self.agents[agent].doing
+            && *held == item
+        {
+            *phase = new;
+            self.show(agent, now, out);
+        }
+    }
+
+    /// The agent has this conversation without an offer. Whatever he did before gives way: an open offer of something else is
+    /// withdrawn with its place kept, another conversation counts as released. Who was paused is paused again after it.
+    pub(crate) fn joined(&mut self, item: ItemId, agent: AgentId, now: Mono, out: &mut Vec<Decision>) {
+        let Some(&at) = self.agent_of.get(&agent) else { return };
+        let mut returns = None;
+        match self.agents[at].doing {
+            Doing::LoggedOut => return,
+            Doing::Serving { item: held, .. } if held == item => return,
+            Doing::Serving { item: held, .. } => {
+                self.unserve(held, at);
+            }
+            Doing::Reserved { .. } => {
+                if let Some(ended) = self.withdraw(at, OfferEnd::LostRace, now, out) {
+                    returns = Some(ended.item);
+                }
+            }
+            Doing::Paused { reason } => {
+                self.agents[at].next.get_or_insert(Next::Pause(reason));
+            }
+            Doing::Idle { .. } | Doing::Resting { .. } | Doing::WrapUp { .. } => {}
+        }
+        let mut wrap_up = self.served.get(&item).map_or(WrapUp::None, |served| served.wrap_up);
+        if let Some(&waiting) = self.item_of.get(&item) {
+            wrap_up = self.queues[self.items[waiting].queue].rules.wrap_up;
+        }
+        self.serve(item, at, None, wrap_up, now, out);
+        if let Some(waiting) = returns
+            && self.items[waiting].id != item
+        {
+            self.seek_agent(waiting, Trigger::Item, now, out);
+        }
+        // It has an agent now, so it waits no longer.
+        if let Some(&waiting) = self.item_of.get(&item) {
+            self.take_out(waiting, QueueLeft::Withdrawn, now, out);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Why a person's command is not done: a sentence for that person.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use turno_base::{AgentId, Name, StationId};
+
+/// Why a command is not done. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Not configured.
+    NoSuchAgent(AgentId),
+    /// The shift has not begun.
+    NotLoggedIn(AgentId),
+    /// Somebody sits there and is at work.
+    StationTaken {
+        /// The station.
+        station: StationId,
+        /// Who.
+        by: AgentId,
+    },
+    /// He is at work at another station.
+    AtWorkElsewhere {
+        /// The agent.
+        agent: AgentId,
+        /// Where.
+        station: StationId,
+    },
+    /// Not configured.
+    NoSuchReason(Name),
+    /// This wrap-up cannot be cut short.
+    WrapUpFixed {
+        /// The agent.
+        agent: AgentId,
+        /// It ends in so many seconds, rounded up.
+        left_s: u64,
+    },
+    /// The digits name no agent, and nobody sits at or belongs to the station.
+    NobodyByCode {
+        /// The station.
+        station: StationId,
+    },
+    /// The digits name no not-ready reason.
+    NoReasonByCode {
+        /// The station.
+        station: StationId,
+    },
+    /// More stations than the ACD keeps.
+    TooManyStations,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NoSuchAgent(agent) => write!(f, "there is no agent {agent}"),
+            Refusal::NotLoggedIn(agent) => write!(f, "{agent} is not logged in"),
+            Refusal::StationTaken { station, by } => write!(f, "{by} is at work at station {station}"),
+            Refusal::AtWorkElsewhere { agent, station } => {
+                write!(f, "{agent} is at work at station {station}; log in elsewhere when it is over")
+            }
+            Refusal::NoSuchReason(reason) => write!(f, "there is no not-ready reason {reason}"),
+            Refusal::WrapUpFixed { agent, left_s } => {
+                write!(f, "the wrap-up of {agent} has a fixed length and ends in {left_s} s")
+            }
+            Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),
+            Refusal::NoReasonByCode { station } => {
+                write!(f, "the code dialled at station {station} names no not-ready reason")
+            }
+            Refusal::TooManyStations => f.write_str("the engine knows as many stations as it can"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,329 @@
+//! The agent's side: shifts, pauses, stations, wrap-up. Every change of an agent's state goes through [`Acd::turn`].
+
+use turno_base::fact::{AgentState, OfferEnd};
+use turno_base::{AgentId, ItemId, Mono, Name, StationId};
+
+use crate::acd::Acd;
+use crate::agent::{Doing, Next, Rest, Shown, Station};
+use crate::boundary::{Decision, Trigger};
+use crate::limits::{REASON_UNREACHABLE, reason};
+use crate::refusal::Refusal;
+use crate::slab::{AgentIx, ProfileIx};
+use crate::timers::Due;
+
+impl Acd {
+    /// The agent does this from now on: his deadline, his place among the ready and what is shown of him follow.
+    pub(crate) fn turn(&mut self, agent: AgentIx, doing: Doing, now: Mono, out: &mut Vec<Decision>) {
+        let old = std::mem::replace(&mut self.agents[agent].doing, doing);
+        if let Some(at) = old.deadline() {
+            self.timers.disarm(at, Due::Agent(agent));
+        }
+        if let Some(at) = self.agents[agent].doing.deadline() {
+            self.timers.arm(at, Due::Agent(agent));
+        }
+        self.show(agent, now, out);
+    }
+
+    /// Lists the agent among the ready if he can be rung, and tells of a state that differs from what was told last.
+    pub(crate) fn show(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        let a = &self.agents[agent];
+        let (state, item) = self.state_of(agent);
+        let since = match a.doing {
+            Doing::Idle { since } if state == AgentState::Ready => Some(since),
+            Doing::Idle { .. }
+            | Doing::LoggedOut
+            | Doing::Resting { .. }
+            | Doing::Paused { .. }
+            | Doing::Reserved { .. }
+            | Doing::Serving { .. }
+            | Doing::WrapUp { .. } => None,
+        };
+        let shown = Shown { state, station: a.station, item };
+        self.list_ready(agent, since);
+        let a = &mut self.agents[agent];
+        if a.shown != shown {
+            a.shown = shown;
+            a.shown_since = now;
+            out.push(Decision::Agent { agent: a.id, station: a.station, state, item });
+        }
+    }
+
+    fn state_of(&self, agent: AgentIx) -> (AgentState, Option<ItemId>) {
+        let a = &self.agents[agent];
+        match &a.doing {
+            Doing::LoggedOut => (AgentState::LoggedOut, None),
+            Doing::Idle { .. } => {
+                let station = a.station.and_then(|s| self.stations.get(&s)).copied().unwrap_or_default();
+                if !station.reachable {
+                    (AgentState::Paused(reason(REASON_UNREACHABLE)), None)
+                } else if station.calls > 0 {
+                    (AgentState::Outbound, None)
+                } else {
+                    (AgentState::Ready, None)
+                }
+            }
+            Doing::Resting { cause, .. } => (AgentState::Paused(cause.reason()), None),
+            Doing::Paused { reason } => (AgentState::Paused(*reason), None),
+            Doing::Reserved { item, is_ringing, .. } => {
+                let state = if *is_ringing { AgentState::Ringing } else { AgentState::Offered };
+                (state, self.items.get(*item).map(|i| i.id))
+            }
+            Doing::Serving { item, phase, .. } => (phase.state(), Some(*item)),
+            Doing::WrapUp { item, .. } => (AgentState::WrapUp, Some(*item)),
+        }
+    }
+
+    /// An agent's state has reached its end.
+    pub(crate) fn agent_due(&mut self, agent: AgentIx, at: Mono, now: Mono, out: &mut Vec<Decision>) {
+        if self.agents.get(agent).is_none_or(|a| a.doing.deadline() != Some(at)) {
+            return;
+        }
+        match self.agents[agent].doing {
+            Doing::Reserved { .. } => self.ring_ended(agent, now, out),
+            Doing::WrapUp { .. } => {
+                self.free(agent, Doing::Idle { since: now }, now, out);
+                self.seek_item(agent, Trigger::Agent, now, out);
+            }
+            Doing::Resting { .. } => {
+                self.turn(agent, Doing::Idle { since: now }, now, out);
+                self.seek_item(agent, Trigger::Deadline, now, out);
+            }
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => {}
+        }
+    }
+
+    /// The agent of that name, configured.
+    fn configured(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
+        match self.agent_of.get(&agent) {
+            Some(&at) if self.config.agents.contains_key(&agent) => Ok(at),
+            Some(_) | None => Err(Refusal::NoSuchAgent(agent)),
+        }
+    }
+
+    /// The agent of that name, logged in.
+    fn logged_in(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
+        let at = self.configured(agent)?;
+        match self.agents[at].doing {
+            Doing::LoggedOut => Err(Refusal::NotLoggedIn(agent)),
+            Doing::Idle { .. }
+            | Doing::Resting { .. }
+            | Doing::Paused { .. }
+            | Doing::Reserved { .. }
+            | Doing::Serving { .. }
+            | Doing::WrapUp { .. } => Ok(at),
+        }
+    }
+
+    pub(crate) fn login(
+        &mut self,
+        agent: AgentId,
+        station: StationId,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Result<(), Refusal> {
+        let at = self.configured(agent)?;
+        let sits_at = self.agents[at].station;
+        if sits_at == Some(station) {
+            // He is here already; if he had asked to go, he stays.
+            if self.agents[at].next == Some(Next::Logout) {
+                self.agents[at].next = None;
+            }
+            return Ok(());
+        }
+        if let Some(elsewhere) = sits_at
+            && !self.agents[at].doing.is_idle()
+        {
+            return Err(Refusal::AtWorkElsewhere { agent, station: elsewhere });
+        }
+        let there = self.stations.get(&station).copied();
+        if there.is_none() && self.stations.len() >= self.bounds.stations_max as usize {
+            return Err(Refusal::TooManyStations);
+        }
+        if let Some(other) = there.and_then(|s| s.agent) {
+            if !self.agents[other].doing.is_idle() {
+                return Err(Refusal::StationTaken { station, by: self.agents[other].id });
+            }
+            self.log_out(other, now, out);
+        }
+        match sits_at {
+            // The shift goes on at another station.
+            Some(elsewhere) => self.stand_up(elsewhere),
+            None => self.count_in(self.agents[at].profile),
+        }
+        self.stations.entry(station).or_default().agent = Some(at);
+        self.agents[at].station = Some(station);
+        let doing = match self.agents[at].doing {
+            Doing::Paused { reason } => Doing::Paused { reason },
+            Doing::Idle { since } => Doing::Idle { since },
+            Doing::LoggedOut
+            | Doing::Resting { .. }
+            | Doing::Reserved { .. }
+            | Doing::Serving { .. }
+            | Doing::WrapUp { .. } => {
+                self.agents[at].misses = 0;
+                Doing::Idle { since: now }
+            }
+        };
+        self.turn(at, doing, now, out);
+        self.seek_item(at, Trigger::Agent, now, out);
+        Ok(())
+    }
+
+    pub(crate) fn logout(&mut self, agent: AgentId, now: Mono, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        let at = self.logged_in(agent)?;
+        if self.agents[at].doing.is_idle() {
+            self.log_out(at, now, out);
+        } else {
+            self.agents[at].next = Some(Next::Logout);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pause(
+        &mut self,
+        agent: AgentId,
+        reason: Name,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Result<(), Refusal> {
+        let at = self.logged_in(agent)?;
+        if !self.config.reasons.contains_key(&reason) {
+            return Err(Refusal::NoSuchReason(reason));
+        }
+        if self.agents[at].doing.is_idle() {
+            self.turn(at, Doing::Paused { reason }, now, out);
+        } else {
+            self.agents[at].next = Some(Next::Pause(reason));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn ready(&mut self, agent: AgentId, now: Mono, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        let at = self.logged_in(agent)?;
+        match self.agents[at].doing {
+            Doing::Reserved { .. } | Doing::Serving { .. } => {
+                self.agents[at].next = None;
+                return Ok(());
+            }
+            Doing::WrapUp { fixed: true, until, .. } => {
+                // It takes back what was asked for after the wrap-up; the wrap-up itself it cannot shorten.
+                return match self.agents[at].next.take() {
+                    Some(_) => Ok(()),
+                    None => {
+                        let left_s = until.since(now).as_millis().div_ceil(1000);
+                        Err(Refusal::WrapUpFixed { agent, left_s: u64::try_from(left_s).unwrap_or(u64::MAX) })
+                    }
+                };
+            }
+            Doing::Idle { .. } | Doing::LoggedOut => return Ok(()),
+            Doing::Resting { .. } | Doing::Paused { .. } | Doing::WrapUp { .. } => {}
+        }
+        self.agents[at].next = None;
+        self.agents[at].misses = 0;
+        self.turn(at, Doing::Idle { since: now }, now, out);
+        self.seek_item(at, Trigger::Agent, now, out);
+        Ok(())
+    }
+
+    /// Ends the shift of an agent who holds no reservation and no conversation.
+    pub(crate) fn log_out(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        if let Some(station) = self.agents[agent].station.take() {
+            self.stand_up(station);
+        }
+        self.agents[agent].next = None;
+        self.turn(agent, Doing::LoggedOut, now, out);
+        self.count_out(self.agents[agent].profile, now, out);
+    }
+
+    fn stand_up(&mut self, station: StationId) {
+        if let Some(s) = self.stations.get_mut(&station) {
+            s.agent = None;
+        }
+        self.forget_plain(station);
+    }
+
+    fn count_in(&mut self, profile: ProfileIx) {
+        for queue in &self.profiles[profile].key.queues {
+            self.queues[*queue].logged_in += 1;
+        }
+    }
+
+    /// A queue that has lost its last agent may keep nobody.
+    fn count_out(&mut self, profile: ProfileIx, now: Mono, out: &mut Vec<Decision>) {
+        let queues: Vec<_> = self.profiles[profile].key.queues.iter().copied().collect();
+        for &queue in &queues {
+            self.queues[queue].logged_in -= 1;
+        }
+        for queue in queues {
+            if self.queues[queue].keeps_nobody() && self.queues[queue].waiting > 0 {
+                self.drain(queue, now, out);
+            }
+        }
+    }
+
+    /// A station about which nothing is known but what counts anyway is forgotten.
+    fn forget_plain(&mut self, station: StationId) {
+        if self.stations.get(&station).is_some_and(|s| *s == Station::default()) {
+            self.stations.remove(&station);
+        }
+    }
+
+    /// The station, if it is known or there is room for one more.
+    fn known(&mut self, station: StationId) -> Option<&mut Station> {
+        if !self.stations.contains_key(&station) && self.stations.len() >= self.bounds.stations_max as usize {
+            self.counts.dropped += 1;
+            return None;
+        }
+        Some(self.stations.entry(station).or_default())
+    }
+
+    /// The station can be reached, or not: then an open offer there fails at once, and nothing more is offered.
+    pub(crate) fn station(&mut self, station: StationId, reachable: bool, now: Mono, out: &mut Vec<Decision>) {
+        let Some(known) = self.known(station) else { return };
+        let changed = known.reachable != reachable;
+        known.reachable = reachable;
+        if let Some(agent) = known.agent
+            && changed
+        {
+            if reachable {
+                self.station_freed(agent, Rest::Unreachable, now, out);
+            } else if let Some(ended) = self.withdraw(agent, OfferEnd::Unreachable, now, out) {
+                self.after_failure(agent, ended, OfferEnd::Unreachable, now, out);
+            } else {
+                self.show(agent, now, out);
+            }
+        }
+        self.forget_plain(station);
+    }
+
+    /// Private calls at the station: while there are any, nothing is offered.
+    pub(crate) fn station_calls(&mut self, station: StationId, calls: u32, now: Mono, out: &mut Vec<Decision>) {
+        let Some(known) = self.known(station) else { return };
+        let was = std::mem::replace(&mut known.calls, calls);
+        if let Some(agent) = known.agent {
+            if was > 0 && calls == 0 {
+                self.station_freed(agent, Rest::LineBusy, now, out);
+            } else {
+                self.show(agent, now, out);
+            }
+        }
+        self.forget_plain(station);
+    }
+
+    /// The station can take calls again: who waited for that, idle or at rest for this cause, is idle from now on.
+    fn station_freed(&mut self, agent: AgentIx, ended: Rest, now: Mono, out: &mut Vec<Decision>) {
+        match self.agents[agent].doing {
+            Doing::Idle { .. } => self.turn(agent, Doing::Idle { since: now }, now, out),
+            Doing::Resting { cause, .. } if cause == ended => {
+                self.turn(agent, Doing::Idle { since: now }, now, out);
+            }
+            Doing::Resting { .. }
+            | Doing::LoggedOut
+            | Doing::Paused { .. }
+            | Doing::Reserved { .. }
+            | Doing::Serving { .. }
+            | Doing::WrapUp { .. } => {}
+        }
+        self.seek_item(agent, Trigger::Agent, now, out);
+    }
+}

@@ -1,0 +1,724 @@
+//! What a caller lives through.
+
+use expect_test::{Expect, expect};
+
+use super::script::run;
+
+fn check(script: &str, transcript: Expect) {
+    transcript.assert_eq(&run(script));
+}
+
+#[test]
+fn a_call_waits_for_an_agent_is_answered_and_ends() {
+    check(
+        "queue ventas
+         agent anna ventas
+            0 call  c1 ventas
+         1000 in    anna
+         3000 ring  anna
+         5000 accept anna
+        65000 release anna
+        70000 end",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            1000 anna ready
+            1000 offer c1 to anna
+            1000 anna offered c1
+            3000 anna ringing c1
+            5000 connect c1 with anna
+            5000 offer of c1 to anna ended: accepted after 4000
+            5000 c1 leaves ventas: answered at 1 after 5000
+            5000 anna talking c1
+            65000 anna ready
+        "#]],
+    );
+}
+
+#[test]
+fn an_unanswered_offer_goes_to_the_next_agent_with_its_place_kept() {
+    check(
+        "queue ventas ring=20
+         agent anna ventas misses=1
+         agent boris ventas
+            0 in anna
+          100 call c1 ventas
+          200 call c2 ventas
+        25000 in boris
+        30000 end",
+        expect![[r#"
+            0 anna ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            200 c2 enters ventas at 2
+            20100 withdraw c1 from anna: ring_no_answer
+            20100 offer of c1 to anna ended: ring_no_answer after 20000
+            20100 anna paused no-answer
+            25000 boris ready
+            25000 offer c1 to boris
+            25000 boris offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn an_agent_who_misses_below_his_limit_gets_the_next_call_at_once_and_the_missed_one_later() {
+    check(
+        "queue ventas ring=10
+         agent anna ventas misses=3
+            0 in anna
+          100 call c1 ventas
+          200 call c2 ventas
+        12000 accept anna
+        13000 release anna
+        29000 end
+        31000 end",
+        expect![[r#"
+            0 anna ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            200 c2 enters ventas at 2
+            10100 withdraw c1 from anna: ring_no_answer
+            10100 offer of c1 to anna ended: ring_no_answer after 10000
+            10100 anna ready
+            10100 offer c2 to anna
+            10100 anna offered c2
+            12000 connect c2 with anna
+            12000 offer of c2 to anna ended: accepted after 1900
+            12000 c2 leaves ventas: answered at 2 after 11800
+            12000 anna talking c2
+            13000 anna ready
+            30100 offer c1 to anna
+            30100 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn a_missed_call_returns_to_the_same_agent_when_another_was_tried() {
+    check(
+        "queue ventas ring=10
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 in boris
+          100 call c1 ventas
+        22000 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            10100 withdraw c1 from anna: ring_no_answer
+            10100 offer of c1 to anna ended: ring_no_answer after 10000
+            10100 anna ready
+            10100 offer c1 to boris
+            10100 boris offered c1
+            20100 withdraw c1 from boris: ring_no_answer
+            20100 offer of c1 to boris ended: ring_no_answer after 10000
+            20100 boris ready
+            20100 offer c1 to anna
+            20100 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_ringing_frees_the_agent_at_once_and_it_is_no_miss() {
+    check(
+        "queue ventas
+         agent anna ventas misses=1
+            0 in anna
+          100 call c1 ventas
+          200 call c2 ventas
+         5000 ring anna
+         6000 gone c1 abandoned
+         7000 accept anna
+         8000 end",
+        expect![[r#"
+            0 anna ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            200 c2 enters ventas at 2
+            5000 anna ringing c1
+            6000 withdraw c1 from anna: caller_left
+            6000 offer of c1 to anna ended: caller_left after 5900
+            6000 c1 leaves ventas: abandoned at 1 after 5900
+            6000 anna ready
+            6000 offer c2 to anna
+            6000 anna offered c2
+            7000 connect c2 with anna
+            7000 offer of c2 to anna ended: accepted after 1000
+            7000 c2 leaves ventas: answered at 1 after 6800
+            7000 anna talking c2
+        "#]],
+    );
+}
+
+#[test]
+fn an_answer_after_the_caller_left_is_told_to_stop() {
+    check(
+        "queue ventas
+         agent anna ventas
+            0 in anna
+          100 call c1 ventas
+         6000 gone c1 abandoned
+         6001 accept anna
+         6002 accept anna",
+        expect![[r#"
+            0 anna ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            6000 withdraw c1 from anna: caller_left
+            6000 offer of c1 to anna ended: caller_left after 5900
+            6000 c1 leaves ventas: abandoned at 1 after 5900
+            6000 anna ready
+            6001 withdraw c1 from anna: caller_left
+            6002 withdraw c1 from anna: caller_left
+        "#]],
+    );
+}
+
+#[test]
+fn an_answer_after_the_ring_limit_loses_to_the_agent_who_rings_now() {
+    check(
+        "queue ventas ring=10
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 in boris
+          100 call c1 ventas
+        10101 accept anna
+        11000 accept boris
+        11001 accept boris",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            10100 withdraw c1 from anna: ring_no_answer
+            10100 offer of c1 to anna ended: ring_no_answer after 10000
+            10100 anna ready
+            10100 offer c1 to boris
+            10100 boris offered c1
+            10101 withdraw c1 from anna: lost_race
+            11000 connect c1 with boris
+            11000 offer of c1 to boris ended: accepted after 900
+            11000 c1 leaves ventas: answered at 1 after 10900
+            11000 boris talking c1
+        "#]],
+    );
+}
+
+#[test]
+fn an_agent_declines_is_left_in_peace_for_a_moment_and_the_call_goes_elsewhere() {
+    check(
+        "queue ventas
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 in boris
+          100 call c1 ventas
+         2000 decline anna
+         2100 call c2 ventas
+         8000 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            2000 offer of c1 to anna ended: declined after 1900
+            2000 anna paused declined
+            2000 offer c1 to boris
+            2000 boris offered c1
+            2100 c2 enters ventas at 2
+            7000 anna ready
+            7000 offer c2 to anna
+            7000 anna offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn a_busy_line_and_an_unreachable_station_rest_by_cause_and_the_item_comes_back_later() {
+    check(
+        "queue ventas
+         agent anna ventas
+            0 in anna
+          100 call c1 ventas
+          200 busy anna
+        10300 unreachable anna
+        20500 noanswer anna
+        50000 end",
+        expect![[r#"
+            0 anna ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            200 offer of c1 to anna ended: busy after 100
+            200 anna paused line-busy
+            10200 anna ready
+            10200 offer c1 to anna
+            10200 anna offered c1
+            10300 offer of c1 to anna ended: unreachable after 100
+            10300 anna paused unreachable
+            20300 anna ready
+            20300 offer c1 to anna
+            20300 anna offered c1
+            20500 offer of c1 to anna ended: ring_no_answer after 200
+            20500 anna ready
+            40500 offer c1 to anna
+            40500 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn short_abandons_and_abandons_are_told_apart() {
+    check(
+        "queue ventas short=5
+            0 call c1 ventas
+            0 call c2 ventas
+         5000 gone c1 abandoned
+         5001 gone c2 abandoned
+         5002 gone c2 abandoned",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            0 c2 enters ventas at 2
+            5000 c1 leaves ventas: short_abandoned at 1 after 5000
+            5001 c2 leaves ventas: abandoned at 1 after 5001
+        "#]],
+    );
+}
+
+#[test]
+fn a_full_queue_sends_on_at_the_door() {
+    check(
+        "queue ventas len=1 onfull=queue:general
+         queue general len=1 onfull=number:900100200
+         queue cerrada len=0 onfull=prompt:later
+         queue sinnada len=0
+            0 call c1 ventas
+            1 call c2 ventas
+            2 call c3 ventas
+            3 call c4 cerrada
+            4 call c5 sinnada
+            5 call c6 nowhere",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            1 c2 goes on to general
+            1 c2 enters general at 1
+            2 c3 goes on to number 900100200
+            3 c4 goes on to prompt later
+            4 c5 is told good-bye
+            5 c6 is told good-bye
+        "#]],
+    );
+}
+
+#[test]
+fn who_waits_too_long_overflows_with_his_age() {
+    check(
+        "queue ventas wait=30 onwait=queue:general
+         queue general
+         agent gus general
+            0 call c1 ventas
+        10000 call c2 general
+        40000 in gus
+        41000 accept gus",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            10000 c2 enters general at 1
+            30000 c1 leaves ventas: overflowed at 1 after 30000
+            30000 c1 goes on to general
+            30000 c1 enters general at 1
+            40000 gus ready
+            40000 offer c1 to gus
+            40000 gus offered c1
+            41000 connect c1 with gus
+            41000 offer of c1 to gus ended: accepted after 1000
+            41000 c1 leaves general: answered at 1 after 11000
+            41000 gus talking c1
+        "#]],
+    );
+}
+
+#[test]
+fn the_wait_limit_lets_a_ringing_agent_answer_and_bites_when_he_does_not() {
+    check(
+        "queue ventas wait=30 ring=20 onwait=number:900
+         agent anna ventas misses=1
+         agent boris ventas misses=1
+            0 call c1 ventas
+         1000 call c2 ventas
+        20000 in anna
+        25000 in boris
+        35000 accept anna
+        60000 end",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            1000 c2 enters ventas at 2
+            20000 anna ready
+            20000 offer c1 to anna
+            20000 anna offered c1
+            25000 boris ready
+            25000 offer c2 to boris
+            25000 boris offered c2
+            35000 connect c1 with anna
+            35000 offer of c1 to anna ended: accepted after 15000
+            35000 c1 leaves ventas: answered at 1 after 35000
+            35000 anna talking c1
+            45000 withdraw c2 from boris: ring_no_answer
+            45000 offer of c2 to boris ended: ring_no_answer after 20000
+            45000 boris paused no-answer
+            45000 c2 leaves ventas: overflowed at 1 after 44000
+            45000 c2 goes on to number 900
+        "#]],
+    );
+}
+
+#[test]
+fn a_wait_limit_with_nothing_configured_is_a_time_out() {
+    check(
+        "queue ventas wait=30
+            0 call c1 ventas
+        31000 end",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            30000 c1 leaves ventas: timed_out at 1 after 30000
+            30000 c1 is told good-bye
+        "#]],
+    );
+}
+
+#[test]
+fn overflows_that_run_in_circles_end() {
+    check(
+        "queue a len=0 onfull=queue:b
+         queue b len=0 onfull=queue:a
+         queue c wait=10 onwait=queue:d
+         queue d wait=10 onwait=queue:c
+         queue e wait=10 onwait=queue:e
+         queue f wait=10 onwait=queue:a
+            0 call c1 a
+            1 call c2 c
+            2 call c3 e
+            3 call c4 f
+       200000 end",
+        expect![[r#"
+            0 c1 is told good-bye
+            1 c2 enters c at 1
+            2 c3 enters e at 1
+            3 c4 enters f at 1
+            10001 c2 leaves c: overflowed at 1 after 10000
+            10001 c2 goes on to d
+            10001 c2 enters d at 1
+            20001 c2 leaves d: overflowed at 1 after 10000
+            20001 c2 goes on to c
+            20001 c2 enters c at 1
+            30001 c2 leaves c: overflowed at 1 after 10000
+            30001 c2 goes on to d
+            30001 c2 enters d at 1
+            40001 c2 leaves d: overflowed at 1 after 10000
+            40001 c2 goes on to c
+            40001 c2 enters c at 1
+            50001 c2 leaves c: overflowed at 1 after 10000
+            50001 c2 goes on to d
+            50001 c2 enters d at 1
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_queue_lets_nobody_in_if_it_says_so() {
+    check(
+        "queue ventas join=no onempty=prompt:closed
+         agent anna ventas
+         reason lunch 0
+            0 call c1 ventas
+            1 in anna
+            2 pause anna lunch
+            3 call c2 ventas
+            4 out anna
+            5 call c3 ventas",
+        expect![[r#"
+            0 c1 goes on to prompt closed
+            1 anna ready
+            2 anna paused lunch
+            3 c2 enters ventas at 1
+            4 anna logged-out
+            5 c3 goes on to prompt closed
+        "#]],
+    );
+}
+
+#[test]
+fn those_who_wait_leave_with_the_last_agent_if_the_queue_says_so() {
+    check(
+        "queue ventas leave=yes onempty=queue:general
+         queue general
+         agent anna ventas
+         agent gus general
+            0 in anna
+            1 in gus
+            2 call c1 ventas
+            3 accept anna
+            4 call c2 ventas
+            5 call c3 ventas
+            6 out anna
+            7 release anna
+            8 call c4 ventas",
+        expect![[r#"
+            0 anna ready
+            1 gus ready
+            2 c1 enters ventas at 1
+            2 offer c1 to anna
+            2 anna offered c1
+            3 connect c1 with anna
+            3 offer of c1 to anna ended: accepted after 1
+            3 c1 leaves ventas: answered at 1 after 1
+            3 anna talking c1
+            4 c2 enters ventas at 1
+            5 c3 enters ventas at 2
+            7 anna logged-out
+            7 c2 leaves ventas: overflowed at 1 after 3
+            7 c2 goes on to general
+            7 c2 enters general at 1
+            7 offer c2 to gus
+            7 gus offered c2
+            7 c3 leaves ventas: overflowed at 1 after 2
+            7 c3 goes on to general
+            7 c3 enters general at 2
+            8 c4 goes on to general
+            8 c4 enters general at 3
+        "#]],
+    );
+}
+
+#[test]
+fn the_place_is_said_at_a_pace_and_not_over_itself() {
+    check(
+        "queue ventas every=10
+         agent anna ventas
+            0 call c1 ventas
+         1000 call c2 ventas
+        12000 said c1
+        15000 gone c1 abandoned
+        16000 said c2
+        27000 in anna
+        30000 end",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            1000 c2 enters ventas at 2
+            10000 c1 hears place 1
+            11000 c2 hears place 2
+            15000 c1 leaves ventas: abandoned at 1 after 15000
+            26000 c2 hears place 1
+            27000 anna ready
+            27000 offer c2 to anna
+            27000 anna offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn a_caller_who_redials_in_time_is_back_at_his_place() {
+    check(
+        "queue ventas
+         agent anna ventas
+         redial 60
+            0 call c1 ventas who=600
+         1000 call c2 ventas who=601
+         9000 gone c1 abandoned
+        20000 call c3 ventas who=600
+        22000 gone c3 abandoned
+        82001 call c4 ventas who=600
+        90000 gone c2 abandoned
+       100000 gone c4 abandoned
+       150000 call c5 ventas who=601
+       150001 call c6 ventas who=600",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            1000 c2 enters ventas at 2
+            9000 c1 leaves ventas: abandoned at 1 after 9000
+            20000 c3 enters ventas at 1
+            22000 c3 leaves ventas: short_abandoned at 1 after 2000
+            82001 c4 enters ventas at 2
+            90000 c2 leaves ventas: abandoned at 1 after 89000
+            100000 c4 leaves ventas: abandoned at 1 after 17999
+            150000 c5 enters ventas at 1
+            150001 c6 enters ventas at 2
+        "#]],
+    );
+}
+
+#[test]
+fn callers_cut_off_by_a_restart_are_served_in_the_order_of_their_first_arrival() {
+    check(
+        "queue ventas
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 call c1 ventas who=601
+            2 call c2 ventas who=602
+            3 call c3 ventas who=603
+            4 accept anna
+         5000 in boris
+         9000 save
+         9000 cut
+         9000 save
+         9500 call c4 ventas who=604
+         9600 accept boris
+        20000 call c5 ventas who=603
+        30000 call c6 ventas who=602
+        31000 release boris
+        32000 accept boris
+        33000 release boris",
+        expect![[r#"
+            0 anna ready
+            1 c1 enters ventas at 1
+            1 offer c1 to anna
+            1 anna offered c1
+            2 c2 enters ventas at 2
+            3 c3 enters ventas at 3
+            4 connect c1 with anna
+            4 offer of c1 to anna ended: accepted after 3
+            4 c1 leaves ventas: answered at 1 after 3
+            4 anna talking c1
+            5000 boris ready
+            5000 offer c2 to boris
+            5000 boris offered c2
+            9000 c3 leaves ventas: failed at 2 after 8997
+            9000 withdraw c2 from boris: caller_left
+            9000 offer of c2 to boris ended: caller_left after 4000
+            9000 c2 leaves ventas: failed at 1 after 8998
+            9000 boris ready
+            9500 c4 enters ventas at 1
+            9500 offer c4 to boris
+            9500 boris offered c4
+            9600 connect c4 with boris
+            9600 offer of c4 to boris ended: accepted after 100
+            9600 c4 leaves ventas: answered at 1 after 100
+            9600 boris talking c4
+            20000 c5 enters ventas at 1
+            30000 c6 enters ventas at 1
+            31000 boris ready
+            31000 offer c6 to boris
+            31000 boris offered c6
+            32000 connect c6 with boris
+            32000 offer of c6 to boris ended: accepted after 1000
+            32000 c6 leaves ventas: answered at 1 after 2000
+            32000 boris talking c6
+            33000 boris ready
+            33000 offer c5 to boris
+            33000 boris offered c5
+        "#]],
+    );
+}
+
+#[test]
+fn an_attended_transfer_moves_the_conversation_and_each_has_his_wrap_up() {
+    check(
+        "queue ventas wrap=atmost:10
+         agent anna ventas
+         agent boris ventas
+         reason lunch 0
+            0 in anna
+            1 in boris
+            2 pause boris lunch
+          100 call c1 ventas
+          200 accept anna
+          300 consult anna
+          400 join boris c1
+          401 release anna
+          402 release anna
+         5000 hold boris
+         6000 talk boris
+         9000 release boris
+        30000 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            2 boris paused lunch
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            200 connect c1 with anna
+            200 offer of c1 to anna ended: accepted after 100
+            200 c1 leaves ventas: answered at 1 after 100
+            200 anna talking c1
+            300 anna consulting c1
+            400 boris talking c1
+            401 anna wrap-up c1
+            5000 boris holding c1
+            6000 boris talking c1
+            9000 boris wrap-up c1
+            10401 anna ready
+            19000 boris paused lunch
+        "#]],
+    );
+}
+
+#[test]
+fn who_joins_a_waiting_call_takes_it_out_of_the_queue() {
+    check(
+        "queue ventas
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 in boris
+          100 call c1 ventas
+          101 call c2 ventas
+          102 call c3 ventas
+          200 join boris c1
+          300 join anna c3
+          400 gone c1 withdrawn",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            101 c2 enters ventas at 2
+            101 offer c2 to boris
+            101 boris offered c2
+            102 c3 enters ventas at 3
+            200 withdraw c2 from boris: lost_race
+            200 offer of c2 to boris ended: lost_race after 99
+            200 boris talking c1
+            200 withdraw c1 from anna: lost_race
+            200 offer of c1 to anna ended: lost_race after 100
+            200 c1 leaves ventas: withdrawn at 1 after 100
+            200 anna ready
+            200 offer c2 to anna
+            200 anna offered c2
+            300 withdraw c2 from anna: lost_race
+            300 offer of c2 to anna ended: lost_race after 100
+            300 anna talking c3
+            300 c3 leaves ventas: withdrawn at 2 after 198
+            400 boris ready
+            400 offer c2 to boris
+            400 boris offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn a_call_that_enters_twice_waits_once() {
+    check(
+        "queue ventas
+            0 call c1 ventas
+            1 call c1 ventas
+            2 gone c1 withdrawn",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            2 c1 leaves ventas: withdrawn at 1 after 2
+        "#]],
+    );
+}

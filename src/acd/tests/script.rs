@@ -1,0 +1,394 @@
+//! The language of the scripts, and how decisions are written down.
+//!
+//! Lines without a time in front are the configuration that the day begins with; with a time they change it. Times are ms.
+//!
+//! ```text
+//! queue ventas ring=20 wrap=atmost:10 wait=60 onwait=queue:general len=3 onfull=number:900 every=15 short=5 need=a>=2
+//! agent anna ventas,general skills=a:3,b:1 misses=2
+//! segment gold 4000 20 240          value per mille, target s, guard s
+//! reason lunch 1800                 s
+//! redial 60                         s
+//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
+//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
+//! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer
+//! 200 accept anna stale             with the epoch before
+//! 900 release anna                  about the item he serves; also hold, talk, consult
+//! 900 gone c1 abandoned             also withdrawn, failed
+//! 900 join boris c1
+//! 900 station anna down             also up
+//! 900 private anna 1
+//! 900 said c1
+//! 900 cut                           everybody who waits is cut off by us
+//! 900 save                          the machine goes through bytes
+//! 900 drop queue ventas             also agent
+//! 900 end
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
+
+use crate::{
+    Acd, AcdConfig, AgentRules, Bounds, Command, Decision, Entry, Event, Overflow, QueueRules, ReasonRules,
+    SegmentRules, WrapUp, need,
+};
+
+/// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
+pub(crate) fn run(script: &str) -> String {
+    let mut run = Run::new(script, Bounds::default());
+    run.play();
+    assert_eq!(run.acd.counts().healed, 0, "a healthy run heals nothing:\n{}", run.text);
+    run.text
+}
+
+/// A machine with its script.
+pub(crate) struct Run {
+    pub(crate) acd: Acd,
+    pub(crate) config: AcdConfig,
+    pub(crate) text: String,
+    lines: Vec<(u64, String)>,
+    /// Last offer to each agent: item, epoch, and the epoch of the one before.
+    offers: BTreeMap<AgentId, (ItemId, u64, u64)>,
+}
+
+pub(crate) fn agent(text: &str) -> AgentId {
+    AgentId::new(text).expect(text)
+}
+
+pub(crate) fn item(text: &str) -> ItemId {
+    ItemId(CallId(text.strip_prefix('c').and_then(|n| n.parse().ok()).expect(text)))
+}
+
+fn secs(text: &str) -> Duration {
+    Duration::from_secs(text.parse().expect(text))
+}
+
+pub(crate) fn plain_queue() -> QueueRules {
+    QueueRules {
+        need: Need::Anyone,
+        length_max: 1000,
+        ring_limit: Duration::from_secs(20),
+        wait_limit: Duration::ZERO,
+        wrap_up: WrapUp::None,
+        join_when_empty: true,
+        leave_when_empty: false,
+        on_full: Overflow::HangUp,
+        on_wait: Overflow::HangUp,
+        on_empty: Overflow::HangUp,
+        short_abandon: Duration::from_secs(5),
+        announce_every: Duration::ZERO,
+        service_level: Duration::from_secs(20),
+        service_level_target_pct: 80,
+        music: None,
+        greeting: None,
+    }
+}
+
+fn overflow(text: &str) -> Overflow {
+    match text.split_once(':') {
+        None => Overflow::HangUp,
+        Some(("queue", to)) => Overflow::Queue(QueueId::new(to).expect(to)),
+        Some(("number", to)) => Overflow::Number(to.to_owned()),
+        Some(("prompt", to)) => Overflow::Prompt(PromptId::new(to).expect(to)),
+        Some((word, _)) => panic!("overflow to {word}"),
+    }
+}
+
+fn queue_rules(words: &[&str]) -> QueueRules {
+    let mut rules = plain_queue();
+    for word in words {
+        let (key, value) = word.split_once('=').expect(word);
+        match key {
+            "need" => rules.need = need::parse(&value.replace('_', " ")).expect(value),
+            "len" => rules.length_max = value.parse().expect(value),
+            "ring" => rules.ring_limit = secs(value),
+            "wait" => rules.wait_limit = secs(value),
+            "wrap" => {
+                rules.wrap_up = match value.split_once(':').expect(value) {
+                    ("fixed", length) => WrapUp::Fixed(secs(length)),
+                    (_, length) => WrapUp::AtMost(secs(length)),
+                }
+            }
+            "join" => rules.join_when_empty = value == "yes",
+            "leave" => rules.leave_when_empty = value == "yes",
+            "onfull" => rules.on_full = overflow(value),
+            "onwait" => rules.on_wait = overflow(value),
+            "onempty" => rules.on_empty = overflow(value),
+            "short" => rules.short_abandon = secs(value),
+            "every" => rules.announce_every = secs(value),
+            _ => panic!("queue {word}"),
+        }
+    }
+    rules
+}
+
+fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
+    let mut rules = AgentRules {
+        shown: name.to_owned(),
+        skills: BTreeMap::new(),
+        queues: queues.split(',').map(|q| QueueId::new(q).expect(q)).collect(),
+        code: String::new(),
+        station: None,
+        no_answer_max: 0,
+    };
+    for word in words {
+        match word.split_once('=').expect(word) {
+            ("skills", list) => {
+                for skill in list.split(',') {
+                    let (name, level) = skill.split_once(':').expect(skill);
+                    rules.skills.insert(SkillId::new(name).expect(name), level.parse().expect(level));
+                }
+            }
+            ("misses", most) => rules.no_answer_max = most.parse().expect(most),
+            _ => panic!("agent {word}"),
+        }
+    }
+    rules
+}
+
+impl Run {
+    pub(crate) fn new(script: &str, bounds: Bounds) -> Run {
+        let mut run = Run {
+            acd: Acd::new(AcdConfig::default(), 0),
+            config: AcdConfig::default(),
+            text: String::new(),
+            lines: Vec::new(),
+            offers: BTreeMap::new(),
+        };
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            match line.split_once(' ').and_then(|(at, rest)| Some((at.parse().ok()?, rest.to_owned()))) {
+                Some(timed) => run.lines.push(timed),
+                None => {
+                    let words: Vec<&str> = line.split_whitespace().collect();
+                    assert!(run.set(&words), "{line}");
+                }
+            }
+        }
+        run.acd = Acd::with_bounds(run.config.clone(), 7, bounds);
+        run
+    }
+
+    /// Plays all lines, and between them whatever is due.
+    pub(crate) fn play(&mut self) {
+        for (at, line) in std::mem::take(&mut self.lines) {
+            self.until(at);
+            self.line(at, &line);
+        }
+    }
+
+    /// Lets time pass up to an instant.
+    pub(crate) fn until(&mut self, ms: u64) {
+        while let Some(due) = self.acd.deadline().filter(|due| due.as_ms() <= ms) {
+            let now = Now::from_ms(due.as_ms());
+            assert_eq!(now.mono, due, "scripts live in whole milliseconds");
+            let mut out = Vec::new();
+            self.acd.on_deadline(now, &mut out);
+            self.note(due.as_ms(), &out);
+        }
+    }
+
+    /// A line about the configuration; false if it is none.
+    fn set(&mut self, words: &[&str]) -> bool {
+        match words {
+            ["queue", name, rest @ ..] => {
+                self.config.queues.insert(QueueId::new(name).expect(name), queue_rules(rest));
+            }
+            ["agent", name, queues, rest @ ..] => {
+                self.config.agents.insert(agent(name), agent_rules(name, queues, rest));
+            }
+            ["segment", name, value, target, max] => {
+                let rules = SegmentRules {
+                    value_pm: value.parse().expect(value),
+                    wait_target: secs(target),
+                    wait_max: secs(max),
+                };
+                self.config.segments.insert(SegmentId::new(name).expect(name), rules);
+            }
+            ["reason", name, longest] => {
+                let rules = ReasonRules { paid: true, longest: secs(longest) };
+                self.config.reasons.insert(Name::new(name).expect(name), rules);
+            }
+            ["redial", window] => self.config.redial_keeps_place = secs(window),
+            ["drop", "queue", name] => {
+                self.config.queues.remove(&QueueId::new(name).expect(name));
+            }
+            ["drop", "agent", name] => {
+                self.config.agents.remove(&agent(name));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn line(&mut self, at: u64, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let now = Now::from_ms(at);
+        let mut out = Vec::new();
+        if let Some(event) = self.event(&words) {
+            self.acd.on_event(event, now, &mut out);
+        } else if let Some(command) = command(&words) {
+            if let Err(refusal) = self.acd.on_command(command, now, &mut out) {
+                assert!(out.is_empty(), "a refused command changes nothing");
+                let _ = writeln!(self.text, "{at} refused: {refusal}");
+            }
+        } else if self.set(&words) {
+            self.acd.configure(self.config.clone(), now, &mut out);
+        } else {
+            match words.as_slice() {
+                ["cut"] => self.acd.cut_waiting(now, &mut out),
+                ["save"] => {
+                    let bytes = postcard::to_stdvec(&self.acd).expect("the state serialises");
+                    self.acd = postcard::from_bytes(&bytes).expect("and comes back");
+                }
+                ["end"] => {}
+                _ => panic!("what is {line:?}?"),
+            }
+        }
+        self.note(at, &out);
+    }
+
+    fn event(&self, words: &[&str]) -> Option<Event> {
+        Some(match words {
+            ["call", id, queue, rest @ ..] => Event::Enter(entry(id, queue, rest)),
+            ["gone", id, how] => Event::Leave {
+                item: item(id),
+                how: match *how {
+                    "abandoned" => QueueLeft::Abandoned,
+                    "failed" => QueueLeft::Failed,
+                    _ => QueueLeft::Withdrawn,
+                },
+            },
+            ["ring" | "accept" | "decline" | "busy" | "unreachable" | "noanswer", who, rest @ ..] => {
+                let agent = agent(who);
+                let (item, last, before) = self.offers.get(&agent).copied().unwrap_or((item("c0"), 0, 0));
+                let epoch = if rest.is_empty() { last } else { before };
+                let failed = |end| Event::OfferFailed { item, agent, epoch, end };
+                match words[0] {
+                    "ring" => Event::Ringing { item, agent, epoch },
+                    "accept" => Event::Accept { item, agent, epoch },
+                    "decline" => failed(OfferEnd::Declined),
+                    "busy" => failed(OfferEnd::Busy),
+                    "unreachable" => failed(OfferEnd::Unreachable),
+                    _ => failed(OfferEnd::RingNoAnswer),
+                }
+            }
+            ["release", who] => Event::Released { item: self.item_of(who), agent: agent(who) },
+            [verb @ ("hold" | "talk" | "consult"), who] => Event::Phase {
+                item: self.item_of(who),
+                agent: agent(who),
+                state: match *verb {
+                    "hold" => AgentState::Holding,
+                    "talk" => AgentState::Talking,
+                    _ => AgentState::Consulting,
+                },
+            },
+            ["join", who, id] => Event::Joined { item: item(id), agent: agent(who) },
+            ["station", name, state] => {
+                Event::Station { station: StationId::new(name).expect(name), reachable: *state == "up" }
+            }
+            ["private", name, calls] => {
+                Event::StationCalls { station: StationId::new(name).expect(name), calls: calls.parse().expect(calls) }
+            }
+            ["said", id] => Event::Announced { item: item(id) },
+            _ => return None,
+        })
+    }
+
+    /// The item the agent's state is about.
+    fn item_of(&self, who: &str) -> ItemId {
+        let row = self.acd.agent(agent(who), Now::default());
+        row.and_then(|row| row.item).unwrap_or(item("c0"))
+    }
+
+    fn note(&mut self, at: u64, out: &[Decision]) {
+        for decision in out {
+            if let Decision::Offer { item, agent, epoch, .. } = decision {
+                let before = self.offers.get(agent).map_or(0, |&(_, epoch, _)| epoch);
+                self.offers.insert(*agent, (*item, *epoch, before));
+            }
+            let _ = writeln!(self.text, "{at} {}", told(decision));
+        }
+    }
+}
+
+fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
+    let mut entry = Entry {
+        item: item(id),
+        queue: QueueId::new(queue).expect(queue),
+        need: Need::Anyone,
+        segment: SegmentId::new("plain").expect("plain"),
+        value_pm: 0,
+        caller: None,
+        credit_ms: 0,
+    };
+    for word in words {
+        match word.split_once('=') {
+            None => entry.segment = SegmentId::new(word).expect(word),
+            Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
+            Some(("value", value)) => entry.value_pm = value.parse().expect(value),
+            Some(("who", who)) => entry.caller = Some(who.to_owned()),
+            Some(("credit", credit)) => entry.credit_ms = credit.parse().expect(credit),
+            Some(_) => panic!("call {word}"),
+        }
+    }
+    entry
+}
+
+fn command(words: &[&str]) -> Option<Command> {
+    Some(match words {
+        ["in", who] => Command::Login { agent: agent(who), station: StationId::new(who).expect(who) },
+        ["in", who, at] => Command::Login { agent: agent(who), station: StationId::new(at).expect(at) },
+        ["out", who] => Command::Logout { agent: agent(who) },
+        ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
+        ["ready", who] => Command::Ready { agent: agent(who) },
+        _ => return None,
+    })
+}
+
+/// A state as people say it.
+pub(crate) fn state(state: AgentState) -> String {
+    match state {
+        AgentState::Paused(reason) => format!("paused {reason}"),
+        other => other.as_str().to_owned(),
+    }
+}
+
+fn short(item: &ItemId) -> String {
+    format!("c{}", item.0.0)
+}
+
+/// A decision as one line.
+pub(crate) fn told(decision: &Decision) -> String {
+    match decision {
+        Decision::Entered { item, queue, position } => format!("{} enters {queue} at {position}", short(item)),
+        Decision::Offer { item, agent, station, .. } if station.as_str() == agent.as_str() => {
+            format!("offer {} to {agent}", short(item))
+        }
+        Decision::Offer { item, agent, station, .. } => format!("offer {} to {agent} at {station}", short(item)),
+        Decision::Withdraw { item, agent, end, .. } => {
+            format!("withdraw {} from {agent}: {}", short(item), end.as_str())
+        }
+        Decision::Connect { item, agent, .. } => format!("connect {} with {agent}", short(item)),
+        Decision::OfferEnded { item, agent, end, ring_ms, .. } => {
+            format!("offer of {} to {agent} ended: {} after {ring_ms}", short(item), end.as_str())
+        }
+        Decision::Left { item, queue, how, position, wait_ms } => {
+            format!("{} leaves {queue}: {} at {position} after {wait_ms}", short(item), how.as_str())
+        }
+        Decision::Overflow { item, to } => match to {
+            Overflow::Queue(queue) => format!("{} goes on to {queue}", short(item)),
+            Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
+            Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
+            Overflow::HangUp => format!("{} is told good-bye", short(item)),
+        },
+        Decision::Announce { item, position } => format!("{} hears place {position}", short(item)),
+        Decision::Agent { agent, state: now, item, .. } => match item {
+            Some(item) => format!("{agent} {} {}", state(*now), short(item)),
+            None => format!("{agent} {}", state(*now)),
+        },
+        Decision::Healed { reason } => format!("HEALED {reason:?}"),
+    }
+}

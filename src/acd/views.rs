@@ -1,0 +1,233 @@
+//! What people see of queues and agents: rows made on demand.
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
+
+use crate::acd::Acd;
+use crate::agent::Next;
+use crate::item::Stands;
+use crate::line::Place;
+use crate::matching::{self, Precedence};
+use crate::queue::Class;
+use crate::slab::{AgentIx, ItemIx, QueueIx};
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// Name.
+    pub queue: QueueId,
+    /// No longer configured; sends away those who are left.
+    pub is_closing: bool,
+    /// Items in it, offered ones among them.
+    pub waiting: u32,
+    /// Agents who serve it and are logged in.
+    pub logged_in: u32,
+    /// Of them ready.
+    pub ready: u32,
+    /// The longest wait so far in this queue or before it, ms.
+    pub waited_max_ms: u64,
+}
+
+/// One waiting item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemRow {
+    /// The item.
+    pub item: ItemId,
+    /// Its queue.
+    pub queue: QueueId,
+    /// Customer's segment.
+    pub segment: SegmentId,
+    /// 1-based place in its queue.
+    pub position: u32,
+    /// In this queue, ms.
+    pub stayed_ms: u64,
+    /// With all credits, ms: what the order goes by.
+    pub waited_ms: u64,
+    /// Past its segment's guard: ahead of everything else.
+    pub is_guarded: bool,
+    /// Agent it is offered to.
+    pub offered_to: Option<AgentId>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRow {
+    /// Name.
+    pub agent: AgentId,
+    /// Shown name; data, never markup.
+    pub shown: String,
+    /// Where he sits.
+    pub station: Option<StationId>,
+    /// What he does.
+    pub state: AgentState,
+    /// Since when.
+    pub since: Mono,
+    /// About which item.
+    pub item: Option<ItemId>,
+    /// What he asked to do when he is free.
+    pub next: Option<Next>,
+    /// Longer than his not-ready reason allows.
+    pub is_overdue: bool,
+}
+
+/// Sizes of everything that could leak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcdSizes {
+    /// Items in queues.
+    pub waiting: u64,
+    /// Of them being offered.
+    pub offered: u64,
+    /// Conversations.
+    pub served: u64,
+    /// Agents known.
+    pub agents: u64,
+    /// Classes of items, those with nobody in them among them.
+    pub classes: u64,
+    /// Profiles of agents.
+    pub profiles: u64,
+    /// Stations that something is known about.
+    pub stations: u64,
+    /// Places kept for a redial.
+    pub redials: u64,
+    /// Pending deadlines.
+    pub timers: u64,
+}
+
+impl Acd {
+    /// All queues, by name.
+    pub fn queues(&self, now: Now) -> Vec<QueueRow> {
+        self.queue_of.values().map(|&at| self.queue_row(at, now.mono)).collect()
+    }
+
+    /// One queue.
+    pub fn queue(&self, queue: QueueId, now: Now) -> Option<QueueRow> {
+        self.queue_of.get(&queue).map(|&at| self.queue_row(at, now.mono))
+    }
+
+    /// The first `most` of those who wait in a queue, in the order in which an agent for all of them would be given them.
+    pub fn waiting(&self, queue: QueueId, most: usize, now: Now) -> Vec<ItemRow> {
+        let Some(&at) = self.queue_of.get(&queue) else { return Vec::new() };
+        let classes: Vec<&Class> = self.queues[at].classes.iter().map(|&class| &self.classes[class]).collect();
+        let mut lines: Vec<_> = classes
+            .iter()
+            .flat_map(|class| [(&class.urgency, class.free.iter()), (&class.urgency, class.offered.iter())].into_iter())
+            .map(|(urgency, line)| {
+                line.map(|place: &Place| matching::precedence(urgency, place, now.mono.0)).take(most).peekable()
+            })
+            .collect();
+        let mut rows = Vec::new();
+        while rows.len() < most {
+            let heads = lines.iter_mut().enumerate().filter_map(|(n, line)| line.peek().map(|head| (*head, n)));
+            let Some((first, n)) = heads.min() else { break };
+            lines[n].next();
+            let position = u32::try_from(rows.len() + 1).unwrap_or(u32::MAX);
+            rows.push(self.item_row(first, position, now.mono));
+        }
+        rows
+    }
+
+    /// One waiting item; none if it does not wait.
+    pub fn item(&self, item: ItemId, now: Now) -> Option<ItemRow> {
+        let &at = self.item_of.get(&item)?;
+        let waiting = &self.items[at];
+        let urgency = &self.classes[waiting.class].urgency;
+        let precedence = matching::precedence(urgency, &waiting.place(at), now.mono.0);
+        Some(self.item_row(precedence, self.position(at, now.mono), now.mono))
+    }
+
+    /// All agents, by name.
+    pub fn agents(&self, now: Now) -> Vec<AgentRow> {
+        self.agent_of.values().map(|&at| self.agent_row(at, now.mono)).collect()
+    }
+
+    /// One agent.
+    pub fn agent(&self, agent: AgentId, now: Now) -> Option<AgentRow> {
+        self.agent_of.get(&agent).map(|&at| self.agent_row(at, now.mono))
+    }
+
+    /// Who sits at a station.
+    pub fn agent_at(&self, station: StationId) -> Option<AgentId> {
+        let agent = self.stations.get(&station)?.agent?;
+        self.agents.get(agent).map(|a| a.id)
+    }
+
+    /// Sizes of everything that could leak.
+    pub fn sizes(&self) -> AcdSizes {
+        let offered: usize = self.classes.iter().map(|(_, class)| class.offered.len()).sum();
+        AcdSizes {
+            waiting: self.items.len() as u64,
+            offered: offered as u64,
+            served: self.served.len() as u64,
+            agents: self.agents.len() as u64,
+            classes: self.classes.len() as u64,
+            profiles: self.profiles.len() as u64,
+            stations: self.stations.len() as u64,
+            redials: self.redials.len() as u64,
+            timers: self.timers.len() as u64,
+        }
+    }
+
+    fn queue_row(&self, at: QueueIx, now: Mono) -> QueueRow {
+        let queue = &self.queues[at];
+        let serving = self.profiles.iter().filter(|(_, profile)| profile.key.queues.contains(&at));
+        let ready: usize = serving.map(|(_, profile)| profile.ready.len()).sum();
+        let heads = queue.classes.iter().flat_map(|&class| {
+            [self.classes[class].free.first(), self.classes[class].offered.first()].into_iter().flatten()
+        });
+        let waited_max_us = heads.map(|place| matching::waited_us(place.v, now.0)).max().unwrap_or(0);
+        QueueRow {
+            queue: queue.id,
+            is_closing: queue.is_closing,
+            waiting: queue.waiting,
+            logged_in: queue.logged_in,
+            ready: u32::try_from(ready).unwrap_or(u32::MAX),
+            waited_max_ms: waited_max_us / 1000,
+        }
+    }
+
+    fn item_row(&self, standing: Precedence, position: u32, now: Mono) -> ItemRow {
+        let at: ItemIx = standing.item();
+        let waiting = &self.items[at];
+        let offered_to = match waiting.stands {
+            Stands::Offered { agent, .. } => self.agents.get(agent).map(|a| a.id),
+            Stands::Free | Stands::Nowhere => None,
+        };
+        ItemRow {
+            item: waiting.id,
+            queue: self.queues[waiting.queue].id,
+            segment: self.classes[waiting.class].key.segment,
+            position,
+            stayed_ms: now.0.saturating_sub(waiting.entered.0) / 1000,
+            waited_ms: matching::waited_us(waiting.v, now.0) / 1000,
+            is_guarded: standing.is_guarded(),
+            offered_to,
+        }
+    }
+
+    fn agent_row(&self, at: AgentIx, now: Mono) -> AgentRow {
+        let agent = &self.agents[at];
+        let longest = match agent.shown.state {
+            AgentState::Paused(reason) => self.config.reasons.get(&reason).map(|rules| rules.longest),
+            AgentState::LoggedOut
+            | AgentState::Ready
+            | AgentState::Offered
+            | AgentState::Ringing
+            | AgentState::Talking
+            | AgentState::Holding
+            | AgentState::Consulting
+            | AgentState::WrapUp
+            | AgentState::Outbound => None,
+        };
+        AgentRow {
+            agent: agent.id,
+            shown: self.config.agents.get(&agent.id).map_or_else(String::new, |rules| rules.shown.clone()),
+            station: agent.station,
+            state: agent.shown.state,
+            since: agent.shown_since,
+            item: agent.shown.item,
+            next: agent.next,
+            is_overdue: longest.is_some_and(|most| !most.is_zero() && now.since(agent.shown_since) > most),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What people and programs talk to: the control socket and HTTP. Both turn requests into [`turno_engine::Command`]s and
+//! answers into JSON; neither knows any state.
+
+pub mod control;
+pub mod http;
+pub mod rest;
+
+use std::sync::Arc;
+
+use crate::shell::asker::Asker;
+use crate::shell::board::Board;
+use crate::shell::metrics::Metrics;
+use crate::shell::run::Gate;
+use crate::shell::serve::Reloader;
+
+/// What every request handler may use.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// Asks the engine.
+    pub asker: Arc<Asker>,
+    /// The event line and what dashboards show of it.
+    pub board: Arc<Board>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Ready, draining, ending.
+    pub gate: Arc<Gate>,
+    /// Reads the configuration again.
+    pub reloader: Arc<Reloader>,
+    /// Bearer token; none: whoever reaches the address may.
+    pub token: Option<Arc<str>>,
+}
+
+#[cfg(test)]
+mod tests;

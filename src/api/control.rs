@@ -1,0 +1,131 @@
+//! The control socket: one JSON object a line, request and reply, over a unix socket that only its owner may open.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use turno_engine::{Answer, Command};
+
+use crate::api::AppState;
+use crate::shell::asker::Unanswered;
+
+/// Longest request line; more closes the connection.
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// A client that says nothing for this long is closed.
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
+
+/// What may be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// A command for the engine.
+    Command(Command),
+    /// Read the configuration again.
+    Reload,
+    /// Take no new calls and end when the last one has.
+    Drain,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The engine's answer.
+    Answer(Answer),
+    /// Done, with warnings.
+    Done(Vec<String>),
+    /// Not done; sentences for a person.
+    Refused(Vec<String>),
+    /// Nobody could answer now; trying again may help.
+    Unavailable(String),
+}
+
+/// Listens on `path` from now on.
+pub fn start(runtime: &tokio::runtime::Handle, path: &Path, state: AppState) -> io::Result<()> {
+    let _inside = runtime.enter();
+    match fs::remove_file(path) {
+        // The data folder is locked by us: whoever left it is gone.
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    runtime.spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let state = state.clone();
+                    tokio::spawn(async move { serve(stream, state).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accepting on the control socket failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn serve(stream: UnixStream, state: AppState) {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut read).take(REQUEST_BYTES_MAX);
+        match tokio::time::timeout(IDLE_LIMIT, limited.read_line(&mut line)).await {
+            Ok(Ok(got)) if got > 0 && line.ends_with('\n') => {}
+            _ => return,
+        }
+        let reply = match serde_json::from_str(&line) {
+            Ok(request) => answer(request, &state).await,
+            Err(error) => Reply::Refused(vec![format!("this is no request: {error}")]),
+        };
+        let mut text = serde_json::to_vec(&reply).expect("a reply is plain data");
+        text.push(b'\n');
+        if write.write_all(&text).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(request: Request, state: &AppState) -> Reply {
+    match request {
+        Request::Command(command) => match state.asker.ask(command).await {
+            Ok(answer) => Reply::Answer(answer),
+            Err(Unanswered::Refused(refusal)) => Reply::Refused(vec![refusal.to_string()]),
+            Err(error @ (Unanswered::Busy | Unanswered::Ending)) => Reply::Unavailable(error.to_string()),
+        },
+        Request::Reload => {
+            let reloader = state.reloader.clone();
+            // It reads files and may wait for the engine.
+            match tokio::task::spawn_blocking(move || reloader.reload()).await {
+                Ok(Ok(warnings)) => Reply::Done(warnings.iter().map(ToString::to_string).collect()),
+                Ok(Err(problems)) => Reply::Refused(problems.iter().map(ToString::to_string).collect()),
+                Err(_) => Reply::Unavailable("reading the configuration failed".to_owned()),
+            }
+        }
+        Request::Drain => {
+            state.gate.drain();
+            Reply::Done(Vec::new())
+        }
+    }
+}
+
+/// Asks once, from a program that is not a server.
+pub fn ask(path: &Path, request: &Request) -> io::Result<Reply> {
+    use std::io::{BufRead, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut reply = String::new();
+    std::io::BufReader::new(stream).read_line(&mut reply)?;
+    Ok(serde_json::from_str(&reply)?)
+}

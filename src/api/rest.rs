@@ -1,0 +1,166 @@
+//! The REST interface, version 1: lists of what is live, and what an agent or operator may do.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use turno_base::{AgentId, CallId, Name, QueueId, StationId};
+use turno_engine::{Answer, Command, Refusal};
+
+use crate::api::AppState;
+use crate::shell::asker::Unanswered;
+
+/// Routes below `/api/v1`.
+pub(super) fn router(state: AppState) -> Router<AppState> {
+    Router::new()
+        .route("/calls", get(calls))
+        .route("/calls/{call}", get(call))
+        .route("/calls/{call}", delete(hang_up))
+        .route("/queues", get(queues))
+        .route("/queues/{queue}", get(queue))
+        .route("/agents", get(agents))
+        .route("/agents/{agent}", get(agent))
+        .route("/agents/{agent}/login", post(login))
+        .route("/agents/{agent}/logout", post(logout))
+        .route("/agents/{agent}/pause", post(pause))
+        .route("/agents/{agent}/ready", post(ready))
+        .route("/reachable", get(reachable))
+        .layer(from_fn_with_state(state, guard))
+}
+
+/// Lets pass who has the token, or everybody if there is none (the address is loopback then).
+pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Some(token) = &state.token else { return next.run(request).await };
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    match equal(given.as_bytes(), token.as_bytes()) {
+        true => next.run(request).await,
+        false => (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, "Bearer")],
+            Json(json!({"error": "the bearer token of http.token is needed"})),
+        )
+            .into_response(),
+    }
+}
+
+/// In a time that does not tell how much of it was right.
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differing, (x, y)| differing | (x ^ y)) == 0
+}
+
+async fn calls(State(state): State<AppState>) -> Response {
+    ask(&state, Command::CallShow(None)).await
+}
+
+async fn call(State(state): State<AppState>, Path(call): Path<String>) -> Response {
+    match call.parse::<CallId>() {
+        Ok(call) => ask(&state, Command::CallShow(Some(call))).await,
+        Err(_) => unknown("call", &call),
+    }
+}
+
+async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Response {
+    match call.parse::<CallId>() {
+        Ok(call) => ask(&state, Command::CallHangUp(call)).await,
+        Err(_) => unknown("call", &call),
+    }
+}
+
+async fn queues(State(state): State<AppState>) -> Response {
+    ask(&state, Command::QueueShow(None)).await
+}
+
+async fn queue(State(state): State<AppState>, Path(queue): Path<String>) -> Response {
+    match queue.parse::<QueueId>() {
+        Ok(queue) => ask(&state, Command::QueueShow(Some(queue))).await,
+        Err(_) => unknown("queue", &queue),
+    }
+}
+
+async fn agents(State(state): State<AppState>) -> Response {
+    ask(&state, Command::AgentShow(None)).await
+}
+
+async fn agent(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, |agent| Command::AgentShow(Some(agent))).await
+}
+
+/// Where an agent sits down; none: his own station.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    station: Option<StationId>,
+}
+
+async fn login(State(state): State<AppState>, Path(agent): Path<String>, body: Option<Json<Login>>) -> Response {
+    let station = body.and_then(|Json(login)| login.station);
+    about_agent(&state, &agent, |agent| Command::AgentLogin(agent, station)).await
+}
+
+async fn logout(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, Command::AgentLogout).await
+}
+
+/// Why an agent is not ready.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    reason: Name,
+}
+
+async fn pause(State(state): State<AppState>, Path(agent): Path<String>, Json(pause): Json<Pause>) -> Response {
+    about_agent(&state, &agent, |agent| Command::AgentPause(agent, pause.reason)).await
+}
+
+async fn ready(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, Command::AgentReady).await
+}
+
+async fn reachable(State(state): State<AppState>) -> Response {
+    ask(&state, Command::RegShow).await
+}
+
+async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId) -> Command) -> Response {
+    match agent.parse() {
+        Ok(agent) => ask(state, command(agent)).await,
+        Err(_) => unknown("agent", agent),
+    }
+}
+
+async fn ask(state: &AppState, command: Command) -> Response {
+    match state.asker.ask(command).await {
+        Ok(answer) => Json(shown(answer)).into_response(),
+        Err(Unanswered::Refused(refusal)) => {
+            let status = match refusal {
+                Refusal::Unknown { .. } => StatusCode::NOT_FOUND,
+                Refusal::Conflict { .. } => StatusCode::CONFLICT,
+            };
+            (status, Json(json!({"error": refusal.to_string()}))).into_response()
+        }
+        Err(error @ (Unanswered::Busy | Unanswered::Ending)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": error.to_string()}))).into_response()
+        }
+    }
+}
+
+fn unknown(what: &str, name: &str) -> Response {
+    let refusal = Refusal::Unknown { what: what.to_owned(), name: name.to_owned() };
+    (StatusCode::NOT_FOUND, Json(json!({"error": refusal.to_string()}))).into_response()
+}
+
+/// The answer as clients see it, also those of `turno --json`.
+pub fn shown(answer: Answer) -> Value {
+    match answer {
+        Answer::Done => json!({"done": true}),
+        Answer::Queues(queues) => json!({"queues": queues}),
+        Answer::Agents(agents) => json!({"agents": agents}),
+        Answer::Calls(calls) => json!({"calls": calls}),
+        Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
+        Answer::Sizes(sizes) => json!({"sizes": sizes}),
+    }
+}

@@ -1,0 +1,233 @@
+//! The control socket and HTTP against something that answers commands like the engine, and keeps to its bounds.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use turno_base::QueueId;
+use turno_engine::{Answer, Command, Input, QueueView, Refusal, Sizes};
+
+use super::*;
+use crate::api::control::{Reply, Request, ask};
+use crate::shell::clock::Clock;
+use crate::shell::config;
+use crate::shell::entropy;
+use crate::shell::inbox::{Outlet, inbox};
+use crate::shell::signals::drain;
+
+/// A node without an engine: a thread answers instead.
+struct Place {
+    state: AppState,
+    runtime: tokio::runtime::Runtime,
+    http: SocketAddr,
+    socket: PathBuf,
+}
+
+fn place(token: Option<&str>) -> Place {
+    let (inbox, outlet) = inbox(Clock::begin());
+    let metrics = Arc::new(Metrics::new());
+    let (board, _) = Board::start(metrics.clone()).unwrap();
+    let asker = Arc::new(Asker::new(inbox.clone()));
+    let answering = asker.clone();
+    std::thread::spawn(move || answer_all(&outlet, &answering));
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
+    let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
+    let state = AppState {
+        asker,
+        board,
+        metrics: metrics.clone(),
+        gate: Arc::default(),
+        reloader: Arc::new(Reloader::fixed(settings, inbox, metrics)),
+        token: token.map(Into::into),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
+    control::start(runtime.handle(), &socket, state.clone()).unwrap();
+    let http = http::start(runtime.handle(), "127.0.0.1:0".parse().unwrap(), state.clone()).unwrap();
+    Place { state, runtime, http, socket }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+fn answer_all(outlet: &Outlet, asker: &Asker) {
+    let mut calls = 2;
+    for arrival in &outlet.house {
+        let Input::Command { id, command } = arrival.input else { continue };
+        let queue = QueueId::new("averias").unwrap();
+        asker.answer(
+            id,
+            match command {
+                Command::QueueShow(None) => {
+                    Ok(Answer::Queues(vec![QueueView { queue, waiting: Vec::new(), logged_in: 2, ready: 1 }]))
+                }
+                Command::QueueShow(Some(other)) => {
+                    Err(Refusal::Unknown { what: "queue".into(), name: other.to_string() })
+                }
+                Command::AgentLogin(_, None) => {
+                    Err(Refusal::Conflict { sentence: "anna has no station; name one".into() })
+                }
+                Command::Sizes => {
+                    calls -= 1;
+                    Ok(Answer::Sizes(Sizes { calls: u64::try_from(calls).unwrap_or(0), ..Sizes::default() }))
+                }
+                _ => Ok(Answer::Done),
+            },
+        );
+    }
+}
+
+impl Place {
+    /// Status line's code, head and body.
+    fn request(&self, text: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut all = Vec::new();
+        // A reset after the answer (an unread body) is an end as well.
+        let _ = stream.read_to_end(&mut all);
+        let all = String::from_utf8_lossy(&all).into_owned();
+        let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
+        (head.get(9..12).and_then(|c| c.parse().ok()).unwrap_or(0), head.to_owned(), body.to_owned())
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
+        let (status, _, body) = self.request(&text);
+        (status, body)
+    }
+}
+
+#[test]
+fn the_control_socket_is_its_owners_and_answers_line_by_line() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = place(None);
+    assert_eq!(std::fs::metadata(&place.socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let queue = QueueId::new("nope").unwrap();
+    match ask(&place.socket, &Request::Command(Command::QueueShow(None))).unwrap() {
+        Reply::Answer(Answer::Queues(queues)) => assert_eq!(queues.len(), 1),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        ask(&place.socket, &Request::Command(Command::QueueShow(Some(queue)))).unwrap(),
+        Reply::Refused(vec!["there is no queue \"nope\"".into()])
+    );
+    assert_eq!(ask(&place.socket, &Request::Reload).unwrap(), Reply::Done(Vec::new()));
+
+    let mut raw = std::os::unix::net::UnixStream::connect(&place.socket).unwrap();
+    raw.write_all(b"not json\n{\"Command\":\"Sizes\"}\n").unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(raw));
+    assert!(lines.next().unwrap().unwrap().contains("this is no request"));
+    assert!(lines.next().unwrap().unwrap().starts_with("{\"Answer\":{\"Sizes\""));
+}
+
+#[test]
+fn a_request_without_end_is_cut() {
+    let place = place(None);
+    let mut raw = std::os::unix::net::UnixStream::connect(&place.socket).unwrap();
+    let sent = (0..100).try_for_each(|_| raw.write_all(&[b'x'; 4096]));
+    let mut end = Vec::new();
+    let read = raw.read_to_end(&mut end);
+    assert!(sent.is_err() || read.is_err() || end.is_empty());
+}
+
+#[test]
+fn http_shows_acts_and_refuses_in_words() {
+    let place = place(None);
+    assert_eq!(place.send("GET", "/healthz", "", ""), (200, "ok\n".into()));
+    assert_eq!(place.send("GET", "/readyz", "", ""), (503, "starting\n".into()));
+    place.state.gate.set_ready();
+    assert_eq!(place.send("GET", "/readyz", "", "").0, 200);
+    place.state.gate.drain();
+    assert_eq!(place.send("GET", "/readyz", "", ""), (503, "draining\n".into()));
+
+    let json_type = "Content-Type: application/json\r\n";
+    let (status, body) = place.send("GET", "/api/v1/queues", "", "");
+    let queues: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(queues, json!({"queues": [{"queue": "averias", "waiting": [], "logged_in": 2, "ready": 1}]}));
+    for (method, path, body, status, says) in [
+        ("GET", "/api/v1/queues/nope", "", 404, "there is no queue"),
+        ("GET", "/api/v1/queues/No%20pe", "", 404, "there is no queue"),
+        ("GET", "/api/v1/calls/zz", "", 404, "there is no call"),
+        ("GET", "/nowhere", "", 404, "nothing here"),
+        ("POST", "/api/v1/agents/anna/login", "", 409, "anna has no station; name one"),
+        ("POST", "/api/v1/agents/anna/login", "{\"station\": \"1001\"}", 200, "done"),
+        ("POST", "/api/v1/agents/anna/login", "{\"stat\": \"1001\"}", 422, "stat"),
+        ("POST", "/api/v1/agents/anna/pause", "{\"reason\": \"lunch\"}", 200, "done"),
+        ("POST", "/api/v1/agents/anna/pause", "{\"reason\": \"Lunch!\"}", 422, "name"),
+        ("POST", "/api/v1/agents/anna/ready", "", 200, "done"),
+        ("POST", "/api/v1/agents/anna/logout", "", 200, "done"),
+        ("DELETE", "/api/v1/calls/000000000000000000000000000000ff", "", 200, "done"),
+        ("PUT", "/api/v1/agents", "", 405, ""),
+    ] {
+        let headers = if body.is_empty() { "" } else { json_type };
+        let got = place.send(method, path, headers, body);
+        assert!(got.0 == status && got.1.contains(says), "{method} {path} {body}: {got:?}");
+    }
+}
+
+#[test]
+fn with_a_token_only_health_and_metrics_are_open() {
+    let place = place(Some("0123456789abcdef"));
+    assert_eq!(place.send("GET", "/healthz", "", "").0, 200);
+    assert_eq!(place.send("GET", "/metrics", "", "").0, 200);
+    for headers in ["", "Authorization: Bearer 0123456789abcdeF\r\n", "Authorization: Basic 0123456789abcdef\r\n"] {
+        assert_eq!(place.send("GET", "/api/v1/queues", headers, "").0, 401, "{headers}");
+    }
+    assert_eq!(place.send("GET", "/api/v1/queues", "Authorization: Bearer 0123456789abcdef\r\n", "").0, 200);
+}
+
+#[test]
+fn large_heads_and_bodies_are_refused() {
+    let place = place(None);
+    let (status, ..) =
+        place.request(&format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1 << 20)));
+    assert!(matches!(status, 431 | 0), "{status}");
+    let body = format!("{{\"station\": \"{}\"}}", "y".repeat(1 << 20));
+    let (status, _) = place.send("POST", "/api/v1/agents/anna/login", "Content-Type: application/json\r\n", &body);
+    assert!(matches!(status, 413 | 0), "{status}");
+    let claimed = "POST /api/v1/agents/anna/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                   Content-Length: 2000000000\r\n\r\n{";
+    let (status, ..) = place.request(claimed);
+    assert!(matches!(status, 413 | 408), "{status}");
+    assert_eq!(place.send("GET", "/healthz", "", "").0, 200);
+}
+
+#[test]
+fn metrics_have_their_names() {
+    let place = place(None);
+    place.state.metrics.touch();
+    let (status, page) = place.send("GET", "/metrics", "", "");
+    assert_eq!(status, 200);
+    let names: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    expect_test::expect_file!["../../tests/golden/metrics.txt"].assert_eq(&(names.join("\n") + "\n"));
+    assert!(page.contains("turno_size{of=\"calls\"} 1"), "{page}");
+}
+
+#[test]
+fn a_drain_ends_when_the_last_call_has_and_at_the_limit() {
+    let place = place(None);
+    let gate = place.state.gate.clone();
+    gate.drain();
+    let begun = Instant::now();
+    // The first look sees one call, the second none.
+    place.runtime.block_on(drain(gate.clone(), place.state.asker.clone(), Duration::from_secs(60)));
+    assert!(gate.is_stopped() && begun.elapsed() < Duration::from_secs(30));
+
+    let (inbox, _silent) = inbox(Clock::begin());
+    let (gate, asker) = (Arc::new(Gate::default()), Arc::new(Asker::new(inbox)));
+    place.runtime.block_on(drain(gate.clone(), asker, Duration::from_millis(50)));
+    assert!(gate.is_stopped());
+}

@@ -1,0 +1,108 @@
+//! The wallboard: its files, built into the binary, and its live feed: one snapshot, then merge patches.
+//!
+//! Every reader has its own last-sent board, so a slow one gets one larger patch instead of a queue (reliability O6).
+
+pub mod patch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use rust_embed::RustEmbed;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// How often a reader hears something even if nothing changed; the page calls its data old after 5 s.
+const BEAT: Duration = Duration::from_secs(2);
+/// A reader that takes longer than this for one message is closed.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(RustEmbed)]
+#[folder = "src/web/wall"]
+struct Files;
+
+/// One state of the board and the instant it was taken, ms since the epoch.
+#[derive(Clone, Debug, Default)]
+pub struct Shot {
+    /// What the page draws.
+    pub board: Arc<Value>,
+    /// When.
+    pub at_ms: i64,
+}
+
+/// Routes of the wallboard, fed by `shots`.
+pub fn router(shots: watch::Receiver<Shot>) -> Router {
+    Router::new()
+        .route("/wall", get(async || Redirect::permanent("/wall/")))
+        .route("/wall/", get(async || file("index.html")))
+        .route("/wall/feed", get(feed))
+        .route("/wall/{name}", get(async |Path(name): Path<String>| file(&name)))
+        .with_state(shots)
+}
+
+fn file(name: &str) -> Response {
+    let Some(found) = Files::get(name) else { return StatusCode::NOT_FOUND.into_response() };
+    let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some(_) | None => "application/octet-stream",
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, found.data).into_response()
+}
+
+async fn feed(upgrade: WebSocketUpgrade, State(shots): State<watch::Receiver<Shot>>) -> Response {
+    // Nothing is expected from a wallboard, so nothing large is accepted from it.
+    upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots))
+}
+
+async fn serve(mut socket: WebSocket, mut shots: watch::Receiver<Shot>) {
+    let mut sent = shots.borrow_and_update().clone();
+    let mut seq = 0_u64;
+    let first = json!({"type": "snapshot", "seq": seq, "at": sent.at_ms, "board": *sent.board});
+    if !send(&mut socket, &first).await {
+        return;
+    }
+    loop {
+        let beat = tokio::select! {
+            changed = shots.changed() => match changed {
+                Ok(()) => false,
+                Err(_) => return,
+            },
+            () = tokio::time::sleep(BEAT) => true,
+            received = socket.recv() => match received {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => continue,
+            },
+        };
+        let next = shots.borrow_and_update().clone();
+        let message = match patch::between(&sent.board, &next.board) {
+            Some(patch) => {
+                seq += 1;
+                json!({"type": "patch", "seq": seq, "at": next.at_ms, "patch": patch})
+            }
+            None if beat => json!({"type": "beat", "seq": seq, "at": next.at_ms}),
+            None => continue,
+        };
+        sent = next;
+        if !send(&mut socket, &message).await {
+            return;
+        }
+    }
+}
+
+async fn send(socket: &mut WebSocket, message: &Value) -> bool {
+    let text = Message::Text(message.to_string().into());
+    matches!(tokio::time::timeout(WRITE_LIMIT, socket.send(text)).await, Ok(Ok(())))
+}

@@ -1,0 +1,186 @@
+//! A call's beginning: who calls, what the plan says, and the door.
+
+use turno_base::fact::{Party, What};
+use turno_base::{AgentId, Cause, EndedBy, LegId, Number, Outcome, Reason, StationId, TrunkId};
+
+use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
+use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
+use crate::dial::Callee;
+use crate::leg::{Leg, LegState};
+use crate::plan::{CallConfig, Plan};
+use crate::turn::Turn;
+
+impl Call {
+    /// A new call with its first leg; nothing is decided yet.
+    pub(crate) fn begin(arrived: Arrived, t: &mut Turn<'_>) -> Call {
+        let Arrived { leg, sip_call_id, from, ani, display, dnis, replaces: _ } = arrived;
+        let id = turno_base::CallId::mint(t.now.wall, &mut t.house.seeded);
+        let (trunk, party) = match from {
+            From::Trunk(trunk) => (Some(trunk), Party::Caller(Some(trunk))),
+            From::Station(station, Some(agent)) => (None, Party::Agent(agent, station)),
+            From::Station(station, None) => (None, Party::Station(station)),
+        };
+        t.fact(What::CallArrived { call: id, ani: ani.clone(), dnis: dnis.clone(), trunk });
+        let mut call = Call {
+            id,
+            from,
+            ani: ani.clone(),
+            display,
+            dnis: dnis.clone(),
+            began: t.now.mono,
+            ends_at: t.now.mono + t.config.duration_limit,
+            caller: leg,
+            legs: crate::leg::Legs::default(),
+            figures: Vec::new(),
+            record: Record::Unasked,
+            customer: None,
+            came: None,
+            wants_since: None,
+            music: None,
+            consult: None,
+            talked: false,
+            verdict: None,
+            stage: Stage::Arriving { plan: Plan::Refuse(480), known_by: t.now.mono + KNOWN_WAIT },
+        };
+        call.begin_leg(arrived_leg(leg, sip_call_id, party, ani, dnis), t);
+        call
+    }
+
+    /// Decides by whence it came and what was dialled.
+    pub(crate) fn decide(&mut self, t: &mut Turn<'_>) {
+        match self.from {
+            From::Trunk(trunk) => self.decide_trunk(trunk, t),
+            From::Station(station, agent) => self.decide_station(station, agent, t),
+        }
+    }
+
+    fn decide_trunk(&mut self, trunk: TrunkId, t: &mut Turn<'_>) {
+        match t.plan.route(&self.dnis, trunk).cloned() {
+            None => self.refuse(NOT_FOUND, t),
+            Some(Plan::Refuse(status)) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
+            Some(plan @ (Plan::Queue { .. } | Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_))) => {
+                self.stage = Stage::Arriving { plan, known_by: t.now.mono + KNOWN_WAIT };
+                t.out.push(CallEffect::LookUp { call: self.id, ani: self.ani.clone() });
+                self.ask_record(t);
+            }
+        }
+    }
+
+    fn decide_station(&mut self, station: StationId, agent: Option<AgentId>, t: &mut Turn<'_>) {
+        if let Some(code) = code(t.config, &self.dnis.raw) {
+            self.stage = Stage::Coding { station, code, asked: false };
+            return self.ask_record(t);
+        }
+        self.consult = agent.filter(|_| t.house.talks.contains_key(&station));
+        let dialled = self.dnis.raw.clone();
+        match t.callee(&dialled, Some(station)) {
+            Err(cause) => self.refuse(cause, t),
+            Ok(Callee::Queue(queue)) => {
+                self.ask_record(t);
+                self.enter(Waiting::new(queue, turno_base::Need::Anyone, t), t);
+            }
+            Ok(callee @ (Callee::Station(_) | Callee::Outside { .. })) => {
+                self.ask_record(t);
+                self.ring(callee, t);
+            }
+        }
+    }
+
+    fn ask_record(&mut self, t: &mut Turn<'_>) {
+        self.record = Record::Asked { give_up_at: t.now.mono + RECORD_WAIT };
+        t.out.push(CallEffect::Record { call: self.id });
+    }
+
+    pub(crate) fn refuse(&mut self, cause: Cause, t: &mut Turn<'_>) {
+        self.finish(Outcome::Rejected, EndedBy::Us, cause, t);
+    }
+
+    pub(crate) fn on_known(&mut self, customer: Customer, t: &mut Turn<'_>) {
+        let asking = matches!(&self.stage, Stage::Arriving { .. })
+            || matches!(&self.stage, Stage::Waiting(waiting) if waiting.is_asking());
+        if !asking {
+            return t.stale();
+        }
+        t.fact(What::CustomerKnown {
+            call: self.id,
+            customer: customer.id.clone(),
+            segment: customer.segment,
+            value_pm: customer.value_pm,
+        });
+        self.customer = Some(customer);
+        match &self.stage {
+            Stage::Arriving { plan, .. } => {
+                let plan = plan.clone();
+                self.follow(plan, t);
+            }
+            Stage::Waiting(_) => self.tell_enter(t),
+            Stage::Ringing(_)
+            | Stage::Talking(_)
+            | Stage::Transferring(_)
+            | Stage::Saying { .. }
+            | Stage::Coding { .. }
+            | Stage::Ending => {}
+        }
+    }
+
+    fn follow(&mut self, plan: Plan, t: &mut Turn<'_>) {
+        match plan {
+            Plan::Queue { queue, need, prompts } => {
+                self.enter(Waiting { greeting: prompts, ..Waiting::new(queue, need, t) }, t);
+            }
+            Plan::Station(station) => self.ring(Callee::Station(station), t),
+            Plan::Agent(agent) => match t.house.seats.get(&agent) {
+                Some(&station) => self.ring(Callee::Station(station), t),
+                None => self.finish(Outcome::Failed, EndedBy::Us, NOT_SEATED, t),
+            },
+            Plan::Prompt(prompt) => self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: None },
+            Plan::Refuse(status) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
+        }
+    }
+
+    pub(crate) fn on_recorded(&mut self, t: &mut Turn<'_>) {
+        match self.record {
+            Record::Asked { .. } => self.record = Record::Durable,
+            Record::Unasked | Record::Durable => t.stale(),
+        }
+    }
+
+    pub(crate) fn on_code_done(&mut self, done: bool, t: &mut Turn<'_>) {
+        if !matches!(self.stage, Stage::Coding { asked: true, .. }) {
+            return t.stale();
+        }
+        let outcome = if done { Outcome::Answered } else { Outcome::Rejected };
+        let prompts = &t.config.prompts;
+        match if done { prompts.done } else { prompts.refused } {
+            Some(prompt) => self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: Some(outcome) },
+            None => self.finish(outcome, EndedBy::Us, Cause::NORMAL, t),
+        }
+    }
+}
+
+/// Unallocated number (Q.850 1).
+pub(crate) const NOT_FOUND: Cause = Cause::new(404, 1, Reason::NotFound);
+/// Nobody there (Q.850 20, subscriber absent).
+pub(crate) const NOT_SEATED: Cause = Cause::new(480, 20, Reason::Unreachable);
+
+pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Number, b: Number) -> Leg {
+    let mut leg = Leg::new(id, party, a, b, LegState::Arrived { ringing: false });
+    leg.sip_call_id = sip_call_id;
+    leg.private = leg.station();
+    leg
+}
+
+/// The feature code that was dialled, with the digits after it.
+fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
+    let after = |code: &str| (!code.is_empty()).then(|| dialled.strip_prefix(code)).flatten().map(str::to_owned);
+    let (in_out, pause) = (after(&config.codes.in_out), after(&config.codes.pause));
+    match (in_out, pause) {
+        // The longer code is meant where one begins like the other.
+        (Some(in_out), Some(pause)) => {
+            Some(if in_out.len() <= pause.len() { Code::InOut(in_out) } else { Code::Pause(pause) })
+        }
+        (Some(in_out), None) => Some(Code::InOut(in_out)),
+        (None, Some(pause)) => Some(Code::Pause(pause)),
+        (None, None) => None,
+    }
+}

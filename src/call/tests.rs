@@ -1,0 +1,11 @@
+//! Scripts in, transcripts out, in invented time. Every run is also audited: see [`audit`].
+
+mod audit;
+mod limits;
+mod matrix;
+mod property;
+mod queue;
+mod script;
+mod station;
+mod talk;
+mod transfer;

@@ -1,0 +1,277 @@
+//! A call that waits for an agent: what the ACD is told and what its decisions make of the legs. The ACD decides who
+//! is rung; this only carries out.
+
+use turno_base::fact::{OfferEnd, Party, QueueLeft};
+use turno_base::{AgentId, Cause, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
+
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere};
+use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
+use crate::leg::{Leg, LegState, Speech};
+use crate::turn::Turn;
+
+impl Waiting {
+    pub(crate) fn new(queue: QueueId, need: Need, t: &Turn<'_>) -> Waiting {
+        let place = Place::Asking { known_by: t.now.mono + KNOWN_WAIT };
+        Waiting { queue, need, place, greeting: Vec::new(), position: None, greets: true, offers: Vec::new() }
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        matches!(self.place, Place::Asking { .. })
+    }
+
+    fn take_offer(&mut self, agent: AgentId, epoch: u64) -> Option<Offer> {
+        let at = self.offers.iter().position(|offer| (offer.agent, offer.epoch) == (agent, epoch))?;
+        Some(self.offers.remove(at))
+    }
+
+    pub(crate) fn take_offer_of(&mut self, leg: LegId) -> Option<Offer> {
+        let at = self.offers.iter().position(|offer| offer.leg == leg)?;
+        Some(self.offers.remove(at))
+    }
+}
+
+impl Call {
+    /// Goes to a queue: at once if we know who calls, else when we do.
+    pub(crate) fn enter(&mut self, waiting: Waiting, t: &mut Turn<'_>) {
+        self.stage = Stage::Waiting(waiting);
+        if self.customer.is_some() {
+            return self.tell_enter(t);
+        }
+        let ani = self.legs.get(self.caller).map_or_else(|| self.ani.clone(), Call::number_of);
+        t.out.push(CallEffect::LookUp { call: self.id, ani });
+    }
+
+    fn number_of(leg: &Leg) -> Number {
+        match leg.state {
+            LegState::Arrived { .. } => leg.a.clone(),
+            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } if leg.id.0.is_multiple_of(2) => {
+                leg.a.clone()
+            }
+            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } => leg.b.clone(),
+        }
+    }
+
+    /// Back to the queue it came from, with its age: its agent is gone, it is not.
+    pub(crate) fn enter_again(&mut self, came: Came, t: &mut Turn<'_>) {
+        let waiting = Waiting { greets: false, ..Waiting::new(came.queue, came.need, t) };
+        self.enter(waiting, t);
+    }
+
+    pub(crate) fn tell_enter(&mut self, t: &mut Turn<'_>) {
+        let (Stage::Waiting(waiting), Some(customer)) = (&mut self.stage, &self.customer) else { return };
+        waiting.place = Place::Entering;
+        let (queue, wanted) = (waiting.queue, waiting.need.clone());
+        self.came = Some(Came { queue, need: wanted.clone() });
+        let need = match customer.language {
+            Some(language) if t.config.need_language => with_language(wanted, SkillId(language)),
+            Some(_) | None => wanted,
+        };
+        let canonical = || self.ani.e164.filter(|_| !self.ani.withheld).map(|number| number.to_string());
+        let since = *self.wants_since.get_or_insert(t.now.mono);
+        let tell = AcdTell::Enter {
+            queue,
+            need,
+            segment: customer.segment,
+            value_pm: customer.value_pm,
+            caller: customer.id.clone().or_else(canonical),
+            credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
+        };
+        t.acd(self.id, tell);
+    }
+
+    pub(crate) fn on_acd(&mut self, event: AcdEvent, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return on_acd_late(&event, t) };
+        if waiting.is_asking() {
+            return on_acd_late(&event, t);
+        }
+        match event {
+            AcdEvent::Entered { queue, position: _, music, greeting } => {
+                if matches!(waiting.place, Place::In) {
+                    return t.stale();
+                }
+                waiting.place = Place::In;
+                waiting.queue = queue;
+                waiting.position = None;
+                if waiting.greets {
+                    waiting.greeting.extend(greeting);
+                } else {
+                    waiting.greeting.clear();
+                    waiting.greets = true;
+                }
+                self.music = music;
+                self.came = Some(Came { queue, need: waiting.need.clone() });
+            }
+            AcdEvent::Offer { queue: _, agent, station, epoch } => self.on_offer(agent, station, epoch, t),
+            AcdEvent::Withdraw { agent, epoch, end } => match waiting.take_offer(agent, epoch) {
+                Some(offer) => self.end_leg(offer.leg, withdrawn(end), EndedBy::Us, t),
+                None => t.stale(),
+            },
+            AcdEvent::Connect { agent, epoch } => self.on_connect(agent, epoch, t),
+            AcdEvent::Left { queue: _, how } => {
+                if matches!(waiting.place, Place::In | Place::Entering) && !matches!(how, QueueLeft::Answered(_)) {
+                    waiting.place = Place::Out { since: t.now.mono };
+                }
+            }
+            AcdEvent::Overflow(elsewhere) => self.on_overflow(elsewhere, t),
+            AcdEvent::Announce { position } => self.on_announce(position, t),
+        }
+    }
+
+    fn on_offer(&mut self, agent: AgentId, station: StationId, epoch: u64, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        let known = waiting.offers.iter().any(|offer| (offer.agent, offer.epoch) == (agent, epoch));
+        if known || !matches!(waiting.place, Place::In | Place::Entering) {
+            return t.stale();
+        }
+        match self.dial_leg(DialTo::Station(station), Party::Agent(agent, station), None, false, t) {
+            Some(leg) => {
+                if let Stage::Waiting(waiting) = &mut self.stage {
+                    waiting.offers.push(Offer { agent, station, epoch, leg, accepted: false });
+                }
+            }
+            None => t.acd(self.id, AcdTell::OfferFailed(agent, epoch, OfferEnd::Unreachable)),
+        }
+    }
+
+    fn on_connect(&mut self, agent: AgentId, epoch: u64, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let accepted = |offer: &Offer| (offer.agent, offer.epoch, offer.accepted) == (agent, epoch, true);
+        let Some(&won) = waiting.offers.iter().find(|offer| accepted(offer)) else { return t.stale() };
+        let lost: Vec<LegId> = waiting.offers.iter().map(|offer| offer.leg).filter(|&leg| leg != won.leg).collect();
+        for leg in lost {
+            self.end_leg(leg, withdrawn(OfferEnd::LostRace), EndedBy::Us, t);
+        }
+        self.talk_with(won.leg, Some((agent, won.station)), t);
+    }
+
+    /// The caller and `other` are in conversation; the agent, if the ACD has him in it.
+    pub(crate) fn talk_with(&mut self, other: LegId, agent: Option<(AgentId, StationId)>, t: &mut Turn<'_>) {
+        let phase = turno_base::fact::AgentState::Talking;
+        let agency = agent.map(|(agent, station)| {
+            t.house.talks.insert(station, self.id);
+            Agency { agent, station, leg: other, phase }
+        });
+        self.stage = Stage::Talking(Talk { other, agency, silent: None });
+    }
+
+    fn on_overflow(&mut self, elsewhere: Elsewhere, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let offers = std::mem::take(&mut waiting.offers);
+        // The ACD let it go already: nothing more is to be told of this stay.
+        waiting.place = Place::Out { since: t.now.mono };
+        for offer in offers {
+            self.end_leg(offer.leg, Cause::new(487, 16, Reason::Overflow), EndedBy::Us, t);
+        }
+        match elsewhere {
+            Elsewhere::HangUp => self.finish(Outcome::NoAnswer, EndedBy::Us, OVERFLOWED, t),
+            Elsewhere::Prompt(prompt) => {
+                self.stage = Stage::Saying { prompt, then: OVERFLOWED, outcome: Some(Outcome::NoAnswer) };
+            }
+            Elsewhere::Number(number) => {
+                let class = t.config.overflow_class;
+                match t.callee_outside(&number, class.as_ref(), None) {
+                    Ok(callee) => self.ring(callee, t),
+                    Err(cause) => self.refuse(cause, t),
+                }
+            }
+        }
+    }
+
+    fn on_announce(&mut self, position: u32, t: &mut Turn<'_>) {
+        let sayable = self.position_prompts(position, t).is_some();
+        let up = self.legs.is_up(self.caller);
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        if !matches!(waiting.place, Place::In) {
+            return t.stale();
+        }
+        match (sayable && up, waiting.position) {
+            // While the last place is still being said, a newer one need not be.
+            (_, Some(_)) => t.stale(),
+            (true, None) => waiting.position = Some(position),
+            (false, None) => t.acd(self.id, AcdTell::Announced),
+        }
+    }
+
+    /// Something said to a waiting caller has ended.
+    pub(crate) fn on_waiting_said(&mut self, what: Speech, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        match what {
+            Speech::Greeting => waiting.greeting.clear(),
+            Speech::Position(_) => {
+                if waiting.position.take().is_some() && matches!(waiting.place, Place::In) {
+                    t.acd(self.id, AcdTell::Announced);
+                }
+            }
+            Speech::Prompt(_) => {}
+        }
+    }
+
+    pub(crate) fn on_offer_ringing(&mut self, leg: LegId, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        if let Some(offer) = waiting.offers.iter().find(|offer| offer.leg == leg) {
+            t.acd(self.id, AcdTell::Ringing(offer.agent, offer.epoch));
+        }
+    }
+
+    pub(crate) fn on_offer_answered(&mut self, leg: LegId, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        if let Some(offer) = waiting.offers.iter_mut().find(|offer| offer.leg == leg) {
+            offer.accepted = true;
+            t.acd(self.id, AcdTell::Accept(offer.agent, offer.epoch));
+        }
+    }
+
+    /// The leg of an offer is gone, or useless, before its agent was connected.
+    pub(crate) fn on_offer_failed(&mut self, leg: LegId, end: OfferEnd, t: &mut Turn<'_>) {
+        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let told = matches!(waiting.place, Place::Entering | Place::In);
+        if let Some(offer) = waiting.take_offer_of(leg)
+            && told
+        {
+            t.acd(self.id, AcdTell::OfferFailed(offer.agent, offer.epoch, end));
+        }
+    }
+}
+
+/// No circuit, no agent: what an unanswered caller is refused with when his queue does not keep him (Q.850 31).
+pub(crate) const OVERFLOWED: Cause = Cause::new(480, 31, Reason::Overflow);
+
+/// The ACD's echo of what it was told is no news; anything else came too late.
+fn on_acd_late(event: &AcdEvent, t: &mut Turn<'_>) {
+    match event {
+        AcdEvent::Left { .. } | AcdEvent::Withdraw { .. } => {}
+        AcdEvent::Entered { .. }
+        | AcdEvent::Offer { .. }
+        | AcdEvent::Connect { .. }
+        | AcdEvent::Overflow(_)
+        | AcdEvent::Announce { .. } => t.stale(),
+    }
+}
+
+fn with_language(need: Need, language: SkillId) -> Need {
+    let spoken = Need::AtLeast { skill: language, level: 1 };
+    match need {
+        Need::Anyone => spoken,
+        Need::AtLeast { .. } | Need::All(_) | Need::Any(_) | Need::Not(_) => Need::All(vec![need, spoken]),
+    }
+}
+
+/// What an agent's phone is told when his offer is withdrawn.
+fn withdrawn(end: OfferEnd) -> Cause {
+    match end {
+        OfferEnd::LostRace | OfferEnd::Accepted => Cause::new(200, 26, Reason::CompletedElsewhere),
+        OfferEnd::RingNoAnswer => Cause::new(487, 19, Reason::RingLimit),
+        OfferEnd::Unreachable => Cause::new(487, 20, Reason::Unreachable),
+        OfferEnd::CallerLeft | OfferEnd::Declined | OfferEnd::Busy => Cause::new(487, 16, Reason::Normal),
+    }
+}
+
+/// How an offer whose leg ended by itself has failed.
+pub(crate) fn offer_end(cause: Cause) -> OfferEnd {
+    match (cause.sip, cause.reason) {
+        (_, Reason::Unreachable) | (404 | 410 | 500..=599, _) => OfferEnd::Unreachable,
+        (486 | 600, _) => OfferEnd::Busy,
+        (408 | 480 | 487, _) => OfferEnd::RingNoAnswer,
+        _ => OfferEnd::Declined,
+    }
+}

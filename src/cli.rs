@@ -1,0 +1,199 @@
+//! The command line: what it takes, and what it answers with.
+//!
+//! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
+
+mod ask;
+mod journal;
+mod serve;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use turno_base::{AgentId, CallId, Name, QueueId, StationId};
+use turno_engine::Command as Ask;
+
+use crate::api::control::Request;
+
+/// Where the engine's control socket is if nothing says otherwise.
+const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
+
+/// Exit code when a command is refused, a file has problems or a replay differs.
+pub const REFUSED: u8 = 1;
+/// Exit code when the engine cannot be reached.
+pub const UNREACHABLE: u8 = 3;
+
+/// Call routing and ACD engine for SIP trunks.
+///
+/// Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
+#[derive(Debug, Parser)]
+#[command(name = "turno", version, arg_required_else_help = true)]
+struct Cli {
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Control socket of the engine.
+    #[arg(long, global = true, value_name = "PATH", env = "TURNO_SOCKET", default_value = SOCKET_DEFAULT)]
+    socket: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the engine.
+    Serve {
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration file and print every problem.
+    Check {
+        /// Configuration file.
+        file: PathBuf,
+    },
+    /// Run a journal again, print its transcript and prove that its effects are the same.
+    Replay {
+        /// Journal folder or one segment of it.
+        journal: PathBuf,
+        /// Print numbers whole.
+        #[arg(long)]
+        full: bool,
+        /// Print only the result.
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Work with journals.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Queues and who waits.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Agents.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Live calls.
+    #[command(subcommand)]
+    Call(CallCommand),
+    /// Registrations and trunks.
+    #[command(subcommand)]
+    Reg(RegCommand),
+    /// Read the configuration again.
+    Reload,
+    /// Take no new calls.
+    Drain,
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// Copy a journal with every number and password replaced.
+    Export {
+        /// Journal folder or one segment of it.
+        from: PathBuf,
+        /// New folder.
+        to: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// All queues, or one.
+    Show {
+        /// Queue.
+        queue: Option<QueueId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// All agents, or one.
+    Show {
+        /// Agent.
+        agent: Option<AgentId>,
+    },
+    /// Sit down.
+    Login {
+        /// Agent.
+        agent: AgentId,
+        /// Station; his own if absent.
+        station: Option<StationId>,
+    },
+    /// End the shift; during a call after it.
+    Logout {
+        /// Agent.
+        agent: AgentId,
+    },
+    /// Not ready; during a call after it.
+    Pause {
+        /// Agent.
+        agent: AgentId,
+        /// A configured reason.
+        reason: Name,
+    },
+    /// Ready; ends wrap-up and pause.
+    Ready {
+        /// Agent.
+        agent: AgentId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CallCommand {
+    /// All live calls, or one.
+    Show {
+        /// Call.
+        call: Option<CallId>,
+    },
+    /// End a call.
+    Hangup {
+        /// Call.
+        call: CallId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RegCommand {
+    /// All registrations and trunks.
+    Show,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let code = match cli.command {
+        Command::Serve { config } => serve::serve(&config),
+        Command::Check { file } => serve::check(&file, cli.json),
+        Command::Replay { journal, full, quiet } => journal::replay(&journal, full, quiet, cli.json),
+        Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
+        Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
+        Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
+        Command::Call(CallCommand::Show { call }) => ask::command(&cli.socket, cli.json, Ask::CallShow(call)),
+        Command::Call(CallCommand::Hangup { call }) => ask::command(&cli.socket, cli.json, Ask::CallHangUp(call)),
+        Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
+        Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
+        Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
+    };
+    ExitCode::from(code)
+}
+
+fn agent(command: AgentCommand) -> Ask {
+    match command {
+        AgentCommand::Show { agent } => Ask::AgentShow(agent),
+        AgentCommand::Login { agent, station } => Ask::AgentLogin(agent, station),
+        AgentCommand::Logout { agent } => Ask::AgentLogout(agent),
+        AgentCommand::Pause { agent, reason } => Ask::AgentPause(agent, reason),
+        AgentCommand::Ready { agent } => Ask::AgentReady(agent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands to the running engine, over its control socket.
+
+use std::path::Path;
+
+use serde_json::json;
+use turno_engine::{Answer, Command};
+
+use crate::api::control::{self, Reply, Request};
+use crate::api::rest::shown;
+use crate::cli::table::Table;
+use crate::cli::{REFUSED, UNREACHABLE};
+
+/// Asks the engine and prints its answer.
+pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
+    request(socket, as_json, &Request::Command(command))
+}
+
+/// Asks the node and prints its reply.
+pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
+    let reply = match control::ask(socket, request) {
+        Ok(reply) => reply,
+        Err(error) => {
+            eprintln!(
+                "no engine answers at {} ({error}); start it, or name its socket with --socket",
+                socket.display()
+            );
+            return UNREACHABLE;
+        }
+    };
+    match reply {
+        Reply::Answer(answer) if as_json => println!("{}", shown(answer)),
+        Reply::Answer(answer) => print(answer),
+        Reply::Done(warnings) if as_json => println!("{}", json!({"done": true, "warnings": warnings})),
+        Reply::Done(warnings) => warnings.iter().for_each(|warning| println!("{warning}")),
+        Reply::Refused(sentences) => {
+            sentences.iter().for_each(|sentence| eprintln!("{sentence}"));
+            return REFUSED;
+        }
+        Reply::Unavailable(sentence) => {
+            eprintln!("{sentence}");
+            return UNREACHABLE;
+        }
+    }
+    0
+}
+
+fn print(answer: Answer) {
+    match answer {
+        Answer::Done => {}
+        Answer::Queues(queues) => {
+            let mut table = Table::new(&["queue", "waiting", "longest", "agents", "ready"]);
+            for queue in &queues {
+                let longest = queue.waiting.iter().map(|w| w.waited_ms).max();
+                table.row([
+                    queue.queue.to_string(),
+                    queue.waiting.len().to_string(),
+                    longest.map(clock).unwrap_or_default(),
+                    queue.logged_in.to_string(),
+                    queue.ready.to_string(),
+                ]);
+            }
+            table.print();
+            let mut waiting = Table::new(&["queue", "place", "call", "from", "segment", "waited", "offered to"]);
+            for queue in &queues {
+                for (at, call) in queue.waiting.iter().enumerate() {
+                    waiting.row([
+                        queue.queue.to_string(),
+                        (at + 1).to_string(),
+                        call.call.to_string(),
+                        call.ani.clone(),
+                        call.segment.clone(),
+                        clock(call.waited_ms),
+                        call.offered_to.map(|a| a.to_string()).unwrap_or_default(),
+                    ]);
+                }
+            }
+            if !waiting.is_empty() {
+                println!();
+                waiting.print();
+            }
+        }
+        Answer::Agents(agents) => {
+            let mut table = Table::new(&["agent", "name", "station", "state", "reason", "for", "call"]);
+            for agent in agents {
+                table.row([
+                    agent.agent.to_string(),
+                    agent.shown,
+                    agent.station.map(|s| s.to_string()).unwrap_or_default(),
+                    agent.state,
+                    agent.reason.unwrap_or_default(),
+                    clock(agent.since_ms),
+                    agent.call.map(|c| c.to_string()).unwrap_or_default(),
+                ]);
+            }
+            table.print();
+        }
+        Answer::Calls(calls) => {
+            let mut table = Table::new(&["call", "from", "to", "stage", "queue", "agent", "age", "legs"]);
+            for call in calls {
+                table.row([
+                    call.call.to_string(),
+                    call.ani,
+                    call.dnis,
+                    call.stage,
+                    call.queue.map(|q| q.to_string()).unwrap_or_default(),
+                    call.agent.map(|a| a.to_string()).unwrap_or_default(),
+                    clock(call.age_ms),
+                    call.legs.to_string(),
+                ]);
+            }
+            table.print();
+        }
+        Answer::Reachable { stations, trunks } => {
+            let mut table = Table::new(&["station", "reachable", "expires", "contacts"]);
+            for station in stations {
+                table.row([
+                    station.station.to_string(),
+                    yes(station.reachable),
+                    station.expires.map(|e| e.to_string()).unwrap_or_default(),
+                    station.contacts.join(" "),
+                ]);
+            }
+            table.print();
+            println!();
+            let mut table = Table::new(&["trunk", "up", "calls"]);
+            for trunk in trunks {
+                table.row([trunk.trunk.to_string(), yes(trunk.up), trunk.calls.to_string()]);
+            }
+            table.print();
+        }
+        Answer::Sizes(sizes) => println!("{}", json!(sizes)),
+    }
+}
+
+fn yes(is: bool) -> String {
+    if is { "yes" } else { "no" }.to_owned()
+}
+
+/// `1:02:03`, `2:03`.
+fn clock(ms: u64) -> String {
+    let s = ms / 1000;
+    match s / 3600 {
+        0 => format!("{}:{:02}", s / 60, s % 60),
+        hours => format!("{hours}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}

@@ -1,0 +1,25 @@
+//! Seam: stations and feature codes meet agents.
+
+use turno_acd::Event;
+use turno_base::{LegId, StationId};
+use turno_call::{CallEvent, Code};
+
+use crate::Rooms;
+use crate::turn::Turn;
+
+impl Rooms {
+    pub(crate) fn on_station(&mut self, station: StationId, reachable: bool, turn: &mut Turn<'_>) {
+        self.acd.on_event(Event::Station { station, reachable }, turn.now, turn.acd());
+    }
+
+    /// The ACD reads the code's digits; the phone hears whether it was done.
+    pub(crate) fn on_code(&mut self, leg: LegId, station: StationId, code: Code, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        let done = match code {
+            Code::InOut(digits) => self.acd.toggle_shift(station, &digits, now, turn.acd()),
+            Code::Pause(digits) => self.acd.toggle_pause(station, &digits, now, turn.acd()),
+        }
+        .is_ok();
+        self.tell_call(CallEvent::CodeDone { leg, done }, turn);
+    }
+}

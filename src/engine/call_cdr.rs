@@ -1,0 +1,74 @@
+//! Seam: facts become rows of the record log; durability of the open row lets the call be answered.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::What;
+use turno_base::{CallId, Fact};
+use turno_call::CallEvent;
+
+use crate::Rooms;
+use crate::boundary::Effect;
+use crate::turn::Turn;
+
+/// Numbering of record rows and who waits for which to be durable.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Records {
+    seq: u64,
+    durable: u64,
+    waiting: VecDeque<(u64, CallId)>,
+}
+
+impl Records {
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(crate) fn pending(&self) -> u64 {
+        self.seq.saturating_sub(self.durable)
+    }
+
+    /// The call waits until every row up to the newest is durable; its open row is among them.
+    pub(crate) fn await_durable(&mut self, call: CallId) {
+        self.waiting.push_back((self.seq, call));
+    }
+
+    pub(crate) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+impl Rooms {
+    /// Puts a fact on the event line.
+    pub(crate) fn fact(&mut self, what: What, turn: &mut Turn<'_>) {
+        let fact = Fact { at: turn.now, what };
+        let mut rows = Vec::new();
+        self.cdr.on_fact(&fact, &self.config.deck, &mut rows);
+        self.store(rows, turn);
+        turn.out.push(Effect::Fact(fact));
+    }
+
+    pub(crate) fn on_records_deadline(&mut self, turn: &mut Turn<'_>) {
+        let mut rows = Vec::new();
+        self.cdr.on_deadline(turn.now, &mut rows);
+        self.store(rows, turn);
+    }
+
+    fn store(&mut self, rows: Vec<turno_tariff::cdr::Row>, turn: &mut Turn<'_>) {
+        for row in rows {
+            self.records.seq += 1;
+            turn.out.push(Effect::Store { seq: self.records.seq, row });
+        }
+    }
+
+    pub(crate) fn on_stored(&mut self, seq: u64, turn: &mut Turn<'_>) {
+        self.records.durable = self.records.durable.max(seq);
+        while let Some(&(needs, call)) = self.records.waiting.front() {
+            if needs > self.records.durable {
+                break;
+            }
+            self.records.waiting.pop_front();
+            self.tell_call(CallEvent::Recorded { call }, turn);
+        }
+    }
+}

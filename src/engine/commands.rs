@@ -1,0 +1,77 @@
+//! Seam: what people and programs ask, and what they are answered.
+
+use turno_acd::Command as AcdCommand;
+use turno_base::{AgentId, CallId, QueueId, StationId};
+use turno_call::CallEvent;
+
+use crate::Rooms;
+use crate::boundary::{Command, Effect, Refusal};
+use crate::turn::Turn;
+use crate::views::Answer;
+
+impl Rooms {
+    pub(crate) fn on_command(&mut self, id: u64, command: &Command, turn: &mut Turn<'_>) {
+        let answer = self.answer(command, turn);
+        turn.out.push(Effect::Reply { id, answer });
+    }
+
+    fn answer(&mut self, command: &Command, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
+        match command {
+            Command::QueueShow(queue) => self.queues(*queue, turn.now).map(Answer::Queues),
+            Command::AgentShow(agent) => self.agents(*agent, turn.now).map(Answer::Agents),
+            Command::AgentLogin(agent, station) => {
+                let station = station.or_else(|| self.own_station(*agent)).ok_or_else(|| no_station(*agent))?;
+                self.known_station(station)?;
+                self.tell_agent(AcdCommand::Login { agent: *agent, station }, turn)
+            }
+            Command::AgentLogout(agent) => self.tell_agent(AcdCommand::Logout { agent: *agent }, turn),
+            Command::AgentPause(agent, reason) => {
+                self.tell_agent(AcdCommand::Pause { agent: *agent, reason: *reason }, turn)
+            }
+            Command::AgentReady(agent) => self.tell_agent(AcdCommand::Ready { agent: *agent }, turn),
+            Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
+            Command::CallHangUp(call) => {
+                self.live_calls(Some(*call), turn.now)?;
+                self.tell_call(CallEvent::HangUp { call: *call }, turn);
+                Ok(Answer::Done)
+            }
+            Command::RegShow => Ok(self.reachable(turn.now)),
+            Command::Sizes => Ok(Answer::Sizes(self.sizes())),
+        }
+    }
+
+    fn tell_agent(&mut self, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
+        let now = turn.now;
+        match self.acd.on_command(command, now, turn.acd()) {
+            Ok(()) => Ok(Answer::Done),
+            Err(refusal) => Err(Refusal::Conflict { sentence: refusal.to_string() }),
+        }
+    }
+
+    fn own_station(&self, agent: AgentId) -> Option<StationId> {
+        self.config.acd.agents.get(&agent).and_then(|rules| rules.station)
+    }
+
+    fn known_station(&self, station: StationId) -> Result<(), Refusal> {
+        match self.config.sip.accounts.iter().any(|account| account.station == station) {
+            true => Ok(()),
+            false => Err(Refusal::Unknown { what: "station".to_owned(), name: station.to_string() }),
+        }
+    }
+}
+
+fn no_station(agent: AgentId) -> Refusal {
+    Refusal::Conflict { sentence: format!("agent {agent} has no station of his own; name one with --station") }
+}
+
+pub(crate) fn no_queue(queue: QueueId) -> Refusal {
+    Refusal::Unknown { what: "queue".to_owned(), name: queue.to_string() }
+}
+
+pub(crate) fn no_agent(agent: AgentId) -> Refusal {
+    Refusal::Unknown { what: "agent".to_owned(), name: agent.to_string() }
+}
+
+pub(crate) fn no_call(call: CallId) -> Refusal {
+    Refusal::Unknown { what: "live call".to_owned(), name: call.to_string() }
+}

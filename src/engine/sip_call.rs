@@ -1,0 +1,127 @@
+//! Seam: what happens in signalling becomes events of legs; what the call room wants of legs becomes signalling.
+
+use turno_base::number::normalise;
+use turno_base::{Cause, Direction, LegId, Number, Reason};
+use turno_call::{Arrived, CallEvent, DialTo, From, LegCommand, LegEvent, Transfer};
+use turno_sip::ua::{Dial, Incoming, Origin, SipEffect, SipEvent, Target, TransferProgress};
+
+use crate::Rooms;
+use crate::boundary::Effect;
+use crate::turn::Turn;
+
+impl Rooms {
+    pub(crate) fn on_sip(&mut self, effect: SipEffect, turn: &mut Turn<'_>) {
+        match effect {
+            SipEffect::Send { to, bytes, token } => turn.out.push(Effect::Send { to, bytes, token }),
+            SipEffect::Close(flow) => turn.out.push(Effect::Close(flow)),
+            SipEffect::Resolve { query, host, transport } => {
+                turn.out.push(Effect::Resolve { query, host, transport });
+            }
+            SipEffect::Event(event) => self.on_sip_event(event, turn),
+        }
+    }
+
+    fn on_sip_event(&mut self, event: SipEvent, turn: &mut Turn<'_>) {
+        match event {
+            SipEvent::Incoming(incoming) => self.on_incoming(*incoming, turn),
+            // 183 and the like say nothing that Agreed does not say better.
+            SipEvent::Progress { leg, status: 180 } => self.tell_leg(leg, LegEvent::Ringing, turn),
+            SipEvent::Progress { .. } => {}
+            SipEvent::Agreed { leg, agreement } => {
+                let direction = agreement.direction;
+                self.agree(leg, agreement, turn);
+                self.tell_leg(leg, LegEvent::Agreed { direction }, turn);
+            }
+            SipEvent::Answered { leg } => self.tell_leg(leg, LegEvent::Answered, turn),
+            SipEvent::Confirmed { leg } => self.tell_leg(leg, LegEvent::Confirmed, turn),
+            SipEvent::Ended { leg, cause, by_peer } => {
+                self.tell_leg(leg, LegEvent::Ended { cause, by_peer }, turn);
+                self.close_audio(leg, turn);
+            }
+            SipEvent::Dtmf { leg, key, ms: _ } => self.tell_leg(leg, LegEvent::Key(key), turn),
+            SipEvent::TransferAsked { leg, to, replaces } => {
+                self.tell_leg(leg, LegEvent::TransferAsked { to, replaces }, turn);
+            }
+            SipEvent::Station { station, reachable } => self.on_station(station, reachable, turn),
+            SipEvent::Trunk { trunk, up } => turn.out.push(Effect::Trunk { trunk, up }),
+            SipEvent::Counted(count) => turn.out.push(Effect::Count(count)),
+        }
+    }
+
+    fn on_incoming(&mut self, incoming: Incoming, turn: &mut Turn<'_>) {
+        let Incoming { leg, origin, ani, display, dnis, sip_call_id, replaces, .. } = incoming;
+        let from = match origin {
+            Origin::Trunk(trunk) => From::Trunk(trunk),
+            Origin::Station(station) => From::Station(station, self.acd.agent_at(station)),
+        };
+        let codecs = match origin {
+            Origin::Trunk(trunk) => self.trunk_codecs(trunk),
+            Origin::Station(station) => self.station_codecs(station),
+        };
+        self.audio.expect_leg(leg, codecs, self.ua.caller_address(leg));
+        let e164 = normalise(&dnis, &self.config.country);
+        let dnis = Number { raw: dnis, e164, withheld: false };
+        let ani = Number { e164: ani.e164.or_else(|| normalise(&ani.raw, &self.config.country)), ..ani };
+        self.tell_call(CallEvent::Arrived(Arrived { leg, sip_call_id, from, ani, display, dnis, replaces }), turn);
+    }
+
+    pub(crate) fn tell_leg(&mut self, leg: LegId, event: LegEvent, turn: &mut Turn<'_>) {
+        self.tell_call(CallEvent::Leg { leg, event }, turn);
+    }
+
+    pub(crate) fn command_leg(&mut self, leg: LegId, command: LegCommand, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        match command {
+            LegCommand::Ring => self.ua.ring(leg, now, turn.sip()),
+            LegCommand::Progress => match self.local_media(leg, turn) {
+                Some(media) => self.ua.progress(leg, media, now, turn.sip()),
+                None => self.tell_leg(leg, LegEvent::MediaFailed, turn),
+            },
+            LegCommand::Answer => match self.local_media(leg, turn) {
+                Some(media) => self.ua.answer(leg, media, now, turn.sip()),
+                None => self.tell_leg(leg, LegEvent::MediaFailed, turn),
+            },
+            LegCommand::End(cause) => self.ua.end(leg, cause, now, turn.sip()),
+            LegCommand::Dial { to, from, display, like } => self.dial(leg, to, from, display, like, turn),
+            LegCommand::Hold(hold) => {
+                let Some(mut media) = self.local_media(leg, turn) else { return };
+                media.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+                self.ua.reoffer(leg, media, now, turn.sip());
+            }
+            LegCommand::TransferProgress(progress) => {
+                let progress = match progress {
+                    Transfer::Ringing => TransferProgress::Ringing,
+                    Transfer::Done => TransferProgress::Done,
+                    Transfer::Failed(status) => TransferProgress::Failed(status),
+                };
+                self.ua.transfer_progress(leg, progress, now, turn.sip());
+            }
+        }
+    }
+
+    fn dial(
+        &mut self,
+        leg: LegId,
+        to: DialTo,
+        from: Number,
+        display: String,
+        like: Option<LegId>,
+        turn: &mut Turn<'_>,
+    ) {
+        let (to, codecs) = match to {
+            DialTo::Station(station) => (Target::Station(station), self.station_codecs(station)),
+            DialTo::Trunk(trunk, number) => (Target::Trunk { trunk, number }, self.trunk_codecs(trunk)),
+        };
+        let codecs = self.audio.codecs_like(like, &codecs);
+        self.audio.expect_leg(leg, codecs, self.ua.address_of(&to));
+        let Some(media) = self.local_media(leg, turn) else {
+            // The UA never heard of the leg, so its end is ours to tell. Q.850 47: resource unavailable.
+            let cause = Cause::new(503, 47, Reason::Unreachable);
+            self.tell_leg(leg, LegEvent::Ended { cause, by_peer: false }, turn);
+            self.audio.forget(leg);
+            return;
+        };
+        let now = turn.now;
+        self.ua.dial(Dial { leg, to, from, display, media, headers: Vec::new() }, now, turn.sip());
+    }
+}

@@ -1,0 +1,64 @@
+//! One turn of the engine: the instant, what rooms still have to say to each other, and the effects for the shell.
+
+use std::collections::VecDeque;
+
+use turno_acd::Decision;
+use turno_base::Now;
+use turno_call::CallEffect;
+use turno_sip::ua::SipEffect;
+
+use crate::boundary::Effect;
+
+/// Something that a room said and nobody has yet taken up.
+pub(crate) enum Step {
+    Sip(SipEffect),
+    Call(CallEffect),
+    Acd(Decision),
+}
+
+/// One turn. Rooms write into the buffer that [`Turn::sip`], [`Turn::call`] or [`Turn::acd`] lends; the next use of the
+/// turn moves it behind what was said before, so order is the order of saying.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Now,
+    pub(crate) out: &'a mut Vec<Effect>,
+    steps: VecDeque<Step>,
+    sip: Vec<SipEffect>,
+    call: Vec<CallEffect>,
+    acd: Vec<Decision>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(now: Now, out: &'a mut Vec<Effect>) -> Turn<'a> {
+        Turn { now, out, steps: VecDeque::new(), sip: Vec::new(), call: Vec::new(), acd: Vec::new() }
+    }
+
+    /// Where the SIP room writes.
+    pub(crate) fn sip(&mut self) -> &mut Vec<SipEffect> {
+        self.collect();
+        &mut self.sip
+    }
+
+    /// Where the call room writes.
+    pub(crate) fn call(&mut self) -> &mut Vec<CallEffect> {
+        self.collect();
+        &mut self.call
+    }
+
+    /// Where the ACD writes.
+    pub(crate) fn acd(&mut self) -> &mut Vec<Decision> {
+        self.collect();
+        &mut self.acd
+    }
+
+    /// The oldest thing said.
+    pub(crate) fn next(&mut self) -> Option<Step> {
+        self.collect();
+        self.steps.pop_front()
+    }
+
+    fn collect(&mut self) {
+        self.steps.extend(self.sip.drain(..).map(Step::Sip));
+        self.steps.extend(self.call.drain(..).map(Step::Call));
+        self.steps.extend(self.acd.drain(..).map(Step::Acd));
+    }
+}

@@ -1,0 +1,624 @@
+//! One leg's media session: what comes in from its peer, and the one stream that goes out to it.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use turno_base::{Codec, LegId, Mono, Now, Quality, Seeded, StreamAgreement};
+
+use crate::boundary::{MediaEvent, Play};
+use crate::g711::{A_TO_U, U_TO_A, convert};
+use crate::inband::Inband;
+use crate::key::{KeysIn, KeysOut, Press};
+use crate::latch::{Admission, Latch, Network};
+use crate::limits::{CATCH_UP_PACKETS, CODECS_MAX, GRID_US, REPORT_INTERVAL, UNHURRIED_PACKETS};
+use crate::mos;
+use crate::outgoing::Outgoing;
+use crate::play::Player;
+use crate::prompt::{BYTES_PER_MS, Library};
+use crate::reception::{Arrival, Reception, ticks};
+use crate::rtcp::{self, Block, Part, Report, Sent};
+use crate::rtp::{self, HEADER_BYTES, Header};
+use crate::shard::{Counts, Out, Slot};
+
+/// What an operator sets for all sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Neither RTP nor RTCP for this long is [`MediaEvent::Silent`] (reliability.md N2).
+    pub silent_limit: Duration,
+    /// The same while held.
+    pub silent_limit_held: Duration,
+    /// Networks reached without NAT.
+    pub direct: Vec<Network>,
+    /// Listen for tones of keys on legs without telephone-event, while they are not bridged.
+    pub inband_keys: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            silent_limit: Duration::from_secs(30),
+            silent_limit_held: Duration::from_secs(30 * 60),
+            direct: Vec::new(),
+            inband_keys: true,
+        }
+    }
+}
+
+/// Largest payload that playing makes: 60 ms.
+const PLAYED_BYTES_MAX: usize = 60 * BYTES_PER_MS;
+/// A whole Opus packet of 20 ms of silence (RFC 6716 §3.1: CELT, full band, one frame).
+const OPUS_SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+
+/// Everything about one leg's sound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) leg: LegId,
+    /// The leg it is bridged with, and where that one is.
+    pub(crate) bridged: Option<(LegId, Slot)>,
+    /// Until when this session has asked to be woken; the wheel holds at most one true entry.
+    pub(crate) wake_at: Option<Mono>,
+    /// As last told to the sockets.
+    pub(crate) unhurried: bool,
+    terms: Option<Terms>,
+    reception: Reception,
+    outgoing: Outgoing,
+    keys_in: KeysIn,
+    keys_out: KeysOut,
+    inband: Option<Box<Inband>>,
+    playing: Option<Playing>,
+    held: bool,
+    heard_at: Mono,
+    silence_told: bool,
+    heard_codec: Option<Codec>,
+    reports: Reports,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Terms {
+    agreement: StreamAgreement,
+    latch: Latch,
+    /// Where the peer's RTCP came from, if not from where it was agreed.
+    rtcp_from: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Playing {
+    player: Player,
+    /// Packet `n` is due at `start + n · ptime`: rounding and late wake-ups never add up. None until terms are agreed.
+    start: Option<Mono>,
+    n: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reports {
+    next_at: Option<Mono>,
+    /// Wall minus monotonic time at the opening: a step of the wall clock disturbs no round trip.
+    ntp_offset_us: i64,
+    /// Middle 32 bits of the peer's last sender report, and when it came.
+    last_sender: Option<(u32, Mono)>,
+    round_trip_us: u32,
+    cname: String,
+    dice: Seeded,
+}
+
+/// A packet that the peer sent and the bridged leg should get.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) header: Header,
+    pub(crate) payload: Range<usize>,
+    pub(crate) kind: Kind,
+}
+
+/// What a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sound(Codec),
+    Key,
+}
+
+/// Seconds from 1900 to 1970.
+const NTP_UNIX_S: u64 = 2_208_988_800;
+
+impl Reports {
+    fn ntp(&self, now: Mono) -> u64 {
+        let us = (now.0 as i64).saturating_add(self.ntp_offset_us).max(0) as u64;
+        ((us / 1_000_000 + NTP_UNIX_S) << 32) | (((us % 1_000_000) << 32) / 1_000_000)
+    }
+
+    /// Half to one and a half of the interval, so that reports of many sessions spread (RFC 3550 §6.2).
+    fn schedule(&mut self, now: Mono) {
+        let interval_us = REPORT_INTERVAL.as_micros() as u64;
+        self.next_at = Some(now + Duration::from_micros(interval_us / 2 + self.dice.below(interval_us)));
+    }
+}
+
+impl Session {
+    pub(crate) fn new(leg: LegId, seed: u64, now: Now) -> Session {
+        let mut dice = Seeded::new(seed);
+        let (ssrc, sequence, timestamp) = (dice.next_u64() as u32, dice.next_u64() as u16, dice.next_u64() as u32);
+        let cname = dice.token();
+        Session {
+            leg,
+            bridged: None,
+            wake_at: None,
+            unhurried: false,
+            terms: None,
+            reception: Reception::default(),
+            // Well below the wrap at first (RFC 3550 §5.1; peers that mishandle an early wrap are common).
+            outgoing: Outgoing::new(ssrc, sequence & 0x7fff, timestamp),
+            keys_in: KeysIn::default(),
+            keys_out: KeysOut::default(),
+            inband: None,
+            playing: None,
+            held: false,
+            heard_at: now.mono,
+            silence_told: false,
+            heard_codec: None,
+            reports: Reports {
+                next_at: None,
+                ntp_offset_us: now.wall.0.saturating_sub(now.mono.0 as i64),
+                last_sender: None,
+                round_trip_us: 0,
+                cname,
+                dice,
+            },
+        }
+    }
+
+    // ---- commands ----
+
+    pub(crate) fn agree(&mut self, agreement: &StreamAgreement, rules: &Rules, now: Mono) {
+        let mut agreement = agreement.clone();
+        agreement.receive.truncate(CODECS_MAX);
+        agreement.ptime_ms = agreement.ptime_ms.clamp(10, 60);
+        let kept = self.terms.take().filter(|old| old.latch.remote() == agreement.remote);
+        let (latch, rtcp_from) = match kept {
+            Some(old) => (old.latch, old.rtcp_from.filter(|_| old.agreement.remote_rtcp == agreement.remote_rtcp)),
+            None => (Latch::new(agreement.remote, &rules.direct), None),
+        };
+        self.inband = (rules.inband_keys && agreement.dtmf.is_none()).then(Box::default);
+        if agreement.dtmf.is_none() {
+            self.keys_out.clear();
+        }
+        if let Some(playing) = &mut self.playing {
+            // The packet time may have changed: what was played stays played, the schedule begins anew.
+            playing.begin(now);
+        }
+        self.terms = Some(Terms { agreement, latch, rtcp_from });
+        self.alive(now);
+        if self.reports.next_at.is_none() {
+            self.reports.schedule(now);
+        }
+    }
+
+    pub(crate) fn play(&mut self, play: &Play, library: &mut Library, counts: &mut Counts, now: Mono) {
+        let (player, missing) = Player::new(play, library);
+        counts.prompts_missing += missing;
+        let mut playing = Playing { player, start: None, n: 0 };
+        if self.terms.is_some() {
+            playing.begin(now);
+        }
+        self.playing = Some(playing);
+        self.outgoing.interrupt();
+        self.prepare(library);
+    }
+
+    /// Sees that all that plays is encoded in the agreed codec.
+    pub(crate) fn prepare(&self, library: &mut Library) {
+        if let (Some(playing), Some(terms)) = (&self.playing, &self.terms) {
+            for clip in playing.player.clips() {
+                library.prepare(clip, terms.agreement.send.0);
+            }
+        }
+    }
+
+    pub(crate) fn quiet(&mut self) {
+        self.playing = None;
+    }
+
+    pub(crate) fn hold(&mut self, held: bool, now: Mono) {
+        if self.held != held {
+            self.held = held;
+            // The short limit counts from the retrieval, not from the last packet before the hold.
+            self.alive(now);
+        }
+    }
+
+    pub(crate) fn press(&mut self, key: char, ms: u32, counts: &mut Counts) {
+        let agreed = self.terms.as_ref().is_some_and(|terms| terms.agreement.dtmf.is_some());
+        if !agreed || !self.keys_out.push(key, ms) {
+            counts.keys_unsent += 1;
+        }
+    }
+
+    /// Says goodbye and gives the figures.
+    pub(crate) fn close(&mut self, slot: Slot, now: Mono, out: &mut impl Out) -> Quality {
+        self.report(slot, true, now, out);
+        self.quality()
+    }
+
+    // ---- from the peer ----
+
+    /// Takes a datagram from the RTP socket. What it gives is for the bridged leg.
+    pub(crate) fn on_rtp(
+        &mut self,
+        slot: Slot,
+        source: SocketAddr,
+        packet: &[u8],
+        now: Mono,
+        counts: &mut Counts,
+        out: &mut impl Out,
+    ) -> Option<Heard> {
+        let Ok((header, payload)) = rtp::parse(packet) else {
+            counts.malformed += 1;
+            return None;
+        };
+        let Some(terms) = &mut self.terms else {
+            counts.unready += 1;
+            return None;
+        };
+        match terms.latch.on_packet(source, header.ssrc, header.sequence, now) {
+            Admission::Peer => {}
+            Admission::Latched => out.event(self.leg, MediaEvent::Latched(source)),
+            Admission::Learning => {
+                counts.learning += 1;
+                return None;
+            }
+            Admission::Stranger => {
+                counts.stranger += 1;
+                return None;
+            }
+        }
+        (self.heard_at, self.silence_told) = (now, false);
+        let agreement = &terms.agreement;
+        if !agreement.direction.receives() {
+            counts.not_agreed += 1;
+            return None;
+        }
+        counts.received += 1;
+        let key = agreement.dtmf == Some(header.payload_type);
+        let codec = agreement.receive.iter().find(|(_, pt)| *pt == header.payload_type).map(|(codec, _)| *codec);
+        let clock_hz = codec.unwrap_or(agreement.send.0).clock_hz();
+        // Read in batches, the packets' arrival is not known well enough to measure jitter by.
+        let arrival = (!key && !self.unhurried).then(|| ticks(now, clock_hz));
+        match self.reception.on_packet(&header, arrival) {
+            Arrival::First => self.reports.last_sender = None,
+            Arrival::Next => {}
+            Arrival::Suspect => {
+                counts.out_of_sequence += 1;
+                return None;
+            }
+        }
+        let sound = packet.get(payload.clone()).unwrap_or_default();
+        if key {
+            let press = self.keys_in.on_packet(&header, sound, clock_hz, now);
+            self.tell(press, out);
+            return Some(Heard { header, payload, kind: Kind::Key });
+        }
+        let Some(codec) = codec else {
+            counts.unknown_payload += 1;
+            return None;
+        };
+        self.heard_codec = Some(codec);
+        if let Some(inband) = &mut self.inband
+            && self.bridged.is_none()
+        {
+            let press = inband.on_payload(codec, sound);
+            self.tell(press, out);
+        }
+        let _ = slot;
+        Some(Heard { header, payload, kind: Kind::Sound(codec) })
+    }
+
+    fn tell(&self, press: Option<Press>, out: &mut impl Out) {
+        if let Some(Press { key, ms }) = press {
+            out.event(self.leg, MediaEvent::Key { key, ms });
+        }
+    }
+
+    /// Takes a datagram of RTCP, from either socket.
+    pub(crate) fn on_rtcp(&mut self, source: SocketAddr, packet: &[u8], now: Mono, counts: &mut Counts) {
+        let Ok(parts) = rtcp::parse(packet) else {
+            counts.malformed += 1;
+            return;
+        };
+        let Some(terms) = &mut self.terms else {
+            counts.unready += 1;
+            return;
+        };
+        if !terms.latch.admits_rtcp(source, terms.agreement.remote_rtcp) {
+            counts.stranger += 1;
+            return;
+        }
+        if source != terms.agreement.remote_rtcp {
+            terms.rtcp_from = Some(source);
+        }
+        (self.heard_at, self.silence_told) = (now, false);
+        let ours = self.outgoing.ssrc();
+        for part in parts {
+            let Part::Report { ssrc, sent, blocks } = part else { continue };
+            if let Some(sent) = sent
+                && self.reception.ssrc().is_none_or(|heard| heard == ssrc)
+            {
+                self.reports.last_sender = Some(((sent.ntp >> 16) as u32, now));
+            }
+            for block in blocks {
+                if block.ssrc == ours && block.last_report != 0 {
+                    self.measure_round_trip(&block, now);
+                }
+            }
+        }
+    }
+
+    /// RFC 3550 §6.4.1: arrival − LSR − DLSR. More than a minute is a peer's nonsense.
+    fn measure_round_trip(&mut self, block: &Block, now: Mono) {
+        let middle = (self.reports.ntp(now) >> 16) as u32;
+        let round = middle.wrapping_sub(block.last_report).wrapping_sub(block.since_last_report);
+        if round < 60 << 16 {
+            self.reports.round_trip_us = ((u64::from(round) * 1_000_000) >> 16) as u32;
+        }
+    }
+
+    // ---- to the peer ----
+
+    /// Where sound goes; none while nothing may be sent.
+    fn send_to(&self) -> Option<(&Terms, SocketAddr)> {
+        let terms = self.terms.as_ref().filter(|terms| terms.agreement.direction.sends())?;
+        let to = terms.latch.send_to();
+        (!to.ip().is_unspecified() && to.port() != 0).then_some((terms, to))
+    }
+
+    /// Sends what a bridged leg's peer has sent, under our own header, converted between the laws of G.711 if needed.
+    pub(crate) fn relay(
+        &mut self,
+        slot: Slot,
+        heard: &Heard,
+        packet: &mut [u8],
+        now: Mono,
+        counts: &mut Counts,
+        out: &mut impl Out,
+    ) {
+        let Some((terms, to)) = self.send_to().filter(|_| self.playing.is_none() && !self.keys_out.is_sending()) else {
+            counts.masked += 1;
+            return;
+        };
+        let agreement = &terms.agreement;
+        let clock_hz = agreement.send.0.clock_hz();
+        let (payload_type, table) = match heard.kind {
+            Kind::Key => (agreement.dtmf, None),
+            Kind::Sound(codec) => passage(codec, agreement),
+        };
+        let Some(payload_type) = payload_type else {
+            counts.no_common_codec += 1;
+            return;
+        };
+        if let (Some(table), Some(sound)) = (table, packet.get_mut(heard.payload.clone())) {
+            convert(sound, table);
+        }
+        let Some(header) = self.outgoing.relayed(&heard.header, payload_type, heard.payload.len(), now, clock_hz)
+        else {
+            counts.out_of_sequence += 1;
+            return;
+        };
+        if let Some(written) = header.write_before(packet, &heard.payload) {
+            counts.relayed += 1;
+            out.rtp(slot, to, written);
+        }
+    }
+
+    /// When there is something to do.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        let ptime_ms = self.terms.as_ref().map(|terms| terms.agreement.ptime_ms);
+        let play = self.playing.as_ref().and_then(|playing| playing.due(ptime_ms?));
+        let key = ptime_ms.and_then(|ptime_ms| self.keys_out.deadline(ptime_ms));
+        [play, key, self.keys_in.deadline()].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_deadline(
+        &mut self,
+        slot: Slot,
+        now: Mono,
+        library: &Library,
+        counts: &mut Counts,
+        out: &mut impl Out,
+    ) {
+        let clock_hz = self.terms.as_ref().map_or(8000, |terms| terms.agreement.send.0.clock_hz());
+        let press = self.keys_in.on_deadline(clock_hz, now);
+        self.tell(press, out);
+        self.send_keys(slot, now, counts, out);
+        self.send_played(slot, now, library, counts, out);
+    }
+
+    fn send_keys(&mut self, slot: Slot, now: Mono, counts: &mut Counts, out: &mut impl Out) {
+        let Some(agreement) = self.terms.as_ref().map(|terms| &terms.agreement) else { return };
+        let (ptime_ms, clock_hz) = (agreement.ptime_ms, agreement.send.0.clock_hz());
+        let Some(payload_type) = agreement.dtmf else { return };
+        while let Some(key) = self.keys_out.on_deadline(ptime_ms, clock_hz, now) {
+            let Some((_, to)) = self.send_to() else {
+                counts.keys_unsent += u64::from(key.first);
+                continue;
+            };
+            let header = self.outgoing.key(payload_type, key.first, key.ticks, now, clock_hz);
+            let mut packet = [0; HEADER_BYTES + 4];
+            let (head, body) = packet.split_at_mut(HEADER_BYTES);
+            head.copy_from_slice(&header.to_bytes());
+            body.copy_from_slice(&key.payload);
+            out.rtp(slot, to, &packet);
+        }
+    }
+
+    fn send_played(&mut self, slot: Slot, now: Mono, library: &Library, counts: &mut Counts, out: &mut impl Out) {
+        let Some(terms) = &self.terms else { return };
+        let ((codec, payload_type), ptime_ms) = (terms.agreement.send, terms.agreement.ptime_ms);
+        let (clock_hz, bytes) = (codec.clock_hz(), usize::from(ptime_ms) * BYTES_PER_MS);
+        let step = clock_hz / 1000 * u32::from(ptime_ms);
+        let to = self.send_to().map(|(_, to)| to).filter(|_| !self.keys_out.is_sending());
+        let mut packet = [0; HEADER_BYTES + PLAYED_BYTES_MAX];
+        while let Some(playing) = self.playing.as_mut().filter(|p| p.due(ptime_ms).is_some_and(|at| at <= now)) {
+            let late = playing.late(ptime_ms, now);
+            if late > CATCH_UP_PACKETS {
+                // After a stall the sound goes on where it was, and the peer sees the time that passed.
+                let skipped = late - CATCH_UP_PACKETS;
+                playing.n += skipped;
+                counts.skipped += skipped;
+                self.outgoing.skip(step.wrapping_mul(skipped as u32));
+            }
+            playing.n += 1;
+            let read_peer = self.unhurried && playing.n.is_multiple_of(UNHURRIED_PACKETS);
+            let Some(body) = packet.get_mut(HEADER_BYTES..HEADER_BYTES + bytes) else { return };
+            let stepped = playing.player.step(library, codec, body);
+            if let Some(to) = to {
+                let len = match codec {
+                    Codec::Pcma | Codec::Pcmu | Codec::G722 => bytes,
+                    Codec::Opus => OPUS_SILENCE.len(),
+                    // No silence can be said without an encoder: time passes unheard.
+                    Codec::G729 => 0,
+                };
+                if let Codec::Opus = codec
+                    && let Some(start) = body.first_chunk_mut()
+                {
+                    *start = OPUS_SILENCE;
+                }
+                if len > 0
+                    && let Some(whole) = packet.get_mut(..HEADER_BYTES + len)
+                {
+                    let header = self.outgoing.own(payload_type, step, len, now, clock_hz);
+                    if let Some(head) = whole.first_chunk_mut() {
+                        *head = header.to_bytes();
+                    }
+                    counts.played += 1;
+                    out.rtp(slot, to, whole);
+                }
+            }
+            if stepped.over {
+                self.playing = None;
+            }
+            if stepped.ended {
+                out.event(self.leg, MediaEvent::PlayEnded);
+            }
+            if read_peer {
+                out.read(slot);
+            }
+        }
+    }
+
+    /// About once a second: reports and the limit of silence.
+    pub(crate) fn on_second(&mut self, slot: Slot, now: Mono, rules: &Rules, out: &mut impl Out) {
+        if self.reports.next_at.is_some_and(|at| now >= at) {
+            self.report(slot, false, now, out);
+            self.reports.schedule(now);
+        }
+        let Some(terms) = &self.terms else { return };
+        let held = self.held || !terms.agreement.direction.receives();
+        let limit = if held { rules.silent_limit_held } else { rules.silent_limit };
+        if !self.silence_told && now.since(self.heard_at) >= limit {
+            self.silence_told = true;
+            out.event(self.leg, MediaEvent::Silent);
+        }
+    }
+
+    fn report(&mut self, slot: Slot, goodbye: bool, now: Mono, out: &mut impl Out) {
+        let Some(terms) = &self.terms else { return };
+        let agreement = &terms.agreement;
+        let shared = agreement.remote_rtcp == agreement.remote;
+        let to = match terms.rtcp_from {
+            Some(from) => from,
+            None if shared => terms.latch.send_to(),
+            None => agreement.remote_rtcp,
+        };
+        if to.ip().is_unspecified() || to.port() == 0 {
+            return;
+        }
+        let clock_hz = agreement.send.0.clock_hz();
+        let sent = self.outgoing.timestamp_at(now, clock_hz).map(|timestamp| Sent {
+            ntp: self.reports.ntp(now),
+            timestamp,
+            packets: self.outgoing.packets() as u32,
+            octets: self.outgoing.octets() as u32,
+        });
+        let block = self.reception.ssrc().zip(self.reception.report()).map(|(ssrc, (highest, fraction_lost))| {
+            let (last_report, since) = self
+                .reports
+                .last_sender
+                .map_or((0, 0), |(middle, at)| (middle, ((now.since(at).as_micros() as u64) << 16) / 1_000_000));
+            let lost = i32::try_from(self.reception.lost()).unwrap_or(i32::MAX);
+            let (jitter, since_last_report) = (self.reception.jitter(), since as u32);
+            Block { ssrc, fraction_lost, lost, highest, jitter, last_report, since_last_report }
+        });
+        let mut packet = Vec::with_capacity(96);
+        Report { ssrc: self.outgoing.ssrc(), sent, block, cname: &self.reports.cname, goodbye }.write(&mut packet);
+        if shared {
+            out.rtp(slot, to, &packet);
+        } else {
+            out.rtcp(slot, to, &packet);
+        }
+    }
+
+    // ---- figures ----
+
+    fn alive(&mut self, now: Mono) {
+        (self.heard_at, self.silence_told) = (now, false);
+    }
+
+    /// Whether the peer's packets may be read in batches: it is known, and nobody waits for what it says.
+    pub(crate) fn may_be_unhurried(&self) -> bool {
+        let known =
+            self.terms.as_ref().is_some_and(|terms| terms.latch.peer().is_some() && terms.agreement.direction.sends());
+        known && self.bridged.is_none() && self.playing.is_some()
+    }
+
+    pub(crate) fn quality(&self) -> Quality {
+        let codec = self.heard_codec;
+        let (received, lost) = (self.reception.received(), self.reception.lost());
+        let clock_hz = codec.map_or(8000, Codec::clock_hz);
+        let jitter_us = (u64::from(self.reception.jitter()) * 1_000_000 / u64::from(clock_hz)) as u32;
+        let ptime_ms = self.terms.as_ref().map_or(20, |terms| terms.agreement.ptime_ms);
+        let share = lost as f32 / (received + lost).max(1) as f32;
+        let round_trip_us = self.reports.round_trip_us;
+        let mos_x100 = match codec {
+            Some(codec) if received > 0 => mos::estimate_x100(codec, share, round_trip_us, jitter_us, ptime_ms),
+            Some(_) | None => 0,
+        };
+        Quality { codec, received, sent: self.outgoing.packets(), lost, jitter_us, round_trip_us, mos_x100 }
+    }
+}
+
+impl Playing {
+    fn begin(&mut self, now: Mono) {
+        // On the grid, so that one wake-up serves many listeners.
+        self.start = Some(Mono(now.0.div_ceil(GRID_US) * GRID_US));
+        self.n = 0;
+    }
+
+    fn due(&self, ptime_ms: u8) -> Option<Mono> {
+        self.start.map(|start| Mono(start.0 + self.n * u64::from(ptime_ms) * 1000))
+    }
+
+    /// Packets that are due by now and not sent.
+    fn late(&self, ptime_ms: u8, now: Mono) -> u64 {
+        let Some(due) = self.due(ptime_ms).filter(|&due| due <= now) else { return 0 };
+        (now.0 - due.0) / (u64::from(ptime_ms) * 1000) + 1
+    }
+}
+
+/// How a codec reaches a peer: its payload type there, and the table that converts it if it must be.
+fn passage(codec: Codec, agreement: &StreamAgreement) -> (Option<u8>, Option<&'static [u8; 256]>) {
+    let (send, payload_type) = agreement.send;
+    if codec == send {
+        return (Some(payload_type), None);
+    }
+    let table = match (codec, send) {
+        (Codec::Pcma, Codec::Pcmu) => Some(&A_TO_U),
+        (Codec::Pcmu, Codec::Pcma) => Some(&U_TO_A),
+        _ => None,
+    };
+    if table.is_some() {
+        return (Some(payload_type), table);
+    }
+    // Any other codec that the peer named may be sent to it as well (RFC 3264 §6.1), if the clock stays the same.
+    let other = agreement.receive.iter().find(|(c, _)| *c == codec && c.clock_hz() == send.clock_hz());
+    (other.map(|(_, payload_type)| *payload_type), None)
+}

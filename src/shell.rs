@@ -1,0 +1,25 @@
+//! Everything that touches the world: sockets, clock, entropy, disk, signals, and the one loop that owns the engine.
+//!
+//! One thread owns the engine ([`run`]); others only bring it inputs through the [`inbox`] or carry out its effects. UDP
+//! has plain threads, because a task per datagram costs more than reading it; streams, HTTP, DNS and the control socket
+//! live on a tokio runtime that the engine never waits for.
+
+pub mod asker;
+pub mod board;
+pub mod clock;
+pub mod config;
+pub mod customers;
+pub mod dns;
+pub mod entropy;
+pub mod inbox;
+pub mod journal;
+pub mod logs;
+pub mod media;
+pub mod metrics;
+pub mod net;
+pub mod outside;
+pub mod post;
+pub mod redact;
+pub mod run;
+pub mod serve;
+pub mod signals;

@@ -1,0 +1,145 @@
+//! The configuration file: TOML and, above it, environment variables `TURNO_<SECTION>__<KEY>`; read whole, checked whole.
+//!
+//! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
+
+mod acd;
+mod calls;
+mod node;
+mod problem;
+mod references;
+mod section;
+mod sip;
+mod values;
+
+pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings};
+pub use problem::{Problem, Problems};
+pub use values::bytes_words;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ::config::{Config, Environment, FileFormat, Source};
+use turno_base::PromptId;
+use turno_customers::Portfolio;
+use turno_engine::EngineConfig;
+
+use crate::shell::entropy::Identity;
+use crate::shell::journal::JournalSettings;
+use crate::shell::net::NetSettings;
+use section::Section;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the engine is told.
+    pub engine: EngineConfig,
+    /// The process.
+    pub node: NodeSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// HTTP.
+    pub http: HttpSettings,
+    /// Journal; none: switched off.
+    pub journal: Option<JournalSettings>,
+    /// Record log and database.
+    pub store: StoreSettings,
+    /// Sockets.
+    pub net: NetSettings,
+    /// Media threads.
+    pub media: MediaSettings,
+    /// Sound files by name.
+    pub prompts: BTreeMap<PromptId, PathBuf>,
+    /// Customers known by number.
+    pub portfolio: Portfolio,
+}
+
+/// A configuration with what is odd about it, or what is wrong with it.
+#[derive(Debug)]
+pub struct Checked {
+    /// None if there is an error.
+    pub settings: Option<Settings>,
+    /// Errors and warnings, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads and checks the file at `path`. The environment is `environment`, or the process's own.
+pub fn load(path: &Path, environment: Option<BTreeMap<String, String>>) -> Checked {
+    let shown = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&shown, &text, path.parent().unwrap_or(Path::new(".")), environment),
+        Err(error) => {
+            let sentence = format!("cannot be read: {error}; name the file with --config FILE");
+            Checked { settings: None, problems: vec![Problem::error(&shown, 0, "", sentence)] }
+        }
+    }
+}
+
+/// Checks the text of a configuration file called `file`; paths in it are relative to `dir`.
+pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<String, String>>) -> Checked {
+    let problems = Problems::new(file, text);
+    if problems.is_fatal() {
+        return Checked { settings: None, problems: problems.finish() };
+    }
+    let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
+    let variables = match environment {
+        Some(given) => variables.source(Some(given.into_iter().collect())),
+        None => variables,
+    };
+    let merged = Config::builder()
+        .add_source(::config::File::from_str(text, FileFormat::Toml))
+        .add_source(variables)
+        .build()
+        .and_then(|merged| merged.collect());
+    let tree = match merged {
+        Ok(tree) => tree,
+        Err(error) => {
+            let sentence = format!("cannot be read: {error}");
+            return Checked { settings: None, problems: vec![Problem::error(file, 0, "", sentence)] };
+        }
+    };
+    let root = Section::root(&tree, &problems);
+    let settings = read(&root, dir);
+    root.done();
+    if let Some(settings) = &settings {
+        references::check(settings, &problems);
+    }
+    let failed = problems.has_errors();
+    Checked { settings: settings.filter(|_| !failed), problems: problems.finish() }
+}
+
+/// What the process does not read from the file but keeps for life.
+pub fn adopt(settings: &mut Settings, identity: &Identity) {
+    settings.engine.seed = identity.seed;
+    settings.engine.sip.nonce_key = identity.nonce_key;
+}
+
+/// None if something that everything else needs is missing; its problem is noted.
+fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
+    let node = node::node(&root.section("node"), dir);
+    let log = node::log(&root.section("log"));
+    let http = node::http(&root.section("http"));
+    let journal = node::journal(&root.section("journal"), &node.data_dir);
+    let store = node::store(&root.section("store"), &node.data_dir);
+    let (country, portfolio, segment_default, value_default_pm) = calls::customers(&root.section("customers"), dir);
+    let deck = calls::tariff(&root.section("tariff"), dir);
+    let prompts = calls::prompts(&root.section("prompts"), dir);
+    let (media, engine_media) = node::media(&root.section("media"));
+    let (sip, net) = sip::sip(root, &engine_media);
+    let call = calls::calls(root);
+    let acd = acd::acd(root);
+    let engine = EngineConfig {
+        seed: 0,
+        sip,
+        media: engine_media,
+        call,
+        acd,
+        segment_default: segment_default?,
+        value_default_pm,
+        deck,
+        country,
+    };
+    Some(Settings { engine, node, log, http, journal, store, net, media, prompts, portfolio })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Queues, agents, segments, not-ready reasons.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
+use turno_base::limits::RING_LIMIT_MAX_S;
+use turno_base::{Need, QueueId};
+
+use crate::shell::config::section::Section;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const LENGTH_MAX: u32 = 100_000;
+const VALUE_MAX_PM: u32 = 1_000_000_000;
+const PROMPT_FORM: &str = "name a prompt of [prompts]";
+
+pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
+    let section = root.section("acd");
+    let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
+    section.done();
+    AcdConfig {
+        queues: named(root, "queues", queue),
+        agents: named(root, "agents", agent),
+        segments: named(root, "segments", segment),
+        reasons: named(root, "reasons", reason),
+        redial_keeps_place,
+    }
+}
+
+/// The tables below `key`, with names that are names.
+fn named<K, T>(root: &Section<'_>, key: &str, read: impl Fn(&Section<'_>, &str) -> T) -> BTreeMap<K, T>
+where
+    K: Ord + std::str::FromStr<Err = turno_base::name::NameError>,
+{
+    let mut found = BTreeMap::new();
+    for (name, section) in root.named(key) {
+        let value = read(&section, &name);
+        section.done();
+        match name.parse() {
+            Ok(id) => {
+                found.insert(id, value);
+            }
+            Err(error) => root.section(key).error(&name, format!("{error}")),
+        }
+    }
+    found
+}
+
+/// A need such as `averias>=3 and (catalan>=1 or spanish>=1)`.
+pub(super) fn need(section: &Section<'_>, key: &str) -> Option<Need> {
+    section.tried(key, turno_acd::need::parse)
+}
+
+fn queue(section: &Section<'_>, _: &str) -> QueueRules {
+    let limits = SECOND..=Duration::from_secs(u64::from(RING_LIMIT_MAX_S));
+    QueueRules {
+        need: need(section, "need").unwrap_or(Need::Anyone),
+        length_max: section.integer("length_max", 1000, 1..=LENGTH_MAX),
+        ring_limit: section.duration("ring_limit", 20 * SECOND, limits),
+        wait_limit: section.duration("wait_limit", Duration::ZERO, Duration::ZERO..=24 * HOUR),
+        wrap_up: wrap_up(section),
+        join_when_empty: section.flag("join_when_empty", true),
+        leave_when_empty: section.flag("leave_when_empty", false),
+        on_full: overflow(section, "on_full"),
+        on_wait: overflow(section, "on_wait"),
+        on_empty: overflow(section, "on_empty"),
+        short_abandon: section.duration("short_abandon", 5 * SECOND, Duration::ZERO..=60 * SECOND),
+        announce_every: section.duration("announce_every", Duration::ZERO, Duration::ZERO..=HOUR),
+        service_level: section.duration("service_level", 20 * SECOND, SECOND..=HOUR),
+        service_level_target_pct: section.integer("service_level_target", 80, 0..=100),
+        music: section.parsed("music", PROMPT_FORM),
+        greeting: section.parsed("greeting", PROMPT_FORM),
+    }
+}
+
+fn wrap_up(section: &Section<'_>) -> WrapUp {
+    let duration = section.duration("wrap_up", Duration::ZERO, Duration::ZERO..=HOUR);
+    let fixed = section.flag("wrap_up_fixed", false);
+    match (duration.is_zero(), fixed) {
+        (true, _) => WrapUp::None,
+        (false, true) => WrapUp::Fixed(duration),
+        (false, false) => WrapUp::AtMost(duration),
+    }
+}
+
+const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
+
+fn overflow(section: &Section<'_>, key: &str) -> Overflow {
+    let read = section.read(key, OVERFLOW_FORM, |text| {
+        if text == "hangup" {
+            return Some(Overflow::HangUp);
+        }
+        let (kind, name) = text.split_once(':')?;
+        Some(match kind {
+            "queue" => Overflow::Queue(name.parse::<QueueId>().ok()?),
+            "prompt" => Overflow::Prompt(name.parse().ok()?),
+            "number" => {
+                let digits = name.strip_prefix('+').unwrap_or(name);
+                let fits = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+                Overflow::Number(fits.then(|| name.to_owned())?)
+            }
+            _ => return None,
+        })
+    });
+    read.unwrap_or(Overflow::HangUp)
+}
+
+fn agent(section: &Section<'_>, name: &str) -> AgentRules {
+    let levels = section.section("skills");
+    let mut skills = BTreeMap::new();
+    for skill in levels.names() {
+        let level = levels.integer(&skill, 1u8, 1..=10);
+        match skill.parse() {
+            Ok(skill) => {
+                skills.insert(skill, level);
+            }
+            Err(error) => levels.error(&skill, format!("{error}")),
+        }
+    }
+    let code = section.read("code", "write digits, for example \"1004\"", |text| {
+        (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).then(|| text.to_owned())
+    });
+    AgentRules {
+        shown: section.text("shown").unwrap_or_else(|| name.to_owned()),
+        skills,
+        queues: section.list("queues", "name queues of [queues]"),
+        code: code.unwrap_or_default(),
+        station: section.parsed("station", "name a station: an account, or its station"),
+        no_answer_max: section.integer("no_answer_max", 3, 0..=100),
+    }
+}
+
+fn segment(section: &Section<'_>, _: &str) -> SegmentRules {
+    let rules = SegmentRules {
+        value_pm: section.thousandths("value", 1000, VALUE_MAX_PM),
+        wait_target: section.duration("wait_target", 60 * SECOND, SECOND..=HOUR),
+        wait_max: section.duration("wait_max", 240 * SECOND, SECOND..=24 * HOUR),
+    };
+    if rules.wait_max < rules.wait_target {
+        section.error("wait_max", "is shorter than wait_target");
+    }
+    rules
+}
+
+fn reason(section: &Section<'_>, _: &str) -> ReasonRules {
+    ReasonRules {
+        paid: section.flag("paid", true),
+        longest: section.duration("longest", Duration::ZERO, Duration::ZERO..=24 * HOUR),
+    }
+}

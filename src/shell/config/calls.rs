@@ -1,0 +1,238 @@
+//! Dial plan, customers, prices, sound files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use turno_base::{Name, PromptId, SegmentId, StationId, TrunkId};
+use turno_call::{CallConfig, ClassOfService, Codes, Extension, Plan, Route, SystemPrompts};
+use turno_customers::Portfolio;
+use turno_tariff::Deck;
+
+use crate::shell::config::section::Section;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const PROMPT_FORM: &str = "name a prompt of [prompts]";
+/// Row errors of a customers file that are shown; the rest is counted.
+const ROW_ERRORS_SHOWN: usize = 10;
+/// Customer value where nobody knows better, per mille.
+const VALUE_DEFAULT_PM: u32 = 1000;
+
+pub(super) fn calls(root: &Section<'_>) -> CallConfig {
+    let section = root.section("calls");
+    let prompts = SystemPrompts {
+        position: section.parsed("position_prompt", PROMPT_FORM),
+        digits: section.list("digit_prompts", PROMPT_FORM),
+        done: section.parsed("done_prompt", PROMPT_FORM),
+        refused: section.parsed("refused_prompt", PROMPT_FORM),
+        hold_music: section.parsed("hold_music", PROMPT_FORM),
+    };
+    let config = CallConfig {
+        routes: root.array("routes").iter().filter_map(route).collect(),
+        extensions: extensions(&root.section("extensions")),
+        codes: codes(&root.section("codes")),
+        outside: root.named("outside").iter().filter_map(|(name, section)| class(name, section)).collect(),
+        station_class: station_class(root),
+        overflow_class: section.parsed("overflow_class", "name a class of [outside]"),
+        prompts,
+        ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
+        duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
+        need_language: section.flag("need_language", false),
+    };
+    section.done();
+    config
+}
+
+fn route(section: &Section<'_>) -> Option<Route> {
+    let dnis = section.text_needed("dnis", "+34910000001");
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    if let Some(text) = &dnis
+        && !(text == "*" || digits(text.trim_start_matches('+').trim_end_matches('*')) && !text.is_empty())
+    {
+        section.error("dnis", format!("{text:?} does not fit; write digits, digits and '*' for a prefix, or \"*\""));
+    }
+    let trunk = section.parsed("trunk", "name a trunk");
+    let plan = plan(section);
+    section.done();
+    Some(Route { dnis: dnis?, trunk, plan: plan? })
+}
+
+const PLAN_FORM: &str =
+    "write \"queue:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";
+
+fn plan(section: &Section<'_>) -> Option<Plan> {
+    let need = section.has("need").then(|| super::acd::need(section, "need")).flatten();
+    let prompts: Vec<PromptId> = section.list("prompts", PROMPT_FORM);
+    section.text_needed("to", "queue:general")?;
+    let plan = section.read("to", PLAN_FORM, |text| {
+        let (kind, name) = text.split_once(':')?;
+        Some(match kind {
+            "queue" => Plan::Queue {
+                queue: name.parse().ok()?,
+                need: need.clone().unwrap_or(turno_base::Need::Anyone),
+                prompts: prompts.clone(),
+            },
+            "station" => Plan::Station(name.parse().ok()?),
+            "agent" => Plan::Agent(name.parse().ok()?),
+            "prompt" => Plan::Prompt(name.parse().ok()?),
+            "refuse" => Plan::Refuse(name.parse().ok().filter(|status| (400..=699).contains(status))?),
+            _ => return None,
+        })
+    })?;
+    if !matches!(plan, Plan::Queue { .. }) {
+        for key in ["need", "prompts"].into_iter().filter(|key| section.has(key)) {
+            section.error(key, "belongs to a route to a queue");
+        }
+    }
+    Some(plan)
+}
+
+fn extensions(section: &Section<'_>) -> BTreeMap<String, Extension> {
+    let mut found = BTreeMap::new();
+    for number in section.names() {
+        let to = section.read(&number, "write \"queue:NAME\", \"station:NAME\" or \"agent:NAME\"", |text| {
+            let (kind, name) = text.split_once(':')?;
+            Some(match kind {
+                "queue" => Extension::Queue(name.parse().ok()?),
+                "station" => Extension::Station(name.parse().ok()?),
+                "agent" => Extension::Agent(name.parse().ok()?),
+                _ => return None,
+            })
+        });
+        if !number.chars().all(|c| c.is_ascii_digit()) {
+            section.error(&number, "an extension is digits");
+        }
+        found.extend(to.map(|to| (number, to)));
+    }
+    found
+}
+
+fn codes(section: &Section<'_>) -> Codes {
+    let code = |key: &str, default: &str| {
+        let form = format!("write '*' and digits, for example \"{default}\"");
+        let fits = |text: &str| {
+            let digits = text.strip_prefix('*')?;
+            (!digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())).then(|| text.to_owned())
+        };
+        section.read(key, &form, fits).unwrap_or_else(|| default.to_owned())
+    };
+    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46") };
+    if codes.in_out.starts_with(&codes.pause) || codes.pause.starts_with(&codes.in_out) {
+        section.error("pause", "one code is the beginning of the other");
+    }
+    section.done();
+    codes
+}
+
+fn class(name: &str, section: &Section<'_>) -> Option<(Name, ClassOfService)> {
+    let allow = section.section("allow");
+    let mut allowed: Vec<(String, Vec<TrunkId>)> = Vec::new();
+    for prefix in allow.names() {
+        if !prefix.trim_start_matches('+').chars().all(|c| c.is_ascii_digit()) {
+            allow.error(&prefix, "a prefix is digits, with '+' before a country code; \"\" allows everything");
+        }
+        let trunks: Vec<TrunkId> = allow.list(&prefix, "name trunks in order of preference");
+        if trunks.is_empty() {
+            allow.error(&prefix, "names no trunk");
+        }
+        allowed.push((prefix, trunks));
+    }
+    let class = ClassOfService { allow: allowed, calls_max: section.integer("calls_max", 1, 1..=1000) };
+    section.done();
+    match name.parse() {
+        Ok(name) => Some((name, class)),
+        Err(error) => {
+            section.error("", format!("{name:?}: {error}"));
+            None
+        }
+    }
+}
+
+fn station_class(root: &Section<'_>) -> BTreeMap<StationId, Name> {
+    let mut found = BTreeMap::new();
+    for (name, section) in root.named("stations") {
+        let class: Option<Name> = section.parsed_needed("class", "name a class of [outside]");
+        section.done();
+        match (name.parse(), class) {
+            (Ok(station), Some(class)) => {
+                found.insert(station, class);
+            }
+            (Err(error), _) => section.error("", format!("{name:?}: {error}")),
+            (Ok(_), None) => {}
+        }
+    }
+    found
+}
+
+/// Country, portfolio, and segment and value of who is not in it.
+pub(super) fn customers(section: &Section<'_>, dir: &Path) -> (String, Portfolio, Option<SegmentId>, u32) {
+    let country = section.read("country", "write the country code without '+', for example \"34\"", |text| {
+        ((1..=3).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0'))
+            .then(|| text.to_owned())
+    });
+    let country = country.unwrap_or_else(|| "34".to_owned());
+    let segment = section.parsed_needed("segment_default", "name a segment of [segments], for example \"standard\"");
+    let value = section.thousandths("value_default", VALUE_DEFAULT_PM, 1_000_000_000);
+    let portfolio = section.text("file").map(|file| portfolio(section, &dir.join(file), &country));
+    section.done();
+    (country, portfolio.unwrap_or_default(), segment, value)
+}
+
+fn portfolio(section: &Section<'_>, path: &Path, country: &str) -> Portfolio {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            section.error("file", format!("{} cannot be read: {error}", path.display()));
+            return Portfolio::default();
+        }
+    };
+    let (portfolio, errors) = Portfolio::parse_csv(&bytes, country);
+    for error in errors.iter().take(ROW_ERRORS_SHOWN) {
+        section.warn("file", format!("{}: {error}", path.display()));
+    }
+    if errors.len() > ROW_ERRORS_SHOWN {
+        section
+            .warn("file", format!("{}: {} more rows were left out", path.display(), errors.len() - ROW_ERRORS_SHOWN));
+    }
+    portfolio
+}
+
+pub(super) fn tariff(section: &Section<'_>, dir: &Path) -> Deck {
+    let path = section.text("file").map(|file| dir.join(file));
+    section.done();
+    let Some(path) = path else { return Deck::default() };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            section.error("file", format!("{} cannot be read: {error}", path.display()));
+            return Deck::default();
+        }
+    };
+    match Deck::parse_csv(&text) {
+        Ok(deck) => deck,
+        Err(error) => {
+            section.error("file", format!("{}: {error}", path.display()));
+            Deck::default()
+        }
+    }
+}
+
+pub(super) fn prompts(section: &Section<'_>, dir: &Path) -> BTreeMap<PromptId, PathBuf> {
+    let folder = dir.join(section.text("dir").unwrap_or_default());
+    let mut found = BTreeMap::new();
+    for name in section.names().into_iter().filter(|name| name != "dir") {
+        let Some(file) = section.text(&name) else { continue };
+        let path = folder.join(file);
+        if !path.is_file() {
+            section.error(&name, format!("{} does not exist", path.display()));
+        }
+        match name.parse() {
+            Ok(prompt) => {
+                found.insert(prompt, path);
+            }
+            Err(error) => section.error(&name, format!("{error}")),
+        }
+    }
+    found
+}

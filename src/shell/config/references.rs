@@ -1,0 +1,257 @@
+//! What one part of the configuration says about another: names that must exist, and what can never happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use turno_acd::Overflow;
+use turno_base::{Name, Need, PromptId, QueueId, SkillId, StationId, TrunkId};
+use turno_call::{Extension, Plan};
+
+use crate::shell::config::Settings;
+use crate::shell::config::problem::Problems;
+use crate::shell::config::section::distance;
+
+/// Checks every name that refers to something.
+pub(super) fn check(settings: &Settings, problems: &Problems) {
+    let checker = Checker::new(settings, problems);
+    checker.routes();
+    checker.dialling();
+    checker.queues();
+    checker.agents();
+    checker.accounts();
+    checker.segments();
+}
+
+struct Checker<'a> {
+    settings: &'a Settings,
+    problems: &'a Problems,
+    stations: BTreeSet<StationId>,
+    trunks: BTreeSet<TrunkId>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(settings: &'a Settings, problems: &'a Problems) -> Checker<'a> {
+        let sip = &settings.engine.sip;
+        let stations = sip.accounts.iter().map(|account| account.station).collect();
+        let trunks = sip.trunks.iter().map(|trunk| trunk.id).collect();
+        Checker { settings, problems, stations, trunks }
+    }
+
+    fn routes(&self) {
+        let mut seen: BTreeMap<(&str, Option<TrunkId>), usize> = BTreeMap::new();
+        for (at, route) in self.settings.engine.call.routes.iter().enumerate() {
+            let key = |name: &str| format!("routes[{at}].{name}");
+            if let Some(trunk) = route.trunk {
+                self.trunk(&key("trunk"), trunk);
+            }
+            if let Some(first) = seen.insert((&route.dnis, route.trunk), at) {
+                self.problems.error(&key("dnis"), format!("the same as routes[{first}]; remove one"));
+            }
+            match &route.plan {
+                Plan::Queue { queue, need, prompts } => {
+                    self.queue(&key("to"), *queue);
+                    self.held(&key("need"), need);
+                    for prompt in prompts {
+                        self.prompt(&key("prompts"), *prompt);
+                    }
+                }
+                Plan::Station(station) => self.station(&key("to"), *station),
+                Plan::Agent(agent) => self.agent(&key("to"), agent.as_str()),
+                Plan::Prompt(prompt) => self.prompt(&key("to"), *prompt),
+                Plan::Refuse(_) => {}
+            }
+        }
+    }
+
+    fn dialling(&self) {
+        let call = &self.settings.engine.call;
+        for (number, to) in &call.extensions {
+            let key = format!("extensions.{number}");
+            match to {
+                Extension::Queue(queue) => self.queue(&key, *queue),
+                Extension::Station(station) => self.station(&key, *station),
+                Extension::Agent(agent) => self.agent(&key, agent.as_str()),
+            }
+        }
+        for (name, class) in &call.outside {
+            for (prefix, trunks) in &class.allow {
+                for trunk in trunks {
+                    self.trunk(&format!("outside.{name}.allow.{prefix}"), *trunk);
+                }
+            }
+        }
+        for (station, class) in &call.station_class {
+            self.station(&format!("stations.{station}"), *station);
+            self.class(&format!("stations.{station}.class"), *class);
+        }
+        if let Some(class) = call.overflow_class {
+            self.class("calls.overflow_class", class);
+        }
+        let prompts = &call.prompts;
+        for (key, prompt) in
+            [("position_prompt", prompts.position), ("done_prompt", prompts.done), ("refused_prompt", prompts.refused)]
+        {
+            if let Some(prompt) = prompt {
+                self.prompt(&format!("calls.{key}"), prompt);
+            }
+        }
+        for prompt in &prompts.digits {
+            self.prompt("calls.digit_prompts", *prompt);
+        }
+    }
+
+    fn queues(&self) {
+        let call = &self.settings.engine.call;
+        for (name, queue) in &self.settings.engine.acd.queues {
+            let key = |what: &str| format!("queues.{name}.{what}");
+            self.held(&key("need"), &queue.need);
+            for (what, prompt) in [("music", queue.music), ("greeting", queue.greeting)] {
+                if let Some(prompt) = prompt {
+                    self.prompt(&key(what), prompt);
+                }
+            }
+            for (what, to) in [("on_full", &queue.on_full), ("on_wait", &queue.on_wait), ("on_empty", &queue.on_empty)]
+            {
+                match to {
+                    Overflow::Queue(to) if to == name => {
+                        self.problems.error(&key(what), "a queue cannot overflow into itself");
+                    }
+                    Overflow::Queue(to) => self.queue(&key(what), *to),
+                    Overflow::Prompt(prompt) => self.prompt(&key(what), *prompt),
+                    Overflow::Number(_) if call.overflow_class.is_none() => {
+                        self.problems
+                            .error(&key(what), "goes outside, which calls.overflow_class does not allow; set it");
+                    }
+                    Overflow::Number(_) | Overflow::HangUp => {}
+                }
+            }
+            if !queue.announce_every.is_zero() && call.prompts.position.is_none() {
+                self.problems.warn(&key("announce_every"), "says nothing without calls.position_prompt");
+            }
+            if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
+                self.problems.warn(&format!("queues.{name}"), "no agent serves it");
+            }
+        }
+    }
+
+    fn agents(&self) {
+        let mut codes: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, agent) in &self.settings.engine.acd.agents {
+            let key = |what: &str| format!("agents.{name}.{what}");
+            if let Some(station) = agent.station {
+                self.station(&key("station"), station);
+            }
+            for queue in &agent.queues {
+                self.queue(&key("queues"), *queue);
+            }
+            if agent.queues.is_empty() {
+                self.problems.warn(&format!("agents.{name}"), "serves no queue");
+            }
+            if !agent.code.is_empty()
+                && let Some(other) = codes.insert(&agent.code, name.as_str())
+            {
+                self.problems.error(&key("code"), format!("is also the code of {other}"));
+            }
+        }
+    }
+
+    fn accounts(&self) {
+        let sip = &self.settings.engine.sip;
+        let mut seen: BTreeMap<StationId, &str> = BTreeMap::new();
+        for account in &sip.accounts {
+            let key = format!("accounts.{}", account.user);
+            if let Some(other) = seen.insert(account.station, &account.user) {
+                self.problems.error(&key, format!("is the same station as account {other}"));
+            }
+            if let Some(trunk) = account.fixed.as_ref().and_then(|fixed| fixed.trunk) {
+                self.trunk(&format!("{key}.fixed.trunk"), trunk);
+            }
+        }
+        for trunk in &sip.trunks {
+            if let Some(user) = &trunk.digest_user
+                && !sip.accounts.iter().any(|account| account.user == *user)
+            {
+                self.problems
+                    .error(&format!("trunks.{}.digest_user", trunk.id), format!("there is no account {user:?}"));
+            }
+        }
+    }
+
+    fn segments(&self) {
+        let engine = &self.settings.engine;
+        let names = || engine.acd.segments.keys().map(|s| s.as_str().to_owned());
+        self.known("customers.segment_default", "segment", engine.segment_default.as_str(), names());
+        let mut missing = BTreeSet::new();
+        for segment in self.settings.portfolio.iter().filter_map(|customer| customer.segment) {
+            if !engine.acd.segments.contains_key(&segment) && missing.insert(segment) {
+                self.problems.warn(
+                    "customers.file",
+                    format!("names segment {segment}, which [segments] does not have; its customers count as segment_default"),
+                );
+            }
+        }
+    }
+
+    /// A skill that nobody holds can never be found.
+    fn held(&self, key: &str, need: &Need) {
+        let best = |skill: SkillId| self.settings.engine.acd.agents.values().filter_map(|a| a.skills.get(&skill)).max();
+        match need {
+            Need::Anyone => {}
+            Need::AtLeast { skill, level } => match best(*skill) {
+                None => self.problems.warn(key, format!("no agent has skill {skill}")),
+                Some(best) if best < level => {
+                    self.problems
+                        .warn(key, format!("no agent has skill {skill} at level {level}; the best has {best}"));
+                }
+                Some(_) => {}
+            },
+            Need::All(parts) | Need::Any(parts) => parts.iter().for_each(|part| self.held(key, part)),
+            Need::Not(_) => {}
+        }
+    }
+
+    fn queue(&self, key: &str, queue: QueueId) {
+        let names = self.settings.engine.acd.queues.keys().map(|q| q.as_str().to_owned());
+        self.known(key, "queue", queue.as_str(), names);
+    }
+
+    fn prompt(&self, key: &str, prompt: PromptId) {
+        let names = self.settings.prompts.keys().map(|p| p.as_str().to_owned());
+        self.known(key, "prompt", prompt.as_str(), names);
+    }
+
+    fn station(&self, key: &str, station: StationId) {
+        self.known(key, "station", station.as_str(), self.stations.iter().map(|s| s.as_str().to_owned()));
+    }
+
+    fn trunk(&self, key: &str, trunk: TrunkId) {
+        self.known(key, "trunk", trunk.as_str(), self.trunks.iter().map(|t| t.as_str().to_owned()));
+    }
+
+    fn agent(&self, key: &str, agent: &str) {
+        let names = self.settings.engine.acd.agents.keys().map(|a| a.as_str().to_owned());
+        self.known(key, "agent", agent, names);
+    }
+
+    fn class(&self, key: &str, class: Name) {
+        let names = self.settings.engine.call.outside.keys().map(|c| c.as_str().to_owned());
+        self.known(key, "class in [outside]", class.as_str(), names);
+    }
+
+    fn known(&self, key: &str, what: &str, name: &str, names: impl Iterator<Item = String>) {
+        let mut nearest: Option<(usize, String)> = None;
+        for known in names {
+            if known == name {
+                return;
+            }
+            let apart = distance(&known, name);
+            if nearest.as_ref().is_none_or(|(best, _)| apart < *best) {
+                nearest = Some((apart, known));
+            }
+        }
+        let hint = match nearest {
+            Some((apart, nearest)) if apart <= nearest.len().max(2) / 2 => format!("; did you mean {nearest:?}?"),
+            Some(_) | None => "; add it, or name one that exists".to_owned(),
+        };
+        self.problems.error(key, format!("there is no {what} {name:?}{hint}"));
+    }
+}

@@ -1,0 +1,132 @@
+//! Problems as an operator sees them: each case is a change to a small configuration that fits.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::*;
+
+/// The smallest configuration with one of everything.
+const FITS: &str = r#"
+[[sip.listeners]]
+address = "127.0.0.1:5060"
+
+[trunks.carrier]
+networks = ["10.0.0.0/8"]
+
+[accounts.1001]
+password = "x"
+
+[queues.averias]
+need = "averias>=3"
+
+[agents.anna]
+skills = { averias = 5 }
+queues = ["averias"]
+station = "1001"
+
+[segments.standard]
+
+[customers]
+segment_default = "standard"
+
+[[routes]]
+dnis = "*"
+to = "queue:averias"
+"#;
+
+/// What an operator did, and the text that became of it.
+fn cases() -> Vec<(&'static str, String)> {
+    let with = |from: &str, to: &str| {
+        assert!(FITS.contains(from), "{from}");
+        FITS.replacen(from, to, 1)
+    };
+    let and = |more: &str| format!("{FITS}{more}");
+    vec![
+        ("nothing wrong", FITS.to_owned()),
+        ("an empty file", String::new()),
+        ("no TOML", and("[queues.averias\nx = ")),
+        ("an unknown key", with("need =", "ned =")),
+        ("an unknown key like no other", and("[log]\ncolour = true\n")),
+        ("an unknown section", and("[quees.x]\n")),
+        ("a duration without a unit", and("[calls]\nring_limit = 20\n")),
+        ("a duration out of range", with("need =", "ring_limit = \"10m\"\nneed =")),
+        ("a number out of range", with("averias = 5", "averias = 11")),
+        ("a number as a word", with("need =", "length_max = \"many\"\nneed =")),
+        ("a text where a list of names belongs", with("queues = [\"averias\"]", "queues = [\"Averias\", 3]")),
+        ("a flag as a word", with("need =", "join_when_empty = \"yes\"\nneed =")),
+        ("a bad network", with("10.0.0.0/8", "10.0.0.0/64")),
+        ("a bad address", with("127.0.0.1:5060", "localhost")),
+        ("the same listener twice", and("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"\n")),
+        ("no listener", with("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"", "")),
+        ("every address without an external one", with("127.0.0.1:5060", "0.0.0.0:5060")),
+        ("a name that is none", with("[queues.averias]", "[queues.Averias]")),
+        ("a need with an error", with("averias>=3", "averias>=3 and (x")),
+        ("a need that nobody meets", with("averias>=3", "averias>=6 or catalan>=1")),
+        ("a route to a queue that is not there", with("queue:averias", "queue:averia")),
+        ("a route to nothing known", with("queue:averias", "averias")),
+        ("a refusal with no status", with("queue:averias", "refuse:200")),
+        ("the same route twice", and("[[routes]]\ndnis = \"*\"\nto = \"refuse:404\"\n")),
+        ("a need on a refusal", and("[[routes]]\ndnis = \"112\"\nto = \"refuse:404\"\nneed = \"a>=1\"\n")),
+        ("a prompt that is not there", with("need =", "music = \"music\"\nneed =")),
+        ("a prompt without its file", and("[prompts]\nmusic = \"nowhere.wav\"\n")),
+        ("an agent at a station that is not there", with("station = \"1001\"", "station = \"1010\"")),
+        ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
+        ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
+        ("a bad overflow", with("need =", "on_wait = \"voicemail\"\nneed =")),
+        (
+            "two agents with one code",
+            and(
+                "[agents.bo]\nqueues = [\"averias\"]\ncode = \"1\"\n[agents.cy]\nqueues = [\"averias\"]\ncode = \"1\"\n",
+            ),
+        ),
+        ("an account without a secret", with("password = \"x\"", "")),
+        ("two secrets", with("password = \"x\"", "password = \"x\"\nmd5 = \"0123456789abcdef0123456789abcdef\"")),
+        ("a hash that is none", with("password = \"x\"", "md5 = \"XYZ\"")),
+        (
+            "a registration without credentials",
+            with("networks =", "hosts = [\"a.example\"]\nregister = \"5m\"\nnetworks ="),
+        ),
+        ("a trunk by a listener that is not there", with("networks =", "listener = \"127.0.0.1:5062\"\nnetworks =")),
+        ("a trunk nobody can be", with("networks = [\"10.0.0.0/8\"]", "")),
+        ("HTTP for everybody", and("[http]\nlisten = \"0.0.0.0:8480\"\n")),
+        ("a token too short", and("[http]\ntoken = \"short\"\n")),
+        ("a journal smaller than its segments", and("[journal]\nsize = \"64MB\"\nsegment_size = \"64MB\"\n")),
+        ("no journal", and("[journal]\nenabled = false\n")),
+        ("a class with a trunk that is not there", and("[outside.all]\n[outside.all.allow]\n\"+34\" = [\"carier\"]\n")),
+        ("a class that is not there", and("[stations.1001]\nclass = \"all\"\n")),
+        ("a segment that is not there", with("segment_default = \"standard\"", "segment_default = \"gold\"")),
+        ("no default segment", with("segment_default = \"standard\"", "")),
+        ("a feature code without a star", and("[codes]\nin_out = \"45\"\n")),
+        ("one code that begins another", and("[codes]\nin_out = \"*4\"\npause = \"*46\"\n")),
+        ("a media range of one port", and("[media]\nports = \"20000-20000\"\n")),
+        ("a file that is not there", and("[tariff]\nfile = \"nowhere.csv\"\n")),
+    ]
+}
+
+#[test]
+fn every_problem_names_its_line_its_key_and_what_to_write() {
+    let mut all = String::new();
+    for (what, text) in cases() {
+        let checked = parse("turno.toml", &text, Path::new("."), Some(BTreeMap::new()));
+        let fits = if checked.settings.is_some() { "fits" } else { "refused" };
+        writeln!(all, "# {what}: {fits}").unwrap();
+        for problem in &checked.problems {
+            writeln!(all, "{problem}").unwrap();
+        }
+        assert_eq!(checked.settings.is_some(), checked.problems.iter().all(|p| p.warning), "{what}");
+    }
+    expect_test::expect_file!["../../../tests/golden/shell-config.txt"].assert_eq(&all);
+}
+
+#[test]
+fn the_environment_stands_above_the_file() {
+    let environment = BTreeMap::from([
+        ("TURNO_HTTP__LISTEN".to_owned(), "127.0.0.1:9".to_owned()),
+        ("TURNO_QUEUES__AVERIAS__LENGTH_MAX".to_owned(), "7".to_owned()),
+        ("UNRELATED".to_owned(), "x".to_owned()),
+    ]);
+    let settings = parse("turno.toml", FITS, Path::new("."), Some(environment)).settings.unwrap();
+    assert_eq!(settings.http.listen.map(|a| a.port()), Some(9));
+    assert_eq!(settings.engine.acd.queues.values().map(|q| q.length_max).collect::<Vec<_>>(), [7]);
+}

@@ -1,0 +1,262 @@
+//! Journals written, torn, recovered, replayed and exported.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use turno_base::{Mono, Now};
+use turno_engine::{Engine, Input};
+use turno_sip::flow::{Flow, ListenerId, Transport};
+use turno_sip::message::Message;
+
+use super::segment::name_of;
+use super::*;
+use crate::shell::clock::Clock;
+use crate::shell::entropy;
+use crate::shell::metrics::Metrics;
+use crate::shell::redact::Redactor;
+use crate::shell::run::Machine;
+
+/// A folder of its own that goes when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(std::env::temp_dir().join(format!("turno-journal-{:x}", entropy::draw())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn settings(dir: &Folder) -> JournalSettings {
+    JournalSettings {
+        dir: dir.0.clone(),
+        segment_bytes_max: 1 << 20,
+        segment_age_max: Duration::from_secs(3600),
+        bytes_max: 1 << 30,
+        age_max: Duration::from_secs(3600),
+    }
+}
+
+fn writer(settings: JournalSettings, next: u64) -> (Writer, Arc<AtomicBool>) {
+    let wanted = Arc::new(AtomicBool::new(false));
+    (Writer::new(settings, next, wanted.clone(), Arc::new(Metrics::new())).unwrap(), wanted)
+}
+
+fn begin(now: Now) -> Begin {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Begin { format: FORMAT, version, mark: Clock::begin().mark(), now, first: true }
+}
+
+fn options(n: u64) -> Input {
+    let text = format!(
+        "OPTIONS sip:34600111222@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
+         From: <sip:a@b>;tag={n}\r\nTo: <sip:34600111222@127.0.0.1>\r\nCall-ID: {n}@test\r\nCSeq: 1 OPTIONS\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let peer = "127.0.0.1:5099".parse().unwrap();
+    let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer, connection: 0 };
+    Input::Sip { flow, message: Message::parse(text.into_bytes()).unwrap() }
+}
+
+/// The frames of `inputs` as an engine that begins with `state` handles them.
+fn frames(engine: &mut Engine, inputs: &[Input], mut now: Now) -> Vec<u8> {
+    let (mut frames, mut scratch) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let mut effects = Vec::new();
+        engine.handle(input, now, &mut effects);
+        frame_input(now, effects_hash(&effects, &mut scratch), input, &mut frames);
+        now = now.after(Duration::from_millis(1));
+    }
+    frames
+}
+
+/// One segment with `n` inputs; gives its bytes.
+fn written(dir: &Folder, number: u64, n: u64) -> Vec<u8> {
+    let mut engine = Engine::new();
+    let (mut writer, _) = writer(settings(dir), number);
+    writer.begin(begin(Now::from_ms(1000)), Machine::snapshot(&engine));
+    let inputs: Vec<Input> = (0..n).map(options).collect();
+    writer.append(&frames(&mut engine, &inputs, Now::from_ms(2000)));
+    fs::read(dir.0.join(name_of(number))).unwrap()
+}
+
+fn recovered(dir: &Folder) -> Recovered {
+    match recover(&dir.0).unwrap() {
+        Recovery::State(recovered) => *recovered,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_loses_only_what_was_torn() {
+    let dir = Folder::new();
+    let whole = written(&dir, 0, 5);
+    let path = dir.0.join(name_of(0));
+    let mut frames = Segment::from_bytes(whole.clone());
+    let mut ends = Vec::new();
+    while frames.next().is_some() {
+        ends.push(frames.good_bytes());
+    }
+    assert_eq!((ends.len(), frames.torn_bytes()), (7, 0));
+    for cut in 0..=whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let good = ends.iter().filter(|end| **end <= cut).count();
+        match recover(&dir.0).unwrap() {
+            Recovery::State(recovered) => {
+                assert_eq!(recovered.inputs as usize + 2, good, "cut at {cut}");
+                assert_eq!(fs::metadata(&path).unwrap().len() as usize, ends[good - 1], "the tail is cut");
+            }
+            // Without its state a segment says nothing.
+            Recovery::Unusable { next: 1, .. } => assert!(good < 2, "cut at {cut}"),
+            other => panic!("cut at {cut}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_never_taken_for_an_input() {
+    let dir = Folder::new();
+    let whole = written(&dir, 0, 3);
+    let count = Segment::from_bytes(whole.clone()).count();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        assert!(Segment::from_bytes(bytes).count() < count, "byte {at}");
+    }
+}
+
+#[test]
+fn a_segment_torn_while_it_was_begun_leaves_the_one_before() {
+    let dir = Folder::new();
+    written(&dir, 6, 4);
+    let next = written(&dir, 7, 1);
+    fs::write(dir.0.join(name_of(7)), &next[..9]).unwrap();
+    let recovered = recovered(&dir);
+    assert_eq!((recovered.inputs, recovered.next, recovered.differing), (4, 8, 0));
+    assert_eq!(recovered.last.mono, Mono::from_ms(2003));
+}
+
+#[test]
+fn nothing_and_what_another_version_wrote_begin_afresh() {
+    let dir = Folder::new();
+    assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
+    let (mut writer, _) = writer(settings(&dir), 3);
+    assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
+    writer.begin(Begin { version: "0.0.0".into(), ..begin(Now::default()) }, Vec::new());
+    match recover(&dir.0).unwrap() {
+        Recovery::Unusable { next: 4, why } => assert!(why.contains("version 0.0.0"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // The same version, but a state that does not decode.
+    writer.begin(begin(Now::default()), vec![0xff; 100]);
+    match recover(&dir.0).unwrap() {
+        Recovery::Unusable { next: 5, why } => assert!(why.contains("another build"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_replay_proves_equal_effects_and_names_the_first_difference() {
+    let dir = Folder::new();
+    written(&dir, 0, 3);
+    let mut transcript = Vec::new();
+    let replayed = replay(&dir.0, false, false, &mut transcript).unwrap();
+    let transcript = String::from_utf8(transcript).unwrap();
+    assert!(replayed.summary().starts_with("3 inputs, ") && replayed.summary().ends_with(", equal"), "{transcript}");
+    assert!(
+        transcript.contains("> sip udp/0 127.0.0.1:5099 OPTIONS sip:…1222@127.0.0.1 (1 OPTIONS) 0@test"),
+        "{transcript}"
+    );
+
+    let (mut writer, _) = writer(settings(&dir), 1);
+    writer.begin(begin(Now::default()), Machine::snapshot(&Engine::new()));
+    let mut frame = Vec::new();
+    frame_input(Now::default(), 12345, &options(9), &mut frame);
+    writer.append(&frame);
+    let replayed = replay(&dir.0, true, true, &mut Vec::new()).unwrap();
+    assert_eq!(replayed.differs.as_ref().map(|(number, _)| *number), Some(4));
+    assert!(replayed.summary().contains("34600111222"), "{}", replayed.summary());
+}
+
+#[test]
+fn an_export_hides_numbers_and_still_replays_to_equal_effects() {
+    let dir = Folder::new();
+    written(&dir, 0, 3);
+    let copy = Folder::new();
+    assert_eq!(export(&dir.0, &copy.0, Redactor::new(7)).unwrap(), 3);
+    let bytes = fs::read(copy.0.join(name_of(0))).unwrap();
+    assert!(!bytes.windows(11).any(|w| w == b"34600111222"));
+    let replayed = replay(&copy.0, true, true, &mut Vec::new()).unwrap();
+    assert_eq!((replayed.inputs, replayed.differs), (3, None));
+    assert!(export(&dir.0, &copy.0, Redactor::new(7)).is_err(), "an export never mixes with another");
+}
+
+#[test]
+fn the_ring_asks_for_segments_and_removes_the_oldest() {
+    let dir = Folder::new();
+    let (mut small, wanted) = writer(JournalSettings { segment_bytes_max: 1000, ..settings(&dir) }, 0);
+    for _ in 0..5 {
+        small.begin(begin(Now::default()), Vec::new());
+        small.append(&[0; 400]);
+        assert!(!wanted.load(Ordering::Relaxed));
+        small.append(&[0; 600]);
+        assert!(wanted.swap(false, Ordering::Relaxed));
+    }
+    let numbers = || segments(&dir.0).unwrap().iter().map(|(number, _)| *number).collect::<Vec<_>>();
+    let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
+    super::writer::prune(&dir.0, 1 << 30, hour, now);
+    assert_eq!(numbers(), [0, 1, 2, 3, 4]);
+    super::writer::prune(&dir.0, 3500, hour, now);
+    assert_eq!(numbers(), [2, 3, 4]);
+    super::writer::prune(&dir.0, 1 << 30, hour, now + 2 * hour);
+    assert_eq!(numbers(), [3, 4], "the last two stay whatever their age");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_says_so_and_does_not_stop_anything() {
+    let dir = Folder::new();
+    let metrics = Arc::new(Metrics::new());
+    let mut writer = Writer::new(settings(&dir), 0, Arc::default(), metrics.clone()).unwrap();
+    fs::create_dir_all(dir.0.join(name_of(0))).unwrap();
+    writer.begin(begin(Now::default()), Vec::new());
+    writer.append(&[0; 100]);
+    assert_eq!((metrics.journal_errors.get(), metrics.journal_bytes.get()), (1, 0));
+    writer.begin(begin(Now::default()), Vec::new());
+    assert!(metrics.journal_bytes.get() > 0);
+}
+
+#[test]
+fn numbers_are_shortened_in_transcripts_and_nothing_else() {
+    for (line, shown) in [
+        ("sip:34600111222@127.0.0.1:5060", "sip:…1222@127.0.0.1:5060"),
+        ("+34600111222", "+…1222"),
+        ("2026-03-10T11:00:00.000000Z", "2026-03-10T11:00:00.000000Z"),
+        ("z9hG4bK-1234567", "z9hG4bK-1234567"),
+        ("send-failed 17", "send-failed 17"),
+        ("ext 1004", "ext 1004"),
+        ("ñ 612345678 ñ", "ñ …5678 ñ"),
+    ] {
+        assert_eq!(shorten_numbers(line), shown);
+    }
+}
+
+#[test]
+fn the_hash_is_the_same_everywhere() {
+    assert_eq!(hash64(b""), hash64(&[]));
+    // Written down once: a journal from one machine is compared on another.
+    expect_test::expect![[r#"
+        [
+            "0000000000000000",
+            "97b1551a6cccf102",
+        ]
+    "#]]
+    .assert_debug_eq(&[b"".as_slice(), b"turno journal hash"].map(|bytes| format!("{:016x}", hash64(bytes))));
+    assert_ne!(hash64(b"a"), hash64(b"a\0"));
+}

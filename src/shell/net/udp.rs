@@ -1,0 +1,210 @@
+//! Datagrams in batches: one thread per socket receives and parses, one sender writes a turn's messages at once.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use turno_base::Mono;
+use turno_engine::Input;
+use turno_sip::flow::{Flow, ListenerId, Transport};
+use turno_sip::message::Message;
+
+use crate::shell::inbox::Inbox;
+use crate::shell::metrics::Metrics;
+use crate::shell::run::Gate;
+
+/// Datagrams read or written by one system call.
+const BATCH: usize = 32;
+const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// How soon a receiving thread notices that the gate stopped.
+const STOP_POLL: Duration = Duration::from_millis(200);
+/// What an unreadable datagram is kept by.
+const UNREADABLE_BYTES_MAX: usize = 4096;
+
+/// Starts the receiving thread of `socket`.
+pub(super) fn receive(
+    socket: Arc<UdpSocket>,
+    listener: ListenerId,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+    gate: Arc<Gate>,
+) -> io::Result<()> {
+    socket.set_read_timeout(Some(STOP_POLL))?;
+    std::thread::Builder::new().name(format!("udp-{}", listener.0)).spawn(move || {
+        let mut receiver = Receiver::new(listener);
+        while !gate.is_stopped() {
+            receiver.batch(&socket, &inbox, &metrics);
+        }
+    })?;
+    Ok(())
+}
+
+struct Receiver {
+    listener: ListenerId,
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Receiver {
+    fn new(listener: ListenerId) -> Receiver {
+        Receiver {
+            listener,
+            headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: vec![vec![0; DATAGRAM_BYTES_MAX]; BATCH],
+        }
+    }
+
+    fn batch(&mut self, socket: &UdpSocket, inbox: &Inbox, metrics: &Metrics) {
+        let mut got: [(usize, Option<SocketAddr>); BATCH] = [(0, None); BATCH];
+        let count = {
+            let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+                self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+            match recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None) {
+                Ok(messages) => {
+                    let mut count = 0;
+                    for (to, message) in got.iter_mut().zip(messages) {
+                        *to = (message.bytes, message.address.as_ref().and_then(address_of));
+                        count += 1;
+                    }
+                    count
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => 0,
+                Err(error) => {
+                    tracing::warn!(%error, listener = self.listener.0, "receiving failed");
+                    // An error that stays must not turn the thread into a busy loop.
+                    std::thread::sleep(Duration::from_millis(10));
+                    0
+                }
+            }
+        };
+        let at = inbox.clock().mono();
+        for ((bytes, peer), buffer) in got.iter().take(count).zip(&self.buffers) {
+            if let (Some(peer), Some(datagram)) = (peer, buffer.get(..*bytes)) {
+                metrics.received_udp.inc();
+                take(datagram, *peer, self.listener, at, inbox);
+            }
+        }
+    }
+}
+
+/// Parses one datagram and hands it in. Keep-alives (CRLF, zero bytes) are nobody's message.
+fn take(datagram: &[u8], peer: SocketAddr, listener: ListenerId, at: Mono, inbox: &Inbox) {
+    if datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return;
+    }
+    let flow = Flow { transport: Transport::Udp, listener, peer, connection: 0 };
+    let input = match Message::parse(datagram.to_vec()) {
+        Ok(message) => Input::Sip { flow, message },
+        Err(rejected) => {
+            let kept = datagram.get(..UNREADABLE_BYTES_MAX).unwrap_or(datagram);
+            Input::Unreadable { flow, bytes: kept.to_vec(), rejected }
+        }
+    };
+    inbox.datagram(at, input);
+}
+
+fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(SocketAddr::from((v4.ip(), v4.port())));
+    }
+    address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port())))
+}
+
+/// Writes datagrams in batches; owned by the thread that does.
+#[derive(Debug)]
+pub struct UdpSender {
+    headers: MultiHeaders<SockaddrStorage>,
+}
+
+impl Default for UdpSender {
+    fn default() -> UdpSender {
+        UdpSender { headers: MultiHeaders::preallocate(BATCH, None) }
+    }
+}
+
+impl UdpSender {
+    /// Sends all of `datagrams` by `socket`, in order; calls `failed` with the index of each that did not leave.
+    pub fn send(&mut self, socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)], mut failed: impl FnMut(usize)) {
+        let mut at = 0;
+        while let Some(rest) = datagrams.get(at..).filter(|rest| !rest.is_empty()) {
+            let batch = rest.get(..BATCH).unwrap_or(rest);
+            match self.send_batch(socket, batch) {
+                Ok(sent) if sent > 0 => at += sent,
+                Err(Errno::EINTR) => {}
+                // The first of the batch is the one that failed; the others get their turn.
+                Ok(_) | Err(_) => {
+                    failed(at);
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    fn send_batch(&mut self, socket: &UdpSocket, batch: &[(SocketAddr, Vec<u8>)]) -> Result<usize, Errno> {
+        let slices: Vec<[IoSlice<'_>; 1]> = batch.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
+        let addresses: Vec<Option<SockaddrStorage>> =
+            batch.iter().map(|(to, _)| Some(SockaddrStorage::from(*to))).collect();
+        let none: [ControlMessage<'_>; 0] = [];
+        let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, &slices, &addresses, none, MsgFlags::empty())?;
+        Ok(sent.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::clock::Clock;
+    use crate::shell::inbox::inbox;
+
+    #[test]
+    fn batches_arrive_whole_in_order_and_from_the_right_peer() {
+        let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = here.local_addr().unwrap();
+        let datagrams: Vec<_> =
+            (0..70).map(|n| (to, format!("OPTIONS sip:{n} SIP/2.0\r\n\r\n").into_bytes())).collect();
+        UdpSender::default().send(&there, &datagrams, |n| panic!("datagram {n} did not leave"));
+        let (inbox, outlet) = inbox(Clock::begin());
+        let metrics = Metrics::new();
+        let mut receiver = Receiver::new(ListenerId(3));
+        while outlet.wire.len() < 70 {
+            receiver.batch(&here, &inbox, &metrics);
+        }
+        let from = there.local_addr().unwrap();
+        for ((_, sent), arrival) in datagrams.iter().zip(outlet.wire.try_iter()) {
+            let (flow, bytes) = match arrival.input {
+                Input::Sip { flow, message } => (flow, message.bytes().to_vec()),
+                Input::Unreadable { flow, bytes, .. } => (flow, bytes),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((flow.peer, flow.listener, &bytes), (from, ListenerId(3), sent));
+        }
+    }
+
+    #[test]
+    fn a_datagram_that_cannot_leave_is_named_and_the_others_leave() {
+        let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
+        let datagrams = [(to, b"a".to_vec()), (to, vec![0; 70_000]), (to, b"c".to_vec())];
+        let mut failed = Vec::new();
+        UdpSender::default().send(&here, &datagrams, |n| failed.push(n));
+        assert_eq!(failed, [1]);
+        let mut buffer = [0; 10];
+        assert_eq!(there.recv(&mut buffer).unwrap(), 1);
+        assert_eq!((there.recv(&mut buffer).unwrap(), buffer[0]), (1, b'c'));
+    }
+
+    #[test]
+    fn keep_alives_are_nobodys_message() {
+        let (inbox, outlet) = inbox(Clock::begin());
+        for bytes in [&b"\r\n\r\n"[..], b"\0\0\0\0", b""] {
+            take(bytes, "127.0.0.1:5060".parse().unwrap(), ListenerId(0), Mono(0), &inbox);
+        }
+        assert!(outlet.wire.is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! The world as the loop acts on it: every effect goes to the thread or task that does it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::Sender;
+use turno_acd::Heal;
+use turno_base::Now;
+use turno_engine::{Effect, Input};
+
+use crate::shell::asker::Asker;
+use crate::shell::board::FactLine;
+use crate::shell::clock::Clock;
+use crate::shell::customers::Customers;
+use crate::shell::dns::Dns;
+use crate::shell::inbox::Inbox;
+use crate::shell::journal::{Begin, FORMAT, effects_hash, frame_input};
+use crate::shell::media::MediaPlane;
+use crate::shell::metrics::Metrics;
+use crate::shell::post::{Outgoing, Parcel};
+use crate::shell::run::World;
+
+/// Everything outside the engine.
+#[derive(Debug)]
+pub struct Outside {
+    /// Journal and sockets.
+    pub post: Sender<Parcel>,
+    /// RTP.
+    pub media: MediaPlane,
+    /// Names.
+    pub dns: Dns,
+    /// Who calls.
+    pub customers: Customers,
+    /// For answers that are known at once.
+    pub inbox: Inbox,
+    /// People and programs who asked.
+    pub asker: Arc<Asker>,
+    /// Dashboards.
+    pub facts: FactLine,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Set when the journal wants a new segment.
+    pub snapshot_wanted: Arc<AtomicBool>,
+    /// For the next process.
+    pub clock: Clock,
+    /// The turn under way.
+    pub turn: TurnState,
+}
+
+impl Outside {
+    /// Ends the threads that only the engine fed.
+    pub fn end(self) {
+        self.media.stop();
+    }
+}
+
+/// What one turn gathers.
+#[derive(Debug, Default)]
+pub struct TurnState {
+    parcel: Parcel,
+    scratch: Vec<u8>,
+    begun: bool,
+}
+
+impl World for Outside {
+    fn journal(&mut self, now: Now, input: &Input, effects: &[Effect]) {
+        let hash = effects_hash(effects, &mut self.turn.scratch);
+        frame_input(now, hash, input, &mut self.turn.parcel.frames);
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { to, bytes, token } => {
+                self.turn.parcel.outgoing.push(Outgoing::Send { to, bytes, token });
+            }
+            Effect::Close(flow) => self.turn.parcel.outgoing.push(Outgoing::Close(flow)),
+            Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
+            Effect::Media { leg, command } => self.media.command(leg, command),
+            Effect::WantPorts(count) => self.media.want_ports(count),
+            Effect::Store { .. } => {}
+            Effect::LookUp { call, number } => {
+                let customer = self.customers.look_up(number);
+                // Full: the engine's own deadline applies the default.
+                let _ = self.inbox.house_now(Input::Customer { call, customer });
+            }
+            Effect::Reply { id, answer } => self.asker.answer(id, answer),
+            Effect::Fact(fact) => self.facts.tell(fact),
+            Effect::Count(count) => self.metrics.count(count),
+            Effect::Trunk { trunk, up } => {
+                self.metrics.trunk_up.with_label_values(&[trunk.as_str()]).set(i64::from(up));
+                if up {
+                    tracing::info!(%trunk, "trunk is up");
+                } else {
+                    tracing::error!(%trunk, "trunk is down: probes or our registration fail");
+                }
+            }
+            Effect::Why { call, agent, epoch, why } => {
+                tracing::debug!(%call, %agent, epoch, ?why, "offered");
+            }
+            Effect::Healed(heal) => {
+                self.metrics.heals.with_label_values(&[heal_label(heal)]).inc();
+                tracing::error!(?heal, "the reconciler healed something; please report with `turno journal export`");
+            }
+        }
+    }
+
+    fn end_turn(&mut self) {
+        if !self.turn.parcel.is_empty() {
+            // The thread ends only after this sender.
+            let _ = self.post.send(std::mem::take(&mut self.turn.parcel));
+        }
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.snapshot_wanted.load(Ordering::Relaxed)
+    }
+
+    fn snapshot(&mut self, now: Now, state: Vec<u8>) {
+        self.snapshot_wanted.store(false, Ordering::Relaxed);
+        let first = !std::mem::replace(&mut self.turn.begun, true);
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let begin = Begin { format: FORMAT, version, mark: self.clock.mark(), now, first };
+        self.turn.parcel.segment = Some((begin, state));
+    }
+
+    fn tick(&mut self) {
+        self.metrics.set_media(&self.media.counts());
+    }
+
+    fn store_full(&self) -> bool {
+        false
+    }
+}
+
+fn heal_label(heal: Heal) -> &'static str {
+    match heal {
+        Heal::AgentStuck => "agent_stuck",
+        Heal::LeaseExpired => "lease_expired",
+        Heal::ItemLost => "item_lost",
+    }
+}

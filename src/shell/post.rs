@@ -1,0 +1,165 @@
+//! The outgoing side: one thread writes each turn's journal frames and then sends its messages, in this order, so that
+//! nothing is seen outside that a restart would not know of.
+//!
+//! System calls for sending are most of a message's cost; here they run beside the engine instead of in its turn.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use turno_engine::Input;
+use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
+
+use crate::shell::inbox::Inbox;
+use crate::shell::journal::{Begin, Writer};
+use crate::shell::metrics::Metrics;
+use crate::shell::net::{Net, UdpSender};
+
+/// Turns that may wait here. Past it the loop waits: its delay grows and new calls are shed.
+const PARCELS_MAX: usize = 1024;
+
+/// One turn's outcome.
+#[derive(Debug, Default)]
+pub struct Parcel {
+    /// Begins a new segment before the frames.
+    pub segment: Option<(Begin, Vec<u8>)>,
+    /// Journal frames.
+    pub frames: Vec<u8>,
+    /// Messages, in order.
+    pub outgoing: Vec<Outgoing>,
+}
+
+/// What leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A message.
+    Send {
+        /// Where.
+        to: Destination,
+        /// Whole.
+        bytes: Vec<u8>,
+        /// Names a failure.
+        token: u64,
+    },
+    /// The end of a connection, after what was sent on it.
+    Close(Flow),
+}
+
+impl Parcel {
+    /// Nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.segment.is_none() && self.frames.is_empty() && self.outgoing.is_empty()
+    }
+}
+
+/// Starts the thread; it ends, with everything written, when the sender is dropped. Join it then.
+pub fn start(
+    net: Net,
+    journal: Option<Writer>,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+) -> io::Result<(Sender<Parcel>, std::thread::JoinHandle<()>)> {
+    let (sender, parcels) = bounded(PARCELS_MAX);
+    let thread = std::thread::Builder::new().name("post".into()).spawn(move || {
+        let batches = net.udp.iter().map(|_| Batch::default()).collect();
+        Post { net, journal, inbox, metrics, sender: UdpSender::default(), batches }.run(&parcels);
+    })?;
+    Ok((sender, thread))
+}
+
+struct Post {
+    net: Net,
+    journal: Option<Writer>,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+    sender: UdpSender,
+    /// Datagrams of one turn, by listener.
+    batches: Vec<Batch>,
+}
+
+#[derive(Default)]
+struct Batch {
+    datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    tokens: Vec<u64>,
+}
+
+impl Post {
+    fn run(&mut self, parcels: &Receiver<Parcel>) {
+        for parcel in parcels {
+            self.metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
+            if let Some(journal) = &mut self.journal {
+                if let Some((begin, state)) = parcel.segment {
+                    journal.begin(begin, state);
+                }
+                if !parcel.frames.is_empty() {
+                    journal.append(&parcel.frames);
+                }
+            }
+            for outgoing in parcel.outgoing {
+                self.take(outgoing);
+            }
+            self.send_datagrams();
+        }
+    }
+
+    fn take(&mut self, outgoing: Outgoing) {
+        match outgoing {
+            Outgoing::Send { to, bytes, token } => {
+                let (transport, listener, peer) = match to {
+                    Destination::Flow(flow) if flow.transport == Transport::Tcp => {
+                        return self.net.streams.send_on(flow, bytes, token);
+                    }
+                    Destination::Flow(flow) => (flow.transport, flow.listener, flow.peer),
+                    Destination::Address { transport, listener, peer } => (transport, listener, peer),
+                };
+                match transport {
+                    Transport::Tcp => self.net.streams.send_to(listener, peer, bytes, token),
+                    Transport::Udp => match self.socket_for(listener, peer).and_then(|at| self.batches.get_mut(at)) {
+                        Some(batch) => {
+                            batch.datagrams.push((peer, bytes));
+                            batch.tokens.push(token);
+                        }
+                        None => failed(&self.inbox, &self.metrics, token),
+                    },
+                }
+            }
+            Outgoing::Close(flow) => self.net.streams.close(flow),
+        }
+    }
+
+    /// The listener's own socket; where that is a stream's or of the other address family, the first UDP socket that
+    /// can reach the peer.
+    fn socket_for(&self, listener: ListenerId, peer: SocketAddr) -> Option<usize> {
+        let fits = |at: usize| {
+            let socket = self.net.udp.get(at)?.as_ref()?;
+            socket.local_addr().is_ok_and(|local| local.is_ipv4() == peer.is_ipv4()).then_some(at)
+        };
+        fits(usize::from(listener.0)).or_else(|| (0..self.net.udp.len()).find_map(fits))
+    }
+
+    fn send_datagrams(&mut self) {
+        for (batch, socket) in self.batches.iter_mut().zip(&self.net.udp) {
+            let Some(socket) = socket else { continue };
+            if batch.datagrams.is_empty() {
+                continue;
+            }
+            let (inbox, metrics, tokens) = (&self.inbox, &self.metrics, &batch.tokens);
+            self.sender.send(socket, &batch.datagrams, |at| {
+                failed(inbox, metrics, tokens.get(at).copied().unwrap_or(0));
+            });
+            metrics.sent_udp.inc_by(batch.datagrams.len() as u64);
+            batch.datagrams.clear();
+            batch.tokens.clear();
+        }
+    }
+}
+
+/// Tells the engine. Never waits for it: the engine may be waiting for this very thread, and a transaction that does not
+/// hear of its failure has a timer.
+fn failed(inbox: &Inbox, metrics: &Metrics, token: u64) {
+    metrics.send_failed.inc();
+    if token != 0 {
+        let _ = inbox.house_now(Input::SendFailed(token));
+    }
+}

@@ -1,0 +1,182 @@
+//! The loop, driven by a machine that can be made to fail.
+
+use super::*;
+use crate::shell::inbox::{Inbox, inbox};
+use turno_base::fact::What;
+use turno_base::{AgentId, Fact};
+use turno_engine::Command;
+
+/// Echoes inputs as facts; panics on `Stored(13)` after having decided something.
+#[derive(Default)]
+struct Fragile {
+    deadline: Option<Mono>,
+}
+
+impl Machine for Fragile {
+    fn handle(&mut self, input: &Input, now: Now, out: &mut Vec<Effect>) {
+        match input {
+            Input::Stored(13) => {
+                out.push(Effect::WantPorts(13));
+                panic!("thirteen");
+            }
+            Input::Stored(n) => out.push(Effect::WantPorts(u32::try_from(*n).unwrap())),
+            Input::Deadline => self.deadline = None,
+            Input::Command { command: Command::AgentReady(agent), .. } => {
+                let state = turno_base::fact::AgentState::Ready;
+                out.push(Effect::Fact(Fact {
+                    at: now,
+                    what: What::AgentChanged { agent: *agent, station: None, state, call: None },
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        self.deadline
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        b"state".to_vec()
+    }
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Paper {
+    lines: Vec<String>,
+    full: bool,
+    wants: bool,
+}
+
+impl World for Paper {
+    fn journal(&mut self, _: Now, input: &Input, effects: &[Effect]) {
+        // A slow machine has a load to tell at any time.
+        if !matches!(input, Input::Load(load) if !load.draining) {
+            self.lines.push(format!("journal {} {}", kind(input), effects.len()));
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        if let Effect::WantPorts(n) = effect {
+            self.lines.push(format!("ports {n}"));
+        }
+    }
+
+    fn end_turn(&mut self) {
+        self.lines.push("end".into());
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.wants
+    }
+
+    fn snapshot(&mut self, _: Now, state: Vec<u8>) {
+        self.wants = false;
+        self.lines.push(format!("snapshot {}", state.len()));
+    }
+
+    fn tick(&mut self) {}
+
+    fn store_full(&self) -> bool {
+        self.full
+    }
+}
+
+fn small() -> (Loop<Fragile, Paper>, Inbox, Arc<Metrics>, Arc<Gate>) {
+    let clock = Clock::begin();
+    let (inbox, outlet) = inbox(clock);
+    let (metrics, gate) = (Arc::new(Metrics::new()), Arc::new(Gate::default()));
+    let l = Loop::new(Fragile::default(), Paper::default(), outlet, clock, gate.clone(), metrics.clone());
+    (l, inbox, metrics, gate)
+}
+
+#[test]
+fn a_panic_costs_one_fault_and_what_was_decided_before_it_is_done() {
+    let (mut l, inbox, metrics, _) = small();
+    for n in [1, 13, 2] {
+        inbox.house(Input::Stored(n));
+    }
+    l.turn();
+    assert_eq!(
+        l.world.lines,
+        [
+            "journal stored 1",
+            "ports 1",
+            "journal stored 1",
+            "ports 13",
+            "journal fault 0",
+            "journal stored 1",
+            "ports 2",
+            "end"
+        ]
+    );
+    assert_eq!(metrics.panics.get(), 1);
+}
+
+#[test]
+fn a_flood_ends_its_turn_and_lets_the_deadline_and_the_house_in() {
+    let (mut l, inbox, ..) = small();
+    for _ in 0..1000 {
+        inbox.datagram(Mono(0), Input::Restarted);
+    }
+    inbox.house(Input::Stored(7));
+    l.machine.deadline = Some(Mono(0));
+    l.turn();
+    let lines = &l.world.lines;
+    assert_eq!(lines[0], "journal deadline 0");
+    assert!(lines[..4].contains(&"ports 7".to_owned()), "{lines:?}");
+    assert_eq!(lines.iter().filter(|l| *l == "journal restarted 0").count(), TURN_INPUTS_MAX - 1);
+}
+
+#[test]
+fn draining_and_a_full_store_reach_the_machine_once_and_at_once() {
+    let (mut l, _, _, gate) = small();
+    l.turn();
+    gate.drain();
+    l.turn();
+    l.turn();
+    l.world.full = true;
+    l.turn();
+    assert_eq!(l.world.lines.iter().filter(|l| *l == "journal load 0").count(), 2);
+    assert!(l.load.told.draining && l.load.told.store_full);
+}
+
+#[test]
+fn the_journal_gets_its_segment_and_the_loop_ends_when_asked() {
+    let (mut l, inbox, _, gate) = small();
+    l.world.wants = true;
+    l.begin(vec![Input::Restarted]);
+    inbox.house(Input::Command { id: 1, command: Command::AgentReady(AgentId::new("anna").unwrap()) });
+    gate.stop();
+    let (_, paper) = l.run();
+    assert_eq!(paper.lines, ["snapshot 5", "journal restarted 0", "end", "end"]);
+}
+
+#[test]
+fn only_a_change_of_load_worth_telling_is_told() {
+    let mut meter = LoadMeter::new(Mono(0));
+    let at = |ms| Mono::from_ms(ms);
+    meter.delay = Duration::from_micros(700);
+    assert_eq!(meter.measure(at(0), 3, false, false), None);
+    meter.delay = Duration::from_millis(9);
+    assert_eq!(meter.measure(at(50), 3, false, false), None); // not due
+    assert_eq!(meter.measure(at(100), 3, false, false).map(|l| l.loop_delay), Some(Duration::from_millis(9)));
+    meter.delay = Duration::from_millis(12);
+    assert_eq!(meter.measure(at(200), 3, false, false), None); // same power of two
+    assert_eq!(meter.measure(at(300), 5000, false, false).map(|l| l.inputs_waiting), Some(5000));
+    assert!(meter.measure(at(301), 5000, true, false).is_some_and(|l| l.draining));
+}
+
+#[test]
+fn a_call_id_is_found_in_odd_messages() {
+    for (bytes, found) in [
+        (&b"INVITE sip:a SIP/2.0\r\nCall-ID : x@y\r\n\r\n"[..], "x@y"),
+        (b"INVITE sip:a SIP/2.0\ni:z\n\nCall-ID: body", "z"),
+        (b"INVITE\r\n\r\nCall-ID: body\r\n", ""),
+        (b"", ""),
+        (b"\xff\xfe:\n:\n", ""),
+    ] {
+        assert_eq!(header_of(bytes, &["call-id", "i"]), found);
+    }
+}

@@ -1,0 +1,381 @@
+//! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use turno_engine::{Engine, Input};
+use turno_media::{Network, Rules};
+use turno_sip::flow::Listener;
+
+use crate::api;
+use crate::shell::asker::Asker;
+use crate::shell::board::Board;
+use crate::shell::clock::Clock;
+use crate::shell::config::{self, Problem, Settings};
+use crate::shell::customers::Customers;
+use crate::shell::dns::Dns;
+use crate::shell::entropy;
+use crate::shell::inbox::{Inbox, inbox};
+use crate::shell::journal::{Recovery, Writer, recover};
+use crate::shell::logs;
+use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
+use crate::shell::metrics::Metrics;
+use crate::shell::net::{Bound, OpenError};
+use crate::shell::outside::{Outside, TurnState};
+use crate::shell::post;
+use crate::shell::run::{Gate, Loop};
+
+/// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
+const IO_THREADS: usize = 2;
+
+/// Why a node does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration has errors.
+    Config(Vec<Problem>),
+    /// A SIP socket.
+    Listen(OpenError),
+    /// Media threads, prompts, ports.
+    Media(MediaError),
+    /// Anything else of the machine's, with the object it is about.
+    Io {
+        /// What was to be done.
+        what: String,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::Config(problems) => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            StartError::Listen(error) => error.fmt(f),
+            StartError::Media(error) => error.fmt(f),
+            StartError::Io { what, error } => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+fn about(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    let what = what.into();
+    move |error| StartError::Io { what, error }
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    /// What asks the engine.
+    pub asker: Arc<Asker>,
+    /// How it is asked to end.
+    pub gate: Arc<Gate>,
+    /// The event line.
+    pub board: Arc<Board>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// SIP listeners with the addresses they have got.
+    pub listeners: Vec<Listener>,
+    /// HTTP address, if any.
+    pub http: Option<SocketAddr>,
+    /// Control socket.
+    pub socket: PathBuf,
+    reloader: Arc<Reloader>,
+    runtime: tokio::runtime::Runtime,
+    engine: JoinHandle<()>,
+    post: JoinHandle<()>,
+    // Held for as long as the data folder is in use.
+    _lock: File,
+}
+
+/// Starts a node. `file` is read again by a reload.
+pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, StartError> {
+    let data_dir = settings.node.data_dir.clone();
+    let lock = lock(&data_dir)?;
+    let identity = entropy::identity(&data_dir).map_err(about("the node's identity"))?;
+    config::adopt(&mut settings, &identity);
+    let bound = Bound::open(&settings.engine.sip.listeners, &settings.net).map_err(StartError::Listen)?;
+    let configured = std::mem::replace(&mut settings.engine.sip.listeners, bound.listeners());
+    let listeners = bound.listeners();
+
+    let past = past(&settings)?;
+    let clock = past.clock;
+    let (inbox, outlet) = inbox(clock);
+    let metrics = Arc::new(Metrics::new());
+    let gate = Arc::new(Gate::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .map_err(about("the io threads"))?;
+    let handle = runtime.handle().clone();
+    let asker = Arc::new(Asker::new(inbox.clone()));
+    let (board, facts) = Board::start(metrics.clone()).map_err(about("the board's thread"))?;
+    let snapshot_wanted = Arc::new(AtomicBool::new(false));
+    let journal = match &settings.journal {
+        Some(journal) => {
+            let what = format!("the journal in {}", journal.dir.display());
+            let writer = Writer::new(journal.clone(), past.next_segment, snapshot_wanted.clone(), metrics.clone());
+            Some(writer.map_err(about(what))?)
+        }
+        None => None,
+    };
+    let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
+    let (parcels, post) =
+        post::start(net, journal, inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+    let customers = Customers::new(&settings);
+    let media = media(&settings, &inbox)?;
+    let outside = Outside {
+        post: parcels,
+        media,
+        dns: Dns::new(inbox.clone(), handle.clone()),
+        customers: customers.clone(),
+        inbox: inbox.clone(),
+        asker: asker.clone(),
+        facts,
+        metrics: metrics.clone(),
+        snapshot_wanted,
+        clock,
+        turn: TurnState::default(),
+    };
+    let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
+    if past.resumed {
+        begin.push(Input::Restarted);
+    }
+    let mut engine_loop = Loop::new(past.engine, outside, outlet, clock, gate.clone(), metrics.clone());
+    let engine = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || {
+            engine_loop.begin(begin);
+            let (_, outside) = engine_loop.run();
+            outside.end();
+        })
+        .map_err(about("the engine's thread"))?;
+
+    let reloader = Arc::new(Reloader {
+        file,
+        inbox,
+        metrics: metrics.clone(),
+        customers,
+        identity,
+        configured,
+        now: Mutex::new(settings.clone()),
+    });
+    let state = api::AppState {
+        asker: asker.clone(),
+        board: board.clone(),
+        metrics: metrics.clone(),
+        gate: gate.clone(),
+        reloader: reloader.clone(),
+        token: settings.http.token.clone().map(Into::into),
+    };
+    let socket = settings.node.socket.clone();
+    api::control::start(&handle, &socket, state.clone())
+        .map_err(about(format!("the control socket {}", socket.display())))?;
+    let http = match settings.http.listen {
+        Some(address) => {
+            let what = format!("HTTP {address} (change http.listen in the configuration)");
+            Some(api::http::start(&handle, address, state).map_err(about(what))?)
+        }
+        None => None,
+    };
+    gate.set_ready();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listeners =
+            listeners.iter().map(|l| format!("{} {}", l.transport.via(), l.local)).collect::<Vec<_>>().join(", "),
+        http = http.map(|h| h.to_string()).unwrap_or_default(),
+        "serving"
+    );
+    Ok(Node { asker, gate, board, metrics, listeners, http, socket, reloader, runtime, engine, post, _lock: lock })
+}
+
+impl Node {
+    /// Takes signals from now on.
+    pub fn take_signals(&self, drain_limit: std::time::Duration) -> Result<(), StartError> {
+        let reloader = self.reloader.clone();
+        let reload = move || {
+            // What is wrong with it has been logged line by line.
+            let _ = reloader.reload();
+        };
+        let handle = self.runtime.handle();
+        crate::shell::signals::listen(handle, self.gate.clone(), self.asker.clone(), drain_limit, reload)
+            .map_err(about("signals"))
+    }
+
+    /// The io threads, for what else lives as long as the node.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    /// Reads the configuration again.
+    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+        self.reloader.reload()
+    }
+
+    /// Waits until the gate stops the loop, and for everything decided to be written.
+    pub fn wait(self) {
+        // The loop contains panics of the engine; one of its own would have been logged by the hook.
+        let _ = self.engine.join();
+        let _ = self.post.join();
+        let _ = fs::remove_file(&self.socket);
+        self.runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+        tracing::info!("ended");
+    }
+}
+
+/// Starts the media threads; their events and ports go to the engine.
+fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
+    let media = &settings.media;
+    let mut addresses = media.addresses.clone();
+    if addresses.is_empty() {
+        addresses = settings.engine.sip.listeners.iter().map(|listener| listener.local.ip()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+    }
+    let mut config = MediaPlaneConfig::new(addresses, media.ports, settings.prompts.clone(), entropy::draw());
+    config.threads = usize::from(media.threads);
+    config.quarantine = media.quarantine;
+    config.rules = Rules {
+        silent_limit: media.silence_limit,
+        silent_limit_held: media.silence_limit_held,
+        direct: settings
+            .engine
+            .media
+            .local_networks
+            .iter()
+            .map(|n| Network { address: n.address, prefix: n.prefix })
+            .collect(),
+        inband_keys: media.inband_keys,
+    };
+    let inbox = inbox.clone();
+    let tell = move |out| match out {
+        MediaOut::Event(leg, event) => inbox.media(Input::Media { leg, event }),
+        MediaOut::Ports(ports) => inbox.media(Input::Ports(ports)),
+    };
+    MediaPlane::start(config, tell).map_err(StartError::Media)
+}
+
+/// What the last process left.
+struct Past {
+    engine: Engine,
+    clock: Clock,
+    next_segment: u64,
+    resumed: bool,
+}
+
+fn past(settings: &Settings) -> Result<Past, StartError> {
+    let fresh = |next_segment| Past { engine: Engine::new(), clock: Clock::begin(), next_segment, resumed: false };
+    let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
+    let recovery = recover(&journal.dir).map_err(about(format!("the journal in {}", journal.dir.display())))?;
+    Ok(match recovery {
+        Recovery::Fresh => fresh(0),
+        Recovery::Unusable { next, why } => {
+            tracing::warn!(
+                why,
+                "the journal's state cannot be continued: starting afresh, without the calls, registrations and places it had"
+            );
+            fresh(next)
+        }
+        Recovery::State(past) => {
+            tracing::info!(inputs = past.inputs, torn_bytes = past.torn, "recovered the state of the last process");
+            if past.differing > 0 {
+                tracing::error!(
+                    inputs = past.differing,
+                    "inputs had other effects than they were recorded with; please report with `turno journal export`"
+                );
+            }
+            let clock = Clock::resume(&past.mark, past.last);
+            Past { engine: past.engine, clock, next_segment: past.next, resumed: true }
+        }
+    })
+}
+
+/// One process per data folder.
+fn lock(dir: &Path) -> Result<File, StartError> {
+    fs::create_dir_all(dir).map_err(about(format!("the data folder {}", dir.display())))?;
+    let path = dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(about(format!("{}", path.display())))?;
+    file.try_lock().map_err(|_| StartError::Io {
+        what: format!("{} is in use by another turno; stop it or set node.data_dir", dir.display()),
+        error: io::ErrorKind::WouldBlock.into(),
+    })?;
+    Ok(file)
+}
+
+/// Brings a changed configuration into the running node.
+#[derive(Debug)]
+pub struct Reloader {
+    file: Option<PathBuf>,
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+    customers: Customers,
+    identity: entropy::Identity,
+    /// Listeners as configured: a port 0 there is a real one in `now`.
+    configured: Vec<Listener>,
+    now: Mutex<Settings>,
+}
+
+impl Reloader {
+    /// Without a file: nothing to read again.
+    #[cfg(test)]
+    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>) -> Reloader {
+        Reloader {
+            file: None,
+            inbox,
+            metrics,
+            customers: Customers::new(&settings),
+            identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
+            configured: Vec::new(),
+            now: Mutex::new(settings),
+        }
+    }
+
+    /// Reads and checks the file; whole or not at all. Gives the warnings, or all problems if it was refused.
+    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+        let Some(file) = &self.file else { return Ok(Vec::new()) };
+        let checked = config::load(file, None);
+        for problem in &checked.problems {
+            tracing::warn!("{problem}");
+        }
+        let Some(mut settings) = checked.settings else {
+            tracing::error!(file = %file.display(), "the changed configuration is refused; the old one stays");
+            self.metrics.config_reloads.with_label_values(&["refused"]).inc();
+            return Err(checked.problems);
+        };
+        config::adopt(&mut settings, &self.identity);
+        let mut problems = checked.problems;
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let restart = |key: &str| {
+            let shown = file.display().to_string();
+            Problem { warning: true, ..Problem::error(&shown, 0, key, "takes effect at the next start".to_owned()) }
+        };
+        if settings.engine.sip.listeners != self.configured {
+            problems.push(restart("sip.listeners"));
+        }
+        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net)
+            != (&now.node, &now.http, &now.journal, &now.store, &now.net)
+        {
+            problems.push(restart("node, http, journal, store or sip.streams"));
+        }
+        settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
+        logs::set_level(&settings.log.level);
+        self.customers.replace(&settings);
+        self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
+        *now = settings;
+        tracing::info!(file = %file.display(), "configuration read again");
+        self.metrics.config_reloads.with_label_values(&["taken"]).inc();
+        Ok(problems)
+    }
+}

@@ -1,0 +1,476 @@
+//! Facts in, rows out: drafts of the calls in progress.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::{Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::{
+    CallId, Cause, EndedBy, LegId, Mono, Now, Number, Outcome, Quality, QueueId, Reason, SegmentId, TrunkId, Wall,
+};
+
+use super::record::{Charge, Direction, Leg, Offer, Purpose, Record, Stage, Stay};
+use super::{Kind, Row};
+use crate::amount::allocate;
+use crate::deck::{Deck, Payer};
+use crate::prefix::Key;
+use crate::rating::{Call, rate};
+
+/// A call in progress proves that it is alive at least this often.
+pub const INTERIM_EVERY: Duration = Duration::from_secs(30);
+/// Legs of one record; later ones are counted.
+pub const LEGS_MAX: usize = 1000;
+/// Segments of one leg; at the bound the last one grows on.
+pub const STAGES_MAX: usize = 1000;
+/// Stays in queues of one record; later ones are counted.
+pub const STAYS_MAX: usize = 1000;
+/// Offers of one record; later ones are counted.
+pub const OFFERS_MAX: usize = 1000;
+/// Facts that wait for the next row; at the bound a row is written at once.
+pub const PENDING_MAX: usize = 64;
+
+/// Drafts of all calls in progress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Builder {
+    drafts: BTreeMap<CallId, Draft>,
+    /// When to look at a draft again: at or before its next proof of life, exactly one entry per draft.
+    due: BTreeSet<(Mono, CallId)>,
+    /// Facts about calls that are over or never arrived.
+    stale: u64,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Calls in progress.
+    pub calls: usize,
+    /// Legs of those, ended ones too.
+    pub legs: usize,
+    /// Facts that waited for the next row.
+    pub pending: usize,
+    /// Facts about calls that are over or never arrived, since the beginning.
+    pub stale: u64,
+}
+
+impl Builder {
+    /// Takes one fact and appends the rows that it asks for. The deck prices the call when it ends.
+    pub fn on_fact(&mut self, fact: &Fact, deck: &Deck, out: &mut Vec<Row>) {
+        let Some(call) = call_of(&fact.what) else { return };
+        if let What::CallArrived { ani, dnis, trunk, .. } = &fact.what {
+            if self.drafts.contains_key(&call) {
+                self.stale += 1;
+                return;
+            }
+            let mut draft = Draft::new(fact.at, ani.clone(), dnis.clone(), *trunk);
+            out.push(draft.row(call, fact.at, Kind::Open(vec![fact.clone()])));
+            self.due.insert((fact.at.mono + INTERIM_EVERY, call));
+            self.drafts.insert(call, draft);
+            return;
+        }
+        if let What::CallEnded { outcome, by, .. } = fact.what {
+            let Some(mut draft) = self.drafts.remove(&call) else {
+                self.stale += 1;
+                return;
+            };
+            self.due.remove(&(draft.due, call));
+            let record = draft.record(call, &End { at: fact.at, outcome, by, cause: None }, deck);
+            out.push(draft.row(call, fact.at, Kind::Close(Box::new(record))));
+            return;
+        }
+        let Some(draft) = self.drafts.get_mut(&call) else {
+            self.stale += 1;
+            return;
+        };
+        draft.fold(fact);
+        draft.pending.push(fact.clone());
+        if is_milestone(&fact.what) || draft.pending.len() >= PENDING_MAX {
+            out.push(draft.interim(call, fact.at));
+        }
+    }
+
+    /// Writes the proofs of life that are due; early calls do nothing.
+    pub fn on_deadline(&mut self, now: Now, out: &mut Vec<Row>) {
+        while let Some(&(at, call)) = self.due.first().filter(|(at, _)| *at <= now.mono) {
+            self.due.remove(&(at, call));
+            let Some(draft) = self.drafts.get_mut(&call) else { continue };
+            if draft.proof.mono + INTERIM_EVERY <= now.mono {
+                out.push(draft.interim(call, now));
+            }
+            draft.due = draft.proof.mono + INTERIM_EVERY;
+            self.due.insert((draft.due, call));
+        }
+    }
+
+    /// When [`Builder::on_deadline`] wants to be called.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// How much there is; walks all calls.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            calls: self.drafts.len(),
+            legs: self.drafts.values().map(|draft| draft.legs.len()).sum(),
+            pending: self.drafts.values().map(|draft| draft.pending.len()).sum(),
+            stale: self.stale,
+        }
+    }
+}
+
+/// Facts after which a crash must not lose what went before: they make a row at once.
+fn is_milestone(what: &What) -> bool {
+    matches!(
+        what,
+        What::SegmentBegan { .. } | What::LegAnswered { .. } | What::LegEnded { .. } | What::QueueLeft { .. }
+    )
+}
+
+fn call_of(what: &What) -> Option<CallId> {
+    match what {
+        What::CallArrived { call, .. }
+        | What::CustomerKnown { call, .. }
+        | What::LegBegan { call, .. }
+        | What::LegRinging { call, .. }
+        | What::LegAnswered { call, .. }
+        | What::SegmentBegan { call, .. }
+        | What::LegQuality { call, .. }
+        | What::LegEnded { call, .. }
+        | What::QueueEntered { call, .. }
+        | What::QueueLeft { call, .. }
+        | What::Offered { call, .. }
+        | What::OfferEnded { call, .. }
+        | What::CallEnded { call, .. } => Some(*call),
+        What::AgentChanged { .. } => None,
+    }
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Draft {
+    arrived: Now,
+    ani: Number,
+    dnis: Number,
+    trunk: Option<TrunkId>,
+    customer: Option<String>,
+    segment: Option<SegmentId>,
+    value_pm: Option<u32>,
+    legs: Vec<DraftLeg>,
+    stays: Vec<DraftStay>,
+    offers: Vec<Offer>,
+    left_out: u32,
+    pending: Vec<Fact>,
+    /// The last row: the last proof of life.
+    pub(super) proof: Now,
+    pub(super) seq: u32,
+    due: Mono,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct DraftLeg {
+    leg: LegId,
+    sip_call_id: String,
+    party: Party,
+    a: Number,
+    b: Number,
+    began: Now,
+    rang: Option<Now>,
+    answered: Option<Now>,
+    ended: Option<(Now, Cause, EndedBy)>,
+    quality: Option<Quality>,
+    stages: Vec<(Segment, Now)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct DraftStay {
+    queue: QueueId,
+    entered: Now,
+    position: u32,
+    left: Option<(QueueLeft, u32, u64)>,
+}
+
+/// How a call ended.
+pub(super) struct End {
+    pub(super) at: Now,
+    pub(super) outcome: Outcome,
+    pub(super) by: EndedBy,
+    /// For legs that are still up; none: an ordinary hang-up.
+    pub(super) cause: Option<Cause>,
+}
+
+impl Draft {
+    pub(super) fn new(at: Now, ani: Number, dnis: Number, trunk: Option<TrunkId>) -> Draft {
+        Draft {
+            arrived: at,
+            ani,
+            dnis,
+            trunk,
+            customer: None,
+            segment: None,
+            value_pm: None,
+            legs: Vec::new(),
+            stays: Vec::new(),
+            offers: Vec::new(),
+            left_out: 0,
+            pending: Vec::new(),
+            proof: at,
+            seq: 0,
+            due: at.mono + INTERIM_EVERY,
+        }
+    }
+
+    fn row(&mut self, call: CallId, at: Now, kind: Kind) -> Row {
+        let seq = self.seq;
+        self.seq += 1;
+        self.proof = at;
+        Row { call, seq, at, kind }
+    }
+
+    fn interim(&mut self, call: CallId, at: Now) -> Row {
+        let facts = std::mem::take(&mut self.pending);
+        self.row(call, at, Kind::Interim(facts))
+    }
+
+    /// What the caller did with somebody, if it was anything.
+    pub(super) fn had_conversation(&self) -> bool {
+        let talked = |segment: &Segment| matches!(segment, Segment::Talk(_) | Segment::TalkOutside);
+        self.legs.iter().flat_map(|leg| &leg.stages).any(|(segment, _)| talked(segment))
+    }
+
+    /// Takes one fact about this call. Facts about legs and offers that it does not know are dropped.
+    pub(super) fn fold(&mut self, fact: &Fact) {
+        let at = fact.at;
+        match &fact.what {
+            What::CustomerKnown { customer, segment, value_pm, .. } => {
+                self.customer.clone_from(customer);
+                self.segment = Some(*segment);
+                self.value_pm = Some(*value_pm);
+            }
+            What::LegBegan { leg, sip_call_id, a, b, party, .. } => {
+                if self.legs.len() >= LEGS_MAX {
+                    self.left_out += 1;
+                    return;
+                }
+                self.legs.push(DraftLeg::new(*leg, sip_call_id, a, b, *party, at));
+            }
+            What::LegRinging { leg, .. } => self.on_leg(*leg, |leg| {
+                leg.rang.get_or_insert(at);
+            }),
+            What::LegAnswered { leg, .. } => self.on_leg(*leg, |leg| {
+                leg.answered.get_or_insert(at);
+            }),
+            What::SegmentBegan { leg, segment, .. } => self.on_leg(*leg, |leg| leg.enter(*segment, at)),
+            What::LegQuality { leg, quality, .. } => self.on_leg(*leg, |leg| leg.quality = Some(*quality)),
+            What::LegEnded { leg, cause, by, .. } => self.on_leg(*leg, |leg| {
+                leg.ended.get_or_insert((at, *cause, *by));
+            }),
+            What::QueueEntered { queue, position, .. } => {
+                if self.stays.len() >= STAYS_MAX {
+                    self.left_out += 1;
+                    return;
+                }
+                self.stays.push(DraftStay { queue: *queue, entered: at, position: *position, left: None });
+            }
+            What::QueueLeft { queue, left, position, wait_ms, .. } => {
+                let open = self.stays.iter_mut().rev().find(|stay| stay.queue == *queue && stay.left.is_none());
+                if let Some(stay) = open {
+                    stay.left = Some((*left, *position, *wait_ms));
+                }
+            }
+            What::Offered { queue, agent, epoch, .. } => {
+                if self.offers.len() >= OFFERS_MAX {
+                    self.left_out += 1;
+                    return;
+                }
+                let (queue, agent, epoch) = (*queue, *agent, *epoch);
+                self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
+            }
+            What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
+            What::CallArrived { .. } | What::CallEnded { .. } | What::AgentChanged { .. } => {}
+        }
+    }
+
+    fn on_leg(&mut self, id: LegId, change: impl FnOnce(&mut DraftLeg)) {
+        // The legs that something happens to are the youngest.
+        if let Some(leg) = self.legs.iter_mut().rev().find(|leg| leg.leg == id) {
+            change(leg);
+        }
+    }
+
+    fn on_offer_ended(&mut self, agent: turno_base::AgentId, epoch: u64, end: OfferEnd, ring_ms: u64) {
+        let open = |offer: &&mut Offer| offer.agent == agent && offer.epoch == epoch && offer.end.is_none();
+        if let Some(offer) = self.offers.iter_mut().rev().find(open) {
+            offer.end = Some(end);
+            offer.ring_ms = ring_ms;
+        }
+    }
+
+    /// The record of the call, ended so.
+    pub(super) fn record(&mut self, call: CallId, end: &End, deck: &Deck) -> Record {
+        let legs: Vec<Leg> = std::mem::take(&mut self.legs).into_iter().map(|leg| leg.close(end, deck)).collect();
+        let stays = self.stays.iter().map(|stay| stay.close(end)).collect();
+        let caller = legs.iter().find(|leg| matches!(leg.party, Party::Caller(_)));
+        let outside = legs.iter().any(|leg| matches!(leg.party, Party::Outside(_)));
+        Record {
+            call,
+            direction: match (self.trunk, outside) {
+                (Some(_), _) => Direction::Inbound,
+                (None, true) => Direction::Outbound,
+                (None, false) => Direction::Internal,
+            },
+            purpose: if self.stays.is_empty() { Purpose::Direct } else { Purpose::Queue },
+            ani: std::mem::take(&mut self.ani),
+            dnis: std::mem::take(&mut self.dnis),
+            trunk: self.trunk,
+            customer: self.customer.take(),
+            segment: self.segment,
+            value_pm: self.value_pm,
+            arrived: self.arrived.wall,
+            ended: end.at.wall,
+            total_ms: ms_between(self.arrived, end.at),
+            outcome: end.outcome,
+            by: end.by,
+            cause: caller.map(|leg| leg.cause),
+            recovered: false,
+            estimated: false,
+            costs: Record::costs_of(&legs),
+            legs,
+            stays,
+            offers: std::mem::take(&mut self.offers),
+            left_out: self.left_out,
+        }
+    }
+}
+
+impl DraftStay {
+    fn close(&self, end: &End) -> Stay {
+        let unfinished = (QueueLeft::Failed, self.position, ms_between(self.entered, end.at));
+        let (left, left_position, wait_ms) = self.left.unwrap_or(unfinished);
+        let (queue, entered, position) = (self.queue, self.entered.wall, self.position);
+        Stay { queue, entered, position, left, left_position, wait_ms }
+    }
+}
+
+impl DraftLeg {
+    fn new(leg: LegId, sip_call_id: &str, a: &Number, b: &Number, party: Party, at: Now) -> DraftLeg {
+        let first = match party {
+            Party::Agent(agent, _) => Segment::Ring(agent),
+            Party::Caller(_) | Party::Outside(_) | Party::Station(_) => Segment::Ivr(None),
+        };
+        DraftLeg {
+            leg,
+            sip_call_id: sip_call_id.to_owned(),
+            party,
+            a: a.clone(),
+            b: b.clone(),
+            began: at,
+            rang: None,
+            answered: None,
+            ended: None,
+            quality: None,
+            stages: vec![(first, at)],
+        }
+    }
+
+    /// The segment before ends here. One that lasted no time at all never was.
+    fn enter(&mut self, segment: Segment, at: Now) {
+        if self.ended.is_some() {
+            return;
+        }
+        let full = self.stages.len() >= STAGES_MAX;
+        match self.stages.last_mut() {
+            Some((last, _)) if *last == segment => {}
+            Some((last, since)) if since.mono == at.mono => *last = segment,
+            Some(_) if full => {}
+            Some(_) | None => self.stages.push((segment, at)),
+        }
+    }
+
+    fn close(self, end: &End, deck: &Deck) -> Leg {
+        let (ended, cause, by) = self.ended.unwrap_or((end.at, end.cause.unwrap_or(Cause::NORMAL), end.by));
+        let talk_ms = self.answered.map_or(0, |answered| ms_between(answered, ended));
+        let charges = self.charges(talk_ms, deck);
+        let stages = self.stages(ended, &charges);
+        Leg {
+            leg: self.leg,
+            sip_call_id: self.sip_call_id,
+            party: self.party,
+            began: self.began.wall,
+            rang: self.rang.map(|at| at.wall),
+            answered: self.answered.map(|at| at.wall),
+            ended: ended.wall,
+            ring_ms: ms_between(self.began, self.answered.unwrap_or(ended)),
+            talk_ms,
+            total_ms: ms_between(self.began, ended),
+            cause,
+            by,
+            quality: self.quality,
+            stages,
+            charges,
+            a: self.a,
+            b: self.b,
+        }
+    }
+
+    /// Legs that touch the public network are priced: the caller's by a trunk, those to the outside, agents at a public
+    /// number. The caller pays for his own leg only.
+    fn charges(&self, talk_ms: u64, deck: &Deck) -> Vec<Charge> {
+        let own = match self.party {
+            Party::Caller(Some(_)) => true,
+            Party::Outside(_) => false,
+            Party::Agent(..) | Party::Station(_) if self.b.e164.is_some() => false,
+            Party::Caller(None) | Party::Agent(..) | Party::Station(_) => return Vec::new(),
+        };
+        let call = Call {
+            // A number that was asked not to be shown is still known to the network; rating takes it as hidden (S2).
+            a: if self.a.withheld { Key::EMPTY } else { self.a.e164.into() },
+            b: self.b.e164.into(),
+            answer: self.answered.map_or(Wall(0), |at| at.wall),
+            duration_ms: talk_ms,
+            answered: self.answered.is_some(),
+        };
+        let payers = deck.payers().filter(|payer| own || *payer != Payer::caller());
+        payers.map(|payer| Charge { payer, rated: rate(deck, &call, payer) }).collect()
+    }
+
+    /// Offsets from the leg's beginning are rounded down once each, so the parts add up to the whole.
+    fn stages(&self, ended: Now, charges: &[Charge]) -> Vec<Stage> {
+        let offset = |at: Now| ms_between(self.began, at);
+        let ends = self.stages.iter().skip(1).map(|&(_, at)| at).chain([ended]);
+        let mut stages: Vec<Stage> = self
+            .stages
+            .iter()
+            .zip(ends)
+            .map(|(&(segment, at), end)| Stage {
+                segment,
+                at: at.wall,
+                ms: offset(end).saturating_sub(offset(at)),
+                shares: Vec::new(),
+            })
+            .collect();
+        let answered = self.answered.map_or(u64::MAX, offset);
+        let mut from = 0;
+        let weights: Vec<u64> = stages
+            .iter()
+            .map(|stage| {
+                let to = from + stage.ms;
+                let paid = to.saturating_sub(answered.max(from));
+                from = to;
+                paid
+            })
+            .collect();
+        for charge in charges {
+            let units = charge.rated.net.map_or(0, |net| net.units);
+            for (stage, share) in stages.iter_mut().zip(allocate(units, &weights)) {
+                stage.shares.push(share);
+            }
+        }
+        stages
+    }
+}
+
+fn ms_between(from: Now, to: Now) -> u64 {
+    to.mono.0.saturating_sub(from.mono.0) / 1000
+}
+
+/// Why a leg ended that was up when the process died.
+pub(super) const RESTART: Cause = Cause::new(500, 41, Reason::Restart);

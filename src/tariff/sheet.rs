@@ -1,0 +1,280 @@
+//! Reading a deck from CSV: `config/tariff.csv` is the documented sample.
+//!
+//! Rows that begin with `#` are comments; rows that begin with `@` are settings, above the header; then the header, then one
+//! rule a row. The whole deck is read before anything of it holds.
+
+use std::collections::BTreeMap;
+
+use turno_base::{Currency, Name, Wall};
+
+use crate::amount::{Price, Rounding, Share, decimal};
+use crate::deck::{Code, Deck, DeckError, DurationMode, Payer, Rate, Rule, Slot, Terms, VersionDraft};
+use crate::prefix::Key;
+
+const COLUMNS: [&str; 13] = [
+    "valid_from",
+    "revision",
+    "payer",
+    "b",
+    "a",
+    "rate",
+    "setup",
+    "per_minute",
+    "first_s",
+    "first_per_minute",
+    "step_s",
+    "minimum",
+    "maximum",
+];
+/// Columns without which a rule says nothing.
+const REQUIRED: [&str; 5] = ["valid_from", "payer", "b", "rate", "per_minute"];
+const MINUTE_MS: u64 = 60_000;
+
+impl Deck {
+    /// Reads a deck of one header and one rule a row. The first fault refuses the whole.
+    pub fn parse_csv(text: &str) -> Result<Deck, DeckError> {
+        let text = text.trim_start_matches('\u{feff}');
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut sheet = Sheet::new();
+        let mut record = csv::StringRecord::new();
+        loop {
+            match reader.read_record(&mut record) {
+                Ok(false) => return sheet.finish(),
+                Ok(true) => {}
+                Err(error) => {
+                    let row = error.position().map_or(0, csv::Position::line);
+                    return Err(DeckError { row, column: String::new(), code: Code::Unreadable });
+                }
+            }
+            let fault = |(column, code): Fault| DeckError {
+                row: line_of(text, record.position()),
+                column: column.to_owned(),
+                code,
+            };
+            sheet.on_record(&record).map_err(fault)?;
+        }
+    }
+}
+
+/// The line a record stands on: the reader's position lies before the comments and empty lines above it.
+fn line_of(text: &str, position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = text.get(position.byte() as usize..).unwrap_or("");
+    let above = rest.lines().take_while(|line| line.is_empty() || line.starts_with('#')).count();
+    position.line() + above as u64
+}
+
+/// Column and code; the row is known where the record is.
+type Fault = (&'static str, Code);
+
+struct Sheet {
+    terms: Terms,
+    zones: BTreeMap<Name, Vec<Key>>,
+    /// Where each of `COLUMNS` stands, once the header was read.
+    places: Option<[Option<usize>; COLUMNS.len()]>,
+    cells_max: usize,
+    versions: BTreeMap<(Wall, u32), VersionDraft>,
+    bound: usize,
+}
+
+impl Sheet {
+    fn new() -> Sheet {
+        let terms = Terms {
+            currency: Currency::EUR,
+            scale: 4,
+            rounding: Rounding::default(),
+            tax: Share::default(),
+            duration: DurationMode::default(),
+        };
+        Sheet { terms, zones: BTreeMap::new(), places: None, cells_max: 0, versions: BTreeMap::new(), bound: 0 }
+    }
+
+    fn finish(self) -> Result<Deck, DeckError> {
+        if self.places.is_none() {
+            return Err(DeckError { row: 1, column: String::new(), code: Code::Column });
+        }
+        let versions = self.versions.into_iter().map(|((from, revision), draft)| draft.finish(from, revision));
+        Ok(Deck::new(self.terms, versions.collect()))
+    }
+
+    fn on_record(&mut self, record: &csv::StringRecord) -> Result<(), Fault> {
+        let first = record.get(0).unwrap_or("");
+        if first.starts_with('@') && self.places.is_none() {
+            return self.on_setting(record);
+        }
+        if record.iter().all(str::is_empty) {
+            return Ok(());
+        }
+        match self.places {
+            None => self.on_header(record),
+            Some(places) => self.on_rule(&Cells { record, places }),
+        }
+    }
+
+    fn on_setting(&mut self, record: &csv::StringRecord) -> Result<(), Fault> {
+        let (name, value) = (record.get(0).unwrap_or(""), record.get(1).unwrap_or(""));
+        const FAULT: Fault = ("", Code::Setting);
+        match name {
+            "@currency" => self.terms.currency = Currency::new(value).ok_or(FAULT)?,
+            "@scale" => self.terms.scale = value.parse().ok().filter(|&scale| scale <= 8).ok_or(FAULT)?,
+            "@rounding" => self.terms.rounding = Rounding::new(value).ok_or(FAULT)?,
+            "@tax" => self.terms.tax = Share::new(value).ok_or(FAULT)?,
+            "@duration" => {
+                self.terms.duration = match value {
+                    "exact" => DurationMode::Exact,
+                    "floor" => DurationMode::Floor,
+                    "half_up" => DurationMode::HalfUp,
+                    _ => return Err(FAULT),
+                }
+            }
+            "@zone" => {
+                let zone = Name::new(value).map_err(|_| ("", Code::BadName))?;
+                let prefixes = record.iter().skip(2).flat_map(str::split_whitespace).map(prefix);
+                self.zones.insert(zone, prefixes.collect::<Result<_, _>>().map_err(|code| ("", code))?);
+            }
+            _ => return Err(FAULT),
+        }
+        Ok(())
+    }
+
+    fn on_header(&mut self, record: &csv::StringRecord) -> Result<(), Fault> {
+        let mut places = [None; COLUMNS.len()];
+        for (at, cell) in record.iter().enumerate() {
+            let known = COLUMNS.iter().position(|name| *name == cell).ok_or(("", Code::Column))?;
+            match places.get_mut(known) {
+                Some(place @ None) => *place = Some(at),
+                Some(Some(_)) | None => return Err(("", Code::Column)),
+            }
+        }
+        for name in REQUIRED {
+            if COLUMNS.iter().zip(&places).any(|(column, place)| *column == name && place.is_none()) {
+                return Err((name, Code::Column));
+            }
+        }
+        self.places = Some(places);
+        self.cells_max = record.len();
+        Ok(())
+    }
+
+    fn on_rule(&mut self, cells: &Cells<'_>) -> Result<(), Fault> {
+        if cells.record.len() > self.cells_max {
+            return Err(("", Code::Column));
+        }
+        let valid_from = instant(cells.at("valid_from")).ok_or(("valid_from", Code::BadInstant))?;
+        let revision = match cells.at("revision") {
+            "" => 0,
+            text => text.parse().map_err(|_| ("revision", Code::BadNumber))?,
+        };
+        let payer = Payer(Name::new(cells.at("payer")).map_err(|_| ("payer", Code::BadName))?);
+        let called = self.prefixes(cells.at("b")).map_err(|code| ("b", code))?;
+        let calling = match cells.at("a") {
+            "" => vec![Key::EMPTY],
+            text => self.prefixes(text).map_err(|code| ("a", code))?,
+        };
+        self.bound += called.len() * calling.len();
+        if self.bound > Deck::RULES_MAX {
+            return Err(("", Code::TooManyRules));
+        }
+        let rule = rule(cells)?;
+        let version = self.versions.entry((valid_from, revision)).or_default();
+        let place = version.add(rule);
+        for &b in &called {
+            for &a in &calling {
+                if !version.bind(payer, b, a, place) {
+                    return Err(("b", Code::DuplicateRule));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of prefixes and zones, separated by spaces.
+    fn prefixes(&self, text: &str) -> Result<Vec<Key>, Code> {
+        let mut keys = Vec::new();
+        for part in text.split_whitespace() {
+            match part.strip_prefix('@') {
+                None => keys.push(prefix(part)?),
+                Some(zone) => {
+                    let zone = Name::new(zone).map_err(|_| Code::UnknownZone)?;
+                    keys.extend(self.zones.get(&zone).ok_or(Code::UnknownZone)?);
+                }
+            }
+        }
+        if keys.is_empty() { Err(Code::BadPrefix) } else { Ok(keys) }
+    }
+}
+
+struct Cells<'a> {
+    record: &'a csv::StringRecord,
+    places: [Option<usize>; COLUMNS.len()],
+}
+
+impl<'a> Cells<'a> {
+    /// The cell below this header; empty if there is none.
+    fn at(&self, column: &'static str) -> &'a str {
+        let known = COLUMNS.iter().position(|name| *name == column);
+        let place = known.and_then(|known| self.places.get(known).copied().flatten());
+        place.and_then(|place| self.record.get(place)).unwrap_or("")
+    }
+
+    fn price(&self, column: &'static str) -> Result<Option<Price>, Fault> {
+        match self.at(column) {
+            "" => Ok(None),
+            text => Price::new(text).map(Some).ok_or((column, Code::BadPrice)),
+        }
+    }
+
+    /// Seconds with up to three decimals, as ms.
+    fn span_ms(&self, column: &'static str) -> Result<Option<u64>, Fault> {
+        match self.at(column) {
+            "" => Ok(None),
+            text => decimal(text, 3).map(|ms| Some(ms as u64)).ok_or((column, Code::BadNumber)),
+        }
+    }
+}
+
+fn rule(cells: &Cells<'_>) -> Result<Rule, Fault> {
+    let id = Name::new(cells.at("rate")).map_err(|_| ("rate", Code::BadName))?;
+    let price = cells.price("per_minute")?.ok_or(("per_minute", Code::BadPrice))?;
+    let step_ms = cells.span_ms("step_s")?.unwrap_or(1000);
+    let first_ms = cells.span_ms("first_s")?.unwrap_or(step_ms);
+    let first_price = cells.price("first_per_minute")?.unwrap_or(price);
+    let first = Slot { at_ms: 0, price: first_price, per_ms: MINUTE_MS, inc_ms: first_ms };
+    let later = Slot { at_ms: first_ms, price, per_ms: MINUTE_MS, inc_ms: step_ms };
+    // Equal slots are one: a minute of per-second billing is one run in the breakdown, not two.
+    let one = first_ms == step_ms && first_price == price;
+    let slots = if one { vec![first] } else { vec![first, later] };
+    let default = Rate { setup: cells.price("setup")?.unwrap_or_default(), slots };
+    default.check().map_err(|code| (if first_ms == 0 { "first_s" } else { "step_s" }, code))?;
+    let (charge_min, charge_max) = (cells.price("minimum")?, cells.price("maximum")?);
+    if let (Some(least), Some(most)) = (charge_min, charge_max)
+        && least > most
+    {
+        return Err(("minimum", Code::MinOverMax));
+    }
+    Ok(Rule { id, default, charge_min, charge_max })
+}
+
+/// Digits with or without `+`; `*` is every number.
+fn prefix(text: &str) -> Result<Key, Code> {
+    match text {
+        "*" => Ok(Key::EMPTY),
+        digits => {
+            Key::new(digits.strip_prefix('+').unwrap_or(digits)).filter(|key| !key.is_empty()).ok_or(Code::BadPrefix)
+        }
+    }
+}
+
+/// `2026-01-01` (midnight UTC) or an instant with its offset.
+fn instant(text: &str) -> Option<Wall> {
+    let at = match text.parse::<jiff::civil::Date>() {
+        Ok(date) if text.len() == 10 => date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
+        Ok(_) | Err(_) => text.parse::<jiff::Timestamp>().ok()?,
+    };
+    Some(Wall(at.as_microsecond()))
+}

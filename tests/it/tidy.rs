@@ -1,0 +1,135 @@
+//! The house keeps its own rules: who imports whom, words that are banned, a doc on every module, no hub growing unseen.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which crates a room may name. The compiler holds the same through Cargo.toml; this table is the reason it may.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("sip", &["turno_base"]),
+    ("media", &["turno_base"]),
+    ("call", &["turno_base"]),
+    ("acd", &["turno_base"]),
+    ("customers", &["turno_base"]),
+    ("tariff", &["turno_base"]),
+    ("report", &["turno_base"]),
+    (
+        "engine",
+        &[
+            "turno_base",
+            "turno_sip",
+            "turno_media",
+            "turno_call",
+            "turno_acd",
+            "turno_customers",
+            "turno_tariff",
+            "turno_report",
+        ],
+    ),
+];
+
+/// Words that mislead in this field, with what to write (glossary).
+const BANNED: &[(&str, &str)] = &[
+    ("TODO", "a condition under which it matters, or nothing"),
+    ("FIXME", "a fix"),
+    ("Manager", "what it does"),
+    ("Helper", "what it does"),
+    ("billsec", "talk_s or billed_s (outside the Asterisk format)"),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(under: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(under).unwrap().map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            if !path.ends_with("target") && !path.ends_with("node_modules") {
+                sources(&path, found);
+            }
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    sources(&root().join("src"), &mut found);
+    found
+        .into_iter()
+        .map(|p| (p.strip_prefix(root()).unwrap().to_path_buf(), fs::read_to_string(&p).unwrap()))
+        .collect()
+}
+
+#[test]
+fn rooms_import_only_what_lies_to_their_right() {
+    let mut wrong = Vec::new();
+    for (path, text) in all_sources() {
+        let room = path.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
+        let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == room) else { continue };
+        for (at, line) in text.lines().enumerate() {
+            for (start, _) in line.match_indices("turno_") {
+                let word: String =
+                    line[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let own = word == format!("turno_{room}");
+                let known = IMPORTS.iter().any(|(name, _)| word == format!("turno_{name}"));
+                if known && !own && !allowed.contains(&word.as_str()) {
+                    wrong.push(format!("{}:{} names {word}", path.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports against ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    let silent: Vec<String> = all_sources()
+        .iter()
+        .filter(|(_, text)| !text.lines().take(3).any(|l| l.starts_with("//!")))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(silent.is_empty(), "modules without a //! line:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn banned_words_stay_out() {
+    let mut wrong = Vec::new();
+    for (path, text) in all_sources() {
+        for (at, line) in text.lines().enumerate() {
+            for (word, instead) in BANNED {
+                let whole = line.match_indices(word).any(|(start, _)| {
+                    let before = line[..start].chars().next_back();
+                    let after = line[start + word.len()..].chars().next();
+                    !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+                });
+                if whole && !(*word == "billsec" && line.contains("Asterisk")) {
+                    wrong.push(format!("{}:{} has {word:?}; write {instead}", path.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_becomes_a_hub() {
+    const LINES_MAX: usize = 1000;
+    let mut sizes: Vec<(usize, String)> = all_sources()
+        .iter()
+        .filter(|(path, _)| !path.to_string_lossy().contains("tests"))
+        .map(|(path, text)| {
+            let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+            (code.lines().count(), path.display().to_string())
+        })
+        .collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    for (lines, path) in sizes.iter().take(8) {
+        println!("{lines:6} {path}");
+    }
+    let hubs: Vec<&(usize, String)> = sizes.iter().filter(|(lines, _)| *lines > LINES_MAX).collect();
+    assert!(hubs.is_empty(), "files over {LINES_MAX} lines (cut them by subject): {hubs:?}");
+}
