@@ -5,4 +5,5 @@ mod changing;
 mod dialling;
 mod edge;
 mod lossy;
+mod noise;
 mod script;
