@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::broadcast;
@@ -56,6 +56,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Fold {
     seq: u64,
+    figures: turno_report::Board,
     segments: HashMap<CallId, SegmentId>,
     queues: HashMap<CallId, QueueId>,
     agents: HashMap<AgentId, (AgentState, Mono)>,
@@ -76,11 +77,30 @@ impl Board {
         self.feed.subscribe()
     }
 
+    /// What a wallboard shows now.
+    pub fn view(&self, now: Now) -> BoardView {
+        self.fold().figures.snapshot(now)
+    }
+
+    /// Another configuration: names, thresholds, who serves which queue.
+    pub fn set_terms(&self, terms: Terms) {
+        self.fold().figures.set_terms(terms);
+    }
+
+    /// A new day: counts begin again, what goes on stays.
+    pub fn begin_day(&self) {
+        self.fold().figures.begin_day();
+    }
+
+    fn fold(&self) -> MutexGuard<'_, Fold> {
+        self.fold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, incoming: &Receiver<Fact>, metrics: &Metrics) {
         for fact in incoming {
             log_life(&fact);
             let seq = {
-                let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut fold = self.fold();
                 fold.take(&fact, metrics);
                 fold.seq
             };
@@ -135,6 +155,7 @@ fn log_life(fact: &Fact) {
 impl Fold {
     fn take(&mut self, fact: &Fact, metrics: &Metrics) {
         self.seq += 1;
+        self.figures.on_fact(fact);
         match &fact.what {
             What::CallArrived { .. } => metrics.calls_arrived.inc(),
             What::CustomerKnown { call, segment, .. } => {

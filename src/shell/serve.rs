@@ -185,7 +185,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         configured,
         now: Mutex::new(settings.clone()),
     });
+    let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
+    board.set_terms(wall::terms(&settings.wall, &settings.engine.acd));
+    let shots = wall::watch_board(&handle, board.clone(), clock, faces);
     let state = api::AppState {
+        shots,
         asker: asker.clone(),
         board: board.clone(),
         metrics: metrics.clone(),
