@@ -19,8 +19,7 @@ impl Acd {
         let sits = self.agent_at(station);
         let named = if digits.is_empty() { sits.or_else(|| self.belonging_to(station)) } else { self.coded(digits) };
         let agent = named.ok_or(Refusal::NobodyByCode { station })?;
-        let command =
-            if sits == Some(agent) { Command::Logout { agent } } else { Command::Login { agent, station } };
+        let command = if sits == Some(agent) { Command::Logout { agent } } else { Command::Login { agent, station } };
         self.on_command(command, now, out)
     }
 
@@ -34,9 +33,10 @@ impl Acd {
         out: &mut Vec<Decision>,
     ) -> Result<(), Refusal> {
         let agent = self.agent_at(station).ok_or(Refusal::NobodyByCode { station })?;
-        let rests = self.agent_of.get(&agent).is_some_and(|&at| {
-            matches!(self.agents[at].doing, Doing::Paused { .. } | Doing::Resting { .. })
-        });
+        let rests = self
+            .agent_of
+            .get(&agent)
+            .is_some_and(|&at| matches!(self.agents[at].doing, Doing::Paused { .. } | Doing::Resting { .. }));
         let command = match self.nth_reason(digits) {
             _ if rests => Command::Ready { agent },
             Some(reason) => Command::Pause { agent, reason },

@@ -5,7 +5,7 @@
 mod board;
 mod patch;
 
-pub use board::{Faces, terms};
+pub use board::Faces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,6 @@ use tokio::sync::watch;
 
 use crate::api::AppState;
 use crate::shell::board::Board;
-use crate::shell::clock::Clock;
 use board::draw;
 
 /// How often a reader hears something even if nothing changed; the page calls its data old after 5 s.
@@ -49,20 +48,14 @@ pub struct Shot {
 pub fn watch_board(
     runtime: &tokio::runtime::Handle,
     board: Arc<Board>,
-    clock: Clock,
     faces: watch::Receiver<Faces>,
 ) -> watch::Receiver<Shot> {
     let (shots, watched) = watch::channel(Shot::default());
     runtime.spawn(async move {
         let mut pace = tokio::time::interval(SHOT_EVERY);
-        let mut day = jiff::Zoned::now().date();
         while !shots.is_closed() {
             pace.tick().await;
-            let today = jiff::Zoned::now().date();
-            if std::mem::replace(&mut day, today) != today {
-                board.begin_day();
-            }
-            let view = board.view(clock.now());
+            let (_, view) = board.view();
             let drawn = draw(&view, &faces.borrow());
             shots.send_replace(Shot { board: Arc::new(drawn), at_ms: view.at.0 / 1000 });
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use turno_acd::{AcdConfig, Overflow};
 use turno_base::QueueId;
-use turno_report::{BoardView, QueueRow, QueueTerms, Terms};
+use turno_report::{BoardView, QueueRow};
 
 use crate::shell::config::WallSettings;
 
@@ -53,27 +53,6 @@ impl Faces {
 
     fn order(&self, queue: QueueId) -> usize {
         self.settings.queues.iter().position(|q| *q == queue).unwrap_or(usize::MAX >> 12)
-    }
-}
-
-/// What the fold must know of the configuration.
-pub fn terms(settings: &WallSettings, acd: &AcdConfig) -> Terms {
-    let agents_of = |queue: &QueueId| {
-        let serves = |(_, rules): &(&_, &turno_acd::AgentRules)| rules.queues.contains(queue);
-        acd.agents.iter().filter(serves).map(|(agent, _)| *agent).collect()
-    };
-    let queue = |(queue, rules): (&QueueId, &turno_acd::QueueRules)| {
-        let terms = QueueTerms {
-            shown: settings.shown(queue.as_str()),
-            threshold: rules.service_level,
-            target_pct: rules.service_level_target_pct,
-            agents: agents_of(queue),
-        };
-        (*queue, terms)
-    };
-    Terms {
-        queues: acd.queues.iter().map(queue).collect(),
-        agents: acd.agents.iter().map(|(agent, rules)| (*agent, rules.shown.clone())).collect(),
     }
 }
 
@@ -241,13 +220,17 @@ mod tests {
         for (wait_s, threshold_s, level) in [(20, 20, "ok"), (37, 20, "watch"), (134, 20, "alert"), (6, 10, "ok")] {
             assert_eq!(wait_level(wait_s * 1000, threshold_s), level, "{wait_s}");
         }
-        for (pm, target, level) in [(Some(780), 80, "watch"), (Some(610), 80, "alert"), (Some(960), 90, "ok"), (None, 80, "ok")] {
+        for (pm, target, level) in
+            [(Some(780), 80, "watch"), (Some(610), 80, "alert"), (Some(960), 90, "ok"), (None, 80, "ok")]
+        {
             assert_eq!(service_level(pm, target), level, "{pm:?}");
         }
         for (pm, level) in [(42, "ok"), (89, "watch"), (101, "alert")] {
             assert_eq!(abandoned_level(pm), level, "{pm}");
         }
-        for (waiting, ready, logged_in, level) in [(0, 0, 0, "ok"), (7, 2, 24, "watch"), (2, 2, 24, "ok"), (30, 0, 24, "alert")] {
+        for (waiting, ready, logged_in, level) in
+            [(0, 0, 0, "ok"), (7, 2, 24, "watch"), (2, 2, 24, "ok"), (30, 0, 24, "alert")]
+        {
             assert_eq!(waiting_level(waiting, ready, logged_in), level, "{waiting}");
         }
     }
