@@ -93,6 +93,7 @@ fn a_phone_comes_stays_and_goes() {
     let query = "Call-ID: q\nCSeq: 1 REGISTER\nExpires: 7";
     assert_eq!(office.register("anna", udp(PHONE), 61_000, query), "200");
     assert_eq!(office.registrar.len(), 1);
+    assert!(office.registrar.has_flow(udp(PHONE)) && !office.registrar.has_flow(udp("192.0.2.7:5061")));
     let gone = "Call-ID: a\nCSeq: 3 REGISTER\nContact: <sip:anna@192.0.2.7:5060>;expires=0";
     assert_eq!(office.register("anna", udp(PHONE), 62_000, gone), "200 -anna");
     assert_eq!((office.registrar.len(), office.registrar.stations(), office.registrar.deadline()), (0, 0, None));
@@ -333,7 +334,7 @@ fn after_a_restart_streams_are_gone_and_who_listens_is_called_there() {
 fn the_answer_lists_all_bindings() {
     let mut office = Office::default();
     office.register("anna", udp(PHONE), 0, "Call-ID: b\nCSeq: 1 REGISTER\nContact: <sip:b@192.0.2.7:5070?x=y>;q=0.25");
-    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path\nCall-ID: a\nCSeq: 1 REGISTER\n\
+    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path, outbound\nCall-ID: a\nCSeq: 1 REGISTER\n\
                    Contact: \"A\" <sip:a@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:1>\";expires=600";
     office.register("anna", udp(PHONE), 1000, headers);
     let source: SocketAddr = PHONE.parse().unwrap();
@@ -419,15 +420,14 @@ fn is_whole(registrar: &Registrar) -> bool {
     let bindings = &registrar.bindings;
     let expiries: BTreeSet<_> = bindings.values().map(|b| (b.expires_at, b.id)).collect();
     let probes: BTreeSet<_> = bindings.values().filter_map(|b| Some((b.probe_at?, b.id))).collect();
-    let streams: BTreeSet<_> =
-        bindings.values().filter(|b| b.flow.transport.is_reliable()).map(|b| (b.flow, b.id)).collect();
+    let flows: BTreeSet<_> = bindings.values().map(|b| (b.flow, b.id)).collect();
     let stations: usize = registrar.by_station.values().map(Vec::len).sum();
     let listed = registrar.by_station.iter().all(|(station, ids)| {
         !ids.is_empty() && ids.iter().all(|id| bindings.get(id).is_some_and(|b| b.station == *station))
     });
     expiries == registrar.expiries
         && probes == registrar.probes
-        && streams == registrar.by_stream
+        && flows == registrar.by_flow
         && stations == bindings.len()
         && listed
 }

@@ -322,8 +322,11 @@ impl Ua {
     }
 
     /// The trunk at an address, and the account that its requests must prove, if any.
-    pub(super) fn trunk_at(&self, source: std::net::IpAddr) -> Option<(TrunkId, Option<String>)> {
-        let trunk = self.trunks.recognise(source)?;
+    ///
+    /// Phones may sit in a trunk's network, in a small office or on one machine: what comes over the flow of a
+    /// registered phone is the phone's.
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<(TrunkId, Option<String>)> {
+        let trunk = self.trunks.recognise(flow.peer.ip()).filter(|_| !self.registrar.has_flow(flow))?;
         Some((trunk, self.trunk(trunk)?.digest_user.clone()))
     }
 

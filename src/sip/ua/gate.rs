@@ -89,7 +89,7 @@ impl Ua {
     /// What a new call is to us when not all can be served.
     pub(super) fn class_of_call(&self, flow: Flow, request: &Message) -> Class {
         let is_urgent = request.target().is_ok_and(|uri| is_emergency(&uri.user_decoded()));
-        match (is_urgent, self.trunk_at(flow.peer.ip())) {
+        match (is_urgent, self.trunk_at(flow)) {
             (true, _) => Class::Emergency,
             (false, Some(_)) => Class::TrunkCall,
             (false, None) => Class::StationCall,
@@ -99,7 +99,7 @@ impl Ua {
     /// A stranger asks without showing a secret and has asked too often: not even a challenge goes out (O1, A4).
     pub(super) fn is_ignored(&mut self, flow: Flow, request: &Message, now: Now) -> bool {
         let shows_secret = request.header(Header::Authorization).is_some();
-        let is_peer = self.trunk_at(flow.peer.ip()).is_some() || self.fixed_station(flow, request).is_some();
+        let is_peer = self.trunk_at(flow).is_some() || self.fixed_station(flow, request).is_some();
         !shows_secret && !is_peer && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence
     }
 
@@ -111,7 +111,7 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<Origin> {
-        if let Some((trunk, digest_user)) = self.trunk_at(flow.peer.ip()) {
+        if let Some((trunk, digest_user)) = self.trunk_at(flow) {
             if digest_user.is_none() {
                 return Some(Origin::Trunk(trunk));
             }
