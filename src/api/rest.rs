@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use turno_base::{AgentId, CallId, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::AppState;
+use crate::api::{AppState, records};
 use crate::shell::asker::Unanswered;
 
 /// Routes below `/api/v1`.
@@ -29,6 +29,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/pause", post(pause))
         .route("/agents/{agent}/ready", post(ready))
         .route("/reachable", get(reachable))
+        .merge(records::router())
         .layer(from_fn_with_state(state, guard))
 }
 

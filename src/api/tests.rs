@@ -37,12 +37,14 @@ fn place(token: Option<&str>) -> Place {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
     let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
+    let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let state = AppState {
         asker,
         board,
         metrics: metrics.clone(),
         gate: Arc::default(),
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics)),
+        records: records.into(),
         token: token.map(Into::into),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::broadcast;
 use turno_base::fact::{AgentState, QueueLeft, What};
-use turno_base::{AgentId, CallId, Fact, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, CallId, Fact, Mono, QueueId, Redacted, SegmentId};
 
 use crate::shell::metrics::Metrics;
 
@@ -78,6 +78,7 @@ impl Board {
 
     fn run(&self, incoming: &Receiver<Fact>, metrics: &Metrics) {
         for fact in incoming {
+            log_life(&fact);
             let seq = {
                 let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
                 fold.take(&fact, metrics);
@@ -86,6 +87,48 @@ impl Board {
             // Nobody listening is fine.
             let _ = self.feed.send(Arc::new(Numbered { seq, fact }));
         }
+    }
+}
+
+/// Life events of calls and agents, for the log: who reads it at night follows one call by its id.
+fn log_life(fact: &Fact) {
+    match &fact.what {
+        What::CallArrived { call, ani, dnis, trunk } => {
+            let trunk = trunk.map(|t| t.to_string()).unwrap_or_default();
+            tracing::info!(%call, from = %Redacted(&ani.raw), to = %Redacted(&dnis.raw), trunk, "call arrived");
+        }
+        What::LegBegan { call, leg, sip_call_id, .. } => tracing::debug!(%call, %leg, sip_call_id, "leg began"),
+        What::LegEnded { call, leg, cause, .. } => {
+            tracing::debug!(%call, %leg, sip = cause.sip, reason = cause.reason.as_str(), "leg ended");
+        }
+        What::QueueEntered { call, queue, position } => tracing::info!(%call, %queue, position, "call waits"),
+        What::QueueLeft { call, queue, left, wait_ms, .. } => {
+            tracing::info!(%call, %queue, outcome = left.as_str(), wait_ms, "call left its queue");
+        }
+        What::OfferEnded { call, agent, end, ring_ms, .. } => {
+            tracing::debug!(%call, %agent, outcome = end.as_str(), ring_ms, "offer ended");
+        }
+        What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
+        What::AgentChanged { agent, state, station, .. } => match state {
+            AgentState::LoggedOut => tracing::info!(%agent, "agent logged out"),
+            AgentState::Ready | AgentState::Paused(_) => {
+                let station = station.map(|s| s.to_string()).unwrap_or_default();
+                tracing::info!(%agent, state = state.as_str(), station, "agent changed");
+            }
+            AgentState::Offered
+            | AgentState::Ringing
+            | AgentState::Talking
+            | AgentState::Holding
+            | AgentState::Consulting
+            | AgentState::WrapUp
+            | AgentState::Outbound => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
+        },
+        What::CustomerKnown { .. }
+        | What::LegRinging { .. }
+        | What::LegAnswered { .. }
+        | What::SegmentBegan { .. }
+        | What::LegQuality { .. }
+        | What::Offered { .. } => {}
     }
 }
 

@@ -9,6 +9,7 @@ use turno_engine::Sizes;
 use turno_sip::ua::Count;
 
 use crate::shell::media::PlaneCounts;
+use crate::shell::store::Health;
 
 /// Buckets for waits, seconds (spec/kpi.md).
 pub const WAIT_BUCKETS: &[f64] =
@@ -57,6 +58,11 @@ pub struct Metrics {
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
     pub agents: IntGaugeVec,
+    store_rows_spooled: IntGauge,
+    store_rows_refused: IntCounter,
+    store_failing: IntGaugeVec,
+    store_disk_used: IntGauge,
+    store_stored: IntGauge,
     media_packets: IntCounterVec,
     media_sessions: IntGauge,
     media_encodings: IntCounter,
@@ -107,6 +113,11 @@ impl Metrics {
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
             agents: r.gauges("agents", "Agents by state.", &["state"]),
+            store_rows_spooled: r.gauge("store_rows_spooled", "Record rows in memory that the disk did not take."),
+            store_rows_refused: r.counter("store_rows_refused_total", "Record rows lost because everything was full."),
+            store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
+            store_disk_used: r.gauge("store_disk_used_percent", "Use of the disk of the records."),
+            store_stored: r.gauge("store_row_stored", "Number of the last record row that is durable."),
             media_packets: r.counters("media_packets_total", "Media packets by what became of them.", &["what"]),
             media_sessions: r.gauge("media_sessions", "Open media sessions."),
             media_encodings: r.counter("media_encodings_total", "Encodings of prompts made."),
@@ -132,6 +143,10 @@ impl Metrics {
         for counters in [&self.queue_left, &self.offers_ended] {
             counters.with_label_values(&["x", "y"]).inc();
         }
+        for gauges in [&self.trunk_up, &self.store_failing] {
+            gauges.with_label_values(&["x"]).set(1);
+        }
+        self.heals.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);
         }
@@ -158,6 +173,23 @@ impl Metrics {
             ("records_pending", sizes.records_pending),
         ] {
             self.sizes.with_label_values(&[of]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Takes how the store is.
+    pub fn set_store(&self, health: &Health) {
+        let size = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.store_rows_spooled.set(size(health.spooled));
+        raise(&self.store_rows_refused, health.refused);
+        self.store_disk_used.set(size(health.disk_used_pct));
+        self.store_stored.set(size(health.stored));
+        for (part, failing) in [
+            ("log", health.failing),
+            ("database", health.database_failing),
+            ("full", health.full),
+            ("disk", health.disk_alarm),
+        ] {
+            self.store_failing.with_label_values(&[part]).set(i64::from(failing));
         }
     }
 

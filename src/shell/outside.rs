@@ -19,12 +19,15 @@ use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
 use crate::shell::post::{Outgoing, Parcel};
 use crate::shell::run::World;
+use crate::shell::store::Store;
 
 /// Everything outside the engine.
 #[derive(Debug)]
 pub struct Outside {
     /// Journal and sockets.
     pub post: Sender<Parcel>,
+    /// Records.
+    pub store: Arc<Store>,
     /// RTP.
     pub media: MediaPlane,
     /// Names.
@@ -60,6 +63,8 @@ pub struct TurnState {
     parcel: Parcel,
     scratch: Vec<u8>,
     begun: bool,
+    disk_alarm: bool,
+    store_full: bool,
 }
 
 impl World for Outside {
@@ -77,7 +82,9 @@ impl World for Outside {
             Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
             Effect::Media { leg, command } => self.media.command(leg, command),
             Effect::WantPorts(count) => self.media.want_ports(count),
-            Effect::Store { .. } => {}
+            Effect::Store { seq, row } => {
+                self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
+            }
             Effect::LookUp { call, number } => {
                 let customer = self.customers.look_up(number);
                 // Full: the engine's own deadline applies the default.
@@ -125,10 +132,26 @@ impl World for Outside {
 
     fn tick(&mut self) {
         self.metrics.set_media(&self.media.counts());
+        let health = self.store.health();
+        self.metrics.set_store(&health);
+        if health.disk_alarm != self.turn.disk_alarm {
+            self.turn.disk_alarm = health.disk_alarm;
+            match health.disk_alarm {
+                true => tracing::error!(used_pct = health.disk_used_pct, "the disk of the records fills up"),
+                false => tracing::info!(used_pct = health.disk_used_pct, "the disk of the records has room again"),
+            }
+        }
+        if health.full != self.turn.store_full {
+            self.turn.store_full = health.full;
+            match health.full {
+                true => tracing::error!(spooled = health.spooled, "records cannot be written: new calls are refused"),
+                false => tracing::info!("records are written again"),
+            }
+        }
     }
 
     fn store_full(&self) -> bool {
-        false
+        self.store.health().full
     }
 }
 

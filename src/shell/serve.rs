@@ -1,5 +1,6 @@
 //! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -7,10 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use turno_engine::{Engine, Input};
+use turno_base::{CallId, Now};
+use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
+use turno_tariff::cdr::Row;
 
 use crate::api;
 use crate::shell::asker::Asker;
@@ -29,9 +33,13 @@ use crate::shell::net::{Bound, OpenError};
 use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
+use crate::shell::store::{self, Store, StoreError};
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
 const IO_THREADS: usize = 2;
+
+/// How long the end waits for records to reach the tables; the rest does at the next start.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a node does not start.
 #[derive(Debug)]
@@ -40,6 +48,8 @@ pub enum StartError {
     Config(Vec<Problem>),
     /// A SIP socket.
     Listen(OpenError),
+    /// Records.
+    Store(StoreError),
     /// Media threads, prompts, ports.
     Media(MediaError),
     /// Anything else of the machine's, with the object it is about.
@@ -59,6 +69,7 @@ impl std::fmt::Display for StartError {
                 f.write_str(&lines.join("\n"))
             }
             StartError::Listen(error) => error.fmt(f),
+            StartError::Store(error) => error.fmt(f),
             StartError::Media(error) => error.fmt(f),
             StartError::Io { what, error } => write!(f, "{what}: {error}"),
         }
@@ -90,6 +101,7 @@ pub struct Node {
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
+    store: Arc<Store>,
     runtime: tokio::runtime::Runtime,
     engine: JoinHandle<()>,
     post: JoinHandle<()>,
@@ -107,9 +119,10 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let configured = std::mem::replace(&mut settings.engine.sip.listeners, bound.listeners());
     let listeners = bound.listeners();
 
-    let past = past(&settings)?;
+    let mut past = past(&settings)?;
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    let store = Arc::new(store(&settings, &mut past, &inbox)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -132,11 +145,12 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
     let (parcels, post) =
-        post::start(net, journal, inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+        post::start(net, journal, store.clone(), inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     let media = media(&settings, &inbox)?;
     let outside = Outside {
         post: parcels,
+        store: store.clone(),
         media,
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
@@ -177,6 +191,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         metrics: metrics.clone(),
         gate: gate.clone(),
         reloader: reloader.clone(),
+        records: settings.store.dir.clone().into(),
         token: settings.http.token.clone().map(Into::into),
     };
     let socket = settings.node.socket.clone();
@@ -197,12 +212,26 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         http = http.map(|h| h.to_string()).unwrap_or_default(),
         "serving"
     );
-    Ok(Node { asker, gate, board, metrics, listeners, http, socket, reloader, runtime, engine, post, _lock: lock })
+    Ok(Node {
+        asker,
+        gate,
+        board,
+        metrics,
+        listeners,
+        http,
+        socket,
+        reloader,
+        store,
+        runtime,
+        engine,
+        post,
+        _lock: lock,
+    })
 }
 
 impl Node {
     /// Takes signals from now on.
-    pub fn take_signals(&self, drain_limit: std::time::Duration) -> Result<(), StartError> {
+    pub fn take_signals(&self, drain_limit: Duration) -> Result<(), StartError> {
         let reloader = self.reloader.clone();
         let reload = move || {
             // What is wrong with it has been logged line by line.
@@ -228,8 +257,12 @@ impl Node {
         // The loop contains panics of the engine; one of its own would have been logged by the hook.
         let _ = self.engine.join();
         let _ = self.post.join();
+        // Everybody else who had it has ended; if not, the log is still made durable when they do.
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.close(CLOSE_PATIENCE);
+        }
         let _ = fs::remove_file(&self.socket);
-        self.runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+        self.runtime.shutdown_timeout(Duration::from_millis(300));
         tracing::info!("ended");
     }
 }
@@ -260,8 +293,8 @@ fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
     };
     let inbox = inbox.clone();
     let tell = move |out| match out {
-        MediaOut::Event(leg, event) => inbox.media(Input::Media { leg, event }),
-        MediaOut::Ports(ports) => inbox.media(Input::Ports(ports)),
+        MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
+        MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),
     };
     MediaPlane::start(config, tell).map_err(StartError::Media)
 }
@@ -272,10 +305,58 @@ struct Past {
     clock: Clock,
     next_segment: u64,
     resumed: bool,
+    /// Rows that it decided on and may not have stored.
+    rows: Vec<(u64, Row)>,
+}
+
+/// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
+/// that the engine does not know any more.
+fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, StartError> {
+    let telling = inbox.clone();
+    let tell = move |seq| telling.patiently(Input::Stored(seq));
+    let (store, left) = Store::open(&settings.store.dir, store::Options::default(), tell).map_err(StartError::Store)?;
+    let stored = left.seq_last.unwrap_or(0);
+    let mut again: u64 = 0;
+    for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
+        again += u64::from(store.append(seq, row).is_ok());
+    }
+    let now = past.clock.now();
+    let mut effects = Vec::new();
+    let known: BTreeSet<CallId> =
+        left.recovery.open().filter(|call| is_live(&mut past.engine, *call, now, &mut effects)).collect();
+    let closed = left.recovery.finish(&settings.engine.deck, left.alive, |call| known.contains(&call));
+    if left.rows > 0 {
+        tracing::info!(
+            rows = left.rows,
+            torn_bytes = left.torn_bytes,
+            again,
+            closed = closed.len(),
+            "record log read back"
+        );
+    }
+    for row in closed {
+        if let Err(store::Full(row)) = store.append_recovered(row) {
+            tracing::error!(call = %row.call, "the record of a call that the crash ended could not be closed");
+        }
+    }
+    Ok(store)
+}
+
+/// Whether the engine still has the call.
+fn is_live(engine: &mut Engine, call: CallId, now: Now, effects: &mut Vec<Effect>) -> bool {
+    effects.clear();
+    engine.handle(&Input::Command { id: 0, command: Command::CallShow(Some(call)) }, now, effects);
+    effects.iter().any(|effect| matches!(effect, Effect::Reply { answer: Ok(_), .. }))
 }
 
 fn past(settings: &Settings) -> Result<Past, StartError> {
-    let fresh = |next_segment| Past { engine: Engine::new(), clock: Clock::begin(), next_segment, resumed: false };
+    let fresh = |next_segment| Past {
+        engine: Engine::new(),
+        clock: Clock::begin(),
+        next_segment,
+        resumed: false,
+        rows: Vec::new(),
+    };
     let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
     let recovery = recover(&journal.dir).map_err(about(format!("the journal in {}", journal.dir.display())))?;
     Ok(match recovery {
@@ -296,7 +377,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
                 );
             }
             let clock = Clock::resume(&past.mark, past.last);
-            Past { engine: past.engine, clock, next_segment: past.next, resumed: true }
+            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows }
         }
     })
 }
