@@ -447,7 +447,7 @@ impl<O: Clone> Layer<O> {
         self.servers.get(&id)?.request.as_ref()
     }
 
-    /// The INVITE server transaction that a CANCEL is about, while it can still be cancelled or not.
+    /// The INVITE server transaction that a CANCEL is about, also one that has its final response.
     pub fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, O)> {
         let id = *self.by_key.get(&key::cancelled_key(cancel)?)?;
         self.servers.get(&id).map(|s| (id, s.owner.clone()))

@@ -698,3 +698,21 @@ fn damaged_messages_are_answered_where_there_is_a_way_back() {
     "#]]
     .assert_eq(&script.text);
 }
+
+#[test]
+fn what_waits_for_a_prack_is_bounded_and_the_answer_is_not_lost() {
+    let rings = "20 turno ring a0\n".repeat(9);
+    let got = run(&format!(
+        "0 carrier INVITE c1 sdp | Require: 100rel
+        10 turno ring a0
+        {rings}
+        30 turno answer a0
+        40 carrier PRACK c1
+        50 carrier PRACK c1
+        60 carrier PRACK c1
+        70 carrier PRACK c1
+        80 carrier PRACK c1
+        90 carrier ACK c1"
+    ));
+    assert_eq!((got.matches("180 INVITE").count(), got.matches("a0 confirmed").count()), (5, 1), "{got}");
+}
