@@ -234,7 +234,7 @@ fn day(steps: &[Step], saves: bool) -> World {
 }
 
 /// Enough to find what a change breaks; the machine that checks in release looks longer.
-const CASES: u32 = if cfg!(debug_assertions) { 64 } else { 2000 };
+const CASES: u32 = if cfg!(debug_assertions) { 40 } else { 2000 };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
