@@ -96,7 +96,7 @@ impl Day {
             day.at(whim, Comes::Whim(*agent));
         }
         day.at(1000, Comes::Call);
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             let when = day.dice.below(DAY);
             day.at(when, Comes::Restart);
         }
