@@ -3,7 +3,7 @@
 use turno_base::{AgentId, Name, Now, StationId};
 
 use crate::acd::Acd;
-use crate::agent::Doing;
+use crate::agent::{Doing, Next};
 use crate::boundary::{Command, Decision};
 use crate::refusal::Refusal;
 
@@ -23,7 +23,7 @@ impl Acd {
         self.on_command(command, now, out)
     }
 
-    /// Pause if at work, ready if paused: the digits are the place of a reason among the configured ones in order of name,
+    /// Pause if at work, ready if paused or about to be: the digits are the place of a reason among the configured ones in order of name,
     /// 1-based; none mean the first.
     pub fn toggle_pause(
         &mut self,
@@ -33,10 +33,11 @@ impl Acd {
         out: &mut Vec<Decision>,
     ) -> Result<(), Refusal> {
         let agent = self.agent_at(station).ok_or(Refusal::NobodyByCode { station })?;
-        let rests = self
-            .agent_of
-            .get(&agent)
-            .is_some_and(|&at| matches!(self.agents[at].doing, Doing::Paused { .. } | Doing::Resting { .. }));
+        let rests = self.agent_of.get(&agent).is_some_and(|&at| {
+            let agent = &self.agents[at];
+            matches!(agent.doing, Doing::Paused { .. } | Doing::Resting { .. })
+                || matches!(agent.next, Some(Next::Pause(_)))
+        });
         let command = match self.nth_reason(digits) {
             _ if rests => Command::Ready { agent },
             Some(reason) => Command::Pause { agent, reason },
