@@ -25,7 +25,7 @@ pub use boundary::{MediaCommand, MediaEvent, Play, Port};
 pub use latch::Network;
 pub use prompt::{Library, Unplayable};
 pub use session::Rules;
-pub use shard::{Counts, Moving, Out, Shard, Slot};
+pub use shard::{Counts, Listening, Moving, Out, Shard, Slot};
 pub use sound::Sound;
 
 #[cfg(test)]

@@ -26,5 +26,7 @@ pub const KEY_GAP: Duration = Duration::from_millis(60);
 pub const CATCH_UP_PACKETS: u64 = 3;
 /// Mean interval of RTCP reports (RFC 3550 §6.2: the fixed minimum).
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// Packets played between two readings of what a listener sends.
+pub const UNHURRIED_PACKETS: u64 = 5;
 /// Grid on which playing is scheduled, µs. Divides every packet time in use, so it costs no regularity.
 pub const GRID_US: u64 = 5_000;

@@ -12,7 +12,7 @@ use crate::g711::{A_TO_U, U_TO_A, convert};
 use crate::inband::Inband;
 use crate::key::{KeysIn, KeysOut, Press};
 use crate::latch::{Admission, Latch, Network};
-use crate::limits::{CATCH_UP_PACKETS, CODECS_MAX, GRID_US};
+use crate::limits::{CATCH_UP_PACKETS, CODECS_MAX, GRID_US, UNHURRIED_PACKETS};
 use crate::mos;
 use crate::outgoing::Outgoing;
 use crate::play::Player;
@@ -60,7 +60,9 @@ pub(crate) struct Session {
     pub(crate) bridged: Option<(LegId, Slot)>,
     /// Until when this session has asked to be woken; the wheel holds at most one true entry.
     pub(crate) wake_at: Option<Mono>,
-    /// A packet has changed when this session wants to be woken.
+    /// As last told to the sockets.
+    pub(crate) unhurried: bool,
+    /// A packet has changed when this session wants to be woken, or how it listens.
     pub(crate) unsettled: bool,
     terms: Option<Terms>,
     reception: Reception,
@@ -117,6 +119,7 @@ impl Session {
             leg,
             bridged: None,
             wake_at: None,
+            unhurried: false,
             unsettled: false,
             terms: None,
             reception: Reception::default(),
@@ -228,7 +231,10 @@ impl Session {
         };
         match terms.latch.on_packet(source, header.ssrc, header.sequence, now) {
             Admission::Peer => {}
-            Admission::Latched => out.event(self.leg, MediaEvent::Latched(source)),
+            Admission::Latched => {
+                self.unsettled = true;
+                out.event(self.leg, MediaEvent::Latched(source));
+            }
             Admission::Learning => {
                 counts.learning += 1;
                 return None;
@@ -248,7 +254,8 @@ impl Session {
         let key = agreement.dtmf == Some(header.payload_type);
         let codec = terms.codec_of(header.payload_type);
         let clock_hz = codec.unwrap_or(terms.agreement.send.0).clock_hz();
-        let arrival = (!key).then(|| ticks(now, clock_hz));
+        // Read in batches, the packets' arrival is not known well enough to measure jitter by.
+        let arrival = (!key && !self.unhurried).then(|| ticks(now, clock_hz));
         match self.reception.on_packet(&header, arrival) {
             Arrival::First => self.reports.forget_sender(),
             Arrival::Next => {}
@@ -416,6 +423,7 @@ impl Session {
                 self.outgoing.skip(step.wrapping_mul(skipped as u32));
             }
             playing.n += 1;
+            let read_peer = self.unhurried && playing.n.is_multiple_of(UNHURRIED_PACKETS);
             let Some(body) = packet.get_mut(HEADER_BYTES..HEADER_BYTES + bytes) else { return };
             let stepped = playing.player.step(library, codec, body);
             if let Some(to) = to {
@@ -446,6 +454,9 @@ impl Session {
             }
             if stepped.ended {
                 out.event(self.leg, MediaEvent::PlayEnded);
+            }
+            if read_peer {
+                out.read(slot);
             }
         }
     }
@@ -502,6 +513,13 @@ impl Session {
 
     fn alive(&mut self, now: Mono) {
         (self.heard_at, self.silence_told) = (now, false);
+    }
+
+    /// Whether the peer's packets may be read in batches: it is known, and nobody waits for what it says.
+    pub(crate) fn may_be_unhurried(&self) -> bool {
+        let known =
+            self.terms.as_ref().is_some_and(|terms| terms.latch.peer().is_some() && terms.agreement.direction.sends());
+        known && self.bridged.is_none() && self.playing.is_some()
     }
 
     pub(crate) fn quality(&self) -> Quality {

@@ -27,10 +27,21 @@ pub trait Out {
     fn rtcp(&mut self, slot: Slot, to: SocketAddr, packet: &[u8]);
     /// Tell the engine.
     fn event(&mut self, leg: LegId, event: MediaEvent);
-    /// Read the slot's sockets from now on; what they hold already is of an old call.
-    fn opened(&mut self, slot: Slot);
-    /// Read them no more.
-    fn closed(&mut self, slot: Slot);
+    /// How to listen on the slot from now on.
+    fn listen(&mut self, slot: Slot, how: Listening);
+    /// Read now what waits on the slot's RTP socket.
+    fn read(&mut self, slot: Slot);
+}
+
+/// How a slot's sockets are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// Nobody is there: not at all. What still arrives is of an old call.
+    Closed,
+    /// Each packet as it arrives.
+    Prompt,
+    /// RTP in batches when [`Out::read`] says so; RTCP as it arrives.
+    Unhurried,
 }
 
 macro_rules! counts {
@@ -202,8 +213,8 @@ impl Shard {
             *place = Some(session);
         }
         self.legs.insert(leg, slot);
-        out.opened(slot);
-        self.settle(slot, now);
+        out.listen(slot, Listening::Prompt);
+        self.settle(slot, now, out);
     }
 
     /// Takes a command for a leg that is open here; `Open` is [`Shard::open`], because only the sockets' owner knows the
@@ -223,21 +234,21 @@ impl Shard {
             }
             MediaCommand::Play(play) => session.play(play, &mut self.library, &mut self.counts, now.mono),
             MediaCommand::Quiet => session.quiet(),
-            MediaCommand::Bridge(other) => self.bridge(leg, *other, now.mono),
-            MediaCommand::Unbridge => self.unbridge(slot, now.mono),
+            MediaCommand::Bridge(other) => self.bridge(leg, *other, now.mono, out),
+            MediaCommand::Unbridge => self.unbridge(slot, now.mono, out),
             MediaCommand::Key { key, ms } => session.press(*key, *ms, &mut self.counts),
             MediaCommand::Held(held) => session.hold(*held, now.mono),
             MediaCommand::Close => {
-                self.unbridge(slot, now.mono);
+                self.unbridge(slot, now.mono, out);
                 if let Some(mut session) = self.remove(leg, slot) {
                     let quality = session.close(slot, now.mono, out);
-                    out.closed(slot);
+                    out.listen(slot, Listening::Closed);
                     out.event(leg, MediaEvent::Closed(quality));
                 }
                 return;
             }
         }
-        self.settle(slot, now.mono);
+        self.settle(slot, now.mono, out);
     }
 
     fn remove(&mut self, leg: LegId, slot: Slot) -> Option<Box<Session>> {
@@ -245,7 +256,7 @@ impl Shard {
         self.sessions.get_mut(slot.0 as usize).and_then(Option::take)
     }
 
-    fn bridge(&mut self, leg: LegId, other: LegId, now: Mono) {
+    fn bridge(&mut self, leg: LegId, other: LegId, now: Mono, out: &mut impl Out) {
         let (Some(here), Some(there)) = (self.slot_of(leg), self.slot_of(other)) else {
             self.counts.unknown_leg += 1;
             return;
@@ -254,23 +265,23 @@ impl Shard {
             return;
         }
         for slot in [here, there] {
-            self.unbridge(slot, now);
+            self.unbridge(slot, now, out);
         }
         for (slot, peer) in [(here, (other, there)), (there, (leg, here))] {
             if let Some(session) = self.session_mut(slot) {
                 session.quiet();
                 session.bridged = Some(peer);
             }
-            self.settle(slot, now);
+            self.settle(slot, now, out);
         }
     }
 
-    fn unbridge(&mut self, slot: Slot, now: Mono) {
+    fn unbridge(&mut self, slot: Slot, now: Mono, out: &mut impl Out) {
         let Some((_, there)) = self.session_mut(slot).and_then(|session| session.bridged.take()) else { return };
         if let Some(session) = self.session_mut(there) {
             session.bridged = None;
         }
-        self.settle(there, now);
+        self.settle(there, now, out);
     }
 
     /// After a caught fault of ours: the session whose turn it was is given up, the others stay (reliability.md P5).
@@ -278,9 +289,9 @@ impl Shard {
     pub fn fail(&mut self, now: Mono, out: &mut impl Out) -> Option<Slot> {
         let slot = self.busy.take()?;
         let leg = self.session(slot)?.leg;
-        self.unbridge(slot, now);
+        self.unbridge(slot, now, out);
         self.remove(leg, slot);
-        out.closed(slot);
+        out.listen(slot, Listening::Closed);
         out.event(leg, MediaEvent::Failed);
         Some(slot)
     }
@@ -288,9 +299,9 @@ impl Shard {
     /// Takes a leg out, to be placed in another shard; its bridge ends.
     pub fn release(&mut self, leg: LegId, now: Mono, out: &mut impl Out) -> Option<Moving> {
         let slot = self.slot_of(leg)?;
-        self.unbridge(slot, now);
+        self.unbridge(slot, now, out);
         let session = self.remove(leg, slot)?;
-        out.closed(slot);
+        out.listen(slot, Listening::Closed);
         Some(Moving { leg, session })
     }
 
@@ -298,6 +309,7 @@ impl Shard {
     pub fn adopt(&mut self, moving: Moving, slot: Slot, now: Mono, out: &mut impl Out) {
         let Moving { leg, mut session } = moving;
         session.wake_at = None;
+        session.unhurried = false;
         session.prepare(&mut self.library);
         self.place(leg, slot, session, now, out);
     }
@@ -327,7 +339,7 @@ impl Shard {
             other.relay(there, &heard, packet, now, &mut self.counts, out);
         }
         if unsettled {
-            self.settle(slot, now);
+            self.settle(slot, now, out);
         }
     }
 
@@ -342,9 +354,14 @@ impl Shard {
 
     // ---- time ----
 
-    /// After anything happened to a session: when it is woken.
-    fn settle(&mut self, slot: Slot, now: Mono) {
+    /// After anything happened to a session: how it listens, and when it is woken.
+    fn settle(&mut self, slot: Slot, now: Mono, out: &mut impl Out) {
         let Some(session) = self.sessions.get_mut(slot.0 as usize).and_then(Option::as_deref_mut) else { return };
+        let unhurried = session.may_be_unhurried();
+        if session.unhurried != unhurried {
+            session.unhurried = unhurried;
+            out.listen(slot, if unhurried { Listening::Unhurried } else { Listening::Prompt });
+        }
         let Some(due) = session.deadline() else { return };
         if session.wake_at.is_some_and(|at| at <= due) {
             return;
@@ -409,6 +426,6 @@ impl Shard {
         session.wake_at = None;
         self.busy = Some(slot);
         session.on_deadline(slot, now, &self.library, &mut self.counts, out);
-        self.settle(slot, now);
+        self.settle(slot, now, out);
     }
 }

@@ -11,7 +11,7 @@ use turno_base::{Codec, Direction, LegId, Now, PromptId, Quality, Seeded, Stream
 use crate::g711::{A_TO_LINEAR, U_TO_LINEAR, a_encode};
 use crate::rtcp::{self, Part};
 use crate::rtp::{self, Header};
-use crate::{Library, MediaCommand, MediaEvent, Network, Out, Play, Port, Rules, Shard, Slot, Sound};
+use crate::{Library, Listening, MediaCommand, MediaEvent, Network, Out, Play, Port, Rules, Shard, Slot, Sound};
 
 const A: LegId = LegId::arrived(1);
 const B: LegId = LegId::dialled(1);
@@ -23,6 +23,7 @@ struct Transcript {
     text: String,
     packets: Vec<(Slot, SocketAddr, Vec<u8>)>,
     events: Vec<(LegId, MediaEvent)>,
+    reads: usize,
 }
 
 impl Transcript {
@@ -60,11 +61,11 @@ impl Out for Transcript {
         self.events.push((leg, event.clone()));
         self.line(format_args!("{leg} {event:?}"));
     }
-    fn opened(&mut self, slot: Slot) {
-        self.line(format_args!("{} opened", slot.0));
+    fn listen(&mut self, slot: Slot, how: Listening) {
+        self.line(format_args!("{} listens {how:?}", slot.0));
     }
-    fn closed(&mut self, slot: Slot) {
-        self.line(format_args!("{} closed", slot.0));
+    fn read(&mut self, _slot: Slot) {
+        self.reads += 1;
     }
 }
 
@@ -493,8 +494,8 @@ impl Out for Reports {
         self.0.push(packet.to_vec());
     }
     fn event(&mut self, _: LegId, _: MediaEvent) {}
-    fn opened(&mut self, _: Slot) {}
-    fn closed(&mut self, _: Slot) {}
+    fn listen(&mut self, _: Slot, _: Listening) {}
+    fn read(&mut self, _: Slot) {}
 }
 
 #[test]
@@ -579,6 +580,22 @@ fn a_key_whose_end_is_lost_is_told_by_time() {
 }
 
 #[test]
+fn a_listener_nobody_listens_to_is_read_in_batches() {
+    let mut house = House::new(Rules::default());
+    house.open(A, 0, Codec::Pcma);
+    house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+    house.run_to(1000);
+    assert_eq!(house.out.reads, 0, "a peer that is not known yet is heard at once");
+    house.say(0, Codec::Pcma, 1);
+    house.run_to(2000);
+    assert_eq!(house.out.reads, 10);
+    house.open(B, 1, Codec::Pcma);
+    house.order(A, MediaCommand::Bridge(B));
+    let listens: Vec<&str> = house.out.text.lines().filter(|l| l.contains("0 listens")).map(|l| &l[6..]).collect();
+    assert_eq!(listens, ["0 listens Prompt", "0 listens Unhurried", "0 listens Prompt"]);
+}
+
+#[test]
 fn a_faulty_session_is_given_up_and_its_partner_stays() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
@@ -637,4 +654,10 @@ proptest! {
         }
         prop_assert!(house.shard.is_empty());
     }
+}
+
+#[test]
+fn a_session_is_small() {
+    // A waiting caller's share of 16 KB that is media's, beside two sockets.
+    assert!(size_of::<crate::session::Session>() <= 1024, "{}", size_of::<crate::session::Session>());
 }

@@ -1,8 +1,9 @@
 //! One media thread: an epoll over its sockets, the shard that decides, and the sending of what it says.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +13,10 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use turno_base::{LegId, Mono, Now, PromptId, Wall};
 use turno_media::limits::PACKET_BYTES_MAX;
-use turno_media::{Library, MediaCommand, MediaEvent, Moving, Out, Port, Shard, Slot, Sound};
+use turno_media::{Library, Listening, MediaCommand, MediaEvent, Moving, Out, Port, Shard, Slot, Sound};
 
 use super::ports::Pair;
 use super::{COMMANDS_MAX, MediaError, MediaOut, MediaPlaneConfig, PlaneCounts, Tell, home};
@@ -92,6 +94,8 @@ impl Mailbox {
 const BELL: u64 = u64::MAX;
 /// Sockets served per wake-up.
 const EVENTS: usize = 256;
+/// Packets read at once from a listener to whom nobody listens.
+const BATCH: usize = 16;
 /// Orders taken per wake-up, so that a flood of them keeps no packet waiting.
 const ORDERS_PER_TURN: usize = 256;
 
@@ -115,6 +119,7 @@ struct World {
     pairs: Vec<Option<Pair>>,
     vacant: Vec<Slot>,
     by_port: BTreeMap<Port, Slot>,
+    to_read: Vec<Slot>,
     tell: Tell,
     unsent: u64,
     faults: u64,
@@ -150,17 +155,28 @@ impl World {
         Some(pair)
     }
 
-    fn watch(&self, slot: Slot) -> Result<(), Errno> {
+    fn interest(&self, slot: Slot, how: Listening) -> Result<(), Errno> {
         let Some(pair) = self.pair(slot) else { return Ok(()) };
         let event = |odd: u64| EpollEvent::new(EpollFlags::EPOLLIN, u64::from(slot.0) * 2 + odd);
-        self.epoll.add(&pair.rtp, event(0))?;
-        self.epoll.add(&pair.rtcp, event(1))
-    }
-
-    fn unwatch(&self, slot: Slot) -> Result<(), Errno> {
-        let Some(pair) = self.pair(slot) else { return Ok(()) };
-        self.epoll.delete(&pair.rtp)?;
-        self.epoll.delete(&pair.rtcp)
+        let ignore_absent = |result| match result {
+            Err(Errno::ENOENT) => Ok(()),
+            result => result,
+        };
+        let ensure = |result| match result {
+            Err(Errno::EEXIST) => Ok(()),
+            result => result,
+        };
+        match how {
+            Listening::Closed => {
+                ignore_absent(self.epoll.delete(&pair.rtp))?;
+                ignore_absent(self.epoll.delete(&pair.rtcp))
+            }
+            Listening::Prompt => {
+                ensure(self.epoll.add(&pair.rtp, event(0)))?;
+                ensure(self.epoll.add(&pair.rtcp, event(1)))
+            }
+            Listening::Unhurried => ignore_absent(self.epoll.delete(&pair.rtp)),
+        }
     }
 }
 
@@ -179,17 +195,28 @@ impl Out for World {
         (self.tell)(MediaOut::Event(leg, event));
     }
 
-    fn opened(&mut self, slot: Slot) {
-        if let Err(error) = self.watch(slot) {
-            tracing::error!(%error, "a media socket cannot be watched");
+    fn listen(&mut self, slot: Slot, how: Listening) {
+        if let Err(error) = self.interest(slot, how) {
+            tracing::error!(%error, ?how, "a media socket cannot be watched");
         }
     }
 
-    fn closed(&mut self, slot: Slot) {
-        if let Err(error) = self.unwatch(slot) {
-            tracing::error!(%error, "a media socket is still watched");
-        }
+    fn read(&mut self, slot: Slot) {
+        self.to_read.push(slot);
     }
+}
+
+/// Room for one batch of packets.
+struct Batch {
+    bytes: Box<[[u8; PACKET_BYTES_MAX + 1]; BATCH]>,
+    // One for each family: the kernel leaves an address's length behind, and the next read would cut a longer one.
+    headers_v4: MultiHeaders<SockaddrStorage>,
+    headers_v6: MultiHeaders<SockaddrStorage>,
+}
+
+fn std_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port()))))
 }
 
 impl PlaneThread {
@@ -219,6 +246,7 @@ impl PlaneThread {
             pairs: Vec::new(),
             vacant: Vec::new(),
             by_port: BTreeMap::new(),
+            to_read: Vec::new(),
             tell,
             unsent: 0,
             faults: 0,
@@ -238,7 +266,11 @@ impl PlaneThread {
 
     /// Until told to stop.
     pub(super) fn run(mut self) {
-        let mut scratch = [0; PACKET_BYTES_MAX + 1];
+        let mut batch = Batch {
+            bytes: Box::new([[0; PACKET_BYTES_MAX + 1]; BATCH]),
+            headers_v4: MultiHeaders::preallocate(BATCH, None),
+            headers_v6: MultiHeaders::preallocate(BATCH, None),
+        };
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             let ready = match self.world.epoll.wait(&mut events, self.timeout()) {
@@ -254,11 +286,15 @@ impl PlaneThread {
             if due {
                 self.guarded(|this| this.shard.on_tick(now, &mut this.world));
             }
+            while let Some(slot) = self.world.to_read.pop() {
+                self.guarded(|this| this.read_batch(slot, now.mono, &mut batch));
+            }
             let ready = events.get(..ready).unwrap_or_default();
             // Orders were given before packets that arrived with them.
             let stop = ready.iter().any(|event| event.data() == BELL) && self.take_orders(now);
             for id in ready.iter().map(EpollEvent::data).filter(|&id| id != BELL) {
-                self.guarded(|this| this.read(id, now.mono, &mut scratch));
+                let scratch = batch.bytes.first_mut();
+                self.guarded(|this| this.read_one(id, now.mono, scratch));
             }
             self.end_rests(now.mono);
             self.publish();
@@ -299,10 +335,9 @@ impl PlaneThread {
 
     // ---- packets ----
 
-    /// One packet: what else waits there is told again at once, after everybody else had a turn.
-    fn read(&mut self, id: u64, now: Mono, scratch: &mut [u8]) {
+    fn read_one(&mut self, id: u64, now: Mono, scratch: Option<&mut [u8; PACKET_BYTES_MAX + 1]>) {
         let slot = Slot((id / 2) as u32);
-        let Some(pair) = self.world.pair(slot) else { return };
+        let (Some(pair), Some(scratch)) = (self.world.pair(slot), scratch) else { return };
         let rtp = id.is_multiple_of(2);
         let socket = if rtp { &pair.rtp } else { &pair.rtcp };
         // An error is an ICMP answer to something sent, or nothing to read: the next packet tells more.
@@ -312,6 +347,26 @@ impl PlaneThread {
             self.shard.on_rtp(slot, source, packet, now, &mut self.world);
         } else {
             self.shard.on_rtcp(slot, source, packet, now);
+        }
+    }
+
+    fn read_batch(&mut self, slot: Slot, now: Mono, batch: &mut Batch) {
+        let Some(pair) = self.world.pair(slot) else { return };
+        let (fd, v6) = (pair.rtp.as_raw_fd(), pair.port.rtp.is_ipv6());
+        let headers = if v6 { &mut batch.headers_v6 } else { &mut batch.headers_v4 };
+        let mut heard: [(usize, Option<SocketAddr>); BATCH] = [(0, None); BATCH];
+        let mut slices = batch.bytes.each_mut().map(|bytes| [IoSliceMut::new(bytes)]);
+        match recvmmsg(fd, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
+            Ok(messages) => {
+                for (message, heard) in messages.zip(&mut heard) {
+                    *heard = (message.bytes, message.address.as_ref().and_then(std_address));
+                }
+            }
+            Err(_) => return,
+        }
+        for (bytes, (len, source)) in batch.bytes.iter_mut().zip(heard) {
+            let (Some(source), Some(packet)) = (source, bytes.get_mut(..len)) else { continue };
+            self.shard.on_rtp(slot, source, packet, now, &mut self.world);
         }
     }
 
