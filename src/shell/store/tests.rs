@@ -167,12 +167,12 @@ fn a_filter_finds_the_records_it_names() {
 #[test]
 fn segments_turn_and_those_that_nobody_needs_go() {
     let dir = Dir::new("segments");
-    let small = Options { segment_bytes: 20_000, ..Options::default() };
+    let small = Options { segment_bytes: 8_000, ..Options::default() };
     let (store, ..) = open(&dir, small);
     let held = rows(1000);
     store.append(1, held[0].clone()).unwrap();
     let mut next = 2;
-    for calls in 0..30 {
+    for calls in 0..12 {
         next = append(&store, calls * 5..calls * 5 + 5, next);
         assert!(store.flush(LONG));
     }
@@ -184,7 +184,7 @@ fn segments_turn_and_those_that_nobody_needs_go() {
         store.append(next, row.clone()).unwrap();
         next += 1;
     }
-    for calls in 30..60 {
+    for calls in 12..24 {
         next = append(&store, calls * 5..calls * 5 + 5, next);
         assert!(store.flush(LONG));
     }
@@ -194,7 +194,7 @@ fn segments_turn_and_those_that_nobody_needs_go() {
     let (store, recovered, _) = open(&dir, small);
     assert_eq!((recovered.seq_last, recovered.recovery.open().count()), (Some(next - 1), 0));
     store.close(LONG);
-    assert_eq!(all(&dir).len(), 301);
+    assert_eq!(all(&dir).len(), 121);
 }
 
 #[test]
@@ -506,6 +506,9 @@ fn a_frame_is_what_the_reader_takes() {
         assert!(frame::encode(frame::EntryRef::Row(1, row), &mut bytes));
     }
     let (body, length) = first(&bytes).unwrap();
+    let Some(frame::EntryHead::Row(1, head)) = frame::head(body) else { panic!("the head is that of a row") };
+    let row = rows(1).remove(0);
+    assert_eq!((head.call, head.seq, head.at, head.kind), (row.call, row.seq, row.at, frame::KindHead::Open));
     assert_eq!(postcard::from_bytes::<Entry>(body), Ok(Entry::Row(1, rows(1).remove(0))));
     assert!(length < 400, "an open row takes {length} bytes");
 }
