@@ -334,6 +334,20 @@ fn at_every_bound_the_row_is_given_back() {
 }
 
 #[test]
+fn a_disk_that_fills_up_raises_an_alarm_and_below_the_reserve_no_new_call_comes_in() {
+    let state = |options| {
+        let dir = Dir::new("space");
+        let (store, ..) = open(&dir, options);
+        assert!(store.flush(LONG), "by then the writer has looked");
+        (store.health().disk_alarm, store.health().full)
+    };
+    let roomy = Options { disk_alarm_pct: 101, reserve_bytes: 0, ..Options::default() };
+    assert_eq!(state(roomy), (false, false));
+    assert_eq!(state(Options { disk_alarm_pct: 0, ..roomy }), (true, false));
+    assert_eq!(state(Options { reserve_bytes: u64::MAX, ..roomy }), (false, true));
+}
+
+#[test]
 fn a_locked_database_delays_no_row_and_gets_all_of_them_later() {
     let dir = Dir::new("locked");
     let (store, _, stored) = open(&dir, Options::default());

@@ -238,12 +238,14 @@ impl<F: Fn(u64)> Writer<F> {
         let Ok(space) = nix::sys::statvfs::statvfs(&self.dir) else { return };
         let (all, free) = (space.blocks(), space.blocks_available());
         let used_pct = 100 - (u128::from(free) * 100 / u128::from(all.max(1))).min(100) as u64;
-        let was = self.shared.disk_used_pct.swap(used_pct, Ordering::Relaxed);
+        self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
         let free_bytes = free.saturating_mul(space.fragment_size());
         self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
-        if used_pct >= super::DISK_ALARM_PCT && was < super::DISK_ALARM_PCT {
+        let alarm = used_pct >= self.options.disk_alarm_pct;
+        if alarm && !self.shared.disk_alarm.swap(alarm, Ordering::Relaxed) {
             tracing::error!(used_pct, "the disk of the records fills up; make room");
         }
+        self.shared.disk_alarm.store(alarm, Ordering::Relaxed);
     }
 }
 
