@@ -3,8 +3,10 @@
 
 pub mod control;
 pub mod http;
+mod records;
 pub mod rest;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::shell::asker::Asker;
@@ -26,6 +28,8 @@ pub struct AppState {
     pub gate: Arc<Gate>,
     /// Reads the configuration again.
     pub reloader: Arc<Reloader>,
+    /// Folder of the records.
+    pub records: Arc<Path>,
     /// Bearer token; none: whoever reaches the address may.
     pub token: Option<Arc<str>>,
 }

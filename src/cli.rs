@@ -4,6 +4,7 @@
 
 mod ask;
 mod journal;
+mod records;
 mod serve;
 mod table;
 
@@ -18,6 +19,9 @@ use crate::api::control::Request;
 
 /// Where the engine's control socket is if nothing says otherwise.
 const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
+
+/// Where call records are if nothing says otherwise.
+const RECORDS_DEFAULT: &str = "turno-data/records";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
@@ -79,6 +83,16 @@ enum Command {
     /// Registrations and trunks.
     #[command(subcommand)]
     Reg(RegCommand),
+    /// Call records.
+    Cdr {
+        /// Folder of the records.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
+        records: PathBuf,
+        #[command(subcommand)]
+        command: records::CdrCommand,
+    },
+    /// Price a call by a price book.
+    Rate(records::RateArgs),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -171,6 +185,8 @@ pub fn main() -> ExitCode {
         Command::Call(CallCommand::Show { call }) => ask::command(&cli.socket, cli.json, Ask::CallShow(call)),
         Command::Call(CallCommand::Hangup { call }) => ask::command(&cli.socket, cli.json, Ask::CallHangUp(call)),
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
+        Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
+        Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

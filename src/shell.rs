@@ -12,6 +12,7 @@ pub mod customers;
 pub mod dns;
 pub mod entropy;
 pub mod inbox;
+pub mod instant;
 pub mod journal;
 pub mod logs;
 pub mod media;

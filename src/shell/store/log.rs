@@ -34,7 +34,7 @@ pub struct Recovered {
     pub recovery: Recovery,
     /// Last heartbeat, if it is younger than the last row.
     pub alive: Option<Wall>,
-    /// Highest number of a row that is durable.
+    /// Number of the last row that is durable.
     pub seq_last: Option<u64>,
     /// Rows read back.
     pub rows: u64,
@@ -165,7 +165,8 @@ impl Recovered {
     fn on_head(&mut self, segment: u64, body: &[u8]) {
         let row = match frame::head(body) {
             Some(EntryHead::Row(seq, row)) => {
-                self.seq_last = self.seq_last.max(Some(seq));
+                // Numbers ascend in one life of the engine and begin again in one that starts afresh.
+                self.seq_last = Some(seq);
                 row
             }
             Some(EntryHead::Recovered(row)) => row,

@@ -198,6 +198,25 @@ fn segments_turn_and_those_that_nobody_needs_go() {
 }
 
 #[test]
+fn a_crash_right_after_a_segment_turned_forgets_no_number() {
+    let dir = Dir::new("turned");
+    let (store, ..) = open(&dir, Options { segment_bytes: 1, ..Options::default() });
+    let mut next = append(&store, 0..2, 1);
+    assert!(store.flush(LONG));
+    next = append(&store, 2..3, next);
+    store.close(LONG);
+    let records = dir.0.join("log");
+    let last = *log::segments(&records).unwrap().last().unwrap();
+    assert!(last > 1);
+    let youngest = log::path(&records, last);
+    let before = log::recover(&records).unwrap().seq_last;
+    std::fs::File::options().write(true).open(&youngest).unwrap().set_len(log::HEADER_BYTES).unwrap();
+    let after = log::recover(&records).unwrap().seq_last;
+    assert_eq!(before, Some(next - 1));
+    assert!(after.is_some_and(|after| after > 0), "{after:?}");
+}
+
+#[test]
 fn a_log_without_its_tables_fills_new_ones_and_tables_outlive_their_log() {
     let dir = Dir::new("halves");
     let (store, ..) = open(&dir, Options::default());

@@ -214,7 +214,8 @@ impl<F: Fn(u64)> Writer<F> {
 
     fn begin_segment(&mut self) -> io::Result<()> {
         let segment = self.end.segment + 1;
-        let needed = self.open.values().copied().min().unwrap_or(segment).min(segment);
+        // The segment before holds the last number even if a crash leaves the new one empty.
+        let needed = self.open.values().copied().min().unwrap_or(segment).min(self.end.segment.max(1));
         let path = log::path(&self.dir, segment);
         let file = File::options().write(true).create(true).truncate(false).open(path)?;
         file.write_all_at(&log::header(needed), 0)?;
