@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, StationId};
+use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, StationId};
 
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
 use crate::config::{AcdConfig, WrapUp};
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
-use crate::queue::{Class, ClassKey, Profile, Queue};
+use crate::matching::Urgency;
+use crate::need::Skills;
+use crate::queue::{Group, GroupKey, Profile, Queue};
 use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
-use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx, QueueIx, Slab};
+use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 use crate::timers::{Due, Timers};
 
 /// Queues and agents, and who serves whom. The whole state serialises; two equal states fed equally decide equally.
@@ -28,10 +30,14 @@ pub struct Acd {
     pub(crate) agent_of: BTreeMap<AgentId, AgentIx>,
     pub(crate) stations: BTreeMap<StationId, Station>,
     pub(crate) profiles: Slab<ProfileIx, Profile>,
-    pub(crate) classes: Slab<ClassIx, Class>,
-    pub(crate) class_of: BTreeMap<ClassKey, ClassIx>,
-    /// Classes with nobody in them, the first emptied first.
-    pub(crate) classes_idle: BTreeSet<(u64, ClassIx)>,
+    pub(crate) skills: Skills,
+    /// By number; 0 is the one of all that are not configured.
+    pub(crate) urgencies: Vec<Urgency>,
+    pub(crate) segment_of: BTreeMap<SegmentId, u16>,
+    pub(crate) groups: Slab<GroupIx, Group>,
+    pub(crate) group_of: BTreeMap<GroupKey, GroupIx>,
+    /// Groups with nobody in them, the first emptied first.
+    pub(crate) groups_idle: BTreeSet<(u64, GroupIx)>,
     pub(crate) items: Slab<ItemIx, Item>,
     pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
     pub(crate) served: BTreeMap<ItemId, Served>,
@@ -43,7 +49,7 @@ pub struct Acd {
     pub(crate) epoch: u64,
     /// The last entry's.
     pub(crate) seq: u64,
-    /// Counts classes that emptied.
+    /// Counts groups that emptied.
     pub(crate) emptied: u64,
 }
 
@@ -84,9 +90,12 @@ impl Acd {
             agent_of: BTreeMap::new(),
             stations: BTreeMap::new(),
             profiles: Slab::default(),
-            classes: Slab::default(),
-            class_of: BTreeMap::new(),
-            classes_idle: BTreeSet::new(),
+            skills: Skills::default(),
+            urgencies: Vec::new(),
+            segment_of: BTreeMap::new(),
+            groups: Slab::default(),
+            group_of: BTreeMap::new(),
+            groups_idle: BTreeSet::new(),
             items: Slab::default(),
             item_of: BTreeMap::new(),
             served: BTreeMap::new(),

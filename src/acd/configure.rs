@@ -5,16 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use turno_base::{Mono, Now};
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, Mono, Now, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Next, Shown};
 use crate::boundary::{Decision, Trigger};
-use crate::config::{AcdConfig, AgentRules};
+use crate::config::{AcdConfig, SegmentRules};
 use crate::item::{Announce, Stands};
-use crate::queue::{ClassKey, Profile, ProfileKey, Queue};
-use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx, QueueIx, Slab};
-use turno_base::fact::AgentState;
+use crate::line::Line;
+use crate::matching::Urgency;
+use crate::need::Skills;
+use crate::queue::{GroupKey, Profile, ProfileKey, Queue};
+use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
@@ -22,12 +25,16 @@ impl Acd {
         let now = now.mono;
         self.config = config;
         let stood = self.take_lines_down();
+        self.set_segments();
         self.set_queues();
         let gone = self.set_agents(now);
         self.set_profiles();
         for (item, key, stands) in stood {
-            let class = self.class(key);
-            self.items[item].class = class;
+            let group = self.group(key);
+            let waiting = &mut self.items[item];
+            waiting.group = group;
+            waiting.line = self.segment_of.get(&waiting.segment).copied().unwrap_or(0);
+            self.take_place(item);
             match stands {
                 Stands::Free => self.stand_free(item),
                 Stands::Offered { agent, epoch } => self.stand_offered(item, agent, epoch),
@@ -45,24 +52,35 @@ impl Acd {
     }
 
     /// Takes every item out of its line, in order of entering: what it needs and how it stood.
-    fn take_lines_down(&mut self) -> Vec<(ItemIx, ClassKey, Stands)> {
+    fn take_lines_down(&mut self) -> Vec<(ItemIx, GroupKey, Stands)> {
         let mut stood = Vec::with_capacity(self.items.len());
         for (item, waiting) in self.items.iter_mut() {
             let stands = std::mem::replace(&mut waiting.stands, Stands::Nowhere);
-            stood.push((waiting.seq, item, self.classes[waiting.class].key.clone(), stands));
+            stood.push((waiting.seq, item, self.groups[waiting.group].key.clone(), stands));
         }
         stood.sort_by_key(|&(seq, ..)| seq);
-        self.classes = Slab::default();
-        self.class_of.clear();
-        self.classes_idle.clear();
-        for (_, queue) in self.queues.iter_mut() {
-            queue.classes.clear();
-        }
+        self.groups = Slab::default();
+        self.group_of.clear();
+        self.groups_idle.clear();
         stood.into_iter().map(|(_, item, key, stands)| (item, key, stands)).collect()
+    }
+
+    /// Numbers the segments; those that nobody configured share the rules of a plain customer.
+    fn set_segments(&mut self) {
+        self.urgencies = vec![Urgency::from(&SegmentRules::default())];
+        self.segment_of.clear();
+        for (segment, rules) in &self.config.segments {
+            let number = u16::try_from(self.urgencies.len()).unwrap_or(0);
+            if number > 0 {
+                self.segment_of.insert(*segment, number);
+                self.urgencies.push(Urgency::from(rules));
+            }
+        }
     }
 
     fn set_queues(&mut self) {
         for (_, queue) in self.queues.iter_mut() {
+            queue.lines = Vec::new();
             queue.is_closing = !self.config.queues.contains_key(&queue.id);
         }
         for (id, rules) in &self.config.queues {
@@ -109,19 +127,21 @@ impl Acd {
         gone
     }
 
-    /// Sorts agents into profiles anew. Who is no longer configured serves no queue.
+    /// Numbers the skills and sorts agents into profiles anew. Who is no longer configured serves no queue.
     fn set_profiles(&mut self) {
         self.profiles = Slab::default();
+        self.skills = Skills::default();
+        let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (_, queue) in self.queues.iter_mut() {
             queue.logged_in = 0;
+            queue.ready = 0;
         }
-        let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (at, agent) in self.agents.iter_mut() {
-            let key = profile_key(self.config.agents.get(&agent.id), &self.queue_of);
-            if agent.doing != Doing::LoggedOut {
-                for queue in &key.queues {
-                    self.queues[*queue].logged_in += 1;
-                }
+            let key = profile_key(&self.config, agent.id, &self.queue_of, &mut self.skills);
+            for queue in &key.queues {
+                let queue = &mut self.queues[*queue];
+                queue.logged_in += u32::from(agent.doing != Doing::LoggedOut);
+                queue.ready += u32::from(agent.listed.is_some());
             }
             agent.profile = *profile_of
                 .entry(key.clone())
@@ -129,6 +149,10 @@ impl Acd {
             if let Some(since) = agent.listed {
                 self.profiles[agent.profile].ready.insert((since, agent.id, at));
             }
+        }
+        for (_, queue) in self.queues.iter_mut() {
+            queue.lines.resize(self.urgencies.len(), Line::default());
+            queue.judge = self.skills.judge(&queue.rules.need);
         }
     }
 
@@ -167,17 +191,17 @@ impl Acd {
         let queues: Vec<QueueIx> =
             self.queues.iter().filter(|(_, q)| q.is_closing && q.waiting == 0).map(|(at, _)| at).collect();
         for at in queues {
-            // Its classes are empty; no profile serves a queue that is not configured.
-            let classes: Vec<(ClassIx, ClassKey, Option<u64>)> = self
-                .classes
+            // Its groups are empty, and no profile serves a queue that is not configured.
+            let groups: Vec<(GroupIx, GroupKey, Option<u64>)> = self
+                .groups
                 .iter()
-                .filter(|(_, class)| class.key.queue == at)
-                .map(|(class, c)| (class, c.key.clone(), c.emptied))
+                .filter(|(_, group)| group.key.queue == at)
+                .map(|(group, g)| (group, g.key.clone(), g.emptied))
                 .collect();
-            for (class, key, emptied) in classes {
-                self.classes.remove(class);
-                self.class_of.remove(&key);
-                self.classes_idle.remove(&(emptied.unwrap_or(0), class));
+            for (group, key, emptied) in groups {
+                self.groups.remove(group);
+                self.group_of.remove(&key);
+                self.groups_idle.remove(&(emptied.unwrap_or(0), group));
             }
             if let Some(queue) = self.queues.remove(at) {
                 self.queue_of.remove(&queue.id);
@@ -185,27 +209,35 @@ impl Acd {
         }
     }
 
-    /// Sends away whom no queue keeps, and rings the idle for those who may be served now, the longest idle first.
+    /// Rings the idle for those who may be served now, the longest idle first; then sends away whom no queue keeps, so that
+    /// they take nobody's turn where they arrive.
     fn send_on(&mut self, now: Mono, out: &mut Vec<Decision>) {
-        let drained: Vec<QueueIx> =
-            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
-        for queue in drained {
-            self.drain(queue, now, out);
-        }
         let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
         ready.sort();
         for (_, _, agent) in ready {
             self.seek_item(agent, Trigger::Agent, now, out);
         }
+        let drained: Vec<QueueIx> =
+            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
+        for queue in drained {
+            self.drain(queue, now, out);
+        }
     }
 }
 
-fn profile_key(rules: Option<&AgentRules>, queue_of: &BTreeMap<turno_base::QueueId, QueueIx>) -> ProfileKey {
-    match rules {
-        None => ProfileKey { skills: BTreeMap::new(), queues: BTreeSet::new() },
-        Some(rules) => ProfileKey {
-            skills: rules.skills.clone(),
-            queues: rules.queues.iter().filter_map(|id| queue_of.get(id).copied()).collect(),
-        },
+/// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
+fn profile_key(
+    config: &AcdConfig,
+    agent: AgentId,
+    queue_of: &BTreeMap<QueueId, QueueIx>,
+    skills: &mut Skills,
+) -> ProfileKey {
+    let Some(rules) = config.agents.get(&agent) else {
+        return ProfileKey { levels: Vec::new(), queues: BTreeSet::new() };
+    };
+    let configured = rules.queues.iter().filter(|id| config.queues.contains_key(id));
+    ProfileKey {
+        levels: skills.levels(&rules.skills),
+        queues: configured.filter_map(|id| queue_of.get(id).copied()).collect(),
     }
 }

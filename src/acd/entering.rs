@@ -1,17 +1,15 @@
 //! The door of a queue, the ways out of it, and what an item hears while it waits.
 
 use turno_base::fact::{OfferEnd, QueueLeft};
-use turno_base::{ItemId, Mono, Need, QueueId, SegmentId};
+use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::Doing;
 use crate::boundary::{Decision, Entry, Overflow, Trigger};
-use crate::config::SegmentRules;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
-use crate::matching;
-use crate::queue::ClassKey;
-use crate::slab::{ClassIx, ItemIx, QueueIx};
+use crate::queue::GroupKey;
+use crate::slab::{ItemIx, QueueIx};
 use crate::timers::Due;
 
 /// Where a way through doors and overflows ends.
@@ -25,11 +23,6 @@ enum Way {
 }
 
 impl Acd {
-    /// The rules of a segment; of one that nobody configured, those of a plain customer.
-    pub(crate) fn segment_rules(&self, segment: &SegmentId) -> SegmentRules {
-        self.config.segments.get(segment).copied().unwrap_or_default()
-    }
-
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
         let Entry { item: id, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
         if self.item_of.contains_key(&id) {
@@ -53,11 +46,14 @@ impl Acd {
         let credit = i64::try_from(credit_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
         let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
         let v = born.saturating_sub(credit).min(kept.unwrap_or(i64::MAX));
-        let class = self.class(ClassKey { queue, segment, need });
+        let group = self.group(GroupKey { queue, need });
+        let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
             queue,
-            class,
+            group,
+            segment,
+            line,
             v,
             value_pm,
             seq: 0,
@@ -83,6 +79,7 @@ impl Acd {
         waiting.entered = now;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
+        self.take_place(item);
         self.arm_wait(item);
         self.arm_announce(item, now);
         let position = self.position(item, now);
@@ -220,13 +217,14 @@ impl Acd {
         self.depart(item, how, now, out);
         if let Some((agent, since)) = freed {
             self.free(agent, Doing::Idle { since }, now, out);
-            self.seek_item(agent, Trigger::Agent, now, out);
+            self.after_free(agent, Trigger::Agent, now, out);
         }
     }
 
     /// The stay in the queue is over, and the item forgotten. Its offer has ended before.
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
+        self.set_apart(item, None);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
         }
@@ -235,13 +233,13 @@ impl Acd {
     fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.step_out(item);
         let position = self.position(item, now);
+        self.give_place_up(item);
         let waiting = &self.items[item];
         let wait_ms = now.0.saturating_sub(waiting.entered.0) / 1000;
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
-        self.set_apart(item, None);
         if let Some(at) = self.items[item].wait_ends.take() {
             self.timers.disarm(at, Due::Wait(item));
         }
@@ -280,17 +278,16 @@ impl Acd {
         }
     }
 
-    /// To another queue, with its age.
+    /// To another queue, with its age; still apart from an agent who has just let it ring.
     fn go_on(&mut self, item: ItemIx, queue: QueueIx, hops: u8, now: Mono, out: &mut Vec<Decision>) {
-        let key = &self.classes[self.items[item].class].key;
-        let (segment, need): (SegmentId, Need) = (key.segment, key.need.clone());
+        let need = self.groups[self.items[item].group].key.need.clone();
         self.end_stay(item, QueueLeft::Overflowed, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
-        let class: ClassIx = self.class(ClassKey { queue, segment, need });
+        let group = self.group(GroupKey { queue, need });
         let waiting = &mut self.items[item];
         waiting.queue = queue;
-        waiting.class = class;
+        waiting.group = group;
         waiting.hops = hops;
         waiting.is_overdue = false;
         self.admit(item, now, out);
@@ -324,23 +321,13 @@ impl Acd {
             self.overflow_on_empty(item, now, out);
             if let Some((agent, since)) = freed {
                 self.free(agent, Doing::Idle { since }, now, out);
-                self.seek_item(agent, Trigger::Agent, now, out);
+                self.after_free(agent, Trigger::Agent, now, out);
             }
         }
         if self.queues[queue].waiting > 0 {
             self.queues[queue].drains_at = Some(now);
             self.timers.arm(now, Due::Drain(queue));
         }
-    }
-
-    /// Who stands first in the queue, offered or not.
-    fn first_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
-        let heads = self.queues[queue].classes.iter().flat_map(|&at| {
-            let class = &self.classes[at];
-            let heads = [class.free.first(), class.offered.first()].into_iter().flatten();
-            heads.map(|place| matching::precedence(&class.urgency, place, now.0))
-        });
-        heads.min().map(|first| first.item())
     }
 
     /// We are about to lose every waiting caller (the process started again): all leave as failed, their places kept for a

@@ -1,17 +1,20 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{ItemId, Mono, QueueId};
+use turno_base::{ItemId, Mono, QueueId, SegmentId};
 
 use crate::line::Place;
-use crate::slab::{AgentIx, ClassIx, QueueIx};
+use crate::slab::{AgentIx, GroupIx, QueueIx};
 
 /// Something that waits, offered or not, until an agent answers or it leaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) id: ItemId,
     pub(crate) queue: QueueIx,
-    pub(crate) class: ClassIx,
+    pub(crate) group: GroupIx,
+    pub(crate) segment: SegmentId,
+    /// Number of the segment, which is the number of its line in group and queue; 0: not configured.
+    pub(crate) line: u16,
     /// Virtual entry time, µs; see [`Place`].
     pub(crate) v: i64,
     pub(crate) value_pm: u32,
@@ -36,7 +39,7 @@ pub(crate) struct Item {
 /// Where an item stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stands {
-    /// In no line: about to be placed or to go.
+    /// In no group's line: about to be placed or to go.
     Nowhere,
     /// Any agent may have it.
     Free,
@@ -56,7 +59,7 @@ pub(crate) enum Announce {
 }
 
 impl Item {
-    /// Where it stands in its class. Takes the index, which the item itself does not hold.
+    /// Its place among its like. Takes the index, which the item itself does not hold.
     pub(crate) fn place(&self, item: crate::slab::ItemIx) -> Place {
         Place { v: self.v, value_pm: std::cmp::Reverse(self.value_pm), seq: self.seq, item }
     }

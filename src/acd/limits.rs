@@ -19,7 +19,7 @@ pub const DUE_PER_TURN: usize = 256;
 /// Most items sent away in one turn by a queue that lost its last agent or was removed.
 pub const DRAIN_PER_TURN: usize = 256;
 /// Agents, and items, that one turn of the reconciler looks at.
-pub const RECONCILE_PER_TURN: usize = 256;
+pub const RECONCILE_PER_TURN: usize = 64;
 /// The reconciler's pace while there is anything to look at.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// A reservation lives at most this much longer than its ring limit.
@@ -67,12 +67,13 @@ pub struct Bounds {
     pub redials_max: u32,
     /// Most stations that something is known about; events about further ones are dropped and counted.
     pub stations_max: u32,
-    /// Classes that are kept ready while nobody waits in them; the one that emptied first is forgotten.
-    pub classes_idle_max: u32,
+    /// Groups of items (one for each queue and need) that are kept while nobody waits in them; the one that emptied first is
+    /// forgotten.
+    pub groups_idle_max: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { items_max: 200_000, redials_max: 50_000, stations_max: 200_000, classes_idle_max: 1024 }
+        Bounds { items_max: 200_000, redials_max: 50_000, stations_max: 200_000, groups_idle_max: 1024 }
     }
 }

@@ -28,18 +28,9 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Line {
     chunks: Vec<Vec<Place>>,
-    len: usize,
 }
 
 impl Line {
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     pub(crate) fn first(&self) -> Option<&Place> {
         self.chunks.first()?.first()
     }
@@ -65,7 +56,6 @@ impl Line {
         let chunk = &mut self.chunks[at];
         let Err(inside) = chunk.binary_search(&place) else { return };
         chunk.insert(inside, place);
-        self.len += 1;
         if chunk.len() > CHUNK_MAX {
             let second = chunk.split_off(CHUNK_MAX / 2);
             self.chunks.insert(at + 1, second);
@@ -79,7 +69,6 @@ impl Line {
         let Ok(inside) = chunk.binary_search(place) else { return false };
         chunk.remove(inside);
         let left = chunk.len();
-        self.len -= 1;
         if left == 0 {
             self.chunks.remove(at);
         } else if left < CHUNK_MAX / 4 && self.chunks.get(at + 1).is_some_and(|next| next.len() + left <= CHUNK_MAX / 2)
@@ -121,7 +110,7 @@ mod tests {
                 prop_assert_eq!(line.contains(&place), set.contains(&place));
                 prop_assert_eq!(line.count_ahead(|p| *p < place), set.range(..place).count());
             }
-            prop_assert_eq!(line.len(), set.len());
+            prop_assert_eq!(line.iter().count(), set.len());
             prop_assert_eq!(line.first(), set.first());
             prop_assert!(line.iter().eq(set.iter()));
         }

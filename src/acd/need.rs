@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use turno_base::{Need, SkillId};
 
 use crate::limits::{FIT_PER_LEVEL, NEED_BYTES_MAX, NEED_DEPTH_MAX, NEED_TERMS_MAX};
@@ -90,25 +91,82 @@ pub fn is_met(need: &Need, skills: &BTreeMap<SkillId, u8>) -> bool {
     }
 }
 
-/// How well an agent who meets the need fits it: [`FIT_PER_LEVEL`] for each level he holds in what is needed. Of several
-/// needed skills the weakest counts, of alternatives the best that he meets; what must not be held counts nothing.
-///
-/// Both needs of an item count: its queue's and its own.
-pub(crate) fn fit_of_both(queue: &Need, own: &Need, skills: &BTreeMap<SkillId, u8>) -> i64 {
-    let per_level = i64::try_from(FIT_PER_LEVEL.as_micros()).unwrap_or(i64::MAX);
-    let weakest = [level(queue, skills), level(own, skills)].into_iter().flatten().min();
-    per_level.saturating_mul(i64::from(weakest.unwrap_or(0)))
+/// Skills as small numbers, so that many profiles are judged quickly.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Skills {
+    number_of: BTreeMap<SkillId, u32>,
 }
 
-fn level(need: &Need, skills: &BTreeMap<SkillId, u8>) -> Option<u8> {
-    match need {
-        Need::Anyone | Need::Not(_) => None,
-        Need::AtLeast { skill, .. } => skills.get(skill).copied(),
-        Need::All(parts) => parts.iter().filter_map(|part| level(part, skills)).min(),
-        Need::Any(parts) => {
-            parts.iter().filter(|part| is_met(part, skills)).filter_map(|part| level(part, skills)).max()
+/// A need in the numbers of one [`Skills`]. A profile's levels are a list by number; 0: does not hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Judge {
+    Anyone,
+    AtLeast { skill: u32, level: u8 },
+    All(Vec<Judge>),
+    Any(Vec<Judge>),
+    Not(Box<Judge>),
+}
+
+impl Skills {
+    /// The levels of an agent, by number, no longer than they need be; skills seen first get the next number.
+    pub(crate) fn levels(&mut self, skills: &BTreeMap<SkillId, u8>) -> Vec<u8> {
+        let mut levels = Vec::new();
+        for (skill, level) in skills {
+            let next = u32::try_from(self.number_of.len()).unwrap_or(u32::MAX);
+            let number = *self.number_of.entry(*skill).or_insert(next) as usize;
+            if levels.len() <= number {
+                levels.resize(number + 1, 0);
+            }
+            levels[number] = *level;
+        }
+        levels
+    }
+
+    pub(crate) fn judge(&self, need: &Need) -> Judge {
+        match need {
+            Need::Anyone => Judge::Anyone,
+            // A skill that no agent holds has a number that no list of levels reaches.
+            Need::AtLeast { skill, level } => {
+                Judge::AtLeast { skill: self.number_of.get(skill).copied().unwrap_or(u32::MAX), level: (*level).max(1) }
+            }
+            Need::All(parts) => Judge::All(parts.iter().map(|part| self.judge(part)).collect()),
+            Need::Any(parts) => Judge::Any(parts.iter().map(|part| self.judge(part)).collect()),
+            Need::Not(part) => Judge::Not(Box::new(self.judge(part))),
         }
     }
+}
+
+impl Judge {
+    pub(crate) fn is_met(&self, levels: &[u8]) -> bool {
+        match self {
+            Judge::Anyone => true,
+            Judge::AtLeast { skill, level } => levels.get(*skill as usize).is_some_and(|held| held >= level),
+            Judge::All(parts) => parts.iter().all(|part| part.is_met(levels)),
+            Judge::Any(parts) => parts.iter().any(|part| part.is_met(levels)),
+            Judge::Not(part) => !part.is_met(levels),
+        }
+    }
+
+    /// The level that counts: of several needed skills the weakest, of alternatives the best that is met; what must not be
+    /// held counts nothing.
+    fn level(&self, levels: &[u8]) -> Option<u8> {
+        match self {
+            Judge::Anyone | Judge::Not(_) => None,
+            Judge::AtLeast { skill, .. } => levels.get(*skill as usize).copied().filter(|held| *held > 0),
+            Judge::All(parts) => parts.iter().filter_map(|part| part.level(levels)).min(),
+            Judge::Any(parts) => {
+                parts.iter().filter(|part| part.is_met(levels)).filter_map(|part| part.level(levels)).max()
+            }
+        }
+    }
+}
+
+/// How well an agent who meets both needs of an item, its queue's and its own, fits it: [`FIT_PER_LEVEL`] for each level
+/// that counts, in µs of idle time.
+pub(crate) fn fit(queue: &Judge, own: &Judge, levels: &[u8]) -> i64 {
+    let per_level = i64::try_from(FIT_PER_LEVEL.as_micros()).unwrap_or(i64::MAX);
+    let weakest = [queue.level(levels), own.level(levels)].into_iter().flatten().min();
+    per_level.saturating_mul(i64::from(weakest.unwrap_or(0)))
 }
 
 /// The need as text; what [`parse`] made reads back to the same need, anything else to one that the same agents meet.

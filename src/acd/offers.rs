@@ -7,7 +7,6 @@ use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Next, Phase, Rest};
 use crate::boundary::{Decision, Trigger, Why};
 use crate::config::WrapUp;
-use crate::item::Stands;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
 use crate::slab::{AgentIx, ItemIx};
 use crate::timers::Due;
@@ -186,18 +185,14 @@ impl Acd {
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => None,
         };
         self.set_apart(item, apart_for.map(|length| (agent, now + length)));
-        // In line before the agent's turn, which may be the end of his shift and so of the queue's keeping anybody.
-        self.stand_free(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
-        if self.items.get(item).is_some_and(|i| i.stands == Stands::Free) {
-            if self.items[item].is_overdue {
-                self.overflow_on_wait(item, now, out);
-            } else {
-                self.seek_agent(item, Trigger::Item, now, out);
-            }
+        if self.items[item].is_overdue {
+            self.overflow_on_wait(item, now, out);
+        } else {
+            self.seek_agent(item, Trigger::Item, now, out);
         }
-        self.seek_item(agent, Trigger::Agent, now, out);
+        self.after_free(agent, Trigger::Agent, now, out);
     }
 
     /// What an agent does after an offer that he did not take.
@@ -224,8 +219,10 @@ impl Acd {
     /// Makes the item count as this much older.
     fn credit(&mut self, item: ItemIx, us: u64) {
         let credited = i64::try_from(us).unwrap_or(i64::MAX);
+        self.give_place_up(item);
         let waiting = &mut self.items[item];
         waiting.v = waiting.v.saturating_sub(credited);
+        self.take_place(item);
     }
 
     pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Option<(AgentIx, Mono)>) {
@@ -237,19 +234,29 @@ impl Acd {
         }
     }
 
+    /// The pair may meet again: nobody else could take the item, so it is the agent who chooses.
     pub(crate) fn apart_ended(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
-        self.items[item].apart = None;
-        if self.items[item].stands == Stands::Free {
-            self.seek_agent(item, Trigger::Deadline, now, out);
+        if let Some((agent, _)) = self.items[item].apart.take() {
+            self.seek_item(agent, Trigger::Deadline, now, out);
         }
     }
 
-    /// Puts an agent whose work is over where he asked to be, or else into `otherwise`.
+    /// Puts an agent whose work is over where he asked to be, or else into `otherwise`. Others may be waiting for what
+    /// follows: that is [`Acd::after_free`], when whatever he held has been looked after.
     pub(crate) fn free(&mut self, agent: AgentIx, otherwise: Doing, now: Mono, out: &mut Vec<Decision>) {
         match self.agents[agent].next.take() {
             None => self.turn(agent, otherwise, now, out),
             Some(Next::Pause(reason)) => self.turn(agent, Doing::Paused { reason }, now, out),
-            Some(Next::Logout) => self.log_out(agent, now, out),
+            Some(Next::Logout) => self.end_shift(agent, now, out),
+        }
+    }
+
+    /// The next item for who is ready; for who has gone, the end of waiting where nobody else serves.
+    pub(crate) fn after_free(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        if self.agents[agent].doing == Doing::LoggedOut {
+            self.send_away(self.agents[agent].profile, now, out);
+        } else {
+            self.seek_item(agent, trigger, now, out);
         }
     }
 
@@ -267,7 +274,7 @@ impl Acd {
             Some(doing) => self.turn(agent, doing, now, out),
             None => {
                 self.free(agent, Doing::Idle { since: now }, now, out);
-                self.seek_item(agent, Trigger::Agent, now, out);
+                self.after_free(agent, Trigger::Agent, now, out);
             }
         }
     }

@@ -1,16 +1,16 @@
-//! Brings the matching rule its candidates: heads of classes for an agent who is free, heads of profiles for an item that is
+//! Brings the matching rule its candidates: heads of lines for an agent who is free, heads of profiles for an item that is
 //! free. Keeps the lines and the lists of ready agents.
 
-use turno_base::{AgentId, Mono};
+use turno_base::Mono;
 
 use crate::acd::Acd;
 use crate::boundary::{Decision, Trigger, Why};
 use crate::item::Stands;
-use crate::line::Place;
+use crate::line::{Line, Place};
 use crate::matching::{self, Precedence};
 use crate::need;
-use crate::queue::{Class, ClassKey, list, unlist};
-use crate::slab::{AgentIx, ClassIx, ItemIx, ProfileIx};
+use crate::queue::{Group, GroupKey, list, unlist};
+use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// An agent chosen for an item.
 pub(crate) struct Choice {
@@ -39,10 +39,13 @@ impl Acd {
 
     fn agent_for(&self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
         let waiting = &self.items[item];
-        let class = &self.classes[waiting.class];
+        if self.queues[waiting.queue].ready == 0 {
+            return None;
+        }
+        let group = &self.groups[waiting.group];
         let mut eligible = 0;
         let mut best: Option<(matching::Preference, AgentIx, ProfileIx, i64, Mono)> = None;
-        for &(profile, fit) in &class.profiles {
+        for &(profile, fit) in &group.profiles {
             let ready = &self.profiles[profile].ready;
             eligible += ready.len();
             let head = ready.iter().find(|&&(_, _, agent)| !waiting.is_apart_from(agent, now));
@@ -53,17 +56,16 @@ impl Acd {
             }
         }
         let (_, agent, profile, fit, idle_since) = best?;
-        let others = self.profiles[profile].waiting.iter().map(|&c| self.classes[c].free.len()).sum::<usize>();
+        let others: u32 = self.profiles[profile].waiting.iter().map(|&group| self.groups[group].free).sum();
         let waited_us = matching::waited_us(waiting.v, now.0);
         let why = Why {
             trigger,
-            item_score: class.urgency.score(waited_us),
+            item_score: self.urgencies[usize::from(waiting.line)].score(waited_us),
             fit,
-            idle_ms: millis(now, idle_since),
+            idle_ms: now.0.saturating_sub(idle_since.0) / 1000,
             waited_ms: waited_us / 1000,
             agents_eligible: count(eligible.saturating_sub(1)),
-            // Not in line while it seeks, unless it was.
-            items_eligible: count(others.saturating_sub(usize::from(waiting.stands == Stands::Free))),
+            items_eligible: others.saturating_sub(u32::from(waiting.stands == Stands::Free)),
         };
         Some(Choice { agent, why })
     }
@@ -71,63 +73,65 @@ impl Acd {
     fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
         let seeker = &self.agents[agent];
         let mut eligible = 0;
-        let mut best: Option<(Precedence, ClassIx)> = None;
+        let mut best: Option<(Precedence, GroupIx)> = None;
         for &at in &self.profiles[seeker.profile].waiting {
-            let class = &self.classes[at];
-            eligible += class.free.len();
-            let head = class.free.iter().find(|place| !self.items[place.item].is_apart_from(agent, now));
-            let Some(head) = head else { continue };
-            let precedence = matching::precedence(&class.urgency, head, now.0);
-            if best.as_ref().is_none_or(|(least, _)| precedence < *least) {
-                best = Some((precedence, at));
+            let group = &self.groups[at];
+            eligible += group.free;
+            for (urgency, line) in self.urgencies.iter().zip(&group.lines) {
+                // A head that would lose needs no look at whether it may be had.
+                for place in line.iter() {
+                    let precedence = matching::precedence(urgency, place, now.0);
+                    if best.as_ref().is_some_and(|(least, _)| *least < precedence) {
+                        break;
+                    }
+                    if !self.items[place.item].is_apart_from(agent, now) {
+                        best = Some((precedence, at));
+                        break;
+                    }
+                }
             }
         }
         let (precedence, at) = best?;
-        let class = &self.classes[at];
+        let group = &self.groups[at];
         let item = precedence.item();
         let waited_us = matching::waited_us(self.items[item].v, now.0);
-        let agents = class.profiles.iter().map(|&(p, _)| self.profiles[p].ready.len()).sum::<usize>();
-        let fit = class.profiles.iter().find(|&&(p, _)| p == seeker.profile).map_or(0, |&(_, fit)| fit);
+        let agents = match self.queues[group.key.queue].ready {
+            0 | 1 => 1,
+            _ => group.profiles.iter().map(|&(p, _)| self.profiles[p].ready.len()).sum::<usize>(),
+        };
+        let fit = group.profiles.binary_search_by_key(&seeker.profile, |&(p, _)| p);
         let why = Why {
             trigger,
-            item_score: class.urgency.score(waited_us),
-            fit,
-            idle_ms: millis(now, seeker.listed.unwrap_or(now)),
+            item_score: self.urgencies[usize::from(self.items[item].line)].score(waited_us),
+            fit: fit.map_or(0, |n| group.profiles[n].1),
+            idle_ms: now.0.saturating_sub(seeker.listed.unwrap_or(now).0) / 1000,
             waited_ms: waited_us / 1000,
             agents_eligible: count(agents.saturating_sub(1)),
-            items_eligible: count(eligible - 1),
+            items_eligible: eligible - 1,
         };
         Some((item, why))
     }
 
-    /// The class of this key, made if new.
-    pub(crate) fn class(&mut self, key: ClassKey) -> ClassIx {
-        if let Some(&class) = self.class_of.get(&key) {
-            return class;
+    /// The group of this key, made if new.
+    pub(crate) fn group(&mut self, key: GroupKey) -> GroupIx {
+        if let Some(&group) = self.group_of.get(&key) {
+            return group;
         }
-        let own = &self.queues[key.queue].rules.need;
+        let queue = &self.queues[key.queue].judge;
+        let own = self.skills.judge(&key.need);
         let profiles = self
             .profiles
             .iter()
             .filter(|(_, p)| {
-                p.key.queues.contains(&key.queue)
-                    && need::is_met(own, &p.key.skills)
-                    && need::is_met(&key.need, &p.key.skills)
+                p.key.queues.contains(&key.queue) && queue.is_met(&p.key.levels) && own.is_met(&p.key.levels)
             })
-            .map(|(at, p)| (at, need::fit_of_both(own, &key.need, &p.key.skills)))
+            .map(|(at, p)| (at, need::fit(queue, &own, &p.key.levels)))
             .collect();
-        let urgency = (&self.segment_rules(&key.segment)).into();
-        let class = Class {
-            key: key.clone(),
-            urgency,
-            free: Default::default(),
-            offered: Default::default(),
-            profiles,
-            emptied: None,
-        };
-        let at = self.classes.insert(class);
-        self.class_of.insert(key, at);
-        self.class_emptied(at);
+        let lines = vec![Line::default(); self.urgencies.len()];
+        let group = Group { key: key.clone(), lines, free: 0, offered: 0, profiles, emptied: None };
+        let at = self.groups.insert(group);
+        self.group_of.insert(key, at);
+        self.group_emptied(at);
         at
     }
 
@@ -136,88 +140,103 @@ impl Acd {
         if self.items[item].stands == Stands::Free {
             return;
         }
-        let (at, place) = self.step_out(item);
-        self.class_fills(at);
-        let class = &mut self.classes[at];
-        class.free.insert(place);
-        if class.free.len() == 1 {
-            for &(profile, _) in &class.profiles {
+        self.step_out(item);
+        let waiting = &mut self.items[item];
+        waiting.stands = Stands::Free;
+        let (at, line, place) = (waiting.group, usize::from(waiting.line), waiting.place(item));
+        self.group_fills(at);
+        let group = &mut self.groups[at];
+        group.lines[line].insert(place);
+        group.free += 1;
+        if group.free == 1 {
+            for &(profile, _) in &group.profiles {
                 list(&mut self.profiles[profile].waiting, at);
             }
         }
-        self.items[item].stands = Stands::Free;
     }
 
-    /// Puts the item in line with an agent being rung for it.
+    /// Takes the item out of line: an agent is being rung for it.
     pub(crate) fn stand_offered(&mut self, item: ItemIx, agent: AgentIx, epoch: u64) {
-        let (at, place) = self.step_out(item);
-        self.class_fills(at);
-        self.classes[at].offered.insert(place);
-        self.items[item].stands = Stands::Offered { agent, epoch };
+        self.step_out(item);
+        let waiting = &mut self.items[item];
+        waiting.stands = Stands::Offered { agent, epoch };
+        let at = waiting.group;
+        self.group_fills(at);
+        self.groups[at].offered += 1;
     }
 
-    /// Takes the item out of its line. To be called before its place changes.
-    pub(crate) fn step_out(&mut self, item: ItemIx) -> (ClassIx, Place) {
-        let stood = std::mem::replace(&mut self.items[item].stands, Stands::Nowhere);
-        let at = self.items[item].class;
-        let place = self.items[item].place(item);
-        let class = &mut self.classes[at];
+    /// The item stands nowhere in its group. To be called before its place changes.
+    pub(crate) fn step_out(&mut self, item: ItemIx) {
+        let waiting = &mut self.items[item];
+        let stood = std::mem::replace(&mut waiting.stands, Stands::Nowhere);
+        let (at, line, place) = (waiting.group, usize::from(waiting.line), waiting.place(item));
+        let group = &mut self.groups[at];
         match stood {
-            Stands::Nowhere => return (at, place),
+            Stands::Nowhere => return,
             Stands::Free => {
-                class.free.remove(&place);
-                if class.free.is_empty() {
-                    for &(profile, _) in &class.profiles {
+                group.lines[line].remove(&place);
+                group.free -= 1;
+                if group.free == 0 {
+                    for &(profile, _) in &group.profiles {
                         unlist(&mut self.profiles[profile].waiting, &at);
                     }
                 }
             }
-            Stands::Offered { .. } => {
-                class.offered.remove(&place);
-            }
+            Stands::Offered { .. } => group.offered -= 1,
         }
-        if self.classes[at].is_empty() {
-            self.class_emptied(at);
-        }
-        (at, place)
-    }
-
-    fn class_fills(&mut self, at: ClassIx) {
-        let class = &mut self.classes[at];
-        if let Some(emptied) = class.emptied.take() {
-            self.classes_idle.remove(&(emptied, at));
-            let queue = class.key.queue;
-            list(&mut self.queues[queue].classes, at);
+        if group.free == 0 && group.offered == 0 {
+            self.group_emptied(at);
         }
     }
 
-    /// Nobody is in the class any more; it is kept for the next, within bounds.
-    fn class_emptied(&mut self, at: ClassIx) {
+    fn group_fills(&mut self, at: GroupIx) {
+        if let Some(emptied) = self.groups[at].emptied.take() {
+            self.groups_idle.remove(&(emptied, at));
+        }
+    }
+
+    /// Nobody is in the group any more; it is kept for the next, within bounds.
+    fn group_emptied(&mut self, at: GroupIx) {
         self.emptied += 1;
-        self.classes[at].emptied = Some(self.emptied);
-        let queue = self.classes[at].key.queue;
-        unlist(&mut self.queues[queue].classes, &at);
-        self.classes_idle.insert((self.emptied, at));
+        self.groups[at].emptied = Some(self.emptied);
+        self.groups_idle.insert((self.emptied, at));
         // The one that emptied just now is about to be used by whoever asked for it.
-        while self.classes_idle.len() > self.bounds.classes_idle_max as usize + 1
-            && let Some((_, oldest)) = self.classes_idle.pop_first()
-            && let Some(class) = self.classes.remove(oldest)
+        while self.groups_idle.len() > self.bounds.groups_idle_max as usize + 1
+            && let Some((_, oldest)) = self.groups_idle.pop_first()
+            && let Some(group) = self.groups.remove(oldest)
         {
-            self.class_of.remove(&class.key);
+            self.group_of.remove(&group.key);
         }
+    }
+
+    /// Gives the item its place in its queue; see [`Acd::position`].
+    pub(crate) fn take_place(&mut self, item: ItemIx) {
+        let waiting = &self.items[item];
+        self.queues[waiting.queue].lines[usize::from(waiting.line)].insert(waiting.place(item));
+    }
+
+    /// Takes its place in its queue away. To be called before the place changes.
+    pub(crate) fn give_place_up(&mut self, item: ItemIx) {
+        let waiting = &self.items[item];
+        self.queues[waiting.queue].lines[usize::from(waiting.line)].remove(&waiting.place(item));
     }
 
     /// The place of an item in its queue, 1-based, in the order in which an agent for all of them would be given them.
     pub(crate) fn position(&self, item: ItemIx, now: Mono) -> u32 {
         let waiting = &self.items[item];
-        let mine = matching::precedence(&self.classes[waiting.class].urgency, &waiting.place(item), now.0);
-        let mut ahead = 0;
-        for &at in &self.queues[waiting.queue].classes {
-            let class = &self.classes[at];
-            let is_ahead = |place: &Place| matching::precedence(&class.urgency, place, now.0) < mine;
-            ahead += class.free.count_ahead(is_ahead) + class.offered.count_ahead(is_ahead);
-        }
-        count(ahead) + 1
+        let mine = matching::precedence(&self.urgencies[usize::from(waiting.line)], &waiting.place(item), now.0);
+        let lines = self.urgencies.iter().zip(&self.queues[waiting.queue].lines);
+        let ahead = lines.map(|(urgency, line)| {
+            line.count_ahead(|place: &Place| matching::precedence(urgency, place, now.0) < mine)
+        });
+        count(ahead.sum()) + 1
+    }
+
+    /// Who stands first in the queue, offered or not.
+    pub(crate) fn first_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
+        let lines = self.urgencies.iter().zip(&self.queues[queue].lines);
+        let heads = lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, line.first()?, now.0)));
+        heads.min().map(|first| first.item())
     }
 
     /// Lists the agent among the ready since `since`, or takes him off.
@@ -226,20 +245,24 @@ impl Acd {
         if a.listed == since {
             return;
         }
-        let id: AgentId = a.id;
-        let ready = &mut self.profiles[a.profile].ready;
-        if let Some(listed) = a.listed {
-            ready.remove(&(listed, id, agent));
+        let id = a.id;
+        let profile = &mut self.profiles[a.profile];
+        let was = std::mem::replace(&mut a.listed, since);
+        if let Some(listed) = was {
+            profile.ready.remove(&(listed, id, agent));
         }
         if let Some(since) = since {
-            ready.insert((since, id, agent));
+            profile.ready.insert((since, id, agent));
         }
-        a.listed = since;
+        for queue in &profile.key.queues {
+            let ready = &mut self.queues[*queue].ready;
+            match (was, since) {
+                (None, Some(_)) => *ready += 1,
+                (Some(_), None) => *ready -= 1,
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
     }
-}
-
-fn millis(now: Mono, since: Mono) -> u64 {
-    now.0.saturating_sub(since.0) / 1000
 }
 
 fn count(n: usize) -> u32 {

@@ -1,36 +1,50 @@
-//! Queues, classes of interchangeable items, profiles of interchangeable agents: what makes each choice a comparison of a
-//! few heads.
+//! Queues, groups of items that the same agents may take, profiles of interchangeable agents: what makes each choice a
+//! comparison of a few heads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, Mono, Need, QueueId, SegmentId, SkillId};
+use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
 use crate::line::Line;
-use crate::matching::Urgency;
-use crate::slab::{AgentIx, ClassIx, ProfileIx, QueueIx};
+use crate::need::Judge;
+use crate::slab::{AgentIx, GroupIx, ProfileIx, QueueIx};
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Queue {
     pub(crate) id: QueueId,
     pub(crate) rules: QueueRules,
+    /// What its rules need.
+    pub(crate) judge: Judge,
     /// No longer configured: sends everybody away and is forgotten when empty.
     pub(crate) is_closing: bool,
-    /// Items in it, offered or not.
+    /// All items in it, offered or not, by number of segment: who stands where.
+    pub(crate) lines: Vec<Line>,
+    /// How many those are.
     pub(crate) waiting: u32,
     /// Agents who serve it and are logged in.
     pub(crate) logged_in: u32,
-    /// Classes with items in them, in order of index.
-    pub(crate) classes: Vec<ClassIx>,
+    /// Of them ready.
+    pub(crate) ready: u32,
     /// When it sends away the next of those it does not keep.
     pub(crate) drains_at: Option<Mono>,
 }
 
 impl Queue {
     pub(crate) fn new(id: QueueId, rules: QueueRules) -> Queue {
-        Queue { id, rules, is_closing: false, waiting: 0, logged_in: 0, classes: Vec::new(), drains_at: None }
+        Queue {
+            id,
+            rules,
+            judge: Judge::Anyone,
+            is_closing: false,
+            lines: Vec::new(),
+            waiting: 0,
+            logged_in: 0,
+            ready: 0,
+            drains_at: None,
+        }
     }
 
     /// Those who wait in it have nobody to wait for.
@@ -39,40 +53,35 @@ impl Queue {
     }
 }
 
-/// Names a class.
+/// Names a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct ClassKey {
+pub(crate) struct GroupKey {
     pub(crate) queue: QueueIx,
-    pub(crate) segment: SegmentId,
     /// Beyond the queue's own need.
     pub(crate) need: Need,
 }
 
-/// Items that are alike but for their age.
+/// Items that the same agents may take: the classes of one queue and need, one line for each segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Class {
-    pub(crate) key: ClassKey,
-    pub(crate) urgency: Urgency,
-    /// Those whom any agent may have.
-    pub(crate) free: Line,
-    /// Those for whom an agent is being rung: they keep their place.
-    pub(crate) offered: Line,
+pub(crate) struct Group {
+    pub(crate) key: GroupKey,
+    /// Those whom any agent may have, by number of segment.
+    pub(crate) lines: Vec<Line>,
+    /// How many those are.
+    pub(crate) free: u32,
+    /// For how many an agent is being rung.
+    pub(crate) offered: u32,
     /// Profiles whose agents may take them, and how well they fit, µs of idle time.
     pub(crate) profiles: Vec<(ProfileIx, i64)>,
-    /// Since when nobody is in it, as a count of classes that emptied; none: somebody is.
+    /// Since when nobody is in it, as a count of groups that emptied; none: somebody is.
     pub(crate) emptied: Option<u64>,
-}
-
-impl Class {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.free.is_empty() && self.offered.is_empty()
-    }
 }
 
 /// Names a profile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ProfileKey {
-    pub(crate) skills: BTreeMap<SkillId, u8>,
+    /// Levels by number of skill; see [`crate::need::Judge`].
+    pub(crate) levels: Vec<u8>,
     pub(crate) queues: BTreeSet<QueueIx>,
 }
 
@@ -82,8 +91,8 @@ pub(crate) struct Profile {
     pub(crate) key: ProfileKey,
     /// Those who can be rung, the longest idle first.
     pub(crate) ready: BTreeSet<(Mono, AgentId, AgentIx)>,
-    /// Classes that they may serve with free items in them, in order of index.
-    pub(crate) waiting: Vec<ClassIx>,
+    /// Groups that they may serve with free items in them, in order of index.
+    pub(crate) waiting: Vec<GroupIx>,
 }
 
 /// Inserts into a sorted list; nothing if it is there.

@@ -46,7 +46,8 @@ impl Acd {
             let item = ItemIx::of(self.reconciler.items_seen);
             if self.is_lost(item) {
                 self.healed(Heal::ItemLost, out);
-                self.items[item].stands = Stands::Nowhere;
+                self.step_out(item);
+                self.take_place(item);
                 self.seek_agent(item, Trigger::Deadline, now, out);
             }
         }
@@ -59,17 +60,17 @@ impl Acd {
 
     fn fault_of_agent(&self, agent: AgentIx, now: Mono) -> Option<Heal> {
         let a = self.agents.get(agent)?;
-        let has_deadline = a.doing.deadline().is_none_or(|at| self.timers.is_armed(at, Due::Agent(agent)));
+        let has_deadline = || a.doing.deadline().is_some_and(|at| self.timers.is_armed(at, Due::Agent(agent)));
         let is_backed = match &a.doing {
             Doing::Reserved { item, epoch, rings_until, .. } => {
                 if now > *rings_until + LEASE_SLACK {
                     return Some(Heal::LeaseExpired);
                 }
                 let mine = Stands::Offered { agent, epoch: *epoch };
-                has_deadline && self.items.get(*item).is_some_and(|i| i.stands == mine)
+                self.items.get(*item).is_some_and(|i| i.stands == mine)
             }
             Doing::Serving { item, .. } => self.served.get(item).is_some_and(|s| s.agents.contains(&agent)),
-            Doing::WrapUp { .. } | Doing::Resting { .. } => has_deadline,
+            Doing::WrapUp { .. } | Doing::Resting { .. } => has_deadline(),
             Doing::LoggedOut => a.station.is_none(),
             Doing::Idle { .. } | Doing::Paused { .. } => a.station.is_some(),
         };
@@ -92,21 +93,23 @@ impl Acd {
             return self.log_out(agent, now, out);
         }
         self.free(agent, Doing::Idle { since: now }, now, out);
-        self.seek_item(agent, Trigger::Deadline, now, out);
+        self.after_free(agent, Trigger::Deadline, now, out);
     }
 
     /// In no line, and with no agent.
     fn is_lost(&self, item: ItemIx) -> bool {
         let Some(waiting) = self.items.get(item) else { return false };
-        let class = &self.classes[waiting.class];
         let place = waiting.place(item);
+        let line = usize::from(waiting.line);
+        if !self.queues[waiting.queue].lines[line].contains(&place) {
+            return true;
+        }
         match waiting.stands {
             Stands::Nowhere => true,
-            Stands::Free => !class.free.contains(&place),
-            Stands::Offered { agent, epoch } => !class.offered.contains(&place)
-                || self.agents.get(agent).is_none_or(
-                    |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),
-                ),
+            Stands::Free => !self.groups[waiting.group].lines[line].contains(&place),
+            Stands::Offered { agent, epoch } => self.agents.get(agent).is_none_or(
+                |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),
+            ),
         }
     }
 }

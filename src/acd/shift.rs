@@ -82,7 +82,7 @@ impl Acd {
             Doing::Reserved { .. } => self.ring_ended(agent, now, out),
             Doing::WrapUp { .. } => {
                 self.free(agent, Doing::Idle { since: now }, now, out);
-                self.seek_item(agent, Trigger::Agent, now, out);
+                self.after_free(agent, Trigger::Agent, now, out);
             }
             Doing::Resting { .. } => {
                 self.turn(agent, Doing::Idle { since: now }, now, out);
@@ -139,33 +139,40 @@ impl Acd {
         if there.is_none() && self.stations.len() >= self.bounds.stations_max as usize {
             return Err(Refusal::TooManyStations);
         }
-        if let Some(other) = there.and_then(|s| s.agent) {
+        let other = there.and_then(|s| s.agent);
+        if let Some(other) = other {
             if !self.agents[other].doing.is_idle() {
                 return Err(Refusal::StationTaken { station, by: self.agents[other].id });
             }
-            self.log_out(other, now, out);
+            self.end_shift(other, now, out);
         }
         match sits_at {
             // The shift goes on at another station.
             Some(elsewhere) => self.stand_up(elsewhere),
-            None => self.count_in(self.agents[at].profile),
+            None => {
+                self.agents[at].misses = 0;
+                self.count_in(self.agents[at].profile);
+            }
         }
         self.stations.entry(station).or_default().agent = Some(at);
         self.agents[at].station = Some(station);
+        // His pause goes with him, and his idle time if he could be rung where he sat.
         let doing = match self.agents[at].doing {
             Doing::Paused { reason } => Doing::Paused { reason },
-            Doing::Idle { since } => Doing::Idle { since },
-            Doing::LoggedOut
+            Doing::Idle { since } if self.agents[at].listed.is_some() => Doing::Idle { since },
+            Doing::Idle { .. }
+            | Doing::LoggedOut
             | Doing::Resting { .. }
             | Doing::Reserved { .. }
             | Doing::Serving { .. }
-            | Doing::WrapUp { .. } => {
-                self.agents[at].misses = 0;
-                Doing::Idle { since: now }
-            }
+            | Doing::WrapUp { .. } => Doing::Idle { since: now },
         };
         self.turn(at, doing, now, out);
         self.seek_item(at, Trigger::Agent, now, out);
+        // Not before: an item that arrives elsewhere could be offered to an agent who is just sitting down.
+        if let Some(other) = other {
+            self.send_away(self.agents[other].profile, now, out);
+        }
         Ok(())
     }
 
@@ -227,12 +234,30 @@ impl Acd {
 
     /// Ends the shift of an agent who holds no reservation and no conversation.
     pub(crate) fn log_out(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        self.end_shift(agent, now, out);
+        self.send_away(self.agents[agent].profile, now, out);
+    }
+
+    /// Ends the shift; what that means for those who wait is for [`Acd::send_away`].
+    pub(crate) fn end_shift(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         if let Some(station) = self.agents[agent].station.take() {
             self.stand_up(station);
         }
+        for queue in &self.profiles[self.agents[agent].profile].key.queues {
+            self.queues[*queue].logged_in -= 1;
+        }
         self.agents[agent].next = None;
         self.turn(agent, Doing::LoggedOut, now, out);
-        self.count_out(self.agents[agent].profile, now, out);
+    }
+
+    /// Queues of the profile that have lost their last agent may keep nobody.
+    pub(crate) fn send_away(&mut self, profile: ProfileIx, now: Mono, out: &mut Vec<Decision>) {
+        let queues: Vec<_> = self.profiles[profile].key.queues.iter().copied().collect();
+        for queue in queues {
+            if self.queues[queue].keeps_nobody() && self.queues[queue].waiting > 0 {
+                self.drain(queue, now, out);
+            }
+        }
     }
 
     fn stand_up(&mut self, station: StationId) {
@@ -245,19 +270,6 @@ impl Acd {
     fn count_in(&mut self, profile: ProfileIx) {
         for queue in &self.profiles[profile].key.queues {
             self.queues[*queue].logged_in += 1;
-        }
-    }
-
-    /// A queue that has lost its last agent may keep nobody.
-    fn count_out(&mut self, profile: ProfileIx, now: Mono, out: &mut Vec<Decision>) {
-        let queues: Vec<_> = self.profiles[profile].key.queues.iter().copied().collect();
-        for &queue in &queues {
-            self.queues[queue].logged_in -= 1;
-        }
-        for queue in queues {
-            if self.queues[queue].keeps_nobody() && self.queues[queue].waiting > 0 {
-                self.drain(queue, now, out);
-            }
         }
     }
 

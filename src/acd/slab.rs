@@ -30,8 +30,8 @@ indexes! {
     AgentIx
     /// A queue.
     QueueIx
-    /// A class of waiting items.
-    ClassIx
+    /// A group of waiting items.
+    GroupIx
     /// A profile of agents.
     ProfileIx
 }

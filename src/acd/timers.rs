@@ -7,15 +7,16 @@ use turno_base::Mono;
 
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
-/// What is due.
+/// What is due; of equal instants the first named goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Due {
+    /// The item may be offered again to the agent it was kept apart from. Before all else, so that whatever else happens at
+    /// that instant finds all possible pairs made.
+    Apart(ItemIx),
     /// The agent's state ends: ring limit, wrap-up or rest.
     Agent(AgentIx),
     /// The item's wait limit.
     Wait(ItemIx),
-    /// The item may be offered again to the agent it was kept apart from.
-    Apart(ItemIx),
     /// The item hears its place.
     Announce(ItemIx),
     /// The queue sends away the next of those it does not keep.

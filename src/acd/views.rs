@@ -7,9 +7,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 use crate::acd::Acd;
 use crate::agent::Next;
 use crate::item::Stands;
-use crate::line::Place;
 use crate::matching::{self, Precedence};
-use crate::queue::Class;
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
 /// One queue.
@@ -82,8 +80,8 @@ pub struct AcdSizes {
     pub served: u64,
     /// Agents known.
     pub agents: u64,
-    /// Classes of items, those with nobody in them among them.
-    pub classes: u64,
+    /// Groups of items that the same agents may take, those with nobody in them among them.
+    pub groups: u64,
     /// Profiles of agents.
     pub profiles: u64,
     /// Stations that something is known about.
@@ -108,13 +106,9 @@ impl Acd {
     /// The first `most` of those who wait in a queue, in the order in which an agent for all of them would be given them.
     pub fn waiting(&self, queue: QueueId, most: usize, now: Now) -> Vec<ItemRow> {
         let Some(&at) = self.queue_of.get(&queue) else { return Vec::new() };
-        let classes: Vec<&Class> = self.queues[at].classes.iter().map(|&class| &self.classes[class]).collect();
-        let mut lines: Vec<_> = classes
-            .iter()
-            .flat_map(|class| [(&class.urgency, class.free.iter()), (&class.urgency, class.offered.iter())].into_iter())
-            .map(|(urgency, line)| {
-                line.map(|place: &Place| matching::precedence(urgency, place, now.mono.0)).take(most).peekable()
-            })
+        let lines = self.urgencies.iter().zip(&self.queues[at].lines);
+        let mut lines: Vec<_> = lines
+            .map(|(urgency, line)| line.iter().map(|place| matching::precedence(urgency, place, now.mono.0)).peekable())
             .collect();
         let mut rows = Vec::new();
         while rows.len() < most {
@@ -131,7 +125,7 @@ impl Acd {
     pub fn item(&self, item: ItemId, now: Now) -> Option<ItemRow> {
         let &at = self.item_of.get(&item)?;
         let waiting = &self.items[at];
-        let urgency = &self.classes[waiting.class].urgency;
+        let urgency = &self.urgencies[usize::from(waiting.line)];
         let precedence = matching::precedence(urgency, &waiting.place(at), now.mono.0);
         Some(self.item_row(precedence, self.position(at, now.mono), now.mono))
     }
@@ -154,13 +148,13 @@ impl Acd {
 
     /// Sizes of everything that could leak.
     pub fn sizes(&self) -> AcdSizes {
-        let offered: usize = self.classes.iter().map(|(_, class)| class.offered.len()).sum();
+        let offered: u32 = self.groups.iter().map(|(_, group)| group.offered).sum();
         AcdSizes {
             waiting: self.items.len() as u64,
-            offered: offered as u64,
+            offered: u64::from(offered),
             served: self.served.len() as u64,
             agents: self.agents.len() as u64,
-            classes: self.classes.len() as u64,
+            groups: self.groups.len() as u64,
             profiles: self.profiles.len() as u64,
             stations: self.stations.len() as u64,
             redials: self.redials.len() as u64,
@@ -170,18 +164,14 @@ impl Acd {
 
     fn queue_row(&self, at: QueueIx, now: Mono) -> QueueRow {
         let queue = &self.queues[at];
-        let serving = self.profiles.iter().filter(|(_, profile)| profile.key.queues.contains(&at));
-        let ready: usize = serving.map(|(_, profile)| profile.ready.len()).sum();
-        let heads = queue.classes.iter().flat_map(|&class| {
-            [self.classes[class].free.first(), self.classes[class].offered.first()].into_iter().flatten()
-        });
+        let heads = queue.lines.iter().filter_map(|line| line.first());
         let waited_max_us = heads.map(|place| matching::waited_us(place.v, now.0)).max().unwrap_or(0);
         QueueRow {
             queue: queue.id,
             is_closing: queue.is_closing,
             waiting: queue.waiting,
             logged_in: queue.logged_in,
-            ready: u32::try_from(ready).unwrap_or(u32::MAX),
+            ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
         }
     }
@@ -196,7 +186,7 @@ impl Acd {
         ItemRow {
             item: waiting.id,
             queue: self.queues[waiting.queue].id,
-            segment: self.classes[waiting.class].key.segment,
+            segment: waiting.segment,
             position,
             stayed_ms: now.0.saturating_sub(waiting.entered.0) / 1000,
             waited_ms: matching::waited_us(waiting.v, now.0) / 1000,

@@ -44,6 +44,7 @@ pub struct Numbered {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "facts are nearly all of them")]
 enum Told {
     Fact(Fact),
     /// Keep the fold beside this journal segment.

@@ -8,7 +8,6 @@ use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
 
-use crate::shell::asker::Asker;
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
 use crate::shell::customers::Customers;
@@ -36,8 +35,6 @@ pub struct Outside {
     pub customers: Customers,
     /// For answers that are known at once.
     pub inbox: Inbox,
-    /// People and programs who asked.
-    pub asker: Arc<Asker>,
     /// Dashboards.
     pub facts: FactLine,
     /// Counters.
@@ -98,7 +95,7 @@ impl World for Outside {
                 // Full: the engine's own deadline applies the default.
                 let _ = self.inbox.house_now(Input::Customer { call, customer });
             }
-            Effect::Reply { id, answer } => self.asker.answer(id, answer),
+            Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {

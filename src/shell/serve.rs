@@ -144,8 +144,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) =
-        post::start(net, journal, store.clone(), inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+        .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     let media = media(&settings, &inbox)?;
     let outside = Outside {
@@ -155,7 +155,6 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
         inbox: inbox.clone(),
-        asker: asker.clone(),
         facts,
         metrics: metrics.clone(),
         snapshot_wanted,

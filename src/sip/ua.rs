@@ -26,6 +26,8 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod security_tests;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ use crate::shed::{Shedder, Strangers};
 use crate::subscribe::{Notifier, SubscriptionId};
 use crate::transaction::{Layer, Received, Timing, TxId, Up};
 use crate::trunk::Trunks;
+use answering::REMIND_AFTER;
 use edge::{Errand, Series};
 use leg::{Leg, Stage};
 use repeat::Patience;
@@ -257,13 +260,19 @@ impl Ua {
 
     /// Dialogs, transactions, timers and bindings that exist.
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
-        (self.tags.len() + self.notifier.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
+        (
+            self.tags.len() + self.notifier.len(),
+            self.layer.len(),
+            self.layer.timers() + self.deadlines.len(),
+            self.registrar.len(),
+        )
     }
 
     /// When to call [`Ua::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let legs = self.deadlines.first().map(|(at, _)| *at);
-        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
+        let all =
+            [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
         all.into_iter().flatten().min()
     }
 
@@ -299,10 +308,14 @@ impl Ua {
                 let patience = arriving.unacked.as_mut().map(|u| {
                     u.repeated.on_deadline(rules.t1 * 64, now.mono, out) // RFC 3262 §3: doubled without T2
                 });
-                match patience {
-                    Some(Patience::Gone) => self.refuse_unpracked(leg, now, out),
-                    Some(Patience::Left) | None => self.put(leg),
+                if patience == Some(Patience::Gone) {
+                    return self.refuse_unpracked(leg, now, out);
                 }
+                if arriving.remind_at.is_some_and(|at| now.mono >= at) {
+                    arriving.remind_at = Some(now.mono + REMIND_AFTER);
+                    self.layer.repeat(arriving.tx, out);
+                }
+                self.put(leg);
             }
             Stage::Dialling(_) => self.fail_over(leg, now, out),
             Stage::Up(_) => self.on_up_deadline(leg, now, out),
@@ -330,7 +343,7 @@ impl Ua {
             Owner::Errand(errand) => self.on_errand_lost(*errand, status, now, out),
             Owner::Dialled { leg, branch, .. } => {
                 let Some(leg) = self.take(leg) else { return };
-                let cause = Cause::new(status, 0, Reason::Unreachable);
+                let cause = Cause::new(status, cause::q850_of(status), Reason::Unreachable);
                 self.branch_failed(leg, branch, cause, (false, None), now, out);
             }
             Owner::Change { leg, .. } => {
@@ -341,7 +354,7 @@ impl Ua {
                 let Some(leg) = self.take(leg) else { return };
                 match leg.stage {
                     Stage::Arriving(_) => {
-                        let cause = Cause::new(status, 0, Reason::Unreachable);
+                        let cause = Cause::new(status, cause::q850_of(status), Reason::Unreachable);
                         self.ended(leg, cause, false, out);
                     }
                     Stage::Dialling(_) | Stage::Up(_) => self.put(leg),

@@ -5,8 +5,8 @@
 //!    `5/4 + (w − T)/4T`. A caller worth ten times as much passes ahead; age makes up for it.
 //! 3. Equal urgency: the older; of equally old ones the more valuable, then who entered first.
 //!
-//! Items of one class differ in age only, and urgency never falls with age: the head of a class is its best item at
-//! any instant, guarded ones stand at its front, and with a single class the order is first in, first out.
+//! Items of one segment differ in age only, and urgency never falls with age: the head of a line of one segment is its
+//! best item at any instant, guarded ones stand at its front, and with a single class the order is first in, first out.
 
 use std::cmp::Reverse;
 use std::time::Duration;

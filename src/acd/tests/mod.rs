@@ -1,4 +1,12 @@
 //! Tests through the front door: a script in, a transcript out, in invented time.
 
+mod agents;
 mod calls;
+mod heals;
+mod live;
+mod matrix;
+mod naive;
+mod needs;
+mod orders;
+mod properties;
 mod script;

@@ -186,12 +186,13 @@ impl Run {
             assert_eq!(now.mono, due, "scripts live in whole milliseconds");
             let mut out = Vec::new();
             self.acd.on_deadline(now, &mut out);
+            self.remember(&out);
             self.note(due.as_ms(), &out);
         }
     }
 
     /// A line about the configuration; false if it is none.
-    fn set(&mut self, words: &[&str]) -> bool {
+    pub(crate) fn set(&mut self, words: &[&str]) -> bool {
         match words {
             ["queue", name, rest @ ..] => {
                 self.config.queues.insert(QueueId::new(name).expect(name), queue_rules(rest));
@@ -223,7 +224,13 @@ impl Run {
         true
     }
 
-    fn line(&mut self, at: u64, line: &str) {
+    pub(crate) fn line(&mut self, at: u64, line: &str) {
+        let out = self.tell(at, line);
+        self.note(at, &out);
+    }
+
+    /// Does one line, and returns what was decided.
+    pub(crate) fn tell(&mut self, at: u64, line: &str) -> Vec<Decision> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let now = Now::from_ms(at);
         let mut out = Vec::new();
@@ -247,7 +254,8 @@ impl Run {
                 _ => panic!("what is {line:?}?"),
             }
         }
-        self.note(at, &out);
+        self.remember(&out);
+        out
     }
 
     fn event(&self, words: &[&str]) -> Option<Event> {
@@ -305,11 +313,16 @@ impl Run {
 
     fn note(&mut self, at: u64, out: &[Decision]) {
         for decision in out {
+            let _ = writeln!(self.text, "{at} {}", told(decision));
+        }
+    }
+
+    fn remember(&mut self, out: &[Decision]) {
+        for decision in out {
             if let Decision::Offer { item, agent, epoch, .. } = decision {
                 let before = self.offers.get(agent).map_or(0, |&(_, epoch, _)| epoch);
                 self.offers.insert(*agent, (*item, *epoch, before));
             }
-            let _ = writeln!(self.text, "{at} {}", told(decision));
         }
     }
 }

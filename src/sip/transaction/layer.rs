@@ -61,6 +61,21 @@ pub enum Replied {
     TooLate,
 }
 
+/// A request of ours.
+#[derive(Clone, Debug)]
+pub struct Outgoing<O> {
+    /// In its Via.
+    pub branch: Branch,
+    /// INVITE; its ACK and CANCEL are made of these bytes.
+    pub is_invite: bool,
+    /// Whole message.
+    pub bytes: Vec<u8>,
+    /// Where.
+    pub to: Destination,
+    /// For whom.
+    pub owner: O,
+}
+
 /// All transactions, with what their users (`O`) want to remember of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer<O> {
@@ -195,18 +210,10 @@ impl<O: Clone> Layer<O> {
     }
 
     /// Sends a request in a transaction of its own. Our own requests are not bounded here: dialogs are.
-    pub fn start(
-        &mut self,
-        branch: Branch,
-        is_invite: bool,
-        request: Vec<u8>,
-        to: Destination,
-        owner: O,
-        now: Mono,
-        out: &mut Vec<SipEffect>,
-    ) -> TxId {
+    pub fn start(&mut self, request: Outgoing<O>, now: Mono, out: &mut Vec<SipEffect>) -> TxId {
+        let Outgoing { branch, is_invite, bytes, to, owner } = request;
         let (id, timing) = (TxId(branch.id), self.timing_for(&to));
-        send(to, &request, id, out);
+        send(to, &bytes, id, out);
         let machine = match is_invite {
             true => ClientMachine::Invite(InviteClient::start(&timing, now)),
             false => ClientMachine::Plain(PlainClient::start(&timing, now)),
@@ -215,7 +222,7 @@ impl<O: Clone> Layer<O> {
             machine,
             secret: branch.secret,
             to,
-            bytes: request,
+            bytes,
             cancel_headers: String::new(),
             acks: Vec::new(),
             owner,
@@ -338,7 +345,7 @@ impl<O: Clone> Layer<O> {
             }
         }
         if let Some((branch, bytes, to, owner)) = cancel {
-            self.start(branch, false, bytes, to, owner, now, out);
+            self.start(Outgoing { branch, is_invite: false, bytes, to, owner }, now, out);
         }
         self.rearm_client(id);
     }
@@ -461,10 +468,11 @@ impl<O: Clone> Layer<O> {
         if is_sent { Replied::Sent } else { Replied::TooLate }
     }
 
-    /// A provisional response leaves the way of its transaction without being its last (reliable 1xx, RFC 3262), or
-    /// a 2xx is repeated.
-    pub fn reply_address(&self, id: TxId) -> Option<Destination> {
-        self.servers.get(&id).map(|s| s.to)
+    /// Sends the last response again.
+    pub fn repeat(&self, id: TxId, out: &mut Vec<SipEffect>) {
+        if let Some(server) = self.servers.get(&id).filter(|s| !s.last.is_empty()) {
+            send(server.to, &server.last, id, out);
+        }
     }
 
     /// What was sent with this token did not leave.

@@ -37,11 +37,22 @@ fn dialog_of(request: &Message, local_tag: String) -> Option<Dialog> {
         local_tag,
         remote: value(&from),
         remote_tag: from.tag().unwrap_or("").to_owned(),
-        target: request.contact().ok()??.uri.without_headers().to_owned(),
+        target: target_of(request, &from)?,
         routes: route_set(request.values(Header::RecordRoute), false)?,
         local_seq: 0,
         remote_seq: request.cseq().ok().map(|(seq, _)| seq),
     })
+}
+
+/// Where the peer is called within the dialog: its Contact; peers of RFC 2543 may leave it out, and are called at their
+/// From. What came by the newer rules must have one (RFC 3261 §8.1.1.8).
+fn target_of(request: &Message, from: &NameAddr<'_>) -> Option<String> {
+    let is_old = request.top_via().is_ok_and(|via| via.cookie_branch().is_none());
+    match request.contact().ok()? {
+        Some(contact) => Some(contact.uri.without_headers().to_owned()),
+        None if is_old => Some(from.uri.without_headers().to_owned()),
+        None => None,
+    }
 }
 
 impl Ua {
@@ -65,7 +76,7 @@ impl Ua {
             out.push(SipEffect::Event(SipEvent::Counted(Count::Merged)));
             return self.reply(flow, request, 482, out);
         }
-        if self.refuse_body(flow, request, out) {
+        if self.refuse_body(flow, request, out) || self.refuse_accept(flow, request, out) {
             return;
         }
         let Some(granted) = grant(asked(request), &self.config.rules) else {
@@ -74,7 +85,7 @@ impl Ua {
         let Ok(replaces) = self.replaced(request, origin) else {
             return self.reply(flow, request, 481, out);
         };
-        self.arrive(flow, request, origin, granted, replaces, now, out);
+        self.arrive(flow, request, origin, (granted, replaces), now, out);
     }
 
     /// 422 with the least interval we take (RFC 4028 §9).
@@ -118,8 +129,7 @@ impl Ua {
         flow: Flow,
         request: &Message,
         origin: Origin,
-        granted: Granted,
-        replaces: Option<LegId>,
+        (granted, replaces): (Granted, Option<LegId>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -173,6 +183,7 @@ impl Ua {
                 reliability,
                 rseq,
                 unacked: None,
+                remind_at: None,
                 waiting: VecDeque::new(),
             })),
         });

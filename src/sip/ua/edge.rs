@@ -14,6 +14,7 @@ use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method};
 use crate::registrar::{Binding, BindingId, RegisterRequest, RegistrarEffect, refusal_response, register_response};
 use crate::subscribe::{Accepted, Notify, notify_request, subscribe_response};
+use crate::transaction::Outgoing;
 use crate::trunk::{TrunkEffect, TrunkView};
 
 /// A REGISTER or OPTIONS of ours at a trunk.
@@ -55,10 +56,10 @@ impl Ua {
     pub(super) fn on_subscribe(&mut self, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
         let is_again = request.to().is_ok_and(|to| to.tag().is_some());
         let mut notifies = Vec::new();
-        let mut result = self.notifier.admits(flow.peer.ip(), &self.config.rules, now).map(|()| Accepted {
-            tag: String::new(),
-            expires_s: 0,
-        });
+        let mut result = self
+            .notifier
+            .admits(flow.peer.ip(), &self.config.rules, now)
+            .map(|()| Accepted { tag: String::new(), expires_s: 0 });
         if result.is_err() {
             out.push(SipEffect::Event(SipEvent::Counted(Count::SubscribeRefused)));
         } else {
@@ -84,7 +85,7 @@ impl Ua {
             let branch = self.branch();
             let bytes = notify_request(&notify, &self.via_value(&to, branch), &self.contact_uri(&to));
             let owner = Owner::Notify(notify.subscription);
-            self.layer.start(branch, false, bytes, to, owner, now.mono, out);
+            self.layer.start(Outgoing { branch, is_invite: false, bytes, to, owner }, now.mono, out);
         }
     }
 
@@ -122,7 +123,7 @@ impl Ua {
         let branch = self.branch();
         let mut writer = self.begin(&head, &to, branch);
         writer.header(Header::Contact, &self.contact(&to)).header(Header::Accept, "application/sdp");
-        self.layer.start(branch, false, writer.finish(), to, owner, now.mono, out);
+        self.layer.start(Outgoing { branch, is_invite: false, bytes: writer.finish(), to, owner }, now.mono, out);
     }
 
     pub(super) fn on_trunks(&mut self, effects: Vec<TrunkEffect>, now: Now, out: &mut Vec<SipEffect>) {
@@ -180,7 +181,17 @@ impl Ua {
         if let Some((name, value)) = authorization {
             writer.header_named(&name, &value);
         }
-        self.layer.start(branch, false, writer.finish(), hop, Owner::Errand(Box::new(errand)), now.mono, out);
+        self.layer.start(
+            Outgoing {
+                branch,
+                is_invite: false,
+                bytes: writer.finish(),
+                to: hop,
+                owner: Owner::Errand(Box::new(errand)),
+            },
+            now.mono,
+            out,
+        );
     }
 
     /// A final response to a REGISTER or OPTIONS of ours at a trunk.

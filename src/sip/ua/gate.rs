@@ -30,8 +30,8 @@ impl Ua {
             Method::Options => self.on_options(flow, request, out),
             Method::Invite => self.on_invite(flow, request, now, out),
             Method::Register => {
-                let is_over = self.is_ignored(flow, request, now)
-                    || self.refuse_pressed(flow, request, Class::Refresh, out);
+                let is_over =
+                    self.is_ignored(flow, request, now) || self.refuse_pressed(flow, request, Class::Refresh, out);
                 if !is_over {
                     self.on_register(flow, request, now, out);
                 }
@@ -145,9 +145,9 @@ impl Ua {
                 return Some((station, account));
             }
             Verdict::Challenge(challenged) => {
-                // Wrong answers count as much as none; those without were counted at the door.
-                let is_wrong = request.header(Header::Authorization).is_some() && !challenged.stale;
-                if is_wrong && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
+                // Wrong answers and made-up nonces count as much as none; those without were counted at the door.
+                let is_uncounted = request.header(Header::Authorization).is_some();
+                if is_uncounted && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
                     return None;
                 }
                 self.challenge(flow, request, &challenged, out);
@@ -172,6 +172,18 @@ impl Ua {
         }
         let to = super::write::reply_place(flow, request);
         out.push(SipEffect::Send { to, bytes: writer.finish(), token: 0 });
+    }
+
+    /// 406 for a caller that takes no SDP: it could not read our answer (RFC 3261 §20.1, §21.4.7); true if refused.
+    pub(super) fn refuse_accept(&self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) -> bool {
+        let mut accepted = request.values(Header::Accept).map(|value| value.split(';').next().unwrap_or("").trim());
+        let is_sdp =
+            |kind: &str| ["application/sdp", "application/*", "*/*"].iter().any(|k| k.eq_ignore_ascii_case(kind));
+        if request.lines(Header::Accept).next().is_none() || accepted.any(is_sdp) {
+            return false;
+        }
+        self.reply_with(flow, request, 406, |w| w.header(Header::Accept, "application/sdp"), out);
+        true
     }
 
     /// 415 for a body that is no SDP; true if refused.

@@ -155,9 +155,15 @@ impl Ua {
 
     /// re-INVITE: answered at once with our side as it is, the direction mirrored.
     fn on_reinvite(&mut self, mut leg: Leg, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
-        let Stage::Up(up) = &mut leg.stage else {
+        let early = match &leg.stage {
+            // Theirs is not answered yet, or ours (RFC 3261 §14.2).
+            Stage::Arriving(_) => Some(500),
+            Stage::Dialling(_) => Some(491),
+            Stage::Up(_) => None,
+        };
+        let (None, Stage::Up(up)) = (early, &mut leg.stage) else {
             self.put(leg);
-            return self.reply_in(flow, request, 491, now, out);
+            return self.reply_in(flow, request, early.unwrap_or(491), now, out);
         };
         let refused = match (&up.change, &up.unacked) {
             // Both at once (RFC 3261 §14.2), and a second before the first is done.
@@ -257,16 +263,23 @@ impl Ua {
         let busy = busy.filter(|_| !request.body().is_empty());
         let answered = match (busy, terms) {
             (Some(status), _) => Err(status),
-            (None, Some(terms)) => answer_offer(id, terms, request.body(), out),
+            (None, Some(terms)) => {
+                answer_offer(id, terms, request.body(), out).map(|body| (body, terms.agreed().cloned()))
+            }
             (None, None) => Err(481),
         };
-        let body = match answered {
-            Ok(body) => body,
+        let (body, agreed) = match answered {
+            Ok(answered) => answered,
             Err(status) => {
                 self.put(leg);
                 return self.reply_in(flow, request, status, now, out);
             }
         };
+        if let Stage::Dialling(dialling) = &mut leg.stage
+            && agreed.is_some()
+        {
+            dialling.agreed = agreed;
+        }
         let writer = match &mut leg.stage {
             Stage::Up(up) => {
                 up.timer = SessionTimer::start(granted, now.mono);

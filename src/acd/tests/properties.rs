@@ -1,0 +1,340 @@
+//! The invariants of spec/routing.md under random sequences of events, late, doubled and stale ones among them. A
+//! [`Witness`] compares each decision with the rule; failures shrink to a short list of steps.
+
+#![expect(clippy::disallowed_types, reason = "proptest's unions share their parts")]
+
+use proptest::prelude::*;
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, StationId};
+
+use super::naive::Witness;
+use super::script::Run;
+use crate::{Acd, AcdConfig, Bounds, Command, Decision, Entry, Event, need};
+
+/// One step: what, two choices, and how much time passes before it, ms.
+type Step = (u8, u8, u8, u16);
+
+const AGENTS: [&str; 6] = ["anna", "boris", "clara", "dora", "emil", "fay"];
+const QUEUES: [&str; 4] = ["a", "b", "c", "gone"];
+const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
+const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
+
+const HOUSE: &str = "
+    queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9
+    queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x
+    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900
+    segment gold 4000 10 60
+    segment plain 1000 20 60
+    segment basic 300 60 0
+    reason lunch 0
+    redial 20
+    agent anna a,b skills=x:3 misses=1
+    agent boris a,b skills=x:1,y:4 misses=2
+    agent clara a,b,c skills=x:3
+    agent dora a,c
+    agent emil b,c skills=x:9,y:1 misses=1
+    agent fay a
+";
+
+/// Changes of configuration that the steps may make.
+const CHANGES: [&str; 8] = [
+    "agent dora a,b,c skills=x:2",
+    "drop agent clara",
+    "agent clara a,b,c skills=x:3",
+    "drop queue b",
+    "queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x",
+    "segment plain 2000 20 30",
+    "queue a ring=8 wait=25 onwait=queue:b need=y_or_x len=12 onfull=queue:c",
+    "queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9",
+];
+
+/// A machine, its witness, and what was decided.
+struct World {
+    run: Run,
+    witness: Witness,
+    now: Now,
+    decisions: Vec<Decision>,
+    /// Every offer ever made.
+    offers: Vec<(ItemId, AgentId, u64)>,
+    items: u128,
+    saves: bool,
+}
+
+fn pick<T: Copy>(list: &[T], at: u8) -> T {
+    list[usize::from(at) % list.len()]
+}
+
+fn agent(at: u8) -> AgentId {
+    AgentId::new(pick(&AGENTS, at)).unwrap()
+}
+
+impl World {
+    fn new(saves: bool) -> World {
+        let run = Run::new(HOUSE, Bounds::default());
+        let mut witness = Witness::default();
+        witness.configure(&run.config);
+        World { run, witness, now: Now::from_ms(0), decisions: Vec::new(), offers: Vec::new(), items: 0, saves }
+    }
+
+    fn acd(&mut self) -> &mut Acd {
+        &mut self.run.acd
+    }
+
+    fn seen(&mut self, out: Vec<Decision>) {
+        self.witness.after(&out, self.now.mono, &self.run.acd);
+        for decision in &out {
+            if let Decision::Offer { item, agent, epoch, .. } = decision {
+                self.offers.push((*item, *agent, *epoch));
+            }
+        }
+        self.decisions.extend(out);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let until = Now::from_ms(self.now.mono.as_ms() + ms);
+        while let Some(due) = self.run.acd.deadline().filter(|due| *due <= until.mono) {
+            self.now = Now::from_ms(due.as_ms());
+            let mut out = Vec::new();
+            self.acd().on_deadline(Now { mono: due, ..Now::default() }, &mut out);
+            self.seen(out);
+        }
+        self.now = until;
+    }
+
+    /// An item that was seen, mostly a recent one.
+    fn item(&self, at: u8) -> ItemId {
+        ItemId(CallId(self.items.saturating_sub(u128::from(at % 16))))
+    }
+
+    /// An offer that was made: the newest, or for large choices any.
+    fn offer(&self, at: u8, which: u8) -> (ItemId, AgentId, u64) {
+        let back = if which < 200 { usize::from(at % 4) } else { usize::from(at) };
+        let made = self.offers.iter().rev().nth(back.min(self.offers.len().saturating_sub(1)));
+        made.copied().unwrap_or((ItemId(CallId(0)), agent(at), 0))
+    }
+
+    fn step(&mut self, (what, a, b, ms): Step) {
+        self.pass(u64::from(ms));
+        let mut out = Vec::new();
+        let (item, who, epoch) = self.offer(a, b);
+        let event = match what {
+            0..=24 => {
+                let again = what == 0;
+                if !again {
+                    self.items += 1;
+                }
+                Event::Enter(Entry {
+                    item: if again { self.item(a) } else { ItemId(CallId(self.items)) },
+                    queue: QueueId::new(pick(&QUEUES, a)).unwrap(),
+                    need: need::parse(pick(&NEEDS, b)).unwrap(),
+                    segment: SegmentId::new(pick(&SEGMENTS, b / 8)).unwrap(),
+                    value_pm: u32::from(b % 3),
+                    caller: (a > 60).then(|| format!("+3460{}", b % 7)),
+                    credit_ms: if a % 11 == 0 { u64::from(b) * 100 } else { 0 },
+                })
+            }
+            25..=33 => {
+                let how =
+                    pick(&[QueueLeft::Abandoned, QueueLeft::Abandoned, QueueLeft::Withdrawn, QueueLeft::Failed], b);
+                Event::Leave { item: self.item(a), how }
+            }
+            34..=39 => Event::Ringing { item, agent: who, epoch },
+            40..=52 => Event::Accept { item, agent: who, epoch },
+            53..=58 => {
+                let end =
+                    pick(&[OfferEnd::Declined, OfferEnd::Busy, OfferEnd::Unreachable, OfferEnd::RingNoAnswer], a ^ b);
+                Event::OfferFailed { item, agent: who, epoch, end }
+            }
+            59..=70 => {
+                // Mostly somebody's conversation, sometimes one that is long over.
+                let talks = self.witness.agents.keys().find_map(|agent| {
+                    let row = self.run.acd.agent(*agent, self.now)?;
+                    let is_talking =
+                        matches!(row.state, AgentState::Talking | AgentState::Holding | AgentState::Consulting);
+                    row.item.filter(|_| is_talking).map(|item| (item, *agent))
+                });
+                let (item, agent) = talks.filter(|_| b > 20).unwrap_or((item, who));
+                Event::Released { item, agent }
+            }
+            71..=74 => {
+                let state =
+                    pick(&[AgentState::Talking, AgentState::Holding, AgentState::Consulting, AgentState::Ready], b);
+                Event::Phase { item, agent: who, state }
+            }
+            75..=77 => Event::Joined { item: self.item(b), agent: agent(a) },
+            78..=81 => Event::Station { station: StationId::new(pick(&AGENTS, a)).unwrap(), reachable: b % 4 != 0 },
+            82..=84 => {
+                Event::StationCalls { station: StationId::new(pick(&AGENTS, a)).unwrap(), calls: u32::from(b % 5 == 0) }
+            }
+            85..=87 => Event::Announced { item: self.item(a) },
+            88..=118 => return self.command(what, a, b),
+            119..=120 => {
+                let words = pick(&CHANGES, a);
+                self.run.set(&words.split_whitespace().collect::<Vec<_>>());
+                let config: AcdConfig = self.run.config.clone();
+                self.witness.configure(&config);
+                self.run.acd.configure(config, self.now, &mut out);
+                return self.seen(out);
+            }
+            121 => {
+                self.run.acd.cut_waiting(self.now, &mut out);
+                return self.seen(out);
+            }
+            _ => {
+                if self.saves {
+                    let bytes = postcard::to_stdvec(&self.run.acd).unwrap();
+                    let back: Acd = postcard::from_bytes(&bytes).unwrap();
+                    assert_eq!(back, self.run.acd);
+                    self.run.acd = back;
+                }
+                return;
+            }
+        };
+        self.witness.before(&event, self.now.mono);
+        let now = self.now;
+        self.acd().on_event(event, now, &mut out);
+        self.seen(out);
+    }
+
+    fn command(&mut self, what: u8, a: u8, b: u8) {
+        let agent = agent(a);
+        let command = match what {
+            88..=104 => {
+                let station = if b < 200 { pick(&AGENTS, a) } else { pick(&AGENTS, b) };
+                Command::Login { agent, station: StationId::new(station).unwrap() }
+            }
+            105..=107 => Command::Logout { agent },
+            108..=110 => Command::Pause { agent, reason: Name::new(pick(&["lunch", "lunch", "siesta"], b)).unwrap() },
+            _ => Command::Ready { agent },
+        };
+        let mut out = Vec::new();
+        let now = self.now;
+        if self.acd().on_command(command, now, &mut out).is_err() {
+            assert!(out.is_empty(), "a refused command changes nothing");
+        }
+        self.seen(out);
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(
+        (0u8..124, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        1..250,
+    )
+}
+
+/// Where the whole day went: plays the steps and lets an hour pass after them.
+fn day(steps: &[Step], saves: bool) -> World {
+    let mut world = World::new(saves);
+    for step in steps {
+        world.step(*step);
+    }
+    world.pass(3_600_000);
+    world
+}
+
+/// Enough to find what a change breaks; the machine that checks in release looks longer.
+const CASES: u32 = if cfg!(debug_assertions) { 64 } else { 2000 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_decision_is_the_one_of_the_rule_and_the_books_balance(steps in steps()) {
+        day(&steps, false);
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_decisions_also_through_a_restart(steps in steps()) {
+        let (first, again, saved) = (day(&steps, false), day(&steps, false), day(&steps, true));
+        prop_assert_eq!(&first.decisions, &again.decisions);
+        prop_assert_eq!(&first.decisions, &saved.decisions);
+        prop_assert!(first.run.acd == saved.run.acd);
+    }
+
+    #[test]
+    fn with_one_class_and_one_skill_the_order_is_first_in_first_out(waits in proptest::collection::vec((0u16..2000, 0u16..3000), 1..80)) {
+        let mut acd = Run::new("queue a need=x\nagent anna a skills=x:1\n0 in anna", Bounds::default());
+        acd.play();
+        let mut acd = acd.acd;
+        let (mut now, mut served, mut talking) = (Now::from_ms(0), Vec::new(), None);
+        let mut out = Vec::new();
+        let mut told = 0;
+        for n in 0..waits.len() * 2 {
+            let (gap, talk) = waits[n % waits.len()];
+            now = Now::from_ms(now.mono.as_ms() + u64::from(if n < waits.len() { gap } else { talk }));
+            if n < waits.len() {
+                acd.on_event(Event::Enter(Entry {
+                    item: ItemId(CallId(n as u128)), queue: QueueId::new("a").unwrap(), need: Need::Anyone,
+                    segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credit_ms: 0,
+                }), now, &mut out);
+            } else if let Some((item, agent)) = talking.take() {
+                acd.on_event(Event::Released { item, agent }, now, &mut out);
+            }
+            while told < out.len() {
+                if let Decision::Offer { item, agent, epoch, .. } = out[told] {
+                    served.push(item);
+                    talking = Some((item, agent));
+                    acd.on_event(Event::Accept { item, agent, epoch }, now, &mut out);
+                }
+                told += 1;
+            }
+        }
+        prop_assert!(served.is_sorted(), "{served:?}");
+        prop_assert_eq!(served.len(), waits.len());
+    }
+}
+
+#[test]
+fn stale_events_are_counted() {
+    let mut run = Run::new(
+        "queue a
+         agent anna a
+         0 in anna
+         1 call c1 a
+         2 accept anna
+         3 accept anna
+         4 ring anna stale
+         5 decline anna
+         6 call c1 a
+         7 call c1 a",
+        Bounds::default(),
+    );
+    run.play();
+    assert_eq!(run.acd.counts().stale, 4, "a second accept, an old ring, a late decline, a second entering");
+}
+
+#[test]
+fn nothing_is_left_when_all_have_gone() {
+    let mut seeded = turno_base::Seeded::new(1);
+    let steps: Vec<Step> = (0..2000)
+        .map(|_| {
+            ((seeded.below(119)) as u8, seeded.below(256) as u8, seeded.below(256) as u8, seeded.below(3000) as u16)
+        })
+        .collect();
+    let mut world = day(&steps, false);
+    let mut out = Vec::new();
+    for n in 0..=world.items {
+        for how in [QueueLeft::Withdrawn, QueueLeft::Withdrawn] {
+            let now = world.now;
+            world.acd().on_event(Event::Leave { item: ItemId(CallId(n)), how }, now, &mut out);
+        }
+    }
+    world.pass(0);
+    let out = std::mem::take(&mut out);
+    world.seen(out);
+    world.pass(60_000);
+    for name in AGENTS {
+        let now = world.now;
+        let mut out = Vec::new();
+        let _ = world.acd().on_command(Command::Logout { agent: AgentId::new(name).unwrap() }, now, &mut out);
+        world.acd().on_event(Event::Station { station: StationId::new(name).unwrap(), reachable: true }, now, &mut out);
+        world.acd().on_event(Event::StationCalls { station: StationId::new(name).unwrap(), calls: 0 }, now, &mut out);
+        world.seen(out);
+    }
+    world.pass(60_000);
+    let sizes = world.run.acd.sizes();
+    assert_eq!((sizes.waiting, sizes.offered, sizes.served, sizes.stations, sizes.timers), (0, 0, 0, 0, 0));
+    assert_eq!(world.run.acd.deadline(), None);
+    assert!(world.offers.len() > 100, "the day was worth looking at: {}", world.offers.len());
+}
