@@ -77,6 +77,8 @@ fn file(name: &str) -> Response {
     let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
+        Some("woff2") => "font/woff2",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some(_) | None => "application/octet-stream",
     };

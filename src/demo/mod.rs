@@ -203,6 +203,6 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
     println!("  ask        turno --socket {} queue show", node.socket.display());
-    println!("  records    turno cdr list --config {}", options.dir.join("config/demo.toml").display());
+    println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
 }

@@ -57,7 +57,7 @@ impl Faces {
 }
 
 /// The board as the page draws it.
-pub fn draw(view: &BoardView, faces: &Faces) -> Value {
+pub(super) fn draw(view: &BoardView, faces: &Faces) -> Value {
     let at_ms = view.at.0 / 1000;
     let ready = view.states.iter().find(|(state, _)| state == "ready").map_or(0, |(_, count)| *count);
     let by: Map<String, Value> = view.states.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
