@@ -100,7 +100,7 @@ pub struct Layer<O> {
     by_key: BTreeMap<String, TxId>,
     by_merge: BTreeMap<String, TxId>,
     deadlines: BTreeSet<(Mono, TxId)>,
-    /// Client transactions whose request went out on a stream.
+    /// Client transactions whose request went out on a stream, and INVITE server transactions whose request came by one.
     on_streams: BTreeSet<(Flow, TxId)>,
 }
 
@@ -434,6 +434,9 @@ impl<O: Clone> Layer<O> {
             true => ServerMachine::Invite(InviteServer::start()),
             false => ServerMachine::Plain(PlainServer::start()),
         };
+        if trying.is_some() {
+            self.on_streams.extend(stream(&reply_to).map(|flow| (flow, id)));
+        }
         let kept = trying.is_some().then(|| request.clone());
         let last = trying.unwrap_or_default();
         if !last.is_empty() {
@@ -529,19 +532,23 @@ impl<O: Clone> Layer<O> {
         is_up.then_some(Up::Failed(id, owner))
     }
 
-    /// A stream is gone: requests that wait on it for a first response fail. Server transactions learn of it when
-    /// their response does not leave.
+    /// A stream is gone: requests that wait on it for a first response fail, and so do calls that came by it and can
+    /// no longer be answered. What else was to be answered over it learns so when its response does not leave.
     pub fn on_flow_closed(&mut self, flow: &Flow) -> Vec<Up<O>> {
-        let waits = |c: &Client<O>| match c.machine {
-            ClientMachine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
-            ClientMachine::Plain(machine) => matches!(machine, PlainClient::Trying { .. }),
+        let waits = |id: &TxId| match (self.clients.get(id), self.servers.get(id)) {
+            (Some(client), _) => match client.machine {
+                ClientMachine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
+                ClientMachine::Plain(machine) => matches!(machine, PlainClient::Trying { .. }),
+            },
+            (None, Some(server)) => server.machine == ServerMachine::Invite(InviteServer::Proceeding),
+            (None, None) => false,
         };
         let on_it = self.on_streams.range((*flow, TxId(0))..=(*flow, TxId(u64::MAX))).map(|(_, id)| *id);
-        let failed: Vec<TxId> = on_it.filter(|id| self.clients.get(id).is_some_and(waits)).collect();
+        let failed: Vec<TxId> = on_it.filter(waits).collect();
         failed.into_iter().filter_map(|id| self.on_failed(id)).collect()
     }
 
-    /// Streams that client transactions were started on.
+    /// Streams that transactions wait on.
     pub fn streams(&self) -> Vec<Flow> {
         let mut flows: Vec<Flow> = self.on_streams.iter().map(|(flow, _)| *flow).collect();
         flows.dedup();

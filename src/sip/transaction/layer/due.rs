@@ -2,13 +2,11 @@
 
 use turno_base::Mono;
 
-use super::{ClientMachine, Layer, ServerMachine, TxId, Up, send, stream};
+use super::{ClientMachine, Layer, ServerMachine, TxId, Up, is_reliable, send, stream};
 use crate::transaction::timing::Timing;
 use crate::transaction::{InviteClient, InviteServer, PlainClient, PlainServer};
 use crate::transaction::{invite_client, invite_server, plain_client};
 use crate::ua::SipEffect;
-
-use super::is_reliable;
 
 impl<O: Clone> Layer<O> {
     /// When to call [`Layer::on_deadline`].
@@ -118,6 +116,9 @@ impl<O: Clone> Layer<O> {
         }
         if is_over && let Some(server) = self.servers.remove(&id) {
             self.by_key.remove(&server.key);
+            if let Some(flow) = stream(&server.to) {
+                self.on_streams.remove(&(flow, id));
+            }
             if let Some(merge) = server.merge {
                 self.by_merge.remove(&merge);
             }

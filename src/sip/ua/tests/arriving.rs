@@ -716,3 +716,20 @@ fn what_waits_for_a_prack_is_bounded_and_the_answer_is_not_lost() {
     ));
     assert_eq!((got.matches("180 INVITE").count(), got.matches("a0 confirmed").count()), (5, 1), "{got}");
 }
+
+#[test]
+fn a_caller_whose_stream_breaks_before_the_answer_is_gone() {
+    expect![[r#"
+        0      (Challenged)
+        0      -> anna-tcp c1 401 INVITE
+        1      -> anna-tcp c1 100 INVITE
+        1      a0 arrives from anna "" for 900 by Station(anna)
+        10     -> anna-tcp c1 180 INVITE
+        20     a0 ended by us: 503 q850=41 unreachable
+        30     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]].assert_eq(&run("0 anna-tcp INVITE c1 sdp | From: <sip:anna@turno.example>;tag=t-c1
+        1 anna-tcp INVITE c1 sdp auth | From: <sip:anna@turno.example>;tag=t-c1
+        10 turno ring a0
+        20 turno lose anna-tcp
+        30 turno sizes"));
+}
