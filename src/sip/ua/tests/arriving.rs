@@ -759,7 +759,8 @@ fn a_trunk_behind_nat_is_hung_up_on_where_it_was_seen() {
         100    a2 confirmed
         110    -> carrier c3 BYE sip:a@pbx.invalid
         110    a2 ended by us: 200 q850=16 normal
-    "#]].assert_eq(&run("0 carrier INVITE c1 sdp | Contact: <sip:a@192.168.1.5:5080>
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp | Contact: <sip:a@192.168.1.5:5080>
         10 turno answer a0
         20 carrier ACK c1
         30 turno end a0 normal
