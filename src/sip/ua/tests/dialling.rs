@@ -559,7 +559,8 @@ fn a_restart_ends_what_waited_for_a_name() {
         0      resolve pbx.example #1
         10     b1 ended by us: 480 q850=20 unreachable
         20     0 dialogs, 0 transactions, 0 timers, 0 bindings
-    "#]].assert_eq(&run("0 turno dial b1 205
+    "#]]
+    .assert_eq(&run("0 turno dial b1 205
         10 turno restart
         20 turno sizes"));
 }
