@@ -4,6 +4,8 @@
 
 mod ask;
 mod journal;
+mod play;
+mod records;
 mod serve;
 mod table;
 
@@ -18,6 +20,9 @@ use crate::api::control::Request;
 
 /// Where the engine's control socket is if nothing says otherwise.
 const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
+
+/// Where call records are if nothing says otherwise.
+const RECORDS_DEFAULT: &str = "turno-data/records";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
@@ -73,12 +78,48 @@ enum Command {
     /// Agents.
     #[command(subcommand)]
     Agent(AgentCommand),
-    /// Live calls.
-    #[command(subcommand)]
-    Call(CallCommand),
+    /// Live calls; or place one: `turno call --to averias`.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Call {
+        #[command(subcommand)]
+        command: Option<CallCommand>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Registrations and trunks.
     #[command(subcommand)]
     Reg(RegCommand),
+    /// Run a demo call centre on loopback: engine, simulated agents and callers, wallboard.
+    Demo {
+        /// Folder for everything that is written.
+        #[arg(long, default_value = "demo-data")]
+        dir: PathBuf,
+        /// SIP port on 127.0.0.1.
+        #[arg(long, default_value_t = 5060)]
+        sip_port: u16,
+        /// HTTP port on 127.0.0.1.
+        #[arg(long, default_value_t = 8080)]
+        http_port: u16,
+        /// Calls a minute.
+        #[arg(long, default_value_t = 30)]
+        per_minute: u64,
+        /// Names the play: the same seed, the same calls.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// End by itself after so many seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
+    /// Call records.
+    Cdr {
+        /// Folder of the records.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
+        records: PathBuf,
+        #[command(subcommand)]
+        command: records::CdrCommand,
+    },
+    /// Price a call by a price book.
+    Rate(records::RateArgs),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -152,6 +193,23 @@ enum CallCommand {
     },
 }
 
+/// A call to place by the demo's carrier.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// A queue of the demo, or a number.
+    #[arg(long)]
+    to: Option<String>,
+    /// Number to show.
+    #[arg(long, default_value = "+34612045118")]
+    from: String,
+    /// SIP address of the engine.
+    #[arg(long, default_value = "127.0.0.1:5060")]
+    engine: std::net::SocketAddr,
+    /// Hang up after so many seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
 #[derive(Debug, Subcommand)]
 enum RegCommand {
     /// All registrations and trunks.
@@ -168,9 +226,20 @@ pub fn main() -> ExitCode {
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
         Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
-        Command::Call(CallCommand::Show { call }) => ask::command(&cli.socket, cli.json, Ask::CallShow(call)),
-        Command::Call(CallCommand::Hangup { call }) => ask::command(&cli.socket, cli.json, Ask::CallHangUp(call)),
+        Command::Call { command: Some(CallCommand::Show { call }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallShow(call))
+        }
+        Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
+        }
+        Command::Call { command: None, place } => play::call(place),
+        Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds } => {
+            let runs_for = seconds.map(std::time::Duration::from_secs);
+            play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for })
+        }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
+        Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
+        Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

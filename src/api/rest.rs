@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use turno_base::{AgentId, CallId, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::AppState;
+use crate::api::{AppState, records};
 use crate::shell::asker::Unanswered;
 
 /// Routes below `/api/v1`.
@@ -29,6 +29,8 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/pause", post(pause))
         .route("/agents/{agent}/ready", post(ready))
         .route("/reachable", get(reachable))
+        .route("/board", get(board))
+        .merge(records::router())
         .layer(from_fn_with_state(state, guard))
 }
 
@@ -123,6 +125,12 @@ async fn ready(State(state): State<AppState>, Path(agent): Path<String>) -> Resp
 
 async fn reachable(State(state): State<AppState>) -> Response {
     ask(&state, Command::RegShow).await
+}
+
+/// What the wallboard shows, with the number of the last fact in it.
+async fn board(State(state): State<AppState>) -> Response {
+    let (seq, view) = state.board.view();
+    Json(json!({"seq": seq, "board": view})).into_response()
 }
 
 async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId) -> Command) -> Response {

@@ -1,12 +1,12 @@
 //! A call's beginning: who calls, what the plan says, and the door.
 
 use turno_base::fact::{Party, What};
-use turno_base::{AgentId, Cause, EndedBy, LegId, Number, Outcome, Reason, StationId, TrunkId};
+use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Need, Number, Outcome, Reason, StationId, TrunkId};
 
 use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
-use crate::leg::{Leg, LegState};
+use crate::leg::{Leg, LegState, Legs};
 use crate::plan::{CallConfig, Plan};
 use crate::turn::Turn;
 
@@ -14,7 +14,7 @@ impl Call {
     /// A new call with its first leg; nothing is decided yet.
     pub(crate) fn begin(arrived: Arrived, t: &mut Turn<'_>) -> Call {
         let Arrived { leg, sip_call_id, from, ani, display, dnis, replaces: _ } = arrived;
-        let id = turno_base::CallId::mint(t.now.wall, &mut t.house.seeded);
+        let id = CallId::mint(t.now.wall, &mut t.house.seeded);
         let (trunk, party) = match from {
             From::Trunk(trunk) => (Some(trunk), Party::Caller(Some(trunk))),
             From::Station(station, Some(agent)) => (None, Party::Agent(agent, station)),
@@ -30,7 +30,7 @@ impl Call {
             began: t.now.mono,
             ends_at: t.now.mono + t.config.duration_limit,
             caller: leg,
-            legs: crate::leg::Legs::default(),
+            legs: Legs::default(),
             figures: Vec::new(),
             record: Record::Unasked,
             customer: None,
@@ -77,7 +77,7 @@ impl Call {
             Err(cause) => self.refuse(cause, t),
             Ok(Callee::Queue(queue)) => {
                 self.ask_record(t);
-                self.enter(Waiting::new(queue, turno_base::Need::Anyone, t), t);
+                self.enter(Waiting::new(queue, Need::Anyone, t), t);
             }
             Ok(callee @ (Callee::Station(_) | Callee::Outside { .. })) => {
                 self.ask_record(t);

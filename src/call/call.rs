@@ -11,7 +11,7 @@ use turno_base::{
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
-use crate::leg::{Leg, LegState, Legs};
+use crate::leg::{Hears, Leg, LegState, Legs};
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
 
@@ -331,7 +331,6 @@ impl Call {
 
     /// When the call wants `on_deadline` next.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        use crate::leg::Hears;
         let record = match self.record {
             Record::Asked { give_up_at } => Some(give_up_at),
             Record::Unasked | Record::Durable => None,

@@ -6,7 +6,7 @@ use turno_base::{Cause, EndedBy, LegId, Name, Outcome, QueueId, Reason, StationI
 
 use crate::arrive::{NOT_FOUND, NOT_SEATED};
 use crate::boundary::{AcdTell, DialTo, LegCommand, Transfer};
-use crate::call::{Call, Dial, Stage, Transferring};
+use crate::call::{Agency, Call, Dial, Stage, Transferring};
 use crate::dialplan;
 use crate::leg::LegState;
 use crate::plan::Extension;
@@ -133,6 +133,7 @@ impl Call {
             && !caller.early
         {
             caller.early = true;
+            caller.owes_figures = true;
             t.leg(self.caller, LegCommand::Progress);
         }
     }
@@ -156,17 +157,22 @@ impl Call {
         self.hand_over(leg, agency, t);
     }
 
-    /// The conversation goes on with `other`. If its agent remains as the caller, he keeps it; else he is released,
-    /// and the agent at the new leg, if a customer's call comes to one, has it from now on. He is told of before his
-    /// station is free of private calls, so that nothing is offered in between.
-    pub(crate) fn hand_over(&mut self, other: LegId, agency: Option<crate::call::Agency>, t: &mut Turn<'_>) {
+    /// The conversation goes on with `other`. If its agent remains as the caller, he keeps it; else the agent at the new
+    /// leg has it from now on, if it is a customer's, and the one before is released. In this order: the new agent's
+    /// station is not free of private calls before he has the conversation, or he would be offered another; and his
+    /// wrap-up is that of the conversation, which must not be over in between.
+    pub(crate) fn hand_over(&mut self, other: LegId, agency: Option<Agency>, t: &mut Turn<'_>) {
+        self.consult = None;
         let stays = agency.filter(|agency| agency.leg == self.caller);
-        if let Some(left) = agency.filter(|agency| agency.leg != self.caller) {
-            t.released(self.id, left);
-        }
         let joins = self.party_agent(other).filter(|_| stays.is_none() && self.is_customers());
-        if let Some((agent, _)) = joins {
+        let left = agency.filter(|agency| agency.leg != self.caller);
+        // Who only took another phone has it still.
+        let same = left.map(|left| left.agent) == joins.map(|(agent, _)| agent);
+        if let Some((agent, _)) = joins.filter(|_| !same) {
             t.acd(self.id, AcdTell::Joined(agent));
+        }
+        if let Some(left) = left.filter(|_| !same) {
+            t.released(self.id, left);
         }
         self.talk_with(other, joins, t);
         if joins.is_some() {

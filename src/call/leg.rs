@@ -23,8 +23,8 @@ pub(crate) struct Leg {
     pub(crate) charged: Option<StationId>,
     pub(crate) hears: Hears,
     pub(crate) segment: Option<Segment>,
-    /// Its media figures came already, or cannot come any more.
-    pub(crate) figured: bool,
+    /// It has a media session, whose figures come at its end: from the dialling on, or from our first SDP.
+    pub(crate) owes_figures: bool,
 }
 
 /// How far a leg is.
@@ -108,7 +108,7 @@ impl Leg {
             charged: None,
             hears: Hears::Nothing,
             segment: None,
-            figured: false,
+            owes_figures: matches!(state, LegState::Dialled { .. }),
         }
     }
 

@@ -39,6 +39,7 @@ impl Call {
             let Some(leg) = self.legs.get_mut(id) else { continue };
             if matches!(leg.state, LegState::Arrived { .. }) {
                 leg.state = LegState::Up;
+                leg.owes_figures = true;
                 t.leg(id, LegCommand::Answer);
                 t.fact(What::LegAnswered { call: self.id, leg: id });
             }
@@ -218,11 +219,12 @@ impl Call {
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } | Stage::Ending => None,
             Stage::Saying { prompt, .. } => is_caller.then_some(Want::Speech(Speech::Prompt(*prompt))),
-            Stage::Waiting(waiting) if is_caller => Some(match (waiting.place, waiting.position) {
-                (Place::In, _) if !waiting.greeting.is_empty() => Want::Speech(Speech::Greeting),
-                (Place::In, Some(position)) => Want::Speech(Speech::Position(position)),
-                (Place::In | Place::Asking { .. } | Place::Entering | Place::Out { .. }, _) => music(),
-            }),
+            Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.position) {
+                (Place::In, _) if !waiting.greeting.is_empty() => Some(Want::Speech(Speech::Greeting)),
+                (Place::In, Some(position)) => Some(Want::Speech(Speech::Position(position))),
+                (Place::In | Place::Asking { .. } | Place::Entering, _) => Some(music()),
+                (Place::Out { .. }, _) => None,
+            },
             Stage::Waiting(_) => None,
             Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) => {
                 let early = self.legs.get(dial.leg).is_some_and(|leg| leg.early) && self.is_open(self.caller);

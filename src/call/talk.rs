@@ -1,11 +1,11 @@
 //! What happens on legs, and how conversations end: by hang-up, by silence, by a limit. When the agent's leg dies
 //! without his wish, the caller goes back to the queue instead of being dropped (E10).
 
-use turno_base::fact::{OfferEnd, What};
+use turno_base::fact::{OfferEnd, QueueLeft, What};
 use turno_base::{Cause, Direction, EndedBy, LegId, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
-use crate::call::{Agency, Call, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring};
+use crate::call::{Agency, Call, Came, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring};
 use crate::leg::{Hears, LegState};
 use crate::turn::Turn;
 use crate::wait::{OVERFLOWED, offer_end};
@@ -83,10 +83,10 @@ impl Call {
         };
         let dialling = self.is_dialling(id);
         if let Some(leg) = self.remove_leg(id, cause, by, t) {
-            if leg.figured {
-                t.house.legs.remove(&id);
-            } else {
+            if leg.owes_figures {
                 self.figures.push((id, t.now.mono + FIGURES_WAIT));
+            } else {
+                t.house.legs.remove(&id);
             }
         }
         match expected {
@@ -136,7 +136,7 @@ impl Call {
     /// from a queue returns there.
     fn on_partner_gone(&mut self, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
         if !by_peer && let Some(came) = self.rescuable() {
-            self.leave_acd(turno_base::fact::QueueLeft::Failed, t);
+            self.leave_acd(QueueLeft::Failed, t);
             return self.enter_again(came, t);
         }
         match by_peer {
@@ -146,7 +146,7 @@ impl Call {
     }
 
     /// Where a caller whose agent's leg dies goes back to.
-    fn rescuable(&self) -> Option<crate::call::Came> {
+    fn rescuable(&self) -> Option<Came> {
         let Stage::Talking(Talk { other, agency: Some(agency), .. }) = &self.stage else { return None };
         let waits = self.legs.get(self.caller).is_some_and(|leg| !leg.is_ending());
         self.came.clone().filter(|_| agency.leg == *other && waits)
@@ -237,7 +237,7 @@ impl Call {
                 t.house.legs.remove(&id);
                 true
             }
-            None => self.legs.get_mut(id).is_some_and(|leg| !std::mem::replace(&mut leg.figured, true)),
+            None => self.legs.get_mut(id).is_some_and(|leg| std::mem::take(&mut leg.owes_figures)),
         };
         match awaited {
             true => t.fact(What::LegQuality { call: self.id, leg: id, quality }),
@@ -251,7 +251,7 @@ impl Call {
             t.house.legs.remove(&leg);
         }
         for leg in self.legs.iter_mut() {
-            leg.figured = true;
+            leg.owes_figures = false;
         }
         self.finish(Outcome::Failed, EndedBy::Us, Cause::new(503, 41, Reason::Restart), t);
     }

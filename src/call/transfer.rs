@@ -11,7 +11,7 @@ use crate::arrive::arrived_leg;
 use crate::boundary::{Arrived, From, Transfer};
 use crate::call::{Agency, Call, Record, Stage, Talk, Transferring, Waiting};
 use crate::dial::{Callee, TRANSFERRED, status};
-use crate::leg::Leg;
+use crate::leg::{Leg, LegState};
 use crate::turn::Turn;
 
 /// What a transfer needs of the conversation it ends.
@@ -51,7 +51,11 @@ impl Call {
         }
     }
 
+    /// Whoever asks again while his transfer is under way hears of that one alone: progress is told by leg.
     pub(crate) fn refuse_transfer(&mut self, by: LegId, status: u16, t: &mut Turn<'_>) {
+        if matches!(&self.stage, Stage::Transferring(transferring) if transferring.by == Some(by)) {
+            return t.stale();
+        }
         self.tell_transferor(by, Transfer::Failed(status), t);
     }
 
@@ -109,7 +113,7 @@ impl Call {
         let Some(leg) = from.legs.remove(id) else { return };
         t.fact(What::LegEnded { call: from.id, leg: id, cause: TRANSFERRED, by: EndedBy::Agent });
         self.say_began(&leg, t);
-        if leg.has_rung() {
+        if matches!(leg.state, LegState::Dialled { ringing: true }) {
             t.fact(What::LegRinging { call: self.id, leg: id });
         }
         if leg.is_up() {

@@ -65,6 +65,16 @@ impl House {
         }
     }
 
+    /// No leg is counted anywhere.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.legs.is_empty()
+            && self.private.is_empty()
+            && self.outside.is_empty()
+            && self.talks.is_empty()
+            && self.touched.is_empty()
+    }
+
     pub(crate) fn is_private(&self, station: StationId) -> bool {
         self.private.contains_key(&station)
     }

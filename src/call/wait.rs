@@ -1,7 +1,7 @@
 //! A call that waits for an agent: what the ACD is told and what its decisions make of the legs. The ACD decides who
 //! is rung; this only carries out.
 
-use turno_base::fact::{OfferEnd, Party, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
 use turno_base::{AgentId, Cause, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
 
 use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere};
@@ -17,6 +17,11 @@ impl Waiting {
 
     pub(crate) fn is_asking(&self) -> bool {
         matches!(self.place, Place::Asking { .. })
+    }
+
+    /// The ACD deals with it, and may be told of it.
+    pub(crate) fn is_in_acd(&self) -> bool {
+        matches!(self.place, Place::Entering | Place::In)
     }
 
     fn take_offer(&mut self, agent: AgentId, epoch: u64) -> Option<Offer> {
@@ -108,7 +113,7 @@ impl Call {
             },
             AcdEvent::Connect { agent, epoch } => self.on_connect(agent, epoch, t),
             AcdEvent::Left { queue: _, how } => {
-                if matches!(waiting.place, Place::In | Place::Entering) && !matches!(how, QueueLeft::Answered(_)) {
+                if waiting.is_in_acd() && !matches!(how, QueueLeft::Answered(_)) {
                     waiting.place = Place::Out { since: t.now.mono };
                 }
             }
@@ -120,7 +125,7 @@ impl Call {
     fn on_offer(&mut self, agent: AgentId, station: StationId, epoch: u64, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let known = waiting.offers.iter().any(|offer| (offer.agent, offer.epoch) == (agent, epoch));
-        if known || !matches!(waiting.place, Place::In | Place::Entering) {
+        if known || !waiting.is_in_acd() {
             return t.stale();
         }
         match self.dial_leg(DialTo::Station(station), Party::Agent(agent, station), None, false, t) {
@@ -134,7 +139,10 @@ impl Call {
     }
 
     fn on_connect(&mut self, agent: AgentId, epoch: u64, t: &mut Turn<'_>) {
-        let Stage::Waiting(waiting) = &mut self.stage else { return };
+        let Stage::Waiting(waiting) = &self.stage else { return };
+        if !waiting.is_in_acd() {
+            return t.stale();
+        }
         let accepted = |offer: &Offer| (offer.agent, offer.epoch, offer.accepted) == (agent, epoch, true);
         let Some(&won) = waiting.offers.iter().find(|offer| accepted(offer)) else { return t.stale() };
         let lost: Vec<LegId> = waiting.offers.iter().map(|offer| offer.leg).filter(|&leg| leg != won.leg).collect();
@@ -146,10 +154,9 @@ impl Call {
 
     /// The caller and `other` are in conversation; the agent, if the ACD has him in it.
     pub(crate) fn talk_with(&mut self, other: LegId, agent: Option<(AgentId, StationId)>, t: &mut Turn<'_>) {
-        let phase = turno_base::fact::AgentState::Talking;
         let agency = agent.map(|(agent, station)| {
             t.house.talks.insert(station, self.id);
-            Agency { agent, station, leg: other, phase }
+            Agency { agent, station, leg: other, phase: AgentState::Talking }
         });
         self.stage = Stage::Talking(Talk { other, agency, silent: None });
     }
@@ -208,14 +215,15 @@ impl Call {
 
     pub(crate) fn on_offer_ringing(&mut self, leg: LegId, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
-        if let Some(offer) = waiting.offers.iter().find(|offer| offer.leg == leg) {
+        if let Some(offer) = waiting.offers.iter().find(|offer| offer.leg == leg && waiting.is_in_acd()) {
             t.acd(self.id, AcdTell::Ringing(offer.agent, offer.epoch));
         }
     }
 
     pub(crate) fn on_offer_answered(&mut self, leg: LegId, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        if let Some(offer) = waiting.offers.iter_mut().find(|offer| offer.leg == leg) {
+        let told = waiting.is_in_acd();
+        if let Some(offer) = waiting.offers.iter_mut().find(|offer| offer.leg == leg && told) {
             offer.accepted = true;
             t.acd(self.id, AcdTell::Accept(offer.agent, offer.epoch));
         }
@@ -224,7 +232,7 @@ impl Call {
     /// The leg of an offer is gone, or useless, before its agent was connected.
     pub(crate) fn on_offer_failed(&mut self, leg: LegId, end: OfferEnd, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
-        let told = matches!(waiting.place, Place::Entering | Place::In);
+        let told = waiting.is_in_acd();
         if let Some(offer) = waiting.take_offer_of(leg)
             && told
         {

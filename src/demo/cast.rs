@@ -25,15 +25,19 @@ pub enum Act {
     Resume(LegId),
     /// Hang up.
     HangUp(LegId),
+    /// Dial the shift code: log in.
+    ToggleShift,
     /// Dial the pause code: pause if ready, ready if paused.
     TogglePause,
 }
 
 /// One agent's habits and what he has in mind.
+#[derive(Debug)]
 pub struct Agent {
     seeded: Seeded,
     todo: Vec<(u64, Act)>,
     calls_to_rest: u64,
+    seated: bool,
 }
 
 impl Agent {
@@ -41,7 +45,15 @@ impl Agent {
     pub fn new(seed: u64) -> Agent {
         let mut seeded = Seeded::new(seed);
         let calls_to_rest = 3 + seeded.below(8);
-        Agent { seeded, todo: Vec::new(), calls_to_rest }
+        Agent { seeded, todo: Vec::new(), calls_to_rest, seated: false }
+    }
+
+    /// His phone is registered: the first time, he logs in.
+    pub fn registered(&mut self, now_ms: u64) {
+        if !self.seated {
+            self.seated = true;
+            self.todo.push((now_ms + self.seeded.below(1500), Act::ToggleShift));
+        }
     }
 
     /// His phone rings: mostly he answers within four seconds; one call in 25 he lets ring, one in 40 he rejects. Callers
@@ -94,7 +106,7 @@ impl Act {
             | Act::Hold(leg)
             | Act::Resume(leg)
             | Act::HangUp(leg) => Some(leg),
-            Act::TogglePause => None,
+            Act::ToggleShift | Act::TogglePause => None,
         }
     }
 }

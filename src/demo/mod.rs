@@ -1,6 +1,208 @@
 //! `turno demo` and `turno call`: simulated agents and callers with real SIP and RTP on loopback.
 
+mod caller;
 pub mod cast;
 pub mod party;
 pub mod plot;
 pub mod stage;
+
+pub use caller::{CallOptions, call};
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rust_embed::RustEmbed;
+use turno_base::{AgentId, StationId};
+use turno_engine::Command;
+use turno_media::g711;
+use turno_sip::flow::Transport;
+
+use crate::shell::config::{self, Checked, Problem, Settings};
+use crate::shell::logs;
+use crate::shell::serve::{self, Node, StartError};
+use cast::FREE;
+use party::Voice;
+use plot::Known;
+use stage::Scene;
+
+/// The demo's configuration, sounds, customers and prices.
+#[derive(RustEmbed)]
+#[folder = "config"]
+#[exclude = "*.sh"]
+struct Files;
+
+/// What the command line may change.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// Folder for everything that is written.
+    pub dir: PathBuf,
+    /// SIP port on 127.0.0.1.
+    pub sip_port: u16,
+    /// HTTP port on 127.0.0.1.
+    pub http_port: u16,
+    /// Calls a minute.
+    pub per_minute: u64,
+    /// Names the play.
+    pub seed: u64,
+    /// Ends by itself after this long.
+    pub runs_for: Option<Duration>,
+}
+
+/// Why the demo does not run; one sentence for a person.
+#[derive(Debug)]
+pub enum DemoError {
+    /// Files under the demo's folder.
+    Files(PathBuf, io::Error),
+    /// The built-in configuration does not fit this build.
+    Config(Vec<Problem>),
+    /// The engine does not start.
+    Start(StartError),
+    /// The simulated parties broke.
+    Stage(io::Error),
+}
+
+impl std::fmt::Display for DemoError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            DemoError::Files(path, error) => {
+                write!(f, "{}: {error}; choose another folder with --dir", path.display())
+            }
+            DemoError::Config(problems) => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            DemoError::Start(error) => {
+                write!(f, "{error}; if the port is busy, choose others with --sip-port and --http-port")
+            }
+            DemoError::Stage(error) => write!(f, "the simulated phones: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for DemoError {}
+
+/// Runs the demo until interrupted.
+pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
+    let files = options.dir.join("config");
+    unpack(&files).map_err(|error| DemoError::Files(files.clone(), error))?;
+    let settings = settings(&files.join("demo.toml"), options)?;
+    let known = known(&settings);
+    logs::start(settings.log.format, &settings.log.level);
+    logs::log_panics();
+    let node = serve::start(settings, None).map_err(DemoError::Start)?;
+    node.take_signals(Duration::from_secs(1)).map_err(DemoError::Start)?;
+    let engine = SocketAddr::from((Ipv4Addr::LOCALHOST, options.sip_port));
+    greet(&node, options);
+    seat_the_free_agent(&node);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stage = {
+        let (stop, scene) = (stop.clone(), scene(&files, engine, known, options));
+        std::thread::Builder::new()
+            .name("stage".into())
+            .spawn(move || stage::play(&scene, &stop, |line| println!("  {line}")))
+            .map_err(DemoError::Stage)?
+    };
+    if let Some(limit) = options.runs_for {
+        let gate = node.gate.clone();
+        node.runtime().spawn(async move {
+            tokio::time::sleep(limit).await;
+            gate.stop();
+        });
+    }
+    node.wait();
+    stop.store(true, Ordering::Relaxed);
+    match stage.join() {
+        Ok(played) => played.map_err(DemoError::Stage),
+        Err(_) => Err(DemoError::Stage(io::Error::other("their thread ended by a fault; see the log above"))),
+    }
+}
+
+fn unpack(into: &Path) -> io::Result<()> {
+    for name in Files::iter() {
+        let Some(file) = Files::get(&name) else { continue };
+        let path = into.join(name.as_ref());
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, file.data)?;
+    }
+    Ok(())
+}
+
+fn settings(file: &Path, options: &DemoOptions) -> Result<Settings, DemoError> {
+    let Checked { settings, problems } = config::load(file, None);
+    let Some(mut settings) = settings else { return Err(DemoError::Config(problems)) };
+    for listener in &mut settings.engine.sip.listeners {
+        listener.local.set_port(options.sip_port);
+    }
+    if let Some(listen) = &mut settings.http.listen {
+        listen.set_port(options.http_port);
+    }
+    Ok(settings)
+}
+
+fn known(settings: &Settings) -> Vec<Known> {
+    let customers = settings.portfolio.iter();
+    customers
+        .filter_map(|customer| {
+            let number = customer.numbers.first()?.to_string();
+            let platinum = customer.segment.is_some_and(|segment| segment.as_str() == "platinum");
+            Some(Known { number, name: customer.name, platinum })
+        })
+        .collect()
+}
+
+fn scene(files: &Path, engine: SocketAddr, known: Vec<Known>, options: &DemoOptions) -> Scene {
+    Scene {
+        engine,
+        per_minute: options.per_minute,
+        known,
+        seed: options.seed,
+        caller_voice: Voice::Tone(440),
+        agent_voice: spoken(&files.join("prompts/es/welcome-general.wav")),
+    }
+}
+
+/// A sound file as a voice; without it a tone will do.
+fn spoken(file: &Path) -> Voice {
+    let Ok(mut wav) = hound::WavReader::open(file) else { return Voice::Tone(880) };
+    let samples: Vec<u8> = wav.samples::<i16>().filter_map(Result::ok).map(g711::a_encode).collect();
+    Voice::Samples(samples.into())
+}
+
+fn seat_the_free_agent(node: &Node) {
+    let (Ok(station), asker) = (StationId::new(FREE), node.asker.clone()) else { return };
+    node.runtime().spawn(async move {
+        // Whoever sits there is offered nothing before the phone registers.
+        if let Ok(agent) = AgentId::new("sara.benali") {
+            let _ = asker.ask(Command::AgentLogin(agent, Some(station))).await;
+        }
+    });
+}
+
+fn greet(node: &Node, options: &DemoOptions) {
+    let sip: Vec<String> = node
+        .listeners
+        .iter()
+        .map(|l| format!("{} ({})", l.local, if l.transport == Transport::Udp { "UDP" } else { "TCP" }))
+        .collect();
+    println!(
+        "Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine",
+        options.per_minute
+    );
+    if let Some(http) = node.http {
+        println!("  wallboard  http://{http}/wall/");
+        println!("  metrics    http://{http}/metrics");
+    }
+    println!("  SIP        {}", sip.join(", "));
+    println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
+    println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
+    println!("  ask        turno --socket {} queue show", node.socket.display());
+    println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
+    println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
+}

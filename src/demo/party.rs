@@ -28,7 +28,7 @@ const HEARD_MAX: usize = 8000;
 const ENGINE: &str = "engine";
 
 /// What a party sends while a leg is up.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Voice {
     /// Nothing.
     Silent,
@@ -41,6 +41,8 @@ pub enum Voice {
 /// What happened to a party.
 #[derive(Debug)]
 pub enum PartyEvent {
+    /// It is registered at the engine.
+    Registered,
     /// It is called, by this number (empty: withheld).
     Called(LegId, String),
     /// What it called rings.
@@ -52,6 +54,7 @@ pub enum PartyEvent {
 }
 
 /// A simulated party.
+#[derive(Debug)]
 pub struct Party {
     ua: Ua,
     socket: UdpSocket,
@@ -65,6 +68,7 @@ pub struct Party {
     effects: Vec<SipEffect>,
 }
 
+#[derive(Debug)]
 struct Audio {
     socket: UdpSocket,
     remote: Option<SocketAddr>,
@@ -91,11 +95,12 @@ impl Party {
         let socket = UdpSocket::bind(local)?;
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
+        let config = config(local, engine, account);
         let began_wall = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
         let mut party = Party {
-            ua: Ua::new(config(local, engine, account), seed),
+            ua: Ua::new(config.clone(), seed),
             socket,
             local,
             began: Instant::now(),
@@ -107,7 +112,7 @@ impl Party {
             effects: Vec::new(),
         };
         let now = party.now();
-        party.ua.start(now, &mut party.effects);
+        party.ua.configure(config, now, &mut party.effects);
         party.perform();
         Ok(party)
     }
@@ -243,6 +248,7 @@ impl Party {
                 self.legs.remove(&leg);
                 self.events.push_back(PartyEvent::Ended(leg, cause));
             }
+            SipEvent::Trunk { up: true, .. } => self.events.push_back(PartyEvent::Registered),
             SipEvent::Progress { .. }
             | SipEvent::Confirmed { .. }
             | SipEvent::Dtmf { .. }
@@ -300,7 +306,7 @@ impl Audio {
                 continue;
             }
             self.packets += 1;
-            self.heard.extend(payload.iter().map(|&byte| g711::alaw_decode(byte)));
+            self.heard.extend(payload.iter().map(|&byte| g711::A_TO_LINEAR[usize::from(byte)]));
             let surplus = self.heard.len().saturating_sub(HEARD_MAX);
             self.heard.drain(..surplus);
         }
@@ -333,12 +339,12 @@ impl Audio {
 impl Voice {
     fn sample(&self, at: usize) -> u8 {
         match self {
-            Voice::Silent => g711::alaw_encode(0),
+            Voice::Silent => g711::a_encode(0),
             Voice::Tone(hertz) => {
                 let turn = std::f64::consts::TAU * f64::from(*hertz) * (at % 8000) as f64 / 8000.0;
-                g711::alaw_encode((turn.sin() * 10_000.0) as i16)
+                g711::a_encode((turn.sin() * 10_000.0) as i16)
             }
-            Voice::Samples(samples) if samples.is_empty() => g711::alaw_encode(0),
+            Voice::Samples(samples) if samples.is_empty() => g711::a_encode(0),
             Voice::Samples(samples) => samples[at % samples.len()],
         }
     }

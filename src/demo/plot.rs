@@ -45,6 +45,7 @@ pub struct Cue {
 }
 
 /// The plot so far.
+#[derive(Debug)]
 pub struct Plot {
     seeded: Seeded,
     known: Vec<Known>,

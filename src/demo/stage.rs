@@ -10,7 +10,7 @@ use turno_base::{Cause, LegId, Reason, Seeded};
 
 use super::cast::{ACCOUNTS, Act, Agent, FREE, PASSWORD};
 use super::party::{Party, PartyEvent, Voice, wait};
-use super::plot::{Cue, Known, Plot};
+use super::plot::{Known, Plot};
 
 /// Where the demo's carrier calls from: its own loopback address, by which the trunk is recognised.
 pub const CARRIER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -18,6 +18,7 @@ pub const CARRIER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const POLL_MAX: Duration = Duration::from_millis(50);
 
 /// What the stage needs.
+#[derive(Debug)]
 pub struct Scene {
     /// Address of the engine.
     pub engine: SocketAddr,
@@ -124,6 +125,7 @@ impl Stage {
                         agent.ended(leg, now_ms);
                         self.heard.remove(&(at, leg));
                     }
+                    PartyEvent::Registered => agent.registered(now_ms),
                     PartyEvent::Ringing(_) | PartyEvent::Answered(_) => {}
                 }
             }
@@ -155,6 +157,9 @@ fn perform(phone: &mut Party, act: Act) -> io::Result<()> {
         Act::Hold(leg) => phone.hold(leg, true),
         Act::Resume(leg) => phone.hold(leg, false),
         Act::HangUp(leg) => phone.end(leg, Cause::NORMAL),
+        Act::ToggleShift => {
+            phone.dial("*45", "", "")?;
+        }
         Act::TogglePause => {
             phone.dial("*46", "", "")?;
         }

@@ -12,6 +12,13 @@ impl Rooms {
         self.acd.on_event(Event::Station { station, reachable }, turn.now, turn.acd());
     }
 
+    /// How every configured station stands: one that has not registered is offered nothing.
+    pub(crate) fn tell_stations(&mut self, turn: &mut Turn<'_>) {
+        for view in self.ua.station_views(turn.now) {
+            self.on_station(view.station, view.reachable, turn);
+        }
+    }
+
     /// The ACD reads the code's digits; the phone hears whether it was done.
     pub(crate) fn on_code(&mut self, leg: LegId, station: StationId, code: Code, turn: &mut Turn<'_>) {
         let now = turn.now;

@@ -24,6 +24,9 @@ pub(crate) struct Audio {
     free_v4: VecDeque<Port>,
     free_v6: VecDeque<Port>,
     legs: BTreeMap<LegId, LegAudio>,
+    /// Families that ports have come of; of another none will come however often we ask.
+    has_v4: bool,
+    has_v6: bool,
     /// Asked for and not yet come.
     asked: bool,
 }
@@ -45,8 +48,14 @@ impl Audio {
         self.asked = false;
         for port in ports {
             match port.rtp {
-                SocketAddr::V4(_) => self.free_v4.push_back(*port),
-                SocketAddr::V6(_) => self.free_v6.push_back(*port),
+                SocketAddr::V4(_) => {
+                    self.has_v4 = true;
+                    self.free_v4.push_back(*port);
+                }
+                SocketAddr::V6(_) => {
+                    self.has_v6 = true;
+                    self.free_v6.push_back(*port);
+                }
             }
         }
     }
@@ -67,6 +76,12 @@ impl Audio {
 
     pub(crate) fn free(&self) -> usize {
         self.free_v4.len() + self.free_v6.len()
+    }
+
+    fn is_low(&self) -> bool {
+        let low_v4 = self.has_v4 && self.free_v4.len() < PORTS_LOW;
+        let low_v6 = self.has_v6 && self.free_v6.len() < PORTS_LOW;
+        low_v4 || low_v6 || !(self.has_v4 || self.has_v6)
     }
 
     fn take(&mut self, peer: Option<IpAddr>) -> Option<Port> {
@@ -121,8 +136,7 @@ impl Rooms {
 
     /// Asks for more ports when few are left.
     pub(crate) fn want_ports(&mut self, turn: &mut Turn<'_>) {
-        let low = self.audio.free_v4.len() < PORTS_LOW || self.audio.free_v6.len() < PORTS_LOW;
-        if low && !self.audio.asked {
+        if self.audio.is_low() && !self.audio.asked {
             self.audio.asked = true;
             turn.out.push(Effect::WantPorts(PORTS_MORE));
         }

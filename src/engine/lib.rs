@@ -109,6 +109,7 @@ impl Rooms {
     fn begin(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(now, out);
         self.ua.configure(self.config.sip.clone(), now, turn.sip());
+        self.tell_stations(&mut turn);
         self.settle(&mut turn);
         self.want_ports(&mut turn);
     }
@@ -162,6 +163,7 @@ impl Rooms {
         self.calls.configure(config.call.clone());
         self.acd.configure(config.acd.clone(), now, turn.acd());
         self.config = config;
+        self.tell_stations(turn);
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended

@@ -15,6 +15,7 @@ mod outgoing;
 mod play;
 mod prompt;
 pub mod reception;
+mod reports;
 pub mod rtcp;
 pub mod rtp;
 mod session;

@@ -12,12 +12,13 @@ use crate::g711::{A_TO_U, U_TO_A, convert};
 use crate::inband::Inband;
 use crate::key::{KeysIn, KeysOut, Press};
 use crate::latch::{Admission, Latch, Network};
-use crate::limits::{CATCH_UP_PACKETS, CODECS_MAX, GRID_US, REPORT_INTERVAL, UNHURRIED_PACKETS};
+use crate::limits::{CATCH_UP_PACKETS, CODECS_MAX, GRID_US, UNHURRIED_PACKETS};
 use crate::mos;
 use crate::outgoing::Outgoing;
 use crate::play::Player;
 use crate::prompt::{BYTES_PER_MS, Library};
 use crate::reception::{Arrival, Reception, ticks};
+use crate::reports::Reports;
 use crate::rtcp::{self, Block, Part, Report, Sent};
 use crate::rtp::{self, HEADER_BYTES, Header};
 use crate::shard::{Counts, Out, Slot};
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) wake_at: Option<Mono>,
     /// As last told to the sockets.
     pub(crate) unhurried: bool,
+    /// A packet has changed when this session wants to be woken, or how it listens.
+    pub(crate) unsettled: bool,
     terms: Option<Terms>,
     reception: Reception,
     outgoing: Outgoing,
@@ -81,6 +84,8 @@ struct Terms {
     latch: Latch,
     /// Where the peer's RTCP came from, if not from where it was agreed.
     rtcp_from: Option<SocketAddr>,
+    /// What arrived last, of all that may.
+    heard: Option<(Codec, u8)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,18 +94,6 @@ struct Playing {
     /// Packet `n` is due at `start + n · ptime`: rounding and late wake-ups never add up. None until terms are agreed.
     start: Option<Mono>,
     n: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Reports {
-    next_at: Option<Mono>,
-    /// Wall minus monotonic time at the opening: a step of the wall clock disturbs no round trip.
-    ntp_offset_us: i64,
-    /// Middle 32 bits of the peer's last sender report, and when it came.
-    last_sender: Option<(u32, Mono)>,
-    round_trip_us: u32,
-    cname: String,
-    dice: Seeded,
 }
 
 /// A packet that the peer sent and the bridged leg should get.
@@ -118,32 +111,16 @@ pub(crate) enum Kind {
     Key,
 }
 
-/// Seconds from 1900 to 1970.
-const NTP_UNIX_S: u64 = 2_208_988_800;
-
-impl Reports {
-    fn ntp(&self, now: Mono) -> u64 {
-        let us = (now.0 as i64).saturating_add(self.ntp_offset_us).max(0) as u64;
-        ((us / 1_000_000 + NTP_UNIX_S) << 32) | (((us % 1_000_000) << 32) / 1_000_000)
-    }
-
-    /// Half to one and a half of the interval, so that reports of many sessions spread (RFC 3550 §6.2).
-    fn schedule(&mut self, now: Mono) {
-        let interval_us = REPORT_INTERVAL.as_micros() as u64;
-        self.next_at = Some(now + Duration::from_micros(interval_us / 2 + self.dice.below(interval_us)));
-    }
-}
-
 impl Session {
     pub(crate) fn new(leg: LegId, seed: u64, now: Now) -> Session {
         let mut dice = Seeded::new(seed);
         let (ssrc, sequence, timestamp) = (dice.next_u64() as u32, dice.next_u64() as u16, dice.next_u64() as u32);
-        let cname = dice.token();
         Session {
             leg,
             bridged: None,
             wake_at: None,
             unhurried: false,
+            unsettled: false,
             terms: None,
             reception: Reception::default(),
             // Well below the wrap at first (RFC 3550 §5.1; peers that mishandle an early wrap are common).
@@ -156,14 +133,7 @@ impl Session {
             heard_at: now.mono,
             silence_told: false,
             heard_codec: None,
-            reports: Reports {
-                next_at: None,
-                ntp_offset_us: now.wall.0.saturating_sub(now.mono.0 as i64),
-                last_sender: None,
-                round_trip_us: 0,
-                cname,
-                dice,
-            },
+            reports: Reports::new(dice, now),
         }
     }
 
@@ -173,7 +143,14 @@ impl Session {
         let mut agreement = agreement.clone();
         agreement.receive.truncate(CODECS_MAX);
         agreement.ptime_ms = agreement.ptime_ms.clamp(10, 60);
-        let kept = self.terms.take().filter(|old| old.latch.remote() == agreement.remote);
+        let old = self.terms.take();
+        if let Some(playing) = &mut self.playing
+            && old.as_ref().is_none_or(|old| old.agreement.ptime_ms != agreement.ptime_ms)
+        {
+            // With another packet time the schedule begins anew; what was played stays played.
+            playing.begin(now);
+        }
+        let kept = old.filter(|old| old.latch.remote() == agreement.remote);
         let (latch, rtcp_from) = match kept {
             Some(old) => (old.latch, old.rtcp_from.filter(|_| old.agreement.remote_rtcp == agreement.remote_rtcp)),
             None => (Latch::new(agreement.remote, &rules.direct), None),
@@ -182,15 +159,9 @@ impl Session {
         if agreement.dtmf.is_none() {
             self.keys_out.clear();
         }
-        if let Some(playing) = &mut self.playing {
-            // The packet time may have changed: what was played stays played, the schedule begins anew.
-            playing.begin(now);
-        }
-        self.terms = Some(Terms { agreement, latch, rtcp_from });
+        self.terms = Some(Terms { agreement, latch, rtcp_from, heard: None });
         self.alive(now);
-        if self.reports.next_at.is_none() {
-            self.reports.schedule(now);
-        }
+        self.reports.begin(now);
     }
 
     pub(crate) fn play(&mut self, play: &Play, library: &mut Library, counts: &mut Counts, now: Mono) {
@@ -244,7 +215,6 @@ impl Session {
     /// Takes a datagram from the RTP socket. What it gives is for the bridged leg.
     pub(crate) fn on_rtp(
         &mut self,
-        slot: Slot,
         source: SocketAddr,
         packet: &[u8],
         now: Mono,
@@ -261,7 +231,10 @@ impl Session {
         };
         match terms.latch.on_packet(source, header.ssrc, header.sequence, now) {
             Admission::Peer => {}
-            Admission::Latched => out.event(self.leg, MediaEvent::Latched(source)),
+            Admission::Latched => {
+                self.unsettled = true;
+                out.event(self.leg, MediaEvent::Latched(source));
+            }
             Admission::Learning => {
                 counts.learning += 1;
                 return None;
@@ -279,12 +252,12 @@ impl Session {
         }
         counts.received += 1;
         let key = agreement.dtmf == Some(header.payload_type);
-        let codec = agreement.receive.iter().find(|(_, pt)| *pt == header.payload_type).map(|(codec, _)| *codec);
-        let clock_hz = codec.unwrap_or(agreement.send.0).clock_hz();
+        let codec = terms.codec_of(header.payload_type);
+        let clock_hz = codec.unwrap_or(terms.agreement.send.0).clock_hz();
         // Read in batches, the packets' arrival is not known well enough to measure jitter by.
         let arrival = (!key && !self.unhurried).then(|| ticks(now, clock_hz));
         match self.reception.on_packet(&header, arrival) {
-            Arrival::First => self.reports.last_sender = None,
+            Arrival::First => self.reports.forget_sender(),
             Arrival::Next => {}
             Arrival::Suspect => {
                 counts.out_of_sequence += 1;
@@ -294,6 +267,7 @@ impl Session {
         let sound = packet.get(payload.clone()).unwrap_or_default();
         if key {
             let press = self.keys_in.on_packet(&header, sound, clock_hz, now);
+            self.unsettled = true;
             self.tell(press, out);
             return Some(Heard { header, payload, kind: Kind::Key });
         }
@@ -308,7 +282,6 @@ impl Session {
             let press = inband.on_payload(codec, sound);
             self.tell(press, out);
         }
-        let _ = slot;
         Some(Heard { header, payload, kind: Kind::Sound(codec) })
     }
 
@@ -336,28 +309,11 @@ impl Session {
             terms.rtcp_from = Some(source);
         }
         (self.heard_at, self.silence_told) = (now, false);
-        let ours = self.outgoing.ssrc();
         for part in parts {
-            let Part::Report { ssrc, sent, blocks } = part else { continue };
-            if let Some(sent) = sent
-                && self.reception.ssrc().is_none_or(|heard| heard == ssrc)
-            {
-                self.reports.last_sender = Some(((sent.ntp >> 16) as u32, now));
+            if let Part::Report { ssrc, sent, blocks } = part {
+                let sent = sent.filter(|_| self.reception.ssrc().is_none_or(|heard| heard == ssrc));
+                self.reports.on_report(self.outgoing.ssrc(), sent, blocks, now);
             }
-            for block in blocks {
-                if block.ssrc == ours && block.last_report != 0 {
-                    self.measure_round_trip(&block, now);
-                }
-            }
-        }
-    }
-
-    /// RFC 3550 §6.4.1: arrival − LSR − DLSR. More than a minute is a peer's nonsense.
-    fn measure_round_trip(&mut self, block: &Block, now: Mono) {
-        let middle = (self.reports.ntp(now) >> 16) as u32;
-        let round = middle.wrapping_sub(block.last_report).wrapping_sub(block.since_last_report);
-        if round < 60 << 16 {
-            self.reports.round_trip_us = ((u64::from(round) * 1_000_000) >> 16) as u32;
         }
     }
 
@@ -507,9 +463,8 @@ impl Session {
 
     /// About once a second: reports and the limit of silence.
     pub(crate) fn on_second(&mut self, slot: Slot, now: Mono, rules: &Rules, out: &mut impl Out) {
-        if self.reports.next_at.is_some_and(|at| now >= at) {
+        if self.reports.is_due(now) {
             self.report(slot, false, now, out);
-            self.reports.schedule(now);
         }
         let Some(terms) = &self.terms else { return };
         let held = self.held || !terms.agreement.direction.receives();
@@ -540,16 +495,13 @@ impl Session {
             octets: self.outgoing.octets() as u32,
         });
         let block = self.reception.ssrc().zip(self.reception.report()).map(|(ssrc, (highest, fraction_lost))| {
-            let (last_report, since) = self
-                .reports
-                .last_sender
-                .map_or((0, 0), |(middle, at)| (middle, ((now.since(at).as_micros() as u64) << 16) / 1_000_000));
+            let (last_report, since_last_report) = self.reports.last_sender(now);
             let lost = i32::try_from(self.reception.lost()).unwrap_or(i32::MAX);
-            let (jitter, since_last_report) = (self.reception.jitter(), since as u32);
+            let jitter = self.reception.jitter();
             Block { ssrc, fraction_lost, lost, highest, jitter, last_report, since_last_report }
         });
         let mut packet = Vec::with_capacity(96);
-        Report { ssrc: self.outgoing.ssrc(), sent, block, cname: &self.reports.cname, goodbye }.write(&mut packet);
+        Report { ssrc: self.outgoing.ssrc(), sent, block, cname: self.reports.cname(), goodbye }.write(&mut packet);
         if shared {
             out.rtp(slot, to, &packet);
         } else {
@@ -577,12 +529,22 @@ impl Session {
         let jitter_us = (u64::from(self.reception.jitter()) * 1_000_000 / u64::from(clock_hz)) as u32;
         let ptime_ms = self.terms.as_ref().map_or(20, |terms| terms.agreement.ptime_ms);
         let share = lost as f32 / (received + lost).max(1) as f32;
-        let round_trip_us = self.reports.round_trip_us;
+        let round_trip_us = self.reports.round_trip_us();
         let mos_x100 = match codec {
             Some(codec) if received > 0 => mos::estimate_x100(codec, share, round_trip_us, jitter_us, ptime_ms),
             Some(_) | None => 0,
         };
         Quality { codec, received, sent: self.outgoing.packets(), lost, jitter_us, round_trip_us, mos_x100 }
+    }
+}
+
+impl Terms {
+    /// What the peer means by a payload type. Nearly every packet is of the codec that it was heard in last.
+    fn codec_of(&mut self, payload_type: u8) -> Option<Codec> {
+        if self.heard.is_none_or(|(_, last)| last != payload_type) {
+            self.heard = self.agreement.receive.iter().find(|(_, pt)| *pt == payload_type).copied();
+        }
+        self.heard.map(|(codec, _)| codec)
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Shard {
     /// Who wakes, by turn modulo [`WHEEL`]; entries lie less than a whole wheel ahead of `last_turn`.
     wheel: Vec<Vec<Slot>>,
     awake: u64,
+    /// Kept for its allocation.
+    due: Vec<Slot>,
     last_turn: u64,
     last_part: u64,
     dice: Seeded,
@@ -143,6 +145,7 @@ impl Shard {
             legs: BTreeMap::new(),
             wheel: vec![Vec::new(); WHEEL as usize],
             awake: 0,
+            due: Vec::new(),
             last_turn: 0,
             last_part: 0,
             dice: Seeded::new(seed),
@@ -327,16 +330,15 @@ impl Shard {
             self.counts.unready += 1;
             return;
         };
-        let heard = session.on_rtp(slot, source, packet, now, &mut self.counts, out);
-        let settled = session.unhurried == session.may_be_unhurried()
-            && (session.wake_at.is_some() || session.deadline().is_none());
+        let heard = session.on_rtp(source, packet, now, &mut self.counts, out);
+        let unsettled = std::mem::take(&mut session.unsettled);
         let bridged = session.bridged;
         if let (Some(heard), Some((_, there))) = (heard, bridged)
             && let Some(other) = self.sessions.get_mut(there.0 as usize).and_then(Option::as_deref_mut)
         {
             other.relay(there, &heard, packet, now, &mut self.counts, out);
         }
-        if !settled {
+        if unsettled {
             self.settle(slot, now, out);
         }
     }
@@ -390,23 +392,19 @@ impl Shard {
     /// Does what is due by now.
     pub fn on_tick(&mut self, now: Now, out: &mut impl Out) {
         let turn = now.mono.0 / GRID_US;
+        let mut due = std::mem::take(&mut self.due);
         // After a pause longer than the wheel every place of it is due, once: all entries lie within one turn of it.
-        let first = self.last_turn + 1;
-        for at in first..=turn.min(self.last_turn + WHEEL) {
-            let Some(place) = self.wheel.get_mut((at % WHEEL) as usize) else { continue };
-            let mut entries = std::mem::take(place);
-            self.last_turn = at;
-            self.awake -= entries.len() as u64;
-            for slot in entries.drain(..) {
-                self.wake(slot, at, now.mono, out);
-            }
-            // The allocation is kept; what was added to this place meanwhile lies a whole turn of the wheel ahead.
+        for at in self.last_turn + 1..=turn.min(self.last_turn + WHEEL) {
             if let Some(place) = self.wheel.get_mut((at % WHEEL) as usize) {
-                entries.append(place);
-                *place = entries;
+                due.append(place);
             }
         }
+        self.awake -= due.len() as u64;
         self.last_turn = self.last_turn.max(turn);
+        for slot in due.drain(..) {
+            self.wake(slot, now.mono, out);
+        }
+        self.due = due;
         let part = now.mono.0 / PART_US;
         for at in (self.last_part + 1).max((part + 1).saturating_sub(PARTS))..=part {
             for index in (at % PARTS..self.sessions.len() as u64).step_by(PARTS as usize) {
@@ -419,10 +417,10 @@ impl Shard {
         self.last_part = self.last_part.max(part);
     }
 
-    fn wake(&mut self, slot: Slot, turn: u64, now: Mono, out: &mut impl Out) {
+    fn wake(&mut self, slot: Slot, now: Mono, out: &mut impl Out) {
         let Some(session) = self.sessions.get_mut(slot.0 as usize).and_then(Option::as_deref_mut) else { return };
         // An entry that an earlier one has overtaken, or of a session that is gone.
-        if session.wake_at.is_none_or(|at| at > Mono(turn * GRID_US)) {
+        if session.wake_at.is_none_or(|at| at > now) {
             return;
         }
         session.wake_at = None;

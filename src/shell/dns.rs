@@ -1,7 +1,7 @@
-//! Names of trunks and targets to addresses: NAPTR, SRV, A and AAAA (RFC 3263). The order to try them in is the SIP
-//! room's to know; here only questions are asked, with a time limit.
+//! Names of trunks and targets to addresses. What to ask and in which order to try the answers is the SIP room's to know
+//! (RFC 3263, [`Location`]); here DNS is asked, with bounds and a time limit.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use tokio::sync::Semaphore;
 use turno_engine::Input;
 use turno_sip::config::{HostPort, Resolved};
 use turno_sip::flow::Transport;
+use turno_sip::locate::{Answer, Location, Naptr, Question, Srv};
 
+use crate::shell::entropy;
 use crate::shell::inbox::Inbox;
 
-/// Questions at once; more wait.
-const QUESTIONS_MAX: usize = 64;
+/// Names resolved at once; more wait.
+const NAMES_MAX: usize = 64;
 /// Longest time for one name, all its records together; past it the name does not resolve.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -42,16 +44,13 @@ impl Dns {
         if let Err(error) = &resolver {
             tracing::warn!(%error, "no name server is configured; only addresses resolve");
         }
-        Dns { resolver: resolver.ok().map(Arc::new), at_once: Arc::new(Semaphore::new(QUESTIONS_MAX)), inbox, runtime }
+        Dns { resolver: resolver.ok().map(Arc::new), at_once: Arc::new(Semaphore::new(NAMES_MAX)), inbox, runtime }
     }
 
     /// Resolves `host` and tells the engine under the name `query`; an empty answer says that it does not resolve.
     pub fn resolve(&self, query: u64, host: HostPort, transport: Option<Transport>) {
-        if let Ok(ip) = host.host.parse::<IpAddr>() {
-            let peer = SocketAddr::new(ip, host.port.unwrap_or(5060));
-            let addresses = vec![Resolved { transport: transport.unwrap_or(Transport::Udp), peer }];
-            self.tell(query, addresses);
-            return;
+        if let Some(addresses) = Location::new(&host, transport, 0).resolved() {
+            return self.tell(query, addresses);
         }
         let dns = self.clone();
         self.runtime.spawn(async move {
@@ -68,72 +67,44 @@ impl Dns {
         }
     }
 
-    /// RFC 3263 §4.1-4.2: a port given means addresses only; else NAPTR, else SRV of each transport, else addresses.
     async fn ask(&self, host: &HostPort, transport: Option<Transport>) -> Vec<Resolved> {
-        if let Some(port) = host.port {
-            return self.addresses(&host.host, port, transport.unwrap_or(Transport::Udp)).await;
-        }
-        for (transport, name) in self.services(&host.host, transport).await {
-            let found = self.servers(&name, transport).await;
-            if !found.is_empty() {
-                return found;
+        let mut location = Location::new(host, transport, entropy::draw());
+        loop {
+            if let Some(addresses) = location.resolved() {
+                return addresses;
+            }
+            let questions = location.questions();
+            if questions.is_empty() {
+                return Vec::new();
+            }
+            for question in questions {
+                let answer = self.answer(&question).await;
+                location.answer(&question, &answer);
             }
         }
-        self.addresses(&host.host, 5060, transport.unwrap_or(Transport::Udp)).await
     }
 
-    /// SRV names to ask, in order.
-    async fn services(&self, host: &str, transport: Option<Transport>) -> Vec<(Transport, String)> {
-        let wanted = |t: Transport| transport.is_none_or(|fixed| fixed == t);
-        let mut found: Vec<(u16, u16, Transport, String)> = Vec::new();
-        if transport.is_none() {
-            for data in self.records(host, RecordType::NAPTR).await {
-                let RData::NAPTR(naptr) = data else { continue };
-                let transport = match naptr.services.to_ascii_uppercase().as_slice() {
-                    b"SIP+D2U" => Transport::Udp,
-                    b"SIP+D2T" => Transport::Tcp,
-                    _ => continue,
-                };
-                if naptr.flags.eq_ignore_ascii_case(b"s") {
-                    found.push((naptr.order, naptr.preference, transport, naptr.replacement.to_utf8()));
-                }
+    async fn answer(&self, question: &Question) -> Answer {
+        match question {
+            Question::Naptr(name) => {
+                let records = self.records(name, RecordType::NAPTR).await;
+                Answer::Naptr(records.iter().filter_map(naptr).collect())
             }
-            found.sort();
-        }
-        if !found.is_empty() {
-            return found.into_iter().map(|(_, _, transport, name)| (transport, name)).collect();
-        }
-        [(Transport::Udp, "_sip._udp"), (Transport::Tcp, "_sip._tcp")]
-            .into_iter()
-            .filter(|(t, _)| wanted(*t))
-            .map(|(t, prefix)| (t, format!("{prefix}.{host}")))
-            .collect()
-    }
-
-    async fn servers(&self, name: &str, transport: Transport) -> Vec<Resolved> {
-        let mut servers: Vec<(u16, u16, u16, String)> = Vec::new();
-        for data in self.records(name, RecordType::SRV).await {
-            if let RData::SRV(srv) = data {
-                servers.push((srv.priority, u16::MAX - srv.weight, srv.port, srv.target.to_utf8()));
+            Question::Srv(name) => {
+                let records = self.records(name, RecordType::SRV).await;
+                Answer::Srv(records.iter().filter_map(srv).collect())
             }
+            Question::Addresses(name) => Answer::Addresses(self.addresses(name).await),
         }
-        servers.sort();
-        let mut found = Vec::new();
-        for (_, _, port, target) in servers {
-            found.extend(self.addresses(&target, port, transport).await);
-        }
-        found
     }
 
-    async fn addresses(&self, host: &str, port: u16, transport: Transport) -> Vec<Resolved> {
-        if host == "localhost" {
-            return vec![Resolved { transport, peer: SocketAddr::from(([127, 0, 0, 1], port)) }];
-        }
+    /// The system's hosts file counts as well.
+    async fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let Some(resolver) = &self.resolver else { return Vec::new() };
-        match resolver.lookup_ip(host).await {
-            Ok(found) => found.iter().map(|ip| Resolved { transport, peer: SocketAddr::new(ip, port) }).collect(),
+        match resolver.lookup_ip(name).await {
+            Ok(found) => found.iter().collect(),
             Err(error) => {
-                tracing::info!(host, %error, "a name does not resolve");
+                tracing::info!(name, %error, "a name does not resolve");
                 Vec::new()
             }
         }
@@ -143,7 +114,49 @@ impl Dns {
         let Some(resolver) = &self.resolver else { return Vec::new() };
         match resolver.lookup(name, kind).await {
             Ok(found) => found.answers().iter().map(|record| record.data.clone()).collect(),
+            // No such record is the usual case: most domains have neither NAPTR nor SRV.
             Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn naptr(data: &RData) -> Option<Naptr> {
+    let RData::NAPTR(naptr) = data else { return None };
+    Some(Naptr {
+        order: naptr.order,
+        preference: naptr.preference,
+        flags: String::from_utf8_lossy(&naptr.flags).into_owned(),
+        service: String::from_utf8_lossy(&naptr.services).into_owned(),
+        replacement: naptr.replacement.to_utf8(),
+    })
+}
+
+fn srv(data: &RData) -> Option<Srv> {
+    let RData::SRV(srv) = data else { return None };
+    Some(Srv { priority: srv.priority, weight: srv.weight, port: srv.port, target: srv.target.to_utf8() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::clock::Clock;
+    use crate::shell::inbox::inbox;
+
+    #[test]
+    fn addresses_and_the_hosts_file_resolve_without_a_name_server() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (inbox, outlet) = inbox(Clock::begin());
+        let dns = Dns::new(inbox, runtime.handle().clone());
+        for (query, host) in [(1, "127.0.0.1"), (2, "localhost")] {
+            dns.resolve(query, HostPort { host: host.into(), port: Some(5062) }, Some(Transport::Tcp));
+            match outlet.house.recv_timeout(2 * ANSWER_LIMIT).unwrap().input {
+                Input::Resolved { query: answered, addresses } => {
+                    assert_eq!(answered, query);
+                    assert!(addresses.iter().any(|a| a.transport == Transport::Tcp && a.peer.port() == 5062), "{host}");
+                    assert!(addresses.iter().all(|a| a.peer.ip().is_loopback()));
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ pub const WIRE_INPUTS_MAX: usize = 16_384;
 /// Most other inputs that wait; their producers wait then.
 pub const HOUSE_INPUTS_MAX: usize = 65_536;
 
-/// How long a media thread waits for room.
-const MEDIA_PATIENCE: Duration = Duration::from_millis(100);
+/// How long a media or store thread waits for room.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// An input and when it arrived, by which the loop measures its own delay.
 #[derive(Debug)]
@@ -79,12 +79,12 @@ impl Inbox {
         let _ = self.house.send(Arrival { at: self.clock.mono(), input });
     }
 
-    /// From a media thread, which the loop may be waiting for: waits a little, then drops it, which is said.
-    pub fn media(&self, input: Input) {
+    /// From a media or store thread, which the loop may be waiting for: waits a little, then drops it, which is said.
+    pub fn patiently(&self, input: Input) {
         if let Err(SendTimeoutError::Timeout(lost)) =
-            self.house.send_timeout(Arrival { at: self.clock.mono(), input }, MEDIA_PATIENCE)
+            self.house.send_timeout(Arrival { at: self.clock.mono(), input }, PATIENCE)
         {
-            tracing::error!(input = ?lost.input, "the engine takes no inputs; one from media was lost");
+            tracing::error!(input = ?lost.input, "the engine takes no inputs; one from another thread was lost");
         }
     }
 

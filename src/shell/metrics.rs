@@ -6,9 +6,11 @@ use prometheus::{
     TextEncoder,
 };
 use turno_engine::Sizes;
+use turno_report::BoardView;
 use turno_sip::ua::Count;
 
 use crate::shell::media::PlaneCounts;
+use crate::shell::store::Health;
 
 /// Buckets for waits, seconds (spec/kpi.md).
 pub const WAIT_BUCKETS: &[f64] =
@@ -56,7 +58,15 @@ pub struct Metrics {
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
-    pub agents: IntGaugeVec,
+    agents: IntGaugeVec,
+    queue_waiting: IntGaugeVec,
+    queue_longest: IntGaugeVec,
+    queue_agents: IntGaugeVec,
+    store_rows_spooled: IntGauge,
+    store_rows_refused: IntCounter,
+    store_failing: IntGaugeVec,
+    store_disk_used: IntGauge,
+    store_stored: IntGauge,
     media_packets: IntCounterVec,
     media_sessions: IntGauge,
     media_encodings: IntCounter,
@@ -106,7 +116,15 @@ impl Metrics {
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
-            agents: r.gauges("agents", "Agents by state.", &["state"]),
+            agents: r.gauges("agents", "Agents logged in, by state.", &["state"]),
+            queue_waiting: r.gauges("queue_waiting", "Calls that wait.", &["queue"]),
+            queue_longest: r.gauges("queue_longest_wait_seconds", "Wait of the oldest call that waits.", &["queue"]),
+            queue_agents: r.gauges("queue_agents", "Agents who serve the queue.", &["queue", "state"]),
+            store_rows_spooled: r.gauge("store_rows_spooled", "Record rows in memory that the disk did not take."),
+            store_rows_refused: r.counter("store_rows_refused_total", "Record rows lost because everything was full."),
+            store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
+            store_disk_used: r.gauge("store_disk_used_percent", "Use of the disk of the records."),
+            store_stored: r.gauge("store_row_stored", "Number of the last record row that is durable."),
             media_packets: r.counters("media_packets_total", "Media packets by what became of them.", &["what"]),
             media_sessions: r.gauge("media_sessions", "Open media sessions."),
             media_encodings: r.counter("media_encodings_total", "Encodings of prompts made."),
@@ -132,11 +150,18 @@ impl Metrics {
         for counters in [&self.queue_left, &self.offers_ended] {
             counters.with_label_values(&["x", "y"]).inc();
         }
+        for gauges in [&self.trunk_up, &self.store_failing] {
+            gauges.with_label_values(&["x"]).set(1);
+        }
+        self.heals.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);
         }
         self.queue_wait.with_label_values(&["x", "y", "z"]).observe(1.0);
-        self.agents.with_label_values(&["x"]).inc();
+        for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest] {
+            gauges.with_label_values(&["x"]).set(1);
+        }
+        self.queue_agents.with_label_values(&["x", "y"]).set(1);
     }
 
     /// Counts what the SIP room counted.
@@ -158,6 +183,40 @@ impl Metrics {
             ("records_pending", sizes.records_pending),
         ] {
             self.sizes.with_label_values(&[of]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Takes what the board shows.
+    pub fn set_board(&self, view: &BoardView) {
+        // A state that nobody is in any more must not keep its last count.
+        self.agents.reset();
+        for (state, count) in &view.states {
+            self.agents.with_label_values(&[state]).set(i64::from(*count));
+        }
+        for row in &view.queues {
+            let queue = row.queue.as_str();
+            self.queue_waiting.with_label_values(&[queue]).set(i64::from(row.waiting));
+            let longest_s = row.longest_ms.unwrap_or(0) / 1000;
+            self.queue_longest.with_label_values(&[queue]).set(i64::try_from(longest_s).unwrap_or(i64::MAX));
+            self.queue_agents.with_label_values(&[queue, "ready"]).set(i64::from(row.ready));
+            self.queue_agents.with_label_values(&[queue, "logged_in"]).set(i64::from(row.logged_in));
+        }
+    }
+
+    /// Takes how the store is.
+    pub fn set_store(&self, health: &Health) {
+        let size = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.store_rows_spooled.set(size(health.spooled));
+        raise(&self.store_rows_refused, health.refused);
+        self.store_disk_used.set(size(health.disk_used_pct));
+        self.store_stored.set(size(health.stored));
+        for (part, failing) in [
+            ("log", health.failing),
+            ("database", health.database_failing),
+            ("full", health.full),
+            ("disk", health.disk_alarm),
+        ] {
+            self.store_failing.with_label_values(&[part]).set(i64::from(failing));
         }
     }
 

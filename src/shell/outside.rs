@@ -8,7 +8,6 @@ use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
 
-use crate::shell::asker::Asker;
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
 use crate::shell::customers::Customers;
@@ -19,12 +18,15 @@ use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
 use crate::shell::post::{Outgoing, Parcel};
 use crate::shell::run::World;
+use crate::shell::store::Store;
 
 /// Everything outside the engine.
 #[derive(Debug)]
 pub struct Outside {
     /// Journal and sockets.
     pub post: Sender<Parcel>,
+    /// Records.
+    pub store: Arc<Store>,
     /// RTP.
     pub media: MediaPlane,
     /// Names.
@@ -33,8 +35,6 @@ pub struct Outside {
     pub customers: Customers,
     /// For answers that are known at once.
     pub inbox: Inbox,
-    /// People and programs who asked.
-    pub asker: Arc<Asker>,
     /// Dashboards.
     pub facts: FactLine,
     /// Counters.
@@ -45,6 +45,13 @@ pub struct Outside {
     pub clock: Clock,
     /// The turn under way.
     pub turn: TurnState,
+}
+
+impl TurnState {
+    /// The first segment of this process will have this number.
+    pub fn new(next_segment: u64) -> TurnState {
+        TurnState { next_segment, ..TurnState::default() }
+    }
 }
 
 impl Outside {
@@ -60,6 +67,9 @@ pub struct TurnState {
     parcel: Parcel,
     scratch: Vec<u8>,
     begun: bool,
+    next_segment: u64,
+    disk_alarm: bool,
+    store_full: bool,
 }
 
 impl World for Outside {
@@ -77,13 +87,15 @@ impl World for Outside {
             Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
             Effect::Media { leg, command } => self.media.command(leg, command),
             Effect::WantPorts(count) => self.media.want_ports(count),
-            Effect::Store { .. } => {}
+            Effect::Store { seq, row } => {
+                self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
+            }
             Effect::LookUp { call, number } => {
                 let customer = self.customers.look_up(number);
                 // Full: the engine's own deadline applies the default.
                 let _ = self.inbox.house_now(Input::Customer { call, customer });
             }
-            Effect::Reply { id, answer } => self.asker.answer(id, answer),
+            Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
@@ -118,17 +130,36 @@ impl World for Outside {
     fn snapshot(&mut self, now: Now, state: Vec<u8>) {
         self.snapshot_wanted.store(false, Ordering::Relaxed);
         let first = !std::mem::replace(&mut self.turn.begun, true);
+        let number = self.turn.next_segment;
+        self.turn.next_segment += 1;
+        self.facts.segment(number);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let begin = Begin { format: FORMAT, version, mark: self.clock.mark(), now, first };
-        self.turn.parcel.segment = Some((begin, state));
+        self.turn.parcel.segment = Some((number, begin, state));
     }
 
     fn tick(&mut self) {
         self.metrics.set_media(&self.media.counts());
+        let health = self.store.health();
+        self.metrics.set_store(&health);
+        if health.disk_alarm != self.turn.disk_alarm {
+            self.turn.disk_alarm = health.disk_alarm;
+            match health.disk_alarm {
+                true => tracing::error!(used_pct = health.disk_used_pct, "the disk of the records fills up"),
+                false => tracing::info!(used_pct = health.disk_used_pct, "the disk of the records has room again"),
+            }
+        }
+        if health.full != self.turn.store_full {
+            self.turn.store_full = health.full;
+            match health.full {
+                true => tracing::error!(spooled = health.spooled, "records cannot be written: new calls are refused"),
+                false => tracing::info!("records are written again"),
+            }
+        }
     }
 
     fn store_full(&self) -> bool {
-        false
+        self.store.health().full
     }
 }
 

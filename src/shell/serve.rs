@@ -1,5 +1,6 @@
 //! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -7,14 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use turno_engine::{Engine, Input};
+use turno_base::{CallId, Now};
+use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
+use turno_tariff::cdr::Row;
+
+use tokio::sync::watch;
 
 use crate::api;
+use crate::api::wall::{self, Faces};
 use crate::shell::asker::Asker;
-use crate::shell::board::Board;
+use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
@@ -29,9 +36,13 @@ use crate::shell::net::{Bound, OpenError};
 use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
+use crate::shell::store::{self, Store, StoreError};
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
 const IO_THREADS: usize = 2;
+
+/// How long the end waits for records to reach the tables; the rest does at the next start.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a node does not start.
 #[derive(Debug)]
@@ -40,6 +51,8 @@ pub enum StartError {
     Config(Vec<Problem>),
     /// A SIP socket.
     Listen(OpenError),
+    /// Records.
+    Store(StoreError),
     /// Media threads, prompts, ports.
     Media(MediaError),
     /// Anything else of the machine's, with the object it is about.
@@ -59,6 +72,7 @@ impl std::fmt::Display for StartError {
                 f.write_str(&lines.join("\n"))
             }
             StartError::Listen(error) => error.fmt(f),
+            StartError::Store(error) => error.fmt(f),
             StartError::Media(error) => error.fmt(f),
             StartError::Io { what, error } => write!(f, "{what}: {error}"),
         }
@@ -90,6 +104,7 @@ pub struct Node {
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
+    store: Arc<Store>,
     runtime: tokio::runtime::Runtime,
     engine: JoinHandle<()>,
     post: JoinHandle<()>,
@@ -107,9 +122,10 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let configured = std::mem::replace(&mut settings.engine.sip.listeners, bound.listeners());
     let listeners = bound.listeners();
 
-    let past = past(&settings)?;
+    let mut past = past(&settings)?;
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    let store = Arc::new(store(&settings, &mut past, &inbox)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,33 +136,33 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the io threads"))?;
     let handle = runtime.handle().clone();
     let asker = Arc::new(Asker::new(inbox.clone()));
-    let (board, facts) = Board::start(metrics.clone()).map_err(about("the board's thread"))?;
+    let (board, facts) = board(&settings, &mut past, &metrics)?;
     let snapshot_wanted = Arc::new(AtomicBool::new(false));
     let journal = match &settings.journal {
         Some(journal) => {
             let what = format!("the journal in {}", journal.dir.display());
-            let writer = Writer::new(journal.clone(), past.next_segment, snapshot_wanted.clone(), metrics.clone());
+            let writer = Writer::new(journal.clone(), snapshot_wanted.clone(), metrics.clone());
             Some(writer.map_err(about(what))?)
         }
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) =
-        post::start(net, journal, inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+        .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     let media = media(&settings, &inbox)?;
     let outside = Outside {
         post: parcels,
+        store: store.clone(),
         media,
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
         inbox: inbox.clone(),
-        asker: asker.clone(),
         facts,
         metrics: metrics.clone(),
         snapshot_wanted,
         clock,
-        turn: TurnState::default(),
+        turn: TurnState::new(past.next_segment),
     };
     let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
     if past.resumed {
@@ -162,21 +178,27 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         })
         .map_err(about("the engine's thread"))?;
 
+    let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
+    let shots = wall::watch_board(&handle, board.clone(), faces);
     let reloader = Arc::new(Reloader {
         file,
+        faces: faces_now,
         inbox,
         metrics: metrics.clone(),
         customers,
+        board: board.clone(),
         identity,
         configured,
         now: Mutex::new(settings.clone()),
     });
     let state = api::AppState {
+        shots,
         asker: asker.clone(),
         board: board.clone(),
         metrics: metrics.clone(),
         gate: gate.clone(),
         reloader: reloader.clone(),
+        records: settings.store.dir.clone().into(),
         token: settings.http.token.clone().map(Into::into),
     };
     let socket = settings.node.socket.clone();
@@ -197,12 +219,26 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         http = http.map(|h| h.to_string()).unwrap_or_default(),
         "serving"
     );
-    Ok(Node { asker, gate, board, metrics, listeners, http, socket, reloader, runtime, engine, post, _lock: lock })
+    Ok(Node {
+        asker,
+        gate,
+        board,
+        metrics,
+        listeners,
+        http,
+        socket,
+        reloader,
+        store,
+        runtime,
+        engine,
+        post,
+        _lock: lock,
+    })
 }
 
 impl Node {
     /// Takes signals from now on.
-    pub fn take_signals(&self, drain_limit: std::time::Duration) -> Result<(), StartError> {
+    pub fn take_signals(&self, drain_limit: Duration) -> Result<(), StartError> {
         let reloader = self.reloader.clone();
         let reload = move || {
             // What is wrong with it has been logged line by line.
@@ -228,8 +264,12 @@ impl Node {
         // The loop contains panics of the engine; one of its own would have been logged by the hook.
         let _ = self.engine.join();
         let _ = self.post.join();
+        // Everybody else who had it has ended; if not, the log is still made durable when they do.
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.close(CLOSE_PATIENCE);
+        }
         let _ = fs::remove_file(&self.socket);
-        self.runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+        self.runtime.shutdown_timeout(Duration::from_millis(300));
         tracing::info!("ended");
     }
 }
@@ -260,8 +300,8 @@ fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
     };
     let inbox = inbox.clone();
     let tell = move |out| match out {
-        MediaOut::Event(leg, event) => inbox.media(Input::Media { leg, event }),
-        MediaOut::Ports(ports) => inbox.media(Input::Ports(ports)),
+        MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
+        MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),
     };
     MediaPlane::start(config, tell).map_err(StartError::Media)
 }
@@ -272,10 +312,70 @@ struct Past {
     clock: Clock,
     next_segment: u64,
     resumed: bool,
+    /// Rows that it decided on and may not have stored.
+    rows: Vec<(u64, Row)>,
+    /// Today's figures, up to its last fact.
+    board: turno_report::Board,
+}
+
+/// Starts the board with the figures that the last process had.
+fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result<(Arc<Board>, FactLine), StartError> {
+    let mut fold = std::mem::take(&mut past.board);
+    fold.set_terms(board::terms(settings));
+    let dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let kept = BoardSettings { dir, zone: settings.node.zone.clone() };
+    Board::start(fold, kept, past.clock, metrics.clone()).map_err(about("the board's thread"))
+}
+
+/// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
+/// that the engine does not know any more.
+fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, StartError> {
+    let telling = inbox.clone();
+    let tell = move |seq| telling.patiently(Input::Stored(seq));
+    let (store, left) = Store::open(&settings.store.dir, store::Options::default(), tell).map_err(StartError::Store)?;
+    let stored = left.seq_last.unwrap_or(0);
+    let mut again: u64 = 0;
+    for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
+        again += u64::from(store.append(seq, row).is_ok());
+    }
+    let now = past.clock.now();
+    let mut effects = Vec::new();
+    let known: BTreeSet<CallId> =
+        left.recovery.open().filter(|call| is_live(&mut past.engine, *call, now, &mut effects)).collect();
+    let closed = left.recovery.finish(&settings.engine.deck, left.alive, |call| known.contains(&call));
+    if left.rows > 0 {
+        tracing::info!(
+            rows = left.rows,
+            torn_bytes = left.torn_bytes,
+            again,
+            closed = closed.len(),
+            "record log read back"
+        );
+    }
+    for row in closed {
+        if let Err(store::Full(row)) = store.append_recovered(row) {
+            tracing::error!(call = %row.call, "the record of a call that the crash ended could not be closed");
+        }
+    }
+    Ok(store)
+}
+
+/// Whether the engine still has the call.
+fn is_live(engine: &mut Engine, call: CallId, now: Now, effects: &mut Vec<Effect>) -> bool {
+    effects.clear();
+    engine.handle(&Input::Command { id: 0, command: Command::CallShow(Some(call)) }, now, effects);
+    effects.iter().any(|effect| matches!(effect, Effect::Reply { answer: Ok(_), .. }))
 }
 
 fn past(settings: &Settings) -> Result<Past, StartError> {
-    let fresh = |next_segment| Past { engine: Engine::new(), clock: Clock::begin(), next_segment, resumed: false };
+    let fresh = |next_segment| Past {
+        engine: Engine::new(),
+        clock: Clock::begin(),
+        next_segment,
+        resumed: false,
+        rows: Vec::new(),
+        board: turno_report::Board::default(),
+    };
     let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
     let recovery = recover(&journal.dir).map_err(about(format!("the journal in {}", journal.dir.display())))?;
     Ok(match recovery {
@@ -296,7 +396,9 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
                 );
             }
             let clock = Clock::resume(&past.mark, past.last);
-            Past { engine: past.engine, clock, next_segment: past.next, resumed: true }
+            let mut board = board::kept(&journal.dir, past.segment);
+            past.facts.iter().for_each(|fact| board.on_fact(fact));
+            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows, board }
         }
     })
 }
@@ -318,9 +420,11 @@ fn lock(dir: &Path) -> Result<File, StartError> {
 #[derive(Debug)]
 pub struct Reloader {
     file: Option<PathBuf>,
+    faces: watch::Sender<Faces>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
+    board: Arc<Board>,
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
     configured: Vec<Listener>,
@@ -330,12 +434,14 @@ pub struct Reloader {
 impl Reloader {
     /// Without a file: nothing to read again.
     #[cfg(test)]
-    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>) -> Reloader {
+    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
+            faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
             inbox,
             metrics,
             customers: Customers::new(&settings),
+            board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
             now: Mutex::new(settings),
@@ -372,6 +478,8 @@ impl Reloader {
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
+        self.board.set_terms(board::terms(&settings));
+        self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

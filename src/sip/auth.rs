@@ -23,6 +23,6 @@ pub use accounts::{Accounts, Known, REALM_DEFAULT};
 pub use client::{Answer, Challenger, Tries, TrunkDigest, Unanswered};
 pub use digest::{Algorithm, Asked, Hex, Sum, ha1, keyed, response};
 pub use guesses::{GUESSERS_MAX, GUESSES_PER_ACCOUNT_AND_MINUTE, Guesses};
-pub use nonce::{ANSWERED_NONCES_MAX, Answered, Freshness, NONCE_CHARS, Nonce};
+pub use nonce::{ANSWERED_NONCES_MAX, Answered, Freshness, NONCE_CHARS, NONCE_LIFE_MAX, Nonce};
 pub use server::{Asking, Authenticator, Challenged, Verdict};
 pub use write::{REFLECTION_MAX, challenge_headers, stateless_tag};

@@ -18,6 +18,7 @@ mod rejected;
 #[cfg(any(feature = "rsip", test))]
 mod rsip_types;
 mod scan;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -41,11 +42,12 @@ pub use via::{COOKIE, Via};
 pub use writer::{Refused, Writer};
 
 use scan::Parts;
+use stored::Stored;
 
 /// A parsed message: its bytes and where things are in them. Serialises as its bytes.
 #[derive(Clone)]
 pub struct Message {
-    bytes: Vec<u8>,
+    bytes: Stored,
     start: Start,
     lines: Vec<Line>,
     body_at: u16,
@@ -84,12 +86,12 @@ pub enum Kind {
 impl Message {
     /// The message: as received but for what the module's head names; without bytes after its body.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_bytes()
     }
 
     /// The message's bytes, given away.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.bytes.into_bytes()
     }
 
     /// Request or response, and which.
@@ -173,7 +175,7 @@ impl Message {
 
     /// The body, binary as it came.
     pub fn body(&self) -> &[u8] {
-        self.bytes.get(usize::from(self.body_at)..).unwrap_or(&[])
+        self.bytes().get(usize::from(self.body_at)..).unwrap_or(&[])
     }
 
     /// What [`Message::parse`] found wrong and went on in spite of: the first.
@@ -182,14 +184,13 @@ impl Message {
     }
 
     fn text(&self, span: Span) -> &str {
-        let bytes = self.bytes.get(usize::from(span.from)..usize::from(span.to)).unwrap_or(&[]);
-        std::str::from_utf8(bytes).unwrap_or("")
+        self.bytes.text(span)
     }
 }
 
 impl PartialEq for Message {
     fn eq(&self, other: &Message) -> bool {
-        self.bytes == other.bytes
+        self.bytes() == other.bytes()
     }
 }
 
@@ -197,13 +198,13 @@ impl Eq for Message {}
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({:?})", String::from_utf8_lossy(&self.bytes))
+        write!(f, "Message({:?})", String::from_utf8_lossy(self.bytes()))
     }
 }
 
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(&self.bytes)
+        to.serialize_bytes(self.bytes())
     }
 }
 

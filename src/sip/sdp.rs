@@ -17,7 +17,7 @@ use turno_base::{Codec, Direction, StreamAgreement};
 
 use crate::ua::LocalMedia;
 
-pub use parse::STREAMS_MAX;
+pub use parse::{FORMATS_MAX, STREAMS_MAX};
 
 use parse::{Address, Description, Stream};
 use write::Audio;
@@ -101,8 +101,8 @@ pub struct Negotiation {
 enum MediaLine {
     /// The audio we carry.
     Ours { proto: String },
-    /// What we refuse, as it was written.
-    Refused { kind: String, proto: String, formats: String },
+    /// What we refuse, with its first format.
+    Refused { kind: String, proto: String, format: String },
 }
 
 impl Negotiation {
@@ -248,9 +248,11 @@ impl MediaLine {
         if ours {
             return MediaLine::Ours { proto: stream.proto.to_owned() };
         }
-        // A line needs a format, also one that is refused.
-        let formats = if stream.formats.is_empty() { "0" } else { stream.formats };
-        MediaLine::Refused { kind: stream.kind.to_owned(), proto: stream.proto.to_owned(), formats: formats.to_owned() }
+        MediaLine::Refused {
+            kind: stream.kind.to_owned(),
+            proto: stream.proto.to_owned(),
+            format: stream.first_format().to_owned(),
+        }
     }
 }
 

@@ -50,10 +50,10 @@ enum State {
     Head {
         searched: usize,
     },
-    /// Bytes of the body still to come.
+    /// A whole head, and the length of the body that is to come.
     Body {
-        message: Box<Message>,
-        missing: usize,
+        head: Box<Message>,
+        length: usize,
     },
     Broken,
 }
@@ -103,7 +103,7 @@ impl Framer {
     /// Bytes held.
     pub fn held(&self) -> usize {
         let body = match &self.state {
-            State::Body { message, .. } => message.bytes().len(),
+            State::Body { head, .. } => head.bytes().len(),
             State::Between { .. } | State::Head { .. } | State::Broken => 0,
         };
         self.rest().len().saturating_add(body)
@@ -155,7 +155,7 @@ impl Framer {
         let rejected = match message.content_length() {
             Ok(Some(length)) if length.saturating_add(end) <= SIP_MESSAGE_BYTES_MAX => {
                 self.at = self.at.saturating_add(end);
-                self.state = State::Body { message: Box::new(message), missing: length };
+                self.state = State::Body { head: Box::new(message), length };
                 return Some(None);
             }
             Ok(Some(length)) => too_large(Limit::MessageBytes, length.saturating_add(end)),
@@ -166,21 +166,17 @@ impl Framer {
     }
 
     fn read_body(&mut self) -> Option<Option<Frame>> {
-        let Framer { buffer, at, state } = self;
-        let State::Body { message, missing } = state else { return None };
-        let rest = buffer.get(*at..).unwrap_or(&[]);
-        let taken = rest.get(..(*missing).min(rest.len())).unwrap_or(&[]);
-        message.extend_body(taken);
-        *at = at.saturating_add(taken.len());
-        *missing = missing.saturating_sub(taken.len());
-        if *missing > 0 {
+        let State::Body { length, .. } = self.state else { return None };
+        if self.rest().len() < length {
             self.compact();
             return None;
         }
-        match std::mem::replace(state, State::Between { blanks: 0 }) {
-            State::Body { message, .. } => Some(Some(Frame::Message(*message))),
-            State::Between { .. } | State::Head { .. } | State::Broken => None,
-        }
+        let State::Body { head, length } = std::mem::replace(&mut self.state, State::Between { blanks: 0 }) else {
+            return None;
+        };
+        let message = head.with_body(self.rest().get(..length).unwrap_or(&[]));
+        self.at = self.at.saturating_add(length);
+        Some(Some(Frame::Message(message)))
     }
 
     fn rest(&self) -> &[u8] {
@@ -216,7 +212,7 @@ fn head_end(bytes: &[u8], searched: usize) -> Option<usize> {
     let mut from = searched;
     loop {
         let rest = bytes.get(from..)?;
-        let after = from.saturating_add(rest.iter().position(|b| *b == b'\n')?).saturating_add(1);
+        let after = from.saturating_add(memchr::memchr(b'\n', rest)?).saturating_add(1);
         match bytes.get(after..)? {
             [b'\n', ..] => return Some(after.saturating_add(1)),
             [b'\r', b'\n', ..] => return Some(after.saturating_add(2)),

@@ -26,6 +26,8 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod security_tests;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ mod tests;
 mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use turno_base::{Cause, LegId, Mono, Now, Reason, Seeded, StationId, TrunkId};
@@ -44,12 +47,13 @@ use crate::auth::{Accounts, Authenticator, Tries, TrunkDigest};
 use crate::config::{Resolved, SipConfig, SipRules};
 use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow};
-use crate::message::{Kind, Message, Method, Rejected};
+use crate::message::{Host, Kind, Message, Method, Rejected, Uri};
 use crate::registrar::{BindingId, Registrar};
 use crate::shed::{Shedder, Strangers};
 use crate::subscribe::{Notifier, SubscriptionId};
 use crate::transaction::{Layer, Received, Timing, TxId, Up};
 use crate::trunk::Trunks;
+use answering::REMIND_AFTER;
 use edge::{Errand, Series};
 use leg::{Leg, Stage};
 use repeat::Patience;
@@ -122,6 +126,8 @@ pub struct Ua {
     trunks: Trunks,
     /// Index of each station's account.
     stations: BTreeMap<StationId, usize>,
+    /// Indices of the accounts with a fixed contact at an address.
+    fixed: BTreeMap<IpAddr, Vec<usize>>,
     series: BTreeMap<TrunkId, Series>,
     queries: BTreeMap<u64, Asker>,
     asked: u64,
@@ -152,6 +158,7 @@ impl Ua {
             trunks: Trunks::new(seeded.next_u64()),
             seeded,
             stations: BTreeMap::new(),
+            fixed: BTreeMap::new(),
             series: BTreeMap::new(),
             queries: BTreeMap::new(),
             asked: 0,
@@ -163,6 +170,13 @@ impl Ua {
         self.layer.configure(timing(&config.rules));
         self.accounts = Accounts::of(&config);
         self.stations = config.accounts.iter().enumerate().map(|(n, account)| (account.station, n)).collect();
+        self.fixed.clear();
+        for (n, account) in config.accounts.iter().enumerate() {
+            let host = account.fixed.as_ref().and_then(|fixed| Uri::parse(&fixed.uri)).and_then(|uri| uri.host);
+            if let Some(address) = host.and_then(Host::address) {
+                self.fixed.entry(address).or_default().push(n);
+            }
+        }
         self.config = config;
         let mut effects = Vec::new();
         self.trunks.configure(&self.config, now, &mut effects);
@@ -253,17 +267,30 @@ impl Ua {
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
         }
+        // Nobody will answer what the process before asked; trunks ask again by themselves.
+        for (query, asker) in std::mem::take(&mut self.queries) {
+            match asker {
+                Asker::Leg(leg) => self.on_place_resolved(leg, query, &[], now, out),
+                Asker::Trunk { .. } => {}
+            }
+        }
     }
 
     /// Dialogs, transactions, timers and bindings that exist.
     pub fn sizes(&self) -> (usize, usize, usize, usize) {
-        (self.tags.len() + self.notifier.len(), self.layer.len(), self.layer.timers() + self.deadlines.len(), self.registrar.len())
+        (
+            self.tags.len() + self.notifier.len(),
+            self.layer.len(),
+            self.layer.timers() + self.deadlines.len(),
+            self.registrar.len(),
+        )
     }
 
     /// When to call [`Ua::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let legs = self.deadlines.first().map(|(at, _)| *at);
-        let all = [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
+        let all =
+            [self.layer.deadline(), legs, self.registrar.deadline(), self.trunks.deadline(), self.notifier.deadline()];
         all.into_iter().flatten().min()
     }
 
@@ -299,10 +326,14 @@ impl Ua {
                 let patience = arriving.unacked.as_mut().map(|u| {
                     u.repeated.on_deadline(rules.t1 * 64, now.mono, out) // RFC 3262 §3: doubled without T2
                 });
-                match patience {
-                    Some(Patience::Gone) => self.refuse_unpracked(leg, now, out),
-                    Some(Patience::Left) | None => self.put(leg),
+                if patience == Some(Patience::Gone) {
+                    return self.refuse_unpracked(leg, now, out);
                 }
+                if arriving.remind_at.is_some_and(|at| now.mono >= at) {
+                    arriving.remind_at = Some(now.mono + REMIND_AFTER);
+                    self.layer.repeat(arriving.tx, out);
+                }
+                self.put(leg);
             }
             Stage::Dialling(_) => self.fail_over(leg, now, out),
             Stage::Up(_) => self.on_up_deadline(leg, now, out),
@@ -330,7 +361,7 @@ impl Ua {
             Owner::Errand(errand) => self.on_errand_lost(*errand, status, now, out),
             Owner::Dialled { leg, branch, .. } => {
                 let Some(leg) = self.take(leg) else { return };
-                let cause = Cause::new(status, 0, Reason::Unreachable);
+                let cause = Cause::new(status, cause::q850_of(status), Reason::Unreachable);
                 self.branch_failed(leg, branch, cause, (false, None), now, out);
             }
             Owner::Change { leg, .. } => {
@@ -341,7 +372,7 @@ impl Ua {
                 let Some(leg) = self.take(leg) else { return };
                 match leg.stage {
                     Stage::Arriving(_) => {
-                        let cause = Cause::new(status, 0, Reason::Unreachable);
+                        let cause = Cause::new(status, cause::q850_of(status), Reason::Unreachable);
                         self.ended(leg, cause, false, out);
                     }
                     Stage::Dialling(_) | Stage::Up(_) => self.put(leg),
@@ -404,8 +435,14 @@ impl Ua {
         for tag in leg.local_tags() {
             self.tags.remove(&tag);
         }
-        if let Some(trunk) = leg.trunk() {
-            self.trunks.release(trunk);
+        self.release(leg.party);
+    }
+
+    /// A call with this party is over.
+    fn release(&mut self, party: Origin) {
+        match party {
+            Origin::Trunk(trunk) => self.trunks.release(trunk),
+            Origin::Station(_) => {}
         }
     }
 

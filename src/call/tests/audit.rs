@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use turno_base::fact::{Segment, What};
+use turno_base::fact::{QueueLeft, Segment, What};
 use turno_base::{AgentId, CallId, LegId, Now, StationId};
 
-use crate::boundary::{AcdTell, CallEffect, CallEvent, LegCommand, LegEvent, Sound};
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, CallEvent, LegCommand, LegEvent, Sound};
 
 /// Follows events and effects and panics at the first that cannot be.
 #[derive(Default)]
@@ -39,11 +39,16 @@ struct LegRecord {
 #[derive(Default)]
 struct Acd {
     waits: bool,
+    /// When the ACD let it go without saying where to.
+    out: Option<Now>,
+    /// Offers that were accepted and not yet connected.
+    accepted: BTreeSet<(AgentId, u64)>,
+    /// Who has the conversation.
     with: BTreeSet<AgentId>,
 }
 
 impl Audit {
-    pub(crate) fn on_event(&mut self, event: &CallEvent) {
+    pub(crate) fn on_event(&mut self, event: &CallEvent, now: Now) {
         match event {
             CallEvent::Arrived(arrived) if !self.ended.contains(&arrived.leg) => {
                 self.live.entry(arrived.leg).or_insert(false);
@@ -51,21 +56,37 @@ impl Audit {
             CallEvent::Leg { leg, event: LegEvent::Ended { .. } } if self.live.remove(leg).is_some() => {
                 self.ended.insert(*leg);
             }
-            CallEvent::Acd { call, event } => self.on_acd(*call, event),
+            CallEvent::Acd { call, event } => self.on_acd(*call, event, now),
             _ => {}
         }
     }
 
-    fn on_acd(&mut self, call: CallId, event: &crate::boundary::AcdEvent) {
+    fn on_acd(&mut self, call: CallId, event: &AcdEvent, now: Now) {
+        let legs = self.records.get(&call).into_iter().flat_map(|record| record.legs.keys());
+        let goes_on = legs.into_iter().any(|leg| self.live.get(leg) == Some(&false));
         let acd = self.acd.entry(call).or_default();
         match event {
-            crate::boundary::AcdEvent::Connect { agent, .. } if acd.waits => {
-                // Only one that the room carries out ends the stay; told by what it does next.
-                let _ = agent;
+            AcdEvent::Connect { agent, epoch } => {
+                if acd.waits && acd.accepted.remove(&(*agent, *epoch)) {
+                    acd.waits = false;
+                    acd.with.insert(*agent);
+                }
             }
-            crate::boundary::AcdEvent::Overflow(_) | crate::boundary::AcdEvent::Left { .. } => acd.waits = false,
-            crate::boundary::AcdEvent::Entered { .. } => {}
-            _ => {}
+            AcdEvent::Left { how: QueueLeft::Answered(_), .. } | AcdEvent::Offer { .. } | AcdEvent::Announce { .. } => {
+            }
+            AcdEvent::Left { .. } => {
+                if std::mem::take(&mut acd.waits) {
+                    acd.out = Some(now);
+                }
+            }
+            AcdEvent::Overflow(_) => {
+                acd.waits = false;
+                acd.out = None;
+            }
+            AcdEvent::Entered { .. } => acd.waits |= acd.out.take() == Some(now) && goes_on,
+            AcdEvent::Withdraw { agent, epoch, .. } => {
+                acd.accepted.remove(&(*agent, *epoch));
+            }
         }
     }
 
@@ -125,20 +146,22 @@ impl Audit {
         match tell {
             AcdTell::Enter { .. } => {
                 assert!(!acd.waits, "{call} enters twice");
-                assert!(acd.with.is_empty(), "{call} enters while an agent has it");
-                acd.waits = true;
+                assert!(acd.with.is_empty(), "{call} enters while {:?} has it", acd.with);
+                *acd = Acd { waits: true, ..Acd::default() };
             }
             AcdTell::Leave(_) => assert!(std::mem::take(&mut acd.waits), "{call} leaves what it is not in"),
-            AcdTell::Ringing(..) | AcdTell::Accept(..) | AcdTell::OfferFailed(..) | AcdTell::Announced => {
+            AcdTell::Ringing(..) | AcdTell::Announced => assert!(acd.waits, "{call}: {tell:?} outside a queue"),
+            AcdTell::Accept(agent, epoch) => {
                 assert!(acd.waits, "{call}: {tell:?} outside a queue");
+                acd.accepted.insert((*agent, *epoch));
+            }
+            AcdTell::OfferFailed(agent, epoch, _) => {
+                assert!(acd.waits, "{call}: {tell:?} outside a queue");
+                acd.accepted.remove(&(*agent, *epoch));
             }
             AcdTell::Joined(agent) => assert!(acd.with.insert(*agent), "{agent} joins {call} twice"),
-            AcdTell::Phase(..) => {}
-            AcdTell::Released(agent) => {
-                // A connected agent was not told of by us; he waits for his release from the moment of `Connect`.
-                acd.with.remove(agent);
-                acd.waits = false;
-            }
+            AcdTell::Phase(agent, _) => assert!(acd.with.contains(agent), "{tell:?} of somebody who is not in {call}"),
+            AcdTell::Released(agent) => assert!(acd.with.remove(agent), "{agent} released from {call} twice"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::script::run;
+use super::script::{after, run};
 
 /// Up to a caller who hears music.
 pub(crate) const WAITS: &str = "
@@ -14,14 +14,10 @@ pub(crate) const WAITS: &str = "
     20 a1 confirmed
     6000 a1 played";
 
-fn after(before: &str, then: &str) -> String {
-    run(&format!("{before}\n--\n{then}"))
-}
-
 #[test]
 fn a_caller_is_known_queued_recorded_and_answered_in_this_order() {
     expect![[r#"
-             0 * c1 arrived 600111222 to 900
+        0      * c1 arrived 600111222 to 900
                * c1 a1 began 600111222 to 900 Caller(Some(t1))
                c1 look up 600111222
                c1 record
@@ -29,7 +25,7 @@ fn a_caller_is_known_queued_recorded_and_answered_in_this_order() {
                * c1 known gold
                c1 acd: enter sales Anyone gold 4000 +34600111222 credit 0
                * c1 a1 in queue sales
-             3 a1 answer
+        3      a1 answer
                * c1 a1 answered
                a1 hears welcome hello, then salsa looped
     "#]]
@@ -39,22 +35,22 @@ fn a_caller_is_known_queued_recorded_and_answered_in_this_order() {
 #[test]
 fn an_offer_rings_is_answered_and_ends_with_the_agents_bye() {
     expect![[r#"
-          7000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
-          7100 * c1 b1 rings
+        7100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
-          9000 * c1 b1 answered
+        9000   * c1 b1 answered
                c1 acd: anna/5 accepts
                * c1 a1 in talk anna
                * c1 b1 in talk anna
                a1 hears b1 and is heard
-         60000 * c1 b1 ended 200/16 peer by Agent
+        60000  * c1 b1 ended 200/16 peer by Agent
                c1 acd: anna released
                a1 end 200/16 normal
-         60010 * c1 a1 ended 200/16 normal by Agent
-         60020 * c1 b1 figures
+        60010  * c1 a1 ended 200/16 normal by Agent
+        60020  * c1 b1 figures
                * c1 a1 figures
                * c1 ended answered by Agent
     "#]]
@@ -76,22 +72,22 @@ fn an_offer_rings_is_answered_and_ends_with_the_agents_bye() {
 #[test]
 fn a_caller_who_hangs_up_while_it_rings_takes_every_offer_with_him_in_the_same_turn() {
     expect![[r#"
-          7000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
                * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
                * c1 b2 in ivr
-          7100 * c1 b1 rings
+        7100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
-          8000 * c1 a1 ended 200/16 peer by Caller
+        8000   * c1 a1 ended 200/16 peer by Caller
                c1 acd: leave abandoned
                b1 end 487/16 normal
                b2 end 487/16 normal
-          8050 * c1 b1 ended 200/16 normal by Caller
+        8050   * c1 b1 ended 200/16 normal by Caller
                * c1 b2 ended 200/16 normal by Caller
-          8060 * c1 a1 figures
+        8060   * c1 a1 figures
                * c1 b1 figures
                * c1 b2 figures
                * c1 ended abandoned by Caller
@@ -116,18 +112,18 @@ fn a_caller_who_hangs_up_while_it_rings_takes_every_offer_with_him_in_the_same_t
 #[test]
 fn an_agents_answer_that_crosses_the_callers_hang_up_counts_for_nobody() {
     expect![[r#"
-          7000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
-          7100 * c1 b1 rings
+        7100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
-          8000 * c1 a1 ended 200/16 peer by Caller
+        8000   * c1 a1 ended 200/16 peer by Caller
                c1 acd: leave abandoned
                b1 end 487/16 normal
-          8001 * c1 b1 answered
-          8050 * c1 b1 ended 200/16 peer by Caller
-          8060 * c1 a1 figures
+        8001   * c1 b1 answered
+        8050   * c1 b1 ended 200/16 peer by Caller
+        8060   * c1 a1 figures
                * c1 b1 figures
                * c1 ended abandoned by Caller
     "#]]
@@ -147,26 +143,26 @@ fn an_agents_answer_that_crosses_the_callers_hang_up_counts_for_nobody() {
 #[test]
 fn the_first_of_two_agents_has_the_call_and_the_other_is_told_completed_elsewhere() {
     expect![[r#"
-          7000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
                * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
                * c1 b2 in ivr
-          7100 * c1 b1 rings
+        7100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
                * c1 b2 rings
                c1 acd: boris/6 rings
                * c1 b2 in ring boris
-          8000 * c1 b2 answered
+        8000   * c1 b2 answered
                c1 acd: boris/6 accepts
                b1 end 200/26 completed-elsewhere
                * c1 a1 in talk boris
                * c1 b2 in talk boris
                a1 hears b2 and is heard
-          8001 * c1 b1 answered
-          8050 * c1 b1 ended 200/16 normal by Us
+        8001   * c1 b1 answered
+        8050   * c1 b1 ended 200/16 normal by Us
     "#]]
     .assert_eq(&after(
         WAITS,
@@ -185,16 +181,16 @@ fn the_first_of_two_agents_has_the_call_and_the_other_is_told_completed_elsewher
 #[test]
 fn an_unanswered_offer_is_withdrawn_and_the_caller_keeps_waiting() {
     expect![[r#"
-          7000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
-          7100 * c1 b1 rings
+        7100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
-         27000 b1 end 487/19 ring-limit
-         27050 * c1 b1 ended 200/16 normal by Us
-         27060 * c1 b1 figures
-         28000 * c1 b2 began 600111222 to s2 Agent(boris, s2)
+        27000  b1 end 487/19 ring-limit
+        27050  * c1 b1 ended 200/16 normal by Us
+        27060  * c1 b1 figures
+        28000  * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
                * c1 b2 in ivr
     "#]]
@@ -261,7 +257,7 @@ fn a_stale_offer_or_connection_does_nothing() {
 #[test]
 fn an_agent_who_answers_before_the_record_is_durable_waits_for_it() {
     expect![[r#"
-             5 a1 answer
+        5      a1 answer
                * c1 a1 answered
                * c1 a1 in talk anna
                * c1 b1 in talk anna
@@ -282,12 +278,12 @@ fn an_agent_who_answers_before_the_record_is_durable_waits_for_it() {
 #[test]
 fn without_a_durable_record_the_call_is_refused_and_its_offer_withdrawn() {
     expect![[r#"
-          4000 c1 acd: leave failed
+        4000   c1 acd: leave failed
                a1 end 503/41 overload
                b1 end 487/41 overload
-          4010 * c1 a1 ended 200/16 normal by Us
+        4010   * c1 a1 ended 200/16 normal by Us
                * c1 b1 ended 200/16 normal by Us
-          6010 * c1 ended failed by Us
+        6010   * c1 ended failed by Us
     "#]]
     .assert_eq(&run("0 trunk a1 900
          0 known c1
@@ -304,9 +300,9 @@ fn without_a_durable_record_the_call_is_refused_and_its_offer_withdrawn() {
 #[test]
 fn an_ack_that_never_comes_ends_the_call_as_a_failure() {
     expect![[r#"
-         32000 * c1 a1 ended 408/102 unreachable by Us
+        32000  * c1 a1 ended 408/102 unreachable by Us
                c1 acd: leave failed
-         32001 * c1 a1 figures
+        32001  * c1 a1 figures
                * c1 ended failed by Us
     "#]]
     .assert_eq(&run("0 trunk a1 900
@@ -321,9 +317,8 @@ fn an_ack_that_never_comes_ends_the_call_as_a_failure() {
 #[test]
 fn a_caller_refused_at_the_door_is_never_answered() {
     expect![[r#"
-             0 a1 end 480/31 overflow
-             4 * c1 a1 ended 200/16 normal by Us
-               * c1 a1 figures
+        0      a1 end 480/31 overflow
+        4      * c1 a1 ended 200/16 normal by Us
                * c1 ended no-answer by Us
     "#]]
     .assert_eq(&run("0 trunk a1 900
@@ -338,19 +333,19 @@ fn a_caller_refused_at_the_door_is_never_answered() {
 #[test]
 fn overflow_to_a_number_goes_by_the_class_of_overflows() {
     expect![[r#"
-          9000 * c1 b1 began 600111222 to 911 Outside(t1)
+        9000   * c1 b1 began 600111222 to 911 Outside(t1)
                b1 dial 911 by t1 from 600111222 like a1
                * c1 a1 in ivr
                * c1 b1 in ivr
                a1 hears ringback
-          9100 * c1 b1 rings
-          9500 * c1 b1 answered
+        9100   * c1 b1 rings
+        9500   * c1 b1 answered
                * c1 a1 in talk outside
                * c1 b1 in talk outside
                a1 hears b1 and is heard
-         20000 * c1 b1 ended 200/16 peer by Agent
+        20000  * c1 b1 ended 200/16 peer by Agent
                a1 end 200/16 normal
-         20001 * c1 a1 ended 200/16 normal by Agent
+        20001  * c1 a1 ended 200/16 normal by Agent
     "#]]
     .assert_eq(&after(
         WAITS,
@@ -366,7 +361,7 @@ fn overflow_to_a_number_goes_by_the_class_of_overflows() {
 #[test]
 fn overflow_to_a_number_that_no_class_allows_ends_the_call() {
     expect![[r#"
-          9000 a1 end 200/21 forbidden
+        9000   a1 end 200/21 forbidden
     "#]]
     .assert_eq(&after(WAITS, "9000 acd c1 left overflowed\n9000 acd c1 overflow number 600"));
 }
@@ -374,10 +369,10 @@ fn overflow_to_a_number_that_no_class_allows_ends_the_call() {
 #[test]
 fn overflow_to_a_prompt_says_it_and_hangs_up() {
     expect![[r#"
-          9000 * c1 a1 in ivr sorry
+        9000   * c1 a1 in ivr sorry
                a1 hears sorry
-         12000 a1 end 200/31 overflow
-         12001 * c1 a1 ended 200/16 normal by Us
+        12000  a1 end 200/31 overflow
+        12001  * c1 a1 ended 200/16 normal by Us
                * c1 a1 figures
                * c1 ended no-answer by Us
     "#]]
@@ -394,7 +389,7 @@ fn overflow_to_a_prompt_says_it_and_hangs_up() {
 #[test]
 fn a_call_that_its_queue_lets_go_with_nowhere_to_go_ends() {
     expect![[r#"
-          9000 a1 end 200/31 overflow
+        9000   a1 end 200/31 overflow
     "#]]
     .assert_eq(&after(WAITS, "9000 acd c1 left timed-out\n9001 pass"));
 }
@@ -402,7 +397,7 @@ fn a_call_that_its_queue_lets_go_with_nowhere_to_go_ends() {
 #[test]
 fn a_call_that_overflows_to_another_queue_stays_one_call() {
     expect![[r#"
-          9000 * c1 a1 in queue support
+        9000   * c1 a1 in queue support
                a1 hears hold looped
     "#]]
     .assert_eq(&after(WAITS, "9000 acd c1 left overflowed\n9000 acd c1 entered-quiet support"));
@@ -411,9 +406,9 @@ fn a_call_that_overflows_to_another_queue_stays_one_call() {
 #[test]
 fn the_place_is_said_after_the_greeting_and_told_when_said() {
     expect![[r#"
-          6000 a1 hears you-are two, then salsa looped
-          8000 c1 acd: announced
-         30000 c1 acd: announced
+        6000   a1 hears you-are two, then salsa looped
+        8000   c1 acd: announced
+        30000  c1 acd: announced
     "#]]
     .assert_eq(&run("0 trunk a1 900
          0 known c1
@@ -430,13 +425,13 @@ fn the_place_is_said_after_the_greeting_and_told_when_said() {
 #[test]
 fn an_offer_during_the_greeting_cuts_it_short_only_when_answered() {
     expect![[r#"
-          1000 * c1 b1 began 600111222 to s1 Agent(anna, s1)
+        1000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
                * c1 b1 in ivr
-          1100 * c1 b1 rings
+        1100   * c1 b1 rings
                c1 acd: anna/5 rings
                * c1 b1 in ring anna
-          2000 * c1 b1 answered
+        2000   * c1 b1 answered
                c1 acd: anna/5 accepts
                * c1 a1 in talk anna
                * c1 b1 in talk anna
@@ -456,41 +451,39 @@ fn an_offer_during_the_greeting_cuts_it_short_only_when_answered() {
 #[test]
 fn plans_without_a_queue() {
     expect![[r#"
-             0 * c1 arrived 600111222 to 904
+        0      * c1 arrived 600111222 to 904
                * c1 a1 began 600111222 to 904 Caller(Some(t1))
                a1 end 410/21 forbidden
                * c1 a1 in ivr
-             1 * c1 a1 ended 200/16 normal by Us
-               * c1 a1 figures
+        1      * c1 a1 ended 200/16 normal by Us
                * c1 ended rejected by Us
     "#]]
     .assert_eq(&run("0 trunk a1 904\n1 a1 ended\n1 a1 figures"));
     expect![[r#"
-             0 * c1 arrived 600111222 to 5
+        0      * c1 arrived 600111222 to 5
                * c1 a1 began 600111222 to 5 Caller(Some(t1))
                a1 end 404/1 not-found
                * c1 a1 in ivr
-             1 * c1 a1 ended 200/16 normal by Us
-               * c1 a1 figures
+        1      * c1 a1 ended 200/16 normal by Us
                * c1 ended rejected by Us
     "#]]
     .assert_eq(&run("0 trunk a1 5\n1 a1 ended\n1 a1 figures"));
     expect![[r#"
-             0 * c1 arrived 600111222 to 903
+        0      * c1 arrived 600111222 to 903
                * c1 a1 began 600111222 to 903 Caller(Some(t1))
                c1 look up 600111222
                c1 record
                * c1 a1 in ivr
                * c1 known gold
                * c1 a1 in ivr closed
-             3 a1 answer
+        3      a1 answer
                * c1 a1 answered
                a1 hears closed
-          4000 a1 end 200/16 normal
+        4000   a1 end 200/16 normal
     "#]]
     .assert_eq(&run("0 trunk a1 903\n0 known c1\n3 recorded c1\n4000 a1 played"));
     expect![[r#"
-             0 * c1 arrived 600111222 to 901
+        0      * c1 arrived 600111222 to 901
                * c1 a1 began 600111222 to 901 Caller(Some(t1))
                c1 look up 600111222
                c1 record
@@ -500,7 +493,7 @@ fn plans_without_a_queue() {
     "#]]
     .assert_eq(&run("0 trunk a1 901\n0 known c1"));
     expect![[r#"
-             0 * c1 arrived 600111222 to 901
+        0      * c1 arrived 600111222 to 901
                * c1 a1 began 600111222 to 901 Caller(Some(t1))
                c1 look up 600111222
                c1 record
@@ -510,10 +503,10 @@ fn plans_without_a_queue() {
                s2 has 1
                b1 dial s2 from 600111222 like a1
                * c1 b1 in ivr
-            50 * c1 b1 rings
+        50     * c1 b1 rings
                a1 ring
                * c1 b1 in ring boris
-           900 * c1 b1 answered
+        900    * c1 b1 answered
                a1 answer
                * c1 a1 answered
                * c1 a1 in talk boris

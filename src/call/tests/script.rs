@@ -2,7 +2,7 @@
 //!
 //! A line is `<ms> <what>`; deadlines in between are served at their instants. `--` drops what was printed so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -74,13 +74,22 @@ pub(crate) fn run(script: &str) -> String {
     run.printed
 }
 
+/// The transcript of `then`, which follows on `before`.
+pub(crate) fn after(before: &str, then: &str) -> String {
+    run(&format!("{before}\n--\n{then}"))
+}
+
 pub(crate) struct Run {
     pub(crate) calls: Calls,
     pub(crate) audit: Audit,
     pub(crate) printed: String,
     names: Vec<CallId>,
     pub(crate) now: Now,
+    /// Effects since they were last taken.
+    pub(crate) last: Vec<CallEffect>,
     printed_at: Option<Now>,
+    /// Stages that calls were seen in.
+    pub(crate) seen: BTreeSet<String>,
 }
 
 impl Run {
@@ -91,7 +100,9 @@ impl Run {
             printed: String::new(),
             names: Vec::new(),
             now: Now::default(),
+            last: Vec::new(),
             printed_at: None,
+            seen: BTreeSet::new(),
         }
     }
 
@@ -129,12 +140,13 @@ impl Run {
 
     pub(crate) fn give(&mut self, event: CallEvent) {
         let mut out = Vec::new();
-        self.audit.on_event(&event);
+        self.audit.on_event(&event, self.now);
         self.calls.on_event(event, self.now, &mut out);
         self.took(&out);
     }
 
     fn took(&mut self, out: &[CallEffect]) {
+        self.last.extend_from_slice(out);
         self.audit.on_effects(out, self.now);
         for effect in out {
             if let CallEffect::Fact(What::CallArrived { call, .. }) = effect {
@@ -145,7 +157,7 @@ impl Run {
                 Some(_) | None => self.now.mono.as_ms().to_string(),
             };
             let line = self.line(effect);
-            writeln!(self.printed, "{at:>6} {line}").unwrap();
+            writeln!(self.printed, "{at:<6} {line}").unwrap();
         }
     }
 
@@ -154,7 +166,7 @@ impl Run {
         self.names.get(n - 1).copied().unwrap_or(CallId(n as u128))
     }
 
-    fn short(&self, call: CallId) -> String {
+    pub(crate) fn short(&self, call: CallId) -> String {
         let at = self.names.iter().position(|named| *named == call);
         at.map_or("c?".to_owned(), |at| format!("c{}", at + 1))
     }

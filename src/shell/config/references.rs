@@ -87,9 +87,12 @@ impl<'a> Checker<'a> {
             self.class("calls.overflow_class", class);
         }
         let prompts = &call.prompts;
-        for (key, prompt) in
-            [("position_prompt", prompts.position), ("done_prompt", prompts.done), ("refused_prompt", prompts.refused)]
-        {
+        for (key, prompt) in [
+            ("position_prompt", prompts.position),
+            ("done_prompt", prompts.done),
+            ("refused_prompt", prompts.refused),
+            ("hold_music", prompts.hold_music),
+        ] {
             if let Some(prompt) = prompt {
                 self.prompt(&format!("calls.{key}"), prompt);
             }

@@ -114,9 +114,10 @@ pub fn shorten_numbers(line: &str) -> String {
         let (before, from) = rest.split_at(at);
         let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
         let (run, after) = from.split_at(end);
-        let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '#');
-        let alone = !before.chars().next_back().or(out.chars().next_back()).is_some_and(in_word)
-            && !after.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '.' | '_'));
+        // A bare number (an epoch, a count) stands after a blank or a bracket.
+        let begins =
+            matches!(before.chars().next_back().or(out.chars().next_back()), None | Some(':' | '+' | '<' | '"'));
+        let alone = begins && !after.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '.' | '_'));
         out.push_str(before);
         match alone && (7..=15).contains(&run.len()) {
             true => out.push_str(&Redacted(run).to_string()),

@@ -19,6 +19,9 @@ pub const ANSWERED_NONCES_MAX: usize = 65_536;
 /// Characters of a nonce.
 pub const NONCE_CHARS: usize = 32;
 
+/// No nonce lives longer, whatever is configured (spec/reliability.md A1).
+pub const NONCE_LIFE_MAX: Duration = Duration::from_secs(60);
+
 const STAMP_BYTES: usize = 12;
 const NONCE_BYTES: usize = NONCE_CHARS / 4 * 3;
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

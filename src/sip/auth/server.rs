@@ -8,7 +8,7 @@ use turno_base::{Now, StationId};
 use super::accounts::Accounts;
 use super::digest::{Algorithm, Asked, Sum, response};
 use super::guesses::Guesses;
-use super::nonce::{Answered, Freshness, Nonce};
+use super::nonce::{Answered, Freshness, NONCE_LIFE_MAX, Nonce};
 use super::uri;
 use crate::config::SipConfig;
 use crate::message::DigestParams;
@@ -123,7 +123,8 @@ impl Authenticator {
         let rules = &config.rules;
         let Some(given) = Given::read(presented) else { return Judged::Wrong };
         let Some(nonce) = Nonce::read(given.nonce, &config.nonce_key, asking.source) else { return Judged::Stale };
-        match self.answered.freshness(nonce, given.nc, rules.nonce_life, now.mono) {
+        let life = rules.nonce_life.min(NONCE_LIFE_MAX);
+        match self.answered.freshness(nonce, given.nc, life, now.mono) {
             Freshness::Stale => return Judged::Stale,
             Freshness::Replayed => return Judged::Replayed,
             Freshness::New => {}
@@ -146,7 +147,7 @@ impl Authenticator {
         if self.answered.is_of_another(nonce, known.station) {
             return Judged::Stale;
         }
-        self.answered.add(nonce, given.nc, known.station, rules.nonce_life, now.mono);
+        self.answered.add(nonce, given.nc, known.station, life, now.mono);
         let theirs = asking.record.is_none_or(|record| record == given.user);
         Judged::Right { station: known.station, account: known.account, theirs }
     }

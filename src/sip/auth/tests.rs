@@ -215,6 +215,18 @@ fn an_answer_serves_once_and_for_a_minute() {
 }
 
 #[test]
+fn no_configuration_lets_a_nonce_live_longer_than_a_minute() {
+    for (configured_s, ms, expected) in
+        [(3600, 60_000, "anna"), (3600, 60_001, "401 stale [Challenged]"), (10, 10_001, "401 stale [Challenged]")]
+    {
+        let mut door = Door::new();
+        door.config.rules.nonce_life = Duration::from_secs(configured_s);
+        let phone = Phone::of("anna", "a-pass", &door.nonce(0));
+        assert_eq!(door.outcome("anna", &phone.header(), ms), expected, "{configured_s} {ms}");
+    }
+}
+
+#[test]
 fn a_nonce_serves_nobody_else() {
     let mut door = Door::new();
     let nonce = door.nonce(0);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::params::Params;
-use super::scan::{around, number, quoted, trim, unescaped};
+use super::scan::{find_byte, number, quoted, split_at_byte, trim, unescaped};
 use super::uri::Uri;
 
 /// An address: display name, URI, parameters of the header.
@@ -85,13 +85,13 @@ impl<'a> NameAddr<'a> {
 
 fn bracketed<'a>(display: Display<'a>, text: &'a str) -> Option<NameAddr<'a>> {
     let inside = text.strip_prefix('<')?;
-    let (uri, rest) = around(inside, inside.find('>')?);
+    let (uri, rest) = split_at_byte(inside, b'>')?;
     Some(NameAddr { display, uri: Uri::parse(uri)?, params: Params::parse(rest)? })
 }
 
 /// Without brackets every `;` begins a parameter of the header, and a `?` or `,` may not stand (RFC 3261 §20.10).
 fn bare(text: &str) -> Option<NameAddr<'_>> {
-    let (uri, params) = text.split_at_checked(text.find(';').unwrap_or(text.len()))?;
+    let (uri, params) = text.split_at_checked(find_byte(text, b';').unwrap_or(text.len()))?;
     if uri.contains(['?', ',']) {
         return None;
     }

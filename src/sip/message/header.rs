@@ -52,45 +52,45 @@ headers! {
     Warning = "Warning", WwwAuthenticate = "WWW-Authenticate",
 }
 
-/// One past the longest known name.
-const LENGTHS: usize = 32;
-
-/// Known names ordered by length, with where each length begins: a look-up compares with two or three names only.
-const BY_LENGTH: ([Header; KNOWN.len()], [u8; LENGTHS + 1]) = {
-    let mut sorted = [Header::Unknown; KNOWN.len()];
-    let mut begins = [0_u8; LENGTHS + 1];
-    let (mut length, mut filled) = (0, 0);
-    while length < LENGTHS {
-        begins[length] = filled as u8;
-        let mut n = 0;
-        while n < KNOWN.len() {
-            if KNOWN[n].as_str().len() == length {
-                sorted[filled] = KNOWN[n];
-                filled += 1;
-            }
-            n += 1;
-        }
-        length += 1;
+/// Where a name of two bytes or more stands in [`NAMES`]. The factors are such that no two known names meet, which the
+/// compiler checks; whoever adds a name may have to look for others.
+const fn slot(name: &[u8]) -> usize {
+    let length = name.len();
+    if length < 2 {
+        return 0;
     }
-    begins[LENGTHS] = filled as u8;
-    assert!(filled == KNOWN.len(), "a name is longer than LENGTHS");
-    (sorted, begins)
+    let (first, middle, late) = (name[0] | 0x20, name[length / 2] | 0x20, name[length - 2] | 0x20);
+    (length * 5 + first as usize * 24 + late as usize * 63 + middle as usize) & 0xff
+}
+
+/// Known names by [`slot`]: a look-up compares with one name.
+static NAMES: [(Header, &str); 256] = {
+    let mut table = [(Header::Unknown, ""); 256];
+    let mut n = 0;
+    while n < KNOWN.len() {
+        let name = KNOWN[n].as_str();
+        let at = slot(name.as_bytes());
+        assert!(table[at].1.is_empty(), "two names meet");
+        table[at] = (KNOWN[n], name);
+        n += 1;
+    }
+    table
 };
 
 impl Header {
     /// The header of this name, long or compact, in any case.
     pub fn named(name: &str) -> Header {
-        let name = name.as_bytes();
+        Header::named_bytes(name.as_bytes())
+    }
+
+    pub(crate) fn named_bytes(name: &[u8]) -> Header {
         if let [letter] = name {
             return Header::compact(*letter);
         }
-        let (sorted, begins) = &BY_LENGTH;
-        let (Some(&from), Some(&to)) = (begins.get(name.len()), begins.get(name.len().saturating_add(1))) else {
-            return Header::Unknown;
-        };
-        let same_length = sorted.get(usize::from(from)..usize::from(to)).unwrap_or(&[]);
-        let found = same_length.iter().find(|header| header.as_str().as_bytes().eq_ignore_ascii_case(name));
-        found.copied().unwrap_or(Header::Unknown)
+        match NAMES.get(slot(name)) {
+            Some((header, known)) if known.as_bytes() == name || known.as_bytes().eq_ignore_ascii_case(name) => *header,
+            Some(_) | None => Header::Unknown,
+        }
     }
 
     /// The compact forms: RFC 3261 §7.3.3, 3515, 3841, 3892, 4028, 4474, 6665.

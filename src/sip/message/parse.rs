@@ -4,7 +4,8 @@ use turno_base::limits::{SIP_HEADER_LINES_MAX, SIP_MESSAGE_BYTES_MAX};
 
 use super::header::{Header, Method};
 use super::rejected::{Field, Limit, Rejected};
-use super::scan::{is_token, is_token_byte, number};
+use super::scan::{is_blank, is_token, is_token_bytes, number};
+use super::stored::Stored;
 use super::{Line, Message, Span, Start};
 
 impl Message {
@@ -18,8 +19,11 @@ impl Message {
         let have = message.body().len();
         match message.content_length() {
             Ok(None) => {}
-            Ok(Some(length)) if length <= have => {
-                message.bytes.truncate(usize::from(message.body_at).saturating_add(length));
+            Ok(Some(length)) if length == have => {}
+            Ok(Some(length)) if length < have => {
+                let mut bytes = message.bytes.into_bytes();
+                bytes.truncate(usize::from(message.body_at).saturating_add(length));
+                message.bytes = Stored::new(bytes);
             }
             Ok(Some(_)) => {
                 let short = message.malformed(Header::ContentLength);
@@ -62,16 +66,23 @@ impl Message {
         let mut reader = Reader { bytes, at: 0, lines: Vec::with_capacity(LINES_TYPICAL), defect: None };
         let start = reader.start_line()?;
         let body_at = reader.head();
-        let Reader { mut bytes, lines, defect, .. } = reader;
-        if let Some(head) = bytes.get_mut(..body_at) {
+        let Reader { bytes, lines, defect, .. } = reader;
+        let mut stored = Stored::new(bytes);
+        if let Stored::Binary(bytes) = &mut stored
+            && let Some(head) = bytes.get_mut(..body_at)
+        {
             clean(head);
+            stored = Stored::new(stored.into_bytes());
         }
-        Ok(Message { bytes, start, lines, body_at: offset(body_at), defect })
+        Ok(Message { bytes: stored, start, lines, body_at: offset(body_at), defect })
     }
 
-    /// Adds body bytes behind an indexed head. The caller keeps the whole below the bound of a message.
-    pub(crate) fn extend_body(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+    /// Puts a body behind an indexed head. The caller keeps the whole below the bound of a message.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Message {
+        let mut bytes = self.bytes.into_bytes();
+        bytes.extend_from_slice(body);
+        self.bytes = Stored::new(bytes);
+        self
     }
 }
 
@@ -130,20 +141,28 @@ impl Reader {
 
     fn header_line(&mut self, line: std::ops::Range<usize>) {
         let bytes = self.slice(line.clone());
-        let name_len = bytes.iter().position(|b| !is_token_byte(*b)).unwrap_or(bytes.len());
-        let (name, rest) = bytes.split_at_checked(name_len).unwrap_or((bytes, &[]));
-        let gap = rest.iter().position(|b| !is_blank(*b)).unwrap_or(rest.len());
-        if name.is_empty() || rest.get(gap) != Some(&b':') {
+        let colon = bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len());
+        let (mut name, value) = bytes.split_at_checked(colon).unwrap_or((bytes, &[]));
+        while let [shorter @ .., b' ' | b'\t'] = name {
+            name = shorter;
+        }
+        let name_len = name.len();
+        let header = Header::named_bytes(name);
+        // A known name needs no second look.
+        if value.is_empty() || header == Header::Unknown && !is_token_bytes(name) {
             self.found(Field::HeaderLine, line.start);
             return;
         }
-        let value = rest.get(gap.saturating_add(1)..).unwrap_or(&[]);
-        let lead = value.iter().position(|b| !is_blank(*b)).unwrap_or(value.len());
-        let tail = value.iter().rev().position(|b| !is_blank(*b)).unwrap_or(0);
-        let header = std::str::from_utf8(name).map_or(Header::Unknown, Header::named);
+        let mut value = value.get(1..).unwrap_or(&[]);
+        while let [b' ' | b'\t', shorter @ ..] = value {
+            value = shorter;
+        }
+        let value_from = line.end.saturating_sub(value.len());
+        while let [shorter @ .., b' ' | b'\t'] = value {
+            value = shorter;
+        }
+        let value_to = value_from.saturating_add(value.len());
         let name_end = line.start.saturating_add(name_len);
-        let value_from = line.end.saturating_sub(value.len()).saturating_add(lead);
-        let value_to = line.end.saturating_sub(tail).max(value_from);
         self.lines.push(Line {
             header,
             name: Span { from: offset(line.start), to: offset(name_end) },
@@ -151,26 +170,34 @@ impl Reader {
         });
     }
 
-    /// The next line without its break; afterwards `at` is behind the break.
+    /// The next line without its break; afterwards `at` is behind the break. A CR without LF becomes `?`.
     fn next_line(&mut self) -> std::ops::Range<usize> {
         let start = self.at;
-        let rest = self.bytes.get(start..).unwrap_or(&[]);
-        let Some(length) = rest.iter().position(|b| *b == b'\n') else {
-            self.at = self.bytes.len();
-            return start..self.bytes.len();
-        };
-        let end = start.saturating_add(length);
-        self.at = end.saturating_add(1);
-        let line = self.bytes.get_mut(start..end).unwrap_or_default();
-        if !line.contains(&b'\r') {
-            return start..end;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+            let Some(length) = memchr::memchr2(b'\r', b'\n', rest) else {
+                self.at = self.bytes.len();
+                return start..self.bytes.len();
+            };
+            let end = self.at.saturating_add(length);
+            let behind = end.saturating_add(1);
+            match self.bytes.get(end..).unwrap_or(&[]) {
+                [b'\r', b'\n', ..] => {
+                    self.at = behind.saturating_add(1);
+                    return start..end;
+                }
+                [b'\n', ..] => {
+                    self.at = behind;
+                    return start..end;
+                }
+                [..] => {
+                    if let Some(byte) = self.bytes.get_mut(end) {
+                        *byte = b'?';
+                    }
+                    self.at = behind;
+                }
+            }
         }
-        let has_cr = line.last() == Some(&b'\r');
-        let kept = if has_cr { length.saturating_sub(1) } else { length };
-        for byte in line.iter_mut().take(kept).filter(|b| **b == b'\r') {
-            *byte = b'?';
-        }
-        start..start.saturating_add(kept)
     }
 
     /// The line that begins at `at` continues the one before.
@@ -185,10 +212,6 @@ impl Reader {
     fn found(&mut self, field: Field, at: usize) {
         self.defect = self.defect.or(Some(Rejected::Malformed { field, at: u32::from(offset(at)) }));
     }
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
 }
 
 fn blank(bytes: &mut [u8], from: usize, to: usize) {

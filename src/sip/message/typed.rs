@@ -14,7 +14,7 @@ impl Message {
     /// Call-ID.
     pub fn call_id(&self) -> Result<&str, Rejected> {
         let text = self.one(Header::CallId)?;
-        let word = !text.is_empty() && !text.bytes().any(|b| matches!(b, b' ' | b'\t'));
+        let word = !text.is_empty() && memchr::memchr2(b' ', b'\t', text.as_bytes()).is_none();
         if word { Ok(text) } else { Err(self.malformed(Header::CallId)) }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::scan::{around, escapes_are_whole, number, percent_decoded};
+use super::scan::{HOST, PLAIN_URI, around, number, percent_decoded, span, split_at_byte, trim_start};
 
 /// A URI in parts that borrow its text.
 #[derive(Clone, Copy, Debug)]
@@ -59,25 +59,26 @@ impl<'a> Host<'a> {
     pub(crate) fn parse_with_port(text: &'a str) -> Option<(Host<'a>, Option<u16>, &'a str)> {
         let (host, rest) = match text.strip_prefix('[') {
             Some(inside) => {
-                let (address, rest) = around(inside, inside.find(']')?);
+                let (address, rest) = split_at_byte(inside, b']')?;
                 // A reader of the grammar in RFC 3261 may write three colons; they mean two (RFC 5118 §4.10).
                 let address = address.parse().or_else(|_| address.replacen(":::", "::", 1).parse());
                 (Host::V6(address.ok()?), rest)
             }
             None => {
-                let end = text.bytes().position(|b| !is_host_byte(b)).unwrap_or(text.len());
+                let end = span(text.as_bytes(), 0, HOST);
                 let (name, rest) = (text.get(..end)?, text.get(end..)?);
-                let host = match name.parse() {
-                    Ok(address) => Host::V4(address),
-                    Err(_) if name.is_empty() => return None,
-                    Err(_) => Host::Name(name),
-                };
+                let digit = name.as_bytes().first()?.is_ascii_digit();
+                let address = if digit { name.parse().ok() } else { None };
+                let host = address.map_or(Host::Name(name), Host::V4);
                 (host, rest)
             }
         };
-        let after = rest.trim_start_matches([' ', '\t']);
+        if rest.is_empty() {
+            return Some((host, None, rest));
+        }
+        let after = trim_start(rest);
         let Some(port) = after.strip_prefix(':') else { return Some((host, None, rest)) };
-        let port = port.trim_start_matches([' ', '\t']);
+        let port = trim_start(port);
         let end = port.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(port.len());
         let value: u16 = number(port.get(..end)?)?;
         (value != 0).then_some((host, Some(value), port.get(end..)?))
@@ -113,33 +114,50 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// Letters, digits, `-` and `.` (RFC 3261 §25.1), and the `_` of many real names.
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+/// Where the parts of a URI may divide, found in one pass.
+#[derive(Default)]
+struct Marks {
+    colon: Option<usize>,
+    at: Option<usize>,
 }
 
-/// Nothing that would end a URI where it stands, and nothing that no URI holds.
-fn is_uri_byte(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"' | b'\\')
+/// None: a byte that no URI holds, or a `%` that begins no escape.
+fn marks(bytes: &[u8]) -> Option<Marks> {
+    let mut marks = Marks::default();
+    let mut at = 0;
+    loop {
+        at = span(bytes, at, PLAIN_URI);
+        let Some(byte) = bytes.get(at) else { return Some(marks) };
+        match byte {
+            b':' => marks.colon = marks.colon.or(Some(at)),
+            b'@' => marks.at = marks.at.or(Some(at)),
+            b'?' => {}
+            b'%' if is_escape(bytes.get(at..)?) => {}
+            _ => return None,
+        }
+        at += 1;
+    }
+}
+
+fn is_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 impl<'a> Uri<'a> {
     /// Reads a whole URI.
     pub fn parse(text: &'a str) -> Option<Uri<'a>> {
-        if !text.bytes().all(is_uri_byte) {
+        let marks = marks(text.as_bytes())?;
+        let (name, rest) = around(text, marks.colon?);
+        let scheme = scheme(name)?;
+        let (user, params) = match scheme {
+            Scheme::Sip | Scheme::Sips => return sip(text, scheme, rest, marks.at),
+            Scheme::Tel => split_at_byte(rest, b';').unwrap_or((rest, "")),
+            Scheme::Other => (rest, ""),
+        };
+        if user.is_empty() {
             return None;
         }
-        let (name, rest) = around(text, text.find(':')?);
-        let scheme = scheme(name)?;
-        let raw = Uri { text, scheme, user: None, password: None, host: None, port: None, params: "", headers: "" };
-        match scheme {
-            Scheme::Sip | Scheme::Sips => sip(raw, rest),
-            Scheme::Tel => {
-                let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
-                (!number.is_empty()).then_some(Uri { user: Some(number), params, ..raw })
-            }
-            Scheme::Other => (!rest.is_empty()).then_some(Uri { user: Some(rest), ..raw }),
-        }
+        Some(Uri { text, scheme, user: Some(user), password: None, host: None, port: None, params, headers: "" })
     }
 
     /// User part with its escapes resolved; empty if there is none.
@@ -239,30 +257,28 @@ fn scheme(name: &str) -> Option<Scheme> {
     well_formed.then_some(Scheme::Other)
 }
 
-fn sip<'a>(raw: Uri<'a>, rest: &'a str) -> Option<Uri<'a>> {
-    let (user, password, rest) = match rest.find('@') {
-        Some(at) => {
-            let (userinfo, rest) = around(rest, at);
-            let (user, password) = match userinfo.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
-            };
-            if user.is_empty() {
-                return None;
-            }
-            (Some(user), password, rest)
+fn sip<'a>(text: &'a str, scheme: Scheme, rest: &'a str, at: Option<usize>) -> Option<Uri<'a>> {
+    let (mut user, mut password, mut behind) = (None, None, rest);
+    if let Some(at) = at {
+        let userinfo = text.get(text.len().saturating_sub(rest.len())..at)?;
+        let (name, secret) =
+            split_at_byte(userinfo, b':').map_or((userinfo, None), |(name, secret)| (name, Some(secret)));
+        if name.is_empty() {
+            return None;
         }
-        None => (None, None, rest),
+        (user, password, behind) = (Some(name), secret, text.get(at.saturating_add(1)..)?);
+    }
+    let (host, port, behind) = Host::parse_with_port(behind)?;
+    let (params, headers) = match behind.as_bytes().first() {
+        None => ("", ""),
+        Some(b';') => {
+            let behind = behind.get(1..)?;
+            split_at_byte(behind, b'?').unwrap_or((behind, ""))
+        }
+        Some(b'?') => ("", behind.get(1..)?),
+        Some(_) => return None,
     };
-    let (host, port, rest) = Host::parse_with_port(rest)?;
-    let (params, headers) = rest.split_once('?').unwrap_or((rest, ""));
-    let params = match params.strip_prefix(';') {
-        Some(params) => params,
-        None if params.is_empty() => "",
-        None => return None,
-    };
-    let whole = escapes_are_whole(raw.text);
-    whole.then_some(Uri { user, password, host: Some(host), port, params, headers, ..raw })
+    Some(Uri { text, scheme, user, password, host: Some(host), port, params, headers })
 }
 
 /// Equal, with escapes resolved; the user part has case.

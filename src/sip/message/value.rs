@@ -2,7 +2,7 @@
 
 use super::header::Method;
 use super::params::Params;
-use super::scan::{is_token, number, trim};
+use super::scan::{find_byte, is_token, number, trim};
 
 /// RSeq, CSeq number and method that a PRACK acknowledges (RFC 3262 §7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl<'a> MediaType<'a> {
 
 /// A value and the parameters after its first `;`.
 fn with_params(text: &str) -> Option<(&str, Params<'_>)> {
-    let (value, params) = text.split_at_checked(text.find(';').unwrap_or(text.len()))?;
+    let (value, params) = text.split_at_checked(find_byte(text, b';').unwrap_or(text.len()))?;
     Some((trim(value), Params::parse(params)?))
 }
 

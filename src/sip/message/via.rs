@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::params::Params;
-use super::scan::{around, is_token, number, trim};
+use super::scan::{around, is_blank, is_token, number, split_at_byte, trim, trim_start};
 use super::uri::Host;
 
 /// One Via value.
@@ -22,14 +22,14 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one value. White space may stand around every slash and colon.
     pub fn parse(text: &'a str) -> Option<Via<'a>> {
-        let (protocol, rest) = around(text, text.find('/')?);
-        let (version, rest) = around(rest, rest.find('/')?);
+        let (protocol, rest) = split_at_byte(text, b'/')?;
+        let (version, rest) = split_at_byte(rest, b'/')?;
         if !trim(protocol).eq_ignore_ascii_case("SIP") || trim(version) != "2.0" {
             return None;
         }
-        let rest = rest.trim_start_matches([' ', '\t']);
-        let (transport, sent_by) = around(rest, rest.find([' ', '\t'])?);
-        let (host, port, params) = Host::parse_with_port(sent_by.trim_start_matches([' ', '\t']))?;
+        let rest = trim_start(rest);
+        let (transport, sent_by) = around(rest, rest.bytes().position(is_blank)?);
+        let (host, port, params) = Host::parse_with_port(trim_start(sent_by))?;
         is_token(transport).then_some(Via { transport, host, port, params: Params::parse(params)? })
     }
 

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Message;
 use super::header::{Header, Method, reason_phrase};
-use super::scan::is_token;
+use super::params::Params;
+use super::scan::{find_outside, is_token};
 use super::via::Via;
 
 /// A message being written. Headers stand in the order in which they are given; Content-Length and the body end it.
@@ -69,7 +70,10 @@ impl Writer {
         to_tag: &str,
     ) -> Writer {
         let mut writer = Writer { bytes: Vec::with_capacity(TYPICAL_BYTES), refused: None };
-        writer.push_fmt(format_args!("SIP/2.0 {status:03} {}\r\n", if is_clean(reason) { reason } else { "" }));
+        let reason = if is_clean(reason) { reason } else { "" };
+        writer.push(&["SIP/2.0 "]);
+        writer.number(status.clamp(100, 699));
+        writer.push(&[" ", reason, "\r\n"]);
         for (n, value) in request.lines(Header::Via).enumerate() {
             match source {
                 Some(source) if n == 0 => writer.top_via(value, source),
@@ -113,7 +117,7 @@ impl Writer {
         let value_at = self.bytes.len();
         self.push_fmt(value);
         let written = self.bytes.get(value_at..).unwrap_or(&[]);
-        if written.iter().any(|b| is_breaking(*b)) {
+        if memchr::memchr3(b'\r', b'\n', 0, written).is_some() {
             self.bytes.truncate(line_at);
             self.refuse(Refused::Value(header));
         } else {
@@ -188,7 +192,7 @@ impl Writer {
     /// The first Via line may hold several values; the first of them gets `received` and `rport`. What the peer wrote
     /// there itself is dropped, so that nobody aims our responses by it.
     fn top_via(&mut self, value: &str, source: SocketAddr) {
-        let end = super::scan::find_outside(value, b',').unwrap_or(value.len());
+        let end = find_outside(value, b',').unwrap_or(value.len());
         let Some((first, others)) = value.split_at_checked(end) else { return };
         let Some(via) = Via::parse(first) else {
             self.line(Header::Via, value);
@@ -196,12 +200,12 @@ impl Writer {
         };
         let head = first.find(';').and_then(|at| first.get(..at)).unwrap_or(first);
         self.push(&["Via: ", head.trim_end_matches([' ', '\t'])]);
-        for part in via.params.parts().filter(|part| !part.is_empty()) {
-            let name = part.find([' ', '\t', '=']).and_then(|at| part.get(..at)).unwrap_or(part);
-            if name.eq_ignore_ascii_case("rport") {
-                self.push_fmt(format_args!(";rport={}", source.port()));
-            } else if !name.eq_ignore_ascii_case("received") {
-                self.push(&[";", part]);
+        for param in via.params.raw() {
+            if param.name.eq_ignore_ascii_case("rport") {
+                self.push(&[";rport="]);
+                self.number(source.port());
+            } else if !param.name.eq_ignore_ascii_case("received") {
+                self.push(&[";", param.raw]);
             }
         }
         if via.needs_received(source) {
@@ -224,6 +228,19 @@ impl Writer {
         self.bytes.push(b'"');
     }
 
+    fn number(&mut self, number: u16) {
+        let mut digits = [b'0'; 5];
+        let (mut rest, mut first) = (number, digits.len());
+        for (n, digit) in digits.iter_mut().enumerate().rev() {
+            if rest > 0 || number == 0 && first == 5 {
+                *digit = b'0' + (rest % 10) as u8;
+                first = n;
+            }
+            rest /= 10;
+        }
+        self.bytes.extend_from_slice(digits.get(first..).unwrap_or(&[]));
+    }
+
     fn refuse(&mut self, refused: Refused) {
         self.refused.get_or_insert(refused);
     }
@@ -239,19 +256,18 @@ impl Writer {
     }
 }
 
-fn is_breaking(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | 0)
-}
-
 fn is_clean(text: &str) -> bool {
-    !text.bytes().any(is_breaking)
+    memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_none()
 }
 
-/// Also for a To that cannot be read: a second tag would make it worse.
+/// Whether an address has a tag; its URI is not looked at. Also for one that cannot be read: a second tag would make it
+/// worse.
 fn has_tag(value: &str) -> bool {
-    match super::address::NameAddr::parse(value) {
-        Some(address) => address.params.has("tag"),
-        None => value.to_ascii_lowercase().contains(";tag="),
+    let behind_uri = find_outside(value, b';').and_then(|at| value.get(at..));
+    match behind_uri.map(Params::parse) {
+        Some(Some(params)) => params.has("tag"),
+        Some(None) => value.to_ascii_lowercase().contains("tag="),
+        None => false,
     }
 }
 

@@ -93,6 +93,7 @@ fn a_phone_comes_stays_and_goes() {
     let query = "Call-ID: q\nCSeq: 1 REGISTER\nExpires: 7";
     assert_eq!(office.register("anna", udp(PHONE), 61_000, query), "200");
     assert_eq!(office.registrar.len(), 1);
+    assert!(office.registrar.has_flow(udp(PHONE)) && !office.registrar.has_flow(udp("192.0.2.7:5061")));
     let gone = "Call-ID: a\nCSeq: 3 REGISTER\nContact: <sip:anna@192.0.2.7:5060>;expires=0";
     assert_eq!(office.register("anna", udp(PHONE), 62_000, gone), "200 -anna");
     assert_eq!((office.registrar.len(), office.registrar.stations(), office.registrar.deadline()), (0, 0, None));
@@ -333,7 +334,7 @@ fn after_a_restart_streams_are_gone_and_who_listens_is_called_there() {
 fn the_answer_lists_all_bindings() {
     let mut office = Office::default();
     office.register("anna", udp(PHONE), 0, "Call-ID: b\nCSeq: 1 REGISTER\nContact: <sip:b@192.0.2.7:5070?x=y>;q=0.25");
-    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path\nCall-ID: a\nCSeq: 1 REGISTER\n\
+    let headers = "Path: <sip:192.0.2.7;lr>\nSupported: path, outbound\nCall-ID: a\nCSeq: 1 REGISTER\n\
                    Contact: \"A\" <sip:a@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:1>\";expires=600";
     office.register("anna", udp(PHONE), 1000, headers);
     let source: SocketAddr = PHONE.parse().unwrap();
@@ -412,4 +413,75 @@ fn every_state_of_reach_meets_every_event() {
         }
     }
     expect_test::expect_file!["../../../tests/golden/sip-registrar-reach.txt"].assert_eq(&text);
+}
+
+/// Every index says the same as the bindings.
+fn is_whole(registrar: &Registrar) -> bool {
+    let bindings = &registrar.bindings;
+    let expiries: BTreeSet<_> = bindings.values().map(|b| (b.expires_at, b.id)).collect();
+    let probes: BTreeSet<_> = bindings.values().filter_map(|b| Some((b.probe_at?, b.id))).collect();
+    let flows: BTreeSet<_> = bindings.values().map(|b| (b.flow, b.id)).collect();
+    let stations: usize = registrar.by_station.values().map(Vec::len).sum();
+    let listed = registrar.by_station.iter().all(|(station, ids)| {
+        !ids.is_empty() && ids.iter().all(|id| bindings.get(id).is_some_and(|b| b.station == *station))
+    });
+    expiries == registrar.expiries
+        && probes == registrar.probes
+        && flows == registrar.by_flow
+        && stations == bindings.len()
+        && listed
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_the_indexes_agree_and_every_change_is_told(
+        steps in proptest::collection::vec((0_u8..9, 0_u64..3, 0_u64..4, 1_u32..50, 0_u64..40_000), 1..120)
+    ) {
+        let mut office = Office::default();
+        let mut told = std::collections::BTreeMap::new();
+        let mut ms = 0;
+        for (step, (kind, who, port, cseq, pause)) in steps.into_iter().enumerate() {
+            ms += pause;
+            let now = Now::from_ms(ms);
+            let (name, mut out) = (format!("s{who}"), Vec::new());
+            let flow = if port % 2 == 0 { udp(&format!("192.0.2.{who}:{}", 5060 + port)) } else { tcp(&format!("192.0.2.{who}:{}", 5060 + port), port) };
+            let id = BindingId(1 + u64::from(cseq) % (step as u64 + 1));
+            match kind {
+                0..=4 => {
+                    let outbound = if kind == 1 { format!(";reg-id={};+sip.instance=\"<urn:u{who}>\"", port % 2 + 1) } else { String::new() };
+                    let headers = match kind {
+                        3 => "Contact: *\nExpires: 0".to_owned(),
+                        _ => format!("Contact: <sip:{name}@192.0.2.{who}:{}>;expires={}{outbound}", 5060 + port, if kind == 2 { 0 } else { 60 + pause / 100 }),
+                    };
+                    let message = register(&format!("Call-ID: c{port}\nCSeq: {cseq} REGISTER\n{headers}"));
+                    let request = RegisterRequest::read(&message).unwrap();
+                    let before = office.registrar.clone();
+                    if office.registrar.register(station(&name), &request, flow, &office.rules, now, &mut out).is_err() {
+                        proptest::prop_assert_eq!(&before, &office.registrar);
+                    }
+                }
+                5 => office.registrar.on_flow_closed(flow, &mut out),
+                6 => office.registrar.on_probe_answered(id, now, &mut out),
+                7 => office.registrar.on_probe_failed(id, now, &mut out),
+                _ => office.registrar.on_deadline(now, &mut out),
+            }
+            for effect in out {
+                if let RegistrarEffect::Station { station, reachable } = effect {
+                    proptest::prop_assert_ne!(told.insert(station, reachable), Some(reachable));
+                }
+            }
+            proptest::prop_assert!(is_whole(&office.registrar));
+            for who in 0..3 {
+                let station = station(&format!("s{who}"));
+                proptest::prop_assert!(office.registrar.bindings_of(station).count() <= office.rules.bindings_max as usize);
+                proptest::prop_assert_eq!(told.get(&station).copied().unwrap_or(false), office.registrar.is_reachable(station));
+            }
+        }
+        while let Some(at) = office.registrar.deadline() {
+            ms = ms.max(at.as_ms() + 1);
+            office.registrar.on_deadline(Now::from_ms(ms), &mut Vec::new());
+            ms += 60_000;
+        }
+        proptest::prop_assert!(office.registrar.is_empty());
+    }
 }

@@ -7,8 +7,8 @@ use turno_base::{Now, StationId};
 use super::{Refusal, Registrar};
 use crate::message::{Header, Message, Writer};
 
-/// 200 with all bindings and their time left (RFC 3261 §10.3, step 8), the Path (RFC 3327 §5.3) and, if one of them
-/// keeps its flow, `Require: outbound` (RFC 5626 §6).
+/// 200 with all bindings and their time left (RFC 3261 §10.3, step 8), the Path (RFC 3327 §5.3) and, for a phone that
+/// keeps flows, `Require: outbound` (RFC 5626 §6).
 pub fn register_response(
     registrar: &Registrar,
     station: StationId,
@@ -34,7 +34,7 @@ pub fn register_response(
         }
         writer.header_fmt(Header::Contact, format_args!("<{}>{params}", binding.uri));
     }
-    if outbound {
+    if outbound && request.supports("outbound") {
         writer.header(Header::Require, "outbound");
     }
     if request.supports("path") {

@@ -8,8 +8,10 @@ use super::SdpError;
 
 /// Most m= lines of an offer; more is 488.
 pub const STREAMS_MAX: usize = 16;
-/// Payload types are seven bits: more rtpmaps than that repeat one.
-const RTPMAPS_MAX: usize = 128;
+/// Most formats of an m= line that are looked at, and most rtpmaps of one; more are not seen.
+pub const FORMATS_MAX: usize = 32;
+/// Longest kind, protocol or format that is kept, bytes: we repeat them for as long as the dialog lives.
+const WORD_MAX: usize = 64;
 
 /// A session description as far as it matters.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub(super) struct Stream<'a> {
     pub(super) kind: &'a str,
     pub(super) port: u16,
     pub(super) proto: &'a str,
-    pub(super) formats: &'a str,
+    formats: &'a str,
     pub(super) address: Address,
     pub(super) direction: Direction,
     pub(super) ptime_ms: Option<u8>,
@@ -108,6 +110,9 @@ impl<'a> Stream<'a> {
         let (port, rest) = rest.trim_start().split_once(' ')?;
         let rest = rest.trim_start();
         let (proto, formats) = rest.split_once(' ').unwrap_or((rest, ""));
+        if !is_word(kind) || !is_word(proto) {
+            return None;
+        }
         let port = port.split('/').next()?.parse().ok()?;
         Some(Stream {
             kind,
@@ -134,12 +139,17 @@ impl<'a> Stream<'a> {
         }
         let Some((name, value)) = value.split_once(':') else { return };
         match name {
-            "rtpmap" if self.rtpmaps.len() < RTPMAPS_MAX => self.rtpmaps.extend(rtpmap(value)),
+            "rtpmap" if self.rtpmaps.len() < FORMATS_MAX => self.rtpmaps.extend(rtpmap(value)),
             // Some write `20.0`.
             "ptime" => self.ptime_ms = value.split('.').next().and_then(|ms| ms.trim().parse().ok()),
             "rtcp" => self.rtcp = rtcp(value),
             _ => {}
         }
+    }
+
+    /// A format to refuse the line with: it needs one (RFC 3264 §6).
+    pub(super) fn first_format(&self) -> &'a str {
+        self.formats.split_ascii_whitespace().next().filter(|format| is_word(format)).unwrap_or("0")
     }
 
     /// RTP that we can take: neither keyed nor bundled (RFC 3551, RFC 4585).
@@ -162,7 +172,7 @@ impl<'a> Stream<'a> {
     }
 
     fn encodings(&self) -> impl Iterator<Item = (u8, Encoding)> {
-        let payload_types = self.formats.split_ascii_whitespace().take(RTPMAPS_MAX);
+        let payload_types = self.formats.split_ascii_whitespace().take(FORMATS_MAX);
         payload_types.filter_map(|text| text.parse().ok()).filter(|payload_type| *payload_type < 128).map(
             |payload_type| {
                 let mapped = self.rtpmaps.iter().find(|(mapped, _)| *mapped == payload_type);
@@ -170,6 +180,10 @@ impl<'a> Stream<'a> {
             },
         )
     }
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=WORD_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// `96 opus/48000/2`. Some phones give G.722 its sampling rate instead of the clock of RFC 3551 §4.5.2.

@@ -142,6 +142,10 @@ fn offers_are_answered_by_table() {
         ("m=audio 5000 RTP/SAVP 8", "488 session description has no plain audio stream".to_owned()),
         ("m=audio 5000 RTP/AVP 3 97", "488 audio stream has no codec that we take".to_owned()),
         ("m=audio 5000 RTP/AVP 8\nc=IN IP4 media.example", "488 audio stream has no address".to_owned()),
+        (
+            "m=audio 5000 RTP/AVP 8\nm=vi\rdeo 5002 RTP/AVP 31",
+            "400 session description is malformed at line 7".to_owned(),
+        ),
         ("m=audio x RTP/AVP 8", "400 session description is malformed at line 6".to_owned()),
         ("c=IN", "400 session description is malformed at line 6".to_owned()),
         ("", "488 session description has no plain audio stream".to_owned()),
@@ -152,6 +156,10 @@ fn offers_are_answered_by_table() {
         answered(&format!("{c}m=audio 5000 RTP/AVP 18 8"), &[Codec::Pcma, Codec::G729], Prefer::Theirs),
         "10.0.0.1:5000 rtcp 10.0.0.1:5001 send G729=18 receive G729=18 dtmf none SendRecv 20 ms | m=audio 4000 RTP/AVP 18"
     );
+    let unseen = format!("{c}m=audio 5000 RTP/AVP{} 8", " 3".repeat(FORMATS_MAX));
+    assert_eq!(answered(&unseen, &ALL, Prefer::Ours), "488 audio stream has no codec that we take");
+    let long = format!("{c}m={} 5000 RTP/AVP 8", "x".repeat(65));
+    assert_eq!(answered(&long, &ALL, Prefer::Ours), "400 session description is malformed at line 6");
     let many = "m=audio 5000 RTP/AVP 8\n".repeat(STREAMS_MAX + 1);
     assert_eq!(answered(&format!("{c}{many}"), &ALL, Prefer::Ours), "488 session description has more than 16 streams");
 }

@@ -48,7 +48,7 @@ fn write_all(text: &mut String, audio: &Audio<'_>, lines: &[MediaLine]) -> fmt::
     for line in lines {
         match line {
             MediaLine::Ours { proto } => write_audio(text, audio, proto)?,
-            MediaLine::Refused { kind, proto, formats } => write!(text, "m={kind} 0 {proto} {formats}\r\n")?,
+            MediaLine::Refused { kind, proto, format } => write!(text, "m={kind} 0 {proto} {format}\r\n")?,
         }
     }
     Ok(())

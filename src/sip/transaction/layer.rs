@@ -61,6 +61,32 @@ pub enum Replied {
     TooLate,
 }
 
+/// How a request of ours is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// INVITE; its ACK and CANCEL are made of the request's bytes.
+    Invite,
+    /// Any other.
+    Plain,
+    /// Any other, sent once: a probe whose sender counts silence itself and sends anew.
+    Once,
+}
+
+/// A request of ours.
+#[derive(Clone, Debug)]
+pub struct Outgoing<O> {
+    /// In its Via.
+    pub branch: Branch,
+    /// Which machine carries it.
+    pub kind: Kind,
+    /// Whole message.
+    pub bytes: Vec<u8>,
+    /// Where.
+    pub to: Destination,
+    /// For whom.
+    pub owner: O,
+}
+
 /// All transactions, with what their users (`O`) want to remember of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer<O> {
@@ -85,6 +111,7 @@ enum ClientMachine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Client<O> {
     machine: ClientMachine,
+    kind: Kind,
     secret: u64,
     to: Destination,
     /// The request; once refused, the ACK; once answered, nothing.
@@ -121,6 +148,13 @@ struct Server<O> {
     request: Option<Message>,
     owner: O,
     armed: Option<Mono>,
+}
+
+impl Timing {
+    /// For a request of ours on its way there.
+    fn of(self, kind: Kind, to: &Destination) -> Timing {
+        Timing { reliable: is_reliable(to) || kind == Kind::Once, ..self }
+    }
 }
 
 fn is_reliable(to: &Destination) -> bool {
@@ -182,10 +216,6 @@ impl<O: Clone> Layer<O> {
         self.len() >= self.count_max
     }
 
-    fn timing_for(&self, to: &Destination) -> Timing {
-        Timing { reliable: is_reliable(to), ..self.timing }
-    }
-
     /// The branch for the next client transaction; `secret` keeps others from guessing it.
     pub fn branch(&mut self, secret: u64) -> Branch {
         let id = self.next;
@@ -195,27 +225,20 @@ impl<O: Clone> Layer<O> {
     }
 
     /// Sends a request in a transaction of its own. Our own requests are not bounded here: dialogs are.
-    pub fn start(
-        &mut self,
-        branch: Branch,
-        is_invite: bool,
-        request: Vec<u8>,
-        to: Destination,
-        owner: O,
-        now: Mono,
-        out: &mut Vec<SipEffect>,
-    ) -> TxId {
-        let (id, timing) = (TxId(branch.id), self.timing_for(&to));
-        send(to, &request, id, out);
-        let machine = match is_invite {
-            true => ClientMachine::Invite(InviteClient::start(&timing, now)),
-            false => ClientMachine::Plain(PlainClient::start(&timing, now)),
+    pub fn start(&mut self, request: Outgoing<O>, now: Mono, out: &mut Vec<SipEffect>) -> TxId {
+        let Outgoing { branch, kind, bytes, to, owner } = request;
+        let (id, timing) = (TxId(branch.id), self.timing.of(kind, &to));
+        send(to, &bytes, id, out);
+        let machine = match kind {
+            Kind::Invite => ClientMachine::Invite(InviteClient::start(&timing, now)),
+            Kind::Plain | Kind::Once => ClientMachine::Plain(PlainClient::start(&timing, now)),
         };
         let client = Client {
             machine,
+            kind,
             secret: branch.secret,
             to,
-            bytes: request,
+            bytes,
             cancel_headers: String::new(),
             acks: Vec::new(),
             owner,
@@ -238,7 +261,7 @@ impl<O: Clone> Layer<O> {
     /// whole lines for the CANCEL.
     pub fn cancel(&mut self, id: TxId, headers: &str, now: Mono, out: &mut Vec<SipEffect>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let ClientMachine::Invite(machine) = &mut client.machine else { return };
         let mut wants = Vec::new();
         machine.on_cancel(&timing, now, &mut wants);
@@ -275,7 +298,7 @@ impl<O: Clone> Layer<O> {
                 return None;
             }
         }
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let owner = client.owner.clone();
         let is_up = match &mut client.machine {
             ClientMachine::Invite(machine) => {
@@ -338,7 +361,7 @@ impl<O: Clone> Layer<O> {
             }
         }
         if let Some((branch, bytes, to, owner)) = cancel {
-            self.start(branch, false, bytes, to, owner, now, out);
+            self.start(Outgoing { branch, kind: Kind::Plain, bytes, to, owner }, now, out);
         }
         self.rearm_client(id);
     }
@@ -424,7 +447,7 @@ impl<O: Clone> Layer<O> {
         self.servers.get(&id)?.request.as_ref()
     }
 
-    /// The INVITE server transaction that a CANCEL is about, while it can still be cancelled or not.
+    /// The INVITE server transaction that a CANCEL is about, also one that has its final response.
     pub fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, O)> {
         let id = *self.by_key.get(&key::cancelled_key(cancel)?)?;
         self.servers.get(&id).map(|s| (id, s.owner.clone()))
@@ -461,10 +484,11 @@ impl<O: Clone> Layer<O> {
         if is_sent { Replied::Sent } else { Replied::TooLate }
     }
 
-    /// A provisional response leaves the way of its transaction without being its last (reliable 1xx, RFC 3262), or
-    /// a 2xx is repeated.
-    pub fn reply_address(&self, id: TxId) -> Option<Destination> {
-        self.servers.get(&id).map(|s| s.to)
+    /// Sends the last response again.
+    pub fn repeat(&self, id: TxId, out: &mut Vec<SipEffect>) {
+        if let Some(server) = self.servers.get(&id).filter(|s| !s.last.is_empty()) {
+            send(server.to, &server.last, id, out);
+        }
     }
 
     /// What was sent with this token did not leave.
@@ -545,7 +569,7 @@ impl<O: Clone> Layer<O> {
 
     fn on_client_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let is_timed_out = match &mut client.machine {
             ClientMachine::Invite(machine) => {
                 let mut wants = Vec::new();

@@ -56,6 +56,10 @@ fn invite(branch: Branch) -> Vec<u8> {
     .into_bytes()
 }
 
+fn outgoing<O>(branch: Branch, to: Destination, owner: O) -> Outgoing<O> {
+    Outgoing { branch, kind: Kind::Invite, bytes: invite(branch), to, owner }
+}
+
 /// Start lines sent and events told, one a word.
 fn told(out: &mut Vec<SipEffect>) -> String {
     let words = out.drain(..).map(|effect| match effect {
@@ -77,7 +81,7 @@ fn a_refused_invite_is_acknowledged_as_often_as_it_is_refused() {
     let (mut layer, mut out) = (layer(), Vec::new());
     let branch = layer.branch(7);
     let to = Destination::Flow(flow(Transport::Udp));
-    layer.start(branch, true, invite(branch), to, "leg", T0, &mut out);
+    layer.start(outgoing(branch, to, "leg"), T0, &mut out);
     assert_eq!(told(&mut out), "INVITE");
     let busy = response(486, &branch.to_string(), "INVITE", "t");
     assert!(layer.on_response(&busy, T0, &mut out).is_some());
@@ -100,7 +104,7 @@ fn a_cancel_waits_for_the_first_provisional_response() {
     let (mut layer, mut out) = (layer(), Vec::new());
     let branch = layer.branch(7);
     let to = Destination::Flow(flow(Transport::Udp));
-    let id = layer.start(branch, true, invite(branch), to, "leg", T0, &mut out);
+    let id = layer.start(outgoing(branch, to, "leg"), T0, &mut out);
     out.clear();
     layer.cancel(id, "Reason: SIP;cause=200\r\n", T0, &mut out);
     assert_eq!(told(&mut out), "");
@@ -126,7 +130,7 @@ fn a_cancel_waits_for_the_first_provisional_response() {
 fn a_guessed_branch_reaches_no_transaction() {
     let (mut layer, mut out) = (layer(), Vec::new());
     let branch = layer.branch(7);
-    layer.start(branch, true, invite(branch), Destination::Flow(flow(Transport::Udp)), "leg", T0, &mut out);
+    layer.start(outgoing(branch, Destination::Flow(flow(Transport::Udp)), "leg"), T0, &mut out);
     out.clear();
     for guess in ["z9hG4bK1-0000000000000008", "z9hG4bK1", "z9hG4bKx-y", "1"] {
         assert_eq!(layer.on_response(&response(200, guess, "INVITE", "t"), T0, &mut out), None, "{guess}");
@@ -178,8 +182,8 @@ fn a_closed_stream_fails_what_waits_on_it_and_a_failed_send_what_was_sent() {
     let (mut layer, mut out) = (layer(), Vec::new());
     let tcp = flow(Transport::Tcp);
     let (first, second) = (layer.branch(1), layer.branch(2));
-    let a = layer.start(first, true, invite(first), Destination::Flow(tcp), "a", T0, &mut out);
-    let b = layer.start(second, true, invite(second), Destination::Flow(tcp), "b", T0, &mut out);
+    let a = layer.start(outgoing(first, Destination::Flow(tcp), "a"), T0, &mut out);
+    let b = layer.start(outgoing(second, Destination::Flow(tcp), "b"), T0, &mut out);
     layer.on_response(&response(180, &second.to_string(), "INVITE", "t"), T0, &mut out);
     assert_eq!(layer.on_flow_closed(&flow(Transport::Udp)), []);
     assert_eq!(layer.on_flow_closed(&tcp), [Up::Failed(a, "a")]);
@@ -193,7 +197,7 @@ fn nobody_answering_is_told_after_64_t1_and_at_most_so_many_transactions_exist()
     let (mut layer, mut out, mut ups) = (layer(), Vec::new(), Vec::new());
     let branch = layer.branch(1);
     let to = Destination::Flow(flow(Transport::Udp));
-    let id = layer.start(branch, true, invite(branch), to, "leg", T0, &mut out);
+    let id = layer.start(outgoing(branch, to, "leg"), T0, &mut out);
     let mut sent_at = vec![0];
     while let Some(at) = layer.deadline() {
         out.clear();
@@ -217,7 +221,7 @@ fn transactions_survive_the_snapshot() {
     let (mut layer, mut out) = (Layer::<u8>::new(timing(), 9), Vec::new());
     let branch = layer.branch(1);
     let to = Destination::Flow(flow(Transport::Udp));
-    layer.start(branch, true, invite(branch), to, 1, T0, &mut out);
+    layer.start(outgoing(branch, to, 1), T0, &mut out);
     let via = "192.0.2.1;branch=z9hG4bKx";
     layer.open(&request("INVITE", via), Some(b"SIP/2.0 100 X\r\n".to_vec()), to, 2, &mut out);
     let bytes = postcard::to_stdvec(&layer).unwrap();

@@ -414,3 +414,49 @@ fn every_state_of_a_registration_meets_every_event() {
     }
     expect_test::expect_file!["../../../tests/golden/sip-trunk-registration.txt"].assert_eq(&text);
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_time_goes_on_and_every_change_is_told(
+        steps in proptest::collection::vec((0_u8..8, 0_u8..2, 0_u8..3, 0_u32..700, 0_u64..20_000), 1..150)
+    ) {
+        let with = |name: &str, probe: Option<u64>, register: Option<u64>| Trunk {
+            hosts: vec![host("pbx.example"), host("192.0.2.1"), host("192.0.2.2")],
+            probe: probe.map(Duration::from_secs),
+            register: register.map(Duration::from_secs),
+            calls_max: 5,
+            ..trunk(name)
+        };
+        let mut trunks = Trunks::new(1);
+        let mut out = Vec::new();
+        trunks.configure(&config(vec![with("t0", Some(10), Some(60)), with("t1", None, Some(30))]), Now::from_ms(0), &mut out);
+        let (mut told, mut ms) = (std::collections::BTreeMap::new(), 0);
+        for (kind, which, address, number, pause) in steps {
+            ms += pause;
+            let (trunk, now) = (id(&format!("t{which}")), Now::from_ms(ms));
+            let peer = at(&format!("192.0.2.{address}:5060"));
+            match kind {
+                0 => trunks.on_failed(trunk, peer.peer, (number % 2 == 0).then(|| Duration::from_secs(u64::from(number))), now, &mut out),
+                1 => trunks.on_probe_answered(trunk, peer.peer, if number % 3 == 0 { 503 } else { 200 }, now, &mut out),
+                2 => trunks.on_resolved(trunk, u16::from(address), if number % 2 == 0 { &[] } else { std::slice::from_ref(&peer) }, now, &mut out),
+                3 => trunks.on_registered(trunk, number, now, &mut out),
+                4 => trunks.on_register_refused(trunk, [401, 423, 408, 503][number as usize % 4], (Some(number), Some(number)), now, &mut out),
+                5 => drop(trunks.admit(trunk, now).is_ok()),
+                6 => trunks.release(trunk),
+                _ => {}
+            }
+            trunks.on_deadline(now, &mut out);
+            proptest::prop_assert!(trunks.deadline().is_none_or(|due| due > now.mono), "stands still");
+            for effect in out.drain(..) {
+                if let TrunkEffect::Changed { trunk, up } = effect {
+                    proptest::prop_assert_ne!(told.insert(trunk, up), Some(up));
+                }
+            }
+            for view in trunks.views() {
+                proptest::prop_assert_eq!(told.get(&view.trunk).copied().unwrap_or(false), view.up);
+                proptest::prop_assert!(view.calls <= 5 && view.addresses.len() <= ADDRESSES_MAX);
+                proptest::prop_assert_ne!(trunks.pick(view.trunk, &[]).is_some(), view.addresses.is_empty());
+            }
+        }
+    }
+}

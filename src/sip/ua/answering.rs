@@ -1,6 +1,8 @@
 //! What the engine does with a leg that arrived: ring, progress, answer, refuse (RFC 3261 §13.3.1), reliably where the
 //! peer wants it so (RFC 3262 §3).
 
+use std::time::Duration;
+
 use turno_base::{Cause, LegId, Now, Reason};
 
 use super::cause::{reason_value, refusal_status};
@@ -13,6 +15,8 @@ use crate::flow::Flow;
 use crate::message::{Header, Message, Method, Writer};
 use crate::transaction::Replied;
 
+/// A caller that waits hears from us as often (RFC 3261 §13.3.1.1).
+pub(super) const REMIND_AFTER: Duration = Duration::from_secs(60);
 const SDP: &str = "application/sdp";
 
 /// The body and type of a message, finished.
@@ -131,6 +135,7 @@ impl Ua {
             arriving.unacked = Some(Unpracked { rseq: arriving.rseq, offered, repeated });
             arriving.rseq = arriving.rseq.wrapping_add(1);
         }
+        arriving.remind_at = Some(now.mono + REMIND_AFTER);
         self.layer.respond(arriving.tx, status, bytes, now.mono, out);
     }
 

@@ -15,6 +15,7 @@ use crate::dialog::{Dialog, route_set};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, NameAddr, Refresher, Replaces, Writer};
 use crate::shed::{Class, EMERGENCY_RESERVE, RETRY_AFTER_MIN_S};
+use crate::trunk::Full;
 
 /// What a request says of session timers.
 pub(super) fn asked(message: &Message) -> Asked {
@@ -37,11 +38,22 @@ fn dialog_of(request: &Message, local_tag: String) -> Option<Dialog> {
         local_tag,
         remote: value(&from),
         remote_tag: from.tag().unwrap_or("").to_owned(),
-        target: request.contact().ok()??.uri.without_headers().to_owned(),
+        target: target_of(request, &from)?,
         routes: route_set(request.values(Header::RecordRoute), false)?,
         local_seq: 0,
         remote_seq: request.cseq().ok().map(|(seq, _)| seq),
     })
+}
+
+/// Where the peer is called within the dialog: its Contact; peers of RFC 2543 may leave it out, and are called at their
+/// From. What came by the newer rules must have one (RFC 3261 §8.1.1.8).
+fn target_of(request: &Message, from: &NameAddr<'_>) -> Option<String> {
+    let is_old = request.top_via().is_ok_and(|via| via.cookie_branch().is_none());
+    match request.contact().ok()? {
+        Some(contact) => Some(contact.uri.without_headers().to_owned()),
+        None if is_old => Some(from.uri.without_headers().to_owned()),
+        None => None,
+    }
 }
 
 impl Ua {
@@ -65,7 +77,7 @@ impl Ua {
             out.push(SipEffect::Event(SipEvent::Counted(Count::Merged)));
             return self.reply(flow, request, 482, out);
         }
-        if self.refuse_body(flow, request, out) {
+        if self.refuse_body(flow, request, out) || self.refuse_accept(flow, request, out) {
             return;
         }
         let Some(granted) = grant(asked(request), &self.config.rules) else {
@@ -74,7 +86,7 @@ impl Ua {
         let Ok(replaces) = self.replaced(request, origin) else {
             return self.reply(flow, request, 481, out);
         };
-        self.arrive(flow, request, origin, granted, replaces, now, out);
+        self.arrive(flow, request, origin, (granted, replaces), now, out);
     }
 
     /// 422 with the least interval we take (RFC 4028 §9).
@@ -118,8 +130,7 @@ impl Ua {
         flow: Flow,
         request: &Message,
         origin: Origin,
-        granted: Granted,
-        replaces: Option<LegId>,
+        (granted, replaces): (Granted, Option<LegId>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -138,14 +149,21 @@ impl Ua {
             return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
         }
         if let Origin::Trunk(trunk) = origin
-            && self.trunks.admit(trunk, now).is_err()
+            && let Err(full) = self.trunks.admit(trunk, now)
         {
-            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
+            let wait = match full {
+                Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
+                Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
+            };
+            return self.refuse_for_load(flow, request, wait.max(1), out);
         }
         let leg = LegId::arrived(self.arrived);
         let trying = Writer::response(request, Some(flow.peer), 100, "").finish();
         let to = reply_place(flow, request);
-        let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else { return };
+        let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else {
+            // Not full and with a key: both were seen to.
+            return self.release(origin);
+        };
         self.arrived += 1;
         let reliability =
             match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {
@@ -173,6 +191,7 @@ impl Ua {
                 reliability,
                 rseq,
                 unacked: None,
+                remind_at: None,
                 waiting: VecDeque::new(),
             })),
         });

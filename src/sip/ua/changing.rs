@@ -15,7 +15,7 @@ use super::{LocalMedia, Origin, Owner, SipEffect, Ua};
 use crate::auth::Tries;
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method};
-use crate::transaction::TxId;
+use crate::transaction::{Kind, Outgoing, TxId};
 
 /// Inside a dialog we want no reliable provisional responses: our changes are answered at once or not at all.
 const SUPPORTED_INSIDE: &str = "timer, replaces, norefersub";
@@ -44,7 +44,7 @@ impl Ua {
                 && up.change == Change::None
                 && let Some(media) = up.wanted.take()
             {
-                self.send_change(leg.id, leg.party, up, Some(&media), Tries::default(), None, now, out);
+                self.send_change((leg.id, leg.party), up, Some(&media), (Tries::default(), None), now, out);
             }
         }
         self.put(leg);
@@ -53,12 +53,10 @@ impl Ua {
     /// Sends re-INVITE with this offer, or a refresh.
     fn send_change(
         &mut self,
-        id: LegId,
-        party: Origin,
+        (id, party): (LegId, Origin),
         up: &mut Up,
         media: Option<&LocalMedia>,
-        tries: Tries,
-        authorization: Option<(String, String)>,
+        (tries, authorization): (Tries, Option<(String, String)>),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -83,8 +81,9 @@ impl Ua {
             writer.header_named(&name, &value);
         }
         let bytes = with_body(writer, body);
+        let kind = if is_invite { Kind::Invite } else { Kind::Plain };
         let owner = Owner::Change { leg: id, party };
-        let tx = self.layer.start(branch, is_invite, bytes, up.hop, owner, now.mono, out);
+        let tx = self.layer.start(Outgoing { branch, kind, bytes, to: up.hop, owner }, now.mono, out);
         up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries };
     }
 
@@ -121,6 +120,7 @@ impl Ua {
             200..=299 => {
                 let contact = response.contact().ok().flatten();
                 up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
+                up.hop = self.hop(party, &up.dialog, flow);
                 up.change = Change::None;
                 up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
                 if is_invite {
@@ -139,7 +139,7 @@ impl Ua {
                 let media = (!is_refresh).then(|| up.terms.media().cloned()).flatten();
                 match answer {
                     Some(answer) => {
-                        self.send_change(leg.id, party, up, media.as_ref(), tries, Some(answer), now, out);
+                        self.send_change((leg.id, party), up, media.as_ref(), (tries, Some(answer)), now, out);
                         self.put(leg);
                     }
                     None => self.change_refused(leg, is_refresh, now, out),
@@ -223,7 +223,7 @@ impl Ua {
             if up.unacked.is_some() {
                 up.wanted = media;
             } else if is_refresh || media.is_some() {
-                self.send_change(id, party, up, media.as_ref(), Tries::default(), None, now, out);
+                self.send_change((id, party), up, media.as_ref(), (Tries::default(), None), now, out);
             }
         }
         match up.timer.on_deadline(now.mono) {
@@ -231,7 +231,7 @@ impl Ua {
                 return self.hang_up(leg, Cause::new(408, 102, Reason::SessionExpired), now, out);
             }
             Some(Due::Refresh) if up.change == Change::None && up.unacked.is_none() && up.is_confirmed => {
-                self.send_change(id, party, up, None, Tries::default(), None, now, out);
+                self.send_change((id, party), up, None, (Tries::default(), None), now, out);
             }
             Some(Due::Refresh) => up.timer.retry_at(now.mono + REFRESH_AGAIN),
             None => {}

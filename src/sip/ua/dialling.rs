@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use turno_base::{Cause, LegId, Now, Reason};
+use turno_base::{Cause, LegId, Now, Reason, StationId};
 
 use super::answering::with_body;
-use super::leg::{Branch, Dialling, Leg, Place, Stage};
+use super::leg::{Branch, Dialling, Known, Leg, Place, Stage};
 use super::terms::Terms;
 use super::write::{ALLOW, Head, SUPPORTED, untagged};
 use super::{Asker, Dial, Origin, Owner, SipEffect, SipEvent, Target, Ua, identity};
@@ -14,6 +14,8 @@ use crate::auth::Tries;
 use crate::config::{HostPort, Resolved};
 use crate::flow::{Destination, ListenerId, Transport};
 use crate::message::{Header, Method, Uri};
+use crate::registrar::Binding;
+use crate::transaction::{Kind, Outgoing};
 use crate::trunk::Full;
 
 /// Without any response in this time the next place is tried, if there is one.
@@ -33,7 +35,7 @@ impl Ua {
     pub fn dial(&mut self, dial: Dial, now: Now, out: &mut Vec<SipEffect>) {
         let (party, at_once, places) = match &dial.to {
             Target::Station(station) => {
-                let bound: Vec<Place> = self.bound_places(*station);
+                let bound = self.bound_places(*station);
                 (Origin::Station(*station), bound, self.fixed_place(*station))
             }
             Target::Trunk { trunk, .. } => {
@@ -62,24 +64,20 @@ impl Ua {
             agreed: None,
         };
         for place in at_once.into_iter().take(PLACES_MAX) {
-            if let Place::At { uri, routes, to } = place {
-                self.invite(party, &mut dialling, uri, routes, to, now, out);
-            }
+            self.invite(party, &mut dialling, place, now, out);
         }
         let leg = Leg { id, party, armed: None, stage: Stage::Dialling(Box::new(dialling)) };
         self.try_next(leg, now, out);
     }
 
     /// All bindings of a station.
-    fn bound_places(&self, station: turno_base::StationId) -> Vec<Place> {
-        let targets = self.registrar.targets(station).into_iter();
-        let place =
-            |b: &crate::registrar::Binding| Place::At { uri: b.uri.clone(), routes: b.path.clone(), to: b.destination };
-        targets.map(place).collect()
+    fn bound_places(&self, station: StationId) -> Vec<Known> {
+        let place = |b: &Binding| Known { uri: b.uri.clone(), routes: b.path.clone(), to: b.destination };
+        self.registrar.targets(station).into_iter().map(place).collect()
     }
 
     /// A PBX extension that never registers.
-    fn fixed_place(&self, station: turno_base::StationId) -> VecDeque<Place> {
+    fn fixed_place(&self, station: StationId) -> VecDeque<Place> {
         let fixed = self.account_of(station).and_then(|account| account.fixed.as_ref());
         let Some(fixed) = fixed else { return VecDeque::new() };
         let Some(uri) = Uri::parse(&fixed.uri) else { return VecDeque::new() };
@@ -102,7 +100,7 @@ impl Ua {
             Transport::Udp => "",
         };
         let uri = format!("sip:{}@{}{transport}", identity::escaped(number), self.trunk_host(*trunk, next));
-        Some((next, Place::At { uri, routes: Vec::new(), to: self.trunk_hop(*trunk, next)? }))
+        Some((next, Place::At(Known { uri, routes: Vec::new(), to: self.trunk_hop(*trunk, next)? })))
     }
 
     /// A place by its host: at once if that is an address.
@@ -119,7 +117,8 @@ impl Ua {
         let peer = std::net::SocketAddr::new(address, host.port.unwrap_or(5060));
         let transport = transport.unwrap_or(Transport::Udp);
         let listener = self.listener_for(transport, listener, peer)?;
-        Some(Place::At { uri, routes: Vec::new(), to: Destination::Address { transport, listener, peer } })
+        let to = Destination::Address { transport, listener, peer };
+        Some(Place::At(Known { uri, routes: Vec::new(), to }))
     }
 
     /// Goes to the next place if no branch is left; without one the leg has ended.
@@ -137,7 +136,7 @@ impl Ua {
                     let (cause, by_peer) = dialling.best.unwrap_or(none);
                     return self.ended(leg, cause, by_peer, out);
                 }
-                Some(Place::At { uri, routes, to }) => self.invite(party, dialling, uri, routes, to, now, out),
+                Some(Place::At(place)) => self.invite(party, dialling, place, now, out),
                 Some(Place::Named { uri, host, transport, listener, query: None }) => {
                     let query = self.ask(Asker::Leg(id));
                     out.push(SipEffect::Resolve { query, host: host.clone(), transport });
@@ -176,7 +175,7 @@ impl Ua {
                 let Resolved { transport, peer } = *address;
                 let Some(listener) = self.listener_for(transport, listener, peer) else { continue };
                 let to = Destination::Address { transport, listener, peer };
-                dialling.places.push_front(Place::At { uri: uri.clone(), routes: Vec::new(), to });
+                dialling.places.push_front(Place::At(Known { uri: uri.clone(), routes: Vec::new(), to }));
             }
         }
         self.try_next(leg, now, out);
@@ -202,16 +201,8 @@ impl Ua {
     }
 
     /// Sends an INVITE of a dialled leg as a new branch.
-    fn invite(
-        &mut self,
-        party: Origin,
-        dialling: &mut Dialling,
-        uri: String,
-        routes: Vec<String>,
-        hop: Destination,
-        now: Now,
-        out: &mut Vec<SipEffect>,
-    ) {
+    fn invite(&mut self, party: Origin, dialling: &mut Dialling, place: Known, now: Now, out: &mut Vec<SipEffect>) {
+        let Known { uri, routes, to: hop } = place;
         dialling.branches_made = dialling.branches_made.wrapping_add(1);
         let has_further = !dialling.places.is_empty() || self.trunk_place(dialling).is_some();
         let host = self.domain(&hop);
@@ -289,7 +280,8 @@ impl Ua {
         let offer = branch.terms.offer(&dial.media);
         let bytes = with_body(writer, Some(offer));
         let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq };
-        branch.tx = self.layer.start(id, true, bytes, branch.hop, owner, now.mono, out);
+        branch.tx =
+            self.layer.start(Outgoing { branch: id, kind: Kind::Invite, bytes, to: branch.hop, owner }, now.mono, out);
     }
 
     /// What we call our domain towards a peer.

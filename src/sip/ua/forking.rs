@@ -13,7 +13,7 @@ use super::{Count, LegId, Origin, Owner, SipEffect, SipEvent, Ua};
 use crate::dialog::{Dialog, route_set};
 use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method, NameAddr};
-use crate::transaction::TxId;
+use crate::transaction::{Kind, Outgoing, TxId};
 
 /// A call that another phone took.
 const ELSEWHERE: Cause = Cause::new(200, 26, Reason::CompletedElsewhere);
@@ -107,7 +107,7 @@ impl Ua {
             }
             if let Some(rseq) = rseq {
                 early.rseq = Some(rseq);
-                self.send_prack(party, &mut early.dialog, flow, rseq, seq, now, out);
+                self.send_prack(party, &mut early.dialog, flow, (rseq, seq), now, out);
                 if let Some(Owner::Dialled { seq, .. }) = self.layer.client_owner(tx) {
                     *seq = early.dialog.local_seq.max(*seq);
                 }
@@ -122,8 +122,7 @@ impl Ua {
         party: Origin,
         dialog: &mut Dialog,
         flow: Flow,
-        rseq: u32,
-        invite_seq: u32,
+        (rseq, invite_seq): (u32, u32),
         now: Now,
         out: &mut Vec<SipEffect>,
     ) {
@@ -135,7 +134,11 @@ impl Ua {
         if let Some((name, value)) = self.digest_ahead(party, Method::Prack, dialog.routing().uri) {
             writer.header_named(&name, &value);
         }
-        self.layer.start(branch, false, writer.finish(), hop, Owner::Nobody, now.mono, out);
+        self.layer.start(
+            Outgoing { branch, kind: Kind::Plain, bytes: writer.finish(), to: hop, owner: Owner::Nobody },
+            now.mono,
+            out,
+        );
     }
 
     /// The first 2xx: the leg is up, the other branches are withdrawn.
@@ -319,7 +322,7 @@ impl Ua {
             dialling.best = Some((cause, by_peer));
         }
         // The next place is for those that could not be reached; who refused has spoken (RFC 3263 §4.3).
-        if !matches!(cause.sip, 408 | 500 | 503) {
+        if !matches!(cause.sip, 408 | 503) {
             dialling.places.clear();
             dialling.is_refused = true;
         }

@@ -30,8 +30,8 @@ impl Ua {
             Method::Options => self.on_options(flow, request, out),
             Method::Invite => self.on_invite(flow, request, now, out),
             Method::Register => {
-                let is_over = self.is_ignored(flow, request, now)
-                    || self.refuse_pressed(flow, request, Class::Refresh, out);
+                let is_over =
+                    self.is_ignored(flow, request, now) || self.refuse_pressed(flow, request, Class::Refresh, out);
                 if !is_over {
                     self.on_register(flow, request, now, out);
                 }
@@ -89,7 +89,7 @@ impl Ua {
     /// What a new call is to us when not all can be served.
     pub(super) fn class_of_call(&self, flow: Flow, request: &Message) -> Class {
         let is_urgent = request.target().is_ok_and(|uri| is_emergency(&uri.user_decoded()));
-        match (is_urgent, self.trunk_at(flow.peer.ip())) {
+        match (is_urgent, self.trunk_at(flow)) {
             (true, _) => Class::Emergency,
             (false, Some(_)) => Class::TrunkCall,
             (false, None) => Class::StationCall,
@@ -99,7 +99,7 @@ impl Ua {
     /// A stranger asks without showing a secret and has asked too often: not even a challenge goes out (O1, A4).
     pub(super) fn is_ignored(&mut self, flow: Flow, request: &Message, now: Now) -> bool {
         let shows_secret = request.header(Header::Authorization).is_some();
-        let is_peer = self.trunk_at(flow.peer.ip()).is_some();
+        let is_peer = self.trunk_at(flow).is_some() || self.fixed_station(flow, request).is_some();
         !shows_secret && !is_peer && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence
     }
 
@@ -111,7 +111,7 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<Origin> {
-        if let Some((trunk, digest_user)) = self.trunk_at(flow.peer.ip()) {
+        if let Some((trunk, digest_user)) = self.trunk_at(flow) {
             if digest_user.is_none() {
                 return Some(Origin::Trunk(trunk));
             }
@@ -123,8 +123,22 @@ impl Ua {
             self.reply(flow, request, 403, out);
             return None;
         }
+        if let Some(station) = self.fixed_station(flow, request) {
+            return Some(Origin::Station(station));
+        }
         let (station, _) = self.authenticated(flow, request, None, now, out)?;
         Some(Origin::Station(station))
+    }
+
+    /// The extension that calls from its fixed contact. Behind an address that is a trunk's there is no telling an
+    /// extension from a caller who names one, so there it is the trunk's call.
+    fn fixed_station(&self, flow: Flow, request: &Message) -> Option<StationId> {
+        let there = self.fixed.get(&flow.peer.ip().to_canonical())?;
+        let from = request.from().ok()?;
+        let is_it = |user: &str| from.uri.user == Some(user);
+        let accounts = there.iter().filter_map(|n| self.config.accounts.get(*n));
+        let mut named = accounts.filter(|a| is_it(&a.user));
+        named.next().map(|account| account.station)
     }
 
     /// The account whose digest a request carries; none: it was challenged or refused.
@@ -145,9 +159,9 @@ impl Ua {
                 return Some((station, account));
             }
             Verdict::Challenge(challenged) => {
-                // Wrong answers count as much as none; those without were counted at the door.
-                let is_wrong = request.header(Header::Authorization).is_some() && !challenged.stale;
-                if is_wrong && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
+                // Wrong answers and made-up nonces count as much as none; those without were counted at the door.
+                let is_uncounted = request.header(Header::Authorization).is_some();
+                if is_uncounted && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence {
                     return None;
                 }
                 self.challenge(flow, request, &challenged, out);
@@ -172,6 +186,18 @@ impl Ua {
         }
         let to = super::write::reply_place(flow, request);
         out.push(SipEffect::Send { to, bytes: writer.finish(), token: 0 });
+    }
+
+    /// 406 for a caller that takes no SDP: it could not read our answer (RFC 3261 §20.1, §21.4.7); true if refused.
+    pub(super) fn refuse_accept(&self, flow: Flow, request: &Message, out: &mut Vec<SipEffect>) -> bool {
+        let mut accepted = request.values(Header::Accept).map(|value| value.split(';').next().unwrap_or("").trim());
+        let is_sdp =
+            |kind: &str| ["application/sdp", "application/*", "*/*"].iter().any(|k| k.eq_ignore_ascii_case(kind));
+        if request.lines(Header::Accept).next().is_none() || accepted.any(is_sdp) {
+            return false;
+        }
+        self.reply_with(flow, request, 406, |w| w.header(Header::Accept, "application/sdp"), out);
+        true
     }
 
     /// 415 for a body that is no SDP; true if refused.

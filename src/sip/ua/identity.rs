@@ -24,7 +24,8 @@ pub(super) fn incoming(
     let from = request.from().ok();
     let identity = asserted.or(from);
     let ani = identity.map(|who| number(&who, is_withheld(request, from.as_ref()))).unwrap_or_default();
-    let display = identity.filter(|_| !ani.withheld).map(|who| kept(&who.display())).unwrap_or_default();
+    let named = |who: Option<NameAddr<'_>>| who.map(|who| kept(&who.display())).filter(|name| !name.is_empty());
+    let display = if ani.withheld { None } else { named(asserted).or_else(|| named(from)) }.unwrap_or_default();
     Incoming {
         leg,
         origin,

@@ -69,6 +69,8 @@ pub(super) struct Arriving {
     pub(super) reliability: Reliability,
     pub(super) rseq: u32,
     pub(super) unacked: Option<Unpracked>,
+    /// The last provisional response is sent again then, or proxies give the call up (RFC 3261 §13.3.1.1, §16.7).
+    pub(super) remind_at: Option<Mono>,
     pub(super) waiting: VecDeque<Step>,
 }
 
@@ -110,15 +112,19 @@ pub(super) struct Dialling {
     pub(super) agreed: Option<turno_base::StreamAgreement>,
 }
 
+/// A place whose address is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    pub(super) uri: String,
+    /// Route values from the binding's Path.
+    pub(super) routes: Vec<String>,
+    pub(super) to: Destination,
+}
+
 /// Where an INVITE may go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Place {
-    At {
-        uri: String,
-        /// Route values from the binding's Path.
-        routes: Vec<String>,
-        to: Destination,
-    },
+    At(Known),
     Named {
         uri: String,
         host: HostPort,
@@ -237,7 +243,10 @@ impl Leg {
     /// When the leg wants to be called.
     pub(super) fn deadline(&self) -> Option<Mono> {
         match &self.stage {
-            Stage::Arriving(arriving) => arriving.unacked.as_ref().map(|u| u.repeated.deadline()),
+            Stage::Arriving(arriving) => {
+                let unacked = arriving.unacked.as_ref().map(|u| u.repeated.deadline());
+                [unacked, arriving.remind_at].into_iter().flatten().min()
+            }
             Stage::Dialling(dialling) => dialling.branches.iter().filter_map(|b| b.fail_over_at).min(),
             Stage::Up(up) => {
                 let again = match up.change {

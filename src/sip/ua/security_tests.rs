@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, Reason, StationId, TrunkId};
 
-use super::{Count, Dial, Incoming, LocalMedia, SipEffect, SipEvent, Target, Ua};
+use super::{Count, Dial, Incoming, LocalMedia, Origin, SipEffect, SipEvent, Target, Ua};
 use crate::auth::{Algorithm, Asked, ha1, response};
 use crate::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig, SipRules, Trunk};
 use crate::flow::{Destination, Flow, Listener, ListenerId, Transport};
@@ -13,11 +13,11 @@ use crate::message::{Header, Message};
 /// An address of the trusted trunk `pbx`.
 pub(super) const TRUNK: &str = "203.0.113.5:5060";
 /// An address of the trunk `carrier`, which is not believed.
-const CARRIER: &str = "198.51.100.5:5060";
+pub(super) const CARRIER: &str = "198.51.100.5:5060";
 /// An address that nobody configured.
 pub(super) const STRANGER: &str = "192.0.2.66:5060";
 /// Anna's phone.
-const PHONE: &str = "192.0.2.7:5060";
+pub(super) const PHONE: &str = "192.0.2.7:5060";
 
 pub(super) fn udp(peer: &str) -> Flow {
     Flow { transport: Transport::Udp, listener: ListenerId(0), peer: peer.parse().unwrap(), connection: 0 }
@@ -85,7 +85,7 @@ impl House {
         House { ua, calls: 0 }
     }
 
-    fn hear(&mut self, peer: &str, text: &str, ms: u64) -> Vec<SipEffect> {
+    pub(super) fn hear(&mut self, peer: &str, text: &str, ms: u64) -> Vec<SipEffect> {
         let mut out = Vec::new();
         let message = Message::parse(text.replace('\n', "\r\n").into_bytes()).expect("a message");
         self.ua.on_message(udp(peer), &message, Now::from_ms(ms), &mut out);
@@ -111,7 +111,7 @@ impl House {
     }
 
     /// The nonce of a fresh challenge to `peer`.
-    fn nonce(&mut self, peer: &str, ms: u64) -> String {
+    pub(super) fn nonce(&mut self, peer: &str, ms: u64) -> String {
         self.calls += 1;
         let out = self.hear(peer, &request("REGISTER", "anna", &format!("n{}", self.calls), ""), ms);
         let answer = sent(&out).remove(0);
@@ -120,7 +120,7 @@ impl House {
     }
 
     /// Registers with this password over a fresh nonce.
-    fn register(&mut self, peer: &str, user: &str, password: &str, ms: u64) -> Vec<SipEffect> {
+    pub(super) fn register(&mut self, peer: &str, user: &str, password: &str, ms: u64) -> Vec<SipEffect> {
         let nonce = self.nonce(peer, ms);
         self.calls += 1;
         let headers =
@@ -130,7 +130,7 @@ impl House {
 }
 
 /// A request with a branch of its own.
-fn request(method: &str, user: &str, call: &str, headers: &str) -> String {
+pub(super) fn request(method: &str, user: &str, call: &str, headers: &str) -> String {
     let uri = if method == "REGISTER" { "sip:turno.example".to_owned() } else { format!("sip:{user}@turno.example") };
     format!(
         "{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.200:5060;rport;branch=z9hG4bK{call}\nMax-Forwards: 70\n\
@@ -139,7 +139,7 @@ fn request(method: &str, user: &str, call: &str, headers: &str) -> String {
     )
 }
 
-fn digest(method: &str, user: &str, password: &str, nonce: &str, nc: u32) -> String {
+pub(super) fn digest(method: &str, user: &str, password: &str, nonce: &str, nc: u32) -> String {
     let uri = if method == "REGISTER" { "sip:turno.example" } else { "sip:900@turno.example" };
     let nc = format!("{nc:08x}");
     let secret = ha1(Algorithm::Sha256, user, "turno.example", password);
@@ -151,7 +151,7 @@ fn digest(method: &str, user: &str, password: &str, nonce: &str, nc: u32) -> Str
     )
 }
 
-fn sent(out: &[SipEffect]) -> Vec<Message> {
+pub(super) fn sent(out: &[SipEffect]) -> Vec<Message> {
     let bytes = out.iter().filter_map(|effect| match effect {
         SipEffect::Send { bytes, .. } => Some(bytes.clone()),
         SipEffect::Close(_) | SipEffect::Resolve { .. } | SipEffect::Event(_) => None,
@@ -159,15 +159,15 @@ fn sent(out: &[SipEffect]) -> Vec<Message> {
     bytes.map(|bytes| Message::parse(bytes).expect("what we send can be read")).collect()
 }
 
-fn statuses(out: &[SipEffect]) -> Vec<u16> {
+pub(super) fn statuses(out: &[SipEffect]) -> Vec<u16> {
     sent(out).iter().filter_map(Message::status).collect()
 }
 
-fn counts(out: &[SipEffect], wanted: Count) -> usize {
+pub(super) fn counts(out: &[SipEffect], wanted: Count) -> usize {
     out.iter().filter(|effect| **effect == SipEffect::Event(SipEvent::Counted(wanted))).count()
 }
 
-fn incoming(out: &[SipEffect]) -> Option<&Incoming> {
+pub(super) fn incoming(out: &[SipEffect]) -> Option<&Incoming> {
     out.iter().find_map(|effect| match effect {
         SipEffect::Event(SipEvent::Incoming(incoming)) => Some(&**incoming),
         _ => None,
@@ -204,13 +204,7 @@ fn a_phone_gets_in_by_sha_256_and_its_answer_serves_once() {
     assert!(out.contains(&SipEffect::Event(SipEvent::Station { station: anna, reachable: true })));
     // The same answer in another request, in a later one, from another address, spoilt, for another account.
     let replayed = house.hear(PHONE, &request("REGISTER", "anna", "c", &authorized(1)), 1001);
-    let aged = house.hear(PHONE, &request("REGISTER", "anna", "d", &authorized(2)), 61_000);
     let carried = house.hear(STRANGER, &request("REGISTER", "anna", "e", &authorized(3)), 1002);
-    for (what, out) in [("replayed", replayed), ("aged", aged), ("carried off", carried)] {
-        let answer = sent(&out).remove(0);
-        let stale = answer.www_authenticate().all(|d| d.unwrap().is_stale());
-        assert_eq!((answer.status(), stale), (Some(401), true), "{what}");
-    }
     let fresh = house.nonce(PHONE, 2000);
     let mine = digest("REGISTER", "anna", "anna-pass", &fresh, 1);
     let theirs =
@@ -219,6 +213,12 @@ fn a_phone_gets_in_by_sha_256_and_its_answer_serves_once() {
     let spoilt = mine.replace("nc=00000001", "nc=00000002");
     let spoilt = house.hear(PHONE, &request("REGISTER", "anna", "g", &format!("Authorization: {spoilt}\n")), 2000);
     assert_eq!(statuses(&spoilt), [401]);
+    let aged = house.hear(PHONE, &request("REGISTER", "anna", "d", &authorized(2)), 61_000);
+    for (what, out) in [("replayed", replayed), ("aged", aged), ("carried off", carried)] {
+        let answer = sent(&out).remove(0);
+        let stale = answer.www_authenticate().all(|d| d.unwrap().is_stale());
+        assert_eq!((answer.status(), stale), (Some(401), true), "{what}");
+    }
 }
 
 #[test]
@@ -246,7 +246,8 @@ fn a_guesser_gets_thirty_looks_a_minute_and_the_owner_comes_in_from_elsewhere() 
     let mut house = House::new();
     let (mut looked_at, mut refused) = (0, 0);
     for n in 0..200_u64 {
-        let out = house.register(STRANGER, "anna", &format!("guess{n}"), n * 300);
+        let user: &str = ["anna", "boris", "carla", "dora", "emil"][n as usize % 5];
+        let out = house.register(STRANGER, user, &format!("guess{n}"), n * 300);
         looked_at += counts(&out, Count::AuthFailed);
         refused += counts(&out, Count::GuessRefused);
         assert_eq!(statuses(&out), [401]);
@@ -286,12 +287,12 @@ fn nothing_that_a_stranger_sends_comes_back_threefold_or_is_remembered() {
     assert!(back <= 3 * tiny.replace('\n', "\r\n").len(), "{back}");
 }
 
-fn media() -> LocalMedia {
+pub(super) fn media() -> LocalMedia {
     let rtp: SocketAddr = "10.0.0.1:30000".parse().unwrap();
     LocalMedia { rtp, rtcp: rtp, codecs: vec![Codec::Pcma], direction: Direction::SendRecv }
 }
 
-fn dial(to: Target) -> Dial {
+pub(super) fn dial(to: Target) -> Dial {
     Dial {
         leg: LegId::dialled(1),
         to,
@@ -303,7 +304,7 @@ fn dial(to: Target) -> Dial {
 }
 
 /// What comes back at `from` with `status` to a request of ours.
-fn answer(request: &Message, status: u16, headers: &str) -> String {
+pub(super) fn answer(request: &Message, status: u16, headers: &str) -> String {
     let line = |header: Header| request.lines(header).collect::<Vec<_>>().join(", ");
     format!(
         "SIP/2.0 {status} No\nVia: {}\nFrom: {}\nTo: {};tag=them\nCall-ID: {}\nCSeq: {}\n{headers}Content-Length: 0\n\n",
@@ -450,4 +451,21 @@ fn headers_that_the_engine_adds_cannot_break_out_of_their_line() {
             assert_eq!(peer.to_string(), TRUNK);
         }
     }
+}
+
+#[test]
+fn a_registered_phone_within_a_trunks_network_calls_as_itself() {
+    let mut house = House::new();
+    let phone = "203.0.113.77:5062";
+    assert_eq!(statuses(&house.register(phone, "anna", "anna-pass", 0)), [200]);
+    let contact = format!("Contact: <sip:anna@{phone}>\n");
+    let out = house.hear(phone, &request("INVITE", "900", "i1", &contact), 10);
+    assert_eq!(statuses(&out), [401], "not trusted for its address");
+    let nonce = sent(&out)[0].www_authenticate().next().unwrap().unwrap().nonce().unwrap().to_owned();
+    let headers = format!("{contact}Authorization: {}\n", digest("INVITE", "anna", "anna-pass", &nonce, 1));
+    let out = house.hear(phone, &request("INVITE", "900", "i2", &headers), 20);
+    assert_eq!(incoming(&out).expect("a call").origin, Origin::Station(StationId::new("anna").unwrap()));
+    // Its neighbour at another port is the trunk.
+    let out = house.hear("203.0.113.77:5064", &request("INVITE", "900", "i3", &contact), 30);
+    assert_eq!(incoming(&out).expect("a call").origin, Origin::Trunk(TrunkId::new("pbx").unwrap()));
 }

@@ -1,3 +1,9 @@
 //! The user agent through its front door: scripts in, transcripts out; and two of them over a bad network.
 
+mod arriving;
+mod changing;
+mod dialling;
+mod edge;
 mod lossy;
+mod noise;
+mod script;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use turno_base::{Cause, Mono, Now, Reason};
+use turno_base::{Cause, Mono, Now, Reason, Seeded};
 
 use super::security_tests::{House, STRANGER, TRUNK, tcp, udp};
 use super::{SipEffect, SipEvent};
@@ -149,6 +149,59 @@ fn all_torture_messages_one_after_the_other_leave_one_house_standing() {
                 assert!(house.options_is_answered(flow), "{name} in round {round}");
             }
         }
+    }
+    house.run_until(3_600_000);
+    let (dialogs, transactions, _, bindings) = house.ua.sizes();
+    assert_eq!((dialogs, transactions, bindings), (0, 0, 0));
+}
+
+/// One to four small damages: bytes changed, cut out, doubled, swapped for what parsers trip over.
+fn damaged(bytes: &[u8], seeded: &mut Seeded) -> Vec<u8> {
+    const ODD: [&[u8]; 12] = [
+        b"\r\n",
+        b"\0",
+        b"\"",
+        b"<",
+        b">",
+        b";",
+        b",",
+        b"%",
+        b":",
+        b"\xff\xfe",
+        b"4294967296",
+        b"\r\nVia: SIP/2.0/UDP x\r\n",
+    ];
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=seeded.below(4) {
+        let at = seeded.below(bytes.len() as u64) as usize;
+        let end = (at + seeded.below(40) as usize).min(bytes.len());
+        match seeded.below(4) {
+            0 => bytes[at] = seeded.next_u64() as u8,
+            1 if bytes.len() > 60 => drop(bytes.drain(at..end)),
+            2 => {
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            _ => {
+                let odd = ODD[seeded.below(ODD.len() as u64) as usize];
+                bytes.splice(at..at, odd.iter().copied());
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn damaged_messages_hurt_nobody() {
+    let mut seeded = Seeded::new(0x5eed);
+    let mut house = House::new();
+    for n in 0..6000_usize {
+        let (name, bytes) = MESSAGES[n % MESSAGES.len()];
+        let bytes = damaged(bytes, &mut seeded);
+        let flow = [udp(TRUNK), tcp(TRUNK, 9), udp(STRANGER)][n % 3];
+        let statuses = finals(&mut house, flow, &bytes);
+        assert!(!statuses.contains(&500), "{name} {n}: {}", String::from_utf8_lossy(&bytes));
+        assert!(n % 50 != 0 || house.options_is_answered(flow), "{name} {n}");
     }
     house.run_until(3_600_000);
     let (dialogs, transactions, _, bindings) = house.ua.sizes();

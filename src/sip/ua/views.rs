@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use turno_base::{LegId, Now, StationId, Wall};
 
+use super::Ua;
 use super::boundary::Target;
 use super::leg::Stage;
-use super::Ua;
 use crate::config::FixedContact;
 use crate::flow::Destination;
 

@@ -169,7 +169,8 @@ impl Ua {
             Some(text) if text.eq_ignore_ascii_case("tcp") => Transport::Tcp,
             Some(text) if text.eq_ignore_ascii_case("udp") => Transport::Udp,
             Some(_) => return by_flow,
-            None => Transport::Udp,
+            // Many that came by a stream forget to say so.
+            None => flow.transport,
         };
         let peer = SocketAddr::new(address, uri.port_or_default());
         let Some(listener) = self.listener_for(transport, flow.listener, peer) else { return by_flow };

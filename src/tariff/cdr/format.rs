@@ -16,18 +16,25 @@ use turno_base::fact::{Party, Segment};
 use turno_base::{AgentId, Number, PromptId, QueueId, StationId, TrunkId};
 
 /// The canonical form, else what was received.
-fn number(of: &Number) -> String {
+pub fn number(of: &Number) -> String {
     of.e164.map_or_else(|| of.raw.clone(), |e164| e164.to_string())
 }
 
-struct PartyParts {
-    kind: &'static str,
-    agent: Option<AgentId>,
-    station: Option<StationId>,
-    trunk: Option<TrunkId>,
+/// A party taken apart for columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartyParts {
+    /// `caller`, `agent`, `outside` or `station`.
+    pub kind: &'static str,
+    /// Who.
+    pub agent: Option<AgentId>,
+    /// Where.
+    pub station: Option<StationId>,
+    /// By which trunk.
+    pub trunk: Option<TrunkId>,
 }
 
-fn party_parts(party: Party) -> PartyParts {
+/// The word for a party, and what it is about.
+pub fn party_parts(party: Party) -> PartyParts {
     let (kind, agent, station, trunk) = match party {
         Party::Caller(trunk) => ("caller", None, None, trunk),
         Party::Agent(agent, station) => ("agent", Some(agent), Some(station), None),
@@ -37,15 +44,21 @@ fn party_parts(party: Party) -> PartyParts {
     PartyParts { kind, agent, station, trunk }
 }
 
-struct SegmentParts {
-    kind: &'static str,
-    queue: Option<QueueId>,
-    agent: Option<AgentId>,
-    prompt: Option<PromptId>,
+/// A segment taken apart for columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentParts {
+    /// `ivr`, `queue`, `ring`, `talk`, `talk-outside`, `hold` or `consult`.
+    pub kind: &'static str,
+    /// In which queue.
+    pub queue: Option<QueueId>,
+    /// With whom.
+    pub agent: Option<AgentId>,
+    /// What was played.
+    pub prompt: Option<PromptId>,
 }
 
 /// The word for a segment, and what it is about.
-fn segment_parts(segment: Segment) -> SegmentParts {
+pub fn segment_parts(segment: Segment) -> SegmentParts {
     let (kind, queue, agent, prompt) = match segment {
         Segment::Ivr(prompt) => ("ivr", None, None, prompt),
         Segment::Queue(queue) => ("queue", Some(queue), None, None),
@@ -59,7 +72,7 @@ fn segment_parts(segment: Segment) -> SegmentParts {
 }
 
 /// The word for who ended something.
-fn by(by: turno_base::EndedBy) -> &'static str {
+pub fn by(by: turno_base::EndedBy) -> &'static str {
     match by {
         turno_base::EndedBy::Caller => "caller",
         turno_base::EndedBy::Agent => "agent",

@@ -1,0 +1,270 @@
+//! `turno cdr` and `turno rate`: records straight from their tables, beside a running engine or without one.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use turno_base::number::normalise;
+use turno_base::{AgentId, CallId, QueueId, Wall};
+use turno_tariff::cdr::Record;
+use turno_tariff::cdr::format;
+use turno_tariff::{Call, Deck, Key, Payer, rate};
+
+use crate::cli::REFUSED;
+use crate::shell::clock::wall;
+use crate::shell::instant::wall_of;
+use crate::shell::store::{Filter, Order, Reader, StoreError};
+
+/// Records shown by a list that asks for no number of them.
+const LIST_DEFAULT: u32 = 50;
+
+/// What to do with records.
+#[derive(Debug, Subcommand)]
+pub(super) enum CdrCommand {
+    /// The newest records, a line each.
+    List {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Everything about one call.
+    Show {
+        /// Call.
+        call: CallId,
+    },
+    /// Records in a format that other programs read, oldest first.
+    Export {
+        #[command(flatten)]
+        which: Which,
+        /// Format.
+        #[arg(long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
+        /// Time zone of the Asterisk format, such as Europe/Madrid.
+        #[arg(long, default_value = "UTC")]
+        zone: String,
+        /// File; standard output if absent.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Arrived at or after, for example 2026-03-10 or 2026-03-10T11:00:00Z.
+    #[arg(long, value_parser = wall_of)]
+    since: Option<Wall>,
+    /// Arrived before.
+    #[arg(long, value_parser = wall_of)]
+    until: Option<Wall>,
+    /// Entered this queue.
+    #[arg(long)]
+    queue: Option<QueueId>,
+    /// Talked with this agent.
+    #[arg(long)]
+    agent: Option<AgentId>,
+    /// From or to this number.
+    #[arg(long)]
+    number: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    limit: Option<u32>,
+}
+
+/// Formats of an export.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Format {
+    /// One line a call, with a header; cells are safe in spreadsheets.
+    Csv,
+    /// One JSON object a line, with legs, segments, offers and costs.
+    Jsonl,
+    /// Asterisk's Master.csv.
+    Asterisk,
+}
+
+impl Which {
+    fn filter(&self) -> Filter {
+        Filter {
+            since: self.since,
+            until: self.until,
+            queue: self.queue,
+            agent: self.agent,
+            number: self.number.clone(),
+            limit: self.limit,
+        }
+    }
+}
+
+/// Runs a `cdr` command on the records in `dir`.
+pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
+    let done = Reader::open(dir).map_err(Failure::Store).and_then(|reader| match command {
+        CdrCommand::List { which } => list(&reader, as_json, which),
+        CdrCommand::Show { call } => show(&reader, as_json, *call),
+        CdrCommand::Export { which, format, zone, out } => export(&reader, which, *format, zone, out.as_deref()),
+    });
+    match done {
+        Ok(()) => 0,
+        // A reader that went away (`| head`) has seen what it wanted.
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(failure) => {
+            eprintln!("{failure}");
+            REFUSED
+        }
+    }
+}
+
+/// Why a command on records fails.
+#[derive(Debug)]
+enum Failure {
+    Store(StoreError),
+    Io(io::Error),
+    NoCall(CallId),
+    NoZone(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Store(error) => write!(f, "{error}; name the folder of the records with --records"),
+            Failure::Io(error) => error.fmt(f),
+            Failure::NoCall(call) => write!(f, "there is no record of call {call}; a call has one when it has ended"),
+            Failure::NoZone(zone) => write!(f, "there is no time zone {zone:?}; for example Europe/Madrid"),
+        }
+    }
+}
+
+fn list(reader: &Reader, as_json: bool, which: &Which) -> Result<(), Failure> {
+    let filter = Filter { limit: which.limit.or(Some(LIST_DEFAULT)), ..which.filter() };
+    let records = reader.list(&filter, Order::NewestFirst).map_err(Failure::Store)?;
+    let mut out = BufWriter::new(stdout().lock());
+    let mut print = || {
+        if as_json {
+            let records: Vec<String> = records.iter().map(format::json).collect();
+            return writeln!(out, "{{\"records\":[{}]}}", records.join(",")).and_then(|()| out.flush());
+        }
+        writeln!(out, "{}", format::LIST_HEADER)?;
+        for record in &records {
+            writeln!(out, "{}", format::listed(record))?;
+        }
+        out.flush()
+    };
+    print().map_err(Failure::Io)
+}
+
+fn show(reader: &Reader, as_json: bool, call: CallId) -> Result<(), Failure> {
+    let record = reader.show(call).map_err(Failure::Store)?.ok_or(Failure::NoCall(call))?;
+    match as_json {
+        true => println!("{}", format::json(&record)),
+        false => print!("{}", format::shown(&record)),
+    }
+    Ok(())
+}
+
+fn export(reader: &Reader, which: &Which, kind: Format, zone: &str, to: Option<&Path>) -> Result<(), Failure> {
+    let zone = jiff::tz::TimeZone::get(zone).map_err(|_| Failure::NoZone(zone.to_owned()))?;
+    let mut out: Box<dyn Write> = match to {
+        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(Failure::Io)?)),
+        None => Box::new(BufWriter::new(stdout().lock())),
+    };
+    let mut written = match kind {
+        Format::Csv => out.write_all(format::CSV_HEADER.as_bytes()),
+        Format::Jsonl | Format::Asterisk => Ok(()),
+    };
+    let line = |record: &Record| match kind {
+        Format::Csv => format::csv(record),
+        Format::Jsonl => format::json(record) + "\n",
+        Format::Asterisk => format::master_csv(record, &zone),
+    };
+    let each = |record: &Record| {
+        if written.is_ok() {
+            written = out.write_all(line(record).as_bytes());
+        }
+    };
+    reader.each(&which.filter(), Order::OldestFirst, each).map_err(Failure::Store)?;
+    written.and_then(|()| out.flush()).map_err(Failure::Io)
+}
+
+/// What to price.
+#[derive(Debug, Args)]
+pub(super) struct RateArgs {
+    /// Called number.
+    to: String,
+    /// Talk time, seconds.
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+    /// Calling number.
+    #[arg(long, default_value = "")]
+    from: String,
+    /// Price book.
+    #[arg(long, value_name = "FILE", default_value = "tariff.csv")]
+    deck: PathBuf,
+    /// Who pays: company, caller, or another that the deck names.
+    #[arg(long, default_value = "company")]
+    payer: String,
+    /// When it was answered; now if absent.
+    #[arg(long, value_parser = wall_of)]
+    at: Option<Wall>,
+    /// Country code without '+', for numbers in national form.
+    #[arg(long, default_value = "34")]
+    country: String,
+}
+
+/// Prices a call that did not happen.
+pub(super) fn price(args: &RateArgs, as_json: bool) -> u8 {
+    let text = match std::fs::read_to_string(&args.deck) {
+        Ok(text) => text,
+        Err(error) => {
+            eprintln!("{} cannot be read: {error}; name the price book with --deck", args.deck.display());
+            return REFUSED;
+        }
+    };
+    let deck = match Deck::parse_csv(&text) {
+        Ok(deck) => deck,
+        Err(error) => {
+            eprintln!("{}: {error}", args.deck.display());
+            return REFUSED;
+        }
+    };
+    let key = |number: &str| normalise(number, &args.country).and_then(|number| Key::new(number.digits()));
+    let Some(b) = key(&args.to) else {
+        eprintln!("{:?} is no telephone number; write + and the country code first", args.to);
+        return REFUSED;
+    };
+    let Ok(payer) = args.payer.parse().map(Payer) else {
+        eprintln!("{:?} is no payer; the deck has {}", args.payer, payers(&deck));
+        return REFUSED;
+    };
+    let call = Call {
+        a: key(&args.from).unwrap_or_default(),
+        b,
+        answer: args.at.unwrap_or_else(wall),
+        duration_ms: u64::from(args.seconds) * 1000,
+        answered: true,
+    };
+    let rated = rate(&deck, &call, payer);
+    if as_json {
+        println!("{}", json!(rated));
+        return 0;
+    }
+    match (rated.net, rated.gross) {
+        (Some(net), Some(gross)) => {
+            let rate = rated.rate.map(|rate| rate.to_string()).unwrap_or_default();
+            let billed_s = rated.billed_ms as f64 / 1000.0;
+            println!("{net} {} ({gross} with tax), rate {rate}, {billed_s} s billed", net.currency);
+        }
+        _ => println!(
+            "{}: no rule for {} to {} and payer {payer}; the deck has {}",
+            rated.status.as_str(),
+            args.from,
+            args.to,
+            payers(&deck)
+        ),
+    }
+    0
+}
+
+fn payers(deck: &Deck) -> String {
+    let payers: Vec<String> = deck.payers().map(|payer| payer.to_string()).collect();
+    payers.join(", ")
+}

@@ -1,0 +1,301 @@
+//! Records on disk (spec/cdr.md, durability): an append-only log that one thread makes durable in groups, and SQLite tables
+//! that another fills from it.
+//!
+//! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so
+//! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`.
+
+mod consumer;
+pub mod customers;
+mod frame;
+mod log;
+mod reader;
+mod tables;
+mod writer;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use turno_tariff::cdr::Row;
+
+pub use log::Recovered;
+pub use reader::{Filter, Order, Reader, Refused};
+
+use consumer::{Consumer, Wake};
+use log::Place;
+use writer::{Message, Writer};
+
+/// Rows on the way to the writer; more are given back. Half of it, and new calls are refused.
+const ROWS_MAX: usize = 65_536;
+
+/// Sizes that an operator or a test may want otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A segment of the log ends behind this many bytes.
+    pub segment_bytes: u64,
+    /// Rows that the disk did not take wait in memory up to this many bytes: 256 MiB are some hundred thousand rows.
+    pub spool_bytes_max: usize,
+    /// Below this much free space new calls are refused, so that those in progress can be recorded to their end.
+    pub reserve_bytes: u64,
+    /// From this use of the disk on, percent, an alarm is raised.
+    pub disk_alarm_pct: u64,
+    /// A process in which nothing happens proves this often that it lives.
+    pub beat_every: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            segment_bytes: 64 << 20,
+            spool_bytes_max: 256 << 20,
+            reserve_bytes: 64 << 20,
+            disk_alarm_pct: 80,
+            beat_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// How the store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// New calls must be refused: the disk fails or is about to be full, or the writer is far behind.
+    pub full: bool,
+    /// The last write or sync failed.
+    pub failing: bool,
+    /// Rows in memory that the disk did not take.
+    pub spooled: u64,
+    /// Rows given back because everything was full, or larger than a frame: each is an alarm.
+    pub refused: u64,
+    /// Use of the disk, percent.
+    pub disk_used_pct: u64,
+    /// The use reached [`Options::disk_alarm_pct`].
+    pub disk_alarm: bool,
+    /// The database takes nothing: locked, full or failing. Records wait in the log.
+    pub database_failing: bool,
+    /// Highest number of a row that is durable.
+    pub stored: u64,
+}
+
+/// Everything was full; the row is given back.
+#[derive(Debug)]
+pub struct Full(pub Box<Row>);
+
+/// Why a store does not open or a query fails.
+#[derive(Debug)]
+pub enum StoreError {
+    /// Another process writes there.
+    InUse(PathBuf),
+    /// There is no store.
+    Missing(PathBuf),
+    /// Files.
+    Disk {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What came of it.
+        error: io::Error,
+    },
+    /// Tables.
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// What came of it.
+        error: rusqlite::Error,
+    },
+    /// Tables of another version.
+    DatabaseVersion {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::InUse(path) => write!(f, "another process writes records in {}", path.display()),
+            StoreError::Missing(path) => write!(f, "there are no records in {}", path.display()),
+            StoreError::Disk { what, path, error } => write!(f, "cannot {what} {}: {error}", path.display()),
+            StoreError::Database { path, error } => write!(f, "cannot use {}: {error}", path.display()),
+            StoreError::DatabaseVersion { path, found } => {
+                write!(f, "{} has version {found}, which this build does not know", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What the threads know of each other.
+#[derive(Debug, Default)]
+struct Shared {
+    failing: AtomicBool,
+    short: AtomicBool,
+    spooled: AtomicU64,
+    refused: AtomicU64,
+    disk_used_pct: AtomicU64,
+    disk_alarm: AtomicBool,
+    consumer_failing: AtomicBool,
+    stored: AtomicU64,
+    /// Oldest segment that a restart needs.
+    needed: AtomicU64,
+    closing: AtomicBool,
+    closing_for_good: AtomicBool,
+    durable: Mutex<Place>,
+}
+
+impl Shared {
+    fn durable(&self) -> Place {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_durable(&self, place: Place) {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+}
+
+/// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
+#[derive(Debug)]
+pub struct Store {
+    rows: Option<Sender<Message>>,
+    wakes: Sender<Wake>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// Held as long as the store is.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the store in `dir`, cuts a torn tail and says what a crash left open. `on_stored` is called on the
+    /// writer's thread with the highest number that became durable; it must not block.
+    pub fn open(
+        dir: &Path,
+        options: Options,
+        on_stored: impl Fn(u64) + Send + 'static,
+    ) -> Result<(Store, Recovered), StoreError> {
+        let records = dir.join("log");
+        let disk = |what, path: &Path| {
+            let path = path.to_owned();
+            move |error| StoreError::Disk { what, path, error }
+        };
+        fs::create_dir_all(&records).map_err(disk("make", &records))?;
+        let lock_path = dir.join("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(disk("open", &lock_path))?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.to_owned()))?;
+        let mut recovered = log::recover(&records).map_err(disk("read back", &records))?;
+
+        let shared = Arc::new(Shared::default());
+        let consumer = Consumer::open(&dir.join("records.sqlite"), records.clone(), shared.clone())?;
+        if recovered.end < consumer.cursor() {
+            // Somebody removed the log but not the tables: go on behind what they have seen, or they would skip it.
+            recovered.end = Place { segment: consumer.cursor().segment, offset: u64::MAX };
+        }
+        shared.set_durable(recovered.end);
+        let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
+        shared.needed.store(oldest, Ordering::Relaxed);
+        shared.stored.store(recovered.seq_last.unwrap_or(0), Ordering::Relaxed);
+        let (wakes, woken) = bounded(16);
+        let (rows, incoming) = bounded(ROWS_MAX);
+        let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, wakes.clone());
+        let threads = vec![
+            spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?,
+            spawn("records-sqlite", move || consumer.run(&woken)).map_err(disk("start a thread for", dir))?,
+        ];
+        Ok((Store { rows: Some(rows), wakes, shared, threads, _lock: lock }, recovered))
+    }
+
+    /// Sends a row on its way; never waits. Numbers ascend. Given back when 65,536 rows wait for the writer, which begins to
+    /// happen only after the spool is full too; [`Health::full`] is true long before.
+    pub fn append(&self, seq: u64, row: Row) -> Result<(), Full> {
+        self.send(Message::Row(seq, row))
+    }
+
+    /// Sends a row that closes a call after a crash; it has no number.
+    pub fn append_recovered(&self, row: Row) -> Result<(), Full> {
+        self.send(Message::Recovered(row))
+    }
+
+    fn send(&self, message: Message) -> Result<(), Full> {
+        let Some(rows) = &self.rows else { return Ok(()) };
+        match rows.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
+                self.shared.refused.fetch_add(1, Ordering::Relaxed);
+                match message {
+                    Message::Row(_, row) | Message::Recovered(row) => Err(Full(Box::new(row))),
+                    Message::Flush(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// How it is; cheap enough for each turn of the loop.
+    pub fn health(&self) -> Health {
+        let shared = &self.shared;
+        let failing = shared.failing.load(Ordering::Relaxed);
+        let behind = self.rows.as_ref().is_some_and(|rows| rows.len() > ROWS_MAX / 2);
+        Health {
+            full: failing || behind || shared.short.load(Ordering::Relaxed),
+            failing,
+            spooled: shared.spooled.load(Ordering::Relaxed),
+            refused: shared.refused.load(Ordering::Relaxed),
+            disk_used_pct: shared.disk_used_pct.load(Ordering::Relaxed),
+            disk_alarm: shared.disk_alarm.load(Ordering::Relaxed),
+            database_failing: shared.consumer_failing.load(Ordering::Relaxed),
+            stored: shared.stored.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until all that was appended before is durable and in the tables, at most `patience`. False: it is not.
+    pub fn flush(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let Some(rows) = &self.rows else { return false };
+        let (done, durable) = bounded(1);
+        if rows.send_deadline(Message::Flush(done), until).is_err() || durable.recv_deadline(until).is_err() {
+            return false;
+        }
+        let (done, taken) = bounded(1);
+        self.wakes.send_deadline(Wake::Flush(done), until).is_ok() && taken.recv_deadline(until).is_ok()
+    }
+
+    /// Ends: everything becomes durable, and gets into the tables if that takes no longer than `patience`; the rest does at
+    /// the next start.
+    pub fn close(mut self, patience: Duration) {
+        self.flush(patience);
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.rows = None;
+        self.shared.closing_for_good.store(true, Ordering::Relaxed);
+        let (dead, _) = bounded(0);
+        self.wakes = dead;
+        for thread in self.threads.drain(..) {
+            // A panic there was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+#[cfg(test)]
+mod tests;

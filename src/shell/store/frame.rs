@@ -1,0 +1,180 @@
+//! Frames of the record log: length, checksum, postcard.
+
+use serde::{Deserialize, Serialize};
+use turno_base::{CallId, Now, Wall};
+use turno_tariff::cdr::Row;
+
+/// Largest frame: a record at every bound at once is smaller. A longer length is damage.
+pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+/// Length and checksum.
+const HEAD_BYTES: usize = 8;
+
+/// What a frame holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Entry {
+    /// A row of the engine, with its number.
+    Row(u64, Row),
+    /// A row that closes a call after a crash.
+    Recovered(Row),
+    /// The process was alive.
+    Beat(Wall),
+}
+
+/// [`Entry`] by reference, with the same layout.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) enum EntryRef<'a> {
+    Row(u64, &'a Row),
+    Recovered(&'a Row),
+    Beat(Wall),
+}
+
+/// The beginning of an [`Entry`], with the same layout: what a start reads of every frame. The facts and records behind it
+/// are most of the bytes and all of the allocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum EntryHead {
+    Row(u64, RowHead),
+    Recovered(RowHead),
+    Beat(Wall),
+}
+
+/// The beginning of a [`Row`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct RowHead {
+    pub(super) call: CallId,
+    pub(super) seq: u32,
+    pub(super) at: Now,
+    pub(super) kind: KindHead,
+}
+
+/// Which [`turno_tariff::cdr::Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum KindHead {
+    Open,
+    Interim,
+    Close,
+}
+
+/// Reads the beginning of a body.
+pub(super) fn head(body: &[u8]) -> Option<EntryHead> {
+    postcard::take_from_bytes(body).ok().map(|(head, _)| head)
+}
+
+/// Appends the frame of `entry` to `out`. Returns whether it fits a frame; what does not is not appended.
+pub(super) fn encode(entry: EntryRef<'_>, out: &mut Vec<u8>) -> bool {
+    let at = out.len();
+    let mut frame = std::mem::take(out);
+    frame.extend_from_slice(&[0; HEAD_BYTES]);
+    *out = postcard::to_extend(&entry, frame).expect("plain data in memory always serialises");
+    let body = out.get(at + HEAD_BYTES..).unwrap_or(&[]);
+    if body.len() > FRAME_BYTES_MAX {
+        out.truncate(at);
+        return false;
+    }
+    let (length, sum) = ((body.len() as u32).to_le_bytes(), crc32(body).to_le_bytes());
+    if let Some(head) = out.get_mut(at..at + HEAD_BYTES) {
+        head.copy_from_slice(&[length[0], length[1], length[2], length[3], sum[0], sum[1], sum[2], sum[3]]);
+    }
+    true
+}
+
+/// The body of the first frame and how long the frame is; none if it is incomplete or damaged.
+pub(super) fn first(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 || length > FRAME_BYTES_MAX {
+        return None;
+    }
+    let body = rest.get(..length)?;
+    (crc32(body) == u32::from_le_bytes(*sum)).then_some((body, HEAD_BYTES + length))
+}
+
+/// CRC-32 of IEEE 802.3, eight bytes a step: reading back a log is bound by this.
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    static TABLES: [[u32; 256]; 8] = tables();
+    let table = |n: usize, byte: u32| TABLES[n][(byte & 0xff) as usize];
+    let mut crc = u32::MAX;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        let Some((low, high)) = chunk.split_first_chunk::<4>() else { continue };
+        let low = u32::from_le_bytes(*low) ^ crc;
+        let high = high.first_chunk::<4>().map_or(0, |high| u32::from_le_bytes(*high));
+        crc = table(7, low)
+            ^ table(6, low >> 8)
+            ^ table(5, low >> 16)
+            ^ table(4, low >> 24)
+            ^ table(3, high)
+            ^ table(2, high >> 8)
+            ^ table(1, high >> 16)
+            ^ table(0, high >> 24);
+    }
+    for &byte in chunks.remainder() {
+        crc = crc >> 8 ^ table(0, crc ^ u32::from(byte));
+    }
+    !crc
+}
+
+const fn tables() -> [[u32; 256]; 8] {
+    let mut tables = [[0; 256]; 8];
+    let mut n = 0;
+    while n < 256 {
+        let mut crc = n as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+            bit += 1;
+        }
+        tables[0][n] = crc;
+        n += 1;
+    }
+    let mut k = 1;
+    while k < 8 {
+        let mut n = 0;
+        while n < 256 {
+            let before = tables[k - 1][n];
+            tables[k][n] = before >> 8 ^ tables[0][(before & 0xff) as usize];
+            n += 1;
+        }
+        k += 1;
+    }
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_checksum_is_the_known_one() {
+        for (text, sum) in
+            [("", 0), ("123456789", 0xcbf4_3926), ("The quick brown fox jumps over the lazy dog", 0x414f_a339)]
+        {
+            assert_eq!(crc32(text.as_bytes()), sum, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_and_its_reference_are_the_same_bytes() {
+        let beat = postcard::to_allocvec(&EntryRef::Beat(Wall(5))).unwrap();
+        assert_eq!(postcard::from_bytes::<Entry>(&beat), Ok(Entry::Beat(Wall(5))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert!(first(&bytes).is_none_or(|(_, length)| length <= bytes.len()));
+        }
+
+        #[test]
+        fn a_frame_that_lost_or_changed_a_byte_is_none(wall in any::<i64>(), at in any::<prop::sample::Index>()) {
+            let mut bytes = Vec::new();
+            encode(EntryRef::Beat(Wall(wall)), &mut bytes);
+            prop_assert_eq!(first(&bytes).map(|(_, length)| length), Some(bytes.len()));
+            prop_assert!(first(&bytes[..at.index(bytes.len())]).is_none());
+            let n = at.index(bytes.len());
+            bytes[n] ^= 0x40;
+            prop_assert!(first(&bytes).is_none());
+        }
+    }
+}

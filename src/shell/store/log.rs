@@ -1,0 +1,224 @@
+//! The log as files: `log/<ordinal>.log`, each a header and frames. Reading back, cutting a torn tail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use turno_base::{CallId, Wall};
+use turno_tariff::cdr::Recovery;
+
+use super::frame::{self, Entry, EntryHead, KindHead, crc32};
+
+/// Bytes before the first frame: magic, version, ordinal of the oldest segment that a restart needs, checksum.
+pub(super) const HEADER_BYTES: u64 = 24;
+const MAGIC: &[u8; 8] = b"TURNOREC";
+/// Of the frames' content. A build that reads another one says so instead of guessing.
+const VERSION: u32 = 1;
+
+/// A place in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// Segment, from 1.
+    pub(super) segment: u64,
+    /// Bytes from its beginning.
+    pub(super) offset: u64,
+}
+
+/// What a start found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Calls that the log leaves open: `recovery.finish(deck, alive, goes_on)` gives the rows that close them, for
+    /// [`super::Store::append_recovered`].
+    pub recovery: Recovery,
+    /// Last heartbeat, if it is younger than the last row.
+    pub alive: Option<Wall>,
+    /// Number of the last row that is durable.
+    pub seq_last: Option<u64>,
+    /// Rows read back.
+    pub rows: u64,
+    /// Bytes of a torn tail that were cut.
+    pub torn_bytes: u64,
+    /// Bytes before the tail that cannot be read: damage, not a crash.
+    pub damaged_bytes: u64,
+    /// Where the log goes on.
+    pub(super) end: Place,
+    /// Calls that are open, with the segment in which each began.
+    pub(super) open: BTreeMap<CallId, u64>,
+    /// Calls that ended in the segments read.
+    closed: BTreeSet<CallId>,
+}
+
+pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
+    dir.join(format!("{segment:08}.log"))
+}
+
+/// Ordinals of the segments there, ascending.
+pub(super) fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let ordinal: Option<u64> =
+            name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
+        found.extend(ordinal);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The header of a new segment.
+pub(super) fn header(needed: u64) -> [u8; HEADER_BYTES as usize] {
+    let mut bytes = [0; HEADER_BYTES as usize];
+    let (head, sum) = bytes.split_at_mut(20);
+    head.copy_from_slice(&[&MAGIC[..], &VERSION.to_le_bytes(), &needed.to_le_bytes()].concat());
+    sum.copy_from_slice(&crc32(head).to_le_bytes());
+    bytes
+}
+
+/// What a header says.
+enum Header {
+    /// Oldest segment needed.
+    Needed(u64),
+    /// Torn or damaged.
+    Unreadable,
+    /// Written by a build with another format.
+    Version(u32),
+}
+
+fn read_header(bytes: &[u8]) -> Header {
+    let Some((head, sum)) = bytes.get(..HEADER_BYTES as usize).map(|header| header.split_at(20)) else {
+        return Header::Unreadable;
+    };
+    if crc32(head).to_le_bytes() != sum {
+        return Header::Unreadable;
+    }
+    let version = head.get(8..12).and_then(|v| v.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let needed = head.get(12..20).and_then(|n| n.try_into().ok()).map_or(0, u64::from_le_bytes);
+    match head.starts_with(MAGIC) {
+        false => Header::Unreadable,
+        true if version != VERSION => Header::Version(version),
+        true => Header::Needed(needed),
+    }
+}
+
+/// Calls `on` with the body of each good frame and the offset behind it, from `offset` on. Returns the offset behind the last.
+pub(super) fn scan(bytes: &[u8], mut offset: usize, mut on: impl FnMut(&[u8], usize)) -> usize {
+    while let Some((body, length)) = bytes.get(offset..).and_then(frame::first) {
+        offset += length;
+        on(body, offset);
+    }
+    offset
+}
+
+/// Reads back what a restart needs and cuts a torn tail. `dir` exists.
+pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
+    let mut recovered = Recovered::default();
+    let mut found = segments(dir)?;
+    // A crash right after a segment was created may leave less than a header: nothing was ever in it.
+    while let Some(&last) = found.last() {
+        let bytes = fs::read(path(dir, last))?;
+        match read_header(&bytes) {
+            Header::Needed(needed) => {
+                found.retain(|&segment| segment >= needed);
+                break;
+            }
+            Header::Version(version) => {
+                let sentence = format!("record log {last:08}.log has format {version}, this build reads {VERSION}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
+            }
+            Header::Unreadable if bytes.len() as u64 <= HEADER_BYTES => fs::remove_file(path(dir, last))?,
+            Header::Unreadable => {
+                fs::rename(path(dir, last), dir.join(format!("{last:08}.damaged")))?;
+                recovered.damaged_bytes += bytes.len() as u64;
+            }
+        }
+        found.pop();
+    }
+    let last = found.last().copied();
+    for &segment in &found {
+        let bytes = fs::read(path(dir, segment))?;
+        let good = scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_head(segment, body));
+        let rest = (bytes.len() - good) as u64;
+        if Some(segment) != last {
+            recovered.damaged_bytes += rest;
+            continue;
+        }
+        recovered.torn_bytes = rest;
+        recovered.end = Place { segment, offset: good as u64 };
+        if rest > 0 {
+            let file = File::options().write(true).open(path(dir, segment))?;
+            file.set_len(good as u64)?;
+            file.sync_all()?;
+        }
+    }
+    // Only the few calls that are open are read in full.
+    let oldest = recovered.open.values().copied().min();
+    for segment in found.into_iter().filter(|&segment| oldest.is_some_and(|oldest| oldest <= segment)) {
+        let bytes = fs::read(path(dir, segment))?;
+        scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(body));
+    }
+    Ok(recovered)
+}
+
+impl Recovered {
+    fn on_head(&mut self, segment: u64, body: &[u8]) {
+        let row = match frame::head(body) {
+            Some(EntryHead::Row(seq, row)) => {
+                // Numbers ascend in one life of the engine and begin again in one that starts afresh.
+                self.seq_last = Some(seq);
+                row
+            }
+            Some(EntryHead::Recovered(row)) => row,
+            Some(EntryHead::Beat(wall)) => {
+                self.alive = Some(wall);
+                return;
+            }
+            None => {
+                self.damaged_bytes += body.len() as u64;
+                return;
+            }
+        };
+        self.rows += 1;
+        self.alive = None;
+        self.recovery.on_proof(row.at);
+        match row.kind {
+            // A replay after a crash may append rows a second time: they open nothing again.
+            KindHead::Open if !self.closed.contains(&row.call) => {
+                self.open.entry(row.call).or_insert(segment);
+            }
+            KindHead::Open | KindHead::Interim => {}
+            KindHead::Close => {
+                self.open.remove(&row.call);
+                self.closed.insert(row.call);
+            }
+        }
+    }
+
+    fn on_body(&mut self, body: &[u8]) {
+        let of_open_call = match frame::head(body) {
+            Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => self.open.contains_key(&row.call),
+            Some(EntryHead::Beat(_)) | None => false,
+        };
+        if !of_open_call {
+            return;
+        }
+        match postcard::from_bytes(body) {
+            Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
+            Ok(Entry::Beat(_)) => {}
+            Err(_) => self.damaged_bytes += body.len() as u64,
+        }
+    }
+}
+
+/// The bytes of a segment from `from` to `to`, or to its end.
+pub(super) fn read_range(dir: &Path, from: Place, to: Option<u64>) -> io::Result<Vec<u8>> {
+    let file = File::open(path(dir, from.segment))?;
+    let end = match to {
+        Some(end) => end,
+        None => file.metadata()?.len(),
+    };
+    let mut bytes = vec![0; usize::try_from(end.saturating_sub(from.offset)).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, from.offset)?;
+    Ok(bytes)
+}

@@ -1,0 +1,164 @@
+//! Reading records back, beside a running store or without one.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params_from_iter, types::Value};
+use turno_base::{AgentId, CallId, E164, QueueId, Wall};
+use turno_tariff::cdr::Record;
+
+use super::{StoreError, tables};
+
+/// Which records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Arrived at or after.
+    pub since: Option<Wall>,
+    /// Arrived before.
+    pub until: Option<Wall>,
+    /// Entered this queue.
+    pub queue: Option<QueueId>,
+    /// Talked with this agent.
+    pub agent: Option<AgentId>,
+    /// Called from or to this number: canonical, or as it was received.
+    pub number: Option<String>,
+    /// At most so many; none: all.
+    pub limit: Option<u32>,
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// For people: what just happened.
+    #[default]
+    NewestFirst,
+    /// For exports.
+    OldestFirst,
+}
+
+/// A row that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Whose, if that much could be read.
+    pub call: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Read-only access to the tables.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens the tables of the store in `dir`.
+    pub fn open(dir: &Path) -> Result<Reader, StoreError> {
+        let path = dir.join("records.sqlite");
+        if !path.exists() {
+            return Err(StoreError::Missing(dir.to_owned()));
+        }
+        let open = || {
+            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(std::time::Duration::from_secs(5))?;
+            Ok(db)
+        };
+        match open() {
+            Ok(db) => Ok(Reader { db, path }),
+            Err(error) => Err(StoreError::Database { path, error }),
+        }
+    }
+
+    /// The records that match.
+    pub fn list(&self, filter: &Filter, order: Order) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        self.each(filter, order, |record| records.push(record.clone()))?;
+        Ok(records)
+    }
+
+    /// Calls `on` with each record that matches, one in memory at a time.
+    pub fn each(&self, filter: &Filter, order: Order, mut on: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let (sql, values) = query(filter, order);
+        let mut run = || {
+            let mut statement = self.db.prepare(&sql)?;
+            let mut rows = statement.query(params_from_iter(values.iter()))?;
+            while let Some(row) = rows.next()? {
+                on(&record(row)?);
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
+    }
+
+    /// The record of one call.
+    pub fn show(&self, call: CallId) -> Result<Option<Record>, StoreError> {
+        let mut select =
+            self.db.prepare_cached("SELECT version, record FROM calls WHERE call = ?").map_err(|e| self.error(e))?;
+        select.query_row([call.to_string()], record).optional().map_err(|error| self.error(error))
+    }
+
+    /// Rows that were set aside, newest last.
+    pub fn refused(&self) -> Result<Vec<Refused>, StoreError> {
+        let run = || {
+            let mut select = self.db.prepare("SELECT call, reason FROM refused ORDER BY segment, offset")?;
+            select
+                .query_map([], |row| Ok(Refused { call: row.get(0)?, reason: row.get(1)? }))?
+                .collect::<Result<Vec<_>, _>>()
+        };
+        run().map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::Database { path: self.path.clone(), error }
+    }
+}
+
+fn record(row: &SqlRow<'_>) -> rusqlite::Result<Record> {
+    let (version, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    tables::read(version, &bytes).ok_or_else(|| {
+        let sentence = format!("a record of version {version}, which this build does not know");
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, sentence.into())
+    })
+}
+
+/// Values are bound, never written into the text (spec/reliability.md, S7).
+fn query(filter: &Filter, order: Order) -> (String, Vec<Value>) {
+    let mut sql = String::from("SELECT version, record FROM calls WHERE 1");
+    let mut values = Vec::new();
+    let mut also = |condition: &str, value: Value| {
+        sql.push_str(" AND ");
+        sql.push_str(condition);
+        values.push(value);
+    };
+    if let Some(since) = filter.since {
+        also("arrived_us >= ?", Value::Integer(since.0));
+    }
+    if let Some(until) = filter.until {
+        also("arrived_us < ?", Value::Integer(until.0));
+    }
+    if let Some(queue) = filter.queue {
+        let condition = "EXISTS (SELECT 1 FROM queue_entries q WHERE q.call = calls.call AND q.queue = ?)";
+        also(condition, Value::Text(queue.to_string()));
+    }
+    if let Some(agent) = filter.agent {
+        let condition =
+            "EXISTS (SELECT 1 FROM segments s WHERE s.call = calls.call AND s.agent = ? AND s.kind = 'talk')";
+        also(condition, Value::Text(agent.to_string()));
+    }
+    if let Some(number) = &filter.number {
+        // Both columns hold the canonical form where there is one.
+        let text = E164::new(number).map_or_else(|_| number.clone(), |number| number.to_string());
+        also("(ani = ?", Value::Text(text.clone()));
+        sql.push_str(" OR dnis = ?)");
+        values.push(Value::Text(text));
+    }
+    sql.push_str(match order {
+        Order::NewestFirst => " ORDER BY arrived_us DESC, call DESC",
+        Order::OldestFirst => " ORDER BY arrived_us, call",
+    });
+    if let Some(limit) = filter.limit {
+        sql.push_str(" LIMIT ?");
+        values.push(Value::Integer(i64::from(limit)));
+    }
+    (sql, values)
+}

@@ -1,0 +1,293 @@
+//! The SQLite tables of records, and how a record becomes their rows. Reports and people read them; times are
+//! microseconds since 1970 UTC, amounts are integers at `scale`.
+
+use rusqlite::{Connection, Error, OptionalExtension, params};
+use turno_base::{Money, Wall};
+use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, format};
+
+use super::log::Place;
+
+/// Of the tables and of the serialised record beside them.
+const VERSION: u32 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS calls (
+  call TEXT PRIMARY KEY, seq INTEGER NOT NULL, direction TEXT NOT NULL, purpose TEXT NOT NULL,
+  ani TEXT NOT NULL, dnis TEXT NOT NULL, withheld INTEGER NOT NULL, trunk TEXT, customer TEXT, segment TEXT, value_pm INTEGER,
+  queue TEXT, agent TEXT, arrived_us INTEGER NOT NULL, ended_us INTEGER NOT NULL, total_ms INTEGER NOT NULL,
+  wait_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, outcome TEXT NOT NULL, ended_by TEXT NOT NULL,
+  sip INTEGER, q850 INTEGER, reason TEXT, recovered INTEGER NOT NULL, estimated INTEGER NOT NULL, left_out INTEGER NOT NULL,
+  version INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_arrived ON calls (arrived_us);
+CREATE INDEX IF NOT EXISTS calls_ani ON calls (ani, arrived_us);
+CREATE INDEX IF NOT EXISTS calls_dnis ON calls (dnis, arrived_us);
+CREATE TABLE IF NOT EXISTS legs (
+  call TEXT NOT NULL, leg INTEGER NOT NULL, name TEXT NOT NULL, party TEXT NOT NULL, agent TEXT, station TEXT, trunk TEXT,
+  sip_call_id TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, began_us INTEGER NOT NULL, rang_us INTEGER,
+  answered_us INTEGER, ended_us INTEGER NOT NULL, ring_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, total_ms INTEGER NOT NULL,
+  sip INTEGER NOT NULL, q850 INTEGER NOT NULL, reason TEXT NOT NULL, ended_by TEXT NOT NULL, codec TEXT, mos_x100 INTEGER,
+  jitter_us INTEGER, round_trip_us INTEGER, lost INTEGER, received INTEGER, sent INTEGER,
+  PRIMARY KEY (call, leg)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (
+  call TEXT NOT NULL, leg INTEGER NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, queue TEXT, agent TEXT, prompt TEXT,
+  at_us INTEGER NOT NULL, ms INTEGER NOT NULL, PRIMARY KEY (call, leg, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS charges (
+  call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, status TEXT NOT NULL, net INTEGER, tax INTEGER, gross INTEGER,
+  scale INTEGER, currency TEXT, rate TEXT, valid_from_us INTEGER, revision INTEGER, billed_ms INTEGER NOT NULL,
+  PRIMARY KEY (call, leg, payer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segment_shares (
+  call TEXT NOT NULL, leg INTEGER NOT NULL, n INTEGER NOT NULL, payer TEXT NOT NULL, net INTEGER NOT NULL,
+  PRIMARY KEY (call, leg, n, payer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS offers (
+  call TEXT NOT NULL, n INTEGER NOT NULL, queue TEXT NOT NULL, agent TEXT NOT NULL, epoch INTEGER NOT NULL,
+  at_us INTEGER NOT NULL, ended TEXT, ring_ms INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queue_entries (
+  call TEXT NOT NULL, n INTEGER NOT NULL, queue TEXT NOT NULL, entered_us INTEGER NOT NULL, position INTEGER NOT NULL,
+  left TEXT NOT NULL, left_position INTEGER NOT NULL, wait_ms INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (
+  segment INTEGER NOT NULL, offset INTEGER NOT NULL, call TEXT, seq INTEGER, reason TEXT NOT NULL, frame BLOB NOT NULL,
+  PRIMARY KEY (segment, offset)) WITHOUT ROWID;
+";
+
+/// What came of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    /// It is there now.
+    New,
+    /// The very same was there before.
+    Again,
+    /// Another record of the same call was there before: the first holds.
+    Different,
+}
+
+/// Makes the tables. A database of another version is refused, not changed.
+pub(super) fn create(db: &Connection) -> rusqlite::Result<Result<(), u32>> {
+    let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version != 0 && version != VERSION {
+        return Ok(Err(version));
+    }
+    db.execute_batch(SCHEMA)?;
+    db.pragma_update(None, "user_version", VERSION)?;
+    Ok(Ok(()))
+}
+
+/// How far the log was taken in.
+pub(super) fn cursor(db: &Connection) -> rusqlite::Result<Place> {
+    let place = db.query_row("SELECT segment, offset FROM cursor", [], |row| {
+        Ok(Place { segment: row.get::<_, i64>(0)? as u64, offset: row.get::<_, i64>(1)? as u64 })
+    });
+    place.optional().map(Option::unwrap_or_default)
+}
+
+/// Part of the transaction that takes in what lies before.
+pub(super) fn set_cursor(db: &Connection, place: Place) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?)")?
+        .execute(params![place.segment as i64, place.offset as i64])
+        .map(drop)
+}
+
+/// Sets a frame aside that cannot be taken in.
+pub(super) fn refuse(
+    db: &Connection,
+    at: Place,
+    row: Option<(&str, u32)>,
+    reason: &str,
+    frame: &[u8],
+) -> rusqlite::Result<()> {
+    let (call, seq) = row.unzip();
+    db.prepare_cached("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?, ?, ?)")?
+        .execute(params![at.segment as i64, at.offset as i64, call, seq, reason, frame])
+        .map(drop)
+}
+
+/// Takes in a record and all its parts.
+pub(super) fn insert(db: &Connection, seq: u32, record: &Record) -> rusqlite::Result<Inserted> {
+    let call = record.call.to_string();
+    let bytes = postcard::to_allocvec(record).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+    if !insert_call(db, &call, seq, record, &bytes)? {
+        let same: bool = db
+            .prepare_cached("SELECT record = ? FROM calls WHERE call = ?")?
+            .query_row(params![bytes, call], |row| row.get(0))?;
+        return Ok(if same { Inserted::Again } else { Inserted::Different });
+    }
+    for (n, leg) in (0_i64..).zip(&record.legs) {
+        insert_leg(db, &call, n, leg)?;
+        for (at, stage) in (0_i64..).zip(&leg.stages) {
+            insert_stage(db, &call, n, at, stage, &leg.charges)?;
+        }
+        for charge in &leg.charges {
+            insert_charge(db, &call, n, charge)?;
+        }
+    }
+    for (n, offer) in (0_i64..).zip(&record.offers) {
+        insert_offer(db, &call, n, offer)?;
+    }
+    for (n, stay) in (0_i64..).zip(&record.stays) {
+        insert_stay(db, &call, n, stay)?;
+    }
+    Ok(Inserted::New)
+}
+
+/// A record as it was taken in; none if another version wrote it.
+pub(super) fn read(version: u32, bytes: &[u8]) -> Option<Record> {
+    (version == VERSION).then(|| postcard::from_bytes(bytes).ok()).flatten()
+}
+
+fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[u8]) -> rusqlite::Result<bool> {
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    let (queue, agent) = (record.queue(), record.agent());
+    let changed = insert.execute(params![
+        call,
+        seq,
+        record.direction.as_str(),
+        record.purpose.as_str(),
+        format::number(&record.ani),
+        format::number(&record.dnis),
+        record.ani.withheld,
+        name(&record.trunk),
+        record.customer,
+        name(&record.segment),
+        record.value_pm,
+        name(&queue),
+        name(&agent),
+        record.arrived.0,
+        record.ended.0,
+        int(record.total_ms),
+        int(record.wait_ms()),
+        int(record.talk_ms()),
+        int(record.hold_ms()),
+        record.outcome.as_str(),
+        format::by(record.by),
+        record.cause.map(|cause| cause.sip),
+        record.cause.map(|cause| cause.q850),
+        record.cause.map(|cause| cause.reason.as_str()),
+        record.recovered,
+        record.estimated,
+        record.left_out,
+        VERSION,
+        bytes,
+    ])?;
+    Ok(changed == 1)
+}
+
+fn insert_leg(db: &Connection, call: &str, n: i64, leg: &Leg) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    let party = format::party_parts(leg.party);
+    let quality = leg.quality;
+    let us = |at: Option<Wall>| at.map(|at| at.0);
+    insert.execute(params![
+        call,
+        n,
+        leg.leg.to_string(),
+        party.kind,
+        name(&party.agent),
+        name(&party.station),
+        name(&party.trunk),
+        leg.sip_call_id,
+        format::number(&leg.a),
+        format::number(&leg.b),
+        leg.began.0,
+        us(leg.rang),
+        us(leg.answered),
+        leg.ended.0,
+        int(leg.ring_ms),
+        int(leg.talk_ms),
+        int(leg.total_ms),
+        leg.cause.sip,
+        leg.cause.q850,
+        leg.cause.reason.as_str(),
+        format::by(leg.by),
+        quality.and_then(|q| q.codec).map(|codec| codec.as_str()),
+        quality.map(|q| q.mos_x100),
+        quality.map(|q| q.jitter_us),
+        quality.map(|q| q.round_trip_us),
+        quality.map(|q| int(q.lost)),
+        quality.map(|q| int(q.received)),
+        quality.map(|q| int(q.sent)),
+    ])?;
+    Ok(())
+}
+
+fn insert_stage(
+    db: &Connection,
+    call: &str,
+    leg: i64,
+    n: i64,
+    stage: &Stage,
+    charges: &[Charge],
+) -> rusqlite::Result<()> {
+    let parts = format::segment_parts(stage.segment);
+    let (queue, agent, prompt) = (name(&parts.queue), name(&parts.agent), name(&parts.prompt));
+    db.prepare_cached("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        call,
+        leg,
+        n,
+        parts.kind,
+        queue,
+        agent,
+        prompt,
+        stage.at.0,
+        int(stage.ms)
+    ])?;
+    for (charge, &units) in charges.iter().zip(&stage.shares).filter(|&(_, &units)| units != 0) {
+        db.prepare_cached("INSERT INTO segment_shares VALUES (?, ?, ?, ?, ?)")?.execute(params![
+            call,
+            leg,
+            n,
+            charge.payer.0.as_str(),
+            units
+        ])?;
+    }
+    Ok(())
+}
+
+fn insert_charge(db: &Connection, call: &str, leg: i64, charge: &Charge) -> rusqlite::Result<()> {
+    let rated = &charge.rated;
+    let units = |money: Option<Money>| money.map(|money| money.units);
+    let rate = rated.rate.as_ref().map(|rate| rate.as_str());
+    db.prepare_cached("INSERT INTO charges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        call,
+        leg,
+        charge.payer.0.as_str(),
+        rated.status.as_str(),
+        units(rated.net),
+        units(rated.tax),
+        units(rated.gross),
+        rated.net.map(|net| net.scale),
+        rated.net.as_ref().map(|net| net.currency.as_str()),
+        rate,
+        rated.version.map(|(from, _)| from.0),
+        rated.version.map(|(_, revision)| revision),
+        int(rated.billed_ms),
+    ])?;
+    Ok(())
+}
+
+fn insert_offer(db: &Connection, call: &str, n: i64, offer: &Offer) -> rusqlite::Result<()> {
+    let end = offer.end.map(|end| end.as_str());
+    let (queue, agent) = (offer.queue.as_str(), offer.agent.as_str());
+    db.prepare_cached("INSERT INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![call, n, queue, agent, int(offer.epoch), offer.at.0, end, int(offer.ring_ms)])
+        .map(drop)
+}
+
+fn insert_stay(db: &Connection, call: &str, n: i64, stay: &Stay) -> rusqlite::Result<()> {
+    let (queue, left) = (stay.queue.as_str(), stay.left.as_str());
+    db.prepare_cached("INSERT INTO queue_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![call, n, queue, stay.entered.0, stay.position, left, stay.left_position, int(stay.wait_ms)])
+        .map(drop)
+}
+
+fn name<T: ToString>(of: &Option<T>) -> Option<String> {
+    of.as_ref().map(ToString::to_string)
+}
+
+/// SQLite's integers have a sign; no duration or count comes near it.
+fn int(of: u64) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
+}

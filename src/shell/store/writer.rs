@@ -1,0 +1,264 @@
+//! The thread that makes rows durable: group commit, a spool while the disk fails, heartbeats while nothing happens.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use turno_base::{CallId, Wall};
+use turno_tariff::cdr::{Kind, Row};
+
+use super::consumer::Wake;
+use super::frame::{EntryRef, encode};
+use super::log::{self, HEADER_BYTES, Place, Recovered};
+use super::{Options, Shared};
+
+/// Least time between two fdatasync: rows that arrive meanwhile share the next one. A row that comes alone waits for
+/// nothing but its own.
+const SYNC_GAP: Duration = Duration::from_millis(4);
+/// How often the free space is looked at.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// After a failure of the disk.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+/// How often a process that ends tries to write what it holds.
+const LAST_TRIES: u32 = 10;
+/// Rows of one commit.
+const COMMIT_ROWS_MAX: usize = 4096;
+
+/// What the writer is sent.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A row of the engine.
+    Row(u64, Row),
+    /// A row that closes a call after a crash.
+    Recovered(Row),
+    /// Answer when everything sent before is durable.
+    Flush(Sender<()>),
+}
+
+pub(super) struct Writer<F> {
+    dir: PathBuf,
+    options: Options,
+    /// None: to be opened, at the first row or after a failure.
+    file: Option<File>,
+    /// Behind the last durable byte.
+    end: Place,
+    /// Frames that are not durable yet.
+    spool: Vec<u8>,
+    spooled: u64,
+    spooled_seq: Option<u64>,
+    flushes: Vec<Sender<()>>,
+    open: BTreeMap<CallId, u64>,
+    shared: Arc<Shared>,
+    on_stored: F,
+    consumer: Sender<Wake>,
+    synced_at: Instant,
+    space_at: Option<Instant>,
+}
+
+impl<F: Fn(u64)> Writer<F> {
+    pub(super) fn new(
+        dir: PathBuf,
+        options: Options,
+        recovered: &Recovered,
+        shared: Arc<Shared>,
+        on_stored: F,
+        consumer: Sender<Wake>,
+    ) -> Writer<F> {
+        Writer {
+            dir,
+            options,
+            file: None,
+            end: recovered.end,
+            spool: Vec::new(),
+            spooled: 0,
+            spooled_seq: None,
+            flushes: Vec::new(),
+            open: recovered.open.clone(),
+            shared,
+            on_stored,
+            consumer,
+            synced_at: Instant::now(),
+            space_at: None,
+        }
+    }
+
+    /// Until the other end of `incoming` is gone and everything is durable, or cannot become so.
+    pub(super) fn run(mut self, incoming: &Receiver<Message>) {
+        loop {
+            self.look_at_space();
+            match incoming.recv_timeout(if self.is_failing() { RETRY_EVERY } else { self.options.beat_every }) {
+                Ok(message) => self.gather(message, incoming),
+                Err(RecvTimeoutError::Timeout) if self.is_failing() => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    encode(EntryRef::Beat(wall_now()), &mut self.spool);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.commit();
+            while self.spool.len() >= self.options.spool_bytes_max && !self.shared.closing.load(Ordering::Relaxed) {
+                // The channel fills up meanwhile, and whoever appends is told.
+                std::thread::sleep(RETRY_EVERY);
+                self.commit();
+            }
+        }
+        for _ in 0..LAST_TRIES {
+            self.commit();
+            if !self.is_failing() {
+                return;
+            }
+            std::thread::sleep(RETRY_EVERY);
+        }
+        tracing::error!(rows = self.spooled, "records are lost: the process ends and the disk takes nothing");
+    }
+
+    /// Takes what is there, and until the next sync may be what comes.
+    fn gather(&mut self, first: Message, incoming: &Receiver<Message>) {
+        self.take(first);
+        for _ in 1..COMMIT_ROWS_MAX {
+            let patience = SYNC_GAP.saturating_sub(self.synced_at.elapsed());
+            match incoming.recv_timeout(if self.is_failing() { Duration::ZERO } else { patience }) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let (entry, row) = match &message {
+            Message::Row(seq, row) => {
+                self.spooled_seq = Some(*seq);
+                (EntryRef::Row(*seq, row), row)
+            }
+            Message::Recovered(row) => (EntryRef::Recovered(row), row),
+            Message::Flush(done) => {
+                self.flushes.push(done.clone());
+                return;
+            }
+        };
+        match row.kind {
+            Kind::Open(_) => {
+                self.open.entry(row.call).or_insert(self.end.segment.max(1));
+            }
+            Kind::Interim(_) => {}
+            Kind::Close(_) => {
+                self.open.remove(&row.call);
+            }
+        }
+        if encode(entry, &mut self.spool) {
+            self.spooled += 1;
+        } else {
+            tracing::error!(call = %row.call, seq = row.seq, "a record is larger than a frame may be and is not kept");
+            self.shared.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn commit(&mut self) {
+        if self.spool.is_empty() {
+            self.answer();
+            return;
+        }
+        let result = self.write();
+        self.synced_at = Instant::now();
+        self.shared.spooled.store(if result.is_ok() { 0 } else { self.spooled }, Ordering::Relaxed);
+        match result {
+            Ok(()) => {
+                if self.shared.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(rows = self.spooled, "the disk takes records again; all are written");
+                }
+                self.end.offset += self.spool.len() as u64;
+                self.spool.clear();
+                // A spool that the disk's failure made large gives its memory back.
+                self.spool.shrink_to(1 << 20);
+                self.spooled = 0;
+                self.shared.set_durable(self.end);
+                if let Some(seq) = self.spooled_seq.take() {
+                    self.shared.stored.store(seq, Ordering::Relaxed);
+                    (self.on_stored)(seq);
+                }
+                let _ = self.consumer.try_send(Wake::Rows);
+                self.answer();
+            }
+            Err(error) => {
+                // Opened anew and written again from the same offset: pages of a failed sync may be gone.
+                self.file = None;
+                if !self.shared.failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the disk takes no records; they wait in memory and new calls are refused");
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        for done in self.flushes.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.end.segment == 0 || self.end.offset >= self.options.segment_bytes {
+            self.begin_segment()?;
+        }
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(File::options().write(true).open(log::path(&self.dir, self.end.segment))?),
+        };
+        file.write_all_at(&self.spool, self.end.offset)?;
+        file.sync_data()
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let segment = self.end.segment + 1;
+        // The segment before holds the last number even if a crash leaves the new one empty.
+        let needed = self.open.values().copied().min().unwrap_or(segment).min(self.end.segment.max(1));
+        let path = log::path(&self.dir, segment);
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        file.write_all_at(&log::header(needed), 0)?;
+        file.sync_all()?;
+        File::open(&self.dir)?.sync_all()?;
+        self.file = Some(file);
+        self.end = Place { segment, offset: HEADER_BYTES };
+        self.shared.needed.store(needed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn is_failing(&self) -> bool {
+        self.shared.failing.load(Ordering::Relaxed)
+    }
+
+    fn look_at_space(&mut self) {
+        if self.space_at.is_some_and(|at| at.elapsed() < SPACE_EVERY) {
+            return;
+        }
+        self.space_at = Some(Instant::now());
+        let Ok(space) = nix::sys::statvfs::statvfs(&self.dir) else { return };
+        let (all, free) = (space.blocks(), space.blocks_available());
+        let used_pct = 100 - (u128::from(free) * 100 / u128::from(all.max(1))).min(100) as u64;
+        self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
+        let free_bytes = free.saturating_mul(space.fragment_size());
+        self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
+        let alarm = used_pct >= self.options.disk_alarm_pct;
+        if alarm && !self.shared.disk_alarm.swap(alarm, Ordering::Relaxed) {
+            tracing::error!(used_pct, "the disk of the records fills up; make room");
+        }
+        self.shared.disk_alarm.store(alarm, Ordering::Relaxed);
+    }
+}
+
+/// Removes segments that neither a restart nor the consumer needs.
+pub(super) fn remove_before(dir: &std::path::Path, segment: u64) -> io::Result<()> {
+    for old in log::segments(dir)?.into_iter().filter(|&old| old < segment) {
+        fs::remove_file(log::path(dir, old))?;
+    }
+    Ok(())
+}
+
+fn wall_now() -> Wall {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
