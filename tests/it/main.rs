@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod calls;
 mod config;
+mod house;
+mod sipp;
 mod tidy;

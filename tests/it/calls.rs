@@ -1,0 +1,191 @@
+//! Calls over loopback: callers and agents are SIPp, the engine is the real program.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::house::{AVERIAS, GENERAL, House, Plan};
+use crate::sipp::{caller, callers, phone, phone_to, seat};
+
+const SECOND: Duration = Duration::from_secs(1);
+const INSTANT: Duration = Duration::ZERO;
+
+/// What SIPp can answer.
+const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
+const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
+const TWO: Plan<'static> = Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
+
+/// A house with its agents registered and logged in, in the order of the plan: the first is the longest idle.
+fn staffed(plan: &Plan<'_>) -> House {
+    let house = House::open(plan);
+    for (at, (agent, _)) in plan.agents.iter().enumerate() {
+        seat(&house, at, agent);
+    }
+    house
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("no {path} in {value:#}"))
+}
+
+fn ms(value: &Value, key: &str) -> u64 {
+    value[key].as_u64().unwrap_or_else(|| panic!("no {key} in {value:#}"))
+}
+
+/// Offers as `anna accepted, boris declined`.
+fn offers(record: &Value) -> String {
+    let one = |offer: &Value| format!("{} {}", text(offer, "/agent"), text(offer, "/end"));
+    let offers: Vec<String> = record["offers"].as_array().unwrap().iter().map(one).collect();
+    offers.join(", ")
+}
+
+/// Kinds of the segments of a leg, in order.
+fn kinds(leg: &Value) -> String {
+    let kinds: Vec<&str> = leg["segments"].as_array().unwrap().iter().map(|s| text(s, "/kind")).collect();
+    kinds.join(" ")
+}
+
+/// What every record must hold: segments of each leg join without gap, totals add up, and a leg that pays is priced.
+fn is_sound(record: &Value) {
+    for leg in record["legs"].as_array().unwrap() {
+        let sum: u64 = leg["segments"].as_array().unwrap().iter().map(|s| ms(s, "ms")).sum();
+        assert_eq!(sum, ms(leg, "total_ms"), "segments leave a gap: {leg:#}");
+    }
+    let caller = &record["legs"][0];
+    assert_eq!(text(caller, "/party"), "caller", "{record:#}");
+    assert_eq!(text(caller, "/trunk"), "pstn");
+}
+
+/// The price for us of an answered call from a mobile to our freephone number: 0.162 a minute, by the second, half up.
+fn price(record: &Value) -> String {
+    let talk_ms = ms(&record["legs"][0], "talk_ms");
+    let seconds = talk_ms.div_ceil(1000);
+    let ten_thousandths = (seconds * 1620 + 30) / 60;
+    format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
+}
+
+fn company_cost(record: &Value) -> String {
+    let costs = record["costs"].as_array().unwrap();
+    let company = costs.iter().find(|cost| cost["payer"] == "company").unwrap_or_else(|| panic!("{record:#}"));
+    text(company, "/net").to_owned()
+}
+
+#[test]
+fn callers_of_a_trunk_are_queued_and_answered() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 3);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 3);
+    callers(&house, "caller_talk", AVERIAS, SECOND * 2, 6, 10).done();
+    anna.done();
+    boris.done();
+    let records = house.records(6);
+    for record in &records {
+        is_sound(record);
+        assert_eq!(text(record, "/outcome"), "answered");
+        assert_eq!(text(record, "/queue"), "averias");
+        assert_eq!(text(record, "/from/e164"), "+34612345678");
+        assert_eq!(text(record, "/to/e164"), "+34900100101");
+        assert_eq!(text(record, "/ended_by"), "caller");
+        assert_eq!(company_cost(record), price(record));
+        assert_eq!(record["legs"].as_array().unwrap().len(), 2, "{record:#}");
+        assert!(kinds(&record["legs"][0]).ends_with("talk"), "{record:#}");
+        assert_eq!(kinds(&record["legs"][1]), "ring talk");
+    }
+    let by_anna = records.iter().filter(|record| record["agent"] == "anna").count();
+    assert_eq!(by_anna, 3, "longest idle shares the work");
+    house.until_agent("anna", "ready");
+    house.until_agent("boris", "ready");
+    assert_eq!(house.metric("turno_queue_entered_total{queue=\"averias\"}"), 6.0);
+    assert_eq!(house.metric("turno_calls_ended_total{outcome=\"answered\"}"), 6.0);
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_may_hang_up_first() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_hangs_up", SECOND, 1);
+    caller(&house, "caller_waits", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "agent"));
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_who_leaves_the_queue_is_an_abandon() {
+    let house = House::open(&ONE);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("abandoned", "caller"));
+    assert_eq!(offers(record), "");
+    assert_eq!(text(record, "/stays/0/left"), "short_abandoned");
+    assert_eq!(company_cost(record), price(record));
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_who_leaves_while_it_rings_is_withdrawn_from_the_phone() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_never_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "abandoned");
+    assert_eq!(offers(record), "anna caller_left");
+    assert_eq!(kinds(&record["legs"][1]), "ring");
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn whom_one_agent_rejects_the_next_one_takes() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_declines", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 2).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna declined, boris accepted");
+    assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn a_busy_phone_is_passed_over() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_busy", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 2).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna busy, boris accepted");
+    assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn who_never_answers_is_passed_over_and_in_the_end_paused() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_never_answers", INSTANT, 2);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 2);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    house.until_agent("anna", "ready");
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    anna.done();
+    boris.done();
+    let records = house.records(2);
+    records.iter().for_each(is_sound);
+    assert_eq!(offers(&records[0]), "anna ring_no_answer, boris accepted");
+    assert_eq!(offers(&records[1]), "anna ring_no_answer, boris accepted");
+    house.until_agent("anna", "paused no-answer");
+    house.until_agent("boris", "ready");
+    house.is_clean();
+}
