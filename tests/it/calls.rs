@@ -12,6 +12,8 @@ const INSTANT: Duration = Duration::ZERO;
 
 /// What SIPp can answer.
 const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
+/// The same, and timers so short that what waits for them ends within seconds.
+const MD5_HASTY: &str = "digests = [\"md5\", \"sha-256\"]\n[sip.rules]\nt1 = \"100ms\"\nt2 = \"800ms\"";
 const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
 const TWO: Plan<'static> = Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
 
@@ -187,5 +189,139 @@ fn who_never_answers_is_passed_over_and_in_the_end_paused() {
     assert_eq!(offers(&records[1]), "anna ring_no_answer, boris accepted");
     house.until_agent("anna", "paused no-answer");
     house.until_agent("boris", "ready");
+    house.is_clean();
+}
+
+/// The caller's hang-up and the agent's answer cross at slightly different moments: each time exactly one of them counts.
+#[test]
+fn an_answer_at_the_moment_of_the_hang_up_is_one_or_the_other() {
+    let house = staffed(&ONE);
+    let pauses = [985, 995, 1000, 1005, 1015];
+    let anna = phone(&house, 0, "agent_answers_late", INSTANT, 5);
+    for pause in pauses {
+        caller(&house, "caller_talk", AVERIAS, Duration::from_millis(pause)).done();
+        house.until_agent("anna", "ready");
+    }
+    anna.done();
+    for record in &house.records(5) {
+        is_sound(record);
+        let ends = (text(record, "/outcome"), text(record, "/offers/0/end"), text(record, "/stays/0/left"));
+        let known = [("answered", "accepted", "answered"), ("abandoned", "caller_left", "short_abandoned")];
+        assert!(known.contains(&ends), "{ends:?}");
+    }
+    house.is_clean();
+}
+
+#[test]
+fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_answers_cancelled", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna ring_no_answer, boris accepted");
+    assert_eq!((text(record, "/outcome"), text(record, "/agent")), ("answered", "boris"));
+    assert_eq!(house.metric("turno_sip_events_total{event=\"lost_race\"}"), 1.0);
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_may_hold_and_come_back() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_hold", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), kinds(&record["legs"][1]).as_str()), ("answered", "ring talk"));
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_may_ask_for_our_offer() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_late_offer", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "answered");
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_may_hold_the_caller() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_hold", INSTANT, 1);
+    let caller = caller(&house, "caller_talk", AVERIAS, SECOND * 3);
+    house.until_agent("anna", "holding");
+    house.until_agent("anna", "talking");
+    caller.done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert!(kinds(&record["legs"][0]).ends_with("talk hold talk"), "{record:#}");
+    assert_eq!(kinds(&record["legs"][1]), "ring talk hold talk");
+    assert!((500..1500).contains(&ms(record, "hold_ms")), "{record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_sends_the_caller_to_another_queue() {
+    let house = staffed(&TWO);
+    let anna = phone_to(&house, 0, "agent_blind_transfer", INSTANT, 1, "601");
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 3).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/stays/0/queue"), text(record, "/stays/1/queue")), ("averias", "general"));
+    assert_eq!(offers(record), "anna accepted, boris accepted");
+    assert!(kinds(&record["legs"][0]).ends_with("talk queue talk"), "{}", kinds(&record["legs"][0]));
+    house.is_clean();
+}
+
+#[test]
+fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 6);
+    callers(&house, "caller_lost_bye", AVERIAS, INSTANT, 6, 3).done();
+    anna.done();
+    for record in &house.records(6) {
+        is_sound(record);
+        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+    }
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn a_call_without_ack_is_ended() {
+    let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_no_ack", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    // 64 * T1 after the 200 (RFC 3261 §13.3.1.4).
+    let lasted = ms(record, "total_ms");
+    assert!((6400..8000).contains(&lasted), "{record:#}");
+    assert_eq!(text(record, "/ended_by"), "us");
+    house.is_clean();
+}
+
+#[test]
+fn a_session_interval_that_is_too_small_is_refused_with_ours() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_timer_small", AVERIAS, SECOND).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "answered");
     house.is_clean();
 }

@@ -23,6 +23,8 @@ const HOUSES_MAX: u32 = 2;
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// How often a state is looked at while it is waited for.
 const LOOK: Duration = Duration::from_millis(20);
+/// Bytes printed of each log of a house in which a test failed.
+const PRINTED_MAX: usize = 30_000;
 /// Password of every account.
 pub(crate) const PASSWORD: &str = "secreta";
 /// The number that leads to the queue `averias`.
@@ -346,7 +348,9 @@ impl Drop for House {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if name.ends_with(".log") || name.ends_with(".err") || name.ends_with(".msg") {
                     let text = fs::read_to_string(&path).unwrap_or_default();
-                    println!("==== {name} ====\n{text}");
+                    let start = text.len().saturating_sub(PRINTED_MAX);
+                    let start = (start..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+                    println!("==== {name} ====\n{}", &text[start..]);
                 }
             }
         }
