@@ -1,7 +1,7 @@
 //! `turno demo` and `turno call`: simulated agents and callers with real SIP and RTP on loopback.
 
-pub mod cast;
 mod caller;
+pub mod cast;
 pub mod party;
 pub mod plot;
 pub mod stage;
@@ -23,8 +23,8 @@ use turno_media::g711;
 use turno_sip::flow::Transport;
 
 use crate::shell::config::{self, Checked, Problem, Settings};
-use crate::shell::serve::{self, Node, StartError};
 use crate::shell::logs;
+use crate::shell::serve::{self, Node, StartError};
 use cast::FREE;
 use party::Voice;
 use plot::Known;
@@ -90,6 +90,8 @@ impl std::error::Error for DemoError {}
 pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     let files = options.dir.join("config");
     unpack(&files).map_err(|error| DemoError::Files(files.clone(), error))?;
+    // Each play begins with an empty house: the simulated agents log in by a code that would log them out again.
+    forget(&options.dir.join("data"))?;
     let settings = settings(&files.join("demo.toml"), options)?;
     let known = known(&settings);
     logs::start(settings.log.format, &settings.log.level);
@@ -119,6 +121,13 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     match stage.join() {
         Ok(played) => played.map_err(DemoError::Stage),
         Err(_) => Err(DemoError::Stage(io::Error::other("their thread ended by a fault; see the log above"))),
+    }
+}
+
+fn forget(data: &Path) -> Result<(), DemoError> {
+    match fs::remove_dir_all(data) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DemoError::Files(data.to_owned(), error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -191,7 +200,10 @@ fn greet(node: &Node, options: &DemoOptions) {
         .iter()
         .map(|l| format!("{} ({})", l.local, if l.transport == Transport::Udp { "UDP" } else { "TCP" }))
         .collect();
-    println!("Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine", options.per_minute);
+    println!(
+        "Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine",
+        options.per_minute
+    );
     if let Some(http) = node.http {
         println!("  wallboard  http://{http}/wall/");
         println!("  metrics    http://{http}/metrics");
@@ -200,6 +212,6 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
     println!("  ask        turno --socket {} queue show", node.socket.display());
-    println!("  records    turno cdr list --config {}", options.dir.join("config/demo.toml").display());
+    println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
 }

@@ -5,5 +5,6 @@
 mod calls;
 mod config;
 mod house;
+mod node;
 mod sipp;
 mod tidy;
