@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use turno::demo::party::PartyEvent;
+use turno_base::Cause;
 
-use crate::house::{AVERIAS, GENERAL, House, Plan};
-use crate::sipp::{caller, callers, phone, phone_to, seat};
+use crate::caller::Caller;
+use crate::house::{AVERIAS, House, Plan};
+use crate::sipp::{Role, caller, callers, carrier, phone, phone_to, seat};
 
 const SECOND: Duration = Duration::from_secs(1);
 const INSTANT: Duration = Duration::ZERO;
@@ -192,18 +195,55 @@ fn who_never_answers_is_passed_over_and_in_the_end_paused() {
     house.is_clean();
 }
 
-/// The caller's hang-up and the agent's answer cross at slightly different moments: each time exactly one of them counts.
 #[test]
-fn an_answer_at_the_moment_of_the_hang_up_is_one_or_the_other() {
+fn an_answer_at_the_moment_of_the_hang_up_comes_too_late_and_is_ended() {
     let house = staffed(&ONE);
-    let pauses = [985, 995, 1000, 1005, 1015];
-    let anna = phone(&house, 0, "agent_answers_late", INSTANT, 5);
-    for pause in pauses {
-        caller(&house, "caller_talk", AVERIAS, Duration::from_millis(pause)).done();
-        house.until_agent("anna", "ready");
-    }
+    let anna = phone(&house, 0, "agent_answers_cancelled", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
     anna.done();
-    for record in &house.records(5) {
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), offers(record).as_str()), ("abandoned", "anna caller_left"));
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+/// The caller's BYE and the agent's 200 are sent in the same instant, in either order: exactly one of them counts.
+#[test]
+fn a_hang_up_and_an_answer_in_the_same_instant_are_one_or_the_other() {
+    let house = House::open(&ONE);
+    let mut anna = Caller::phone(&house, 0, 440);
+    anna.until("anna is registered", |anna| anna.events.iter().any(|e| matches!(e, PartyEvent::Registered)));
+    house.log_in("anna");
+    let mut carrier = Caller::at_carrier(&house, 440);
+    for turn in 0..6 {
+        let leg = carrier.call(AVERIAS);
+        anna.until("anna is called", |anna| anna.events.iter().any(|e| matches!(e, PartyEvent::Called(..))));
+        let called = anna.events.drain(..).find_map(|event| match event {
+            PartyEvent::Called(called, _) => Some(called),
+            _ => None,
+        });
+        let called = called.unwrap();
+        anna.party.ring(called);
+        house.until_agent("anna", "ringing");
+        if turn % 2 == 0 {
+            anna.party.answer(called).unwrap();
+        }
+        carrier.party.end(leg, Cause::NORMAL);
+        if turn % 2 == 1 {
+            anna.party.answer(called).unwrap();
+        }
+        carrier.until("the caller is gone", |carrier| {
+            anna.look();
+            carrier.has_ended(leg) && anna.has_ended(called)
+        });
+        house.until("anna is ready", || {
+            carrier.look();
+            anna.look();
+            (house.agent("anna") == "ready").then_some(())
+        });
+    }
+    for record in &house.records(6) {
         is_sound(record);
         let ends = (text(record, "/outcome"), text(record, "/offers/0/end"), text(record, "/stays/0/left"));
         let known = [("answered", "accepted", "answered"), ("abandoned", "caller_left", "short_abandoned")];
@@ -288,10 +328,11 @@ fn an_agent_sends_the_caller_to_another_queue() {
 #[test]
 fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     let house = staffed(&ONE);
-    let anna = phone(&house, 0, "agent_answers", INSTANT, 6);
-    callers(&house, "caller_lost_bye", AVERIAS, INSTANT, 6, 3).done();
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
+    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+    role.start(&house).done();
     anna.done();
-    for record in &house.records(6) {
+    for record in &house.records(5) {
         is_sound(record);
         assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
     }

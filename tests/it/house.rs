@@ -29,8 +29,6 @@ const PRINTED_MAX: usize = 30_000;
 pub(crate) const PASSWORD: &str = "secreta";
 /// The number that leads to the queue `averias`.
 pub(crate) const AVERIAS: &str = "900100101";
-/// The number that leads to the queue `general`.
-pub(crate) const GENERAL: &str = "900100105";
 
 static STANDING: Mutex<u32> = Mutex::new(0);
 static ONE_FELL: Condvar = Condvar::new();

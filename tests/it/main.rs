@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod baresip;
+mod caller;
 mod calls;
 mod config;
 mod house;
 mod node;
 mod sipp;
 mod tidy;
+mod tone;

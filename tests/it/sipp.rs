@@ -105,19 +105,23 @@ pub(crate) fn caller(house: &House, scenario: &str, service: &str, pause: Durati
 
 /// Callers at the carrier.
 pub(crate) fn callers(house: &House, scenario: &str, service: &str, pause: Duration, calls: u32, rate: u32) -> Sipp {
-    let role = Role {
+    Role { calls, rate, ..carrier(house, scenario, service, pause) }.start(house)
+}
+
+/// The carrier with one caller, to be changed before it starts.
+pub(crate) fn carrier<'a>(house: &House, scenario: &'a str, service: &'a str, pause: Duration) -> Role<'a> {
+    Role {
         scenario,
         local: house.ip(2),
         port: 5060,
         peer: house.sip(),
         service,
         fields: &["612345678"],
-        calls,
-        rate,
+        calls: 1,
+        rate: 1,
         pause,
         more: &[],
-    };
-    role.start(house)
+    }
 }
 
 /// Registers the phone of agent `at` and logs him in.
