@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, PEAK};
-use crate::house::{AVERIAS, House, PASSWORD, Plan, account};
+use crate::house::{AVERIAS, House, PASSWORD, Plan, account, free_port};
 use crate::tone::{is_tone, sine};
 
 /// What baresip plays, and how loud.
@@ -19,7 +19,9 @@ const PLAYS_PEAK: f64 = 8000.0;
 /// What the caller speaks.
 const CALLER_HZ: u32 = 700;
 
-const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: "", queue: "ring_limit = \"10s\"", more: "" };
+/// baresip 1.0 gives up on a challenge that names any other algorithm, in whatever place.
+const MD5: &str = "digests = [\"md5\"]";
+const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
 
 /// A baresip that runs, and its control connection.
 struct Softphone {
@@ -36,13 +38,16 @@ impl Softphone {
         let user = account(at);
         let dir = house.dir.join(format!("baresip-{user}"));
         fs::create_dir_all(&dir).unwrap();
-        let (ip, engine) = (house.phone(at), house.sip());
-        let control = SocketAddr::new(ip, 4444);
+        let engine = house.sip();
+        // Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there.
+        let ip = "127.0.0.1";
+        let (sip, control, rtp) = (free_port(), SocketAddr::new(ip.parse().unwrap(), free_port()), free_port() & !1);
         let template = include_str!("peers/baresip.config");
         let config = template
-            .replace("@LISTEN@", &format!("{ip}:5060"))
+            .replace("@LISTEN@", &format!("{ip}:{sip}"))
+            .replace("@IP@", ip)
             .replace("@DIR@", &dir.display().to_string())
-            .replace("@PORTS@", "30000-30100")
+            .replace("@PORTS@", &format!("{rtp}-{}", rtp.saturating_add(20)))
             .replace("@CONTROL@", &control.to_string());
         fs::write(dir.join("config"), config).unwrap();
         let uri = format!("<sip:{user}@{engine};transport={transport}>");
@@ -125,15 +130,12 @@ fn write_wav(path: &std::path::Path, samples: &[i16]) {
 fn both_hear_each_other(transport: &str) {
     let house = House::open(&ONE);
     let mut phone = Softphone::open(&house, 0, transport);
-    house.until("baresip is registered", || (!phone.told("REGISTER_OK").is_empty()).then_some(()));
+    house.until_registered(0);
     house.log_in("anna");
     let mut caller = Caller::at_carrier(&house, CALLER_HZ);
     let leg = caller.call(AVERIAS);
     caller.until("baresip talks", |_| !phone.told("CALL_ESTABLISHED").is_empty());
-    caller.until("the caller hears baresip's tone", |caller| {
-        is_tone(&caller.party.heard(leg), PLAYS_HZ, PLAYS_PEAK).is_ok()
-    });
-    caller.listen(Duration::from_secs(2));
+    caller.listen(Duration::from_secs(3));
     assert_eq!(is_tone(&caller.party.heard(leg), PLAYS_HZ, PLAYS_PEAK), Ok(()));
 
     for key in "17#".chars() {
@@ -144,6 +146,7 @@ fn both_hear_each_other(transport: &str) {
     phone.command("sndcode", "2");
     caller.until("the caller hears the keys", |caller| caller.party.keys(leg) == "42");
 
+    caller.listen(Duration::from_secs(1));
     caller.hang_up(leg);
     caller.until("baresip's call has ended", |_| !phone.told("CALL_CLOSED").is_empty());
     let heard = phone.heard();
@@ -157,6 +160,7 @@ fn both_hear_each_other(transport: &str) {
     assert_eq!(media["codec"], "PCMA");
     assert_eq!(media["lost"], 0);
     assert!(media["received"].as_u64().unwrap() > 100, "{media}");
+    assert_eq!(house.metric("turno_sip_tcp_received_total") > 0.0, transport == "tcp");
     house.until_agent("anna", "ready");
     house.is_clean();
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -84,6 +84,11 @@ fn free_net() -> [u8; 3] {
             return [127, second, third];
         }
     }
+}
+
+/// A port of 127.0.0.1 that was free a moment ago, for TCP and mostly for UDP too.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl House {
@@ -261,6 +266,19 @@ file = "{tariff}"
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "turno {words:?}: {said}");
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Waits until the phone of agent `at` is registered.
+    pub(crate) fn until_registered(&self, at: usize) {
+        let account = account(at);
+        self.until(&format!("{account} is registered"), || self.is_registered(&account).then_some(()));
+    }
+
+    /// Whether a station has a contact that it registered.
+    pub(crate) fn is_registered(&self, station: &str) -> bool {
+        let answer = self.ask(&["reg", "show"]);
+        let stations = answer["stations"].as_array().unwrap();
+        stations.iter().any(|view| view["station"] == station && view["reachable"] == true)
     }
 
     /// Agent `agent` sits down and is ready.
