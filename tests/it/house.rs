@@ -1,7 +1,7 @@
 //! A call centre for one test: the real program on loopback addresses of its own, asked as an operator would ask it.
 //!
-//! Every house has a network 127.x.y.0/24 to itself: the engine at .1, the carrier whose calls it takes at .2, phones from
-//! .11 on. So tests run side by side, all on port 5060. At most [`HOUSES_MAX`] houses stand at once, so that a small
+//! Every house has a network 127.x.y.0/24 to itself: the engine at .1, the carrier whose calls it takes at .2, a proxy of
+//! the carrier at .3, phones from .11 on. So tests run side by side, all on port 5060. At most [`HOUSES_MAX`] houses stand at once, so that a small
 //! machine keeps up with the timers of the peers.
 
 use std::fmt::Write as _;
@@ -170,7 +170,7 @@ address = "{engine}:5060"
 transport = "tcp"
 address = "{engine}:5060"
 [trunks.pstn]
-networks = ["{carrier}/32"]
+networks = ["{carrier}/32", "{edge}/32"]
 hosts = ["{carrier}:5060"]
 transport = "udp"
 codecs = ["pcma", "pcmu"]
@@ -208,6 +208,7 @@ file = "{tariff}"
 {more}
 "#,
             carrier = self.ip(2),
+            edge = self.ip(3),
             prompts = config.join("prompts").display(),
             tariff = config.join("tariff.csv").display(),
             sip = plan.sip,

@@ -7,6 +7,7 @@ mod caller;
 mod calls;
 mod config;
 mod house;
+mod kamailio;
 mod linphone;
 mod node;
 mod sipp;
