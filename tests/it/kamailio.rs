@@ -52,8 +52,9 @@ impl Kamailio {
 }
 
 impl Drop for Kamailio {
+    // Killed outright it would leave its children behind.
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
 }

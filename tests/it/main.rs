@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod baresip;
+mod browser;
 mod caller;
 mod calls;
 mod config;
@@ -13,3 +14,4 @@ mod node;
 mod sipp;
 mod tidy;
 mod tone;
+mod wall;
