@@ -7,8 +7,8 @@ use turno::demo::party::PartyEvent;
 use turno_base::Cause;
 
 use crate::caller::Caller;
-use crate::house::{AVERIAS, House, Plan};
-use crate::sipp::{Role, caller, callers, carrier, phone, phone_to, seat};
+use crate::house::{AVERIAS, House, Plan, account};
+use crate::sipp::{Role, caller, callers, carrier, credentials, phone, phone_to, seat};
 
 const SECOND: Duration = Duration::from_secs(1);
 const INSTANT: Duration = Duration::ZERO;
@@ -325,11 +325,76 @@ fn an_agent_sends_the_caller_to_another_queue() {
     house.is_clean();
 }
 
+/// Value of a header in the first message that begins with `begins`.
+fn header<'a>(messages: &'a str, begins: &str, name: &str) -> &'a str {
+    let message = &messages[messages.find(begins).unwrap()..];
+    let line = message.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim()
+}
+
+/// The agent holds the customer, asks a colleague in a second call, and joins the two by REFER with Replaces.
+#[test]
+fn an_agent_joins_the_caller_with_a_colleague() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_holds_on", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    let caller = caller(&house, "caller_talk", AVERIAS, SECOND * 6);
+    house.until_agent("anna", "holding");
+    // The dialog of the customer's call as the engine names it: to-tag is the engine's own (RFC 3891 §3).
+    let messages = anna.messages();
+    let tag = |value: &str| value.split_once(";tag=").unwrap().1.to_owned();
+    let call_id = header(&messages, "INVITE sip:", "Call-ID:");
+    let (ours, theirs) = (tag(header(&messages, "SIP/2.0 200", "From:")), tag(header(&messages, "SIP/2.0 200", "To:")));
+    let replaces = format!("{call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}");
+    let user = account(0);
+    let fields = format!("{user};{};sip:600@{}?Replaces={replaces}", credentials(&user), house.sip());
+    // SIPp computes its digest over the URI of this argument.
+    let asked = format!("1002@{}", house.sip());
+    let role = Role {
+        local: house.phone(0),
+        port: 5062,
+        fields: &[&fields],
+        more: &["-mp", "7000", "-auth_uri", &asked],
+        ..carrier(&house, "agent_consults", "1002", SECOND)
+    };
+    let consults = role.start(&house);
+    house.until_agent("anna", "consulting");
+    consults.done();
+    anna.done();
+    house.until_agent("anna", "ready");
+    assert_eq!(house.agent("boris"), "talking");
+    caller.done();
+    boris.done();
+    let records = house.records(2);
+    let customers = records.iter().find(|record| record["trunk"] == "pstn").unwrap();
+    is_sound(customers);
+    assert_eq!((text(customers, "/outcome"), text(customers, "/agent")), ("answered", "boris"));
+    let joined = kinds(&customers["legs"][0]);
+    assert!(joined.ends_with("talk hold talk") || joined.ends_with("talk hold consult talk"), "{joined}");
+    house.until_agent("boris", "ready");
+    house.is_clean();
+}
+
 #[test]
 fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     let house = staffed(&ONE);
     let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
     let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+    role.start(&house).done();
+    anna.done();
+    for record in &house.records(5) {
+        is_sound(record);
+        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+    }
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
+    let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
+    let anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
+    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
     role.start(&house).done();
     anna.done();
     for record in &house.records(5) {

@@ -148,6 +148,8 @@ impl House {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let config = repository.join("config");
         let engine = self.ip(1);
+        let extension = |at| format!("{0} = \"station:{0}\"", account(at));
+        let extensions: Vec<String> = (0..plan.agents.len()).map(extension).collect();
         let mut text = format!(
             r#"
 [node]
@@ -191,6 +193,7 @@ to = "queue:general"
 [extensions]
 600 = "queue:averias"
 601 = "queue:general"
+{extensions}
 [queues.averias]
 need = "averias>=1"
 music = "music"
@@ -212,6 +215,7 @@ file = "{tariff}"
             prompts = config.join("prompts").display(),
             tariff = config.join("tariff.csv").display(),
             sip = plan.sip,
+            extensions = extensions.join("\n"),
             queue = plan.queue,
             more = plan.more,
         );

@@ -74,6 +74,11 @@ impl Role<'_> {
 }
 
 impl Sipp {
+    /// The messages it has sent and received so far.
+    pub(crate) fn messages(&self) -> String {
+        fs::read_to_string(self.dir.join(format!("{}.msg", self.name))).unwrap_or_default()
+    }
+
     /// Waits for its end; every call must have gone as its scenario says.
     pub(crate) fn done(mut self) {
         let began = Instant::now();
@@ -124,10 +129,15 @@ pub(crate) fn carrier<'a>(house: &House, scenario: &'a str, service: &'a str, pa
     }
 }
 
+/// What SIPp replaces by an answer to the challenge it got.
+pub(crate) fn credentials(user: &str) -> String {
+    format!("[authentication username={user} password={PASSWORD}]")
+}
+
 /// Registers the phone of agent `at` and logs him in.
 pub(crate) fn seat(house: &House, at: usize, agent: &str) {
     let user = account(at);
-    let fields = format!("{user};[authentication username={user} password={PASSWORD}]");
+    let fields = format!("{user};{}", credentials(&user));
     let role = Role {
         scenario: "register",
         local: house.phone(at),
