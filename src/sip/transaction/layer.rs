@@ -61,13 +61,24 @@ pub enum Replied {
     TooLate,
 }
 
+/// How a request of ours is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// INVITE; its ACK and CANCEL are made of the request's bytes.
+    Invite,
+    /// Any other.
+    Plain,
+    /// Any other, sent once: a probe whose sender counts silence itself and sends anew.
+    Once,
+}
+
 /// A request of ours.
 #[derive(Clone, Debug)]
 pub struct Outgoing<O> {
     /// In its Via.
     pub branch: Branch,
-    /// INVITE; its ACK and CANCEL are made of these bytes.
-    pub is_invite: bool,
+    /// Which machine carries it.
+    pub kind: Kind,
     /// Whole message.
     pub bytes: Vec<u8>,
     /// Where.
@@ -100,6 +111,7 @@ enum ClientMachine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Client<O> {
     machine: ClientMachine,
+    kind: Kind,
     secret: u64,
     to: Destination,
     /// The request; once refused, the ACK; once answered, nothing.
@@ -136,6 +148,13 @@ struct Server<O> {
     request: Option<Message>,
     owner: O,
     armed: Option<Mono>,
+}
+
+impl Timing {
+    /// For a request of ours on its way there.
+    fn of(self, kind: Kind, to: &Destination) -> Timing {
+        Timing { reliable: is_reliable(to) || kind == Kind::Once, ..self }
+    }
 }
 
 fn is_reliable(to: &Destination) -> bool {
@@ -197,10 +216,6 @@ impl<O: Clone> Layer<O> {
         self.len() >= self.count_max
     }
 
-    fn timing_for(&self, to: &Destination) -> Timing {
-        Timing { reliable: is_reliable(to), ..self.timing }
-    }
-
     /// The branch for the next client transaction; `secret` keeps others from guessing it.
     pub fn branch(&mut self, secret: u64) -> Branch {
         let id = self.next;
@@ -211,15 +226,16 @@ impl<O: Clone> Layer<O> {
 
     /// Sends a request in a transaction of its own. Our own requests are not bounded here: dialogs are.
     pub fn start(&mut self, request: Outgoing<O>, now: Mono, out: &mut Vec<SipEffect>) -> TxId {
-        let Outgoing { branch, is_invite, bytes, to, owner } = request;
-        let (id, timing) = (TxId(branch.id), self.timing_for(&to));
+        let Outgoing { branch, kind, bytes, to, owner } = request;
+        let (id, timing) = (TxId(branch.id), self.timing.of(kind, &to));
         send(to, &bytes, id, out);
-        let machine = match is_invite {
-            true => ClientMachine::Invite(InviteClient::start(&timing, now)),
-            false => ClientMachine::Plain(PlainClient::start(&timing, now)),
+        let machine = match kind {
+            Kind::Invite => ClientMachine::Invite(InviteClient::start(&timing, now)),
+            Kind::Plain | Kind::Once => ClientMachine::Plain(PlainClient::start(&timing, now)),
         };
         let client = Client {
             machine,
+            kind,
             secret: branch.secret,
             to,
             bytes,
@@ -245,7 +261,7 @@ impl<O: Clone> Layer<O> {
     /// whole lines for the CANCEL.
     pub fn cancel(&mut self, id: TxId, headers: &str, now: Mono, out: &mut Vec<SipEffect>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let ClientMachine::Invite(machine) = &mut client.machine else { return };
         let mut wants = Vec::new();
         machine.on_cancel(&timing, now, &mut wants);
@@ -282,7 +298,7 @@ impl<O: Clone> Layer<O> {
                 return None;
             }
         }
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let owner = client.owner.clone();
         let is_up = match &mut client.machine {
             ClientMachine::Invite(machine) => {
@@ -345,7 +361,7 @@ impl<O: Clone> Layer<O> {
             }
         }
         if let Some((branch, bytes, to, owner)) = cancel {
-            self.start(Outgoing { branch, is_invite: false, bytes, to, owner }, now, out);
+            self.start(Outgoing { branch, kind: Kind::Plain, bytes, to, owner }, now, out);
         }
         self.rearm_client(id);
     }
@@ -553,7 +569,7 @@ impl<O: Clone> Layer<O> {
 
     fn on_client_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let is_timed_out = match &mut client.machine {
             ClientMachine::Invite(machine) => {
                 let mut wants = Vec::new();

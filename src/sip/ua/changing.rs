@@ -15,7 +15,7 @@ use super::{LocalMedia, Origin, Owner, SipEffect, Ua};
 use crate::auth::Tries;
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method};
-use crate::transaction::{Outgoing, TxId};
+use crate::transaction::{Kind, Outgoing, TxId};
 
 /// Inside a dialog we want no reliable provisional responses: our changes are answered at once or not at all.
 const SUPPORTED_INSIDE: &str = "timer, replaces, norefersub";
@@ -81,8 +81,9 @@ impl Ua {
             writer.header_named(&name, &value);
         }
         let bytes = with_body(writer, body);
+        let kind = if is_invite { Kind::Invite } else { Kind::Plain };
         let owner = Owner::Change { leg: id, party };
-        let tx = self.layer.start(Outgoing { branch, is_invite, bytes, to: up.hop, owner }, now.mono, out);
+        let tx = self.layer.start(Outgoing { branch, kind, bytes, to: up.hop, owner }, now.mono, out);
         up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries };
     }
 
@@ -119,6 +120,7 @@ impl Ua {
             200..=299 => {
                 let contact = response.contact().ok().flatten();
                 up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
+                up.hop = self.hop(party, &up.dialog, flow);
                 up.change = Change::None;
                 up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
                 if is_invite {

@@ -3,5 +3,7 @@
 mod arriving;
 mod changing;
 mod dialling;
+mod edge;
 mod lossy;
+mod noise;
 mod script;
