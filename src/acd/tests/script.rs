@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! queue ventas ring=20 wrap=atmost:10 wait=60 onwait=queue:general len=3 onfull=number:900 every=15 short=5 need=a>=2
-//! agent anna ventas,general skills=a:3,b:1 misses=2
+//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
@@ -19,6 +19,7 @@
 //! 900 private anna 1
 //! 900 said c1
 //! 900 cut                           everybody who waits is cut off by us
+//! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
 //! 900 drop queue ventas             also agent
 //! 900 end
@@ -143,6 +144,8 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                 }
             }
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
+            ("code", code) => rules.code = code.to_owned(),
+            ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
             _ => panic!("agent {word}"),
         }
     }
@@ -238,6 +241,17 @@ impl Run {
             self.acd.on_event(event, now, &mut out);
         } else if let Some(command) = command(&words) {
             if let Err(refusal) = self.acd.on_command(command, now, &mut out) {
+                assert!(out.is_empty(), "a refused command changes nothing");
+                let _ = writeln!(self.text, "{at} refused: {refusal}");
+            }
+        } else if let ["dial", station, code, digits @ ..] = words.as_slice() {
+            let station = StationId::new(station).expect(station);
+            let digits = digits.first().copied().unwrap_or("");
+            let done = match *code {
+                "shift" => self.acd.toggle_shift(station, digits, now, &mut out),
+                _ => self.acd.toggle_pause(station, digits, now, &mut out),
+            };
+            if let Err(refusal) = done {
                 assert!(out.is_empty(), "a refused command changes nothing");
                 let _ = writeln!(self.text, "{at} refused: {refusal}");
             }
