@@ -60,6 +60,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
     if let Ok(Answer::Sizes(sizes)) = state.asker.ask(Command::Sizes).await {
         state.metrics.set_sizes(&sizes);
     }
+    state.metrics.set_board(&state.board.view().1);
     let page = state.metrics.page(state.gate.is_ready(), state.asker.inbox().dropped());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }

@@ -18,7 +18,7 @@ use turno_tariff::cdr::Row;
 
 use crate::api;
 use crate::shell::asker::Asker;
-use crate::shell::board::Board;
+use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
@@ -133,19 +133,19 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the io threads"))?;
     let handle = runtime.handle().clone();
     let asker = Arc::new(Asker::new(inbox.clone()));
-    let (board, facts) = Board::start(metrics.clone()).map_err(about("the board's thread"))?;
+    let (board, facts) = board(&settings, &mut past, &metrics)?;
     let snapshot_wanted = Arc::new(AtomicBool::new(false));
     let journal = match &settings.journal {
         Some(journal) => {
             let what = format!("the journal in {}", journal.dir.display());
-            let writer = Writer::new(journal.clone(), past.next_segment, snapshot_wanted.clone(), metrics.clone());
+            let writer = Writer::new(journal.clone(), snapshot_wanted.clone(), metrics.clone());
             Some(writer.map_err(about(what))?)
         }
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) =
-        post::start(net, journal, store.clone(), inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+        .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     let media = media(&settings, &inbox)?;
     let outside = Outside {
@@ -155,12 +155,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
         inbox: inbox.clone(),
-        asker: asker.clone(),
         facts,
         metrics: metrics.clone(),
         snapshot_wanted,
         clock,
-        turn: TurnState::default(),
+        turn: TurnState::new(past.next_segment),
     };
     let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
     if past.resumed {
@@ -181,6 +180,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         inbox,
         metrics: metrics.clone(),
         customers,
+        board: board.clone(),
         identity,
         configured,
         now: Mutex::new(settings.clone()),
@@ -307,6 +307,17 @@ struct Past {
     resumed: bool,
     /// Rows that it decided on and may not have stored.
     rows: Vec<(u64, Row)>,
+    /// Today's figures, up to its last fact.
+    board: turno_report::Board,
+}
+
+/// Starts the board with the figures that the last process had.
+fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result<(Arc<Board>, FactLine), StartError> {
+    let mut fold = std::mem::take(&mut past.board);
+    fold.set_terms(board::terms(settings));
+    let dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let kept = BoardSettings { dir, zone: settings.node.zone.clone() };
+    Board::start(fold, kept, past.clock, metrics.clone()).map_err(about("the board's thread"))
 }
 
 /// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
@@ -356,6 +367,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
         next_segment,
         resumed: false,
         rows: Vec::new(),
+        board: turno_report::Board::default(),
     };
     let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
     let recovery = recover(&journal.dir).map_err(about(format!("the journal in {}", journal.dir.display())))?;
@@ -377,7 +389,9 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
                 );
             }
             let clock = Clock::resume(&past.mark, past.last);
-            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows }
+            let mut board = board::kept(&journal.dir, past.segment);
+            past.facts.iter().for_each(|fact| board.on_fact(fact));
+            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows, board }
         }
     })
 }
@@ -402,6 +416,7 @@ pub struct Reloader {
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
+    board: Arc<Board>,
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
     configured: Vec<Listener>,
@@ -411,12 +426,13 @@ pub struct Reloader {
 impl Reloader {
     /// Without a file: nothing to read again.
     #[cfg(test)]
-    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>) -> Reloader {
+    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
             inbox,
             metrics,
             customers: Customers::new(&settings),
+            board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
             now: Mutex::new(settings),
@@ -453,6 +469,7 @@ impl Reloader {
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
+        self.board.set_terms(board::terms(&settings));
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use turno_base::Codec;
 use turno_engine::MediaConfig;
 
@@ -24,6 +25,8 @@ pub struct NodeSettings {
     pub data_dir: PathBuf,
     /// The control socket.
     pub socket: PathBuf,
+    /// Whose midnight begins a day of figures.
+    pub zone: TimeZone,
     /// How long a drain waits for calls to end.
     pub drain_limit: Duration,
 }
@@ -75,9 +78,11 @@ pub struct MediaSettings {
 pub(super) fn node(section: &Section<'_>, dir: &Path) -> NodeSettings {
     let data_dir = dir.join(section.text("data_dir").unwrap_or_else(|| "turno-data".to_owned()));
     let socket = section.text("socket").map_or_else(|| data_dir.join("turno.sock"), |path| dir.join(path));
+    let zone =
+        section.read("zone", "write a time zone, for example \"Europe/Madrid\"", |text| TimeZone::get(text).ok());
     let drain_limit = section.duration("drain_limit", 5 * 60 * SECOND, SECOND..=DAY);
     section.done();
-    NodeSettings { data_dir, socket, drain_limit }
+    NodeSettings { data_dir, socket, zone: zone.unwrap_or(TimeZone::UTC), drain_limit }
 }
 
 pub(super) fn log(section: &Section<'_>) -> LogSettings {
