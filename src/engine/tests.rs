@@ -1,5 +1,10 @@
 //! Whole calls through the engine, in invented time.
 
+mod audit;
+mod day;
+mod refer;
+mod restart;
+mod seeds;
 mod world;
 
 use expect_test::expect;
