@@ -1,6 +1,7 @@
 //! Seeded days: callers, agents, phones and the network do what they do, by dice; nothing may be lost or left.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use turno_base::{Mono, Seeded};
 use turno_sip::ua::Load;
@@ -18,27 +19,30 @@ enum Event {
     Restart,
 }
 
-const PHONES: usize = 4;
+const PHONES_MAX: u64 = 5;
 /// Length of a day in which calls arrive, ms.
 const DAY_MS: u64 = 300_000;
 
 /// Plays the day named `seed` and gives back the world after it, empty.
 pub(super) fn play(seed: u64) -> World {
     let mut dice = Seeded::new(seed);
-    let mut config = config(PHONES);
+    let phones = 1 + dice.below(PHONES_MAX) as usize;
+    let mut config = config(phones);
     config.seed = seed;
-    if dice.below(3) == 0 {
-        config.sip.rules.session_expires = std::time::Duration::from_secs(90);
+    let by_session_timer = dice.below(3) == 0;
+    if by_session_timer {
+        config.sip.rules.session_expires = Duration::from_secs(90);
     }
     let weather = match dice.below(5) {
         0 => Weather::default(),
         1 => Weather { lost: 0, doubled: 300, late_ms: 700 },
         _ => Weather { lost: 200, doubled: 100, late_ms: 300 },
     };
-    let mut world = World::open_with(config, PHONES, Habit::Person, weather, seed);
+    let mut world = World::open_with(config, phones, Habit::Person, weather, seed);
+    world.hears_silence = !by_session_timer;
     let mut plan = BTreeMap::new();
     let mut at = |event: Event, dice: &mut Seeded, n: u64| {
-        plan.insert((world.now.mono + std::time::Duration::from_millis(dice.below(DAY_MS)), n), event);
+        plan.insert((world.now.mono + Duration::from_millis(dice.below(DAY_MS)), n), event);
     };
     for n in 0..30 + dice.below(30) {
         at(Event::Call, &mut dice, n);
@@ -99,7 +103,7 @@ fn call(world: &mut World, dice: &mut Seeded) {
 
 /// An agent comes, goes, rests, or works with his own phone.
 fn agent(world: &mut World, dice: &mut Seeded) {
-    let n = dice.below(PHONES as u64) as usize;
+    let n = dice.below(world.parties.len() as u64 - 1) as usize;
     let agent = name(&format!("agent{n}"));
     let party = n + 1;
     let command = match dice.below(8) {
@@ -121,7 +125,7 @@ fn agent(world: &mut World, dice: &mut Seeded) {
 
 /// A phone loses its network or its power.
 fn phone(world: &mut World, dice: &mut Seeded) {
-    let party = 1 + dice.below(PHONES as u64) as usize;
+    let party = 1 + dice.below(world.parties.len() as u64 - 1) as usize;
     match dice.below(3) {
         0 => world.reboot(party, 500 + dice.below(20_000)),
         1 => world.darken(party, 1000 + dice.below(60_000)),
@@ -152,7 +156,7 @@ fn end(world: &mut World) {
     world.run(200_000);
     world.hang_up_all();
     world.run(100_000);
-    for n in 0..PHONES {
+    for n in 0..world.parties.len() - 1 {
         world.ask(Command::AgentLogout(name(&format!("agent{n}"))));
     }
     world.run(200_000);

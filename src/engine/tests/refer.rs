@@ -66,13 +66,15 @@ impl Dialogs {
         let Ok(message) = Message::parse(bytes.clone()) else { return bytes };
         let (Ok(call_id), Ok((seq, _))) = (message.call_id(), message.cseq()) else { return bytes };
         let Some(dialog) = self.by_call_id.get(call_id) else { return bytes };
-        let native = (0..=dialog.taken.len() as u32).filter_map(|n| seq.checked_sub(n)).find(|n| dialog.on_the_wire(*n) == seq);
+        let native =
+            (0..=dialog.taken.len() as u32).filter_map(|n| seq.checked_sub(n)).find(|n| dialog.on_the_wire(*n) == seq);
         native.map_or(bytes.clone(), |native| renumbered(bytes, seq, native))
     }
 
     /// What the user agent learns from a 2xx that came.
     pub(super) fn learn(&mut self, message: &Message) {
-        let is_answer = message.status() == Some(200) && message.cseq().is_ok_and(|(_, method)| method == Method::Invite);
+        let is_answer =
+            message.status() == Some(200) && message.cseq().is_ok_and(|(_, method)| method == Method::Invite);
         if is_answer && let Ok(call_id) = message.call_id() {
             let call_id = call_id.to_owned();
             self.by_call_id.entry(call_id).or_default().keep(message, true);

@@ -8,6 +8,30 @@ use super::day;
 /// Days played unless `TURNO_SIM_SEEDS` says how many.
 const SEEDS: u64 = 30;
 
+/// What must be among the things that happened, or the days are too quiet to show anything.
+const HAPPENS: [&str; 20] = [
+    "agent consulting",
+    "agent holding",
+    "agent outbound",
+    "agent paused",
+    "call abandoned",
+    "call answered",
+    "call failed",
+    "leg media-silent",
+    "leg operator",
+    "leg restart",
+    "leg session-expired",
+    "leg transferred",
+    "offer busy",
+    "offer caller_left",
+    "offer declined",
+    "offer lost_race",
+    "offer ring_no_answer",
+    "offer unreachable",
+    "queue overflowed",
+    "queue short_abandoned",
+];
+
 #[test]
 fn seeded_days_leave_nothing_behind() {
     #[expect(clippy::disallowed_methods, reason = "how many days is asked of the test, not of the engine")]
@@ -22,4 +46,7 @@ fn seeded_days_leave_nothing_behind() {
     }
     println!("{seen:#?}");
     assert!(failed.is_empty(), "days that went wrong: {failed:?}");
+    for what in HAPPENS {
+        assert!(seen.contains_key(what), "in no day: {what}");
+    }
 }

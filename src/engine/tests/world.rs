@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, SegmentRules, WrapUp};
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
 use turno_base::fact::What;
 use turno_base::{
-    AgentId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
+    AgentId, CallId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
 };
 use turno_base::{StationId, TrunkId, Wall};
 use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
@@ -18,6 +18,7 @@ use turno_sip::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig,
 use turno_sip::flow::{Destination, Flow, Listener, ListenerId, Transport};
 use turno_sip::message::Message;
 use turno_sip::ua::{Dial, LocalMedia, SipEffect, SipEvent, Target, Ua};
+use turno_tariff::cdr::{Kind, Record};
 
 use super::audit::Audit;
 use super::refer::Dialogs;
@@ -38,10 +39,17 @@ pub(super) struct Weather {
 }
 
 enum Arrives {
-    Datagram { to: SocketAddr, from: SocketAddr, bytes: Vec<u8> },
+    Datagram {
+        to: SocketAddr,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
     Engine(Box<Input>),
     /// The media limit of everything that talked with this address before that instant.
-    Silence { ip: IpAddr, since: Mono },
+    Silence {
+        ip: IpAddr,
+        since: Mono,
+    },
 }
 
 /// What a party does by itself.
@@ -49,10 +57,6 @@ enum Arrives {
 pub(super) enum Habit {
     /// Rings and answers after this many ms.
     Answers(u64),
-    /// Rings and never answers.
-    Ignores,
-    /// Rejects with this status.
-    Rejects(u16),
     /// Does what people do, by the party's own dice.
     Person,
 }
@@ -95,11 +99,16 @@ pub(super) struct World {
     pub(super) parties: Vec<Party>,
     pub(super) said: String,
     pub(super) facts: Vec<turno_base::Fact>,
-    pub(super) rows: usize,
+    /// Closed records, in the order in which they were written.
+    pub(super) records: Vec<Record>,
+    /// How long calls had waited when they were offered, ms.
+    pub(super) waited_ms: Vec<(CallId, u64)>,
     pub(super) audit: Audit,
     pub(super) weather: Weather,
     /// A second engine, made of the first one's snapshot, that must decide the same for so many inputs more.
     shadow: Option<(Engine, u32)>,
+    /// Whether the media threads say when nothing is heard of a party.
+    pub(super) hears_silence: bool,
     /// Remote address of the audio of the engine's open legs, and since when.
     talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
     ports_open: BTreeMap<LegId, Port>,
@@ -108,7 +117,7 @@ pub(super) struct World {
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
-    names: BTreeMap<turno_base::CallId, usize>,
+    names: BTreeMap<CallId, usize>,
 }
 
 pub(super) fn name<T: std::str::FromStr>(text: &str) -> T
@@ -183,6 +192,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         let rules = SegmentRules { value_pm, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
         acd.segments.insert(name::<SegmentId>(segment), rules);
     }
+    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO });
     let mut accounts = Vec::new();
     let mut extensions = BTreeMap::new();
     extensions.insert("700".to_owned(), Extension::Queue(name("general")));
@@ -232,23 +242,19 @@ impl World {
         World::open_with(config(phones), phones, habit, weather, seed)
     }
 
-    pub(super) fn open_with(
-        config: EngineConfig,
-        phones: usize,
-        habit: Habit,
-        weather: Weather,
-        seed: u64,
-    ) -> World {
+    pub(super) fn open_with(config: EngineConfig, phones: usize, habit: Habit, weather: Weather, seed: u64) -> World {
         let mut world = World {
             engine: Engine::new(),
             now: Now { mono: Mono::from_ms(1000), wall: Wall::from_secs(1_773_140_400) },
             parties: Vec::new(),
             said: String::new(),
             facts: Vec::new(),
-            rows: 0,
+            records: Vec::new(),
+            waited_ms: Vec::new(),
             audit: Audit::default(),
             weather: Weather::default(),
             shadow: None,
+            hears_silence: true,
             talks_with: BTreeMap::new(),
             ports_open: BTreeMap::new(),
             ports_given: 0,
@@ -306,7 +312,7 @@ impl World {
         let dial = Dial {
             leg,
             to: Target::Trunk { trunk: name::<TrunkId>("engine"), number: number.into() },
-            from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: false },
+            from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: ani.is_empty() },
             display: String::new(),
             media: local_media(self.parties[party].at.ip()),
             headers: Vec::new(),
@@ -347,9 +353,13 @@ impl World {
     fn on_silence(&mut self, ip: IpAddr, since: Mono) {
         let is_dark = self.parties.iter().any(|p| p.at.ip() == ip && p.dark_until.is_some());
         let is_rebooted = self.parties.iter().any(|p| p.at.ip() == ip && p.legs.is_empty());
-        let silent: Vec<LegId> =
-            self.talks_with.iter().filter(|(_, (at, began))| *at == ip && *began <= since).map(|(leg, _)| *leg).collect();
-        if is_dark || is_rebooted {
+        let silent: Vec<LegId> = self
+            .talks_with
+            .iter()
+            .filter(|(_, (at, began))| *at == ip && *began <= since)
+            .map(|(leg, _)| *leg)
+            .collect();
+        if self.hears_silence && (is_dark || is_rebooted) {
             for leg in silent {
                 self.input(Input::Media { leg, event: MediaEvent::Silent });
             }
@@ -405,7 +415,11 @@ impl World {
         }
         self.audit.assert_over();
         let sizes = self.sizes();
-        assert_eq!((sizes.calls, sizes.legs, sizes.dialogs, sizes.waiting), (0, 0, 0, 0), "something is left: {sizes:?}");
+        assert_eq!(
+            (sizes.calls, sizes.legs, sizes.dialogs, sizes.waiting),
+            (0, 0, 0, 0),
+            "something is left: {sizes:?}"
+        );
         assert!(self.talks_with.is_empty(), "media sessions are left: {:?}", self.talks_with);
         self.parties.clear();
         self.run(900_000);
@@ -495,10 +509,6 @@ impl World {
         }
     }
 
-    pub(super) fn party_of(&self, agent: usize) -> &Party {
-        &self.parties[agent + 1]
-    }
-
     /// Lets `ms` milliseconds pass.
     pub(super) fn run(&mut self, ms: u64) {
         let end = self.now.mono + Duration::from_millis(ms);
@@ -512,7 +522,10 @@ impl World {
 
     fn next_instant(&self) -> Option<Mono> {
         let air = self.air.first_key_value().map(|((at, _), _)| *at);
-        let parties = self.parties.iter().flat_map(|p| [p.ua.deadline(), p.todo.first_key_value().map(|((at, _), _)| *at), p.dark_until]);
+        let parties = self
+            .parties
+            .iter()
+            .flat_map(|p| [p.ua.deadline(), p.todo.first_key_value().map(|((at, _), _)| *at), p.dark_until]);
         parties.chain([air, self.engine.deadline()]).flatten().min()
     }
 
@@ -596,8 +609,6 @@ impl World {
                         self.with(at, |ua, out| ua.ring(leg, now, out));
                         self.do_later(at, ms, leg, Act::Answer);
                     }
-                    Habit::Ignores => self.with(at, |ua, out| ua.ring(leg, now, out)),
-                    Habit::Rejects(status) => self.act(at, leg, Act::End(status)),
                     Habit::Person => self.on_called(at, leg),
                 }
             }
@@ -733,7 +744,8 @@ impl World {
                     self.ports_open.insert(leg, port);
                 }
                 MediaCommand::Agree(agreement) => {
-                    self.talks_with.entry(leg).or_insert((agreement.remote.ip(), self.now.mono)).0 = agreement.remote.ip();
+                    self.talks_with.entry(leg).or_insert((agreement.remote.ip(), self.now.mono)).0 =
+                        agreement.remote.ip();
                 }
                 MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..)) => {
                     self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded });
@@ -752,8 +764,10 @@ impl World {
                 self.later(0, Input::Ports(ports));
             }
             Effect::LookUp { call, .. } => self.later(0, Input::Customer { call, customer: None }),
-            Effect::Store { seq, .. } => {
-                self.rows += 1;
+            Effect::Store { seq, row } => {
+                if let Kind::Close(record) = row.kind {
+                    self.records.push(*record);
+                }
                 self.later(1, Input::Stored(seq));
             }
             Effect::Fact(fact) => {
@@ -766,19 +780,19 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
+            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
             | Effect::Count(_)
-            | Effect::Trunk { .. }
-            | Effect::Why { .. } => {}
+            | Effect::Trunk { .. } => {}
         }
     }
 
     fn tell(&mut self, what: &What) {
         let ms = self.now.mono.as_ms();
         let next = self.names.len() + 1;
-        let mut named = |call: &turno_base::CallId| format!("c{}", self.names.entry(*call).or_insert(next));
+        let mut named = |call: &CallId| format!("c{}", self.names.entry(*call).or_insert(next));
         let line = match what {
             What::CallArrived { call, ani, .. } => format!("{} arrives from {}", named(call), ani.raw),
             What::QueueEntered { call, queue, position } => format!("{} enters {queue} at {position}", named(call)),
