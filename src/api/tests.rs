@@ -42,6 +42,7 @@ fn place(token: Option<&str>) -> Place {
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let state = AppState {
         asker,
+        shots: tokio::sync::watch::Sender::new(crate::api::wall::Shot::default()).subscribe(),
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),

@@ -1,7 +1,7 @@
 //! `turno demo` and `turno call`: simulated agents and callers with real SIP and RTP on loopback.
 
-pub mod cast;
 mod caller;
+pub mod cast;
 pub mod party;
 pub mod plot;
 pub mod stage;
@@ -23,8 +23,8 @@ use turno_media::g711;
 use turno_sip::flow::Transport;
 
 use crate::shell::config::{self, Checked, Problem, Settings};
-use crate::shell::serve::{self, Node, StartError};
 use crate::shell::logs;
+use crate::shell::serve::{self, Node, StartError};
 use cast::FREE;
 use party::Voice;
 use plot::Known;
@@ -191,7 +191,10 @@ fn greet(node: &Node, options: &DemoOptions) {
         .iter()
         .map(|l| format!("{} ({})", l.local, if l.transport == Transport::Udp { "UDP" } else { "TCP" }))
         .collect();
-    println!("Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine", options.per_minute);
+    println!(
+        "Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine",
+        options.per_minute
+    );
     if let Some(http) = node.http {
         println!("  wallboard  http://{http}/wall/");
         println!("  metrics    http://{http}/metrics");
@@ -200,6 +203,6 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
     println!("  ask        turno --socket {} queue show", node.socket.display());
-    println!("  records    turno cdr list --config {}", options.dir.join("config/demo.toml").display());
+    println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
 }

@@ -140,7 +140,7 @@ pub fn terms(settings: &Settings) -> Terms {
     };
     let queues = acd.queues.iter().map(|(queue, rules)| {
         let terms = QueueTerms {
-            shown: queue.to_string(),
+            shown: settings.wall.shown(queue.as_str()),
             threshold: rules.service_level,
             target_pct: rules.service_level_target_pct,
             agents: serving(queue),

@@ -16,7 +16,10 @@ use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
 use turno_tariff::cdr::Row;
 
+use tokio::sync::watch;
+
 use crate::api;
+use crate::api::wall::{self, Faces};
 use crate::shell::asker::Asker;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
@@ -175,8 +178,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         })
         .map_err(about("the engine's thread"))?;
 
+    let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
+    let shots = wall::watch_board(&handle, board.clone(), faces);
     let reloader = Arc::new(Reloader {
         file,
+        faces: faces_now,
         inbox,
         metrics: metrics.clone(),
         customers,
@@ -186,6 +192,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         now: Mutex::new(settings.clone()),
     });
     let state = api::AppState {
+        shots,
         asker: asker.clone(),
         board: board.clone(),
         metrics: metrics.clone(),
@@ -413,6 +420,7 @@ fn lock(dir: &Path) -> Result<File, StartError> {
 #[derive(Debug)]
 pub struct Reloader {
     file: Option<PathBuf>,
+    faces: watch::Sender<Faces>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
@@ -429,6 +437,7 @@ impl Reloader {
     pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
+            faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
             inbox,
             metrics,
             customers: Customers::new(&settings),
@@ -470,6 +479,7 @@ impl Reloader {
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
+        self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

@@ -267,6 +267,13 @@ impl Ua {
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
         }
+        // Nobody will answer what the process before asked; trunks ask again by themselves.
+        for (query, asker) in std::mem::take(&mut self.queries) {
+            match asker {
+                Asker::Leg(leg) => self.on_place_resolved(leg, query, &[], now, out),
+                Asker::Trunk { .. } => {}
+            }
+        }
     }
 
     /// Dialogs, transactions, timers and bindings that exist.

@@ -1,11 +1,12 @@
 //! The process: folders, logs, HTTP, journal, store, media threads.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use turno_base::Codec;
+use turno_base::{Codec, QueueId};
 use turno_engine::MediaConfig;
 
 use crate::shell::config::section::Section;
@@ -54,6 +55,38 @@ pub struct HttpSettings {
 pub struct StoreSettings {
     /// Folder.
     pub dir: PathBuf,
+}
+
+/// The wallboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WallSettings {
+    /// Heading.
+    pub title: String,
+    /// Beside it.
+    pub place: String,
+    /// Queues in the order in which they are shown; the others follow by name.
+    pub queues: Vec<QueueId>,
+    /// Shown names of queues.
+    pub names: BTreeMap<String, String>,
+}
+
+impl WallSettings {
+    /// The shown name of a queue; its own if it has no other.
+    pub fn shown(&self, queue: &str) -> String {
+        self.names.get(queue).cloned().unwrap_or_else(|| queue.to_owned())
+    }
+}
+
+pub(super) fn wall(section: &Section<'_>) -> WallSettings {
+    let names = section.section("names");
+    let settings = WallSettings {
+        title: section.text("title").unwrap_or_else(|| "Turno".to_owned()),
+        place: section.text("place").unwrap_or_default(),
+        queues: section.list("queues", "name a queue of [queues]"),
+        names: names.names().into_iter().filter_map(|queue| names.text(&queue).map(|shown| (queue, shown))).collect(),
+    };
+    section.done();
+    settings
 }
 
 /// Media threads.

@@ -117,21 +117,7 @@ impl Ua {
         };
         match status {
             100..=199 => self.put(leg),
-            200..=299 => {
-                let contact = response.contact().ok().flatten();
-                up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
-                up.hop = self.hop(party, &up.dialog, flow);
-                up.change = Change::None;
-                up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
-                if is_invite {
-                    self.acknowledge(tx, &up.dialog, seq, up.hop, None, out);
-                    match up.terms.accept(response.body()) {
-                        Ok(news) => tell_agreed(leg.id, news, out),
-                        Err(error) => return self.hang_up(leg, not_acceptable(error.status()), now, out),
-                    }
-                }
-                self.go_on(leg, now, out);
-            }
+            200..=299 => self.change_accepted(leg, (tx, is_invite, seq, sent_at), flow, response, now, out),
             401 | 407 => {
                 let uri = up.dialog.routing().uri.to_owned();
                 let method = if is_invite { Method::Invite } else { Method::Update };
@@ -171,6 +157,32 @@ impl Ua {
             }
             _ => self.change_refused(leg, is_refresh, now, out),
         }
+    }
+
+    fn change_accepted(
+        &mut self,
+        mut leg: Leg,
+        (tx, is_invite, seq, sent_at): (TxId, bool, u32, Mono),
+        flow: Flow,
+        response: &Message,
+        now: Now,
+        out: &mut Vec<SipEffect>,
+    ) {
+        let party = leg.party;
+        let Stage::Up(up) = &mut leg.stage else { return self.put(leg) };
+        let contact = response.contact().ok().flatten();
+        up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
+        up.hop = self.hop(party, &up.dialog, flow);
+        up.change = Change::None;
+        up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
+        if is_invite {
+            self.acknowledge(tx, &up.dialog, seq, up.hop, None, out);
+            match up.terms.accept(response.body()) {
+                Ok(news) => tell_agreed(leg.id, news, out),
+                Err(error) => return self.hang_up(leg, not_acceptable(error.status()), now, out),
+            }
+        }
+        self.go_on(leg, now, out);
     }
 
     /// The side that wrote the Call-ID waits 2.1-4 s, the other 0-2 s, in steps of 10 ms (RFC 3261 §14.1).

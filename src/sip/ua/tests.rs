@@ -5,5 +5,6 @@ mod changing;
 mod dialling;
 mod edge;
 mod lossy;
+mod matrix;
 mod noise;
 mod script;

@@ -698,3 +698,78 @@ fn damaged_messages_are_answered_where_there_is_a_way_back() {
     "#]]
     .assert_eq(&script.text);
 }
+
+#[test]
+fn what_waits_for_a_prack_is_bounded_and_the_answer_is_not_lost() {
+    let rings = "20 turno ring a0\n".repeat(9);
+    let got = run(&format!(
+        "0 carrier INVITE c1 sdp | Require: 100rel
+        10 turno ring a0
+        {rings}
+        30 turno answer a0
+        40 carrier PRACK c1
+        50 carrier PRACK c1
+        60 carrier PRACK c1
+        70 carrier PRACK c1
+        80 carrier PRACK c1
+        90 carrier ACK c1"
+    ));
+    assert_eq!((got.matches("180 INVITE").count(), got.matches("a0 confirmed").count()), (5, 1), "{got}");
+}
+
+#[test]
+fn a_caller_whose_stream_breaks_before_the_answer_is_gone() {
+    expect![[r#"
+        0      (Challenged)
+        0      -> anna-tcp c1 401 INVITE
+        1      -> anna-tcp c1 100 INVITE
+        1      a0 arrives from anna "" for 900 by Station(anna)
+        10     -> anna-tcp c1 180 INVITE
+        20     a0 ended by us: 503 q850=41 unreachable
+        30     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 anna-tcp INVITE c1 sdp | From: <sip:anna@turno.example>;tag=t-c1
+        1 anna-tcp INVITE c1 sdp auth | From: <sip:anna@turno.example>;tag=t-c1
+        10 turno ring a0
+        20 turno lose anna-tcp
+        30 turno sizes"));
+}
+
+#[test]
+fn a_trunk_behind_nat_is_hung_up_on_where_it_was_seen() {
+    expect![[r#"
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     a0 agreed SendRecv 198.51.100.1:6000
+        10     -> carrier c1 200 INVITE sdp sendrecv
+        20     a0 confirmed
+        30     -> carrier c1 BYE sip:a@192.168.1.5:5080
+        30     a0 ended by us: 200 q850=16 normal
+        40     -> carrier c2 100 INVITE
+        40     a1 arrives from carrier "" for 900 by Trunk(carrier)
+        50     a1 agreed SendRecv 198.51.100.1:6000
+        50     -> carrier c2 200 INVITE sdp sendrecv
+        60     a1 confirmed
+        70     -> carrier2 c2 BYE sip:a@198.51.100.2:5060
+        70     a1 ended by us: 200 q850=16 normal
+        80     -> carrier c3 100 INVITE
+        80     a2 arrives from carrier "" for 900 by Trunk(carrier)
+        90     a2 agreed SendRecv 198.51.100.1:6000
+        90     -> carrier c3 200 INVITE sdp sendrecv
+        100    a2 confirmed
+        110    -> carrier c3 BYE sip:a@pbx.invalid
+        110    a2 ended by us: 200 q850=16 normal
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp | Contact: <sip:a@192.168.1.5:5080>
+        10 turno answer a0
+        20 carrier ACK c1
+        30 turno end a0 normal
+        40 carrier INVITE c2 sdp | Contact: <sip:a@198.51.100.2:5060>
+        50 turno answer a1
+        60 carrier ACK c2
+        70 turno end a1 normal
+        80 carrier INVITE c3 sdp | Contact: <sip:a@pbx.invalid>
+        90 turno answer a2
+        100 carrier ACK c3
+        110 turno end a2 normal"));
+}

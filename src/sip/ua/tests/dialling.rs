@@ -537,3 +537,30 @@ fn silence_after_a_provisional_response_is_ringing_and_not_silence() {
         132000 turno wait
         200000 turno sizes"));
 }
+
+#[test]
+fn forks_past_the_most_early_dialogs_are_not_listened_to_until_one_answers() {
+    let early: String =
+        (0..12).map(|n| format!("{} carrier 183 INVITE sdp tag=f{n} | Require: 100rel | RSeq: 1\n", 10 + n)).collect();
+    let got = run(&format!("0 turno dial b1 carrier 612\n{early}100 carrier 200 INVITE sdp tag=f11"));
+    assert_eq!((got.matches("PRACK").count(), got.matches("b1 answered").count()), (8, 1), "{got}");
+}
+
+#[test]
+fn a_peer_that_invents_forks_is_acknowledged_so_often() {
+    let answers: String = (0..30).map(|n| format!("{} carrier 200 INVITE sdp tag=f{n}\n", 10 + n)).collect();
+    let got = run(&format!("0 turno dial b1 carrier 612\n{answers}"));
+    assert_eq!((got.matches("ACK sip").count(), got.matches("BYE sip").count()), (16, 15), "{got}");
+}
+
+#[test]
+fn a_restart_ends_what_waited_for_a_name() {
+    expect![[r#"
+        0      resolve pbx.example #1
+        10     b1 ended by us: 480 q850=20 unreachable
+        20     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 205
+        10 turno restart
+        20 turno sizes"));
+}
