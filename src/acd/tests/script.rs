@@ -10,7 +10,7 @@
 //! redial 60                         s
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
-//! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer
+//! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
 //! 900 release anna                  about the item he serves; also hold, talk, consult
 //! 900 gone c1 abandoned             also withdrawn, failed
@@ -283,7 +283,7 @@ impl Run {
                     _ => QueueLeft::Withdrawn,
                 },
             },
-            ["ring" | "accept" | "decline" | "busy" | "unreachable" | "noanswer", who, rest @ ..] => {
+            ["ring" | "accept" | "decline" | "busy" | "unreachable" | "noanswer" | "lost", who, rest @ ..] => {
                 let agent = agent(who);
                 let (item, last, before) = self.offers.get(&agent).copied().unwrap_or((item("c0"), 0, 0));
                 let epoch = if rest.is_empty() { last } else { before };
@@ -294,6 +294,7 @@ impl Run {
                     "decline" => failed(OfferEnd::Declined),
                     "busy" => failed(OfferEnd::Busy),
                     "unreachable" => failed(OfferEnd::Unreachable),
+                    "lost" => failed(OfferEnd::LostRace),
                     _ => failed(OfferEnd::RingNoAnswer),
                 }
             }

@@ -1,5 +1,5 @@
 //! Days of a call centre in virtual time: callers arrive, lose patience and redial; agents talk, wrap up, miss calls, decline,
-//! pause and go home; stations come and go; answers cross with hang-ups; the process starts again. After every event the
+//! pause and go home; stations come and go; answers cross with hang-ups; rules change; the process starts again. After every event the
 //! [`Witness`] compares what was decided with the rule and balances the books.
 //!
 //! A seed names a day. `TURNO_SIM_SEEDS` says how many are played: 20 unless told, 200 in release.
@@ -56,9 +56,21 @@ enum Comes {
     Shift(AgentId),
     Whim(AgentId),
     Restart,
+    /// One of [`CHANGES`].
+    Change(usize),
 }
 
+/// What operators do during the day.
+const CHANGES: [&str; 5] = [
+    "drop queue vip",
+    "queue vip ring=8 leave=yes onempty=queue:ventas need=sales>=2 wait=60 onwait=queue:ventas",
+    "agent hana general,ventas,averias skills=sales:2,tech:1 misses=2",
+    "drop agent emil",
+    "agent emil averias skills=tech:2,catalan:3",
+];
+
 struct Day {
+    run: Run,
     acd: Acd,
     witness: Witness,
     dice: Seeded,
@@ -78,7 +90,8 @@ impl Day {
         let mut witness = Witness::default();
         witness.configure(&run.config);
         let mut day = Day {
-            acd: run.acd,
+            acd: run.acd.clone(),
+            run,
             witness,
             dice: Seeded::new(seed),
             now: Now::from_ms(0),
@@ -89,16 +102,22 @@ impl Day {
             served: 0,
             events: 0,
         };
-        for agent in run.config.agents.keys() {
+        for agent in day.run.config.agents.keys().copied().collect::<Vec<_>>() {
             let begins = day.dice.below(600_000);
-            day.at(begins, Comes::Shift(*agent));
+            day.at(begins, Comes::Shift(agent));
             let whim = begins + day.dice.below(1_200_000);
-            day.at(whim, Comes::Whim(*agent));
+            day.at(whim, Comes::Whim(agent));
         }
         day.at(1000, Comes::Call);
         if seed.is_multiple_of(3) {
             let when = day.dice.below(DAY);
             day.at(when, Comes::Restart);
+        }
+        if seed % 4 == 1 {
+            for change in 0..CHANGES.len() {
+                let when = day.dice.below(DAY);
+                day.at(when, Comes::Change(change));
+            }
         }
         day
     }
@@ -250,6 +269,13 @@ impl Day {
                 self.ask(Command::Login { agent, station });
             }
             Comes::Whim(agent) => self.whim(agent),
+            Comes::Change(which) => {
+                self.run.set(&CHANGES[which].split_whitespace().collect::<Vec<_>>());
+                self.witness.configure(&self.run.config);
+                let mut out = Vec::new();
+                self.acd.configure(self.run.config.clone(), self.now, &mut out);
+                self.seen(out);
+            }
             Comes::Restart => {
                 let bytes = postcard::to_stdvec(&self.acd).unwrap();
                 self.acd = postcard::from_bytes(&bytes).unwrap();

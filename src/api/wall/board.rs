@@ -172,7 +172,7 @@ fn percent(pm: u32) -> u32 {
 }
 
 fn share_pm(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { (part * 1000 + whole / 2) / whole }
+    (part * 1000 + whole / 2).checked_div(whole).unwrap_or(0)
 }
 
 fn waiting_level(waiting: u32, ready: u32, logged_in: u32) -> &'static str {
