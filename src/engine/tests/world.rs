@@ -57,6 +57,8 @@ pub(super) struct Party {
     habit: Habit,
     dialled: u64,
     todo: BTreeSet<(Mono, LegId)>,
+    /// Its REGISTERs ask for nothing any more.
+    signs_off: bool,
     /// Legs that are up or on the way.
     pub(super) legs: BTreeMap<LegId, &'static str>,
 }
@@ -230,6 +232,7 @@ impl World {
             habit,
             dialled: 0,
             todo: BTreeSet::new(),
+            signs_off: false,
             legs: BTreeMap::new(),
         };
         let mut out = Vec::new();
@@ -272,6 +275,18 @@ impl World {
         media.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
         let now = self.now;
         self.with(party, |ua, out| ua.reoffer(leg, media, now, out));
+    }
+
+    /// The phone of an agent takes its registration back.
+    pub(super) fn sign_off(&mut self, agent: usize) {
+        let party = agent + 1;
+        let (at, now, user) = (self.parties[party].at.to_string(), self.now, format!("{}", 1001 + agent));
+        self.parties[party].signs_off = true;
+        // A trunk that is new is registered at, at once.
+        for account in [None, Some(user.as_str())] {
+            let config = sip_config(&at, Vec::new(), vec![trunk("engine", ENGINE, account)]);
+            self.with(party, |ua, out| ua.configure(config, now, out));
+        }
     }
 
     /// Everybody hangs up everything.
@@ -351,6 +366,11 @@ impl World {
             match effect {
                 SipEffect::Send { to, bytes, .. } => {
                     let from = self.parties[at].at;
+                    let text = String::from_utf8_lossy(&bytes);
+                    let bytes = match self.parties[at].signs_off && text.starts_with("REGISTER") {
+                        true => text.replace("Expires: 750", "Expires: 0").into_bytes(),
+                        false => bytes,
+                    };
                     self.send(from, to, bytes);
                 }
                 SipEffect::Event(event) => self.on_party_event(at, event),
