@@ -162,8 +162,9 @@ impl Rooms {
         self.ua.configure(config.sip.clone(), now, turn.sip());
         self.calls.configure(config.call.clone());
         self.acd.configure(config.acd.clone(), now, turn.acd());
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
         self.tell_stations(turn);
+        self.tell_stations_gone(&before.sip, turn);
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended

@@ -82,6 +82,8 @@ pub(super) struct Party {
     habit: Habit,
     dialled: u64,
     todo: BTreeMap<(Mono, u64), (LegId, Act)>,
+    /// Its REGISTERs ask for nothing any more.
+    signs_off: bool,
     /// Legs that are up or on the way.
     pub(super) legs: BTreeMap<LegId, &'static str>,
     dice: Seeded,
@@ -288,6 +290,7 @@ impl World {
             habit,
             dialled: 0,
             todo: BTreeMap::new(),
+            signs_off: false,
             legs: BTreeMap::new(),
             dice: Seeded::new(self.seeded.next_u64()),
             config: config.clone(),
@@ -499,6 +502,18 @@ impl World {
         self.with(party, |ua, out| ua.reoffer(leg, media, now, out));
     }
 
+    /// The phone of an agent takes its registration back.
+    pub(super) fn sign_off(&mut self, agent: usize) {
+        let party = agent + 1;
+        let (at, now, user) = (self.parties[party].at.to_string(), self.now, format!("{}", 1001 + agent));
+        self.parties[party].signs_off = true;
+        // A trunk that is new is registered at, at once.
+        for account in [None, Some(user.as_str())] {
+            let config = sip_config(&at, Vec::new(), vec![trunk("engine", ENGINE, account)]);
+            self.with(party, |ua, out| ua.configure(config, now, out));
+        }
+    }
+
     /// Everybody hangs up everything.
     pub(super) fn hang_up_all(&mut self) {
         for party in 0..self.parties.len() {
@@ -587,6 +602,11 @@ impl World {
             match effect {
                 SipEffect::Send { to, bytes, .. } => {
                     let from = self.parties[at].at;
+                    let text = String::from_utf8_lossy(&bytes);
+                    let bytes = match self.parties[at].signs_off && text.starts_with("REGISTER") {
+                        true => text.replace("Expires: 750", "Expires: 0").into_bytes(),
+                        false => bytes,
+                    };
                     let bytes = self.parties[at].dialogs.outward(bytes);
                     self.audit.on_sent(from, &bytes);
                     self.send(from, to, bytes);

@@ -23,6 +23,8 @@ use super::{Options, Shared};
 const SYNC_GAP: Duration = Duration::from_millis(4);
 /// How often the free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// The alarm of a full disk ends this far below its bound, percent.
+const DISK_ALARM_SLACK_PCT: u64 = 2;
 /// After a failure of the disk.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// How often a process that ends tries to write what it holds.
@@ -168,9 +170,7 @@ impl<F: Fn(u64)> Writer<F> {
         self.shared.spooled.store(if result.is_ok() { 0 } else { self.spooled }, Ordering::Relaxed);
         match result {
             Ok(()) => {
-                if self.shared.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(rows = self.spooled, "the disk takes records again; all are written");
-                }
+                self.shared.failing.store(false, Ordering::Relaxed);
                 self.end.offset += self.spool.len() as u64;
                 self.spool.clear();
                 // A spool that the disk's failure made large gives its memory back.
@@ -188,7 +188,7 @@ impl<F: Fn(u64)> Writer<F> {
                 // Opened anew and written again from the same offset: pages of a failed sync may be gone.
                 self.file = None;
                 if !self.shared.failing.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "the disk takes no records; they wait in memory and new calls are refused");
+                    tracing::error!(%error, "the record log cannot be written and is tried again; rows wait in memory");
                 }
             }
         }
@@ -242,10 +242,10 @@ impl<F: Fn(u64)> Writer<F> {
         self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
         let free_bytes = free.saturating_mul(space.fragment_size());
         self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
-        let alarm = used_pct >= self.options.disk_alarm_pct;
-        if alarm && !self.shared.disk_alarm.swap(alarm, Ordering::Relaxed) {
-            tracing::error!(used_pct, "the disk of the records fills up; make room");
-        }
+        // Once raised it stays until there is clearly room again: a use that sways about the bound is one alarm.
+        let raised = self.shared.disk_alarm.load(Ordering::Relaxed);
+        let slack = if raised { DISK_ALARM_SLACK_PCT } else { 0 };
+        let alarm = used_pct >= self.options.disk_alarm_pct.saturating_sub(slack);
         self.shared.disk_alarm.store(alarm, Ordering::Relaxed);
     }
 }
