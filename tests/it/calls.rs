@@ -18,7 +18,8 @@ const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
 /// The same, and timers so short that what waits for them ends within seconds.
 const MD5_HASTY: &str = "digests = [\"md5\", \"sha-256\"]\n[sip.rules]\nt1 = \"100ms\"\nt2 = \"800ms\"";
 const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
-const TWO: Plan<'static> = Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
+const TWO: Plan<'static> =
+    Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
 
 /// A house with its agents registered and logged in, in the order of the plan: the first is the longest idle.
 fn staffed(plan: &Plan<'_>) -> House {
@@ -378,11 +379,12 @@ fn an_agent_joins_the_caller_with_a_colleague() {
 #[test]
 fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     let house = staffed(&ONE);
-    let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
-    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 3);
+    let role =
+        Role { calls: 3, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
     role.start(&house).done();
     anna.done();
-    for record in &house.records(5) {
+    for record in &house.records(3) {
         is_sound(record);
         assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
     }
@@ -393,11 +395,11 @@ fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
 #[test]
 fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
     let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
-    let anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
-    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
+    let anna = phone(&house, 0, "agent_lossy", INSTANT, 3);
+    let role = Role { calls: 3, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
     role.start(&house).done();
     anna.done();
-    for record in &house.records(5) {
+    for record in &house.records(3) {
         is_sound(record);
         assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
     }

@@ -68,6 +68,8 @@ pub(super) struct World {
     pub(super) said: String,
     pub(super) facts: Vec<turno_base::Fact>,
     pub(super) rows: usize,
+    /// A party whose network is cut: nothing reaches it or comes from it.
+    pub(super) gone: Option<usize>,
     weather: Weather,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
@@ -200,6 +202,7 @@ impl World {
             said: String::new(),
             facts: Vec::new(),
             rows: 0,
+            gone: None,
             weather: Weather::default(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
@@ -329,6 +332,9 @@ impl World {
     }
 
     fn deliver(&mut self, to: SocketAddr, from: SocketAddr, bytes: Vec<u8>) {
+        if self.gone.is_some_and(|gone| [to, from].contains(&self.parties[gone].at)) {
+            return;
+        }
         let message = Message::parse(bytes).expect("both sides write messages that can be read");
         let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer: from, connection: 0 };
         if to == ENGINE.parse().unwrap() {
