@@ -379,12 +379,12 @@ fn an_agent_joins_the_caller_with_a_colleague() {
 #[test]
 fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     let house = staffed(&ONE);
-    let anna = phone(&house, 0, "agent_answers", INSTANT, 3);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
     let role =
-        Role { calls: 3, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+        Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
     role.start(&house).done();
     anna.done();
-    for record in &house.records(3) {
+    for record in &house.records(5) {
         is_sound(record);
         assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
     }
@@ -395,11 +395,11 @@ fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
 #[test]
 fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
     let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
-    let anna = phone(&house, 0, "agent_lossy", INSTANT, 3);
-    let role = Role { calls: 3, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
+    let anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
+    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
     role.start(&house).done();
     anna.done();
-    for record in &house.records(3) {
+    for record in &house.records(5) {
         is_sound(record);
         assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
     }
