@@ -51,7 +51,8 @@ impl Softphone {
             .replace("@CONTROL@", &control.to_string());
         fs::write(dir.join("config"), config).unwrap();
         let uri = format!("<sip:{user}@{engine};transport={transport}>");
-        let account = format!("{uri};auth_user={user};auth_pass={PASSWORD};answermode=auto;regint=300;audio_codecs=pcma\n");
+        let account =
+            format!("{uri};auth_user={user};auth_pass={PASSWORD};answermode=auto;regint=300;audio_codecs=pcma\n");
         fs::write(dir.join("accounts"), account).unwrap();
         write_wav(&dir.join("tone.wav"), &sine(PLAYS_HZ, PLAYS_PEAK, 8000 * 40));
         let log = fs::File::create(house.dir.join(format!("baresip-{user}.log"))).unwrap();
@@ -102,7 +103,8 @@ impl Softphone {
     /// What it heard, from its file.
     fn heard(&self) -> Vec<i16> {
         let files = fs::read_dir(&self.dir).unwrap().flatten().map(|entry| entry.path());
-        let heard = files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max().expect("it wrote what it heard");
+        let heard =
+            files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max().expect("it wrote what it heard");
         let bytes = fs::read(heard).unwrap();
         bytes[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }

@@ -25,7 +25,14 @@ impl Browser {
         let log = File::create(dir.join("chromium.log")).unwrap();
         // Chromium reads commands from descriptor 3 and writes to 4; only a shell can give it those.
         let child = Command::new("sh")
-            .args(["-c", "exec chromium \"$@\" 3<\"$TO\" 4>\"$FROM\"", "sh", "--headless", "--no-sandbox", "--disable-gpu"])
+            .args([
+                "-c",
+                "exec chromium \"$@\" 3<\"$TO\" 4>\"$FROM\"",
+                "sh",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+            ])
             .args(["--remote-debugging-pipe", "--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1600,900"])
             .arg(format!("--user-data-dir={}", dir.join("profile").display()))

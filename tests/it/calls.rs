@@ -18,7 +18,8 @@ const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
 /// The same, and timers so short that what waits for them ends within seconds.
 const MD5_HASTY: &str = "digests = [\"md5\", \"sha-256\"]\n[sip.rules]\nt1 = \"100ms\"\nt2 = \"800ms\"";
 const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
-const TWO: Plan<'static> = Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
+const TWO: Plan<'static> =
+    Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
 
 /// A house with its agents registered and logged in, in the order of the plan: the first is the longest idle.
 fn staffed(plan: &Plan<'_>) -> House {
@@ -379,7 +380,8 @@ fn an_agent_joins_the_caller_with_a_colleague() {
 fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     let house = staffed(&ONE);
     let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
-    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+    let role =
+        Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
     role.start(&house).done();
     anna.done();
     for record in &house.records(5) {

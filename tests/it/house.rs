@@ -316,14 +316,6 @@ file = "{tariff}"
         panic!("{agent} is {last}, not {state}");
     }
 
-    /// Waits until a live call is at `stage`; its view.
-    pub(crate) fn until_stage(&self, stage: &str) -> Value {
-        self.until(&format!("a call is {stage}"), || {
-            let answer = self.ask(&["call", "show"]);
-            answer["calls"].as_array()?.iter().find(|call| call["stage"] == stage).cloned()
-        })
-    }
-
     /// The records of all calls, oldest first, as soon as there are `count`.
     pub(crate) fn records(&self, count: usize) -> Vec<Value> {
         let dir = self.dir.join("data/records");

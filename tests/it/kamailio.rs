@@ -54,7 +54,7 @@ impl Kamailio {
 impl Drop for Kamailio {
     // Killed outright it would leave its children behind.
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = Command::new("sh").args(["-c", &format!("kill {}", self.0.id())]).status();
         let _ = self.0.wait();
     }
 }

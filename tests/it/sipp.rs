@@ -57,6 +57,8 @@ impl Role<'_> {
         command.args(["-s", self.service, "-m", &self.calls.to_string(), "-r", &self.rate.to_string()]);
         command.args(["-d", &self.pause.as_millis().to_string()]);
         command.args(["-buff_size", "4194304", "-nostdin", "-timeout", "35", "-timeout_error"]);
+        // Enough for the scenarios that lose messages at random.
+        command.args(["-max_invite_retrans", "15", "-max_non_invite_retrans", "20"]);
         command.arg("-trace_err").arg("-error_file").arg(file("err"));
         command.arg("-trace_msg").arg("-message_file").arg(file("msg"));
         command.args(self.more);

@@ -85,7 +85,9 @@ fn the_wall_of_the_demo_moves_and_its_metrics_pass_promtool() {
     until("the wall is live", || (browser.value("document.body?.dataset.feed") == "live").then_some(()));
     let first = until("calls enter", || entered(&mut browser).filter(|&calls| calls > 0));
     until("more calls enter", || entered(&mut browser).filter(|&calls| calls > first + 2));
-    let count = |browser: &mut Browser, selector: &str| browser.value(&format!("document.querySelectorAll('{selector}').length"));
+    let count = |browser: &mut Browser, selector: &str| {
+        browser.value(&format!("document.querySelectorAll('{selector}').length"))
+    };
     assert_eq!(count(&mut browser, "#queues tbody tr"), Value::from(5));
     assert_eq!(count(&mut browser, "#people .state"), Value::from(24));
     assert_eq!(browser.value("document.documentElement.scrollWidth <= window.innerWidth"), Value::from(true));
