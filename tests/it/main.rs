@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod config;
+mod crash;
+mod drain;
+mod load;
+mod rig;
 mod node;
 mod tidy;
