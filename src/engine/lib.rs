@@ -146,11 +146,15 @@ impl Rooms {
 
     /// Passes effects of rooms on to other rooms until all is said.
     fn settle(&mut self, turn: &mut Turn<'_>) {
-        while let Some(step) = turn.next() {
-            match step {
-                Step::Sip(effect) => self.on_sip(effect, turn),
-                Step::Call(effect) => self.on_call(effect, turn),
-                Step::Acd(decision) => self.on_decision(decision, turn),
+        loop {
+            match turn.next() {
+                Some(Step::Sip(effect)) => self.on_sip(effect, turn),
+                Some(Step::Call(effect)) => self.on_call(effect, turn),
+                Some(Step::Acd(decision)) => self.on_decision(decision, turn),
+                None => match turn.next_ending() {
+                    Some(ended) => self.fact(ended, turn),
+                    None => return,
+                },
             }
         }
     }

@@ -264,6 +264,8 @@ impl Ua {
 
     /// The process started again with this state: stream connections are gone, so what waited on them fails.
     pub fn on_restart(&mut self, now: Now, out: &mut Vec<SipEffect>) {
+        // What pressed or drained the process before says nothing about this one.
+        self.shedder.on_restart();
         let mut effects = Vec::new();
         self.registrar.on_restart(&mut effects);
         self.on_registrar(effects, now, out);

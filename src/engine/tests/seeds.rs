@@ -50,3 +50,10 @@ fn seeded_days_leave_nothing_behind() {
         assert!(seen.contains_key(what), "in no day: {what}");
     }
 }
+
+/// A caller who cancels in the instant in which he enters a queue leaves the queue before his call ends.
+#[test]
+fn days_on_which_somebody_cancels_before_he_is_answered() {
+    day::play(158);
+    day::play(396);
+}
