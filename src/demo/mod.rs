@@ -1,7 +1,7 @@
 //! `turno demo` and `turno call`: simulated agents and callers with real SIP and RTP on loopback.
 
-pub mod cast;
 mod caller;
+pub mod cast;
 pub mod party;
 pub mod plot;
 pub mod stage;
@@ -23,8 +23,8 @@ use turno_media::g711;
 use turno_sip::flow::Transport;
 
 use crate::shell::config::{self, Checked, Problem, Settings};
-use crate::shell::serve::{self, Node, StartError};
 use crate::shell::logs;
+use crate::shell::serve::{self, Node, StartError};
 use cast::FREE;
 use party::Voice;
 use plot::Known;
@@ -191,7 +191,10 @@ fn greet(node: &Node, options: &DemoOptions) {
         .iter()
         .map(|l| format!("{} ({})", l.local, if l.transport == Transport::Udp { "UDP" } else { "TCP" }))
         .collect();
-    println!("Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine", options.per_minute);
+    println!(
+        "Turno demo: five queues, 24 agents, about {} calls a minute, everything on this machine",
+        options.per_minute
+    );
     if let Some(http) = node.http {
         println!("  wallboard  http://{http}/wall/");
         println!("  metrics    http://{http}/metrics");

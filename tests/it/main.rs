@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod config;
+mod instructions;
 mod tidy;
