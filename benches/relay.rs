@@ -26,8 +26,8 @@ const ROUNDS: usize = 5;
 #[derive(Clone, Copy)]
 enum Kind {
     Forwarder { connected: bool },
-    Bridge { gather: Duration, transcode: bool },
-    Music { gather: Duration },
+    Bridge { transcode: bool },
+    Music,
 }
 
 fn main() {
@@ -35,16 +35,12 @@ fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     let callers = numbers.first().copied().unwrap_or(200) as usize;
     let seconds = numbers.get(1).copied().unwrap_or(4);
-    let ms = Duration::from_millis;
     let kinds = [
         ("forwarder: kernel alone", Kind::Forwarder { connected: false }),
         ("forwarder, connected sockets", Kind::Forwarder { connected: true }),
-        ("bridge, packets at once", Kind::Bridge { gather: Duration::ZERO, transcode: false }),
-        ("bridge, gathered 1 ms", Kind::Bridge { gather: ms(1), transcode: false }),
-        ("bridge, gathered 2 ms", Kind::Bridge { gather: ms(2), transcode: false }),
-        ("bridge a-u, gathered 1 ms", Kind::Bridge { gather: ms(1), transcode: true }),
-        ("music, packets at once", Kind::Music { gather: Duration::ZERO }),
-        ("music, gathered 1 ms", Kind::Music { gather: ms(1) }),
+        ("bridge", Kind::Bridge { transcode: false }),
+        ("bridge, A-law to u-law", Kind::Bridge { transcode: true }),
+        ("music", Kind::Music),
     ];
     let mut results: Vec<Vec<Run>> = kinds.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
@@ -155,8 +151,8 @@ impl Phones {
 fn run(kind: Kind, callers: usize, time: Duration) -> Run {
     match kind {
         Kind::Forwarder { connected } => forwarder(callers, time, connected),
-        Kind::Bridge { gather, transcode } => plane(callers, time, gather, Some(transcode)),
-        Kind::Music { gather } => plane(callers, time, gather, None),
+        Kind::Bridge { transcode } => plane(callers, time, Some(transcode)),
+        Kind::Music => plane(callers, time, None),
     }
 }
 
@@ -203,13 +199,12 @@ fn forwarder(callers: usize, time: Duration, connected: bool) -> Run {
 }
 
 /// Pairs of callers in a bridge, whose codecs differ if `transcode`; or each with music.
-fn plane(callers: usize, time: Duration, gather: Duration, bridge: Option<bool>) -> Run {
+fn plane(callers: usize, time: Duration, bridge: Option<bool>) -> Run {
     let music = PromptId::new("music").expect("a name");
     let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/prompts/music.wav"));
     let loopback = vec![Ipv4Addr::LOCALHOST.into()];
     let mut config = MediaPlaneConfig::new(loopback, (10_000, 30_000), BTreeMap::from([(music, file)]), 1);
     config.ports_at_start = callers as u32;
-    config.gather = gather;
     let (tell, out) = unbounded();
     let mut plane = MediaPlane::start(config, move |said| tell.send(said).expect("listening")).expect("a plane");
     let mut ports: Vec<Port> = Vec::new();

@@ -5,9 +5,12 @@ pub mod control;
 pub mod http;
 mod records;
 pub mod rest;
+pub mod wall;
 
 use std::path::Path;
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
@@ -26,6 +29,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Ready, draining, ending.
     pub gate: Arc<Gate>,
+    /// The wallboard's pictures.
+    pub shots: watch::Receiver<wall::Shot>,
     /// Reads the configuration again.
     pub reloader: Arc<Reloader>,
     /// Folder of the records.

@@ -11,7 +11,8 @@ pub enum Event {
     /// An item wants an agent of `queue`. Refused at the door by a decision ([`Decision::Left`] or `Overflow`) if the
     /// queue is full or nobody is there, as its rules say.
     Enter(Entry),
-    /// The item is gone (hang-up, transfer, operator): every open offer is withdrawn in this turn.
+    /// The item is gone (hang-up, transfer, operator): every open offer is withdrawn in this turn. If it no longer waits but
+    /// is in conversation, its agents are released.
     Leave {
         /// The item.
         item: ItemId,
@@ -71,7 +72,8 @@ pub enum Event {
         /// The agent.
         agent: AgentId,
     },
-    /// The station is reachable or not: registration, probe (S9). An open offer there fails as `Unreachable`.
+    /// The station is reachable or not: registration, probe (S9). An open offer there fails as `Unreachable`. A station that
+    /// was never told about counts as reachable.
     Station {
         /// The station.
         station: StationId,
@@ -95,27 +97,27 @@ pub enum Event {
 /// A person's command; refused with a sentence ([`crate::Refusal`]) or done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Sit down at a station; begins the shift, ready or paused as the agent's rules say. Whoever sat there is logged out
-    /// if idle, else refused.
+    /// Sit down at a station; begins the shift, ready. Whoever sat there is logged out if idle (ready, resting or paused),
+    /// else it is refused. Who is idle elsewhere moves, and keeps his pause.
     Login {
         /// The agent.
         agent: AgentId,
         /// Where.
         station: StationId,
     },
-    /// End the shift; during a call after it.
+    /// End the shift; during an offer, a call or a wrap-up after it.
     Logout {
         /// The agent.
         agent: AgentId,
     },
-    /// Not ready with a reason; during a call after it (S4).
+    /// Not ready with a reason; during an offer, a call or a wrap-up after it (S4).
     Pause {
         /// The agent.
         agent: AgentId,
         /// Configured reason.
         reason: Name,
     },
-    /// Ready; ends wrap-up or pause; during a call after it (S4).
+    /// Ready; ends pause, rest and a wrap-up of at most so long; during a call it takes back what was asked for after it (S4).
     Ready {
         /// The agent.
         agent: AgentId,
@@ -214,7 +216,7 @@ pub enum Decision {
         /// Entered → left, ms.
         wait_ms: u64,
     },
-    /// The item goes on elsewhere; its stay here ended with `Left{Overflowed}` (or, refused at the door, never began).
+    /// The item goes on elsewhere; its stay here ended with a `Left` before (or, refused at the door, never began).
     Overflow {
         /// The item.
         item: ItemId,

@@ -3,7 +3,7 @@
 use turno_base::{AgentId, Name, Now, StationId};
 
 use crate::acd::Acd;
-use crate::agent::Doing;
+use crate::agent::{Doing, Next};
 use crate::boundary::{Command, Decision};
 use crate::refusal::Refusal;
 
@@ -19,12 +19,11 @@ impl Acd {
         let sits = self.agent_at(station);
         let named = if digits.is_empty() { sits.or_else(|| self.belonging_to(station)) } else { self.coded(digits) };
         let agent = named.ok_or(Refusal::NobodyByCode { station })?;
-        let command =
-            if sits == Some(agent) { Command::Logout { agent } } else { Command::Login { agent, station } };
+        let command = if sits == Some(agent) { Command::Logout { agent } } else { Command::Login { agent, station } };
         self.on_command(command, now, out)
     }
 
-    /// Pause if at work, ready if paused: the digits are the place of a reason among the configured ones in order of name,
+    /// Pause if at work, ready if paused or about to be: the digits are the place of a reason among the configured ones in order of name,
     /// 1-based; none mean the first.
     pub fn toggle_pause(
         &mut self,
@@ -35,7 +34,9 @@ impl Acd {
     ) -> Result<(), Refusal> {
         let agent = self.agent_at(station).ok_or(Refusal::NobodyByCode { station })?;
         let rests = self.agent_of.get(&agent).is_some_and(|&at| {
-            matches!(self.agents[at].doing, Doing::Paused { .. } | Doing::Resting { .. })
+            let agent = &self.agents[at];
+            matches!(agent.doing, Doing::Paused { .. } | Doing::Resting { .. })
+                || matches!(agent.next, Some(Next::Pause(_)))
         });
         let command = match self.nth_reason(digits) {
             _ if rests => Command::Ready { agent },

@@ -46,8 +46,8 @@ impl Acd {
         for agent in gone {
             self.log_out(agent, now, out);
         }
-        self.forget_unused();
         self.send_on(now, out);
+        self.forget_unused();
         self.arm_reconciler(now);
     }
 

@@ -3,7 +3,8 @@
 //! One pure state machine, the single owner of every (item, agent) pair. Knows no SIP, no media and no call legs.
 //!
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
-//!   `shift`: agents and stations. `configure`: live change. `reconcile`: finds what nothing backs. `views`: rows.
+//!   `shift`: agents and stations. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
+//!   nothing backs. `views`: rows.
 //! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 

@@ -178,13 +178,13 @@ impl Acd {
         let Ended { item, idle_since, rang_us } = ended;
         self.credit(item, rang_us);
         let apart_for = match end {
-            OfferEnd::RingNoAnswer => Some(APART_NO_ANSWER),
-            OfferEnd::Declined => Some(APART_DECLINED),
-            OfferEnd::Busy | OfferEnd::Unreachable => Some(APART_LINE),
-            // Nobody failed: the pair may meet again at once.
-            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => None,
+            OfferEnd::RingNoAnswer => APART_NO_ANSWER,
+            OfferEnd::Declined => APART_DECLINED,
+            OfferEnd::Busy | OfferEnd::Unreachable => APART_LINE,
+            // Not the agent's doing, but whatever it was must not ring him in circles.
+            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
         };
-        self.set_apart(item, apart_for.map(|length| (agent, now + length)));
+        self.set_apart(item, Some((agent, now + apart_for)));
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
         if self.items[item].is_overdue {

@@ -5,7 +5,7 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 
 use crate::acd::Acd;
-use crate::agent::Next;
+use crate::agent::{Doing, Next};
 use crate::item::Stands;
 use crate::matching::{self, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
@@ -95,12 +95,12 @@ pub struct AcdSizes {
 impl Acd {
     /// All queues, by name.
     pub fn queues(&self, now: Now) -> Vec<QueueRow> {
-        self.queue_of.values().map(|&at| self.queue_row(at, now.mono)).collect()
+        self.queue_of.values().filter_map(|&at| self.queue_row(at, now.mono)).collect()
     }
 
     /// One queue.
     pub fn queue(&self, queue: QueueId, now: Now) -> Option<QueueRow> {
-        self.queue_of.get(&queue).map(|&at| self.queue_row(at, now.mono))
+        self.queue_row(*self.queue_of.get(&queue)?, now.mono)
     }
 
     /// The first `most` of those who wait in a queue, in the order in which an agent for all of them would be given them.
@@ -132,12 +132,12 @@ impl Acd {
 
     /// All agents, by name.
     pub fn agents(&self, now: Now) -> Vec<AgentRow> {
-        self.agent_of.values().map(|&at| self.agent_row(at, now.mono)).collect()
+        self.agent_of.values().filter_map(|&at| self.agent_row(at, now.mono)).collect()
     }
 
     /// One agent.
     pub fn agent(&self, agent: AgentId, now: Now) -> Option<AgentRow> {
-        self.agent_of.get(&agent).map(|&at| self.agent_row(at, now.mono))
+        self.agent_row(*self.agent_of.get(&agent)?, now.mono)
     }
 
     /// Who sits at a station.
@@ -162,18 +162,22 @@ impl Acd {
         }
     }
 
-    fn queue_row(&self, at: QueueIx, now: Mono) -> QueueRow {
+    /// None for a queue that is no more but has not been forgotten yet.
+    fn queue_row(&self, at: QueueIx, now: Mono) -> Option<QueueRow> {
         let queue = &self.queues[at];
+        if queue.is_closing && queue.waiting == 0 {
+            return None;
+        }
         let heads = queue.lines.iter().filter_map(|line| line.first());
         let waited_max_us = heads.map(|place| matching::waited_us(place.v, now.0)).max().unwrap_or(0);
-        QueueRow {
+        Some(QueueRow {
             queue: queue.id,
             is_closing: queue.is_closing,
             waiting: queue.waiting,
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
-        }
+        })
     }
 
     fn item_row(&self, standing: Precedence, position: u32, now: Mono) -> ItemRow {
@@ -195,8 +199,13 @@ impl Acd {
         }
     }
 
-    fn agent_row(&self, at: AgentIx, now: Mono) -> AgentRow {
+    /// None for an agent who is no more but has not been forgotten yet.
+    fn agent_row(&self, at: AgentIx, now: Mono) -> Option<AgentRow> {
         let agent = &self.agents[at];
+        let rules = self.config.agents.get(&agent.id);
+        if rules.is_none() && agent.doing == Doing::LoggedOut {
+            return None;
+        }
         let longest = match agent.shown.state {
             AgentState::Paused(reason) => self.config.reasons.get(&reason).map(|rules| rules.longest),
             AgentState::LoggedOut
@@ -209,15 +218,15 @@ impl Acd {
             | AgentState::WrapUp
             | AgentState::Outbound => None,
         };
-        AgentRow {
+        Some(AgentRow {
             agent: agent.id,
-            shown: self.config.agents.get(&agent.id).map_or_else(String::new, |rules| rules.shown.clone()),
+            shown: rules.map_or_else(String::new, |rules| rules.shown.clone()),
             station: agent.station,
             state: agent.shown.state,
             since: agent.shown_since,
             item: agent.shown.item,
             next: agent.next,
             is_overdue: longest.is_some_and(|most| !most.is_zero() && now.since(agent.shown_since) > most),
-        }
+        })
     }
 }

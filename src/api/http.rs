@@ -20,7 +20,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use turno_engine::{Answer, Command};
 
-use crate::api::{AppState, rest};
+use crate::api::{AppState, rest, wall};
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -40,6 +40,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .merge(wall::router())
         .nest("/api/v1", rest::router(state.clone()))
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here\n"))
         .layer(DefaultBodyLimit::disable())
@@ -60,6 +61,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
     if let Ok(Answer::Sizes(sizes)) = state.asker.ask(Command::Sizes).await {
         state.metrics.set_sizes(&sizes);
     }
+    state.metrics.set_board(&state.board.view().1);
     let page = state.metrics.page(state.gate.is_ready(), state.asker.inbox().dropped());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }

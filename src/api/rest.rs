@@ -29,6 +29,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/pause", post(pause))
         .route("/agents/{agent}/ready", post(ready))
         .route("/reachable", get(reachable))
+        .route("/board", get(board))
         .merge(records::router())
         .layer(from_fn_with_state(state, guard))
 }
@@ -124,6 +125,12 @@ async fn ready(State(state): State<AppState>, Path(agent): Path<String>) -> Resp
 
 async fn reachable(State(state): State<AppState>) -> Response {
     ask(&state, Command::RegShow).await
+}
+
+/// What the wallboard shows, with the number of the last fact in it.
+async fn board(State(state): State<AppState>) -> Response {
+    let (seq, view) = state.board.view();
+    Json(json!({"seq": seq, "board": view})).into_response()
 }
 
 async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId) -> Command) -> Response {

@@ -13,6 +13,7 @@ use turno_engine::{Answer, Command, Input, QueueView, Refusal, Sizes};
 
 use super::*;
 use crate::api::control::{Reply, Request, ask};
+use crate::shell::board::BoardSettings;
 use crate::shell::clock::Clock;
 use crate::shell::config;
 use crate::shell::entropy;
@@ -30,7 +31,8 @@ struct Place {
 fn place(token: Option<&str>) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
-    let (board, _) = Board::start(metrics.clone()).unwrap();
+    let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC };
+    let (board, _) = Board::start(turno_report::Board::default(), kept, inbox.clock(), metrics.clone()).unwrap();
     let asker = Arc::new(Asker::new(inbox.clone()));
     let answering = asker.clone();
     std::thread::spawn(move || answer_all(&outlet, &answering));
@@ -40,10 +42,11 @@ fn place(token: Option<&str>) -> Place {
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let state = AppState {
         asker,
-        board,
+        shots: tokio::sync::watch::Sender::new(crate::api::wall::Shot::default()).subscribe(),
+        board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
-        reloader: Arc::new(Reloader::fixed(settings, inbox, metrics)),
+        reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
         records: records.into(),
         token: token.map(Into::into),
     };

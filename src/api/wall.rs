@@ -2,7 +2,10 @@
 //!
 //! Every reader has its own last-sent board, so a slow one gets one larger patch instead of a queue (reliability O6).
 
-pub mod patch;
+mod board;
+mod patch;
+
+pub use board::Faces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +20,14 @@ use rust_embed::RustEmbed;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::api::AppState;
+use crate::shell::board::Board;
+use board::draw;
+
 /// How often a reader hears something even if nothing changed; the page calls its data old after 5 s.
 const BEAT: Duration = Duration::from_secs(2);
+/// How often the board is looked at.
+const SHOT_EVERY: Duration = Duration::from_millis(500);
 /// A reader that takes longer than this for one message is closed.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -35,14 +44,32 @@ pub struct Shot {
     pub at_ms: i64,
 }
 
-/// Routes of the wallboard, fed by `shots`.
-pub fn router(shots: watch::Receiver<Shot>) -> Router {
+/// Takes the board's picture at intervals, for everybody who watches; the names to show come with `faces`.
+pub fn watch_board(
+    runtime: &tokio::runtime::Handle,
+    board: Arc<Board>,
+    faces: watch::Receiver<Faces>,
+) -> watch::Receiver<Shot> {
+    let (shots, watched) = watch::channel(Shot::default());
+    runtime.spawn(async move {
+        let mut pace = tokio::time::interval(SHOT_EVERY);
+        while !shots.is_closed() {
+            pace.tick().await;
+            let (_, view) = board.view();
+            let drawn = draw(&view, &faces.borrow());
+            shots.send_replace(Shot { board: Arc::new(drawn), at_ms: view.at.0 / 1000 });
+        }
+    });
+    watched
+}
+
+/// Routes of the wallboard.
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/wall", get(async || Redirect::permanent("/wall/")))
         .route("/wall/", get(async || file("index.html")))
         .route("/wall/feed", get(feed))
         .route("/wall/{name}", get(async |Path(name): Path<String>| file(&name)))
-        .with_state(shots)
 }
 
 fn file(name: &str) -> Response {
@@ -50,6 +77,8 @@ fn file(name: &str) -> Response {
     let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
+        Some("woff2") => "font/woff2",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some(_) | None => "application/octet-stream",
     };
@@ -62,7 +91,8 @@ fn file(name: &str) -> Response {
     (headers, found.data).into_response()
 }
 
-async fn feed(upgrade: WebSocketUpgrade, State(shots): State<watch::Receiver<Shot>>) -> Response {
+async fn feed(upgrade: WebSocketUpgrade, State(state): State<AppState>) -> Response {
+    let shots = state.shots;
     // Nothing is expected from a wallboard, so nothing large is accepted from it.
     upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots))
 }

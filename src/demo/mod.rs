@@ -90,6 +90,8 @@ impl std::error::Error for DemoError {}
 pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     let files = options.dir.join("config");
     unpack(&files).map_err(|error| DemoError::Files(files.clone(), error))?;
+    // Each play begins with an empty house: the simulated agents log in by a code that would log them out again.
+    forget(&options.dir.join("data"))?;
     let settings = settings(&files.join("demo.toml"), options)?;
     let known = known(&settings);
     logs::start(settings.log.format, &settings.log.level);
@@ -119,6 +121,13 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     match stage.join() {
         Ok(played) => played.map_err(DemoError::Stage),
         Err(_) => Err(DemoError::Stage(io::Error::other("their thread ended by a fault; see the log above"))),
+    }
+}
+
+fn forget(data: &Path) -> Result<(), DemoError> {
+    match fs::remove_dir_all(data) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DemoError::Files(data.to_owned(), error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -203,6 +212,6 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
     println!("  ask        turno --socket {} queue show", node.socket.display());
-    println!("  records    turno cdr list --config {}", options.dir.join("config/demo.toml").display());
+    println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
 }

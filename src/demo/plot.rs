@@ -162,9 +162,11 @@ mod tests {
     #[test]
     fn once_a_cycle_a_platinum_customer_passes_ahead() {
         let mut plot = plot();
-        let lines = plot.due(480_000).iter().filter(|cue| cue.line.is_some_and(|l| l.contains("Platinum"))).count();
-        assert_eq!(lines, 1, "one call of due sees one moment");
-        let cues = plot.due(CYCLE_S * 2 * 1000 + PLATINUM_S * 1000);
-        assert!(cues.iter().any(|cue| cue.ani == "+34612045118" && cue.line.is_some()));
+        for (at_s, expected) in [(PLATINUM_S - 1, 0), (PLATINUM_S, 1), (PLATINUM_S + 1, 0), (CYCLE_S + PLATINUM_S, 1)] {
+            let cues = plot.due(at_s * 1000);
+            let platinum = cues.iter().filter(|cue| cue.line.is_some_and(|line| line.contains("Platinum")));
+            let numbers: Vec<&str> = platinum.map(|cue| cue.ani.as_str()).collect();
+            assert_eq!(numbers, vec!["+34612045118"; expected], "at {at_s} s");
+        }
     }
 }

@@ -655,3 +655,9 @@ proptest! {
         prop_assert!(house.shard.is_empty());
     }
 }
+
+#[test]
+fn a_session_is_small() {
+    // A waiting caller's share of 16 KB that is media's, beside two sockets.
+    assert!(size_of::<crate::session::Session>() <= 1024, "{}", size_of::<crate::session::Session>());
+}

@@ -1,24 +1,38 @@
-//! The event line outside the engine: counts facts for Prometheus, keeps what dashboards show, and passes facts on to
-//! whoever listens.
+//! The event line outside the engine: folds facts into what dashboards show, counts them for Prometheus, logs life events,
+//! and passes facts on to whoever listens.
 //!
 //! Runs on a thread of its own behind a bounded channel; a listener that falls behind misses facts, is told so by its
-//! receiver, and begins again from [`Board::view`].
+//! receiver, and begins again from [`Board::view`]. With each journal segment the fold is kept beside it, so that a restart
+//! shows the same day.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use turno_base::fact::{AgentState, QueueLeft, What};
-use turno_base::{AgentId, CallId, Fact, Mono, QueueId, Redacted, SegmentId};
+use turno_base::{AgentId, CallId, Fact, Mono, QueueId, Redacted, SegmentId, Wall};
+use turno_report::{BoardView, QueueTerms, Terms};
 
+use crate::shell::clock::Clock;
+use crate::shell::config::Settings;
+use crate::shell::journal::FORMAT;
 use crate::shell::metrics::Metrics;
 
 /// Facts that wait for the board; more are dropped and counted.
 const FACTS_MAX: usize = 65_536;
 /// Facts that one listener may be behind.
 const LISTENER_FACTS_MAX: usize = 4096;
+/// How late midnight may be noticed when nothing happens.
+const DAY_POLL: Duration = Duration::from_secs(1);
 
 /// A fact with its number in this process, without gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +43,34 @@ pub struct Numbered {
     pub fact: Fact,
 }
 
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "facts are nearly all of them")]
+enum Told {
+    Fact(Fact),
+    /// Keep the fold beside this journal segment.
+    Segment(u64),
+}
+
 /// The engine thread's end.
 #[derive(Clone, Debug)]
 pub struct FactLine {
-    facts: Sender<Fact>,
+    told: Sender<Told>,
     metrics: Arc<Metrics>,
 }
 
 impl FactLine {
     /// Passes a fact on; never waits.
     pub fn tell(&self, fact: Fact) {
-        if let Err(TrySendError::Full(_)) = self.facts.try_send(fact) {
+        self.send(Told::Fact(fact));
+    }
+
+    /// Journal segment `number` begins here in the line.
+    pub fn segment(&self, number: u64) {
+        self.send(Told::Segment(number));
+    }
+
+    fn send(&self, told: Told) {
+        if let Err(TrySendError::Full(_)) = self.told.try_send(told) {
             self.metrics.facts_dropped.inc();
         }
     }
@@ -49,26 +80,34 @@ impl FactLine {
 #[derive(Debug)]
 pub struct Board {
     feed: broadcast::Sender<Arc<Numbered>>,
-    fold: Mutex<Fold>,
+    seq: AtomicU64,
+    fold: Mutex<turno_report::Board>,
+    clock: Clock,
 }
 
-/// What is remembered between facts.
-#[derive(Debug, Default)]
-struct Fold {
-    seq: u64,
-    segments: HashMap<CallId, SegmentId>,
-    queues: HashMap<CallId, QueueId>,
-    agents: HashMap<AgentId, (AgentState, Mono)>,
+/// Where the fold is kept and when its day begins.
+#[derive(Clone, Debug)]
+pub struct BoardSettings {
+    /// Folder of the journal; none: a restart begins an empty day.
+    pub dir: Option<PathBuf>,
+    /// Whose midnight it is.
+    pub zone: TimeZone,
 }
 
 impl Board {
-    /// Starts the board's thread; it ends when the last [`FactLine`] is gone.
-    pub fn start(metrics: Arc<Metrics>) -> io::Result<(Arc<Board>, FactLine)> {
-        let (facts, incoming) = bounded(FACTS_MAX);
-        let board = Arc::new(Board { feed: broadcast::Sender::new(LISTENER_FACTS_MAX), fold: Mutex::default() });
-        let (folding, counting) = (board.clone(), metrics.clone());
-        std::thread::Builder::new().name("board".into()).spawn(move || folding.run(&incoming, &counting))?;
-        Ok((board, FactLine { facts, metrics }))
+    /// Starts the board's thread from what the last process had; it ends when the last [`FactLine`] is gone.
+    pub fn start(
+        fold: turno_report::Board,
+        settings: BoardSettings,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<(Arc<Board>, FactLine)> {
+        let (told, incoming) = bounded(FACTS_MAX);
+        let feed = broadcast::Sender::new(LISTENER_FACTS_MAX);
+        let board = Arc::new(Board { feed, seq: AtomicU64::new(0), fold: Mutex::new(fold), clock });
+        let mut thread = Thread { board: board.clone(), metrics: metrics.clone(), settings, counts: Counts::default() };
+        std::thread::Builder::new().name("board".into()).spawn(move || thread.run(&incoming))?;
+        Ok((board, FactLine { told, metrics }))
     }
 
     /// From now on every fact; a receiver that lags is told how many it missed.
@@ -76,18 +115,119 @@ impl Board {
         self.feed.subscribe()
     }
 
-    fn run(&self, incoming: &Receiver<Fact>, metrics: &Metrics) {
-        for fact in incoming {
-            log_life(&fact);
-            let seq = {
-                let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
-                fold.take(&fact, metrics);
-                fold.seq
-            };
-            // Nobody listening is fine.
-            let _ = self.feed.send(Arc::new(Numbered { seq, fact }));
+    /// Everything as of now, and the number of the last fact in it.
+    pub fn view(&self) -> (u64, BoardView) {
+        let fold = self.fold();
+        (self.seq.load(Ordering::Relaxed), fold.snapshot(self.clock.now()))
+    }
+
+    /// The configuration changed.
+    pub fn set_terms(&self, terms: Terms) {
+        self.fold().set_terms(terms);
+    }
+
+    fn fold(&self) -> MutexGuard<'_, turno_report::Board> {
+        self.fold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the board must know of a configuration.
+pub fn terms(settings: &Settings) -> Terms {
+    let acd = &settings.engine.acd;
+    let serving = |queue: &QueueId| {
+        let agents = acd.agents.iter().filter(|(_, rules)| rules.queues.contains(queue));
+        agents.map(|(agent, _)| *agent).collect()
+    };
+    let queues = acd.queues.iter().map(|(queue, rules)| {
+        let terms = QueueTerms {
+            shown: settings.wall.shown(queue.as_str()),
+            threshold: rules.service_level,
+            target_pct: rules.service_level_target_pct,
+            agents: serving(queue),
+        };
+        (*queue, terms)
+    });
+    Terms {
+        queues: queues.collect(),
+        agents: acd.agents.iter().map(|(agent, rules)| (*agent, rules.shown.clone())).collect(),
+    }
+}
+
+/// The fold kept beside segment `number`; empty if there is none that this build reads.
+pub fn kept(dir: &Path, number: u64) -> turno_report::Board {
+    let read = || {
+        let bytes = fs::read(path_of(dir, number)).ok()?;
+        let (format, version, fold) = postcard::from_bytes::<(u32, String, turno_report::Board)>(&bytes).ok()?;
+        (format == FORMAT && version == env!("CARGO_PKG_VERSION")).then_some(fold)
+    };
+    read().unwrap_or_default()
+}
+
+fn path_of(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:012}.board"))
+}
+
+struct Thread {
+    board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    settings: BoardSettings,
+    counts: Counts,
+}
+
+impl Thread {
+    fn run(&mut self, incoming: &Receiver<Told>) {
+        let mut day = self.day(self.board.clock.now().wall);
+        loop {
+            match incoming.recv_timeout(DAY_POLL) {
+                Ok(Told::Fact(fact)) => self.take(fact),
+                Ok(Told::Segment(number)) => self.keep(number),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let today = self.day(self.board.clock.now().wall);
+            if today > day {
+                day = today;
+                self.board.fold().begin_day();
+            }
         }
     }
+
+    fn take(&mut self, fact: Fact) {
+        self.counts.take(&fact, &self.metrics);
+        log_life(&fact);
+        let seq = {
+            let mut fold = self.board.fold();
+            fold.on_fact(&fact);
+            // Under the lock: a view and its number belong together.
+            self.board.seq.fetch_add(1, Ordering::Relaxed) + 1
+        };
+        // Nobody listening is fine.
+        let _ = self.board.feed.send(Arc::new(Numbered { seq, fact }));
+    }
+
+    fn day(&self, wall: Wall) -> Option<Date> {
+        let instant = Timestamp::from_microsecond(wall.0).ok()?;
+        Some(instant.to_zoned(self.settings.zone.clone()).date())
+    }
+
+    fn keep(&self, number: u64) {
+        let Some(dir) = &self.settings.dir else { return };
+        let version = env!("CARGO_PKG_VERSION");
+        let bytes =
+            postcard::to_allocvec(&(FORMAT, version, &*self.board.fold())).expect("plain data always serialises");
+        let path = path_of(dir, number);
+        if let Err(error) = fs::write(&path, bytes) {
+            tracing::warn!(%error, path = %path.display(), "today's figures are not kept for a restart");
+        }
+    }
+}
+
+/// What counting must remember between facts.
+#[derive(Debug, Default)]
+struct Counts {
+    segments: HashMap<CallId, SegmentId>,
+    queues: HashMap<CallId, QueueId>,
+    agents: HashMap<AgentId, (AgentState, Mono)>,
 }
 
 /// Life events of calls and agents, for the log: who reads it at night follows one call by its id.
@@ -132,9 +272,8 @@ fn log_life(fact: &Fact) {
     }
 }
 
-impl Fold {
+impl Counts {
     fn take(&mut self, fact: &Fact, metrics: &Metrics) {
-        self.seq += 1;
         match &fact.what {
             What::CallArrived { .. } => metrics.calls_arrived.inc(),
             What::CustomerKnown { call, segment, .. } => {
@@ -180,13 +319,11 @@ impl Fold {
     }
 
     fn agent(&mut self, agent: AgentId, state: AgentState, call: Option<CallId>, at: Mono, metrics: &Metrics) {
-        metrics.agents.with_label_values(&[state.as_str()]).inc();
         let before = match state {
             AgentState::LoggedOut => self.agents.remove(&agent),
             _ => self.agents.insert(agent, (state, at)),
         };
         let Some((was, since)) = before else { return };
-        metrics.agents.with_label_values(&[was.as_str()]).dec();
         let lasted = at.since(since).as_secs_f64();
         let queue = call.and_then(|call| self.queues.get(&call)).map_or("", |q| q.as_str());
         match was {

@@ -11,7 +11,7 @@ mod section;
 mod sip;
 mod values;
 
-pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings};
+pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// HTTP.
     pub http: HttpSettings,
+    /// Wallboard.
+    pub wall: WallSettings,
     /// Journal; none: switched off.
     pub journal: Option<JournalSettings>,
     /// Record log and database.
@@ -118,6 +120,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
     let http = node::http(&root.section("http"));
+    let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), &node.data_dir);
     let (country, portfolio, segment_default, value_default_pm) = calls::customers(&root.section("customers"), dir);
@@ -138,7 +141,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, journal, store, net, media, prompts, portfolio })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio })
 }
 
 #[cfg(test)]

@@ -54,8 +54,6 @@ pub struct MediaPlaneConfig {
     pub rules: Rules,
     /// How long a closed port rests.
     pub quarantine: Duration,
-    /// How long a thread lets packets gather before it reads them. Costs so much delay, and saves a wake-up a packet.
-    pub gather: Duration,
     /// Names SSRCs; entropy.
     pub seed: u64,
 }
@@ -71,7 +69,6 @@ impl MediaPlaneConfig {
             prompts,
             rules: Rules::default(),
             quarantine: Duration::from_secs(5),
-            gather: Duration::from_millis(1),
             seed,
         }
     }

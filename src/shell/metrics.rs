@@ -6,6 +6,7 @@ use prometheus::{
     TextEncoder,
 };
 use turno_engine::Sizes;
+use turno_report::BoardView;
 use turno_sip::ua::Count;
 
 use crate::shell::media::PlaneCounts;
@@ -57,7 +58,10 @@ pub struct Metrics {
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
-    pub agents: IntGaugeVec,
+    agents: IntGaugeVec,
+    queue_waiting: IntGaugeVec,
+    queue_longest: IntGaugeVec,
+    queue_agents: IntGaugeVec,
     store_rows_spooled: IntGauge,
     store_rows_refused: IntCounter,
     store_failing: IntGaugeVec,
@@ -112,7 +116,10 @@ impl Metrics {
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
-            agents: r.gauges("agents", "Agents by state.", &["state"]),
+            agents: r.gauges("agents", "Agents logged in, by state.", &["state"]),
+            queue_waiting: r.gauges("queue_waiting", "Calls that wait.", &["queue"]),
+            queue_longest: r.gauges("queue_longest_wait_seconds", "Wait of the oldest call that waits.", &["queue"]),
+            queue_agents: r.gauges("queue_agents", "Agents who serve the queue.", &["queue", "state"]),
             store_rows_spooled: r.gauge("store_rows_spooled", "Record rows in memory that the disk did not take."),
             store_rows_refused: r.counter("store_rows_refused_total", "Record rows lost because everything was full."),
             store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
@@ -151,7 +158,10 @@ impl Metrics {
             histograms.with_label_values(&["x"]).observe(1.0);
         }
         self.queue_wait.with_label_values(&["x", "y", "z"]).observe(1.0);
-        self.agents.with_label_values(&["x"]).inc();
+        for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest] {
+            gauges.with_label_values(&["x"]).set(1);
+        }
+        self.queue_agents.with_label_values(&["x", "y"]).set(1);
     }
 
     /// Counts what the SIP room counted.
@@ -173,6 +183,23 @@ impl Metrics {
             ("records_pending", sizes.records_pending),
         ] {
             self.sizes.with_label_values(&[of]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Takes what the board shows.
+    pub fn set_board(&self, view: &BoardView) {
+        // A state that nobody is in any more must not keep its last count.
+        self.agents.reset();
+        for (state, count) in &view.states {
+            self.agents.with_label_values(&[state]).set(i64::from(*count));
+        }
+        for row in &view.queues {
+            let queue = row.queue.as_str();
+            self.queue_waiting.with_label_values(&[queue]).set(i64::from(row.waiting));
+            let longest_s = row.longest_ms.unwrap_or(0) / 1000;
+            self.queue_longest.with_label_values(&[queue]).set(i64::try_from(longest_s).unwrap_or(i64::MAX));
+            self.queue_agents.with_label_values(&[queue, "ready"]).set(i64::from(row.ready));
+            self.queue_agents.with_label_values(&[queue, "logged_in"]).set(i64::from(row.logged_in));
         }
     }
 

@@ -8,7 +8,6 @@ use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
 
-use crate::shell::asker::Asker;
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
 use crate::shell::customers::Customers;
@@ -36,8 +35,6 @@ pub struct Outside {
     pub customers: Customers,
     /// For answers that are known at once.
     pub inbox: Inbox,
-    /// People and programs who asked.
-    pub asker: Arc<Asker>,
     /// Dashboards.
     pub facts: FactLine,
     /// Counters.
@@ -48,6 +45,13 @@ pub struct Outside {
     pub clock: Clock,
     /// The turn under way.
     pub turn: TurnState,
+}
+
+impl TurnState {
+    /// The first segment of this process will have this number.
+    pub fn new(next_segment: u64) -> TurnState {
+        TurnState { next_segment, ..TurnState::default() }
+    }
 }
 
 impl Outside {
@@ -63,6 +67,7 @@ pub struct TurnState {
     parcel: Parcel,
     scratch: Vec<u8>,
     begun: bool,
+    next_segment: u64,
     disk_alarm: bool,
     store_full: bool,
 }
@@ -90,7 +95,7 @@ impl World for Outside {
                 // Full: the engine's own deadline applies the default.
                 let _ = self.inbox.house_now(Input::Customer { call, customer });
             }
-            Effect::Reply { id, answer } => self.asker.answer(id, answer),
+            Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
@@ -125,9 +130,12 @@ impl World for Outside {
     fn snapshot(&mut self, now: Now, state: Vec<u8>) {
         self.snapshot_wanted.store(false, Ordering::Relaxed);
         let first = !std::mem::replace(&mut self.turn.begun, true);
+        let number = self.turn.next_segment;
+        self.turn.next_segment += 1;
+        self.facts.segment(number);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let begin = Begin { format: FORMAT, version, mark: self.clock.mark(), now, first };
-        self.turn.parcel.segment = Some((begin, state));
+        self.turn.parcel.segment = Some((number, begin, state));
     }
 
     fn tick(&mut self) {

@@ -1,5 +1,6 @@
-//! The outgoing side: one thread writes each turn's journal frames and only then sends its messages and hands on its record
-//! rows, so that neither a peer nor the record log knows of anything that a restart would not.
+//! The outgoing side: one thread writes each turn's journal frames and only then sends its messages, answers who asked, and
+//! hands on its record rows, so that neither a peer nor an operator nor the record log knows of anything that a restart
+//! would not.
 //!
 //! System calls for sending are most of a message's cost; here they run beside the engine instead of in its turn.
 
@@ -8,10 +9,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use turno_engine::Input;
+use turno_engine::{Answer, Input, Refusal};
 use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
 use turno_tariff::cdr::Row;
 
+use crate::shell::asker::Asker;
 use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, Writer};
 use crate::shell::metrics::Metrics;
@@ -24,8 +26,8 @@ const PARCELS_MAX: usize = 1024;
 /// One turn's outcome.
 #[derive(Debug, Default)]
 pub struct Parcel {
-    /// Begins a new segment before the frames.
-    pub segment: Option<(Begin, Vec<u8>)>,
+    /// Begins this segment before the frames.
+    pub segment: Option<(u64, Begin, Vec<u8>)>,
     /// Journal frames.
     pub frames: Vec<u8>,
     /// Messages, in order.
@@ -46,6 +48,13 @@ pub enum Outgoing {
     },
     /// The end of a connection, after what was sent on it.
     Close(Flow),
+    /// The answer to who asked.
+    Reply {
+        /// Which question.
+        id: u64,
+        /// The answer.
+        answer: Result<Answer, Refusal>,
+    },
     /// A row of the record log.
     Store {
         /// Its number.
@@ -67,13 +76,14 @@ pub fn start(
     net: Net,
     journal: Option<Writer>,
     store: Arc<Store>,
+    asker: Arc<Asker>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
 ) -> io::Result<(Sender<Parcel>, std::thread::JoinHandle<()>)> {
     let (sender, parcels) = bounded(PARCELS_MAX);
     let thread = std::thread::Builder::new().name("post".into()).spawn(move || {
         let batches = net.udp.iter().map(|_| Batch::default()).collect();
-        Post { net, journal, store, inbox, metrics, sender: UdpSender::default(), batches }.run(&parcels);
+        Post { net, journal, store, asker, inbox, metrics, sender: UdpSender::default(), batches }.run(&parcels);
     })?;
     Ok((sender, thread))
 }
@@ -82,6 +92,7 @@ struct Post {
     net: Net,
     journal: Option<Writer>,
     store: Arc<Store>,
+    asker: Arc<Asker>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     sender: UdpSender,
@@ -100,8 +111,8 @@ impl Post {
         for parcel in parcels {
             self.metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
             if let Some(journal) = &mut self.journal {
-                if let Some((begin, state)) = parcel.segment {
-                    journal.begin(begin, state);
+                if let Some((number, begin, state)) = parcel.segment {
+                    journal.begin(number, begin, state);
                 }
                 if !parcel.frames.is_empty() {
                     journal.append(&parcel.frames);
@@ -136,6 +147,7 @@ impl Post {
                 }
             }
             Outgoing::Close(flow) => self.net.streams.close(flow),
+            Outgoing::Reply { id, answer } => self.asker.answer(id, answer),
             Outgoing::Store { seq, row } => {
                 if let Err(Full(row)) = self.store.append(seq, *row) {
                     tracing::error!(call = %row.call, seq, "a record row is lost: the store takes nothing and its memory is full");

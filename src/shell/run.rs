@@ -23,6 +23,9 @@ pub const TURN_INPUTS_MAX: usize = 64;
 /// How often the load is measured.
 const LOAD_EVERY: Duration = Duration::from_millis(100);
 
+/// Fewer messages in an interval are no overload, however late they were.
+const STANDING_INPUTS_MIN: u32 = 16;
+
 /// What the loop drives. The engine, and in tests something that can be made to fail.
 pub trait Machine {
     /// Takes one input and appends what should be done to `out`, in order.
@@ -157,9 +160,11 @@ impl<M: Machine, W: World> Loop<M, W> {
     pub fn turn(&mut self) {
         for _ in 0..TURN_INPUTS_MAX {
             self.deadline_if_due();
-            let Some(arrival) = self.next() else { break };
+            let Some((arrival, from_wire)) = self.next() else { break };
             let delay = self.clock.mono().since(arrival.at);
-            self.load.delay = delay;
+            if from_wire {
+                self.load.see(delay);
+            }
             self.metrics.loop_delay.observe(delay.as_secs_f64());
             self.step(&arrival.input);
         }
@@ -184,14 +189,12 @@ impl<M: Machine, W: World> Loop<M, W> {
         let _ = select.ready_timeout(until.since(now));
     }
 
-    /// From the wire and the house in turn, so that neither waits for the other's flood.
-    fn next(&mut self) -> Option<Arrival> {
+    /// From the wire and the house in turn, so that neither waits for the other's flood; and whether from the wire.
+    fn next(&mut self) -> Option<(Arrival, bool)> {
         self.house_next = !self.house_next;
-        let (first, second) = match self.house_next {
-            true => (&self.outlet.house, &self.outlet.wire),
-            false => (&self.outlet.wire, &self.outlet.house),
-        };
-        first.try_recv().or_else(|_| second.try_recv()).ok()
+        let house = || self.outlet.house.try_recv().ok().map(|arrival| (arrival, false));
+        let wire = || self.outlet.wire.try_recv().ok().map(|arrival| (arrival, true));
+        if self.house_next { house().or_else(wire) } else { wire().or_else(house) }
     }
 
     fn deadline_if_due(&mut self) {
@@ -243,16 +246,25 @@ impl<M: Machine, W: World> Loop<M, W> {
 }
 
 /// Measures the load and says when a change is worth an input.
+///
+/// The delay that counts is the least of an interval: that much stands in the queue whatever is taken out of it. One late
+/// wake-up of the process delays a few inputs and is no overload.
 #[derive(Debug)]
 struct LoadMeter {
-    delay: Duration,
+    least: Duration,
+    seen: u32,
     due: Mono,
     told: Load,
 }
 
 impl LoadMeter {
     fn new(now: Mono) -> LoadMeter {
-        LoadMeter { delay: Duration::ZERO, due: now, told: Load::default() }
+        LoadMeter { least: Duration::MAX, seen: 0, due: now, told: Load::default() }
+    }
+
+    fn see(&mut self, delay: Duration) {
+        self.least = self.least.min(delay);
+        self.seen += 1;
     }
 
     fn measure(&mut self, now: Mono, waiting: usize, draining: bool, store_full: bool) -> Option<Load> {
@@ -262,8 +274,9 @@ impl LoadMeter {
         }
         self.due = now + LOAD_EVERY;
         let inputs_waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let load = Load { loop_delay: self.delay, inputs_waiting, draining, store_full };
-        self.delay = Duration::ZERO;
+        let loop_delay = if self.seen >= STANDING_INPUTS_MIN { self.least } else { Duration::ZERO };
+        (self.least, self.seen) = (Duration::MAX, 0);
+        let load = Load { loop_delay, inputs_waiting, draining, store_full };
         let delay_step = |load: &Load| step_of(load.loop_delay.as_millis() / 4);
         let waiting_step = |load: &Load| step_of(u128::from(load.inputs_waiting / 32));
         let changed = delay_step(&load) != delay_step(&self.told) || waiting_step(&load) != waiting_step(&self.told);

@@ -16,9 +16,12 @@ use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
 use turno_tariff::cdr::Row;
 
+use tokio::sync::watch;
+
 use crate::api;
+use crate::api::wall::{self, Faces};
 use crate::shell::asker::Asker;
-use crate::shell::board::Board;
+use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
@@ -133,19 +136,19 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the io threads"))?;
     let handle = runtime.handle().clone();
     let asker = Arc::new(Asker::new(inbox.clone()));
-    let (board, facts) = Board::start(metrics.clone()).map_err(about("the board's thread"))?;
+    let (board, facts) = board(&settings, &mut past, &metrics)?;
     let snapshot_wanted = Arc::new(AtomicBool::new(false));
     let journal = match &settings.journal {
         Some(journal) => {
             let what = format!("the journal in {}", journal.dir.display());
-            let writer = Writer::new(journal.clone(), past.next_segment, snapshot_wanted.clone(), metrics.clone());
+            let writer = Writer::new(journal.clone(), snapshot_wanted.clone(), metrics.clone());
             Some(writer.map_err(about(what))?)
         }
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) =
-        post::start(net, journal, store.clone(), inbox.clone(), metrics.clone()).map_err(about("the post thread"))?;
+    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+        .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     let media = media(&settings, &inbox)?;
     let outside = Outside {
@@ -155,12 +158,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         dns: Dns::new(inbox.clone(), handle.clone()),
         customers: customers.clone(),
         inbox: inbox.clone(),
-        asker: asker.clone(),
         facts,
         metrics: metrics.clone(),
         snapshot_wanted,
         clock,
-        turn: TurnState::default(),
+        turn: TurnState::new(past.next_segment),
     };
     let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
     if past.resumed {
@@ -176,16 +178,21 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         })
         .map_err(about("the engine's thread"))?;
 
+    let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
+    let shots = wall::watch_board(&handle, board.clone(), faces);
     let reloader = Arc::new(Reloader {
         file,
+        faces: faces_now,
         inbox,
         metrics: metrics.clone(),
         customers,
+        board: board.clone(),
         identity,
         configured,
         now: Mutex::new(settings.clone()),
     });
     let state = api::AppState {
+        shots,
         asker: asker.clone(),
         board: board.clone(),
         metrics: metrics.clone(),
@@ -307,6 +314,17 @@ struct Past {
     resumed: bool,
     /// Rows that it decided on and may not have stored.
     rows: Vec<(u64, Row)>,
+    /// Today's figures, up to its last fact.
+    board: turno_report::Board,
+}
+
+/// Starts the board with the figures that the last process had.
+fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result<(Arc<Board>, FactLine), StartError> {
+    let mut fold = std::mem::take(&mut past.board);
+    fold.set_terms(board::terms(settings));
+    let dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let kept = BoardSettings { dir, zone: settings.node.zone.clone() };
+    Board::start(fold, kept, past.clock, metrics.clone()).map_err(about("the board's thread"))
 }
 
 /// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
@@ -356,6 +374,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
         next_segment,
         resumed: false,
         rows: Vec::new(),
+        board: turno_report::Board::default(),
     };
     let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
     let recovery = recover(&journal.dir).map_err(about(format!("the journal in {}", journal.dir.display())))?;
@@ -377,7 +396,9 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
                 );
             }
             let clock = Clock::resume(&past.mark, past.last);
-            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows }
+            let mut board = board::kept(&journal.dir, past.segment);
+            past.facts.iter().for_each(|fact| board.on_fact(fact));
+            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows, board }
         }
     })
 }
@@ -399,9 +420,11 @@ fn lock(dir: &Path) -> Result<File, StartError> {
 #[derive(Debug)]
 pub struct Reloader {
     file: Option<PathBuf>,
+    faces: watch::Sender<Faces>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
+    board: Arc<Board>,
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
     configured: Vec<Listener>,
@@ -411,12 +434,14 @@ pub struct Reloader {
 impl Reloader {
     /// Without a file: nothing to read again.
     #[cfg(test)]
-    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>) -> Reloader {
+    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
+            faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
             inbox,
             metrics,
             customers: Customers::new(&settings),
+            board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
             now: Mutex::new(settings),
@@ -450,9 +475,14 @@ impl Reloader {
         {
             problems.push(restart("node, http, journal, store or sip.streams"));
         }
+        if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {
+            problems.push(restart("media or prompts"));
+        }
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
+        self.board.set_terms(board::terms(&settings));
+        self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

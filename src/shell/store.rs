@@ -33,8 +33,6 @@ use writer::{Message, Writer};
 
 /// Rows on the way to the writer; more are given back. Half of it, and new calls are refused.
 const ROWS_MAX: usize = 65_536;
-/// From here on the disk of the records raises an alarm.
-pub const DISK_ALARM_PCT: u64 = 80;
 
 /// Sizes that an operator or a test may want otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +43,8 @@ pub struct Options {
     pub spool_bytes_max: usize,
     /// Below this much free space new calls are refused, so that those in progress can be recorded to their end.
     pub reserve_bytes: u64,
+    /// From this use of the disk on, percent, an alarm is raised.
+    pub disk_alarm_pct: u64,
     /// A process in which nothing happens proves this often that it lives.
     pub beat_every: Duration,
 }
@@ -55,6 +55,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             spool_bytes_max: 256 << 20,
             reserve_bytes: 64 << 20,
+            disk_alarm_pct: 80,
             beat_every: Duration::from_secs(1),
         }
     }
@@ -73,7 +74,7 @@ pub struct Health {
     pub refused: u64,
     /// Use of the disk, percent.
     pub disk_used_pct: u64,
-    /// The use reached [`DISK_ALARM_PCT`].
+    /// The use reached [`Options::disk_alarm_pct`].
     pub disk_alarm: bool,
     /// The database takes nothing: locked, full or failing. Records wait in the log.
     pub database_failing: bool,
@@ -141,6 +142,7 @@ struct Shared {
     spooled: AtomicU64,
     refused: AtomicU64,
     disk_used_pct: AtomicU64,
+    disk_alarm: AtomicBool,
     consumer_failing: AtomicBool,
     stored: AtomicU64,
     /// Oldest segment that a restart needs.
@@ -241,14 +243,13 @@ impl Store {
         let shared = &self.shared;
         let failing = shared.failing.load(Ordering::Relaxed);
         let behind = self.rows.as_ref().is_some_and(|rows| rows.len() > ROWS_MAX / 2);
-        let disk_used_pct = shared.disk_used_pct.load(Ordering::Relaxed);
         Health {
             full: failing || behind || shared.short.load(Ordering::Relaxed),
             failing,
             spooled: shared.spooled.load(Ordering::Relaxed),
             refused: shared.refused.load(Ordering::Relaxed),
-            disk_used_pct,
-            disk_alarm: disk_used_pct >= DISK_ALARM_PCT,
+            disk_used_pct: shared.disk_used_pct.load(Ordering::Relaxed),
+            disk_alarm: shared.disk_alarm.load(Ordering::Relaxed),
             database_failing: shared.consumer_failing.load(Ordering::Relaxed),
             stored: shared.stored.load(Ordering::Relaxed),
         }

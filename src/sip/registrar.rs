@@ -52,7 +52,7 @@ pub enum RegistrarEffect {
 pub struct Registrar {
     bindings: BTreeMap<BindingId, Binding>,
     by_station: BTreeMap<StationId, Vec<BindingId>>,
-    by_stream: BTreeSet<(Flow, BindingId)>,
+    by_flow: BTreeSet<(Flow, BindingId)>,
     expiries: BTreeSet<(Mono, BindingId)>,
     probes: BTreeSet<(Mono, BindingId)>,
     minted: u64,
@@ -121,6 +121,11 @@ impl Registrar {
         self.bindings_of(station).any(|binding| binding.reach.is_reachable())
     }
 
+    /// A phone is registered over this flow: what comes by it is a phone's, also from within a trunk's network.
+    pub fn has_flow(&self, flow: Flow) -> bool {
+        self.over(flow).next().is_some()
+    }
+
     /// A binding by its id, if it still is.
     pub fn binding(&self, id: BindingId) -> Option<&Binding> {
         self.bindings.get(&id)
@@ -148,8 +153,7 @@ impl Registrar {
 
     /// A stream has ended: what was bound over it can no longer be reached (RFC 5626 §4.2.1 makes the phone come again).
     pub fn on_flow_closed(&mut self, flow: Flow, out: &mut Vec<RegistrarEffect>) {
-        let range = (flow, BindingId(0))..=(flow, BindingId(u64::MAX));
-        let ids: Vec<BindingId> = self.by_stream.range(range).map(|(_, id)| *id).collect();
+        let ids: Vec<BindingId> = self.over(flow).collect();
         for id in ids {
             self.changing_of(id, out, |registrar| registrar.remove(id));
         }
@@ -158,8 +162,10 @@ impl Registrar {
     /// The process started again with this state: no stream of before is left. Who listens at its Contact is called
     /// there, over a new connection; the others are gone until they register.
     pub fn on_restart(&mut self, out: &mut Vec<RegistrarEffect>) {
-        let gone: Vec<(Flow, BindingId)> = std::mem::take(&mut self.by_stream).into_iter().collect();
-        for (_, id) in gone {
+        let is_stream = |(flow, _): &&(Flow, BindingId)| flow.transport.is_reliable();
+        let gone: Vec<(Flow, BindingId)> = self.by_flow.iter().filter(is_stream).copied().collect();
+        for (flow, id) in gone {
+            self.by_flow.remove(&(flow, id));
             let listens = self.bindings.get_mut(&id).is_some_and(Binding::leave_stream);
             if !listens {
                 self.changing_of(id, out, |registrar| registrar.remove(id));
@@ -210,6 +216,11 @@ impl Registrar {
             }
             self.probe(id, now, out);
         }
+    }
+
+    fn over(&self, flow: Flow) -> impl Iterator<Item = BindingId> {
+        let range = (flow, BindingId(0))..=(flow, BindingId(u64::MAX));
+        self.by_flow.range(range).map(|(_, id)| *id)
     }
 
     fn probe(&mut self, id: BindingId, now: Now, out: &mut Vec<RegistrarEffect>) {
@@ -275,9 +286,7 @@ impl Registrar {
         let id = BindingId(self.minted);
         let binding = Binding::new(id, station, wish, request, flow, now.mono + expires);
         self.expiries.insert((binding.expires_at, id));
-        if flow.transport.is_reliable() {
-            self.by_stream.insert((flow, id));
-        }
+        self.by_flow.insert((flow, id));
         self.bindings.insert(id, binding);
         self.by_station.entry(station).or_default().push(id);
         if request.answers_options {
@@ -296,7 +305,7 @@ impl Registrar {
     ) {
         let Some(binding) = self.bindings.get_mut(&id) else { return };
         self.expiries.remove(&(binding.expires_at, id));
-        self.by_stream.remove(&(binding.flow, id));
+        self.by_flow.remove(&(binding.flow, id));
         let station = binding.station;
         let moved = binding.flow != flow;
         let mut fresh = Binding::new(id, station, wish, request, flow, now.mono + expires);
@@ -308,9 +317,7 @@ impl Registrar {
         fresh.probe_at = binding.probe_at;
         *binding = fresh;
         self.expiries.insert((binding.expires_at, id));
-        if flow.transport.is_reliable() {
-            self.by_stream.insert((flow, id));
-        }
+        self.by_flow.insert((flow, id));
         if moved && request.answers_options {
             self.probe_at(id, now.mono + PROBE_FIRST);
         }
@@ -319,7 +326,7 @@ impl Registrar {
     fn remove(&mut self, id: BindingId) {
         let Some(binding) = self.bindings.remove(&id) else { return };
         self.expiries.remove(&(binding.expires_at, id));
-        self.by_stream.remove(&(binding.flow, id));
+        self.by_flow.remove(&(binding.flow, id));
         if let Some(at) = binding.probe_at {
             self.probes.remove(&(at, id));
         }

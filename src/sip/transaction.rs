@@ -19,7 +19,7 @@ mod tests;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
 pub use key::Branch;
-pub use layer::{Layer, Outgoing, Received, Replied, TxId, Up};
+pub use layer::{Kind, Layer, Outgoing, Received, Replied, TxId, Up};
 pub use plain_client::PlainClient;
 pub use plain_server::PlainServer;
 pub use timing::Timing;

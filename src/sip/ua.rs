@@ -35,6 +35,7 @@ mod tests;
 mod torture_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use turno_base::{Cause, LegId, Mono, Now, Reason, Seeded, StationId, TrunkId};
@@ -46,7 +47,7 @@ use crate::auth::{Accounts, Authenticator, Tries, TrunkDigest};
 use crate::config::{Resolved, SipConfig, SipRules};
 use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow};
-use crate::message::{Kind, Message, Method, Rejected};
+use crate::message::{Host, Kind, Message, Method, Rejected, Uri};
 use crate::registrar::{BindingId, Registrar};
 use crate::shed::{Shedder, Strangers};
 use crate::subscribe::{Notifier, SubscriptionId};
@@ -125,6 +126,8 @@ pub struct Ua {
     trunks: Trunks,
     /// Index of each station's account.
     stations: BTreeMap<StationId, usize>,
+    /// Indices of the accounts with a fixed contact at an address.
+    fixed: BTreeMap<IpAddr, Vec<usize>>,
     series: BTreeMap<TrunkId, Series>,
     queries: BTreeMap<u64, Asker>,
     asked: u64,
@@ -155,6 +158,7 @@ impl Ua {
             trunks: Trunks::new(seeded.next_u64()),
             seeded,
             stations: BTreeMap::new(),
+            fixed: BTreeMap::new(),
             series: BTreeMap::new(),
             queries: BTreeMap::new(),
             asked: 0,
@@ -166,6 +170,13 @@ impl Ua {
         self.layer.configure(timing(&config.rules));
         self.accounts = Accounts::of(&config);
         self.stations = config.accounts.iter().enumerate().map(|(n, account)| (account.station, n)).collect();
+        self.fixed.clear();
+        for (n, account) in config.accounts.iter().enumerate() {
+            let host = account.fixed.as_ref().and_then(|fixed| Uri::parse(&fixed.uri)).and_then(|uri| uri.host);
+            if let Some(address) = host.and_then(Host::address) {
+                self.fixed.entry(address).or_default().push(n);
+            }
+        }
         self.config = config;
         let mut effects = Vec::new();
         self.trunks.configure(&self.config, now, &mut effects);
@@ -255,6 +266,13 @@ impl Ua {
         self.on_registrar(effects, now, out);
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
+        }
+        // Nobody will answer what the process before asked; trunks ask again by themselves.
+        for (query, asker) in std::mem::take(&mut self.queries) {
+            match asker {
+                Asker::Leg(leg) => self.on_place_resolved(leg, query, &[], now, out),
+                Asker::Trunk { .. } => {}
+            }
         }
     }
 
@@ -417,8 +435,14 @@ impl Ua {
         for tag in leg.local_tags() {
             self.tags.remove(&tag);
         }
-        if let Some(trunk) = leg.trunk() {
-            self.trunks.release(trunk);
+        self.release(leg.party);
+    }
+
+    /// A call with this party is over.
+    fn release(&mut self, party: Origin) {
+        match party {
+            Origin::Trunk(trunk) => self.trunks.release(trunk),
+            Origin::Station(_) => {}
         }
     }
 

@@ -4,4 +4,5 @@
 
 mod config;
 mod instructions;
+mod node;
 mod tidy;

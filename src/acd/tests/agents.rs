@@ -561,3 +561,49 @@ fn a_late_event_from_before_is_dropped() {
         "#]],
     );
 }
+
+#[test]
+fn feature_codes_from_a_phone_name_the_agent_and_the_reason() {
+    check(
+        "queue ventas
+         agent anna ventas code=77 at=desk1
+         agent boris ventas code=78
+         reason lunch 0
+         reason meeting 0
+            0 dial desk1 pause
+            1 dial desk1 shift
+            2 dial desk1 pause 2
+            3 dial desk1 pause
+            4 dial desk1 pause 3
+            5 dial desk1 shift
+            6 dial desk1 shift 78
+            7 dial desk2 shift
+            8 dial desk2 shift 99
+            9 call c1 ventas
+           10 accept boris
+           11 dial desk1 pause
+           12 dial desk1 pause
+           13 release boris
+           14 dial desk1 shift 78",
+        expect![[r#"
+            0 refused: the code dialled at station desk1 names no agent
+            1 anna ready
+            2 anna paused meeting
+            3 anna ready
+            4 refused: the code dialled at station desk1 names no not-ready reason
+            5 anna logged-out
+            6 boris ready
+            7 refused: the code dialled at station desk2 names no agent
+            8 refused: the code dialled at station desk2 names no agent
+            9 c1 enters ventas at 1
+            9 offer c1 to boris at desk1
+            9 boris offered c1
+            10 connect c1 with boris
+            10 offer of c1 to boris ended: accepted after 1
+            10 c1 leaves ventas: answered at 1 after 1
+            10 boris talking c1
+            13 boris ready
+            14 boris logged-out
+        "#]],
+    );
+}

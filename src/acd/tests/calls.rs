@@ -722,3 +722,34 @@ fn a_call_that_enters_twice_waits_once() {
         "#]],
     );
 }
+
+#[test]
+fn an_offer_that_nobody_failed_goes_elsewhere_and_costs_the_agent_nothing() {
+    check(
+        "queue ventas
+         agent anna ventas misses=1
+         agent boris ventas
+         agent clara ventas
+            0 in anna
+           10 in boris
+          100 call c1 ventas
+          150 in clara
+          200 lost anna
+          300 call c2 ventas",
+        expect![[r#"
+            0 anna ready
+            10 boris ready
+            100 c1 enters ventas at 1
+            100 offer c1 to anna
+            100 anna offered c1
+            150 clara ready
+            200 offer of c1 to anna ended: lost_race after 100
+            200 anna ready
+            200 offer c1 to boris
+            200 boris offered c1
+            300 c2 enters ventas at 2
+            300 offer c2 to anna
+            300 anna offered c2
+        "#]],
+    );
+}

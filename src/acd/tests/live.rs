@@ -119,8 +119,7 @@ fn a_removed_agent_finishes_his_call_and_a_removed_queue_sends_its_callers_on() 
             2000 c3 leaves ventas: overflowed at 1 after 1993
             2000 c3 goes on to general
             2000 c3 enters general at 2
-            2001 c4 goes on to general
-            2001 c4 enters general at 3
+            2001 c4 is told good-bye
             3000 anna wrap-up c1
             8000 anna logged-out
         "#]],

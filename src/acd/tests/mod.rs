@@ -10,3 +10,4 @@ mod needs;
 mod orders;
 mod properties;
 mod script;
+mod sim;

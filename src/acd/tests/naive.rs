@@ -9,6 +9,16 @@ use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 use crate::need::is_met;
 use crate::{Acd, AcdConfig, Decision, Entry, Event};
 
+/// Somebody at a door.
+#[derive(Clone, Debug)]
+struct Coming {
+    entry: Entry,
+    v: i64,
+    apart: Apart,
+    /// Not on its way from another queue.
+    is_new: bool,
+}
+
 /// Whom an item is kept apart from, and until when.
 type Apart = Option<(AgentId, Mono)>;
 
@@ -18,7 +28,7 @@ pub(crate) struct Witness {
     pub(crate) agents: BTreeMap<AgentId, Seat>,
     pub(crate) items: BTreeMap<ItemId, Waiting>,
     /// Entries at the door, and items on their way to another queue.
-    doors: BTreeMap<ItemId, (Entry, i64, Apart)>,
+    doors: BTreeMap<ItemId, Coming>,
     redials: Vec<(QueueId, String, i64, Mono)>,
     entered: u64,
     /// Entered, and left by outcome, per queue.
@@ -81,7 +91,7 @@ impl Witness {
                 v = v.min(kept);
             }
         }
-        self.doors.insert(entry.item, (entry.clone(), v, None));
+        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, is_new: true });
     }
 
     /// What was decided; panics at the first thing that the rule would not have done.
@@ -165,10 +175,10 @@ impl Witness {
     fn see(&mut self, decision: &Decision, now: Mono) {
         match decision {
             Decision::Entered { item, queue, position } => {
-                let (entry, v, apart) = self.doors.remove(item).expect("only who asked enters");
+                let Coming { entry, v, apart, is_new } = self.doors.remove(item).expect("only who asked enters");
                 self.entered += 1;
                 let order = self.entered;
-                if let Some(caller) = &entry.caller {
+                if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
                     self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
                 }
                 let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart };
@@ -243,7 +253,7 @@ impl Witness {
             self.redials.push((gone.entry.queue, caller, gone.v, Mono(now.0 + keeps)));
         }
         if how == QueueLeft::Overflowed {
-            self.doors.insert(id, (gone.entry, gone.v, gone.apart));
+            self.doors.insert(id, Coming { entry: gone.entry, v: gone.v, apart: gone.apart, is_new: false });
         }
     }
 }

@@ -223,18 +223,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-/// Where the whole day went: plays the steps and lets an hour pass after them.
+/// Where the whole day went: plays the steps and lets four minutes pass after them.
 fn day(steps: &[Step], saves: bool) -> World {
     let mut world = World::new(saves);
     for step in steps {
         world.step(*step);
     }
-    world.pass(3_600_000);
+    world.pass(240_000);
     world
 }
 
 /// Enough to find what a change breaks; the machine that checks in release looks longer.
-const CASES: u32 = if cfg!(debug_assertions) { 64 } else { 2000 };
+const CASES: u32 = if cfg!(debug_assertions) { 40 } else { 2000 };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]

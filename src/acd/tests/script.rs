@@ -4,13 +4,13 @@
 //!
 //! ```text
 //! queue ventas ring=20 wrap=atmost:10 wait=60 onwait=queue:general len=3 onfull=number:900 every=15 short=5 need=a>=2
-//! agent anna ventas,general skills=a:3,b:1 misses=2
+//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
-//! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer
+//! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
 //! 900 release anna                  about the item he serves; also hold, talk, consult
 //! 900 gone c1 abandoned             also withdrawn, failed
@@ -19,6 +19,7 @@
 //! 900 private anna 1
 //! 900 said c1
 //! 900 cut                           everybody who waits is cut off by us
+//! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
 //! 900 drop queue ventas             also agent
 //! 900 end
@@ -143,6 +144,8 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                 }
             }
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
+            ("code", code) => rules.code = code.to_owned(),
+            ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
             _ => panic!("agent {word}"),
         }
     }
@@ -241,6 +244,17 @@ impl Run {
                 assert!(out.is_empty(), "a refused command changes nothing");
                 let _ = writeln!(self.text, "{at} refused: {refusal}");
             }
+        } else if let ["dial", station, code, digits @ ..] = words.as_slice() {
+            let station = StationId::new(station).expect(station);
+            let digits = digits.first().copied().unwrap_or("");
+            let done = match *code {
+                "shift" => self.acd.toggle_shift(station, digits, now, &mut out),
+                _ => self.acd.toggle_pause(station, digits, now, &mut out),
+            };
+            if let Err(refusal) = done {
+                assert!(out.is_empty(), "a refused command changes nothing");
+                let _ = writeln!(self.text, "{at} refused: {refusal}");
+            }
         } else if self.set(&words) {
             self.acd.configure(self.config.clone(), now, &mut out);
         } else {
@@ -269,7 +283,7 @@ impl Run {
                     _ => QueueLeft::Withdrawn,
                 },
             },
-            ["ring" | "accept" | "decline" | "busy" | "unreachable" | "noanswer", who, rest @ ..] => {
+            ["ring" | "accept" | "decline" | "busy" | "unreachable" | "noanswer" | "lost", who, rest @ ..] => {
                 let agent = agent(who);
                 let (item, last, before) = self.offers.get(&agent).copied().unwrap_or((item("c0"), 0, 0));
                 let epoch = if rest.is_empty() { last } else { before };
@@ -280,6 +294,7 @@ impl Run {
                     "decline" => failed(OfferEnd::Declined),
                     "busy" => failed(OfferEnd::Busy),
                     "unreachable" => failed(OfferEnd::Unreachable),
+                    "lost" => failed(OfferEnd::LostRace),
                     _ => failed(OfferEnd::RingNoAnswer),
                 }
             }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The patch from `old` to `new`; none if they are equal.
-pub fn between(old: &Value, new: &Value) -> Option<Value> {
+pub(super) fn between(old: &Value, new: &Value) -> Option<Value> {
     match (old, new) {
         _ if old == new => None,
         (Value::Object(old), Value::Object(new)) => {

@@ -62,6 +62,8 @@ impl Audit {
     }
 
     fn on_acd(&mut self, call: CallId, event: &AcdEvent, now: Now) {
+        let legs = self.records.get(&call).into_iter().flat_map(|record| record.legs.keys());
+        let goes_on = legs.into_iter().any(|leg| self.live.get(leg) == Some(&false));
         let acd = self.acd.entry(call).or_default();
         match event {
             AcdEvent::Connect { agent, epoch } => {
@@ -81,7 +83,7 @@ impl Audit {
                 acd.waits = false;
                 acd.out = None;
             }
-            AcdEvent::Entered { .. } => acd.waits |= acd.out.take() == Some(now),
+            AcdEvent::Entered { .. } => acd.waits |= acd.out.take() == Some(now) && goes_on,
             AcdEvent::Withdraw { agent, epoch, .. } => {
                 acd.accepted.remove(&(*agent, *epoch));
             }

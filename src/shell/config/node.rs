@@ -1,10 +1,12 @@
 //! The process: folders, logs, HTTP, journal, store, media threads.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use turno_base::Codec;
+use jiff::tz::TimeZone;
+use turno_base::{Codec, QueueId};
 use turno_engine::MediaConfig;
 
 use crate::shell::config::section::Section;
@@ -24,6 +26,8 @@ pub struct NodeSettings {
     pub data_dir: PathBuf,
     /// The control socket.
     pub socket: PathBuf,
+    /// Whose midnight begins a day of figures.
+    pub zone: TimeZone,
     /// How long a drain waits for calls to end.
     pub drain_limit: Duration,
 }
@@ -53,6 +57,38 @@ pub struct StoreSettings {
     pub dir: PathBuf,
 }
 
+/// The wallboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WallSettings {
+    /// Heading.
+    pub title: String,
+    /// Beside it.
+    pub place: String,
+    /// Queues in the order in which they are shown; the others follow by name.
+    pub queues: Vec<QueueId>,
+    /// Shown names of queues.
+    pub names: BTreeMap<String, String>,
+}
+
+impl WallSettings {
+    /// The shown name of a queue; its own if it has no other.
+    pub fn shown(&self, queue: &str) -> String {
+        self.names.get(queue).cloned().unwrap_or_else(|| queue.to_owned())
+    }
+}
+
+pub(super) fn wall(section: &Section<'_>) -> WallSettings {
+    let names = section.section("names");
+    let settings = WallSettings {
+        title: section.text("title").unwrap_or_else(|| "Turno".to_owned()),
+        place: section.text("place").unwrap_or_default(),
+        queues: section.list("queues", "name a queue of [queues]"),
+        names: names.names().into_iter().filter_map(|queue| names.text(&queue).map(|shown| (queue, shown))).collect(),
+    };
+    section.done();
+    settings
+}
+
 /// Media threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaSettings {
@@ -75,9 +111,11 @@ pub struct MediaSettings {
 pub(super) fn node(section: &Section<'_>, dir: &Path) -> NodeSettings {
     let data_dir = dir.join(section.text("data_dir").unwrap_or_else(|| "turno-data".to_owned()));
     let socket = section.text("socket").map_or_else(|| data_dir.join("turno.sock"), |path| dir.join(path));
+    let zone =
+        section.read("zone", "write a time zone, for example \"Europe/Madrid\"", |text| TimeZone::get(text).ok());
     let drain_limit = section.duration("drain_limit", 5 * 60 * SECOND, SECOND..=DAY);
     section.done();
-    NodeSettings { data_dir, socket, drain_limit }
+    NodeSettings { data_dir, socket, zone: zone.unwrap_or(TimeZone::UTC), drain_limit }
 }
 
 pub(super) fn log(section: &Section<'_>) -> LogSettings {

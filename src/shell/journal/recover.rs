@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use turno_base::Now;
+use turno_base::{Fact, Now};
 use turno_engine::{Effect, Engine};
 use turno_tariff::cdr::Row;
 
@@ -40,6 +40,10 @@ pub struct Recovered {
     pub mark: ClockMark,
     /// Number for the next segment.
     pub next: u64,
+    /// The segment that it was read from.
+    pub segment: u64,
+    /// Facts among the replayed effects, for the board.
+    pub facts: Vec<Fact>,
     /// Record rows among the replayed effects that the store may not have: to be appended again if it has not.
     pub rows: Vec<(u64, Row)>,
     /// Inputs replayed after the state.
@@ -58,12 +62,13 @@ pub fn recover(dir: &Path) -> io::Result<Recovery> {
     let found = segments(dir)?;
     let Some(next) = found.last().map(|(number, _)| number + 1) else { return Ok(Recovery::Fresh) };
     let mut why = "the journal holds no state".to_owned();
-    for (_, path) in found.iter().rev() {
+    for (number, path) in found.iter().rev() {
         let mut segment = Segment::read(path)?;
         match opening(&mut segment) {
             Opening::State(begin, engine) => {
                 let mut recovered = play(*engine, begin, &mut segment);
                 recovered.next = next;
+                recovered.segment = *number;
                 recovered.torn = segment.torn_bytes();
                 if recovered.torn > 0 {
                     OpenOptions::new().write(true).open(path)?.set_len(segment.good_bytes() as u64)?;
@@ -115,6 +120,8 @@ fn play(engine: Engine, begin: Begin, segment: &mut Segment) -> Recovered {
         last: begin.now,
         mark: begin.mark,
         next: 0,
+        segment: 0,
+        facts: Vec::new(),
         rows: Vec::new(),
         inputs: 0,
         differing: 0,
@@ -128,8 +135,11 @@ fn play(engine: Engine, begin: Begin, segment: &mut Segment) -> Recovered {
         recovered.inputs += 1;
         recovered.differing += u64::from(effects_hash(&effects, &mut scratch) != turn.hash);
         for effect in effects.drain(..) {
-            if let Effect::Store { seq, row } = effect {
-                recovered.rows.push((seq, row));
+            match effect {
+                Effect::Store { seq, row } => recovered.rows.push((seq, row)),
+                Effect::Fact(fact) => recovered.facts.push(fact),
+                // Said and done by the process that decided it.
+                _ => {}
             }
         }
     }

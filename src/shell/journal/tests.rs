@@ -44,9 +44,9 @@ fn settings(dir: &Folder) -> JournalSettings {
     }
 }
 
-fn writer(settings: JournalSettings, next: u64) -> (Writer, Arc<AtomicBool>) {
+fn writer(settings: JournalSettings) -> (Writer, Arc<AtomicBool>) {
     let wanted = Arc::new(AtomicBool::new(false));
-    (Writer::new(settings, next, wanted.clone(), Arc::new(Metrics::new())).unwrap(), wanted)
+    (Writer::new(settings, wanted.clone(), Arc::new(Metrics::new())).unwrap(), wanted)
 }
 
 fn begin(now: Now) -> Begin {
@@ -80,8 +80,8 @@ fn frames(engine: &mut Engine, inputs: &[Input], mut now: Now) -> Vec<u8> {
 /// One segment with `n` inputs; gives its bytes.
 fn written(dir: &Folder, number: u64, n: u64) -> Vec<u8> {
     let mut engine = Engine::new();
-    let (mut writer, _) = writer(settings(dir), number);
-    writer.begin(begin(Now::from_ms(1000)), Machine::snapshot(&engine));
+    let (mut writer, _) = writer(settings(dir));
+    writer.begin(number, begin(Now::from_ms(1000)), Machine::snapshot(&engine));
     let inputs: Vec<Input> = (0..n).map(options).collect();
     writer.append(&frames(&mut engine, &inputs, Now::from_ms(2000)));
     fs::read(dir.0.join(name_of(number))).unwrap()
@@ -147,15 +147,15 @@ fn a_segment_torn_while_it_was_begun_leaves_the_one_before() {
 fn nothing_and_what_another_version_wrote_begin_afresh() {
     let dir = Folder::new();
     assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
-    let (mut writer, _) = writer(settings(&dir), 3);
+    let (mut writer, _) = writer(settings(&dir));
     assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
-    writer.begin(Begin { version: "0.0.0".into(), ..begin(Now::default()) }, Vec::new());
+    writer.begin(3, Begin { version: "0.0.0".into(), ..begin(Now::default()) }, Vec::new());
     match recover(&dir.0).unwrap() {
         Recovery::Unusable { next: 4, why } => assert!(why.contains("version 0.0.0"), "{why}"),
         other => panic!("{other:?}"),
     }
     // The same version, but a state that does not decode.
-    writer.begin(begin(Now::default()), vec![0xff; 100]);
+    writer.begin(4, begin(Now::default()), vec![0xff; 100]);
     match recover(&dir.0).unwrap() {
         Recovery::Unusable { next: 5, why } => assert!(why.contains("another build"), "{why}"),
         other => panic!("{other:?}"),
@@ -175,8 +175,8 @@ fn a_replay_proves_equal_effects_and_names_the_first_difference() {
         "{transcript}"
     );
 
-    let (mut writer, _) = writer(settings(&dir), 1);
-    writer.begin(begin(Now::default()), Machine::snapshot(&Engine::new()));
+    let (mut writer, _) = writer(settings(&dir));
+    writer.begin(1, begin(Now::default()), Machine::snapshot(&Engine::new()));
     let mut frame = Vec::new();
     frame_input(Now::default(), 12345, &options(9), &mut frame);
     writer.append(&frame);
@@ -201,9 +201,9 @@ fn an_export_hides_numbers_and_still_replays_to_equal_effects() {
 #[test]
 fn the_ring_asks_for_segments_and_removes_the_oldest() {
     let dir = Folder::new();
-    let (mut small, wanted) = writer(JournalSettings { segment_bytes_max: 1000, ..settings(&dir) }, 0);
-    for _ in 0..5 {
-        small.begin(begin(Now::default()), Vec::new());
+    let (mut small, wanted) = writer(JournalSettings { segment_bytes_max: 1000, ..settings(&dir) });
+    for number in 0..5 {
+        small.begin(number, begin(Now::default()), Vec::new());
         small.append(&[0; 400]);
         assert!(!wanted.load(Ordering::Relaxed));
         small.append(&[0; 600]);
@@ -223,12 +223,12 @@ fn the_ring_asks_for_segments_and_removes_the_oldest() {
 fn a_journal_that_cannot_be_written_says_so_and_does_not_stop_anything() {
     let dir = Folder::new();
     let metrics = Arc::new(Metrics::new());
-    let mut writer = Writer::new(settings(&dir), 0, Arc::default(), metrics.clone()).unwrap();
+    let mut writer = Writer::new(settings(&dir), Arc::default(), metrics.clone()).unwrap();
     fs::create_dir_all(dir.0.join(name_of(0))).unwrap();
-    writer.begin(begin(Now::default()), Vec::new());
+    writer.begin(0, begin(Now::default()), Vec::new());
     writer.append(&[0; 100]);
     assert_eq!((metrics.journal_errors.get(), metrics.journal_bytes.get()), (1, 0));
-    writer.begin(begin(Now::default()), Vec::new());
+    writer.begin(1, begin(Now::default()), Vec::new());
     assert!(metrics.journal_bytes.get() > 0);
 }
 

@@ -43,7 +43,6 @@ pub struct Writer {
     settings: JournalSettings,
     metrics: Arc<Metrics>,
     wanted: Arc<AtomicBool>,
-    next: u64,
     open: Option<Open>,
     retry_at: Option<Instant>,
     dirty: Sender<Arc<File>>,
@@ -57,26 +56,20 @@ struct Open {
 }
 
 impl Writer {
-    /// A writer whose first segment will be number `next`; sets `wanted` when it is time for [`Writer::begin`] again.
-    pub fn new(
-        settings: JournalSettings,
-        next: u64,
-        wanted: Arc<AtomicBool>,
-        metrics: Arc<Metrics>,
-    ) -> io::Result<Writer> {
+    /// A writer that waits for its first [`Writer::begin`]; sets `wanted` when it is time for the next.
+    pub fn new(settings: JournalSettings, wanted: Arc<AtomicBool>, metrics: Arc<Metrics>) -> io::Result<Writer> {
         fs::create_dir_all(&settings.dir)?;
         let (dirty, files) = bounded(1);
         let (dir, bytes_max, age_max) = (settings.dir.clone(), settings.bytes_max, settings.age_max);
         std::thread::Builder::new()
             .name("journal-sync".into())
             .spawn(move || sync(&files, &dir, bytes_max, age_max))?;
-        Ok(Writer { settings, metrics, wanted, next, open: None, retry_at: None, dirty })
+        Ok(Writer { settings, metrics, wanted, open: None, retry_at: None, dirty })
     }
 
-    /// Begins the next segment.
-    pub fn begin(&mut self, begin: Begin, state: Vec<u8>) {
-        let path = self.settings.dir.join(name_of(self.next));
-        self.next += 1;
+    /// Begins segment `number`, which no file has yet.
+    pub fn begin(&mut self, number: u64, begin: Begin, state: Vec<u8>) {
+        let path = self.settings.dir.join(name_of(number));
         self.open = None;
         let opened = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path);
         match opened {
@@ -152,6 +145,8 @@ pub(super) fn prune(dir: &Path, bytes_max: u64, age_max: Duration, now: SystemTi
             tracing::warn!(%error, path = %path.display(), "an old journal segment cannot be removed");
             return;
         }
+        // Figures kept beside it; there may be none.
+        let _ = fs::remove_file(path.with_extension("board"));
         total -= bytes;
     }
 }

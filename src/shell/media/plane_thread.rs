@@ -111,7 +111,6 @@ pub(super) struct PlaneThread {
     /// Legs that came before the order to await them.
     early: BTreeSet<LegId>,
     quarantine: Duration,
-    gather: Duration,
 }
 
 /// What the shard's effects reach: sockets, epoll, the engine.
@@ -262,7 +261,6 @@ impl PlaneThread {
             awaited: None,
             early: BTreeSet::new(),
             quarantine: config.quarantine,
-            gather: config.gather,
         })
     }
 
@@ -294,9 +292,7 @@ impl PlaneThread {
             let ready = events.get(..ready).unwrap_or_default();
             // Orders were given before packets that arrived with them.
             let stop = ready.iter().any(|event| event.data() == BELL) && self.take_orders(now);
-            let mut packets = 0;
             for id in ready.iter().map(EpollEvent::data).filter(|&id| id != BELL) {
-                packets += 1;
                 let scratch = batch.bytes.first_mut();
                 self.guarded(|this| this.read_one(id, now.mono, scratch));
             }
@@ -304,9 +300,6 @@ impl PlaneThread {
             self.publish();
             if stop {
                 return;
-            }
-            if packets > 0 && !self.gather.is_zero() {
-                std::thread::sleep(self.gather);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Real sockets on loopback: what two phones and a stranger see of the plane.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl House {
 
     fn phone_on(&mut self, leg: LegId, codec: Codec, port: usize) -> Phone {
         let port = self.ports.remove(port);
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a phone's socket");
+        let socket = UdpSocket::bind((port.rtp.ip(), 0)).expect("a phone's socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let agreement = StreamAgreement {
             remote: socket.local_addr().expect("an address"),
@@ -376,6 +376,43 @@ fn legs_of_different_threads_come_together_and_their_ports_return() {
     house.ports.sort();
     assert_eq!(house.ports, all);
     house.plane.stop();
+}
+
+#[test]
+fn phones_of_both_families_meet_in_one_bridge() {
+    let mut config = config(&[]);
+    config.addresses.push(Ipv6Addr::LOCALHOST.into());
+    config.ports_at_start = 1;
+    let mut house = House::start(config);
+    let second = house.next_ports();
+    house.ports.extend(second);
+    let (mut a, mut b) = (house.known_phone(A, Codec::Pcma), house.known_phone(B, Codec::Pcma));
+    assert!(a.to.is_ipv4() && b.to.is_ipv6());
+    house.plane.command(A, MediaCommand::Bridge(B));
+    for level in [talk(&mut a, &b, 1004.0), talk(&mut b, &a, 440.0)] {
+        assert!((level - 10_000.0).abs() < 300.0, "{level}");
+    }
+    house.plane.stop();
+}
+
+#[test]
+fn every_prompt_that_ships_can_be_played() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prompts");
+    let mut files = vec![root.join("music.wav")];
+    for language in ["es", "en"] {
+        let folder = std::fs::read_dir(root.join(language)).expect("a folder of prompts");
+        files.extend(folder.map(|entry| entry.expect("a file").path()));
+    }
+    assert_eq!(files.len(), 1 + 2 * 32);
+    for path in files {
+        let sound = super::prompts::load(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        assert!(PromptId::new(&format!("es-{}", path.file_stem().unwrap().to_str().unwrap())).is_ok());
+        let loudest = sound.samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);
+        // Heard, and not at the limit where it would crackle.
+        assert!((8_000..32_000).contains(&loudest), "{}: {loudest}", path.display());
+        let s = sound.samples.len() as f32 / sound.rate_hz as f32;
+        assert!((0.2..30.0).contains(&s), "{}: {s} s", path.display());
+    }
 }
 
 #[test]

@@ -156,16 +156,21 @@ fn the_journal_gets_its_segment_and_the_loop_ends_when_asked() {
 #[test]
 fn only_a_change_of_load_worth_telling_is_told() {
     let mut meter = LoadMeter::new(Mono(0));
-    let at = |ms| Mono::from_ms(ms);
-    meter.delay = Duration::from_micros(700);
-    assert_eq!(meter.measure(at(0), 3, false, false), None);
-    meter.delay = Duration::from_millis(9);
-    assert_eq!(meter.measure(at(50), 3, false, false), None); // not due
-    assert_eq!(meter.measure(at(100), 3, false, false).map(|l| l.loop_delay), Some(Duration::from_millis(9)));
-    meter.delay = Duration::from_millis(12);
-    assert_eq!(meter.measure(at(200), 3, false, false), None); // same power of two
-    assert_eq!(meter.measure(at(300), 5000, false, false).map(|l| l.inputs_waiting), Some(5000));
-    assert!(meter.measure(at(301), 5000, true, false).is_some_and(|l| l.draining));
+    let mut after = |at_ms, delays_ms: &[u64], waiting, draining| {
+        delays_ms.iter().for_each(|ms| meter.see(Duration::from_millis(*ms)));
+        meter
+            .measure(Mono::from_ms(at_ms), waiting, draining, false)
+            .map(|l| (l.loop_delay.as_millis(), l.inputs_waiting))
+    };
+    assert_eq!(after(0, &[], 3, false), None);
+    assert_eq!(after(50, &[9; 20], 3, false), None); // not due
+    assert_eq!(after(100, &[], 3, false), Some((9, 3)));
+    assert_eq!(after(200, &[13; 20], 3, false), None); // the same power of two
+    assert_eq!(after(300, &[900, 900, 900, 1], 3, false), Some((0, 3))); // a late wake-up, no standing queue
+    assert_eq!(after(400, &[&[900; 20][..], &[1]].concat(), 3, false), None); // one got through at once
+    assert_eq!(after(500, &[900; 20], 3, false), Some((900, 3)));
+    assert_eq!(after(600, &[900; 20], 5000, false), Some((900, 5000)));
+    assert_eq!(after(601, &[900; 20], 5000, true), Some((900, 5000))); // draining is told at once
 }
 
 #[test]

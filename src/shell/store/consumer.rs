@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, ErrorCode};
@@ -19,6 +19,8 @@ use super::{Shared, StoreError, writer};
 const BATCH_RECORDS_MAX: usize = 512;
 /// Bytes of the log read at a time.
 const READ_BYTES_MAX: u64 = 4 << 20;
+/// Records of so long share a transaction: each one costs a copy of every page that it touches.
+const SETTLE: Duration = Duration::from_millis(200);
 /// After SQLite was locked or failed.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// A busy database is waited for this long inside one statement.
@@ -97,7 +99,8 @@ impl Consumer {
             };
             match wake {
                 Ok(Wake::Flush(flush)) => flushes.push(flush),
-                Ok(Wake::Rows) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::Rows) => open = settle(wakes, &mut flushes),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         }
@@ -245,6 +248,22 @@ impl Consumer {
 
     fn database(&self, error: rusqlite::Error) -> StoreError {
         StoreError::Database { path: self.db.path().map_or_else(PathBuf::new, PathBuf::from), error }
+    }
+}
+
+/// Lets more rows come, unless somebody waits for those that are there. False: the writer is gone.
+fn settle(wakes: &Receiver<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
+    let until = Instant::now() + SETTLE;
+    loop {
+        match wakes.recv_deadline(until) {
+            Ok(Wake::Rows) => {}
+            Ok(Wake::Flush(flush)) => {
+                flushes.push(flush);
+                return true;
+            }
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Frames of the record log: length, checksum, postcard.
 
 use serde::{Deserialize, Serialize};
-use turno_base::Wall;
+use turno_base::{CallId, Now, Wall};
 use turno_tariff::cdr::Row;
 
 /// Largest frame: a record at every bound at once is smaller. A longer length is damage.
@@ -26,6 +26,37 @@ pub(super) enum EntryRef<'a> {
     Row(u64, &'a Row),
     Recovered(&'a Row),
     Beat(Wall),
+}
+
+/// The beginning of an [`Entry`], with the same layout: what a start reads of every frame. The facts and records behind it
+/// are most of the bytes and all of the allocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum EntryHead {
+    Row(u64, RowHead),
+    Recovered(RowHead),
+    Beat(Wall),
+}
+
+/// The beginning of a [`Row`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct RowHead {
+    pub(super) call: CallId,
+    pub(super) seq: u32,
+    pub(super) at: Now,
+    pub(super) kind: KindHead,
+}
+
+/// Which [`turno_tariff::cdr::Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum KindHead {
+    Open,
+    Interim,
+    Close,
+}
+
+/// Reads the beginning of a body.
+pub(super) fn head(body: &[u8]) -> Option<EntryHead> {
+    postcard::take_from_bytes(body).ok().map(|(head, _)| head)
 }
 
 /// Appends the frame of `entry` to `out`. Returns whether it fits a frame; what does not is not appended.

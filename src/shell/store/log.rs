@@ -1,14 +1,15 @@
 //! The log as files: `log/<ordinal>.log`, each a header and frames. Reading back, cutting a torn tail.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use turno_base::Wall;
-use turno_tariff::cdr::{Kind, Recovery, Row};
+use turno_base::{CallId, Wall};
+use turno_tariff::cdr::Recovery;
 
-use super::frame::{self, Entry, crc32};
+use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 
 /// Bytes before the first frame: magic, version, ordinal of the oldest segment that a restart needs, checksum.
 pub(super) const HEADER_BYTES: u64 = 24;
@@ -44,7 +45,9 @@ pub struct Recovered {
     /// Where the log goes on.
     pub(super) end: Place,
     /// Calls that are open, with the segment in which each began.
-    pub(super) open: std::collections::BTreeMap<turno_base::CallId, u64>,
+    pub(super) open: BTreeMap<CallId, u64>,
+    /// Calls that ended in the segments read.
+    closed: BTreeSet<CallId>,
 }
 
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
@@ -133,9 +136,9 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
         found.pop();
     }
     let last = found.last().copied();
-    for segment in found {
+    for &segment in &found {
         let bytes = fs::read(path(dir, segment))?;
-        let good = scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(segment, body));
+        let good = scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_head(segment, body));
         let rest = (bytes.len() - good) as u64;
         if Some(segment) != last {
             recovered.damaged_bytes += rest;
@@ -149,40 +152,61 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
             file.sync_all()?;
         }
     }
+    // Only the few calls that are open are read in full.
+    let oldest = recovered.open.values().copied().min();
+    for segment in found.into_iter().filter(|&segment| oldest.is_some_and(|oldest| oldest <= segment)) {
+        let bytes = fs::read(path(dir, segment))?;
+        scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(body));
+    }
     Ok(recovered)
 }
 
 impl Recovered {
-    fn on_body(&mut self, segment: u64, body: &[u8]) {
-        match postcard::from_bytes(body) {
-            Ok(Entry::Row(seq, row)) => {
+    fn on_head(&mut self, segment: u64, body: &[u8]) {
+        let row = match frame::head(body) {
+            Some(EntryHead::Row(seq, row)) => {
                 // Numbers ascend in one life of the engine and begin again in one that starts afresh.
                 self.seq_last = Some(seq);
-                self.on_row(segment, &row);
+                row
             }
-            Ok(Entry::Recovered(row)) => self.on_row(segment, &row),
-            Ok(Entry::Beat(wall)) => self.alive = Some(wall),
-            Err(_) => self.damaged_bytes += body.len() as u64,
-        }
-    }
-
-    fn on_row(&mut self, segment: u64, row: &Row) {
+            Some(EntryHead::Recovered(row)) => row,
+            Some(EntryHead::Beat(wall)) => {
+                self.alive = Some(wall);
+                return;
+            }
+            None => {
+                self.damaged_bytes += body.len() as u64;
+                return;
+            }
+        };
         self.rows += 1;
         self.alive = None;
-        self.recovery.on_row(row);
-        note(&mut self.open, segment, row);
-    }
-}
-
-/// Keeps which calls are open and where each began.
-pub(super) fn note(open: &mut std::collections::BTreeMap<turno_base::CallId, u64>, segment: u64, row: &Row) {
-    match row.kind {
-        Kind::Open(_) => {
-            open.entry(row.call).or_insert(segment);
+        self.recovery.on_proof(row.at);
+        match row.kind {
+            // A replay after a crash may append rows a second time: they open nothing again.
+            KindHead::Open if !self.closed.contains(&row.call) => {
+                self.open.entry(row.call).or_insert(segment);
+            }
+            KindHead::Open | KindHead::Interim => {}
+            KindHead::Close => {
+                self.open.remove(&row.call);
+                self.closed.insert(row.call);
+            }
         }
-        Kind::Interim(_) => {}
-        Kind::Close(_) => {
-            open.remove(&row.call);
+    }
+
+    fn on_body(&mut self, body: &[u8]) {
+        let of_open_call = match frame::head(body) {
+            Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => self.open.contains_key(&row.call),
+            Some(EntryHead::Beat(_)) | None => false,
+        };
+        if !of_open_call {
+            return;
+        }
+        match postcard::from_bytes(body) {
+            Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
+            Ok(Entry::Beat(_)) => {}
+            Err(_) => self.damaged_bytes += body.len() as u64,
         }
     }
 }

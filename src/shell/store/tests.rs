@@ -1,3 +1,5 @@
+//! The record log and its tables: torn tails, kills, full disks, locked databases.
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
@@ -167,12 +169,12 @@ fn a_filter_finds_the_records_it_names() {
 #[test]
 fn segments_turn_and_those_that_nobody_needs_go() {
     let dir = Dir::new("segments");
-    let small = Options { segment_bytes: 20_000, ..Options::default() };
+    let small = Options { segment_bytes: 8_000, ..Options::default() };
     let (store, ..) = open(&dir, small);
     let held = rows(1000);
     store.append(1, held[0].clone()).unwrap();
     let mut next = 2;
-    for calls in 0..30 {
+    for calls in 0..12 {
         next = append(&store, calls * 5..calls * 5 + 5, next);
         assert!(store.flush(LONG));
     }
@@ -184,7 +186,7 @@ fn segments_turn_and_those_that_nobody_needs_go() {
         store.append(next, row.clone()).unwrap();
         next += 1;
     }
-    for calls in 30..60 {
+    for calls in 12..24 {
         next = append(&store, calls * 5..calls * 5 + 5, next);
         assert!(store.flush(LONG));
     }
@@ -194,7 +196,26 @@ fn segments_turn_and_those_that_nobody_needs_go() {
     let (store, recovered, _) = open(&dir, small);
     assert_eq!((recovered.seq_last, recovered.recovery.open().count()), (Some(next - 1), 0));
     store.close(LONG);
-    assert_eq!(all(&dir).len(), 301);
+    assert_eq!(all(&dir).len(), 121);
+}
+
+#[test]
+fn a_crash_right_after_a_segment_turned_forgets_no_number() {
+    let dir = Dir::new("turned");
+    let (store, ..) = open(&dir, Options { segment_bytes: 1, ..Options::default() });
+    let mut next = append(&store, 0..2, 1);
+    assert!(store.flush(LONG));
+    next = append(&store, 2..3, next);
+    store.close(LONG);
+    let records = dir.0.join("log");
+    let last = *log::segments(&records).unwrap().last().unwrap();
+    assert!(last > 1);
+    let youngest = log::path(&records, last);
+    let before = log::recover(&records).unwrap().seq_last;
+    std::fs::File::options().write(true).open(&youngest).unwrap().set_len(log::HEADER_BYTES).unwrap();
+    let after = log::recover(&records).unwrap().seq_last;
+    assert_eq!(before, Some(next - 1));
+    assert!(after.is_some_and(|after| after > 0), "{after:?}");
 }
 
 #[test]
@@ -331,6 +352,20 @@ fn at_every_bound_the_row_is_given_back() {
     std::fs::remove_file(&blocked).unwrap();
     assert!(store.flush(LONG));
     assert_eq!(store.health().stored, seq - 1);
+}
+
+#[test]
+fn a_disk_that_fills_up_raises_an_alarm_and_below_the_reserve_no_new_call_comes_in() {
+    let state = |options| {
+        let dir = Dir::new("space");
+        let (store, ..) = open(&dir, options);
+        assert!(store.flush(LONG), "by then the writer has looked");
+        (store.health().disk_alarm, store.health().full)
+    };
+    let roomy = Options { disk_alarm_pct: 101, reserve_bytes: 0, ..Options::default() };
+    assert_eq!(state(roomy), (false, false));
+    assert_eq!(state(Options { disk_alarm_pct: 0, ..roomy }), (true, false));
+    assert_eq!(state(Options { reserve_bytes: u64::MAX, ..roomy }), (false, true));
 }
 
 #[test]
@@ -506,6 +541,9 @@ fn a_frame_is_what_the_reader_takes() {
         assert!(frame::encode(frame::EntryRef::Row(1, row), &mut bytes));
     }
     let (body, length) = first(&bytes).unwrap();
+    let Some(frame::EntryHead::Row(1, head)) = frame::head(body) else { panic!("the head is that of a row") };
+    let row = rows(1).remove(0);
+    assert_eq!((head.call, head.seq, head.at, head.kind), (row.call, row.seq, row.at, frame::KindHead::Open));
     assert_eq!(postcard::from_bytes::<Entry>(body), Ok(Entry::Row(1, rows(1).remove(0))));
     assert!(length < 400, "an open row takes {length} bytes");
 }

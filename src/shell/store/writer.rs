@@ -11,16 +11,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use turno_base::{CallId, Wall};
-use turno_tariff::cdr::Row;
+use turno_tariff::cdr::{Kind, Row};
 
 use super::consumer::Wake;
 use super::frame::{EntryRef, encode};
 use super::log::{self, HEADER_BYTES, Place, Recovered};
 use super::{Options, Shared};
 
-/// Least time between two fdatasync: rows that arrive meanwhile share the next one. With the sync itself a row waits below
-/// 5 ms on a disk that syncs in 3.
-const SYNC_GAP: Duration = Duration::from_millis(2);
+/// Least time between two fdatasync: rows that arrive meanwhile share the next one. A row that comes alone waits for
+/// nothing but its own.
+const SYNC_GAP: Duration = Duration::from_millis(4);
 /// How often the free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// After a failure of the disk.
@@ -141,7 +141,15 @@ impl<F: Fn(u64)> Writer<F> {
                 return;
             }
         };
-        log::note(&mut self.open, self.end.segment.max(1), row);
+        match row.kind {
+            Kind::Open(_) => {
+                self.open.entry(row.call).or_insert(self.end.segment.max(1));
+            }
+            Kind::Interim(_) => {}
+            Kind::Close(_) => {
+                self.open.remove(&row.call);
+            }
+        }
         if encode(entry, &mut self.spool) {
             self.spooled += 1;
         } else {
@@ -206,7 +214,8 @@ impl<F: Fn(u64)> Writer<F> {
 
     fn begin_segment(&mut self) -> io::Result<()> {
         let segment = self.end.segment + 1;
-        let needed = self.open.values().copied().min().unwrap_or(segment).min(segment);
+        // The segment before holds the last number even if a crash leaves the new one empty.
+        let needed = self.open.values().copied().min().unwrap_or(segment).min(self.end.segment.max(1));
         let path = log::path(&self.dir, segment);
         let file = File::options().write(true).create(true).truncate(false).open(path)?;
         file.write_all_at(&log::header(needed), 0)?;
@@ -230,12 +239,14 @@ impl<F: Fn(u64)> Writer<F> {
         let Ok(space) = nix::sys::statvfs::statvfs(&self.dir) else { return };
         let (all, free) = (space.blocks(), space.blocks_available());
         let used_pct = 100 - (u128::from(free) * 100 / u128::from(all.max(1))).min(100) as u64;
-        let was = self.shared.disk_used_pct.swap(used_pct, Ordering::Relaxed);
+        self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
         let free_bytes = free.saturating_mul(space.fragment_size());
         self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
-        if used_pct >= super::DISK_ALARM_PCT && was < super::DISK_ALARM_PCT {
+        let alarm = used_pct >= self.options.disk_alarm_pct;
+        if alarm && !self.shared.disk_alarm.swap(alarm, Ordering::Relaxed) {
             tracing::error!(used_pct, "the disk of the records fills up; make room");
         }
+        self.shared.disk_alarm.store(alarm, Ordering::Relaxed);
     }
 }
 

@@ -93,6 +93,7 @@ fn a_phone_comes_stays_and_goes() {
     let query = "Call-ID: q\nCSeq: 1 REGISTER\nExpires: 7";
     assert_eq!(office.register("anna", udp(PHONE), 61_000, query), "200");
     assert_eq!(office.registrar.len(), 1);
+    assert!(office.registrar.has_flow(udp(PHONE)) && !office.registrar.has_flow(udp("192.0.2.7:5061")));
     let gone = "Call-ID: a\nCSeq: 3 REGISTER\nContact: <sip:anna@192.0.2.7:5060>;expires=0";
     assert_eq!(office.register("anna", udp(PHONE), 62_000, gone), "200 -anna");
     assert_eq!((office.registrar.len(), office.registrar.stations(), office.registrar.deadline()), (0, 0, None));
@@ -419,15 +420,14 @@ fn is_whole(registrar: &Registrar) -> bool {
     let bindings = &registrar.bindings;
     let expiries: BTreeSet<_> = bindings.values().map(|b| (b.expires_at, b.id)).collect();
     let probes: BTreeSet<_> = bindings.values().filter_map(|b| Some((b.probe_at?, b.id))).collect();
-    let streams: BTreeSet<_> =
-        bindings.values().filter(|b| b.flow.transport.is_reliable()).map(|b| (b.flow, b.id)).collect();
+    let flows: BTreeSet<_> = bindings.values().map(|b| (b.flow, b.id)).collect();
     let stations: usize = registrar.by_station.values().map(Vec::len).sum();
     let listed = registrar.by_station.iter().all(|(station, ids)| {
         !ids.is_empty() && ids.iter().all(|id| bindings.get(id).is_some_and(|b| b.station == *station))
     });
     expiries == registrar.expiries
         && probes == registrar.probes
-        && streams == registrar.by_stream
+        && flows == registrar.by_flow
         && stations == bindings.len()
         && listed
 }

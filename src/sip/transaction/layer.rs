@@ -4,6 +4,8 @@
 //! method, or by the headers of RFC 2543 where a peer writes no magic cookie. Retransmissions are answered from stored
 //! bytes. ACKs of 2xx responses are kept with the INVITE that they belong to and repeated for each repeated 2xx.
 
+mod due;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -61,13 +63,24 @@ pub enum Replied {
     TooLate,
 }
 
+/// How a request of ours is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// INVITE; its ACK and CANCEL are made of the request's bytes.
+    Invite,
+    /// Any other.
+    Plain,
+    /// Any other, sent once: a probe whose sender counts silence itself and sends anew.
+    Once,
+}
+
 /// A request of ours.
 #[derive(Clone, Debug)]
 pub struct Outgoing<O> {
     /// In its Via.
     pub branch: Branch,
-    /// INVITE; its ACK and CANCEL are made of these bytes.
-    pub is_invite: bool,
+    /// Which machine carries it.
+    pub kind: Kind,
     /// Whole message.
     pub bytes: Vec<u8>,
     /// Where.
@@ -87,7 +100,7 @@ pub struct Layer<O> {
     by_key: BTreeMap<String, TxId>,
     by_merge: BTreeMap<String, TxId>,
     deadlines: BTreeSet<(Mono, TxId)>,
-    /// Client transactions whose request went out on a stream.
+    /// Client transactions whose request went out on a stream, and INVITE server transactions whose request came by one.
     on_streams: BTreeSet<(Flow, TxId)>,
 }
 
@@ -100,6 +113,7 @@ enum ClientMachine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Client<O> {
     machine: ClientMachine,
+    kind: Kind,
     secret: u64,
     to: Destination,
     /// The request; once refused, the ACK; once answered, nothing.
@@ -136,6 +150,13 @@ struct Server<O> {
     request: Option<Message>,
     owner: O,
     armed: Option<Mono>,
+}
+
+impl Timing {
+    /// For a request of ours on its way there.
+    fn of(self, kind: Kind, to: &Destination) -> Timing {
+        Timing { reliable: is_reliable(to) || kind == Kind::Once, ..self }
+    }
 }
 
 fn is_reliable(to: &Destination) -> bool {
@@ -197,10 +218,6 @@ impl<O: Clone> Layer<O> {
         self.len() >= self.count_max
     }
 
-    fn timing_for(&self, to: &Destination) -> Timing {
-        Timing { reliable: is_reliable(to), ..self.timing }
-    }
-
     /// The branch for the next client transaction; `secret` keeps others from guessing it.
     pub fn branch(&mut self, secret: u64) -> Branch {
         let id = self.next;
@@ -211,15 +228,16 @@ impl<O: Clone> Layer<O> {
 
     /// Sends a request in a transaction of its own. Our own requests are not bounded here: dialogs are.
     pub fn start(&mut self, request: Outgoing<O>, now: Mono, out: &mut Vec<SipEffect>) -> TxId {
-        let Outgoing { branch, is_invite, bytes, to, owner } = request;
-        let (id, timing) = (TxId(branch.id), self.timing_for(&to));
+        let Outgoing { branch, kind, bytes, to, owner } = request;
+        let (id, timing) = (TxId(branch.id), self.timing.of(kind, &to));
         send(to, &bytes, id, out);
-        let machine = match is_invite {
-            true => ClientMachine::Invite(InviteClient::start(&timing, now)),
-            false => ClientMachine::Plain(PlainClient::start(&timing, now)),
+        let machine = match kind {
+            Kind::Invite => ClientMachine::Invite(InviteClient::start(&timing, now)),
+            Kind::Plain | Kind::Once => ClientMachine::Plain(PlainClient::start(&timing, now)),
         };
         let client = Client {
             machine,
+            kind,
             secret: branch.secret,
             to,
             bytes,
@@ -245,7 +263,7 @@ impl<O: Clone> Layer<O> {
     /// whole lines for the CANCEL.
     pub fn cancel(&mut self, id: TxId, headers: &str, now: Mono, out: &mut Vec<SipEffect>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let ClientMachine::Invite(machine) = &mut client.machine else { return };
         let mut wants = Vec::new();
         machine.on_cancel(&timing, now, &mut wants);
@@ -282,7 +300,7 @@ impl<O: Clone> Layer<O> {
                 return None;
             }
         }
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
+        let timing = self.timing.of(client.kind, &client.to);
         let owner = client.owner.clone();
         let is_up = match &mut client.machine {
             ClientMachine::Invite(machine) => {
@@ -345,7 +363,7 @@ impl<O: Clone> Layer<O> {
             }
         }
         if let Some((branch, bytes, to, owner)) = cancel {
-            self.start(Outgoing { branch, is_invite: false, bytes, to, owner }, now, out);
+            self.start(Outgoing { branch, kind: Kind::Plain, bytes, to, owner }, now, out);
         }
         self.rearm_client(id);
     }
@@ -416,6 +434,9 @@ impl<O: Clone> Layer<O> {
             true => ServerMachine::Invite(InviteServer::start()),
             false => ServerMachine::Plain(PlainServer::start()),
         };
+        if trying.is_some() {
+            self.on_streams.extend(stream(&reply_to).map(|flow| (flow, id)));
+        }
         let kept = trying.is_some().then(|| request.clone());
         let last = trying.unwrap_or_default();
         if !last.is_empty() {
@@ -431,7 +452,7 @@ impl<O: Clone> Layer<O> {
         self.servers.get(&id)?.request.as_ref()
     }
 
-    /// The INVITE server transaction that a CANCEL is about, while it can still be cancelled or not.
+    /// The INVITE server transaction that a CANCEL is about, also one that has its final response.
     pub fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, O)> {
         let id = *self.by_key.get(&key::cancelled_key(cancel)?)?;
         self.servers.get(&id).map(|s| (id, s.owner.clone()))
@@ -511,135 +532,26 @@ impl<O: Clone> Layer<O> {
         is_up.then_some(Up::Failed(id, owner))
     }
 
-    /// A stream is gone: requests that wait on it for a first response fail. Server transactions learn of it when
-    /// their response does not leave.
+    /// A stream is gone: requests that wait on it for a first response fail, and so do calls that came by it and can
+    /// no longer be answered. What else was to be answered over it learns so when its response does not leave.
     pub fn on_flow_closed(&mut self, flow: &Flow) -> Vec<Up<O>> {
-        let waits = |c: &Client<O>| match c.machine {
-            ClientMachine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
-            ClientMachine::Plain(machine) => matches!(machine, PlainClient::Trying { .. }),
+        let waits = |id: &TxId| match (self.clients.get(id), self.servers.get(id)) {
+            (Some(client), _) => match client.machine {
+                ClientMachine::Invite(machine) => matches!(machine, InviteClient::Calling { .. }),
+                ClientMachine::Plain(machine) => matches!(machine, PlainClient::Trying { .. }),
+            },
+            (None, Some(server)) => server.machine == ServerMachine::Invite(InviteServer::Proceeding),
+            (None, None) => false,
         };
         let on_it = self.on_streams.range((*flow, TxId(0))..=(*flow, TxId(u64::MAX))).map(|(_, id)| *id);
-        let failed: Vec<TxId> = on_it.filter(|id| self.clients.get(id).is_some_and(waits)).collect();
+        let failed: Vec<TxId> = on_it.filter(waits).collect();
         failed.into_iter().filter_map(|id| self.on_failed(id)).collect()
     }
 
-    /// Streams that client transactions were started on.
+    /// Streams that transactions wait on.
     pub fn streams(&self) -> Vec<Flow> {
         let mut flows: Vec<Flow> = self.on_streams.iter().map(|(flow, _)| *flow).collect();
         flows.dedup();
         flows
-    }
-
-    /// When to call [`Layer::on_deadline`].
-    pub fn deadline(&self) -> Option<Mono> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
-    /// Time passed.
-    pub fn on_deadline(&mut self, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
-        while let Some(&(at, id)) = self.deadlines.first() {
-            if at > now {
-                return;
-            }
-            if self.clients.contains_key(&id) {
-                self.on_client_deadline(id, now, out, ups);
-            } else {
-                self.on_server_deadline(id, now, out, ups);
-            }
-            // A machine that sets no later deadline would be called for ever.
-            self.deadlines.remove(&(at, id));
-        }
-    }
-
-    fn on_client_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&client.to), ..self.timing };
-        let is_timed_out = match &mut client.machine {
-            ClientMachine::Invite(machine) => {
-                let mut wants = Vec::new();
-                machine.on_deadline(now, &mut wants);
-                if wants.contains(&invite_client::Want::Resend) {
-                    send(client.to, &client.bytes, id, out);
-                }
-                wants.contains(&invite_client::Want::TimedOut)
-            }
-            ClientMachine::Plain(machine) => {
-                let mut wants = Vec::new();
-                machine.on_deadline(&timing, now, &mut wants);
-                if wants.contains(&plain_client::Want::Resend) {
-                    send(client.to, &client.bytes, id, out);
-                }
-                wants.contains(&plain_client::Want::TimedOut)
-            }
-        };
-        if is_timed_out && !id.is_cancel() {
-            ups.push(Up::TimedOut(id, client.owner.clone()));
-        }
-        self.rearm_client(id);
-    }
-
-    fn on_server_deadline(&mut self, id: TxId, now: Mono, out: &mut Vec<SipEffect>, ups: &mut Vec<Up<O>>) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
-        let timing = Timing { reliable: is_reliable(&server.to), ..self.timing };
-        match &mut server.machine {
-            ServerMachine::Invite(machine) => {
-                let mut wants = Vec::new();
-                machine.on_deadline(&timing, now, &mut wants);
-                for want in wants {
-                    match want {
-                        invite_server::Want::Repeat => send(server.to, &server.last, id, out),
-                        invite_server::Want::AckMissing => ups.push(Up::AckMissing(id, server.owner.clone())),
-                        invite_server::Want::Send | invite_server::Want::AckUp | invite_server::Want::Failed => {}
-                    }
-                }
-            }
-            ServerMachine::Plain(machine) => machine.on_deadline(now),
-        }
-        self.rearm_server(id);
-    }
-
-    fn rearm_client(&mut self, id: TxId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let (deadline, is_over) = match &client.machine {
-            ClientMachine::Invite(m) => (m.deadline(), *m == InviteClient::Terminated),
-            ClientMachine::Plain(m) => (m.deadline(), *m == PlainClient::Terminated),
-        };
-        if client.armed != deadline {
-            if let Some(at) = client.armed.take() {
-                self.deadlines.remove(&(at, id));
-            }
-            self.deadlines.extend(deadline.map(|at| (at, id)));
-            client.armed = deadline;
-        }
-        let is_settled = matches!(client.machine, ClientMachine::Plain(PlainClient::Completed { .. }));
-        if is_over {
-            if let Some(flow) = stream(&client.to) {
-                self.on_streams.remove(&(flow, id));
-            }
-            self.clients.remove(&id);
-        } else if is_settled {
-            client.bytes = Vec::new();
-        }
-    }
-
-    fn rearm_server(&mut self, id: TxId) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
-        let (deadline, is_over) = match &server.machine {
-            ServerMachine::Invite(m) => (m.deadline(), *m == InviteServer::Terminated),
-            ServerMachine::Plain(m) => (m.deadline(), *m == PlainServer::Terminated),
-        };
-        if server.armed != deadline {
-            if let Some(at) = server.armed.take() {
-                self.deadlines.remove(&(at, id));
-            }
-            self.deadlines.extend(deadline.map(|at| (at, id)));
-            server.armed = deadline;
-        }
-        if is_over && let Some(server) = self.servers.remove(&id) {
-            self.by_key.remove(&server.key);
-            if let Some(merge) = server.merge {
-                self.by_merge.remove(&merge);
-            }
-        }
     }
 }

@@ -17,11 +17,14 @@ fn timing(reliable: bool) -> Timing {
 
 /// A line of a matrix: state, event, wants, next state; instants are printed from `START` on in milliseconds.
 fn line<S: Debug, W: Debug>(text: &mut String, from: &S, event: &str, wants: &[W], to: &S, deadline: Option<Mono>) {
-    let short = |s: String| s.split([' ', '{']).next().unwrap_or_default().to_owned();
+    let short = |s: String| {
+        let waits = if s.contains("cancel: true") { "+cancel" } else { "" };
+        format!("{}{waits}", s.split([' ', '{']).next().unwrap_or_default())
+    };
     let due = deadline.map_or("-".to_owned(), |d| format!("+{}", d.as_ms() as i64 - START.as_ms() as i64));
     let wants = wants.iter().map(|w| format!("{w:?}")).collect::<Vec<_>>().join(" ");
     let (from, to) = (short(format!("{from:?}")), short(format!("{to:?}")));
-    writeln!(text, "{from:<11} {event:<9} -> {to:<11} {due:>8}  {wants}").expect("a string takes all");
+    writeln!(text, "{from:<14} {event:<9} -> {to:<14} {due:>8}  {wants}").expect("a string takes all");
 }
 
 const START: Mono = Mono::from_ms(100_000);

@@ -57,7 +57,7 @@ fn invite(branch: Branch) -> Vec<u8> {
 }
 
 fn outgoing<O>(branch: Branch, to: Destination, owner: O) -> Outgoing<O> {
-    Outgoing { branch, is_invite: true, bytes: invite(branch), to, owner }
+    Outgoing { branch, kind: Kind::Invite, bytes: invite(branch), to, owner }
 }
 
 /// Start lines sent and events told, one a word.

@@ -15,6 +15,7 @@ use crate::dialog::{Dialog, route_set};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, NameAddr, Refresher, Replaces, Writer};
 use crate::shed::{Class, EMERGENCY_RESERVE, RETRY_AFTER_MIN_S};
+use crate::trunk::Full;
 
 /// What a request says of session timers.
 pub(super) fn asked(message: &Message) -> Asked {
@@ -148,14 +149,21 @@ impl Ua {
             return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
         }
         if let Origin::Trunk(trunk) = origin
-            && self.trunks.admit(trunk, now).is_err()
+            && let Err(full) = self.trunks.admit(trunk, now)
         {
-            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
+            let wait = match full {
+                Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
+                Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
+            };
+            return self.refuse_for_load(flow, request, wait.max(1), out);
         }
         let leg = LegId::arrived(self.arrived);
         let trying = Writer::response(request, Some(flow.peer), 100, "").finish();
         let to = reply_place(flow, request);
-        let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else { return };
+        let Some(tx) = self.layer.open(request, Some(trying), to, Owner::Arrived { leg }, out) else {
+            // Not full and with a key: both were seen to.
+            return self.release(origin);
+        };
         self.arrived += 1;
         let reliability =
             match (request.require().any(|t| t.eq_ignore_ascii_case("100rel")), request.supports("100rel")) {

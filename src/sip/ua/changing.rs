@@ -15,7 +15,7 @@ use super::{LocalMedia, Origin, Owner, SipEffect, Ua};
 use crate::auth::Tries;
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method};
-use crate::transaction::{Outgoing, TxId};
+use crate::transaction::{Kind, Outgoing, TxId};
 
 /// Inside a dialog we want no reliable provisional responses: our changes are answered at once or not at all.
 const SUPPORTED_INSIDE: &str = "timer, replaces, norefersub";
@@ -81,8 +81,9 @@ impl Ua {
             writer.header_named(&name, &value);
         }
         let bytes = with_body(writer, body);
+        let kind = if is_invite { Kind::Invite } else { Kind::Plain };
         let owner = Owner::Change { leg: id, party };
-        let tx = self.layer.start(Outgoing { branch, is_invite, bytes, to: up.hop, owner }, now.mono, out);
+        let tx = self.layer.start(Outgoing { branch, kind, bytes, to: up.hop, owner }, now.mono, out);
         up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries };
     }
 
@@ -116,20 +117,7 @@ impl Ua {
         };
         match status {
             100..=199 => self.put(leg),
-            200..=299 => {
-                let contact = response.contact().ok().flatten();
-                up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
-                up.change = Change::None;
-                up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
-                if is_invite {
-                    self.acknowledge(tx, &up.dialog, seq, up.hop, None, out);
-                    match up.terms.accept(response.body()) {
-                        Ok(news) => tell_agreed(leg.id, news, out),
-                        Err(error) => return self.hang_up(leg, not_acceptable(error.status()), now, out),
-                    }
-                }
-                self.go_on(leg, now, out);
-            }
+            200..=299 => self.change_accepted(leg, (tx, is_invite, seq, sent_at), flow, response, now, out),
             401 | 407 => {
                 let uri = up.dialog.routing().uri.to_owned();
                 let method = if is_invite { Method::Invite } else { Method::Update };
@@ -169,6 +157,32 @@ impl Ua {
             }
             _ => self.change_refused(leg, is_refresh, now, out),
         }
+    }
+
+    fn change_accepted(
+        &mut self,
+        mut leg: Leg,
+        (tx, is_invite, seq, sent_at): (TxId, bool, u32, Mono),
+        flow: Flow,
+        response: &Message,
+        now: Now,
+        out: &mut Vec<SipEffect>,
+    ) {
+        let party = leg.party;
+        let Stage::Up(up) = &mut leg.stage else { return self.put(leg) };
+        let contact = response.contact().ok().flatten();
+        up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
+        up.hop = self.hop(party, &up.dialog, flow);
+        up.change = Change::None;
+        up.timer = SessionTimer::start(accepted(asked(response), &self.config.rules), sent_at);
+        if is_invite {
+            self.acknowledge(tx, &up.dialog, seq, up.hop, None, out);
+            match up.terms.accept(response.body()) {
+                Ok(news) => tell_agreed(leg.id, news, out),
+                Err(error) => return self.hang_up(leg, not_acceptable(error.status()), now, out),
+            }
+        }
+        self.go_on(leg, now, out);
     }
 
     /// The side that wrote the Call-ID waits 2.1-4 s, the other 0-2 s, in steps of 10 ms (RFC 3261 §14.1).

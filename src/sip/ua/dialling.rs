@@ -15,7 +15,7 @@ use crate::config::{HostPort, Resolved};
 use crate::flow::{Destination, ListenerId, Transport};
 use crate::message::{Header, Method, Uri};
 use crate::registrar::Binding;
-use crate::transaction::Outgoing;
+use crate::transaction::{Kind, Outgoing};
 use crate::trunk::Full;
 
 /// Without any response in this time the next place is tried, if there is one.
@@ -281,7 +281,7 @@ impl Ua {
         let bytes = with_body(writer, Some(offer));
         let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq };
         branch.tx =
-            self.layer.start(Outgoing { branch: id, is_invite: true, bytes, to: branch.hop, owner }, now.mono, out);
+            self.layer.start(Outgoing { branch: id, kind: Kind::Invite, bytes, to: branch.hop, owner }, now.mono, out);
     }
 
     /// What we call our domain towards a peer.

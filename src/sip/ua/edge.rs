@@ -14,7 +14,7 @@ use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method};
 use crate::registrar::{Binding, BindingId, RegisterRequest, RegistrarEffect, refusal_response, register_response};
 use crate::subscribe::{Accepted, Notify, notify_request, subscribe_response};
-use crate::transaction::Outgoing;
+use crate::transaction::{Kind, Outgoing};
 use crate::trunk::{TrunkEffect, TrunkView};
 
 /// A REGISTER or OPTIONS of ours at a trunk.
@@ -85,7 +85,7 @@ impl Ua {
             let branch = self.branch();
             let bytes = notify_request(&notify, &self.via_value(&to, branch), &self.contact_uri(&to));
             let owner = Owner::Notify(notify.subscription);
-            self.layer.start(Outgoing { branch, is_invite: false, bytes, to, owner }, now.mono, out);
+            self.layer.start(Outgoing { branch, kind: Kind::Plain, bytes, to, owner }, now.mono, out);
         }
     }
 
@@ -123,7 +123,7 @@ impl Ua {
         let branch = self.branch();
         let mut writer = self.begin(&head, &to, branch);
         writer.header(Header::Contact, &self.contact(&to)).header(Header::Accept, "application/sdp");
-        self.layer.start(Outgoing { branch, is_invite: false, bytes: writer.finish(), to, owner }, now.mono, out);
+        self.layer.start(Outgoing { branch, kind: Kind::Once, bytes: writer.finish(), to, owner }, now.mono, out);
     }
 
     pub(super) fn on_trunks(&mut self, effects: Vec<TrunkEffect>, now: Now, out: &mut Vec<SipEffect>) {
@@ -184,7 +184,7 @@ impl Ua {
         self.layer.start(
             Outgoing {
                 branch,
-                is_invite: false,
+                kind: Kind::Plain,
                 bytes: writer.finish(),
                 to: hop,
                 owner: Owner::Errand(Box::new(errand)),
@@ -250,7 +250,9 @@ impl Ua {
         let mut effects = Vec::new();
         match errand.expires_s {
             Some(_) => self.trunks.on_register_refused(errand.trunk, status, (None, None), now, &mut effects),
-            None => self.trunks.on_failed(errand.trunk, errand.to.peer, None, now, &mut effects),
+            None if status == 503 => self.trunks.on_failed(errand.trunk, errand.to.peer, None, now, &mut effects),
+            // Silence is counted where the probe was asked for.
+            None => {}
         }
         self.on_trunks(effects, now, out);
     }
@@ -320,8 +322,11 @@ impl Ua {
     }
 
     /// The trunk at an address, and the account that its requests must prove, if any.
-    pub(super) fn trunk_at(&self, source: std::net::IpAddr) -> Option<(TrunkId, Option<String>)> {
-        let trunk = self.trunks.recognise(source)?;
+    ///
+    /// Phones may sit in a trunk's network, in a small office or on one machine: what comes over the flow of a
+    /// registered phone is the phone's.
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<(TrunkId, Option<String>)> {
+        let trunk = self.trunks.recognise(flow.peer.ip()).filter(|_| !self.registrar.has_flow(flow))?;
         Some((trunk, self.trunk(trunk)?.digest_user.clone()))
     }
 

@@ -9,7 +9,7 @@ use crate::auth::Tries;
 use crate::dialog::Dialog;
 use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method};
-use crate::transaction::Outgoing;
+use crate::transaction::{Kind, Outgoing};
 
 impl Ua {
     /// Ends a leg, whatever it does; `Ended` follows at once. All its forks are cancelled.
@@ -72,7 +72,7 @@ impl Ua {
         }
         let hop = farewell.hop;
         let owner = if farewell.trunk.is_some() { Owner::Farewell(Box::new(farewell)) } else { Owner::Nobody };
-        self.layer.start(Outgoing { branch, is_invite: false, bytes: writer.finish(), to: hop, owner }, now.mono, out);
+        self.layer.start(Outgoing { branch, kind: Kind::Plain, bytes: writer.finish(), to: hop, owner }, now.mono, out);
     }
 
     /// The response to our BYE: only a trunk's challenge is worth an answer.

@@ -13,7 +13,7 @@ use super::{Count, LegId, Origin, Owner, SipEffect, SipEvent, Ua};
 use crate::dialog::{Dialog, route_set};
 use crate::flow::{Destination, Flow};
 use crate::message::{Header, Message, Method, NameAddr};
-use crate::transaction::{Outgoing, TxId};
+use crate::transaction::{Kind, Outgoing, TxId};
 
 /// A call that another phone took.
 const ELSEWHERE: Cause = Cause::new(200, 26, Reason::CompletedElsewhere);
@@ -135,7 +135,7 @@ impl Ua {
             writer.header_named(&name, &value);
         }
         self.layer.start(
-            Outgoing { branch, is_invite: false, bytes: writer.finish(), to: hop, owner: Owner::Nobody },
+            Outgoing { branch, kind: Kind::Plain, bytes: writer.finish(), to: hop, owner: Owner::Nobody },
             now.mono,
             out,
         );

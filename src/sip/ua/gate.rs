@@ -89,7 +89,7 @@ impl Ua {
     /// What a new call is to us when not all can be served.
     pub(super) fn class_of_call(&self, flow: Flow, request: &Message) -> Class {
         let is_urgent = request.target().is_ok_and(|uri| is_emergency(&uri.user_decoded()));
-        match (is_urgent, self.trunk_at(flow.peer.ip())) {
+        match (is_urgent, self.trunk_at(flow)) {
             (true, _) => Class::Emergency,
             (false, Some(_)) => Class::TrunkCall,
             (false, None) => Class::StationCall,
@@ -99,7 +99,7 @@ impl Ua {
     /// A stranger asks without showing a secret and has asked too often: not even a challenge goes out (O1, A4).
     pub(super) fn is_ignored(&mut self, flow: Flow, request: &Message, now: Now) -> bool {
         let shows_secret = request.header(Header::Authorization).is_some();
-        let is_peer = self.trunk_at(flow.peer.ip()).is_some();
+        let is_peer = self.trunk_at(flow).is_some() || self.fixed_station(flow, request).is_some();
         !shows_secret && !is_peer && self.strangers.welcome(flow.peer.ip(), now.mono) == Welcome::Silence
     }
 
@@ -111,7 +111,7 @@ impl Ua {
         now: Now,
         out: &mut Vec<SipEffect>,
     ) -> Option<Origin> {
-        if let Some((trunk, digest_user)) = self.trunk_at(flow.peer.ip()) {
+        if let Some((trunk, digest_user)) = self.trunk_at(flow) {
             if digest_user.is_none() {
                 return Some(Origin::Trunk(trunk));
             }
@@ -123,8 +123,22 @@ impl Ua {
             self.reply(flow, request, 403, out);
             return None;
         }
+        if let Some(station) = self.fixed_station(flow, request) {
+            return Some(Origin::Station(station));
+        }
         let (station, _) = self.authenticated(flow, request, None, now, out)?;
         Some(Origin::Station(station))
+    }
+
+    /// The extension that calls from its fixed contact. Behind an address that is a trunk's there is no telling an
+    /// extension from a caller who names one, so there it is the trunk's call.
+    fn fixed_station(&self, flow: Flow, request: &Message) -> Option<StationId> {
+        let there = self.fixed.get(&flow.peer.ip().to_canonical())?;
+        let from = request.from().ok()?;
+        let is_it = |user: &str| from.uri.user == Some(user);
+        let accounts = there.iter().filter_map(|n| self.config.accounts.get(*n));
+        let mut named = accounts.filter(|a| is_it(&a.user));
+        named.next().map(|account| account.station)
     }
 
     /// The account whose digest a request carries; none: it was challenged or refused.

@@ -10,7 +10,7 @@ use super::repeat::Repeated;
 use super::session_timer::{SessionTimer, grant};
 use super::terms::Terms;
 use super::write::{ALLOW, SUPPORTED, reply_place};
-use super::{Count, SipEffect, SipEvent, Ua, cause};
+use super::{Count, Origin, SipEffect, SipEvent, Ua, cause};
 use crate::dialog::{Dialog, Order};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, Writer};
@@ -155,6 +155,7 @@ impl Ua {
 
     /// re-INVITE: answered at once with our side as it is, the direction mirrored.
     fn on_reinvite(&mut self, mut leg: Leg, flow: Flow, request: &Message, now: Now, out: &mut Vec<SipEffect>) {
+        let party = leg.party;
         let early = match &leg.stage {
             // Theirs is not answered yet, or ours (RFC 3261 §14.2).
             Stage::Arriving(_) => Some(500),
@@ -200,7 +201,7 @@ impl Ua {
             },
         };
         up.timer = SessionTimer::start(granted, now.mono);
-        let writer = self.change_answer(up, flow, request);
+        let writer = self.change_answer(party, up, flow, request);
         let bytes = writer.finish_with("application/sdp", &body);
         let repeated = Repeated::new(reply_place(flow, request), bytes.clone(), &self.config.rules, now.mono);
         let seq = request.cseq().map_or(0, |(seq, _)| seq);
@@ -210,9 +211,11 @@ impl Ua {
     }
 
     /// Begins the 200 to a re-INVITE or UPDATE, and takes the peer's new target.
-    fn change_answer(&self, up: &mut Up, flow: Flow, request: &Message) -> Writer {
+    fn change_answer(&self, party: Origin, up: &mut Up, flow: Flow, request: &Message) -> Writer {
         let contact = request.contact().ok().flatten();
         up.dialog.refresh_target(contact.map(|c| c.uri.without_headers()));
+        // A phone that changed networks, or whose stream broke, comes by another flow.
+        up.hop = self.hop(party, &up.dialog, flow);
         up.peer_has_timer = request.supports("timer");
         let mut writer = Writer::response(request, Some(flow.peer), 200, "");
         writer
@@ -232,7 +235,7 @@ impl Ua {
             self.put(leg);
             return self.refuse_interval(flow, request, out);
         };
-        let id = leg.id;
+        let (id, party) = (leg.id, leg.party);
         let remote_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
         let (busy, terms) = match &mut leg.stage {
             // Our answer to their offer is due, or theirs to ours.
@@ -283,7 +286,7 @@ impl Ua {
         let writer = match &mut leg.stage {
             Stage::Up(up) => {
                 up.timer = SessionTimer::start(granted, now.mono);
-                self.change_answer(up, flow, request)
+                self.change_answer(party, up, flow, request)
             }
             Stage::Arriving(_) | Stage::Dialling(_) => {
                 let mut writer = Writer::response(request, Some(flow.peer), 200, "");

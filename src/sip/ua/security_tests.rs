@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, Reason, StationId, TrunkId};
 
-use super::{Count, Dial, Incoming, LocalMedia, SipEffect, SipEvent, Target, Ua};
+use super::{Count, Dial, Incoming, LocalMedia, Origin, SipEffect, SipEvent, Target, Ua};
 use crate::auth::{Algorithm, Asked, ha1, response};
 use crate::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig, SipRules, Trunk};
 use crate::flow::{Destination, Flow, Listener, ListenerId, Transport};
@@ -451,4 +451,21 @@ fn headers_that_the_engine_adds_cannot_break_out_of_their_line() {
             assert_eq!(peer.to_string(), TRUNK);
         }
     }
+}
+
+#[test]
+fn a_registered_phone_within_a_trunks_network_calls_as_itself() {
+    let mut house = House::new();
+    let phone = "203.0.113.77:5062";
+    assert_eq!(statuses(&house.register(phone, "anna", "anna-pass", 0)), [200]);
+    let contact = format!("Contact: <sip:anna@{phone}>\n");
+    let out = house.hear(phone, &request("INVITE", "900", "i1", &contact), 10);
+    assert_eq!(statuses(&out), [401], "not trusted for its address");
+    let nonce = sent(&out)[0].www_authenticate().next().unwrap().unwrap().nonce().unwrap().to_owned();
+    let headers = format!("{contact}Authorization: {}\n", digest("INVITE", "anna", "anna-pass", &nonce, 1));
+    let out = house.hear(phone, &request("INVITE", "900", "i2", &headers), 20);
+    assert_eq!(incoming(&out).expect("a call").origin, Origin::Station(StationId::new("anna").unwrap()));
+    // Its neighbour at another port is the trunk.
+    let out = house.hear("203.0.113.77:5064", &request("INVITE", "900", "i3", &contact), 30);
+    assert_eq!(incoming(&out).expect("a call").origin, Origin::Trunk(TrunkId::new("pbx").unwrap()));
 }

@@ -3,5 +3,8 @@
 mod arriving;
 mod changing;
 mod dialling;
+mod edge;
 mod lossy;
+mod matrix;
+mod noise;
 mod script;

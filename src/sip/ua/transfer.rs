@@ -7,7 +7,7 @@ use super::write::reply_place;
 use super::{Origin, Owner, SipEffect, SipEvent, TransferProgress, Ua};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, Replaces, Scheme, Writer, reason_phrase};
-use crate::transaction::Outgoing;
+use crate::transaction::{Kind, Outgoing};
 
 /// Longest transfer target.
 const TARGET_CHARS_MAX: usize = 128;
@@ -93,7 +93,11 @@ impl Ua {
         };
         let fragment = format!("SIP/2.0 {status} {}\r\n", reason_phrase(status));
         let bytes = writer.finish_with("message/sipfrag;version=2.0", fragment.as_bytes());
-        self.layer.start(Outgoing { branch, is_invite: false, bytes, to: up.hop, owner: Owner::Nobody }, now.mono, out);
+        self.layer.start(
+            Outgoing { branch, kind: Kind::Plain, bytes, to: up.hop, owner: Owner::Nobody },
+            now.mono,
+            out,
+        );
         if is_last {
             up.transfer = None;
         }

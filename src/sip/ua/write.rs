@@ -67,6 +67,17 @@ pub(super) struct Head<'a> {
     pub(super) seq: u32,
 }
 
+/// An address that nobody reaches from outside its network (RFC 1918, 6598, 3927, 4193, 4291).
+fn is_inside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
+    }
+}
+
 impl Ua {
     /// Our address as this peer reaches it.
     pub(super) fn here(&self, listener: ListenerId, peer: IpAddr) -> SocketAddr {
@@ -165,6 +176,10 @@ impl Ua {
         let next_hop = dialog.routing().next_hop;
         let Some(uri) = Uri::parse(next_hop) else { return by_flow };
         let Some(address) = uri.host.and_then(Host::address) else { return by_flow };
+        // A peer behind NAT that writes its inside address is reached where it was seen.
+        if is_inside(address) && !is_inside(flow.peer.ip()) {
+            return by_flow;
+        }
         let transport = match uri.param("transport") {
             Some(text) if text.eq_ignore_ascii_case("tcp") => Transport::Tcp,
             Some(text) if text.eq_ignore_ascii_case("udp") => Transport::Udp,

@@ -20,11 +20,16 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Takes the next row.
-    pub fn on_row(&mut self, row: &Row) {
-        if row.at.mono >= self.alive.mono {
-            self.alive = row.at;
+    /// The process was alive then: a row was written, of whichever call.
+    pub fn on_proof(&mut self, at: Now) {
+        if at.mono >= self.alive.mono {
+            self.alive = at;
         }
+    }
+
+    /// Takes the next row. Rows of calls that are known to be closed may be left out, but for their [`Recovery::on_proof`].
+    pub fn on_row(&mut self, row: &Row) {
+        self.on_proof(row.at);
         let seen = self.closed.contains(&row.call) || self.open.get(&row.call).is_some_and(|d| row.seq < d.seq);
         let facts = match &row.kind {
             Kind::Open(_) | Kind::Interim(_) if seen => return,

@@ -1,3 +1,5 @@
+//! Facts folded into records, whole and after a crash.
+
 use expect_test::expect;
 use proptest::prelude::*;
 use turno_base::fact::{Fact, OfferEnd, Party, QueueLeft, Segment, What};
@@ -144,7 +146,7 @@ fn transcript(rows: &[Row]) -> String {
             Kind::Interim(facts) => format!("interim {}", facts.len()),
             Kind::Close(record) => format!("close {}", record.outcome.as_str()),
         };
-        out.push_str(&format!("{:>6} {} {kind}\n", row.at.mono.as_ms(), row.seq));
+        out.push_str(&format!("{} {} {kind}\n", row.at.mono.as_ms(), row.seq));
     }
     out
 }
@@ -152,23 +154,23 @@ fn transcript(rows: &[Row]) -> String {
 #[test]
 fn each_change_of_segment_and_each_half_minute_writes_a_row() {
     expect![[r#"
-             0 0 open 1
-            10 1 interim 3
-            10 2 interim 1
-          3010 3 interim 2
-         28100 4 interim 5
-         30000 5 interim 4
-         30010 6 interim 2
-         30010 7 interim 1
-         30010 8 interim 1
-         50010 9 interim 1
-         50010 10 interim 1
-         60010 11 interim 1
-         60010 12 interim 1
-         90010 13 interim 0
-         90010 14 interim 1
-         90010 15 interim 1
-         90020 16 close answered
+        0 0 open 1
+        10 1 interim 3
+        10 2 interim 1
+        3010 3 interim 2
+        28100 4 interim 5
+        30000 5 interim 4
+        30010 6 interim 2
+        30010 7 interim 1
+        30010 8 interim 1
+        50010 9 interim 1
+        50010 10 interim 1
+        60010 11 interim 1
+        60010 12 interim 1
+        90010 13 interim 0
+        90010 14 interim 1
+        90010 15 interim 1
+        90020 16 close answered
     "#]]
     .assert_eq(&transcript(&rows(&a_queued_call())));
 }
@@ -178,10 +180,10 @@ fn a_quiet_call_proves_its_life_every_half_minute() {
     let quiet =
         [(0, arrived()), (100_000, What::CallEnded { call: CALL, outcome: Outcome::Abandoned, by: EndedBy::Caller })];
     expect![[r#"
-             0 0 open 1
-         30000 1 interim 0
-         60000 2 interim 0
-         90000 3 interim 0
+        0 0 open 1
+        30000 1 interim 0
+        60000 2 interim 0
+        90000 3 interim 0
         100000 4 close abandoned
     "#]]
     .assert_eq(&transcript(&rows(&quiet)));

@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use super::script::run;
+use super::script::{Script, config, run, run_with};
+use crate::message::{Field, Limit, Message, Rejected};
 
 #[test]
 fn a_call_is_answered_and_the_caller_hangs_up() {
@@ -515,4 +516,260 @@ fn a_flood_of_strangers_is_challenged_so_often_and_then_ignored() {
     let flood: String = (0..40).map(|n| format!("{n} stranger INVITE s{n} sdp\n")).collect();
     let got = run(&flood);
     assert_eq!(got.matches("401 INVITE").count(), 20, "{got}");
+}
+
+#[test]
+fn a_caller_who_waits_hears_from_us_each_minute() {
+    expect![[r#"
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     -> carrier c1 180 INVITE
+        60010  -> carrier c1 180 INVITE
+        70000  a0 agreed SendRecv 198.51.100.1:6000
+        70000  -> carrier c1 183 INVITE sdp sendrecv
+        130000 -> carrier c1 183 INVITE sdp sendrecv
+        190000 -> carrier c1 183 INVITE sdp sendrecv
+        190100 -> carrier c1 200 CANCEL
+        190100 -> carrier c1 487 INVITE
+        190100 a0 ended by peer: 487 q850=16 peer
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
+        10 turno ring a0
+        70000 turno progress a0
+        190100 carrier CANCEL c1
+        190110 carrier ACK c1"));
+}
+
+#[test]
+fn nothing_is_repeated_on_a_stream_but_what_waits_for_an_ack() {
+    expect![[r#"
+        0      (Challenged)
+        0      -> anna-tcp c1 401 INVITE
+        1      -> anna-tcp c1 100 INVITE
+        1      a0 arrives from anna "" for 900 by Station(anna)
+        10     a0 agreed SendRecv 203.0.113.7:6000
+        10     -> anna-tcp c1 200 INVITE sdp sendrecv
+        510    -> anna-tcp c1 200 INVITE sdp sendrecv
+        600    a0 confirmed
+        700    -> anna-tcp c1 BYE sip:anna-tcp@203.0.113.7:41000
+        700    a0 ended by us: 200 q850=16 normal
+        5001   0 dialogs, 1 transactions, 1 timers, 0 bindings
+        5002   (Challenged)
+        5002   -> anna-tcp c2 401 INVITE
+        5003   -> anna-tcp c2 100 INVITE
+        5003   a1 arrives from anna "" for 900 by Station(anna)
+        5010   -> anna-tcp c2 486 INVITE
+        5010   a1 ended by us: 486 q850=17 normal
+        6000   0 dialogs, 1 transactions, 1 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 anna-tcp INVITE c1 sdp | From: <sip:anna@turno.example>;tag=t-c1
+        1 anna-tcp INVITE c1 sdp auth | From: <sip:anna@turno.example>;tag=t-c1
+        10 turno answer a0
+        600 anna-tcp ACK c1
+        700 turno end a0 normal
+        5000 anna-tcp 200 BYE
+        5001 turno sizes
+        5002 anna-tcp INVITE c2 sdp | From: <sip:anna@turno.example>;tag=t-c2
+        5003 anna-tcp INVITE c2 sdp auth | From: <sip:anna@turno.example>;tag=t-c2
+        5010 turno end a1 busy
+        5011 turno unsent anna-tcp
+        6000 turno sizes"));
+}
+
+#[test]
+fn an_extension_calls_from_its_fixed_address_and_nobody_else_does() {
+    expect![[r#"
+        0      -> pbx c1 100 INVITE
+        0      a0 arrives from 204 "" for 900 by Station(204)
+        10     (Challenged)
+        10     -> pbx c2 401 INVITE
+        20     (Challenged)
+        20     -> stranger c3 401 INVITE
+    "#]]
+    .assert_eq(&run("0 pbx INVITE c1 sdp | From: <sip:204@10.0.0.5>;tag=t-c1
+        10 pbx INVITE c2 sdp | From: <sip:anna@10.0.0.5>;tag=t-c2
+        20 stranger INVITE c3 sdp | From: <sip:204@10.0.0.5>;tag=t-c3"));
+}
+
+#[test]
+fn a_trunk_with_a_digest_user_must_prove_it() {
+    let mut config = config();
+    config.trunks[0].digest_user = Some("anna".to_owned());
+    expect![[r#"
+        0      (Challenged)
+        0      -> carrier c1 401 INVITE
+        10     -> carrier c1 100 INVITE
+        10     a0 arrives from carrier "" for 900 by Trunk(carrier)
+    "#]]
+    .assert_eq(&run_with(
+        config.clone(),
+        "0 carrier INVITE c1 sdp
+        10 carrier INVITE c1 sdp auth",
+    ));
+    config.trunks[0].digest_user = Some("boris".to_owned());
+    expect![[r#"
+        0      (Challenged)
+        0      -> carrier c1 401 INVITE
+        10     -> carrier c1 403 INVITE
+    "#]]
+    .assert_eq(&run_with(
+        config,
+        "0 carrier INVITE c1 sdp
+        10 carrier INVITE c1 sdp auth",
+    ));
+}
+
+#[test]
+fn at_the_most_dialogs_new_calls_are_refused_and_emergencies_are_not() {
+    let mut config = config();
+    config.rules.dialogs_max = 1;
+    expect![[r#"
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     (Shed)
+        10     -> carrier c2 503 INVITE | Retry-After: 5
+        20     -> carrier c3 100 INVITE
+        20     a1 arrives from carrier "" for 112 by Trunk(carrier)
+    "#]]
+    .assert_eq(&run_with(
+        config,
+        "show Retry-After
+        0 carrier INVITE c1 sdp
+        10 carrier INVITE c2 sdp
+        20 carrier INVITE c3 sdp | Uri: sip:112@turno.example",
+    ));
+}
+
+#[test]
+fn a_second_invite_of_an_early_dialog_is_refused_for_a_moment() {
+    expect![[r#"
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     -> carrier c1 180 INVITE
+        20     -> carrier c1 500 INVITE
+        30     a0 agreed SendRecv 198.51.100.1:6000
+        30     -> carrier c1 200 INVITE sdp sendrecv
+        40     a0 confirmed
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp
+        10 turno ring a0
+        20 carrier INVITE c1 sdp
+        30 turno answer a0
+        40 carrier ACK c1 | CSeq: 1 ACK"));
+}
+
+#[test]
+fn damaged_messages_are_answered_where_there_is_a_way_back() {
+    let mut script = Script::new(config());
+    let flow = script.flow("stranger");
+    let head = "Via: SIP/2.0/UDP 203.0.113.99:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\n\
+        Call-ID: x\r\nCSeq: 1 OPTIONS\r\n";
+    let too_large = Rejected::TooLarge { limit: Limit::MessageBytes, got: 70_000 };
+    for (text, rejected) in [
+        (format!("OPTIONS sip:x SIP/2.0\r\n{head}Content-Length: 70000\r\n\r\n"), too_large),
+        (format!("ACK sip:x SIP/2.0\r\n{head}\r\n"), too_large),
+        ("OPTIONS sip:x SIP/2.0\r\nVia: nonsense\r\n\r\n".to_owned(), too_large),
+        ("hello".to_owned(), Rejected::Malformed { field: Field::StartLine, at: 0 }),
+    ] {
+        script.act(|ua, now, out| ua.on_unreadable(flow, text.as_bytes(), rejected, now, out));
+    }
+    for text in [
+        format!("OPTIONS sip:x SIP/3.0\r\n{head}\r\n"),
+        format!("INVITE sip:x SIP/2.0\r\n{head}\r\n"),
+        format!("OPTIONS sip:x SIP/2.0\r\n{head}Content-Length: -1\r\n\r\n"),
+        format!("SIP/2.0 200 OK\r\n{head}\r\n"),
+    ] {
+        let message = Message::parse(text.into_bytes()).unwrap();
+        script.act(|ua, now, out| ua.on_message(flow, &message, now, out));
+    }
+    expect![[r#"
+        0      (Malformed)
+        0      -> stranger 513 OPTIONS
+        0      (Malformed)
+        0      (Malformed)
+        0      (Malformed)
+        0      (Malformed)
+        0      -> stranger 505 OPTIONS
+        0      (Malformed)
+        0      -> stranger 400 OPTIONS
+        0      (Malformed)
+        0      -> stranger 400 OPTIONS
+        0      (Stray)
+    "#]]
+    .assert_eq(&script.text);
+}
+
+#[test]
+fn what_waits_for_a_prack_is_bounded_and_the_answer_is_not_lost() {
+    let rings = "20 turno ring a0\n".repeat(9);
+    let got = run(&format!(
+        "0 carrier INVITE c1 sdp | Require: 100rel
+        10 turno ring a0
+        {rings}
+        30 turno answer a0
+        40 carrier PRACK c1
+        50 carrier PRACK c1
+        60 carrier PRACK c1
+        70 carrier PRACK c1
+        80 carrier PRACK c1
+        90 carrier ACK c1"
+    ));
+    assert_eq!((got.matches("180 INVITE").count(), got.matches("a0 confirmed").count()), (5, 1), "{got}");
+}
+
+#[test]
+fn a_caller_whose_stream_breaks_before_the_answer_is_gone() {
+    expect![[r#"
+        0      (Challenged)
+        0      -> anna-tcp c1 401 INVITE
+        1      -> anna-tcp c1 100 INVITE
+        1      a0 arrives from anna "" for 900 by Station(anna)
+        10     -> anna-tcp c1 180 INVITE
+        20     a0 ended by us: 503 q850=41 unreachable
+        30     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 anna-tcp INVITE c1 sdp | From: <sip:anna@turno.example>;tag=t-c1
+        1 anna-tcp INVITE c1 sdp auth | From: <sip:anna@turno.example>;tag=t-c1
+        10 turno ring a0
+        20 turno lose anna-tcp
+        30 turno sizes"));
+}
+
+#[test]
+fn a_trunk_behind_nat_is_hung_up_on_where_it_was_seen() {
+    expect![[r#"
+        0      -> carrier c1 100 INVITE
+        0      a0 arrives from carrier "" for 900 by Trunk(carrier)
+        10     a0 agreed SendRecv 198.51.100.1:6000
+        10     -> carrier c1 200 INVITE sdp sendrecv
+        20     a0 confirmed
+        30     -> carrier c1 BYE sip:a@192.168.1.5:5080
+        30     a0 ended by us: 200 q850=16 normal
+        40     -> carrier c2 100 INVITE
+        40     a1 arrives from carrier "" for 900 by Trunk(carrier)
+        50     a1 agreed SendRecv 198.51.100.1:6000
+        50     -> carrier c2 200 INVITE sdp sendrecv
+        60     a1 confirmed
+        70     -> carrier2 c2 BYE sip:a@198.51.100.2:5060
+        70     a1 ended by us: 200 q850=16 normal
+        80     -> carrier c3 100 INVITE
+        80     a2 arrives from carrier "" for 900 by Trunk(carrier)
+        90     a2 agreed SendRecv 198.51.100.1:6000
+        90     -> carrier c3 200 INVITE sdp sendrecv
+        100    a2 confirmed
+        110    -> carrier c3 BYE sip:a@pbx.invalid
+        110    a2 ended by us: 200 q850=16 normal
+    "#]]
+    .assert_eq(&run("0 carrier INVITE c1 sdp | Contact: <sip:a@192.168.1.5:5080>
+        10 turno answer a0
+        20 carrier ACK c1
+        30 turno end a0 normal
+        40 carrier INVITE c2 sdp | Contact: <sip:a@198.51.100.2:5060>
+        50 turno answer a1
+        60 carrier ACK c2
+        70 turno end a1 normal
+        80 carrier INVITE c3 sdp | Contact: <sip:a@pbx.invalid>
+        90 turno answer a2
+        100 carrier ACK c3
+        110 turno end a2 normal"));
 }

@@ -476,3 +476,91 @@ fn a_restart_fails_what_waited_on_streams() {
         40 turno sizes",
     ));
 }
+
+#[test]
+fn an_invite_that_does_not_leave_goes_to_the_next_address() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     -> carrier2 x2 INVITE sip:612@198.51.100.2:5060 sdp sendrecv
+        20     b1 ended by us: 503 q850=41 unreachable
+        30     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 turno unsent carrier
+        20 turno unsent carrier2
+        30 turno sizes"));
+}
+
+#[test]
+fn a_contact_with_a_host_name_is_resolved_first() {
+    expect![[r#"
+        0      resolve pbx.example #1
+        10     -> pbx x1 INVITE sip:205@pbx.example sdp sendrecv
+        20     -> pbx x1 ACK sip:205@pbx.example
+        20     b1 ended by peer: 486 q850=17 peer
+        30     resolve pbx.example #2
+        40     b2 ended by us: 480 q850=20 unreachable
+        50     resolve pbx.example #3
+        60     b3 ended by us: 200 q850=16 normal
+    "#]]
+    .assert_eq(&run("0 turno dial b1 205
+        10 turno resolved 1 pbx
+        20 pbx 486 INVITE
+        30 turno dial b2 205
+        40 turno resolved 2
+        50 turno dial b3 205
+        60 turno end b3 normal
+        70 turno resolved 3 pbx"));
+}
+
+#[test]
+fn silence_after_a_provisional_response_is_ringing_and_not_silence() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        100000 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        100000 b1 ended by us: 200 q850=16 normal
+        100500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        101500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        103500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        107500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        111500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        115500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        119500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        123500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        127500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        131500 -> carrier x1 CANCEL sip:612@198.51.100.1:5060
+        200000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 carrier 100 INVITE
+        100000 turno end b1 normal
+        132000 turno wait
+        200000 turno sizes"));
+}
+
+#[test]
+fn forks_past_the_most_early_dialogs_are_not_listened_to_until_one_answers() {
+    let early: String =
+        (0..12).map(|n| format!("{} carrier 183 INVITE sdp tag=f{n} | Require: 100rel | RSeq: 1\n", 10 + n)).collect();
+    let got = run(&format!("0 turno dial b1 carrier 612\n{early}100 carrier 200 INVITE sdp tag=f11"));
+    assert_eq!((got.matches("PRACK").count(), got.matches("b1 answered").count()), (8, 1), "{got}");
+}
+
+#[test]
+fn a_peer_that_invents_forks_is_acknowledged_so_often() {
+    let answers: String = (0..30).map(|n| format!("{} carrier 200 INVITE sdp tag=f{n}\n", 10 + n)).collect();
+    let got = run(&format!("0 turno dial b1 carrier 612\n{answers}"));
+    assert_eq!((got.matches("ACK sip").count(), got.matches("BYE sip").count()), (16, 15), "{got}");
+}
+
+#[test]
+fn a_restart_ends_what_waited_for_a_name() {
+    expect![[r#"
+        0      resolve pbx.example #1
+        10     b1 ended by us: 480 q850=20 unreachable
+        20     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 turno dial b1 205
+        10 turno restart
+        20 turno sizes"));
+}

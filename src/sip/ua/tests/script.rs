@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, Reason, StationId, TrunkId};
 
 use crate::auth::{Algorithm, Asked, ha1, response};
-use crate::config::{Account, Cidr, Credentials, FixedContact, HostPort, Secret, SipConfig, SipRules, Trunk};
+use crate::config::{Account, Cidr, Credentials, FixedContact, HostPort, Resolved, Secret, SipConfig, SipRules, Trunk};
 use crate::flow::{Destination, Flow, Listener, ListenerId, Transport};
 use crate::message::{Header, Message, Method, Writer};
 use crate::ua::{Dial, Load, LocalMedia, SipEffect, SipEvent, Target, TransferProgress, Ua};
@@ -36,14 +36,19 @@ pub(super) fn config() -> SipConfig {
         fixed,
         codecs: vec![Codec::Pcma],
     };
-    let fixed = FixedContact { uri: "sip:204@10.0.0.5".to_owned(), transport: Transport::Udp, trunk: None };
+    let fixed = |uri: &str| Some(FixedContact { uri: uri.to_owned(), transport: Transport::Udp, trunk: None });
     let host = |host: &str| HostPort { host: host.to_owned(), port: Some(5060) };
     SipConfig {
         listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
         local_networks: Vec::new(),
         domains: vec!["turno.example".to_owned()],
         nonce_key: [7; 32],
-        accounts: vec![account("anna", None), account("boris", None), account("204", Some(fixed))],
+        accounts: vec![
+            account("anna", None),
+            account("boris", None),
+            account("204", fixed("sip:204@10.0.0.5")),
+            account("205", fixed("sip:205@pbx.example")),
+        ],
         trunks: vec![Trunk {
             id: TrunkId::new("carrier").unwrap(),
             networks: vec![Cidr { address: "198.51.100.0".parse().unwrap(), prefix: 24 }],
@@ -97,12 +102,19 @@ pub(super) struct Script {
     dialled: u32,
     shown: Vec<String>,
     branches: u32,
-    text: String,
+    /// Token of the last send to each peer.
+    tokens: BTreeMap<String, u64>,
+    pub(super) text: String,
 }
 
 /// Runs a script and gives its transcript.
 pub(super) fn run(script: &str) -> String {
-    let mut world = Script::new();
+    run_with(config(), script)
+}
+
+/// Runs a script with a configuration of its own.
+pub(super) fn run_with(config: SipConfig, script: &str) -> String {
+    let mut world = Script::new(config);
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         world.line(line);
     }
@@ -110,19 +122,22 @@ pub(super) fn run(script: &str) -> String {
 }
 
 impl Script {
-    pub(super) fn new() -> Script {
-        let mut ua = Ua::new(config(), 1);
-        ua.configure(config(), Now::default(), &mut Vec::new());
-        Script {
-            ua,
+    pub(super) fn new(config: SipConfig) -> Script {
+        let mut script = Script {
+            ua: Ua::new(config.clone(), 1),
             now: Mono::from_ms(0),
             calls: BTreeMap::new(),
             asked: Vec::new(),
             dialled: 0,
             shown: Vec::new(),
             branches: 0,
+            tokens: BTreeMap::new(),
             text: String::new(),
-        }
+        };
+        script.act(|ua, now, out| ua.configure(config, now, out));
+        // A trunk that is never probed is up from the start: no news.
+        script.text = script.text.replace("0      carrier up: true\n", "");
+        script
     }
 
     fn line(&mut self, line: &str) {
@@ -196,6 +211,18 @@ impl Script {
                 let flow = self.flow(peer);
                 self.act(|ua, now, out| ua.on_flow_closed(flow, now, out));
             }
+            ("unsent", [peer]) => {
+                let token = self.tokens[*peer];
+                self.act(|ua, now, out| ua.on_send_failed(token, now, out));
+            }
+            ("resolved", [query, peers @ ..]) => {
+                let resolved = |peer: &&str| {
+                    let flow = self.flow(peer);
+                    Resolved { transport: flow.transport, peer: flow.peer }
+                };
+                let (query, addresses) = (query.parse().unwrap(), peers.iter().map(resolved).collect::<Vec<_>>());
+                self.act(|ua, now, out| ua.on_resolved(query, &addresses, now, out));
+            }
             ("snapshot", []) => {
                 let bytes = postcard::to_stdvec(&self.ua).unwrap();
                 let again: Ua = postcard::from_bytes(&bytes).unwrap();
@@ -233,7 +260,7 @@ impl Script {
         act(&mut self.ua, now, &mut out);
         for effect in out {
             match effect {
-                SipEffect::Send { to, bytes, .. } => self.sent(to, bytes),
+                SipEffect::Send { to, bytes, token } => self.sent(to, bytes, token),
                 SipEffect::Event(event) => self.told(event),
                 SipEffect::Resolve { query, host, .. } => self.say(&format!("resolve {} #{query}", host.host)),
                 SipEffect::Close(flow) => self.say(&format!("close {}", flow.peer)),
@@ -245,7 +272,7 @@ impl Script {
         writeln!(self.text, "{:<6} {what}", self.now.as_ms()).unwrap();
     }
 
-    fn flow(&self, peer: &str) -> Flow {
+    pub(super) fn flow(&self, peer: &str) -> Flow {
         let (_, address, transport) = PEERS.into_iter().find(|(name, ..)| *name == peer).expect(peer);
         let listener = ListenerId(u16::from(transport.is_reliable()));
         let connection = if transport.is_reliable() { 7 } else { 0 };
@@ -253,13 +280,14 @@ impl Script {
     }
 
     /// What we sent, as its peer understands it.
-    fn sent(&mut self, to: Destination, bytes: Vec<u8>) {
+    fn sent(&mut self, to: Destination, bytes: Vec<u8>, token: u64) {
         let address: SocketAddr = match to {
             Destination::Flow(flow) => flow.peer,
             Destination::Address { peer, .. } => peer,
         };
         let named = PEERS.into_iter().find(|(_, a, _)| a.parse() == Ok(address)).map(|(name, ..)| name);
         let peer = named.map_or_else(|| address.to_string(), str::to_owned);
+        self.tokens.insert(peer.clone(), token);
         let message = Message::parse(bytes.clone()).unwrap();
         // What we copy from a peer is as good as the peer wrote it.
         assert!(message.check().is_ok() || message.from().is_err(), "{}", String::from_utf8_lossy(&bytes));

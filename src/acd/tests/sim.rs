@@ -1,0 +1,357 @@
+//! Days of a call centre in virtual time: callers arrive, lose patience and redial; agents talk, wrap up, miss calls, decline,
+//! pause and go home; stations come and go; answers cross with hang-ups; rules change; the process starts again. After every event the
+//! [`Witness`] compares what was decided with the rule and balances the books.
+//!
+//! A seed names a day. `TURNO_SIM_SEEDS` says how many are played: 20 unless told, 200 in release.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, SegmentId, StationId};
+
+use super::naive::Witness;
+use super::script::Run;
+use crate::{Acd, Bounds, Command, Decision, Entry, Event, need};
+
+const HOUSE: &str = "
+    queue ventas ring=12 wrap=atmost:20 wait=120 onwait=queue:general every=30 short=5
+    queue averias ring=15 wrap=fixed:15 need=tech wait=180 onwait=number:900 len=40 onfull=queue:general
+    queue vip ring=8 leave=yes onempty=queue:ventas need=sales>=2 wait=60 onwait=queue:ventas
+    queue general ring=20 wrap=atmost:10 len=60 onfull=prompt:busy
+    segment platinum 10000 10 240
+    segment gold 4000 20 240
+    segment standard 1000 30 240
+    segment basic 400 60 240
+    reason lunch 1800
+    redial 60
+    agent anna ventas,general skills=sales:3 misses=1
+    agent boris ventas,vip,general skills=sales:2,catalan:2 misses=2
+    agent clara ventas,vip skills=sales:3,catalan:1 misses=1
+    agent dora averias,general skills=tech:3 misses=3
+    agent emil averias skills=tech:1,catalan:3
+    agent fay averias,ventas,general skills=tech:2,sales:1 misses=1
+    agent gus general misses=1
+    agent hana general,ventas skills=sales:1 misses=2
+    agent ivan averias,general skills=tech:1 misses=1
+    agent joan ventas,vip,averias,general skills=tech:3,sales:3,catalan:3 misses=2
+";
+
+const QUEUES: [&str; 4] = ["ventas", "averias", "vip", "general"];
+const SEGMENTS: [&str; 4] = ["platinum", "gold", "standard", "basic"];
+const NEEDS: [&str; 6] = ["", "", "", "", "catalan", "catalan>=2 or not tech"];
+/// A working day of this world, ms.
+const DAY: u64 = 2 * 3_600_000;
+
+/// What the world has in store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Comes {
+    Call,
+    Impatience(ItemId),
+    Rings(ItemId, AgentId, u64),
+    Answers(ItemId, AgentId, u64),
+    Fails(ItemId, AgentId, u64, OfferEnd),
+    Ends(ItemId, AgentId),
+    Said(ItemId),
+    Shift(AgentId),
+    Whim(AgentId),
+    Restart,
+    /// One of [`CHANGES`].
+    Change(usize),
+}
+
+/// What operators do during the day.
+const CHANGES: [&str; 5] = [
+    "drop queue vip",
+    "queue vip ring=8 leave=yes onempty=queue:ventas need=sales>=2 wait=60 onwait=queue:ventas",
+    "agent hana general,ventas,averias skills=sales:2,tech:1 misses=2",
+    "drop agent emil",
+    "agent emil averias skills=tech:2,catalan:3",
+];
+
+struct Day {
+    run: Run,
+    acd: Acd,
+    witness: Witness,
+    dice: Seeded,
+    now: Now,
+    /// By time, then in the order in which they were thought of.
+    comes: BinaryHeap<Reverse<(u64, u64, Comes)>>,
+    thought_of: u64,
+    callers: u128,
+    callers_of: BTreeMap<ItemId, (String, QueueId)>,
+    served: u64,
+    events: u64,
+}
+
+impl Day {
+    fn new(seed: u64) -> Day {
+        let run = Run::new(HOUSE, Bounds::default());
+        let mut witness = Witness::default();
+        witness.configure(&run.config);
+        let mut day = Day {
+            acd: run.acd.clone(),
+            run,
+            witness,
+            dice: Seeded::new(seed),
+            now: Now::from_ms(0),
+            comes: BinaryHeap::new(),
+            thought_of: 0,
+            callers: 0,
+            callers_of: BTreeMap::new(),
+            served: 0,
+            events: 0,
+        };
+        for agent in day.run.config.agents.keys().copied().collect::<Vec<_>>() {
+            let begins = day.dice.below(600_000);
+            day.at(begins, Comes::Shift(agent));
+            let whim = begins + day.dice.below(1_200_000);
+            day.at(whim, Comes::Whim(agent));
+        }
+        day.at(1000, Comes::Call);
+        if seed.is_multiple_of(3) {
+            let when = day.dice.below(DAY);
+            day.at(when, Comes::Restart);
+        }
+        if seed % 4 == 1 {
+            for change in 0..CHANGES.len() {
+                let when = day.dice.below(DAY);
+                day.at(when, Comes::Change(change));
+            }
+        }
+        day
+    }
+
+    fn at(&mut self, ms: u64, comes: Comes) {
+        self.thought_of += 1;
+        self.comes.push(Reverse((ms, self.thought_of, comes)));
+    }
+
+    fn later(&mut self, most_ms: u64, comes: Comes) {
+        let ms = self.now.mono.as_ms() + self.dice.below(most_ms);
+        self.at(ms, comes);
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.dice.below(100) < percent
+    }
+
+    /// Plays the day and the evening after it, until nobody is left and nothing is due.
+    fn play(mut self) -> Day {
+        loop {
+            let next = self.comes.peek().map(|Reverse((at, ..))| Mono::from_ms(*at));
+            if let Some(due) = self.acd.deadline().filter(|due| next.is_none_or(|next| *due <= next)) {
+                self.now = Now { mono: due, ..Now::default() };
+                let mut out = Vec::new();
+                self.acd.on_deadline(self.now, &mut out);
+                self.seen(out);
+            } else if let Some(Reverse((at, _, comes))) = self.comes.pop() {
+                self.now = Now::from_ms(at);
+                self.meet(comes);
+            } else {
+                return self;
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.witness.before(&event, self.now.mono);
+        let mut out = Vec::new();
+        self.acd.on_event(event, self.now, &mut out);
+        self.seen(out);
+    }
+
+    fn ask(&mut self, command: Command) {
+        let mut out = Vec::new();
+        if self.acd.on_command(command, self.now, &mut out).is_err() {
+            assert!(out.is_empty());
+        }
+        self.seen(out);
+    }
+
+    fn seen(&mut self, out: Vec<Decision>) {
+        self.events += 1;
+        self.witness.after(&out, self.now.mono, &self.acd);
+        for decision in out {
+            match decision {
+                Decision::Offer { item, agent, epoch, .. } => self.phone_rings(item, agent, epoch),
+                Decision::Connect { item, agent, .. } => {
+                    self.served += 1;
+                    self.later(300_000, Comes::Ends(item, agent));
+                }
+                Decision::Announce { item, .. } => self.later(6000, Comes::Said(item)),
+                Decision::Entered { item, .. } => self.later(240_000, Comes::Impatience(item)),
+                Decision::Left { item, how: QueueLeft::Abandoned | QueueLeft::Failed, .. } => {
+                    // Some redial, and are known again by their number.
+                    if self.chance(40)
+                        && let Some((caller, queue)) = self.callers_of.get(&item).cloned()
+                    {
+                        self.enter(caller, queue);
+                    }
+                }
+                Decision::Withdraw { .. }
+                | Decision::OfferEnded { .. }
+                | Decision::Left { .. }
+                | Decision::Overflow { .. }
+                | Decision::Agent { .. }
+                | Decision::Healed { .. } => {}
+            }
+        }
+    }
+
+    /// What the agent's phone will say: mostly an answer, which may well come too late.
+    fn phone_rings(&mut self, item: ItemId, agent: AgentId, epoch: u64) {
+        self.later(400, Comes::Rings(item, agent, epoch));
+        match self.dice.below(100) {
+            0..=9 => {} // nobody there
+            10..=13 => self.later(5000, Comes::Fails(item, agent, epoch, OfferEnd::Declined)),
+            14..=15 => self.later(500, Comes::Fails(item, agent, epoch, OfferEnd::Busy)),
+            16..=17 => self.later(4000, Comes::Fails(item, agent, epoch, OfferEnd::Unreachable)),
+            18..=20 => self.later(30_000, Comes::Answers(item, agent, epoch)),
+            21..=22 => {
+                // The answer is told twice.
+                self.later(3000, Comes::Answers(item, agent, epoch));
+                self.later(9000, Comes::Answers(item, agent, epoch));
+            }
+            _ => self.later(6000, Comes::Answers(item, agent, epoch)),
+        }
+    }
+
+    fn enter(&mut self, caller: String, queue: QueueId) {
+        self.callers += 1;
+        let item = ItemId(CallId(self.callers));
+        self.callers_of.insert(item, (caller.clone(), queue));
+        let need = NEEDS[self.dice.below(6) as usize];
+        let segment = SEGMENTS[[0, 1, 1, 2, 2, 2, 2, 3][self.dice.below(8) as usize]];
+        let entry = Entry {
+            item,
+            queue,
+            need: need::parse(need).unwrap(),
+            segment: SegmentId::new(segment).unwrap(),
+            value_pm: self.dice.below(1000) as u32,
+            caller: Some(caller),
+            credit_ms: if self.chance(5) { self.dice.below(60_000) } else { 0 },
+        };
+        self.tell(Event::Enter(entry));
+    }
+
+    fn meet(&mut self, comes: Comes) {
+        match comes {
+            Comes::Call => {
+                let queue = QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3][self.dice.below(6) as usize]]).unwrap();
+                let caller = format!("+34{}", self.dice.below(100_000));
+                self.enter(caller, queue);
+                if self.now.mono.as_ms() < DAY {
+                    // Two peaks.
+                    let rush = if (self.now.mono.as_ms() / 1_200_000) % 3 == 1 { 9000 } else { 30_000 };
+                    self.later(rush, Comes::Call);
+                }
+            }
+            Comes::Impatience(item) => self.tell(Event::Leave { item, how: QueueLeft::Abandoned }),
+            Comes::Rings(item, agent, epoch) => self.tell(Event::Ringing { item, agent, epoch }),
+            Comes::Answers(item, agent, epoch) => self.tell(Event::Accept { item, agent, epoch }),
+            Comes::Fails(item, agent, epoch, end) => self.tell(Event::OfferFailed { item, agent, epoch, end }),
+            Comes::Ends(item, agent) => {
+                if self.chance(20) {
+                    self.tell(Event::Phase { item, agent, state: AgentState::Holding });
+                }
+                if self.chance(4) {
+                    // An attended transfer to whoever is logged in.
+                    let colleague = self.somebody();
+                    self.tell(Event::Joined { item, agent: colleague });
+                    self.later(120_000, Comes::Ends(item, colleague));
+                }
+                self.tell(Event::Released { item, agent });
+            }
+            Comes::Said(item) => self.tell(Event::Announced { item }),
+            Comes::Shift(agent) => {
+                let station = StationId::new(agent.as_str()).unwrap();
+                self.ask(Command::Login { agent, station });
+            }
+            Comes::Whim(agent) => self.whim(agent),
+            Comes::Change(which) => {
+                self.run.set(&CHANGES[which].split_whitespace().collect::<Vec<_>>());
+                self.witness.configure(&self.run.config);
+                let mut out = Vec::new();
+                self.acd.configure(self.run.config.clone(), self.now, &mut out);
+                self.seen(out);
+            }
+            Comes::Restart => {
+                let bytes = postcard::to_stdvec(&self.acd).unwrap();
+                self.acd = postcard::from_bytes(&bytes).unwrap();
+                let mut out = Vec::new();
+                self.acd.cut_waiting(self.now, &mut out);
+                self.seen(out);
+            }
+        }
+    }
+
+    fn somebody(&mut self) -> AgentId {
+        let rows = self.acd.agents(self.now);
+        rows[self.dice.below(rows.len() as u64) as usize].agent
+    }
+
+    /// What people and phones do besides calls. In the evening they go home.
+    fn whim(&mut self, agent: AgentId) {
+        let station = StationId::new(agent.as_str()).unwrap();
+        if self.now.mono.as_ms() > DAY {
+            self.tell(Event::Station { station, reachable: true });
+            self.tell(Event::StationCalls { station, calls: 0 });
+            if self.acd.agent(agent, self.now).is_some_and(|row| row.state != AgentState::LoggedOut) {
+                // Only when no call could still want him: the last to go finds the queues empty or waits.
+                let is_needed = self.now.mono.as_ms() < DAY + 1_800_000 && self.acd.sizes().waiting > 0;
+                self.ask(if is_needed { Command::Ready { agent } } else { Command::Logout { agent } });
+                self.later(120_000, Comes::Whim(agent));
+            }
+            return;
+        }
+        match self.dice.below(12) {
+            0 => self.ask(Command::Logout { agent }),
+            1 | 2 => self.ask(Command::Pause { agent, reason: Name::new("lunch").unwrap() }),
+            3 => self.tell(Event::Station { station, reachable: false }),
+            4 => self.tell(Event::StationCalls { station, calls: 1 }),
+            5 => {
+                let other = self.somebody();
+                self.ask(Command::Login { agent, station: StationId::new(other.as_str()).unwrap() });
+            }
+            _ => {
+                self.tell(Event::Station { station, reachable: true });
+                self.tell(Event::StationCalls { station, calls: 0 });
+                if self.acd.agent(agent, self.now).is_some_and(|row| row.state == AgentState::LoggedOut) {
+                    self.ask(Command::Login { agent, station });
+                }
+                self.ask(Command::Ready { agent });
+            }
+        }
+        self.later(500_000, Comes::Whim(agent));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the number of days is for who runs the tests to say")]
+fn seeds() -> u64 {
+    let told = std::env::var("TURNO_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
+    told.unwrap_or(if cfg!(debug_assertions) { 20 } else { 200 })
+}
+
+#[test]
+fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
+    let (mut served, mut events) = (0, 0);
+    for seed in 0..seeds() {
+        let day = Day::new(seed).play();
+        let sizes = day.acd.sizes();
+        assert_eq!((sizes.waiting, sizes.offered, sizes.served, sizes.timers), (0, 0, 0, 0), "seed {seed}: {sizes:?}");
+        assert_eq!(day.acd.deadline(), None, "seed {seed}");
+        assert!(day.witness.items.is_empty() && day.witness.agents.values().all(|seat| seat.offer.is_none()));
+        served += day.served;
+        events += day.events;
+        assert!(day.served > 50, "seed {seed}: a day with {} conversations says little", day.served);
+    }
+    assert!(events > served * 5);
+}
+
+#[test]
+fn a_day_is_the_same_day_each_time() {
+    let (one, two) = (Day::new(6).play(), Day::new(6).play());
+    assert!(one.acd == two.acd && one.events == two.events);
+    assert!(Day::new(7).play().acd != one.acd);
+}

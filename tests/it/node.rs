@@ -1,0 +1,334 @@
+//! The program as an operator runs it: a process, its signals, its sockets, and what survives when it is killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Bounds a failure, never orders anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder with a configuration, removed when the test ends.
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    /// With one queue, one agent at a fixed contact, one trunk, and `more`.
+    fn new(name: &str, more: &str) -> Place {
+        let dir = std::env::temp_dir().join(format!("turno-it-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let text = format!(
+            r#"
+            [node]
+            data_dir = "data"
+            [http]
+            listen = "127.0.0.1:0"
+            [[sip.listeners]]
+            transport = "udp"
+            address = "127.0.0.1:0"
+            [[sip.listeners]]
+            transport = "tcp"
+            address = "127.0.0.1:0"
+            [media]
+            ports = "41000-41999"
+            [accounts.1001.fixed]
+            uri = "sip:1001@127.0.0.1:9"
+            [accounts.1002.fixed]
+            uri = "sip:1002@127.0.0.1:9"
+            [queues.ventas]
+            [agents.anna]
+            queues = ["ventas"]
+            station = "1001"
+            [reasons.lunch]
+            [segments.standard]
+            [customers]
+            segment_default = "standard"
+            [[routes]]
+            dnis = "*"
+            to = "queue:ventas"
+            {more}
+            "#
+        );
+        std::fs::write(dir.join("turno.toml"), text).unwrap();
+        Place { dir }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.join("turno.toml")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A running `turno serve`.
+struct Running {
+    child: Child,
+    socket: PathBuf,
+    udp: SocketAddr,
+    tcp: SocketAddr,
+    http: SocketAddr,
+    /// What it logged before it was ready.
+    log: Vec<Value>,
+}
+
+impl Running {
+    fn start(place: &Place) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_turno"))
+            .args(["serve", "--config"])
+            .arg(place.config())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = Vec::new();
+        let serving = loop {
+            let line = lines.next().expect("it ended before it served").unwrap();
+            let Ok(line) = serde_json::from_str::<Value>(&line) else { panic!("{line}") };
+            if line["message"] == "serving" {
+                break line;
+            }
+            log.push(line);
+        };
+        // Nobody may block on a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let listeners = serving["listeners"].as_str().unwrap();
+        let address =
+            |via: &str| listeners.split(", ").find_map(|l| l.strip_prefix(via)).unwrap().trim().parse().unwrap();
+        Running {
+            udp: address("UDP"),
+            tcp: address("TCP"),
+            http: serving["http"].as_str().unwrap().parse().unwrap(),
+            socket: place.dir.join("data/turno.sock"),
+            child,
+            log,
+        }
+    }
+
+    /// Runs `turno` against this engine.
+    fn turno(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_turno")).arg("--socket").arg(&self.socket).args(args).output().unwrap()
+    }
+
+    /// What `turno --json` says.
+    fn json(&self, args: &[&str]) -> Value {
+        let out = self.turno(&[args, &["--json"]].concat());
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    }
+
+    fn agent(&self) -> Value {
+        self.json(&["agent", "show", "anna"])["agents"][0].clone()
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).unwrap();
+        let (head, body) = all.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end; says how long it took and whether it was a success.
+    fn ended(mut self) -> (Duration, bool) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (begun.elapsed(), status.success());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn options(via: &str, port: u16, n: u32) -> String {
+    format!(
+        "OPTIONS sip:turno SIP/2.0\r\nVia: SIP/2.0/{via} 127.0.0.1:{port};branch=z9hG4bKit{n};rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:probe@127.0.0.1>;tag={n}\r\nTo: <sip:turno@127.0.0.1>\r\nCall-ID: probe-{n}@127.0.0.1\r\n\
+         CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+fn options_udp(to: SocketAddr, n: u32) -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.send_to(options("UDP", socket.local_addr().unwrap().port(), n).as_bytes(), to).unwrap();
+    let mut buffer = [0; 4096];
+    let got = socket.recv(&mut buffer).unwrap();
+    status(&buffer[..got])
+}
+
+fn options_tcp(to: SocketAddr, n: u32) -> u16 {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = stream.local_addr().unwrap().port();
+    stream.write_all(options("TCP", port, n).as_bytes()).unwrap();
+    let mut buffer = [0; 4096];
+    let got = stream.read(&mut buffer).unwrap();
+    status(&buffer[..got])
+}
+
+fn status(reply: &[u8]) -> u16 {
+    String::from_utf8_lossy(reply).split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn replay(journal: &Path) -> (bool, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_turno")).args(["replay", "--quiet"]).arg(journal).output().unwrap();
+    (out.status.success(), String::from_utf8(out.stdout).unwrap())
+}
+
+#[test]
+fn an_operator_starts_asks_steers_and_ends_it() {
+    let place = Place::new("steer", "");
+    let node = Running::start(&place);
+    assert_eq!((options_udp(node.udp, 1), options_tcp(node.tcp, 2)), (200, 200));
+    assert_eq!(node.get("/readyz"), (200, "ready\n".into()));
+    assert_eq!(node.agent()["state"], "logged-out");
+    assert!(node.turno(&["agent", "login", "anna"]).status.success());
+    let refused = node.turno(&["agent", "pause", "anna", "holiday"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&refused.stderr).lines().count(), 1, "one sentence");
+    assert_eq!(node.turno(&["agent", "show", "nobody"]).status.code(), Some(1));
+    assert_eq!(node.json(&["queue", "show"])["queues"][0]["ready"], 1);
+    let (_, page) = node.get("/metrics");
+    assert!(page.contains("turno_agents{state=\"ready\"} 1"), "{page}");
+    let (_, calls) = node.get("/api/v1/calls");
+    assert_eq!(calls, "{\"calls\":[]}");
+    let (status, records) = node.get("/api/v1/records");
+    assert_eq!((status, records.as_str()), (200, "{\"records\":[]}"));
+
+    node.signal("INT");
+    let (took, success) = node.ended();
+    assert!(success && took < Duration::from_secs(5), "{took:?}");
+    let gone = Command::new(env!("CARGO_BIN_EXE_turno"))
+        .args(["queue", "show", "--socket"])
+        .arg(place.dir.join("data/turno.sock"))
+        .output()
+        .unwrap();
+    assert_eq!(gone.status.code(), Some(3));
+    let (equal, said) = replay(&place.dir.join("data/journal"));
+    assert!(equal && said.trim_end().ends_with("equal"), "{said}");
+}
+
+#[test]
+fn what_was_true_before_a_kill_is_true_after_it() {
+    let place = Place::new("kill", "");
+    let node = Running::start(&place);
+    assert!(node.turno(&["agent", "login", "anna", "1002"]).status.success());
+    assert!(node.turno(&["agent", "pause", "anna", "lunch"]).status.success());
+    node.signal("KILL");
+    node.ended();
+
+    let node = Running::start(&place);
+    assert!(node.log.iter().any(|line| line["message"] == "recovered the state of the last process"), "{:?}", node.log);
+    let agent = node.agent();
+    assert_eq!(
+        (&agent["state"], &agent["reason"], &agent["station"]),
+        (&"paused".into(), &"lunch".into(), &"1002".into())
+    );
+    let (_, board) = node.get("/api/v1/board");
+    let board: Value = serde_json::from_str(&board).unwrap();
+    assert_eq!(board["board"]["agents"][0]["state"], "paused");
+    assert_eq!(options_udp(node.udp, 3), 200);
+    node.signal("KILL");
+    node.ended();
+    let (equal, said) = replay(&place.dir.join("data/journal"));
+    assert!(equal, "{said}");
+}
+
+#[test]
+fn a_drain_refuses_new_work_and_ends_when_nothing_is_left() {
+    let place = Place::new("drain", "");
+    let node = Running::start(&place);
+    assert!(node.turno(&["drain"]).status.success());
+    // The loop looks every 100 ms.
+    let begun = Instant::now();
+    let mut n = 10;
+    while options_udp(node.udp, n) != 503 {
+        n += 1;
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    assert_eq!(node.get("/readyz"), (503, "draining\n".into()));
+    node.signal("TERM");
+    assert!(node.ended().1);
+}
+
+#[test]
+fn a_changed_configuration_is_taken_whole_or_not_at_all() {
+    let place = Place::new("reload", "");
+    let node = Running::start(&place);
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    std::fs::write(place.config(), format!("{text}\n[queues.averias]\n[agents.boris]\nqueues = [\"averia\"]\n"))
+        .unwrap();
+    let refused = node.turno(&["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("did you mean \"averias\"?"));
+    assert_eq!(node.json(&["queue", "show"])["queues"].as_array().unwrap().len(), 1);
+
+    std::fs::write(place.config(), format!("{text}\n[queues.averias]\n[agents.boris]\nqueues = [\"averias\"]\n"))
+        .unwrap();
+    assert!(node.turno(&["agent", "login", "anna"]).status.success());
+    assert!(node.turno(&["reload"]).status.success());
+    assert_eq!(node.json(&["queue", "show"])["queues"].as_array().unwrap().len(), 2);
+    assert_eq!(node.agent()["state"], "ready", "nobody loses his seat");
+}
+
+#[test]
+fn two_processes_never_share_a_folder_and_a_busy_port_is_named() {
+    let place = Place::new("twice", "");
+    let node = Running::start(&place);
+    let second =
+        Command::new(env!("CARGO_BIN_EXE_turno")).args(["serve", "--config"]).arg(place.config()).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("in use by another turno"), "{said}");
+
+    let other = Place::new("busy", "");
+    let text = std::fs::read_to_string(other.config()).unwrap();
+    let busy = text.replacen("address = \"127.0.0.1:0\"", &format!("address = \"{}\"", node.udp), 1);
+    std::fs::write(other.config(), busy).unwrap();
+    let second =
+        Command::new(env!("CARGO_BIN_EXE_turno")).args(["serve", "--config"]).arg(other.config()).output().unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(second.status.code() == Some(1) && said.contains("is in use by another program"), "{said}");
+}
+
+#[test]
+fn prices_and_records_are_asked_without_an_engine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let deck = root.join("config/tariff.csv");
+    let turno = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_turno")).args(args).current_dir(std::env::temp_dir()).output().unwrap()
+    };
+    let deck = deck.to_str().unwrap();
+    let out = turno(&["rate", "+34600111222", "--from", "+34910000001", "--seconds", "61", "--deck", deck]);
+    assert!(out.status.success());
+    let out = turno(&["rate", "hello", "--deck", deck]);
+    assert_eq!(out.status.code(), Some(1));
+    let out = turno(&["cdr", "list", "--records", "nowhere"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("--records"));
+}
