@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Sender;
 use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
@@ -14,6 +13,7 @@ use crate::shell::customers::Customers;
 use crate::shell::dns::Dns;
 use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, FORMAT, effects_hash, frame_input};
+use crate::shell::line::LineIn;
 use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
 use crate::shell::post::{Outgoing, Parcel};
@@ -24,7 +24,7 @@ use crate::shell::store::Store;
 #[derive(Debug)]
 pub struct Outside {
     /// Journal and sockets.
-    pub post: Sender<Parcel>,
+    pub post: LineIn<Parcel>,
     /// Records.
     pub store: Arc<Store>,
     /// RTP.
