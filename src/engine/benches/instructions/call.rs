@@ -298,7 +298,7 @@ fn config() -> EngineConfig {
             skills: BTreeMap::new(),
             queues: vec![queue],
             code: format!("{}", 1000 + n),
-            station: StationId::new(&format!("s{n}")),
+            station: StationId::new(&format!("s{n}")).ok(),
             no_answer_max: 0,
         };
         acd.agents.insert(agent(n), rules);
