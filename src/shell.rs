@@ -14,6 +14,7 @@ pub mod entropy;
 pub mod inbox;
 pub mod instant;
 pub mod journal;
+pub mod line;
 pub mod logs;
 pub mod media;
 pub mod metrics;

@@ -70,8 +70,15 @@ impl<'a> Turn<'a> {
     }
 
     fn collect(&mut self) {
-        self.steps.extend(self.sip.drain(..).map(Step::Sip));
-        self.steps.extend(self.call.drain(..).map(Step::Call));
-        self.steps.extend(self.acd.drain(..).map(Step::Acd));
+        // Mostly at most one of them holds anything, and asked for at every step.
+        if !self.sip.is_empty() {
+            self.steps.extend(self.sip.drain(..).map(Step::Sip));
+        }
+        if !self.call.is_empty() {
+            self.steps.extend(self.call.drain(..).map(Step::Call));
+        }
+        if !self.acd.is_empty() {
+            self.steps.extend(self.acd.drain(..).map(Step::Acd));
+        }
     }
 }

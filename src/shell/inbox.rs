@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use turno_base::Mono;
 use turno_engine::Input;
 
 use crate::shell::clock::Clock;
+use crate::shell::line::Sleeper;
 
 /// Most messages from the wire that wait for the engine; more are dropped and counted, as a full socket buffer would.
 pub const WIRE_INPUTS_MAX: usize = 16_384;
@@ -32,6 +33,7 @@ pub struct Arrival {
 pub struct Inbox {
     wire: Sender<Arrival>,
     house: Sender<Arrival>,
+    engine: Sleeper,
     clock: Clock,
     dropped: Arc<AtomicU64>,
 }
@@ -43,13 +45,26 @@ pub struct Outlet {
     pub wire: Receiver<Arrival>,
     /// From media, store, DNS and operators.
     pub house: Receiver<Arrival>,
+    engine: Sleeper,
+}
+
+impl Outlet {
+    /// Sleeps until there may be something, at most `patience`.
+    pub fn wait(&self, patience: Duration) {
+        let is_ready = || !self.house.is_empty() || !self.wire.is_empty();
+        if !is_ready() {
+            self.engine.sleep(Some(Instant::now() + patience), is_ready);
+        }
+    }
 }
 
 /// A new inbox and its other end.
 pub fn inbox(clock: Clock) -> (Inbox, Outlet) {
     let (wire, wire_out) = bounded(WIRE_INPUTS_MAX);
     let (house, house_out) = bounded(HOUSE_INPUTS_MAX);
-    (Inbox { wire, house, clock, dropped: Arc::default() }, Outlet { wire: wire_out, house: house_out })
+    let engine = Sleeper::default();
+    let outlet = Outlet { wire: wire_out, house: house_out, engine: engine.clone() };
+    (Inbox { wire, house, engine, clock, dropped: Arc::default() }, outlet)
 }
 
 impl Inbox {
@@ -60,14 +75,18 @@ impl Inbox {
 
     /// A datagram's content; dropped and counted if the engine is that far behind.
     pub fn datagram(&self, at: Mono, input: Input) {
-        if let Err(TrySendError::Full(_)) = self.wire.try_send(Arrival { at, input }) {
+        let sent = self.wire.try_send(Arrival { at, input });
+        self.engine.wake();
+        if let Err(TrySendError::Full(_)) = sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// A stream's content; gives it back if the engine is that far behind, for the stream to wait.
     pub fn stream(&self, input: Input) -> Result<(), Box<Input>> {
-        match self.wire.try_send(Arrival { at: self.clock.mono(), input }) {
+        let sent = self.wire.try_send(Arrival { at: self.clock.mono(), input });
+        self.engine.wake();
+        match sent {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(back)) => Err(Box::new(back.input)),
         }
@@ -77,20 +96,23 @@ impl Inbox {
     pub fn house(&self, input: Input) {
         // The loop has ended: nobody is left whom it would matter to.
         let _ = self.house.send(Arrival { at: self.clock.mono(), input });
+        self.engine.wake();
     }
 
     /// From a media or store thread, which the loop may be waiting for: waits a little, then drops it, which is said.
     pub fn patiently(&self, input: Input) {
-        if let Err(SendTimeoutError::Timeout(lost)) =
-            self.house.send_timeout(Arrival { at: self.clock.mono(), input }, PATIENCE)
-        {
+        let sent = self.house.send_timeout(Arrival { at: self.clock.mono(), input }, PATIENCE);
+        self.engine.wake();
+        if let Err(SendTimeoutError::Timeout(lost)) = sent {
             tracing::error!(input = ?lost.input, "the engine takes no inputs; one from another thread was lost");
         }
     }
 
     /// From an async task, which must not wait: gives it back if the engine is far behind.
     pub fn house_now(&self, input: Input) -> Result<(), Box<Input>> {
-        match self.house.try_send(Arrival { at: self.clock.mono(), input }) {
+        let sent = self.house.try_send(Arrival { at: self.clock.mono(), input });
+        self.engine.wake();
+        match sent {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => Err(Box::new(back.input)),
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Sender;
 use turno_acd::Heal;
 use turno_base::Now;
 use turno_engine::{Effect, Input};
@@ -14,17 +13,22 @@ use crate::shell::customers::Customers;
 use crate::shell::dns::Dns;
 use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, FORMAT, effects_hash, frame_input};
+use crate::shell::line::LineIn;
 use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
 use crate::shell::post::{Outgoing, Parcel};
 use crate::shell::run::World;
 use crate::shell::store::Store;
 
+/// Frames of turns that nobody outside can know of wait for one that sends something: at most so many bytes, and until the
+/// next tick.
+const FRAMES_WAIT_MAX: usize = 64 << 10;
+
 /// Everything outside the engine.
 #[derive(Debug)]
 pub struct Outside {
     /// Journal and sockets.
-    pub post: Sender<Parcel>,
+    pub post: LineIn<Parcel>,
     /// Records.
     pub store: Arc<Store>,
     /// RTP.
@@ -56,7 +60,9 @@ impl TurnState {
 
 impl Outside {
     /// Ends the threads that only the engine fed.
-    pub fn end(self) {
+    pub fn end(mut self) {
+        self.turn.is_due = true;
+        self.end_turn();
         self.media.stop();
     }
 }
@@ -68,6 +74,8 @@ pub struct TurnState {
     scratch: Vec<u8>,
     begun: bool,
     next_segment: u64,
+    /// Frames that wait leave with this turn.
+    is_due: bool,
     disk_alarm: bool,
     store_full: bool,
 }
@@ -117,7 +125,11 @@ impl World for Outside {
     }
 
     fn end_turn(&mut self) {
-        if !self.turn.parcel.is_empty() {
+        let parcel = &self.turn.parcel;
+        let is_seen = parcel.segment.is_some() || !parcel.outgoing.is_empty();
+        let waits = !is_seen && !self.turn.is_due && parcel.frames.len() < FRAMES_WAIT_MAX;
+        if !parcel.is_empty() && !waits {
+            self.turn.is_due = false;
             // The thread ends only after this sender.
             let _ = self.post.send(std::mem::take(&mut self.turn.parcel));
         }
@@ -139,6 +151,7 @@ impl World for Outside {
     }
 
     fn tick(&mut self) {
+        self.turn.is_due = true;
         self.metrics.set_media(&self.media.counts());
         let health = self.store.health();
         self.metrics.set_store(&health);

@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use turno_engine::{Answer, Input, Refusal};
 use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
 use turno_tariff::cdr::Row;
@@ -16,6 +15,7 @@ use turno_tariff::cdr::Row;
 use crate::shell::asker::Asker;
 use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, Writer};
+use crate::shell::line::{LineIn, LineOut, line};
 use crate::shell::metrics::Metrics;
 use crate::shell::net::{Net, UdpSender};
 use crate::shell::store::{Full, Store};
@@ -79,8 +79,8 @@ pub fn start(
     asker: Arc<Asker>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
-) -> io::Result<(Sender<Parcel>, std::thread::JoinHandle<()>)> {
-    let (sender, parcels) = bounded(PARCELS_MAX);
+) -> io::Result<(LineIn<Parcel>, std::thread::JoinHandle<()>)> {
+    let (sender, parcels) = line(PARCELS_MAX);
     let thread = std::thread::Builder::new().name("post".into()).spawn(move || {
         let batches = net.udp.iter().map(|_| Batch::default()).collect();
         Post { net, journal, store, asker, inbox, metrics, sender: UdpSender::default(), batches }.run(&parcels);
@@ -107,8 +107,8 @@ struct Batch {
 }
 
 impl Post {
-    fn run(&mut self, parcels: &Receiver<Parcel>) {
-        for parcel in parcels {
+    fn run(&mut self, parcels: &LineOut<Parcel>) {
+        while let Some(parcel) = parcels.recv() {
             self.metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
             if let Some(journal) = &mut self.journal {
                 if let Some((number, begin, state)) = parcel.segment {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Select;
 use turno_base::{Mono, Now};
 use turno_engine::{Effect, Engine, Input};
 use turno_sip::ua::Load;
@@ -179,16 +178,8 @@ impl<M: Machine, W: World> Loop<M, W> {
 
     /// Until there is an input, the deadline has come, or the load is to be measured.
     fn wait(&self) {
-        if !self.outlet.house.is_empty() || !self.outlet.wire.is_empty() {
-            return;
-        }
-        let now = self.clock.mono();
         let until = self.machine.deadline().map_or(self.load.due, |at| at.min(self.load.due));
-        let mut select = Select::new();
-        select.recv(&self.outlet.house);
-        select.recv(&self.outlet.wire);
-        // Either there is something now or the time has come: the turn looks at both.
-        let _ = select.ready_timeout(until.since(now));
+        self.outlet.wait(until.since(self.clock.mono()));
     }
 
     /// From the wire and the house in turn, so that neither waits for the other's flood; and whether from the wire.

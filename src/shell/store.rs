@@ -21,12 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{TrySendError, bounded};
 use turno_tariff::cdr::Row;
 
 pub use log::Recovered;
 pub use reader::{Filter, Order, Reader, Refused};
 
+use crate::shell::line::{LineIn, line};
 use consumer::{Consumer, Wake};
 use log::Place;
 use writer::{Message, Writer};
@@ -145,6 +146,8 @@ struct Shared {
     disk_alarm: AtomicBool,
     consumer_failing: AtomicBool,
     stored: AtomicU64,
+    /// The tables' thread knows of rows that it has not looked at yet.
+    told: AtomicBool,
     /// Oldest segment that a restart needs.
     needed: AtomicU64,
     closing: AtomicBool,
@@ -165,8 +168,8 @@ impl Shared {
 /// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
 #[derive(Debug)]
 pub struct Store {
-    rows: Option<Sender<Message>>,
-    wakes: Sender<Wake>,
+    rows: Option<LineIn<Message>>,
+    wakes: Option<LineIn<Wake>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     /// Held as long as the store is.
@@ -203,14 +206,14 @@ impl Store {
         let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
         shared.needed.store(oldest, Ordering::Relaxed);
         shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
-        let (wakes, woken) = bounded(16);
-        let (rows, incoming) = bounded(ROWS_MAX);
+        let (wakes, woken) = line(16);
+        let (rows, incoming) = line(ROWS_MAX);
         let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, wakes.clone());
         let threads = vec![
             spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?,
             spawn("records-sqlite", move || consumer.run(&woken)).map_err(disk("start a thread for", dir))?,
         ];
-        Ok((Store { rows: Some(rows), wakes, shared, threads, _lock: lock }, recovered))
+        Ok((Store { rows: Some(rows), wakes: Some(wakes), shared, threads, _lock: lock }, recovered))
     }
 
     /// Sends a row on its way; never waits. Numbers ascend. Given back when 65,536 rows wait for the writer, which begins to
@@ -258,13 +261,13 @@ impl Store {
     /// Waits until all that was appended before is durable and in the tables, at most `patience`. False: it is not.
     pub fn flush(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
-        let Some(rows) = &self.rows else { return false };
+        let (Some(rows), Some(wakes)) = (&self.rows, &self.wakes) else { return false };
         let (done, durable) = bounded(1);
-        if rows.send_deadline(Message::Flush(done), until).is_err() || durable.recv_deadline(until).is_err() {
+        if !rows.send_deadline(Message::Flush(done), until) || durable.recv_deadline(until).is_err() {
             return false;
         }
         let (done, taken) = bounded(1);
-        self.wakes.send_deadline(Wake::Flush(done), until).is_ok() && taken.recv_deadline(until).is_ok()
+        wakes.send_deadline(Wake::Flush(done), until) && taken.recv_deadline(until).is_ok()
     }
 
     /// Ends: everything becomes durable, and gets into the tables if that takes no longer than `patience`; the rest does at
@@ -278,8 +281,7 @@ impl Store {
         self.shared.closing.store(true, Ordering::Relaxed);
         self.rows = None;
         self.shared.closing_for_good.store(true, Ordering::Relaxed);
-        let (dead, _) = bounded(0);
-        self.wakes = dead;
+        self.wakes = None;
         for thread in self.threads.drain(..) {
             // A panic there was printed there.
             let _ = thread.join();

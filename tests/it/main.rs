@@ -14,6 +14,7 @@ mod crash;
 mod drain;
 mod load;
 mod rig;
+mod instructions;
 mod node;
 mod sipp;
 mod tidy;

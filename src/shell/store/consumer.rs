@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use rusqlite::{Connection, ErrorCode};
 use turno_tariff::cdr::{Kind, Row};
 
@@ -14,6 +14,7 @@ use super::frame::Entry;
 use super::log::{self, HEADER_BYTES, Place};
 use super::tables::{self, Inserted};
 use super::{Shared, StoreError, writer};
+use crate::shell::line::LineOut;
 
 /// Records of one transaction.
 const BATCH_RECORDS_MAX: usize = 512;
@@ -74,10 +75,11 @@ impl Consumer {
     }
 
     /// Until the writer is gone and everything durable was taken in, or cannot be.
-    pub(super) fn run(mut self, wakes: &Receiver<Wake>) {
+    pub(super) fn run(mut self, wakes: &LineOut<Wake>) {
         let mut flushes: Vec<Sender<()>> = Vec::new();
         let mut open = true;
         loop {
+            self.shared.told.store(false, Ordering::Release);
             let done = self.catch_up();
             if done {
                 for flush in flushes.drain(..) {
@@ -90,7 +92,7 @@ impl Consumer {
                 return;
             }
             let wake = match done {
-                true => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                true => wakes.recv().ok_or(RecvTimeoutError::Disconnected),
                 false if open => wakes.recv_timeout(RETRY_EVERY),
                 false => {
                     std::thread::sleep(RETRY_EVERY);
@@ -252,10 +254,10 @@ impl Consumer {
 }
 
 /// Lets more rows come, unless somebody waits for those that are there. False: the writer is gone.
-fn settle(wakes: &Receiver<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
+fn settle(wakes: &LineOut<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
     let until = Instant::now() + SETTLE;
     loop {
-        match wakes.recv_deadline(until) {
+        match wakes.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Wake::Rows) => {}
             Ok(Wake::Flush(flush)) => {
                 flushes.push(flush);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use turno_base::{CallId, Wall};
 use turno_tariff::cdr::{Kind, Row};
 
@@ -17,6 +17,7 @@ use super::consumer::Wake;
 use super::frame::{EntryRef, encode};
 use super::log::{self, HEADER_BYTES, Place, Recovered};
 use super::{Options, Shared};
+use crate::shell::line::{LineIn, LineOut};
 
 /// Least time between two fdatasync: rows that arrive meanwhile share the next one. A row that comes alone waits for
 /// nothing but its own.
@@ -58,7 +59,7 @@ pub(super) struct Writer<F> {
     open: BTreeMap<CallId, u64>,
     shared: Arc<Shared>,
     on_stored: F,
-    consumer: Sender<Wake>,
+    consumer: LineIn<Wake>,
     synced_at: Instant,
     space_at: Option<Instant>,
 }
@@ -70,7 +71,7 @@ impl<F: Fn(u64)> Writer<F> {
         recovered: &Recovered,
         shared: Arc<Shared>,
         on_stored: F,
-        consumer: Sender<Wake>,
+        consumer: LineIn<Wake>,
     ) -> Writer<F> {
         Writer {
             dir,
@@ -91,7 +92,7 @@ impl<F: Fn(u64)> Writer<F> {
     }
 
     /// Until the other end of `incoming` is gone and everything is durable, or cannot become so.
-    pub(super) fn run(mut self, incoming: &Receiver<Message>) {
+    pub(super) fn run(mut self, incoming: &LineOut<Message>) {
         loop {
             self.look_at_space();
             match incoming.recv_timeout(if self.is_failing() { RETRY_EVERY } else { self.options.beat_every }) {
@@ -120,15 +121,13 @@ impl<F: Fn(u64)> Writer<F> {
     }
 
     /// Takes what is there, and until the next sync may be what comes.
-    fn gather(&mut self, first: Message, incoming: &Receiver<Message>) {
+    fn gather(&mut self, first: Message, incoming: &LineOut<Message>) {
         self.take(first);
-        for _ in 1..COMMIT_ROWS_MAX {
-            let patience = SYNC_GAP.saturating_sub(self.synced_at.elapsed());
-            match incoming.recv_timeout(if self.is_failing() { Duration::ZERO } else { patience }) {
-                Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+        if !self.is_failing() {
+            // Not woken by each row that comes meanwhile.
+            std::thread::sleep(SYNC_GAP.saturating_sub(self.synced_at.elapsed()));
         }
+        (1..COMMIT_ROWS_MAX).map_while(|_| incoming.try_recv().ok()).for_each(|message| self.take(message));
     }
 
     fn take(&mut self, message: Message) {
@@ -181,7 +180,10 @@ impl<F: Fn(u64)> Writer<F> {
                     self.shared.stored.store(seq, Ordering::Relaxed);
                     (self.on_stored)(seq);
                 }
-                let _ = self.consumer.try_send(Wake::Rows);
+                if !self.shared.told.swap(true, Ordering::AcqRel) {
+                    // Full of flushes: any of them has the tables look.
+                    let _ = self.consumer.try_send(Wake::Rows);
+                }
                 self.answer();
             }
             Err(error) => {

@@ -1,5 +1,7 @@
 //! The layer's deadlines: one ordered set, in which each transaction has at most one place.
 
+use std::time::Duration;
+
 use turno_base::Mono;
 
 use super::{ClientMachine, Layer, ServerMachine, TxId, Up, is_reliable, send, stream};
@@ -7,6 +9,14 @@ use crate::transaction::timing::Timing;
 use crate::transaction::{InviteClient, InviteServer, PlainClient, PlainServer};
 use crate::transaction::{invite_client, invite_server, plain_client};
 use crate::ua::SipEffect;
+
+/// Transactions that are only kept for repetitions are forgotten together: each would be a turn of the engine of its own.
+const FORGET_EVERY: Duration = Duration::from_millis(250);
+
+fn gathered(forget_at: Mono) -> Mono {
+    let every = u64::try_from(FORGET_EVERY.as_micros()).unwrap_or(u64::MAX);
+    Mono(forget_at.0.div_ceil(every).saturating_mul(every))
+}
 
 impl<O: Clone> Layer<O> {
     /// When to call [`Layer::on_deadline`].
@@ -80,6 +90,8 @@ impl<O: Clone> Layer<O> {
     pub(super) fn rearm_client(&mut self, id: TxId) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (deadline, is_over) = match &client.machine {
+            ClientMachine::Invite(InviteClient::Completed { forget_at } | InviteClient::Accepted { forget_at })
+            | ClientMachine::Plain(PlainClient::Completed { forget_at }) => (Some(gathered(*forget_at)), false),
             ClientMachine::Invite(m) => (m.deadline(), *m == InviteClient::Terminated),
             ClientMachine::Plain(m) => (m.deadline(), *m == PlainClient::Terminated),
         };
@@ -104,6 +116,8 @@ impl<O: Clone> Layer<O> {
     pub(super) fn rearm_server(&mut self, id: TxId) {
         let Some(server) = self.servers.get_mut(&id) else { return };
         let (deadline, is_over) = match &server.machine {
+            ServerMachine::Invite(InviteServer::Confirmed { forget_at } | InviteServer::Accepted { forget_at })
+            | ServerMachine::Plain(PlainServer::Completed { forget_at }) => (Some(gathered(*forget_at)), false),
             ServerMachine::Invite(m) => (m.deadline(), *m == InviteServer::Terminated),
             ServerMachine::Plain(m) => (m.deadline(), *m == PlainServer::Terminated),
         };

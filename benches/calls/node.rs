@@ -1,0 +1,180 @@
+//! The engine as a process of its own, and what the kernel says it used.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the engine listens. A network of its own within loopback: other programs' 127.0.0.1 is left alone.
+pub(crate) const ENGINE: &str = "127.0.7.1:5060";
+/// The trunk's address.
+pub(crate) const CARRIER: &str = "127.0.7.2:5060";
+/// Where every agent's phone is.
+pub(crate) const PHONES: &str = "127.0.7.4:5060";
+const HTTP: &str = "127.0.7.1:8480";
+/// The kernel's unit of CPU time towards programs (USER_HZ).
+const TICK: Duration = Duration::from_millis(10);
+
+/// What a measurement needs of the engine.
+pub(crate) struct Wanted {
+    /// Agents with a phone at [`PHONES`], all of whom serve the one queue.
+    pub(crate) agents: usize,
+    /// Whether they log in.
+    pub(crate) logged_in: bool,
+    /// Whether those who wait hear music.
+    pub(crate) music: bool,
+}
+
+/// A running engine; dropping it ends it.
+pub(crate) struct Node {
+    child: Child,
+    dir: PathBuf,
+}
+
+impl Node {
+    pub(crate) fn start(wanted: &Wanted) -> Node {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-calls");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("a folder for the engine");
+        let file = dir.join("turno.toml");
+        fs::write(&file, config(wanted, &dir)).expect("the configuration is written");
+        // As a service runs: a session, and with it the scheduler's group, of its own. Nothing is forked: the child is it.
+        let mut command = Command::new("setsid");
+        command.arg(env!("CARGO_BIN_EXE_turno")).arg("serve").arg("--config").arg(&file);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("setsid starts");
+        let node = Node { child, dir };
+        node.until_ready();
+        if wanted.logged_in {
+            (0..wanted.agents).for_each(|n| node.log_in(n));
+        }
+        // Ports are bound in the background.
+        std::thread::sleep(Duration::from_secs(2));
+        node
+    }
+
+    fn until_ready(&self) {
+        let began = Instant::now();
+        while !self.turno(&["queue", "show"]) {
+            assert!(began.elapsed() < Duration::from_secs(20), "the engine does not answer");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn log_in(&self, agent: usize) {
+        assert!(self.turno(&["agent", "login", &format!("a{agent}")]), "agent a{agent} cannot log in");
+    }
+
+    fn turno(&self, arguments: &[&str]) -> bool {
+        let socket = self.dir.join("turno.sock");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turno"));
+        command.arg("--socket").arg(socket).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// CPU time since the start, all threads, user and system.
+    pub(crate) fn cpu(&self) -> Duration {
+        let text = self.proc("stat");
+        // After the name, which may hold blanks: state is field 3, utime and stime are 14 and 15 (proc(5)).
+        let after = text.rsplit_once(')').expect("a name in parentheses").1;
+        let ticks: u64 =
+            after.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a count")).sum();
+        TICK * u32::try_from(ticks).expect("less than a year")
+    }
+
+    /// CPU time since the start by name of thread, from the scheduler's account.
+    pub(crate) fn cpu_by_thread(&self) -> BTreeMap<String, Duration> {
+        let mut found = BTreeMap::new();
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("threads").flatten() {
+            let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let ns: u64 = read("schedstat").split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+            *found.entry(read("comm").trim().to_owned()).or_default() += Duration::from_nanos(ns);
+        }
+        found
+    }
+
+    /// Resident memory, bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let text = self.proc("status");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a size") * 1024
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("the engine is alive")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn config(wanted: &Wanted, dir: &Path) -> String {
+    let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/config/prompts");
+    let music = if wanted.music { "music = \"music\"" } else { "" };
+    let mut text = format!(
+        r#"
+[node]
+data_dir = "{dir}"
+[log]
+level = "warn"
+[http]
+listen = "{HTTP}"
+[journal]
+enabled = true
+[sip]
+domains = ["127.0.7.1"]
+local_networks = ["127.0.0.0/8"]
+[[sip.listeners]]
+transport = "udp"
+address = "{ENGINE}"
+[trunks.carrier]
+networks = ["127.0.7.2/32"]
+hosts = ["{CARRIER}"]
+transport = "udp"
+codecs = ["pcma"]
+trusted = true
+[media]
+ports = "10000-60000"
+local_networks = ["127.0.0.0/8"]
+codecs = ["pcma"]
+silence_limit = "1h"
+quarantine = "1s"
+[prompts]
+dir = "{prompts}"
+music = "music.wav"
+[[routes]]
+dnis = "*"
+to = "queue:sales"
+[queues.sales]
+length_max = 100000
+ring_limit = "30s"
+wait_limit = "0s"
+wrap_up = "0s"
+{music}
+[segments.standard]
+value = 1
+wait_target = "60s"
+wait_max = "4m"
+[customers]
+country = "34"
+segment_default = "standard"
+"#,
+        dir = dir.display()
+    );
+    for n in 0..wanted.agents {
+        let _ = write!(
+            text,
+            "[accounts.{user}]\nstation = \"s{n}\"\n[accounts.{user}.fixed]\nuri = \"sip:{user}@{PHONES}\"\n\
+             [agents.a{n}]\nshown = \"Agent {n}\"\nqueues = [\"sales\"]\ncode = \"{user}\"\nstation = \"s{n}\"\n\
+             no_answer_max = 0\n",
+            user = 1000 + n
+        );
+    }
+    text
+}
