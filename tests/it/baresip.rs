@@ -39,13 +39,14 @@ impl Softphone {
         let dir = house.dir.join(format!("baresip-{user}"));
         fs::create_dir_all(&dir).unwrap();
         let engine = house.sip();
-        // Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there.
-        let ip = "127.0.0.1";
-        let (sip, control, rtp) = (free_port(), SocketAddr::new(ip.parse().unwrap(), free_port()), free_port() & !1);
+        // Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there; its commands come to the phone's own
+        // address.
+        let (sip, rtp) = (house.low_port(), free_port() & !1);
+        let control = SocketAddr::new(house.phone(at), 4444);
         let template = include_str!("peers/baresip.config");
         let config = template
-            .replace("@LISTEN@", &format!("{ip}:{sip}"))
-            .replace("@IP@", ip)
+            .replace("@LISTEN@", &format!("127.0.0.1:{sip}"))
+            .replace("@IP@", "127.0.0.1")
             .replace("@DIR@", &dir.display().to_string())
             .replace("@PORTS@", &format!("{rtp}-{}", rtp.saturating_add(20)))
             .replace("@CONTROL@", &control.to_string());
