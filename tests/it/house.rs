@@ -128,6 +128,13 @@ impl House {
         self.engine = Some(engine);
     }
 
+    /// A port of 127.0.0.1, and the next three, for a peer that can live nowhere else: this house's own, and none that
+    /// the system gives away.
+    pub(crate) fn low_port(&self) -> u16 {
+        let [_, second, third] = self.net;
+        10_000 + 4 * ((u16::from(second) * 250 + u16::from(third)) % 2400)
+    }
+
     /// Host `host` of this house's network.
     pub(crate) fn ip(&self, host: u8) -> IpAddr {
         let [a, b, c] = self.net;
