@@ -6,6 +6,6 @@ mod config;
 mod crash;
 mod drain;
 mod load;
-mod rig;
 mod node;
+mod rig;
 mod tidy;
