@@ -32,7 +32,15 @@ pub(crate) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     pub(crate) fn new(now: Now, out: &'a mut Vec<Effect>) -> Turn<'a> {
-        Turn { now, out, steps: VecDeque::new(), sip: Vec::new(), call: Vec::new(), acd: Vec::new(), endings: VecDeque::new() }
+        Turn {
+            now,
+            out,
+            steps: VecDeque::new(),
+            sip: Vec::new(),
+            call: Vec::new(),
+            acd: Vec::new(),
+            endings: VecDeque::new(),
+        }
     }
 
     /// Where the SIP room writes.

@@ -272,9 +272,8 @@ impl LoadMeter {
         let loop_delay = if self.seen >= STANDING_INPUTS_MIN { self.least } else { Duration::ZERO };
         (self.least, self.seen) = (Duration::MAX, 0);
         let load = Load { loop_delay, inputs_waiting, draining, store_full };
-        let steps = |load: &Load| {
-            (step_of(load.loop_delay.as_millis() / 4), step_of(u128::from(load.inputs_waiting / 32)))
-        };
+        let steps =
+            |load: &Load| (step_of(load.loop_delay.as_millis() / 4), step_of(u128::from(load.inputs_waiting / 32)));
         if steps(&load) != (0, 0) {
             self.calm_from = now + UNREST;
         }

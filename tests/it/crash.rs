@@ -14,12 +14,8 @@ const KILLS: u64 = 10;
 
 /// A caller's fate by his record: none may be missing of who has gone, none may be there twice.
 fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
-    let gone: Vec<String> = rig
-        .callers
-        .values()
-        .filter(|c| c.answered.is_some() && c.ended.is_some())
-        .map(|c| c.number.clone())
-        .collect();
+    let gone: Vec<String> =
+        rig.callers.values().filter(|c| c.answered.is_some() && c.ended.is_some()).map(|c| c.number.clone()).collect();
     rig.until("every caller who was answered and has gone has a record", |rig| {
         let records = rig.records();
         gone.iter().all(|number| records.contains_key(number))
@@ -38,7 +34,10 @@ fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
 fn up(rig: &Rig) -> Vec<LegId> {
     let soon = Instant::now() + Duration::from_millis(500);
     let callers = rig.callers.iter();
-    callers.filter(|(_, c)| c.answered.is_some() && c.ended.is_none() && !c.leaves_before(soon)).map(|(l, _)| *l).collect()
+    callers
+        .filter(|(_, c)| c.answered.is_some() && c.ended.is_none() && !c.leaves_before(soon))
+        .map(|(l, _)| *l)
+        .collect()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use turno_base::{Reason, Seeded};
 use super::rig::{Plan, Rig, options_from};
 
 /// Strangers' INVITEs a second, and for how long, unless `TURNO_FLOOD_RATE` and `TURNO_FLOOD_S` say.
-const FLOOD_RATE: u64 = 1000;
+const FLOOD_RATE: u64 = 300;
 const FLOOD_S: u64 = 3;
 /// Slow streams unless `TURNO_SLOW_STREAMS` says how many.
 const SLOW_STREAMS: usize = 300;
@@ -95,9 +95,8 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
     rig.until("every BYE has been answered", |rig| rig.sizes().calls == 0);
     let took = |from: Instant, to: Instant| {
         let during = rig.callers.values().filter(|c| c.dialled >= from && c.dialled < to);
-        let mut ms: Vec<u128> = during
-            .map(|c| c.answered.map_or(u128::MAX, |at| at.duration_since(c.dialled).as_millis()))
-            .collect();
+        let mut ms: Vec<u128> =
+            during.map(|c| c.answered.map_or(u128::MAX, |at| at.duration_since(c.dialled).as_millis())).collect();
         ms.sort_unstable();
         ms
     };
@@ -113,6 +112,11 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
         at(&before, 50),
         at(&before, 95)
     );
+    let mut refused = std::collections::BTreeMap::<u16, u32>::new();
+    for caller in rig.callers.values().filter(|c| c.answered.is_none()) {
+        *refused.entry(caller.ended.map_or(0, |(_, cause)| cause.sip)).or_default() += 1;
+    }
+    println!("not answered, by status: {refused:?}");
     let in_time = during.iter().filter(|ms| **ms <= 4000).count();
     assert!(in_time * 100 >= during.len() * 99, "{in_time} of {} set up in time", during.len());
 }
@@ -206,7 +210,7 @@ fn over_a_network_that_loses_a_fifth_each_way_every_call_is_set_up_and_ended() {
     let net = rig.ip(0).to_string();
     let (_beside, dropped) = lossy_relay(net.trim_end_matches(".0").to_owned(), 200, 100, 60);
     for _ in 0..30 {
-        rig.call(Duration::from_secs(5));
+        rig.call(Duration::from_secs(2));
         rig.play(Duration::from_millis(150));
     }
     rig.until("every call is set up", |rig| rig.callers.values().all(|c| c.answered.is_some()));
@@ -215,7 +219,8 @@ fn over_a_network_that_loses_a_fifth_each_way_every_call_is_set_up_and_ended() {
     let lost = dropped.load(Ordering::Relaxed);
     println!("30 calls, {lost} datagrams lost");
     assert!(lost > 10, "the network was too good: {lost} lost");
-    assert_eq!(rig.records().values().map(Vec::len).collect::<Vec<_>>(), [1; 30]);
+    rig.until("every call has its record", |rig| rig.records().len() == 30);
+    assert!(rig.records().values().all(|records| records.len() == 1));
 }
 
 #[test]

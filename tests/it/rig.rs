@@ -21,6 +21,8 @@ use turno_tariff::cdr::Record;
 
 /// Longest that anything may take that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// How long a caller waits for an answer at least.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Password of every account.
 const PASSWORD: &str = "secreta";
 
@@ -64,6 +66,7 @@ pub(crate) struct Caller {
     pub(crate) dialled: Instant,
     pub(crate) answered: Option<Instant>,
     pub(crate) ended: Option<(Instant, Cause)>,
+    talks: Duration,
     leaves: Instant,
     hung_up: bool,
 }
@@ -101,7 +104,7 @@ pub(crate) struct Rig {
     called: u32,
     /// New calls a second while it plays.
     pub(crate) rate: f64,
-    /// How long a call lasts at most, from dialling.
+    /// How long a call lasts at most, from its answer.
     pub(crate) lasts: Duration,
     next_call: Instant,
     _alone: MutexGuard<'static, ()>,
@@ -262,7 +265,8 @@ impl Rig {
             dialled: now,
             answered: None,
             ended: None,
-            leaves: now + lasts,
+            talks: lasts,
+            leaves: now + lasts.max(PATIENCE),
             hung_up: false,
         };
         self.callers.insert(leg, caller);
@@ -332,7 +336,11 @@ impl Rig {
         let events: Vec<PartyEvent> = self.carrier.pump().collect();
         for event in events {
             match event {
-                PartyEvent::Answered(leg) => self.callers.get_mut(&leg).unwrap().answered = Some(now),
+                PartyEvent::Answered(leg) => {
+                    let caller = self.callers.get_mut(&leg).unwrap();
+                    caller.answered = Some(now);
+                    caller.leaves = now + caller.talks;
+                }
                 PartyEvent::Ended(leg, cause) => self.callers.get_mut(&leg).unwrap().ended = Some((now, cause)),
                 _ => {}
             }
@@ -387,13 +395,8 @@ impl Rig {
 
     /// What `turno replay` says of a journal.
     pub(crate) fn replay(&self, journal: &Path) -> (bool, String) {
-        let output = Command::new(program())
-            .arg("replay")
-            .arg(journal)
-            .arg("--quiet")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output =
+            Command::new(program()).arg("replay").arg(journal).arg("--quiet").stdin(Stdio::null()).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
