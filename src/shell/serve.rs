@@ -518,6 +518,10 @@ impl Reloader {
         {
             problems.push(restart("node, http, journal, store or sip.streams"));
         }
+        // The engine may name a sound from now on that is not loaded: its caller hears nothing until then.
+        if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {
+            problems.push(restart("media or prompts"));
+        }
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);

@@ -294,6 +294,12 @@ fn a_changed_configuration_is_taken_whole_or_not_at_all() {
     assert!(node.turno(&["reload"]).status.success());
     assert_eq!(node.json(&["queue", "show"])["queues"].as_array().unwrap().len(), 2);
     assert_eq!(node.agent()["state"], "ready", "nobody loses his seat");
+
+    std::fs::write(place.config(), text.replace("41000-41999", "41000-42999")).unwrap();
+    let done = node.turno(&["reload"]);
+    assert!(done.status.success());
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("media or prompts: takes effect at the next start"), "{said}");
 }
 
 #[test]
