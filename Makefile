@@ -8,8 +8,8 @@ help: ## list the targets
 
 .PHONY: demo
 demo: ## run the demo call centre: engine, simulated agents and callers, wallboard
-	cargo build --release --bin turno
-	./target/release/turno demo
+	cargo build --profile demo --bin turno
+	./target/demo/turno demo
 
 .PHONY: test
 test: tools ## all tests: rooms, engine, real peers (SIPp, baresip, Kamailio, Chromium) over loopback

@@ -1,11 +1,15 @@
 //! Whole calls through the engine, in invented time.
 
+mod audit;
+mod changes;
+mod day;
+mod refer;
+mod restart;
+mod seeds;
 mod world;
 
 use expect_test::expect;
-use world::{Habit, Weather, World, config};
-
-use crate::{Command, Input};
+use world::{Act, Habit, Weather, World};
 
 #[test]
 fn a_call_is_queued_offered_answered_and_ended() {
@@ -37,148 +41,16 @@ fn a_call_is_queued_offered_answered_and_ended() {
 }
 
 #[test]
-fn the_same_configuration_again_changes_nothing_for_anybody() {
-    let mut world = World::open(3, Habit::Answers(2000), Weather::default(), 1);
-    world.call("+34612045118");
-    world.run(1000);
-    world.call("+34612045119");
-    world.run(4000);
-    // One talks, one rings or talks, one is free.
-    world.said.clear();
-    let views = |world: &mut World| {
-        let mut out = Vec::new();
-        for command in [Command::AgentShow(None), Command::QueueShow(None), Command::CallShow(None), Command::RegShow] {
-            world.engine.handle(&Input::Command { id: 1, command }, world.now, &mut out);
-        }
-        out
-    };
-    let before = views(&mut world);
-    let mut out = Vec::new();
-    world.engine.handle(&Input::Configure(Box::new(config(3))), world.now, &mut out);
-    assert_eq!(out, [], "and nothing is sent");
-    assert_eq!(views(&mut world), before);
-}
-
-#[test]
-fn a_restart_ends_who_talked_and_who_rang_with_one_record_each_and_agents_stay() {
-    let mut world = World::open(2, Habit::Answers(2000), Weather::default(), 1);
-    world.call("+34612045118");
+fn an_agent_asks_a_colleague_and_hands_the_customer_over() {
+    let mut world = World::open(2, Habit::Answers(1000), Weather::default(), 1);
+    let caller = world.call("+34612045118");
     world.run(5000);
-    world.call("+34612045119");
-    world.run(1000);
-    world.said.clear();
-    world.input(Input::Configure(Box::new(config(2))));
-    world.input(Input::Restarted);
+    let (party, leg) = (1..=2).find_map(|p| Some((p, *world.parties[p].legs.first_key_value()?.0))).unwrap();
+    let colleague = if party == 1 { "1002" } else { "1001" };
+    world.act(party, leg, Act::Consult(colleague));
+    world.run(20_000);
+    world.hang_up(0, caller);
     world.run(60_000);
-    expect![[r#"
-        9100 c2 at agent1: caller_left
-        9100 c2 leaves faults: failed
-        9100 agent1 is ready
-        9100 agent0 is wrap-up
-        9100 c1 ends: answered by Us
-        9100 c2 ends: failed by Us
-        14100 agent0 is ready
-    "#]]
-    .assert_eq(&world.said);
-    assert!(world.parties.iter().all(|party| party.legs.is_empty()), "nobody hangs in a call");
-}
-
-#[test]
-fn an_agent_whose_phone_signs_off_while_it_rings_or_talks() {
-    for (habit, runs) in [(Habit::Ignores, "rings"), (Habit::Answers(1000), "talks")] {
-        let mut world = World::open(2, habit, Weather::default(), 1);
-        let caller = world.call("+34612045118");
-        world.run(3000);
-        world.said.clear();
-        world.sign_off(0);
-        world.run(2000);
-        world.hang_up(0, caller);
-        world.run(30_000);
-        match runs {
-            "rings" => expect![[r#"
-                6100 c1 at agent0: unreachable
-                6100 agent0 is paused
-                6100 c1 offered to agent1
-                6100 agent1 is offered
-                6100 c1 b2 Ivr(None)
-                6100 c1 b2 Ring(agent1)
-                6100 agent1 is ringing
-                8100 c1 at agent1: caller_left
-                8100 c1 leaves faults: short_abandoned
-                8100 agent1 is ready
-                8101 c1 ends: abandoned by Caller
-            "#]]
-            .assert_eq(&world.said),
-            _ => expect![[r#"
-                8100 agent0 is wrap-up
-                8101 c1 ends: answered by Caller
-                13100 agent0 is paused
-            "#]]
-            .assert_eq(&world.said),
-        }
-    }
-}
-
-#[test]
-fn a_phone_whose_account_is_no_longer_configured_is_offered_nothing() {
-    let mut world = World::open(2, Habit::Answers(2000), Weather::default(), 1);
-    world.said.clear();
-    let mut changed = config(2);
-    changed.sip.accounts.remove(0);
-    world.input(Input::Configure(Box::new(changed)));
-    world.call("+34612045118");
-    world.run(4000);
-    expect![[r#"
-        3100 agent0 is paused
-        3100 c1 arrives from +34612045118
-        3100 c1 a0 Ivr(None)
-        3100 c1 enters faults at 1
-        3100 c1 offered to agent1
-        3100 agent1 is offered
-        3100 c1 a0 Queue(faults)
-        3100 c1 b1 Ivr(None)
-        3100 c1 b1 Ring(agent1)
-        3100 agent1 is ringing
-        5100 c1 at agent1: accepted
-        5100 c1 leaves faults: answered
-        5100 agent1 is talking
-        5100 c1 a0 Talk(agent1)
-        5100 c1 b1 Talk(agent1)
-    "#]]
-    .assert_eq(&world.said);
-    world.input(Input::Configure(Box::new(config(2))));
-    world.run(1000);
-    expect![[r#"
-        3100 agent0 is paused
-        3100 c1 arrives from +34612045118
-        3100 c1 a0 Ivr(None)
-        3100 c1 enters faults at 1
-        3100 c1 offered to agent1
-        3100 agent1 is offered
-        3100 c1 a0 Queue(faults)
-        3100 c1 b1 Ivr(None)
-        3100 c1 b1 Ring(agent1)
-        3100 agent1 is ringing
-        5100 c1 at agent1: accepted
-        5100 c1 leaves faults: answered
-        5100 agent1 is talking
-        5100 c1 a0 Talk(agent1)
-        5100 c1 b1 Talk(agent1)
-    "#]]
-    .assert_eq(&world.said);
-}
-
-#[test]
-fn a_queue_and_an_agent_that_are_no_longer_configured_go_in_good_order() {
-    let mut world = World::open(1, Habit::Ignores, Weather::default(), 1);
-    world.said.clear();
-    world.call("+34612045118");
-    world.run(1000);
-    let mut changed = config(1);
-    changed.acd.agents.clear();
-    changed.acd.queues.remove(&world::name("faults"));
-    world.input(Input::Configure(Box::new(changed)));
-    world.run(30_000);
     expect![[r#"
         3100 c1 arrives from +34612045118
         3100 c1 a0 Ivr(None)
@@ -189,10 +61,81 @@ fn a_queue_and_an_agent_that_are_no_longer_configured_go_in_good_order() {
         3100 c1 b1 Ivr(None)
         3100 c1 b1 Ring(agent0)
         3100 agent0 is ringing
-        4100 c1 at agent0: lost_race
-        4100 c1 leaves faults: empty
-        4100 agent0 is logged-out
-        4101 c1 ends: no-answer by Us
+        4100 c1 at agent0: accepted
+        4100 c1 leaves faults: answered
+        4100 agent0 is talking
+        4100 c1 a0 Talk(agent0)
+        4100 c1 b1 Talk(agent0)
+        8100 c1 a0 Hold(agent0)
+        8100 c1 b1 Hold(agent0)
+        8100 agent0 is holding
+        8100 c2 arrives from 1001
+        8100 c2 a1 Ivr(None)
+        8100 c2 b2 Ivr(None)
+        8100 c1 b1 Consult(agent0)
+        8100 agent1 is outbound
+        8100 agent0 is consulting
+        8100 c2 b2 Ring(agent1)
+        9100 c2 a1 Consult(agent0)
+        9100 c2 b2 Consult(agent0)
+        13100 c1 a0 Talk(agent1)
+        13100 c1 b2 Talk(agent1)
+        13100 agent1 is talking
+        13100 agent0 is wrap-up
+        13101 c2 ends: answered by Agent
+        18100 agent0 is ready
+        28100 agent1 is wrap-up
+        28101 c1 ends: answered by Caller
+        33100 agent1 is ready
     "#]]
     .assert_eq(&world.said);
+    world.assert_drained();
+}
+
+#[test]
+fn an_agent_hands_the_customer_to_another_queue() {
+    let mut world = World::open(2, Habit::Answers(1000), Weather::default(), 1);
+    let caller = world.call("+34612045118");
+    world.run(5000);
+    let (party, leg) = (1..=2).find_map(|p| Some((p, *world.parties[p].legs.first_key_value()?.0))).unwrap();
+    world.act(party, leg, Act::Transfer("700"));
+    world.run(20_000);
+    world.hang_up(0, caller);
+    world.run(60_000);
+    expect![[r#"
+        3100 c1 arrives from +34612045118
+        3100 c1 a0 Ivr(None)
+        3100 c1 enters faults at 1
+        3100 c1 offered to agent0
+        3100 agent0 is offered
+        3100 c1 a0 Queue(faults)
+        3100 c1 b1 Ivr(None)
+        3100 c1 b1 Ring(agent0)
+        3100 agent0 is ringing
+        4100 c1 at agent0: accepted
+        4100 c1 leaves faults: answered
+        4100 agent0 is talking
+        4100 c1 a0 Talk(agent0)
+        4100 c1 b1 Talk(agent0)
+        8100 c1 a0 Ivr(None)
+        8100 agent0 is wrap-up
+        8100 c1 enters general at 1
+        8100 c1 offered to agent1
+        8100 agent1 is offered
+        8100 c1 a0 Queue(general)
+        8100 c1 b2 Ivr(None)
+        8100 c1 b2 Ring(agent1)
+        8100 agent1 is ringing
+        9100 c1 at agent1: accepted
+        9100 c1 leaves general: answered
+        9100 agent1 is talking
+        9100 c1 a0 Talk(agent1)
+        9100 c1 b2 Talk(agent1)
+        13100 agent0 is ready
+        28100 agent1 is wrap-up
+        28101 c1 ends: answered by Caller
+        33100 agent1 is ready
+    "#]]
+    .assert_eq(&world.said);
+    world.assert_drained();
 }

@@ -1,3 +1,5 @@
+//! The board, by scripts of facts.
+
 use std::fmt::Write;
 
 use expect_test::expect;

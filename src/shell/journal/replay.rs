@@ -45,7 +45,8 @@ pub fn replay(path: &Path, full: bool, quiet: bool, out: &mut dyn Write) -> io::
         let mut segment = Segment::read(&file)?;
         let mut engine = match opening(&mut segment) {
             Opening::State(begin, engine) => {
-                scribe.line(&format!("{} segment {} state of {}", begin.now.wall, file.display(), begin.version))?;
+                let process = if begin.first { ", a new process" } else { "" };
+                scribe.line(&format!("{} segment {}{process}", begin.now.wall, file.display()))?;
                 *engine
             }
             Opening::Torn => {

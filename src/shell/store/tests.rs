@@ -1,3 +1,5 @@
+//! The record log and its tables: torn tails, kills, full disks, locked databases.
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;

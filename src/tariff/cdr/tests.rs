@@ -1,3 +1,5 @@
+//! Facts folded into records, whole and after a crash.
+
 use expect_test::expect;
 use proptest::prelude::*;
 use turno_base::fact::{Fact, OfferEnd, Party, QueueLeft, Segment, What};

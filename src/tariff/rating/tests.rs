@@ -1,3 +1,5 @@
+//! Prices: tables, and the closed form against the walk.
+
 use proptest::prelude::*;
 use turno_base::E164;
 

@@ -1,7 +1,7 @@
 //! One line of Asterisk's `Master.csv` (spec/cdr.md).
 //!
 //! Asterisk's words keep Asterisk's meaning: the call is `ANSWERED` when the caller's leg was, also by a queue in which nobody
-//! took it, and `billsec` is counted from there. Our own outcome stands in `userfield`.
+//! took it, and Asterisk's `billsec` is counted from there. Our own outcome stands in `userfield`.
 
 use turno_base::fact::Party;
 use turno_base::{CallId, Outcome, Wall};

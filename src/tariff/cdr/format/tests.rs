@@ -1,3 +1,5 @@
+//! Records in every format, against golden files.
+
 use expect_test::expect_file;
 use jiff::tz::{Offset, TimeZone};
 use turno_base::fact::What;
