@@ -53,7 +53,8 @@ fn place(token: Option<&str>) -> Place {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
     control::start(runtime.handle(), &socket, state.clone()).unwrap();
-    let http = http::start(runtime.handle(), "127.0.0.1:0".parse().unwrap(), state.clone()).unwrap();
+    let http =
+        http::start(runtime.handle(), http::bind("127.0.0.1:0".parse().unwrap()).unwrap(), state.clone()).unwrap();
     Place { state, runtime, http, socket }
 }
 

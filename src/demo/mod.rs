@@ -234,7 +234,7 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  SIP        {}", sip.join(", "));
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
-    println!("  ask        turno --socket {} queue show", node.socket.display());
+    println!("  ask        turno --socket {} queue show", options.dir.join("data/turno.sock").display());
     println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,6 +140,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let bound = Bound::open(&settings.engine.sip.listeners, &settings.net).map_err(StartError::Listen)?;
     let configured = std::mem::replace(&mut settings.engine.sip.listeners, bound.listeners());
     let listeners = bound.listeners();
+    // Before the engine has said anything to anybody: a node that cannot start must not end the calls it remembers.
+    let http_bound = match settings.http.listen {
+        Some(address) => Some(api::http::bind(address).map_err(|error| StartError::Http { address, error })?),
+        None => None,
+    };
 
     let mut past = past(&settings)?;
     if !past.resumed {
@@ -227,13 +233,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let socket = settings.node.socket.clone();
     api::control::start(&handle, &socket, state.clone())
         .map_err(about(format!("the control socket {}", socket.display())))?;
-    let http = match settings.http.listen {
-        Some(address) => {
-            let http = api::http::start(&handle, address, state);
-            Some(http.map_err(|error| StartError::Http { address, error })?)
-        }
-        None => None,
-    };
+    let http = http_bound.map(|listener| api::http::start(&handle, listener, state)).transpose();
+    let http = http.map_err(about("the HTTP listener"))?;
     gate.set_ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -450,7 +451,8 @@ pub(crate) enum LockError {
 
 /// One process per data folder.
 pub(crate) fn lock(dir: &Path) -> Result<File, LockError> {
-    fs::create_dir_all(dir).map_err(LockError::Io)?;
+    // Numbers of customers and secrets of phones lie below: a folder that we make is its owner's alone.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LockError::Io)?;
     let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(LockError::Io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -518,6 +520,7 @@ impl Reloader {
         {
             problems.push(restart("node, http, journal, store or sip.streams"));
         }
+        // The engine may name a sound from now on that is not loaded: its caller hears nothing until then.
         if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {
             problems.push(restart("media or prompts"));
         }
