@@ -26,7 +26,7 @@ pub enum Request {
     Command(Command),
     /// Read the configuration again.
     Reload,
-    /// Take no new calls and end when the last one has.
+    /// Take no new calls; the process goes on until it is told to end.
     Drain,
 }
 

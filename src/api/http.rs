@@ -66,11 +66,20 @@ async fn metrics(State(state): State<AppState>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }
 
-/// Listens on `address` from now on; gives the address it has got.
-pub fn start(runtime: &tokio::runtime::Handle, address: SocketAddr, state: AppState) -> io::Result<SocketAddr> {
-    let _inside = runtime.enter();
+/// Takes the address; who connects waits until [`start`].
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves whoever connects to `listener` from now on; gives the address it has got.
+pub fn start(
+    runtime: &tokio::runtime::Handle,
+    listener: std::net::TcpListener,
+    state: AppState,
+) -> io::Result<SocketAddr> {
+    let _inside = runtime.enter();
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let router = router(state);

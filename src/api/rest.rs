@@ -1,7 +1,7 @@
 //! The REST interface, version 1: lists of what is live, and what an agent or operator may do.
 
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -36,18 +36,36 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
 
 /// Lets pass who has the token, or everybody if there is none (the address is loopback then).
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Some(token) = &state.token else { return next.run(request).await };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    match equal(given.as_bytes(), token.as_bytes()) {
-        true => next.run(request).await,
-        false => (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Bearer")],
-            Json(json!({"error": "the bearer token of http.token is needed"})),
-        )
-            .into_response(),
+    match admit(&state, request.headers(), None) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => *refused,
     }
+}
+
+/// Whether a request may see or change state. A browser cannot set headers for a WebSocket: there the token comes `in_query`.
+pub(super) fn admit(state: &AppState, headers: &HeaderMap, in_query: Option<&str>) -> Result<(), Box<Response>> {
+    let refused = |status: StatusCode, why: &str| Box::new((status, Json(json!({"error": why}))).into_response());
+    if is_foreign(headers) {
+        return Err(refused(StatusCode::FORBIDDEN, "pages of other sites may not ask"));
+    }
+    let Some(token) = &state.token else { return Ok(()) };
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).or(in_query).unwrap_or_default();
+    if equal(given.as_bytes(), token.as_bytes()) {
+        return Ok(());
+    }
+    let mut refused = refused(StatusCode::UNAUTHORIZED, "the bearer token of http.token is needed");
+    refused.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Err(refused)
+}
+
+/// A page of another site makes the browser of somebody who may reach this address ask: only browsers send an Origin, and
+/// pages of ours have the one that they were loaded from.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    origin.is_none_or(|(_, authority)| host.is_none_or(|host| !host.eq_ignore_ascii_case(authority)))
 }
 
 /// In a time that does not tell how much of it was right.

@@ -53,7 +53,8 @@ fn place(token: Option<&str>) -> Place {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
     control::start(runtime.handle(), &socket, state.clone()).unwrap();
-    let http = http::start(runtime.handle(), "127.0.0.1:0".parse().unwrap(), state.clone()).unwrap();
+    let http =
+        http::start(runtime.handle(), http::bind("127.0.0.1:0".parse().unwrap()).unwrap(), state.clone()).unwrap();
     Place { state, runtime, http, socket }
 }
 
@@ -192,6 +193,34 @@ fn with_a_token_only_health_and_metrics_are_open() {
         assert_eq!(place.send("GET", "/api/v1/queues", headers, "").0, 401, "{headers}");
     }
     assert_eq!(place.send("GET", "/api/v1/queues", "Authorization: Bearer 0123456789abcdef\r\n", "").0, 200);
+}
+
+#[test]
+fn the_wallboards_feed_needs_the_token_as_well() {
+    let place = place(Some("0123456789abcdef"));
+    for (query, status) in [("", 401), ("?token=wrong", 401), ("?token=0123456789abcdef", 101)] {
+        let mut stream = TcpStream::connect(place.http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        let text = format!(
+            "GET /wall/feed{query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        assert_eq!(String::from_utf8_lossy(&head), format!("HTTP/1.1 {status}"), "{query}");
+    }
+}
+
+#[test]
+fn pages_of_other_sites_can_make_a_browser_do_nothing() {
+    let place = place(None);
+    for (origin, status) in
+        [("http://x", 200), ("https://X", 200), ("http://elsewhere.example", 403), ("null", 403), ("http://x:81", 403)]
+    {
+        let headers = format!("Origin: {origin}\r\n");
+        assert_eq!(place.send("POST", "/api/v1/agents/anna/logout", &headers, "").0, status, "{origin}");
+    }
 }
 
 #[test]

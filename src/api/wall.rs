@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::api::AppState;
+use crate::api::{AppState, rest};
 use crate::shell::board::Board;
 use board::draw;
 
@@ -91,7 +92,21 @@ fn file(name: &str) -> Response {
     (headers, found.data).into_response()
 }
 
-async fn feed(upgrade: WebSocketUpgrade, State(state): State<AppState>) -> Response {
+/// What may follow `/wall/?` and comes with the feed.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    token: Option<String>,
+}
+
+async fn feed(
+    upgrade: WebSocketUpgrade,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Response {
+    if let Err(refused) = rest::admit(&state, &headers, asked.token.as_deref()) {
+        return *refused;
+    }
     let shots = state.shots;
     // Nothing is expected from a wallboard, so nothing large is accepted from it.
     upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots))

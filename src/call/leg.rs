@@ -135,11 +135,6 @@ impl Leg {
             LegState::Ending { .. } => false,
         }
     }
-
-    /// A leg that we dialled has begun to ring, or is past it.
-    pub(crate) fn has_rung(&self) -> bool {
-        matches!(self.state, LegState::Dialled { ringing: true } | LegState::Up)
-    }
 }
 
 /// The live legs of a call: few, so a list.

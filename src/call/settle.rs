@@ -95,8 +95,8 @@ impl Call {
     fn segment_of(&self, leg: &Leg, t: &Turn<'_>) -> Segment {
         let now = leg.segment.unwrap_or(Segment::Ivr(None));
         let ring = |leg: &Leg| match self.party_agent(leg.id) {
-            Some((agent, _)) if leg.has_rung() => Segment::Ring(agent),
-            Some(_) | None => Segment::Ivr(None),
+            Some((agent, _)) => Segment::Ring(agent),
+            None => Segment::Ivr(None),
         };
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } => Segment::Ivr(None),

@@ -41,8 +41,10 @@ pub fn call(options: &CallOptions, mut tell: impl FnMut(&str)) -> io::Result<Cau
     tell(&format!("calling {number} at {}", options.engine));
     let mut hung_up = false;
     let mut told_audio = false;
+    let mut packets = 0;
     loop {
-        let packets = party.packets(leg);
+        // A leg that has ended is forgotten with what it heard.
+        packets = party.packets(leg).max(packets);
         let events: Vec<PartyEvent> = party.pump().collect();
         for event in events {
             let after = began.elapsed().as_millis();

@@ -58,6 +58,8 @@ pub struct DemoOptions {
 pub enum DemoError {
     /// Files under the demo's folder.
     Files(PathBuf, io::Error),
+    /// Another demo plays in this folder.
+    InUse(PathBuf),
     /// The built-in configuration does not fit this build.
     Config(Vec<Problem>),
     /// The engine does not start.
@@ -76,9 +78,16 @@ impl std::fmt::Display for DemoError {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
-            DemoError::Start(error) => {
-                write!(f, "{error}; if the port is busy, choose others with --sip-port and --http-port")
+            DemoError::InUse(dir) => {
+                write!(f, "another demo runs in {}; end it, or choose another folder with --dir", dir.display())
             }
+            DemoError::Start(StartError::Listen(open)) => {
+                write!(f, "SIP {}: {}; choose another port with --sip-port", open.listener.local, open.error)
+            }
+            DemoError::Start(StartError::Http { address, error }) => {
+                write!(f, "HTTP {address}: {error}; choose another port with --http-port")
+            }
+            DemoError::Start(error) => error.fmt(f),
             DemoError::Stage(error) => write!(f, "the simulated phones: {error}"),
         }
     }
@@ -88,10 +97,10 @@ impl std::error::Error for DemoError {}
 
 /// Runs the demo until interrupted.
 pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
-    let files = options.dir.join("config");
-    unpack(&files).map_err(|error| DemoError::Files(files.clone(), error))?;
     // Each play begins with an empty house: the simulated agents log in by a code that would log them out again.
     forget(&options.dir.join("data"))?;
+    let files = options.dir.join("config");
+    unpack(&files).map_err(|error| DemoError::Files(files.clone(), error))?;
     let settings = settings(&files.join("demo.toml"), options)?;
     let known = known(&settings);
     logs::start(settings.log.format, &settings.log.level);
@@ -124,11 +133,25 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     }
 }
 
+/// Removes what the last play left, unless somebody still plays there.
 fn forget(data: &Path) -> Result<(), DemoError> {
-    match fs::remove_dir_all(data) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DemoError::Files(data.to_owned(), error)),
-        Ok(()) | Err(_) => Ok(()),
+    let files = |error| DemoError::Files(data.to_owned(), error);
+    let _held = match serve::lock(data) {
+        Ok(lock) => lock,
+        Err(serve::LockError::InUse) => return Err(DemoError::InUse(data.to_owned())),
+        Err(serve::LockError::Io(error)) => return Err(files(error)),
+    };
+    for entry in fs::read_dir(data).map_err(files)? {
+        let path = entry.map_err(files)?.path();
+        let removed = match path.is_dir() {
+            true => fs::remove_dir_all(&path),
+            // Removing it would let a second process lock another file of the same name.
+            false if path.ends_with(serve::LOCK) => Ok(()),
+            false => fs::remove_file(&path),
+        };
+        removed.map_err(files)?;
     }
+    Ok(())
 }
 
 fn unpack(into: &Path) -> io::Result<()> {
@@ -211,7 +234,40 @@ fn greet(node: &Node, options: &DemoOptions) {
     println!("  SIP        {}", sip.join(", "));
     println!("  your seat  register a softphone as {FREE}, password {}, and answer", cast::PASSWORD);
     println!("  call       turno call --to averias --engine 127.0.0.1:{}", options.sip_port);
-    println!("  ask        turno --socket {} queue show", node.socket.display());
+    println!("  ask        turno --socket {} queue show", options.dir.join("data/turno.sock").display());
     println!("  records    turno cdr --records {} list", options.dir.join("data/records").display());
     println!("Ctrl-C ends it; what it wrote is under {}", options.dir.display());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_demo_in_the_same_folder_says_so_and_touches_nothing() {
+        let dir = std::env::temp_dir().join(format!("turno-demo-{:x}", crate::shell::entropy::draw()));
+        let data = dir.join("data");
+        let first = serve::lock(&data).unwrap();
+        fs::create_dir_all(data.join("records")).unwrap();
+        fs::write(data.join("records/kept"), b"of the first").unwrap();
+        let options = DemoOptions {
+            dir: dir.clone(),
+            sip_port: 0,
+            http_port: 0,
+            per_minute: 30,
+            seed: 1,
+            runs_for: Some(Duration::ZERO),
+        };
+        let said = run(&options).unwrap_err().to_string();
+        assert!(
+            said.starts_with("another demo runs in ") && said.ends_with("choose another folder with --dir"),
+            "{said}"
+        );
+        assert!(data.join("records/kept").exists() && !dir.join("config").exists());
+
+        drop(first);
+        forget(&data).unwrap();
+        assert!(!data.join("records").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

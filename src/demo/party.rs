@@ -24,6 +24,13 @@ const FRAME_TIME: Duration = Duration::from_millis(20);
 /// How much of what was heard is kept for measuring, samples: one second.
 const HEARD_MAX: usize = 8000;
 
+/// Keys by their event (RFC 4733 §3.2).
+const KEYS: &[u8; 16] = b"0123456789*#ABCD";
+/// Packets of a key press before its end.
+const KEY_PACKETS: u16 = 5;
+/// The flag of a key's last packets.
+const KEY_ENDS: u8 = 0x80;
+
 /// Name of the only trunk of a simulated party.
 const ENGINE: &str = "engine";
 
@@ -81,6 +88,21 @@ struct Audio {
     position: usize,
     heard: VecDeque<i16>,
     packets: u64,
+    /// Payload type of keys as named events (RFC 4733), if agreed.
+    key_type: Option<u8>,
+    keys_heard: String,
+    /// Timestamp of the key that was heard last: its end comes three times.
+    key_ended: Option<u32>,
+    keys_waiting: VecDeque<u8>,
+    pressing: Option<Pressing>,
+}
+
+/// A key that is being sent.
+#[derive(Clone, Copy, Debug)]
+struct Pressing {
+    event: u8,
+    timestamp: u32,
+    packets: u16,
 }
 
 impl Party {
@@ -181,6 +203,19 @@ impl Party {
         self.legs.get(&leg).map(|audio| audio.heard.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// Presses a key, heard by the other side as a named event (RFC 4733).
+    pub fn press(&mut self, leg: LegId, key: char) {
+        let event = KEYS.iter().position(|&known| char::from(known) == key).and_then(|at| u8::try_from(at).ok());
+        if let Some((audio, event)) = self.legs.get_mut(&leg).zip(event) {
+            audio.keys_waiting.push_back(event);
+        }
+    }
+
+    /// Keys heard on a leg so far.
+    pub fn keys(&self, leg: LegId) -> &str {
+        self.legs.get(&leg).map_or("", |audio| &audio.keys_heard)
+    }
+
     /// Reads what has come, sends what is due, and says what happened.
     pub fn pump(&mut self) -> impl Iterator<Item = PartyEvent> + '_ {
         self.read_signalling();
@@ -267,6 +302,7 @@ impl Party {
             }
             audio.remote = Some(agreement.remote);
             audio.payload_type = agreement.send.1;
+            audio.key_type = agreement.dtmf;
             audio.sends = agreement.direction.sends();
         }
     }
@@ -288,6 +324,11 @@ impl Party {
             position: 0,
             heard: VecDeque::new(),
             packets: 0,
+            key_type: None,
+            keys_heard: String::new(),
+            key_ended: None,
+            keys_waiting: VecDeque::new(),
+            pressing: None,
         };
         self.legs.insert(leg, audio);
         Ok(LocalMedia { rtp, rtcp: rtp, codecs: vec![Codec::Pcma], direction: Direction::SendRecv })
@@ -298,11 +339,16 @@ impl Audio {
     fn listen(&mut self) {
         let mut buffer = [0; 2048];
         while let Ok((len, _)) = self.socket.recv_from(&mut buffer) {
-            // RTP version 2, A-law, no extension: what the engine sends to a party that offers A-law only.
+            // RTP version 2, A-law or keys, no extension: what the engine sends to a party that offers A-law only.
             let Some((header, payload)) = buffer.get(..len).and_then(|packet| packet.split_at_checked(12)) else {
                 continue;
             };
-            if header[0] != 0x80 || header[1] & 0x7f != 8 {
+            let kind = header[1] & 0x7f;
+            if header[0] == 0x80 && Some(kind) == self.key_type {
+                let timestamp = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+                self.hear_key(timestamp, payload);
+            }
+            if header[0] != 0x80 || kind != 8 {
                 continue;
             }
             self.packets += 1;
@@ -317,6 +363,9 @@ impl Audio {
         while self.next_at <= now {
             self.next_at = self.next_at + FRAME_TIME;
             self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+            if self.send_key(remote) {
+                continue;
+            }
             if !self.sends || matches!(voice, Voice::Silent) {
                 continue;
             }
@@ -333,6 +382,46 @@ impl Audio {
             self.sequence = self.sequence.wrapping_add(1);
             let _ = self.socket.send_to(&packet, remote);
         }
+    }
+}
+
+impl Audio {
+    fn hear_key(&mut self, timestamp: u32, payload: &[u8]) {
+        let &[event, flags, ..] = payload else { return };
+        if flags & KEY_ENDS == 0 || self.key_ended == Some(timestamp) {
+            return;
+        }
+        self.key_ended = Some(timestamp);
+        self.keys_heard.extend(KEYS.get(usize::from(event)).map(|&key| char::from(key)));
+    }
+
+    /// Sends the next packet of a key in place of sound; false if none is pressed.
+    fn send_key(&mut self, remote: SocketAddr) -> bool {
+        let Some(kind) = self.key_type else { return false };
+        if self.pressing.is_none() {
+            let next = self.keys_waiting.pop_front();
+            self.pressing = next.map(|event| Pressing { event, timestamp: self.timestamp, packets: 0 });
+        }
+        let Some(pressing) = &mut self.pressing else { return false };
+        pressing.packets += 1;
+        let Pressing { event, timestamp, packets } = *pressing;
+        // 100 ms, and the last packet three times (RFC 4733 §2.5.1.4).
+        let duration = packets.min(KEY_PACKETS) * FRAME as u16;
+        let [d0, d1] = duration.to_be_bytes();
+        let flags = if packets >= KEY_PACKETS { KEY_ENDS | 10 } else { 10 };
+        let mut packet = [0; 16];
+        packet[0] = 0x80;
+        packet[1] = kind | if packets == 1 { 0x80 } else { 0 };
+        packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        packet[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        packet[12..].copy_from_slice(&[event, flags, d0, d1]);
+        self.sequence = self.sequence.wrapping_add(1);
+        let _ = self.socket.send_to(&packet, remote);
+        if packets >= KEY_PACKETS + 2 {
+            self.pressing = None;
+        }
+        true
     }
 }
 

@@ -1,8 +1,11 @@
 //! Seam: stations and feature codes meet agents.
 
+use std::collections::BTreeSet;
+
 use turno_acd::Event;
 use turno_base::{LegId, StationId};
 use turno_call::{CallEvent, Code};
+use turno_sip::config::SipConfig;
 
 use crate::Rooms;
 use crate::turn::Turn;
@@ -16,6 +19,14 @@ impl Rooms {
     pub(crate) fn tell_stations(&mut self, turn: &mut Turn<'_>) {
         for view in self.ua.station_views(turn.now) {
             self.on_station(view.station, view.reachable, turn);
+        }
+    }
+
+    /// A station that was configured and no longer is will not be reached again.
+    pub(crate) fn tell_stations_gone(&mut self, before: &SipConfig, turn: &mut Turn<'_>) {
+        let now: BTreeSet<StationId> = self.config.sip.accounts.iter().map(|account| account.station).collect();
+        for station in before.accounts.iter().map(|account| account.station).filter(|station| !now.contains(station)) {
+            self.on_station(station, false, turn);
         }
     }
 

@@ -21,6 +21,8 @@ impl Rooms {
                 self.acd.on_event(Event::StationCalls { station, calls }, turn.now, turn.acd());
             }
             CallEffect::Code { leg, station, code } => self.on_code(leg, station, code, turn),
+            // Its stay in a queue may still be about to end.
+            CallEffect::Fact(ended @ What::CallEnded { .. }) => turn.end_call(ended),
             CallEffect::Fact(what) => self.fact(what, turn),
         }
     }

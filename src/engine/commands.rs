@@ -16,6 +16,13 @@ impl Rooms {
     }
 
     fn answer(&mut self, command: &Command, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
+        if let Command::AgentLogin(agent, _)
+        | Command::AgentLogout(agent)
+        | Command::AgentPause(agent, _)
+        | Command::AgentReady(agent) = command
+        {
+            self.known_agent(*agent)?;
+        }
         match command {
             Command::QueueShow(queue) => self.queues(*queue, turn.now).map(Answer::Queues),
             Command::AgentShow(agent) => self.agents(*agent, turn.now).map(Answer::Agents),
@@ -52,6 +59,13 @@ impl Rooms {
         self.config.acd.agents.get(&agent).and_then(|rules| rules.station)
     }
 
+    fn known_agent(&self, agent: AgentId) -> Result<(), Refusal> {
+        match self.config.acd.agents.contains_key(&agent) {
+            true => Ok(()),
+            false => Err(no_agent(agent)),
+        }
+    }
+
     fn known_station(&self, station: StationId) -> Result<(), Refusal> {
         match self.config.sip.accounts.iter().any(|account| account.station == station) {
             true => Ok(()),
@@ -61,7 +75,7 @@ impl Rooms {
 }
 
 fn no_station(agent: AgentId) -> Refusal {
-    Refusal::Conflict { sentence: format!("agent {agent} has no station of his own; name one with --station") }
+    Refusal::Conflict { sentence: format!("agent {agent} has no station of his own; name the one where he sits") }
 }
 
 pub(crate) fn no_queue(queue: QueueId) -> Refusal {

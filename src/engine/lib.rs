@@ -146,11 +146,15 @@ impl Rooms {
 
     /// Passes effects of rooms on to other rooms until all is said.
     fn settle(&mut self, turn: &mut Turn<'_>) {
-        while let Some(step) = turn.next() {
-            match step {
-                Step::Sip(effect) => self.on_sip(effect, turn),
-                Step::Call(effect) => self.on_call(effect, turn),
-                Step::Acd(decision) => self.on_decision(decision, turn),
+        loop {
+            match turn.next() {
+                Some(Step::Sip(effect)) => self.on_sip(effect, turn),
+                Some(Step::Call(effect)) => self.on_call(effect, turn),
+                Some(Step::Acd(decision)) => self.on_decision(decision, turn),
+                None => match turn.next_ending() {
+                    Some(ended) => self.fact(ended, turn),
+                    None => return,
+                },
             }
         }
     }
@@ -162,8 +166,9 @@ impl Rooms {
         self.ua.configure(config.sip.clone(), now, turn.sip());
         self.calls.configure(config.call.clone());
         self.acd.configure(config.acd.clone(), now, turn.acd());
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
         self.tell_stations(turn);
+        self.tell_stations_gone(&before.sip, turn);
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended

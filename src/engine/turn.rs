@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use turno_acd::Decision;
 use turno_base::Now;
+use turno_base::fact::What;
 use turno_call::CallEffect;
 use turno_sip::ua::SipEffect;
 
@@ -25,11 +26,21 @@ pub(crate) struct Turn<'a> {
     sip: Vec<SipEffect>,
     call: Vec<CallEffect>,
     acd: Vec<Decision>,
+    /// Ends of calls: the last facts of theirs, so they wait until no room has anything more to say.
+    endings: VecDeque<What>,
 }
 
 impl<'a> Turn<'a> {
     pub(crate) fn new(now: Now, out: &'a mut Vec<Effect>) -> Turn<'a> {
-        Turn { now, out, steps: VecDeque::new(), sip: Vec::new(), call: Vec::new(), acd: Vec::new() }
+        Turn {
+            now,
+            out,
+            steps: VecDeque::new(),
+            sip: Vec::new(),
+            call: Vec::new(),
+            acd: Vec::new(),
+            endings: VecDeque::new(),
+        }
     }
 
     /// Where the SIP room writes.
@@ -54,6 +65,16 @@ impl<'a> Turn<'a> {
     pub(crate) fn next(&mut self) -> Option<Step> {
         self.collect();
         self.steps.pop_front()
+    }
+
+    /// Keeps the end of a call until everything else has been said.
+    pub(crate) fn end_call(&mut self, what: What) {
+        self.endings.push_back(what);
+    }
+
+    /// The end of a call, once nothing else is left to take up.
+    pub(crate) fn next_ending(&mut self) -> Option<What> {
+        self.endings.pop_front()
     }
 
     fn collect(&mut self) {

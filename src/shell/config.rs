@@ -70,7 +70,7 @@ pub fn load(path: &Path, environment: Option<BTreeMap<String, String>>) -> Check
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&shown, &text, path.parent().unwrap_or(Path::new(".")), environment),
         Err(error) => {
-            let sentence = format!("cannot be read: {error}; name the file with --config FILE");
+            let sentence = format!("cannot be read: {error}; name a file that exists");
             Checked { settings: None, problems: vec![Problem::error(&shown, 0, "", sentence)] }
         }
     }

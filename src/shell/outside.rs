@@ -158,7 +158,7 @@ impl World for Outside {
         if health.disk_alarm != self.turn.disk_alarm {
             self.turn.disk_alarm = health.disk_alarm;
             match health.disk_alarm {
-                true => tracing::error!(used_pct = health.disk_used_pct, "the disk of the records fills up"),
+                true => tracing::error!(used_pct = health.disk_used_pct, "the disk of the records fills up; make room"),
                 false => tracing::info!(used_pct = health.disk_used_pct, "the disk of the records has room again"),
             }
         }

@@ -21,6 +21,8 @@ use crate::shell::metrics::Metrics;
 pub const TURN_INPUTS_MAX: usize = 64;
 /// How often the load is measured.
 const LOAD_EVERY: Duration = Duration::from_millis(100);
+/// After a load every measurement is told for so long, because the pressure that it made falls from one to the next.
+const UNREST: Duration = Duration::from_secs(3);
 
 /// Fewer messages in an interval are no overload, however late they were.
 const STANDING_INPUTS_MIN: u32 = 16;
@@ -245,12 +247,14 @@ struct LoadMeter {
     least: Duration,
     seen: u32,
     due: Mono,
+    /// Until then every measurement is told.
+    calm_from: Mono,
     told: Load,
 }
 
 impl LoadMeter {
     fn new(now: Mono) -> LoadMeter {
-        LoadMeter { least: Duration::MAX, seen: 0, due: now, told: Load::default() }
+        LoadMeter { least: Duration::MAX, seen: 0, due: now, calm_from: now, told: Load::default() }
     }
 
     fn see(&mut self, delay: Duration) {
@@ -268,9 +272,12 @@ impl LoadMeter {
         let loop_delay = if self.seen >= STANDING_INPUTS_MIN { self.least } else { Duration::ZERO };
         (self.least, self.seen) = (Duration::MAX, 0);
         let load = Load { loop_delay, inputs_waiting, draining, store_full };
-        let delay_step = |load: &Load| step_of(load.loop_delay.as_millis() / 4);
-        let waiting_step = |load: &Load| step_of(u128::from(load.inputs_waiting / 32));
-        let changed = delay_step(&load) != delay_step(&self.told) || waiting_step(&load) != waiting_step(&self.told);
+        let steps =
+            |load: &Load| (step_of(load.loop_delay.as_millis() / 4), step_of(u128::from(load.inputs_waiting / 32)));
+        if steps(&load) != (0, 0) {
+            self.calm_from = now + UNREST;
+        }
+        let changed = steps(&load) != steps(&self.told) || now < self.calm_from;
         if !changed && !urgent {
             return None;
         }

@@ -1,9 +1,10 @@
 //! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use turno_base::{CallId, Now};
 use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
-use turno_tariff::cdr::Row;
+use turno_tariff::cdr::{Kind, Row};
 
 use tokio::sync::watch;
 
@@ -55,6 +56,15 @@ pub enum StartError {
     Store(StoreError),
     /// Media threads, prompts, ports.
     Media(MediaError),
+    /// The HTTP address.
+    Http {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Another process uses the data folder.
+    InUse(PathBuf),
     /// Anything else of the machine's, with the object it is about.
     Io {
         /// What was to be done.
@@ -74,6 +84,12 @@ impl std::fmt::Display for StartError {
             StartError::Listen(error) => error.fmt(f),
             StartError::Store(error) => error.fmt(f),
             StartError::Media(error) => error.fmt(f),
+            StartError::Http { address, error } => {
+                write!(f, "HTTP {address}: {error}; change http.listen in the configuration")
+            }
+            StartError::InUse(dir) => {
+                write!(f, "{} is in use by another turno; stop it or set node.data_dir", dir.display())
+            }
             StartError::Io { what, error } => write!(f, "{what}: {error}"),
         }
     }
@@ -115,14 +131,27 @@ pub struct Node {
 /// Starts a node. `file` is read again by a reload.
 pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, StartError> {
     let data_dir = settings.node.data_dir.clone();
-    let lock = lock(&data_dir)?;
+    let lock = lock(&data_dir).map_err(|error| match error {
+        LockError::InUse => StartError::InUse(data_dir.clone()),
+        LockError::Io(error) => about(format!("the data folder {}", data_dir.display()))(error),
+    })?;
     let identity = entropy::identity(&data_dir).map_err(about("the node's identity"))?;
     config::adopt(&mut settings, &identity);
     let bound = Bound::open(&settings.engine.sip.listeners, &settings.net).map_err(StartError::Listen)?;
     let configured = std::mem::replace(&mut settings.engine.sip.listeners, bound.listeners());
     let listeners = bound.listeners();
+    // Before the engine has said anything to anybody: a node that cannot start must not end the calls it remembers.
+    let http_bound = match settings.http.listen {
+        Some(address) => Some(api::http::bind(address).map_err(|error| StartError::Http { address, error })?),
+        None => None,
+    };
 
     let mut past = past(&settings)?;
+    if !past.resumed {
+        // A life of its own: a registrar or phone that remembers the Call-IDs and tags of the last one would take ours for
+        // repetitions (RFC 3261 §10.3).
+        settings.engine.seed = entropy::draw();
+    }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
     let store = Arc::new(store(&settings, &mut past, &inbox)?);
@@ -204,13 +233,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let socket = settings.node.socket.clone();
     api::control::start(&handle, &socket, state.clone())
         .map_err(about(format!("the control socket {}", socket.display())))?;
-    let http = match settings.http.listen {
-        Some(address) => {
-            let what = format!("HTTP {address} (change http.listen in the configuration)");
-            Some(api::http::start(&handle, address, state).map_err(about(what))?)
-        }
-        None => None,
-    };
+    let http = http_bound.map(|listener| api::http::start(&handle, listener, state)).transpose();
+    let http = http.map_err(about("the HTTP listener"))?;
     gate.set_ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -318,6 +342,14 @@ struct Past {
     board: turno_report::Board,
 }
 
+impl Past {
+    /// Whether the row that the log ends with is of this life of the engine: one that began afresh numbers its rows from 1
+    /// again, behind rows of the life before it.
+    fn wrote(&self, seq: u64, call: CallId) -> bool {
+        seq <= self.engine.stored_to() && self.rows.iter().all(|(s, row)| *s != seq || row.call == call)
+    }
+}
+
 /// Starts the board with the figures that the last process had.
 fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result<(Arc<Board>, FactLine), StartError> {
     let mut fold = std::mem::take(&mut past.board);
@@ -333,15 +365,17 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, S
     let telling = inbox.clone();
     let tell = move |seq| telling.patiently(Input::Stored(seq));
     let (store, left) = Store::open(&settings.store.dir, store::Options::default(), tell).map_err(StartError::Store)?;
-    let stored = left.seq_last.unwrap_or(0);
-    let mut again: u64 = 0;
+    let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
+    let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
+        if matches!(row.kind, Kind::Close(_)) {
+            known.insert(row.call);
+        }
         again += u64::from(store.append(seq, row).is_ok());
     }
     let now = past.clock.now();
     let mut effects = Vec::new();
-    let known: BTreeSet<CallId> =
-        left.recovery.open().filter(|call| is_live(&mut past.engine, *call, now, &mut effects)).collect();
+    known.extend(left.recovery.open().filter(|call| is_live(&mut past.engine, *call, now, &mut effects)));
     let closed = left.recovery.finish(&settings.engine.deck, left.alive, |call| known.contains(&call));
     if left.rows > 0 {
         tracing::info!(
@@ -403,17 +437,28 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
     })
 }
 
+/// Below the data folder; held by the process that uses the folder.
+pub(crate) const LOCK: &str = "lock";
+
+/// Why a data folder cannot be used.
+#[derive(Debug)]
+pub(crate) enum LockError {
+    /// Another process uses it.
+    InUse,
+    /// The file system.
+    Io(io::Error),
+}
+
 /// One process per data folder.
-fn lock(dir: &Path) -> Result<File, StartError> {
-    fs::create_dir_all(dir).map_err(about(format!("the data folder {}", dir.display())))?;
-    let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(about(format!("{}", path.display())))?;
-    file.try_lock().map_err(|_| StartError::Io {
-        what: format!("{} is in use by another turno; stop it or set node.data_dir", dir.display()),
-        error: io::ErrorKind::WouldBlock.into(),
-    })?;
-    Ok(file)
+pub(crate) fn lock(dir: &Path) -> Result<File, LockError> {
+    // Numbers of customers and secrets of phones lie below: a folder that we make is its owner's alone.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LockError::Io)?;
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(LockError::Io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LockError::InUse),
+        Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+    }
 }
 
 /// Brings a changed configuration into the running node.
@@ -475,6 +520,7 @@ impl Reloader {
         {
             problems.push(restart("node, http, journal, store or sip.streams"));
         }
+        // The engine may name a sound from now on that is not loaded: its caller hears nothing until then.
         if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {
             problems.push(restart("media or prompts"));
         }
@@ -490,3 +536,6 @@ impl Reloader {
         Ok(problems)
     }
 }
+
+#[cfg(test)]
+mod tests;

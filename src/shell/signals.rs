@@ -27,10 +27,12 @@ pub fn listen(
     let mut hang_up = signal(SignalKind::hangup())?;
     let inside = runtime.clone();
     runtime.spawn(async move {
+        // Not the gate: `turno drain` before the first SIGTERM must not make it a second one.
+        let mut is_asked = false;
         loop {
             tokio::select! {
                 Some(()) = terminate.recv() => {
-                    if gate.is_draining() {
+                    if std::mem::replace(&mut is_asked, true) {
                         tracing::info!("asked to end a second time: ending now");
                         gate.stop();
                         return;

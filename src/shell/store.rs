@@ -205,7 +205,7 @@ impl Store {
         shared.set_durable(recovered.end);
         let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
         shared.needed.store(oldest, Ordering::Relaxed);
-        shared.stored.store(recovered.seq_last.unwrap_or(0), Ordering::Relaxed);
+        shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
         let (wakes, woken) = line(16);
         let (rows, incoming) = line(ROWS_MAX);
         let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, wakes.clone());
@@ -300,4 +300,4 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHand
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::shell) mod tests;

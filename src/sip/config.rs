@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use turno_base::{Codec, StationId, TrunkId};
 
+use crate::auth::Algorithm;
 use crate::flow::{Listener, ListenerId, Transport};
 
 /// Everything the SIP room needs to know from outside.
@@ -183,6 +184,9 @@ pub struct SipRules {
     pub subscribes_per_minute: u32,
     /// Most dialogs at once; more new INVITEs are 503.
     pub dialogs_max: u32,
+    /// Digest algorithms that are offered, in order of preference, and no others taken; not empty. Some phones choke on a
+    /// first challenge that they do not know (RFC 8760 §2.3 lets the server choose the order).
+    pub digests: Vec<Algorithm>,
 }
 
 impl Default for SipRules {
@@ -200,6 +204,7 @@ impl Default for SipRules {
             guesses_per_minute: 30,
             subscribes_per_minute: 60,
             dialogs_max: 50_000,
+            digests: vec![Algorithm::Sha256, Algorithm::Md5],
         }
     }
 }

@@ -159,6 +159,15 @@ impl Registrar {
         }
     }
 
+    /// A station that is no longer configured is gone with all its bindings: its phone is not rung any more.
+    pub fn keep(&mut self, is_configured: impl Fn(StationId) -> bool, out: &mut Vec<RegistrarEffect>) {
+        let gone: Vec<StationId> = self.by_station.keys().copied().filter(|&station| !is_configured(station)).collect();
+        for station in gone {
+            let all: Vec<BindingId> = self.bindings_of(station).map(|binding| binding.id).collect();
+            self.changing(station, out, |registrar| all.into_iter().for_each(|id| registrar.remove(id)));
+        }
+    }
+
     /// The process started again with this state: no stream of before is left. Who listens at its Contact is called
     /// there, over a new connection; the others are gone until they register.
     pub fn on_restart(&mut self, out: &mut Vec<RegistrarEffect>) {

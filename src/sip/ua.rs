@@ -165,7 +165,7 @@ impl Ua {
         }
     }
 
-    /// Takes a new configuration; dialogs, transactions and bindings stay.
+    /// Takes a new configuration; dialogs and transactions stay, and the bindings of stations that do.
     pub fn configure(&mut self, config: SipConfig, now: Now, out: &mut Vec<SipEffect>) {
         self.layer.configure(timing(&config.rules));
         self.accounts = Accounts::of(&config);
@@ -178,6 +178,9 @@ impl Ua {
             }
         }
         self.config = config;
+        let mut effects = Vec::new();
+        self.registrar.keep(|station| self.stations.contains_key(&station), &mut effects);
+        self.on_registrar(effects, now, out);
         let mut effects = Vec::new();
         self.trunks.configure(&self.config, now, &mut effects);
         self.on_trunks(effects, now, out);
@@ -261,6 +264,8 @@ impl Ua {
 
     /// The process started again with this state: stream connections are gone, so what waited on them fails.
     pub fn on_restart(&mut self, now: Now, out: &mut Vec<SipEffect>) {
+        // What pressed or drained the process before says nothing about this one.
+        self.shedder.on_restart();
         let mut effects = Vec::new();
         self.registrar.on_restart(&mut effects);
         self.on_registrar(effects, now, out);

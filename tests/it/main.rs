@@ -2,7 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod baresip;
+mod browser;
+mod caller;
+mod calls;
 mod config;
+mod crash;
+mod drain;
+mod house;
 mod instructions;
+mod kamailio;
+mod linphone;
+mod load;
 mod node;
+mod rig;
+mod sipp;
 mod tidy;
+mod tone;
+mod wall;

@@ -211,8 +211,14 @@ fn an_operator_starts_asks_steers_and_ends_it() {
     let refused = node.turno(&["agent", "pause", "anna", "holiday"]);
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&refused.stderr).lines().count(), 1, "one sentence");
-    assert_eq!(node.turno(&["agent", "show", "nobody"]).status.code(), Some(1));
+    for asked in ["show", "login", "logout", "ready"] {
+        let refused = node.turno(&["agent", asked, "nobody"]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!((refused.status.code(), said.as_str()), (Some(1), "there is no agent \"nobody\"\n"), "{asked}");
+    }
     assert_eq!(node.json(&["queue", "show"])["queues"][0]["ready"], 1);
+    let kept = std::fs::metadata(place.dir.join("data")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept) & 0o777, 0o700, "nobody else reads numbers and secrets");
     let (_, page) = node.get("/metrics");
     assert!(page.contains("turno_agents{state=\"ready\"} 1"), "{page}");
     let (_, calls) = node.get("/api/v1/calls");
@@ -294,6 +300,12 @@ fn a_changed_configuration_is_taken_whole_or_not_at_all() {
     assert!(node.turno(&["reload"]).status.success());
     assert_eq!(node.json(&["queue", "show"])["queues"].as_array().unwrap().len(), 2);
     assert_eq!(node.agent()["state"], "ready", "nobody loses his seat");
+
+    std::fs::write(place.config(), text.replace("41000-41999", "41000-42999")).unwrap();
+    let done = node.turno(&["reload"]);
+    assert!(done.status.success());
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("media or prompts: takes effect at the next start"), "{said}");
 }
 
 #[test]
@@ -326,6 +338,8 @@ fn prices_and_records_are_asked_without_an_engine() {
     let deck = deck.to_str().unwrap();
     let out = turno(&["rate", "+34600111222", "--from", "+34910000001", "--seconds", "61", "--deck", deck]);
     assert!(out.status.success());
+    let out = turno(&["rate", "+34600111222", "--from", "+34910000001", "--deck", deck, "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&out.stdout).unwrap()["net"]["currency"], "EUR");
     let out = turno(&["rate", "hello", "--deck", deck]);
     assert_eq!(out.status.code(), Some(1));
     let out = turno(&["cdr", "list", "--records", "nowhere"]);

@@ -37,10 +37,9 @@ fn an_offer_rings_is_answered_and_ends_with_the_agents_bye() {
     expect![[r#"
         7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
         7100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
         9000   * c1 b1 answered
                c1 acd: anna/5 accepts
                * c1 a1 in talk anna
@@ -74,13 +73,12 @@ fn a_caller_who_hangs_up_while_it_rings_takes_every_offer_with_him_in_the_same_t
     expect![[r#"
         7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
                * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
         7100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
         8000   * c1 a1 ended 200/16 peer by Caller
                c1 acd: leave abandoned
                b1 end 487/16 normal
@@ -114,10 +112,9 @@ fn an_agents_answer_that_crosses_the_callers_hang_up_counts_for_nobody() {
     expect![[r#"
         7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
         7100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
         8000   * c1 a1 ended 200/16 peer by Caller
                c1 acd: leave abandoned
                b1 end 487/16 normal
@@ -145,16 +142,14 @@ fn the_first_of_two_agents_has_the_call_and_the_other_is_told_completed_elsewher
     expect![[r#"
         7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
                * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
         7100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
                * c1 b2 rings
                c1 acd: boris/6 rings
-               * c1 b2 in ring boris
         8000   * c1 b2 answered
                c1 acd: boris/6 accepts
                b1 end 200/26 completed-elsewhere
@@ -183,16 +178,15 @@ fn an_unanswered_offer_is_withdrawn_and_the_caller_keeps_waiting() {
     expect![[r#"
         7000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
         7100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
         27000  b1 end 487/19 ring-limit
         27050  * c1 b1 ended 200/16 normal by Us
         27060  * c1 b1 figures
         28000  * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
     "#]]
     .assert_eq(&after(
         WAITS,
@@ -427,10 +421,9 @@ fn an_offer_during_the_greeting_cuts_it_short_only_when_answered() {
     expect![[r#"
         1000   * c1 b1 began 600111222 to s1 Agent(anna, s1)
                b1 dial s1 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring anna
         1100   * c1 b1 rings
                c1 acd: anna/5 rings
-               * c1 b1 in ring anna
         2000   * c1 b1 answered
                c1 acd: anna/5 accepts
                * c1 a1 in talk anna
@@ -502,10 +495,9 @@ fn plans_without_a_queue() {
                * c1 b1 began 600111222 to s2 Agent(boris, s2)
                s2 has 1
                b1 dial s2 from 600111222 like a1
-               * c1 b1 in ivr
+               * c1 b1 in ring boris
         50     * c1 b1 rings
                a1 ring
-               * c1 b1 in ring boris
         900    * c1 b1 answered
                a1 answer
                * c1 a1 answered

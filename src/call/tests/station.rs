@@ -61,10 +61,9 @@ fn a_colleague_is_called_and_both_stations_are_busy() {
                s2 has 1
                b1 dial s2 from s1 like a1
                * c1 a1 in ivr
-               * c1 b1 in ivr
+               * c1 b1 in ring boris
         100    * c1 b1 rings
                a1 ring
-               * c1 b1 in ring boris
         2000   * c1 b1 answered
                a1 answer
                * c1 a1 answered

@@ -140,10 +140,9 @@ fn when_the_agents_leg_dies_the_caller_waits_again_with_his_age() {
                * c1 a1 in queue sales
         61000  * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
         62000  * c1 b2 answered
                c1 acd: boris/6 accepts
-               * c1 b2 in ring boris
                * c1 a1 in talk boris
                * c1 b2 in talk boris
                a1 hears b2 and is heard

@@ -31,12 +31,11 @@ fn a_consultation_shows_the_agent_consulting_and_ends_without_a_trace_on_the_cal
                s2 has 1
                b2 dial s2 from s1 like a2
                * c2 a2 in ivr
-               * c2 b2 in ivr
+               * c2 b2 in ring boris
                c1 acd: anna consulting
                * c1 b1 in consult anna
         20200  * c2 b2 rings
                a2 ring
-               * c2 b2 in ring boris
         22000  * c2 b2 answered
                a2 answer
                * c2 a2 answered
@@ -298,12 +297,11 @@ fn a_blind_transfer_to_a_colleague() {
                b2 dial s2 from 600111222 like a1
                * c1 a1 in ivr
                * c1 b1 in hold anna
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
                a1 hears nobody
                a1 hears ringback
         30100  * c1 b2 rings
                b1 transfer rings
-               * c1 b2 in ring boris
         33000  * c1 b2 answered
                b1 transfer done
                b1 end 200/16 transferred
@@ -461,7 +459,7 @@ fn an_agent_may_transfer_a_call_that_he_made() {
                b2 dial s2 from s1 like b1
                * c1 a1 in hold anna
                * c1 b1 in ivr
-               * c1 b2 in ivr
+               * c1 b2 in ring boris
                a1 hears nobody
                b1 hears ringback
         7000   * c1 b2 answered

@@ -1,15 +1,15 @@
 //! A world around the engine in invented time: a carrier and phones, each a user agent of its own, a network between
 //! them, a store that is durable after a millisecond, media that does what it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, SegmentRules, WrapUp};
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
 use turno_base::fact::What;
 use turno_base::{
-    AgentId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
+    AgentId, CallId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
 };
 use turno_base::{StationId, TrunkId, Wall};
 use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
@@ -18,11 +18,14 @@ use turno_sip::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig,
 use turno_sip::flow::{Destination, Flow, Listener, ListenerId, Transport};
 use turno_sip::message::Message;
 use turno_sip::ua::{Dial, LocalMedia, SipEffect, SipEvent, Target, Ua};
+use turno_tariff::cdr::{Kind, Record};
 
-use crate::{Command, Effect, Engine, EngineConfig, Input, MediaConfig};
+use super::audit::Audit;
+use super::refer::Dialogs;
+use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Sizes};
 
 /// Where the engine listens.
-const ENGINE: &str = "10.0.0.1:5060";
+pub(super) const ENGINE: &str = "10.0.0.1:5060";
 /// The carrier, by whose address the trunk is known.
 const CARRIER: &str = "10.0.0.2:5060";
 
@@ -36,8 +39,17 @@ pub(super) struct Weather {
 }
 
 enum Arrives {
-    Datagram { to: SocketAddr, from: SocketAddr, bytes: Vec<u8> },
+    Datagram {
+        to: SocketAddr,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
     Engine(Box<Input>),
+    /// The media limit of everything that talked with this address before that instant.
+    Silence {
+        ip: IpAddr,
+        since: Mono,
+    },
 }
 
 /// What a party does by itself.
@@ -45,10 +57,23 @@ enum Arrives {
 pub(super) enum Habit {
     /// Rings and answers after this many ms.
     Answers(u64),
-    /// Rings and never answers.
-    Ignores,
-    /// Rejects with this status.
-    Rejects(u16),
+    /// Does what people do, by the party's own dice.
+    Person,
+}
+
+/// What somebody at a party does with a leg.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Answer,
+    /// Hangs up or, if it still rings, rejects with this status.
+    End(u16),
+    Hold(bool),
+    /// REFER to an extension.
+    Transfer(&'static str),
+    /// Calls this extension and hands over, attended, once it talks.
+    Consult(&'static str),
+    /// Hands this leg over to the one that was dialled for it.
+    HandOver(LegId),
 }
 
 pub(super) struct Party {
@@ -56,9 +81,18 @@ pub(super) struct Party {
     ua: Ua,
     habit: Habit,
     dialled: u64,
-    todo: BTreeSet<(Mono, LegId)>,
+    todo: BTreeMap<(Mono, u64), (LegId, Act)>,
+    /// Its REGISTERs ask for nothing any more.
+    signs_off: bool,
     /// Legs that are up or on the way.
     pub(super) legs: BTreeMap<LegId, &'static str>,
+    dice: Seeded,
+    config: SipConfig,
+    /// Without power or network until then.
+    dark_until: Option<Mono>,
+    pub(super) dialogs: Dialogs,
+    /// Calls that were ever up.
+    pub(super) ever_up: u64,
 }
 
 pub(super) struct World {
@@ -67,12 +101,25 @@ pub(super) struct World {
     pub(super) parties: Vec<Party>,
     pub(super) said: String,
     pub(super) facts: Vec<turno_base::Fact>,
-    pub(super) rows: usize,
-    weather: Weather,
+    /// Closed records, in the order in which they were written.
+    pub(super) records: Vec<Record>,
+    /// How long calls had waited when they were offered, ms.
+    pub(super) waited_ms: Vec<(CallId, u64)>,
+    pub(super) audit: Audit,
+    pub(super) weather: Weather,
+    /// A second engine, made of the first one's snapshot, that must decide the same for so many inputs more.
+    shadow: Option<(Engine, u32)>,
+    /// Whether the media threads say when nothing is heard of a party.
+    pub(super) hears_silence: bool,
+    /// Remote address of the audio of the engine's open legs, and since when.
+    talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
+    ports_open: BTreeMap<LegId, Port>,
+    ports_given: u64,
+    replies: BTreeMap<u64, Answer>,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
-    names: BTreeMap<turno_base::CallId, usize>,
+    names: BTreeMap<CallId, usize>,
 }
 
 pub(super) fn name<T: std::str::FromStr>(text: &str) -> T
@@ -147,6 +194,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         let rules = SegmentRules { value_pm, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
         acd.segments.insert(name::<SegmentId>(segment), rules);
     }
+    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO });
     let mut accounts = Vec::new();
     let mut extensions = BTreeMap::new();
     extensions.insert("700".to_owned(), Extension::Queue(name("general")));
@@ -193,20 +241,32 @@ pub(super) fn config(phones: usize) -> EngineConfig {
 impl World {
     /// An engine with `phones` registered phones at which agents have logged in, and a carrier.
     pub(super) fn open(phones: usize, habit: Habit, weather: Weather, seed: u64) -> World {
+        World::open_with(config(phones), phones, habit, weather, seed)
+    }
+
+    pub(super) fn open_with(config: EngineConfig, phones: usize, habit: Habit, weather: Weather, seed: u64) -> World {
         let mut world = World {
             engine: Engine::new(),
             now: Now { mono: Mono::from_ms(1000), wall: Wall::from_secs(1_773_140_400) },
             parties: Vec::new(),
             said: String::new(),
             facts: Vec::new(),
-            rows: 0,
+            records: Vec::new(),
+            waited_ms: Vec::new(),
+            audit: Audit::default(),
             weather: Weather::default(),
+            shadow: None,
+            hears_silence: true,
+            talks_with: BTreeMap::new(),
+            ports_open: BTreeMap::new(),
+            ports_given: 0,
+            replies: BTreeMap::new(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
             sent: 0,
             names: BTreeMap::new(),
         };
-        world.input(Input::Configure(Box::new(config(phones))));
+        world.input(Input::Configure(Box::new(config)));
         world.add_party(CARRIER, None, habit);
         for n in 0..phones {
             world.add_party(&format!("10.0.1.{}:5060", n + 1), Some(&format!("{}", 1001 + n)), habit);
@@ -229,8 +289,14 @@ impl World {
             ua: Ua::new(config.clone(), self.seeded.next_u64()),
             habit,
             dialled: 0,
-            todo: BTreeSet::new(),
+            todo: BTreeMap::new(),
+            signs_off: false,
             legs: BTreeMap::new(),
+            dice: Seeded::new(self.seeded.next_u64()),
+            config: config.clone(),
+            dark_until: None,
+            dialogs: Dialogs::default(),
+            ever_up: 0,
         };
         let mut out = Vec::new();
         party.ua.configure(config, self.now, &mut out);
@@ -249,15 +315,177 @@ impl World {
         let dial = Dial {
             leg,
             to: Target::Trunk { trunk: name::<TrunkId>("engine"), number: number.into() },
-            from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: false },
+            from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: ani.is_empty() },
             display: String::new(),
             media: local_media(self.parties[party].at.ip()),
             headers: Vec::new(),
         };
         self.parties[party].legs.insert(leg, "dialled");
         let now = self.now;
+        self.parties[party].dialogs.expect(leg);
         self.with(party, |ua, out| ua.dial(dial, now, out));
         leg
+    }
+
+    /// A party loses its network for a while.
+    pub(super) fn darken(&mut self, party: usize, ms: u64) {
+        let until = self.now.mono + Duration::from_millis(ms);
+        self.parties[party].dark_until = Some(until);
+        self.silence(party, 30_000);
+    }
+
+    /// A phone loses its power and comes back as new: what it talked about it has forgotten.
+    pub(super) fn reboot(&mut self, party: usize, ms: u64) {
+        self.darken(party, ms);
+        let seed = self.seeded.next_u64();
+        let (now, p) = (self.now, &mut self.parties[party]);
+        p.ua = Ua::new(p.config.clone(), seed);
+        p.todo.clear();
+        p.legs.clear();
+        p.dialogs = Dialogs::default();
+        let config = p.config.clone();
+        self.with(party, |ua, out| ua.configure(config, now, out));
+    }
+
+    /// What the media threads will say of a party that sends nothing from now on.
+    fn silence(&mut self, party: usize, ms: u64) {
+        let (ip, since) = (self.parties[party].at.ip(), self.now.mono);
+        self.put_in_air(since + Duration::from_millis(ms), Arrives::Silence { ip, since });
+    }
+
+    fn on_silence(&mut self, ip: IpAddr, since: Mono) {
+        let is_dark = self.parties.iter().any(|p| p.at.ip() == ip && p.dark_until.is_some());
+        let is_rebooted = self.parties.iter().any(|p| p.at.ip() == ip && p.legs.is_empty());
+        let silent: Vec<LegId> = self
+            .talks_with
+            .iter()
+            .filter(|(_, (at, began))| *at == ip && *began <= since)
+            .map(|(leg, _)| *leg)
+            .collect();
+        if self.hears_silence && (is_dark || is_rebooted) {
+            for leg in silent {
+                self.input(Input::Media { leg, event: MediaEvent::Silent });
+            }
+        }
+    }
+
+    /// The process is killed and starts again with the state it had; what was in the sockets is lost, and nothing is
+    /// heard or sent for `ms`. Media sessions are gone.
+    pub(super) fn restart(&mut self, ms: u64) {
+        let state = postcard::to_allocvec(&self.engine).unwrap();
+        self.shadow = None;
+        self.air.retain(|_, what| match what {
+            Arrives::Datagram { to, .. } => *to != ENGINE.parse().unwrap(),
+            Arrives::Engine(input) => matches!(**input, Input::Command { .. }),
+            Arrives::Silence { .. } => true,
+        });
+        self.engine = Engine::new();
+        self.run(ms);
+        self.talks_with.clear();
+        self.ports_open.clear();
+        self.ports_given = 0;
+        self.engine = postcard::from_bytes(&state).unwrap();
+        let pending = self.engine.stored_to();
+        self.input(Input::Restarted);
+        self.input(Input::Stored(pending));
+    }
+
+    /// From now on a second engine, read back from the first one's snapshot, must decide as the first for so many inputs.
+    pub(super) fn shadow(&mut self, inputs: u32) {
+        let state = postcard::to_allocvec(&self.engine).unwrap();
+        let engine: Engine = postcard::from_bytes(&state).unwrap();
+        assert_eq!(postcard::to_allocvec(&engine).unwrap(), state, "a snapshot that is read back is the same snapshot");
+        self.shadow = Some((engine, inputs));
+    }
+
+    pub(super) fn ask(&mut self, command: Command) -> Option<Answer> {
+        self.input(Input::Command { id: 99, command });
+        self.replies.remove(&99)
+    }
+
+    pub(super) fn sizes(&mut self) -> Sizes {
+        match self.ask(Command::Sizes) {
+            Some(Answer::Sizes(sizes)) => sizes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Nothing is left of any call, at the engine or at a party; and once every phone is off and its registration over, no
+    /// transaction and no timer. Every port is free again.
+    pub(super) fn assert_drained(&mut self) {
+        for (at, party) in self.parties.iter().enumerate() {
+            assert!(party.legs.is_empty(), "party {at} is left with {:?}", party.legs);
+        }
+        self.audit.assert_over();
+        let sizes = self.sizes();
+        assert_eq!(
+            (sizes.calls, sizes.legs, sizes.dialogs, sizes.waiting),
+            (0, 0, 0, 0),
+            "something is left: {sizes:?}"
+        );
+        assert!(self.talks_with.is_empty(), "media sessions are left: {:?}", self.talks_with);
+        self.parties.clear();
+        self.run(900_000);
+        let sizes = self.sizes();
+        assert_eq!(Sizes { ports_free: 0, ..sizes }, Sizes::default(), "something is left");
+        assert_eq!(sizes.ports_free, self.ports_given, "ports are missing");
+    }
+
+    pub(super) fn do_later(&mut self, party: usize, ms: u64, leg: LegId, act: Act) {
+        self.sent += 1;
+        let at = self.now.mono + Duration::from_millis(ms);
+        self.parties[party].todo.insert((at, self.sent), (leg, act));
+    }
+
+    pub(super) fn act(&mut self, party: usize, leg: LegId, act: Act) {
+        let now = self.now;
+        match act {
+            Act::Answer => {
+                let media = local_media(self.parties[party].at.ip());
+                self.with(party, |ua, out| ua.answer(leg, media, now, out));
+                if self.parties[party].legs.get(&leg) == Some(&"called") {
+                    self.parties[party].legs.insert(leg, "answering");
+                }
+            }
+            Act::End(status) => {
+                let cause = match status {
+                    200 => Cause::NORMAL,
+                    _ => Cause::new(status, 0, turno_base::Reason::Normal),
+                };
+                self.with(party, |ua, out| ua.end(leg, cause, now, out));
+            }
+            Act::Hold(hold) => self.hold(party, leg, hold),
+            Act::Transfer(to) => self.refer(party, leg, to, None),
+            Act::Consult(to) => {
+                if self.parties[party].legs.get(&leg) == Some(&"up") {
+                    self.hold(party, leg, true);
+                    let second = self.dial(party, to, "");
+                    self.do_later(party, 5000, leg, Act::HandOver(second));
+                    self.do_later(party, 40_000, second, Act::End(200));
+                }
+            }
+            Act::HandOver(second) => {
+                if self.parties[party].legs.get(&second) == Some(&"up") {
+                    self.refer(party, leg, "1", Some(second));
+                } else {
+                    self.hang_up(party, second);
+                    self.hold(party, leg, false);
+                }
+            }
+        }
+    }
+
+    fn refer(&mut self, party: usize, leg: LegId, to: &str, replaces: Option<LegId>) {
+        let branch = self.seeded.token();
+        let from = self.parties[party].at;
+        let Some(bytes) = self.parties[party].dialogs.refer(from, leg, to, replaces, &branch) else { return };
+        // Nobody stands behind this request to repeat it, so it is repeated blindly.
+        for (at, ms) in [0, 500, 1500, 3500].into_iter().enumerate() {
+            let datagram = Arrives::Datagram { to: ENGINE.parse().unwrap(), from, bytes: bytes.clone() };
+            if at == 3 || self.seeded.below(1000) >= self.weather.lost {
+                self.put_in_air(self.now.mono + Duration::from_millis(ms), datagram);
+            }
+        }
     }
 
     /// A party hangs up.
@@ -274,6 +502,18 @@ impl World {
         self.with(party, |ua, out| ua.reoffer(leg, media, now, out));
     }
 
+    /// The phone of an agent takes its registration back.
+    pub(super) fn sign_off(&mut self, agent: usize) {
+        let party = agent + 1;
+        let (at, now, user) = (self.parties[party].at.to_string(), self.now, format!("{}", 1001 + agent));
+        self.parties[party].signs_off = true;
+        // A trunk that is new is registered at, at once.
+        for account in [None, Some(user.as_str())] {
+            let config = sip_config(&at, Vec::new(), vec![trunk("engine", ENGINE, account)]);
+            self.with(party, |ua, out| ua.configure(config, now, out));
+        }
+    }
+
     /// Everybody hangs up everything.
     pub(super) fn hang_up_all(&mut self) {
         for party in 0..self.parties.len() {
@@ -282,10 +522,6 @@ impl World {
                 self.hang_up(party, leg);
             }
         }
-    }
-
-    pub(super) fn party_of(&self, agent: usize) -> &Party {
-        &self.parties[agent + 1]
     }
 
     /// Lets `ms` milliseconds pass.
@@ -301,7 +537,10 @@ impl World {
 
     fn next_instant(&self) -> Option<Mono> {
         let air = self.air.first_key_value().map(|((at, _), _)| *at);
-        let parties = self.parties.iter().flat_map(|p| [p.ua.deadline(), p.todo.first().map(|(at, _)| *at)]);
+        let parties = self
+            .parties
+            .iter()
+            .flat_map(|p| [p.ua.deadline(), p.todo.first_key_value().map(|((at, _), _)| *at), p.dark_until]);
         parties.chain([air, self.engine.deadline()]).flatten().min()
     }
 
@@ -311,6 +550,7 @@ impl World {
             match entry.remove() {
                 Arrives::Engine(input) => self.input(*input),
                 Arrives::Datagram { to, from, bytes } => self.deliver(to, from, bytes),
+                Arrives::Silence { ip, since } => self.on_silence(ip, since),
             }
         }
         if self.engine.deadline().is_some_and(|at| at <= now.mono) {
@@ -320,15 +560,25 @@ impl World {
             if self.parties[at].ua.deadline().is_some_and(|due| due <= now.mono) {
                 self.with(at, |ua, out| ua.on_deadline(now, out));
             }
-            while let Some(&(due, leg)) = self.parties[at].todo.first().filter(|(due, _)| *due <= now.mono) {
-                self.parties[at].todo.remove(&(due, leg));
-                let media = local_media(self.parties[at].at.ip());
-                self.with(at, |ua, out| ua.answer(leg, media, now, out));
+            while let Some(entry) = self.parties[at].todo.first_entry().filter(|entry| entry.key().0 <= now.mono) {
+                let (leg, act) = entry.remove();
+                self.act(at, leg, act);
+            }
+            if self.parties[at].dark_until.is_some_and(|until| until <= now.mono) {
+                self.parties[at].dark_until = None;
             }
         }
     }
 
     fn deliver(&mut self, to: SocketAddr, from: SocketAddr, bytes: Vec<u8>) {
+        let is_dark = |party: &Party| party.dark_until.is_some();
+        if self.parties.iter().any(|p| is_dark(p) && (p.at == to || p.at == from)) {
+            return;
+        }
+        let bytes = match self.parties.iter().find(|p| p.at == to) {
+            Some(party) => party.dialogs.inward(bytes),
+            None => bytes,
+        };
         let message = Message::parse(bytes).expect("both sides write messages that can be read");
         let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer: from, connection: 0 };
         if to == ENGINE.parse().unwrap() {
@@ -336,6 +586,7 @@ impl World {
         }
         let now = self.now;
         if let Some(at) = self.parties.iter().position(|p| p.at == to) {
+            self.parties[at].dialogs.learn(&message);
             self.with(at, |ua, out| ua.on_message(flow, &message, now, out));
         }
     }
@@ -351,6 +602,13 @@ impl World {
             match effect {
                 SipEffect::Send { to, bytes, .. } => {
                     let from = self.parties[at].at;
+                    let text = String::from_utf8_lossy(&bytes);
+                    let bytes = match self.parties[at].signs_off && text.starts_with("REGISTER") {
+                        true => text.replace("Expires: 750", "Expires: 0").into_bytes(),
+                        false => bytes,
+                    };
+                    let bytes = self.parties[at].dialogs.outward(bytes);
+                    self.audit.on_sent(from, &bytes);
                     self.send(from, to, bytes);
                 }
                 SipEffect::Event(event) => self.on_party_event(at, event),
@@ -365,24 +623,23 @@ impl World {
             SipEvent::Incoming(incoming) => {
                 let leg = incoming.leg;
                 self.parties[at].legs.insert(leg, "called");
+                self.parties[at].dialogs.name(leg, &incoming.sip_call_id);
                 match self.parties[at].habit {
                     Habit::Answers(ms) => {
                         self.with(at, |ua, out| ua.ring(leg, now, out));
-                        self.parties[at].todo.insert((now.mono + Duration::from_millis(ms), leg));
+                        self.do_later(at, ms, leg, Act::Answer);
                     }
-                    Habit::Ignores => self.with(at, |ua, out| ua.ring(leg, now, out)),
-                    Habit::Rejects(status) => {
-                        let cause = Cause::new(status, 0, turno_base::Reason::Normal);
-                        self.with(at, |ua, out| ua.end(leg, cause, now, out));
-                    }
+                    Habit::Person => self.on_called(at, leg),
                 }
             }
             SipEvent::Answered { leg } | SipEvent::Confirmed { leg } => {
-                self.parties[at].legs.insert(leg, "up");
+                if self.parties[at].legs.insert(leg, "up") != Some("up") {
+                    self.parties[at].ever_up += 1;
+                }
             }
             SipEvent::Ended { leg, .. } => {
                 self.parties[at].legs.remove(&leg);
-                self.parties[at].todo.retain(|(_, todo)| *todo != leg);
+                self.parties[at].todo.retain(|_, (about, _)| *about != leg);
             }
             SipEvent::Progress { .. }
             | SipEvent::Agreed { .. }
@@ -423,9 +680,72 @@ impl World {
     pub(super) fn input(&mut self, input: Input) {
         let mut out = Vec::new();
         self.engine.handle(&input, self.now, &mut out);
+        if let Some((shadow, left)) = self.shadow.take() {
+            self.follow(shadow, left, &input, &out);
+        }
+        self.audit.on_effects(&out);
         for effect in out {
             self.perform(effect);
         }
+    }
+
+    fn follow(&mut self, mut shadow: Engine, left: u32, input: &Input, decided: &[Effect]) {
+        let mut out = Vec::new();
+        shadow.handle(input, self.now, &mut out);
+        assert_eq!(out, decided, "after a snapshot {input:?} has other effects");
+        assert_eq!(shadow.deadline(), self.engine.deadline(), "after a snapshot the next deadline is another");
+        self.shadow = (left > 1).then_some((shadow, left - 1));
+    }
+
+    /// What a person does when the phone rings.
+    fn on_called(&mut self, at: usize, leg: LegId) {
+        let now = self.now;
+        let mut dice = self.parties[at].dice.clone();
+        if dice.below(20) > 0 {
+            self.with(at, |ua, out| ua.ring(leg, now, out));
+        }
+        let answer = match dice.below(100) {
+            0..9 => None,
+            9..17 => return self.end_call_later(at, leg, dice, [486, 603, 480, 503, 404]),
+            17..22 => Some(14_950 + dice.below(100)), // as the ring limit ends
+            22..27 => Some(0),
+            _ => Some(500 + dice.below(6000)),
+        };
+        let Some(answer) = answer else {
+            self.do_later(at, 90_000, leg, Act::End(480));
+            self.parties[at].dice = dice;
+            return;
+        };
+        self.do_later(at, answer, leg, Act::Answer);
+        let ends = answer + 1000 + dice.below(60_000);
+        match dice.below(12) {
+            0 | 1 => {
+                self.do_later(at, answer + dice.below(4000), leg, Act::Hold(true));
+                self.do_later(at, answer + 4000 + dice.below(9000), leg, Act::Hold(false));
+            }
+            2 => {
+                let to = ["700", "1001", "1002", "1003", "9", "600000000"][dice.below(6) as usize];
+                self.do_later(at, answer + 1000 + dice.below(5000), leg, Act::Transfer(to));
+            }
+            3 => {
+                let to = ["1001", "1002", "1003", "700"][dice.below(4) as usize];
+                self.do_later(at, answer + 1000 + dice.below(5000), leg, Act::Consult(to));
+            }
+            _ => {}
+        }
+        if dice.below(3) > 0 {
+            self.do_later(at, ends, leg, Act::End(200));
+        } else {
+            // Callers mostly hang up, but nobody talks for ever.
+            self.do_later(at, answer + 150_000, leg, Act::End(200));
+        }
+        self.parties[at].dice = dice;
+    }
+
+    fn end_call_later(&mut self, at: usize, leg: LegId, mut dice: Seeded, statuses: [u16; 5]) {
+        let status = statuses[dice.below(5) as usize];
+        self.do_later(at, dice.below(4000), leg, Act::End(status));
+        self.parties[at].dice = dice;
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -433,14 +753,24 @@ impl World {
             Effect::Send { to, bytes, .. } => self.send(ENGINE.parse().unwrap(), to, bytes),
             Effect::Media { leg, command } => match command {
                 MediaCommand::Close => {
-                    self.later(1, Input::Media { leg, event: MediaEvent::Closed(Default::default()) })
+                    self.talks_with.remove(&leg);
+                    // Of what was open before a restart the media threads know nothing.
+                    let Some(port) = self.ports_open.remove(&leg) else { return };
+                    self.later(1, Input::Media { leg, event: MediaEvent::Closed(Default::default()) });
+                    self.later(1000, Input::Ports(vec![port]));
+                }
+                MediaCommand::Open(port) => {
+                    assert!(!self.ports_open.values().any(|open| *open == port), "{port:?} is given twice");
+                    self.ports_open.insert(leg, port);
+                }
+                MediaCommand::Agree(agreement) => {
+                    self.talks_with.entry(leg).or_insert((agreement.remote.ip(), self.now.mono)).0 =
+                        agreement.remote.ip();
                 }
                 MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..)) => {
                     self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded });
                 }
-                MediaCommand::Open(_)
-                | MediaCommand::Agree(_)
-                | MediaCommand::Play(Play::Loop(_) | Play::Ringback)
+                MediaCommand::Play(Play::Loop(_) | Play::Ringback)
                 | MediaCommand::Quiet
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
@@ -448,13 +778,16 @@ impl World {
                 | MediaCommand::Held(_) => {}
             },
             Effect::WantPorts(more) => {
-                let base = 10_000 + u16::try_from(self.sent % 20_000).unwrap() * 2;
-                let ports = (0..more as u16).map(|n| port(base.wrapping_add(n * 2))).collect();
+                let base = 10_000 + u16::try_from(self.ports_given).unwrap() * 2;
+                let ports: Vec<Port> = (0..u16::try_from(more).unwrap()).map(|n| port(base + n * 2)).collect();
+                self.ports_given += ports.len() as u64;
                 self.later(0, Input::Ports(ports));
             }
             Effect::LookUp { call, .. } => self.later(0, Input::Customer { call, customer: None }),
-            Effect::Store { seq, .. } => {
-                self.rows += 1;
+            Effect::Store { seq, row } => {
+                if let Kind::Close(record) = row.kind {
+                    self.records.push(*record);
+                }
                 self.later(1, Input::Stored(seq));
             }
             Effect::Fact(fact) => {
@@ -464,19 +797,22 @@ impl World {
             Effect::Healed(reason) => {
                 let _ = writeln!(self.said, "{} HEALED {reason:?}", self.now.mono.as_ms());
             }
+            Effect::Reply { id, answer: Ok(answer) } => {
+                self.replies.insert(id, answer);
+            }
+            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
             | Effect::Count(_)
-            | Effect::Trunk { .. }
-            | Effect::Why { .. } => {}
+            | Effect::Trunk { .. } => {}
         }
     }
 
     fn tell(&mut self, what: &What) {
         let ms = self.now.mono.as_ms();
         let next = self.names.len() + 1;
-        let mut named = |call: &turno_base::CallId| format!("c{}", self.names.entry(*call).or_insert(next));
+        let mut named = |call: &CallId| format!("c{}", self.names.entry(*call).or_insert(next));
         let line = match what {
             What::CallArrived { call, ani, .. } => format!("{} arrives from {}", named(call), ani.raw),
             What::QueueEntered { call, queue, position } => format!("{} enters {queue} at {position}", named(call)),

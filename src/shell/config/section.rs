@@ -285,7 +285,9 @@ impl<'a> Section<'a> {
             if known.contains(&name) {
                 continue;
             }
-            let nearest = known.iter().map(|k| (distance(k, &name), k)).min().filter(|(d, k)| *d <= k.len().max(2) / 2);
+            // Of equals the one that begins alike: people misspell the middle and the end.
+            let rank = |k: &String| (distance(k, &name), k.chars().next() != name.chars().next());
+            let nearest = known.iter().map(|k| (rank(k), k)).min().filter(|((d, _), k)| *d <= k.len().max(2) / 2);
             match nearest {
                 Some((_, nearest)) => self.error(&name, format!("there is no such key; did you mean {nearest:?}?")),
                 None => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use turno_base::{Codec, StationId, TrunkId};
 use turno_engine::MediaConfig;
+use turno_sip::auth::Algorithm;
 use turno_sip::config::{Account, Credentials, FixedContact, Secret, SipConfig, SipRules, Trunk};
 use turno_sip::flow::{Listener, ListenerId, Transport};
 
@@ -31,7 +32,11 @@ pub(super) fn sip(root: &Section<'_>, media: &MediaConfig) -> (SipConfig, NetSet
     if local_networks.is_empty() {
         local_networks.clone_from(&media.local_networks);
     }
-    let rules = rules(&section.section("rules"));
+    let mut rules = rules(&section.section("rules"));
+    let digests = section.list_read("digests", "write \"sha-256\" or \"md5\"", |text| Algorithm::named(Some(text)));
+    if !digests.is_empty() {
+        rules.digests = digests;
+    }
     section.done();
     let trunks: Vec<Trunk> =
         root.named("trunks").iter().filter_map(|(name, section)| trunk(name, section, &listeners)).collect();
@@ -106,6 +111,7 @@ fn rules(section: &Section<'_>) -> SipRules {
         guesses_per_minute: section.integer("guesses_per_minute", d.guesses_per_minute, 1..=30),
         subscribes_per_minute: section.integer("subscribes_per_minute", d.subscribes_per_minute, 1..=10_000),
         dialogs_max: section.integer("dialogs_max", d.dialogs_max, 1..=1_000_000),
+        digests: d.digests,
     };
     if rules.session_min > rules.session_expires {
         section.error("session_min", "is longer than session_expires");

@@ -128,6 +128,8 @@ pub(super) struct Binder {
 
 struct Work {
     ranges: Vec<Range>,
+    /// The range was said to be used up: every call asks again from then on, and once is enough.
+    is_said: bool,
     mailboxes: Vec<Arc<Mailbox>>,
     tell: Tell,
 }
@@ -147,14 +149,16 @@ impl Binder {
             return Err(MediaError::NoAddress);
         }
         let range = |&address| Range { address, next: even, last: last.into(), busy: Vec::new() };
-        let mut work = Work { ranges: config.addresses.iter().map(range).collect(), mailboxes, tell };
+        let mut work = Work { ranges: config.addresses.iter().map(range).collect(), is_said: false, mailboxes, tell };
         work.bind(config.ports_at_start.max(1))?;
         let (requests, asked) = bounded::<u32>(REQUESTS_MAX);
         let thread = std::thread::Builder::new()
             .name("turno-media-ports".into())
             .spawn(move || {
                 for count in asked {
-                    if let Err(error) = work.bind(count) {
+                    if let Err(error) = work.bind(count)
+                        && !std::mem::replace(&mut work.is_said, true)
+                    {
                         tracing::error!(%error, "no more media ports");
                     }
                 }
@@ -216,7 +220,11 @@ impl Work {
                     let error = met.unwrap_or_else(|| io::Error::other("every port of the range is in use"));
                     return Err(MediaError::Bind { address, error });
                 }
-                tracing::warn!(%address, bound, count, "the media port range is used up; widen it for more calls at once");
+                if !std::mem::replace(&mut self.is_said, true) {
+                    tracing::warn!(%address, bound, count, "the media port range is used up; widen it for more calls at once");
+                }
+            } else {
+                self.is_said = false;
             }
         }
         Ok(())

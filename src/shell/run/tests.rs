@@ -165,12 +165,15 @@ fn only_a_change_of_load_worth_telling_is_told() {
     assert_eq!(after(0, &[], 3, false), None);
     assert_eq!(after(50, &[9; 20], 3, false), None); // not due
     assert_eq!(after(100, &[], 3, false), Some((9, 3)));
-    assert_eq!(after(200, &[13; 20], 3, false), None); // the same power of two
+    assert_eq!(after(200, &[13; 20], 3, false), Some((13, 3))); // pressure rises from one telling to the next
     assert_eq!(after(300, &[900, 900, 900, 1], 3, false), Some((0, 3))); // a late wake-up, no standing queue
-    assert_eq!(after(400, &[&[900; 20][..], &[1]].concat(), 3, false), None); // one got through at once
+    assert_eq!(after(400, &[&[900; 20][..], &[1]].concat(), 3, false), Some((1, 3))); // one got through at once
     assert_eq!(after(500, &[900; 20], 3, false), Some((900, 3)));
     assert_eq!(after(600, &[900; 20], 5000, false), Some((900, 5000)));
     assert_eq!(after(601, &[900; 20], 5000, true), Some((900, 5000))); // draining is told at once
+    // Pressure falls from one telling to the next as well: it is told until nothing of it can be left.
+    let calm: Vec<u64> = (8..60).map(|n| n * 100).filter(|at| after(*at, &[], 0, true).is_some()).collect();
+    assert_eq!((calm.first(), calm.last()), (Some(&800), Some(&3500)));
 }
 
 #[test]

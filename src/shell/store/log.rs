@@ -34,8 +34,8 @@ pub struct Recovered {
     pub recovery: Recovery,
     /// Last heartbeat, if it is younger than the last row.
     pub alive: Option<Wall>,
-    /// Number of the last row that is durable.
-    pub seq_last: Option<u64>,
+    /// Number and call of the last numbered row that is durable.
+    pub last: Option<(u64, CallId)>,
     /// Rows read back.
     pub rows: u64,
     /// Bytes of a torn tail that were cut.
@@ -162,11 +162,16 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
 }
 
 impl Recovered {
+    /// Number of the last numbered row that is durable.
+    pub fn seq_last(&self) -> Option<u64> {
+        self.last.map(|(seq, _)| seq)
+    }
+
     fn on_head(&mut self, segment: u64, body: &[u8]) {
         let row = match frame::head(body) {
             Some(EntryHead::Row(seq, row)) => {
                 // Numbers ascend in one life of the engine and begin again in one that starts afresh.
-                self.seq_last = Some(seq);
+                self.last = Some((seq, row.call));
                 row
             }
             Some(EntryHead::Recovered(row)) => row,

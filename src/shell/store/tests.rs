@@ -19,10 +19,10 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 /// A directory of this test's own, gone with it.
-pub(super) struct Dir(pub(super) PathBuf);
+pub(in crate::shell) struct Dir(pub(in crate::shell) PathBuf);
 
 impl Dir {
-    pub(super) fn new(name: &str) -> Dir {
+    pub(in crate::shell) fn new(name: &str) -> Dir {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("turno-store-{}-{name}-{n}", std::process::id()));
@@ -50,7 +50,7 @@ fn call(n: u64) -> CallId {
 }
 
 /// The rows of the `n`-th call: a freephone call of 10 s and n ms, in queue and then with an agent.
-fn rows(n: u64) -> Vec<Row> {
+pub(in crate::shell) fn rows(n: u64) -> Vec<Row> {
     let (call, leg) = (call(n), LegId::arrived(n));
     let (agent, queue) = (AgentId::new("anna").unwrap(), QueueId::new(["averias", "ventas"][n as usize % 2]).unwrap());
     let trunk = TrunkId::new("carrier").ok();
@@ -112,7 +112,7 @@ fn append(store: &Store, calls: std::ops::Range<u64>, mut seq: u64) -> u64 {
 fn what_was_stored_is_durable_and_in_the_tables_once() {
     let dir = Dir::new("once");
     let (store, recovered, stored) = open(&dir, Options::default());
-    assert_eq!((recovered.rows, recovered.seq_last), (0, None));
+    assert_eq!((recovered.rows, recovered.seq_last()), (0, None));
     let next = append(&store, 0..20, 1);
     assert!(store.flush(LONG));
     let told: Vec<u64> = stored.try_iter().collect();
@@ -123,7 +123,7 @@ fn what_was_stored_is_durable_and_in_the_tables_once() {
 
     // A replay appends the last calls again; the tables have them already.
     let (store, recovered, _) = open(&dir, Options::default());
-    assert_eq!((recovered.seq_last, recovered.torn_bytes, recovered.damaged_bytes), (Some(next - 1), 0, 0));
+    assert_eq!((recovered.seq_last(), recovered.torn_bytes, recovered.damaged_bytes), (Some(next - 1), 0, 0));
     assert_eq!(recovered.recovery.open().count(), 0);
     append(&store, 15..25, next - 5);
     store.close(LONG);
@@ -194,7 +194,7 @@ fn segments_turn_and_those_that_nobody_needs_go() {
     assert!(after[0] > *before.last().unwrap(), "{before:?} {after:?}");
     store.close(LONG);
     let (store, recovered, _) = open(&dir, small);
-    assert_eq!((recovered.seq_last, recovered.recovery.open().count()), (Some(next - 1), 0));
+    assert_eq!((recovered.seq_last(), recovered.recovery.open().count()), (Some(next - 1), 0));
     store.close(LONG);
     assert_eq!(all(&dir).len(), 121);
 }
@@ -211,9 +211,9 @@ fn a_crash_right_after_a_segment_turned_forgets_no_number() {
     let last = *log::segments(&records).unwrap().last().unwrap();
     assert!(last > 1);
     let youngest = log::path(&records, last);
-    let before = log::recover(&records).unwrap().seq_last;
+    let before = log::recover(&records).unwrap().seq_last();
     std::fs::File::options().write(true).open(&youngest).unwrap().set_len(log::HEADER_BYTES).unwrap();
-    let after = log::recover(&records).unwrap().seq_last;
+    let after = log::recover(&records).unwrap().seq_last();
     assert_eq!(before, Some(next - 1));
     assert!(after.is_some_and(|after| after > 0), "{after:?}");
 }
@@ -265,7 +265,7 @@ fn a_log_cut_anywhere_keeps_every_whole_frame() {
         let (store, recovered, _) = open(&dir, Options::default());
         let whole = ends.partition_point(|&end| end <= cut) - 1;
         assert_eq!(recovered.torn_bytes as usize, cut - ends[whole]);
-        let again = recovered.seq_last.unwrap_or(0);
+        let again = recovered.seq_last().unwrap_or(0);
         for (n, row) in (1..).zip((0..60).flat_map(rows)).filter(|(n, _)| *n > again) {
             store.append(n, row).unwrap();
         }
@@ -451,7 +451,7 @@ fn writer_of_the_kill_test() {
         let _ = std::io::stdout().write_all(format!("stored {seq}\n").as_bytes());
     })
     .unwrap();
-    let mut seq = recovered.seq_last.unwrap_or(0);
+    let mut seq = recovered.seq_last().unwrap_or(0);
     for row in recovered.recovery.finish(&deck(), recovered.alive, |_| false) {
         store.append_recovered(row).unwrap();
     }
@@ -496,7 +496,7 @@ fn a_process_killed_at_any_instant_loses_nothing_that_it_called_stored() {
         }
     }
     let (store, recovered, _) = open(&dir, Options::default());
-    assert!(recovered.seq_last >= Some(stored), "{:?} < {stored}", recovered.seq_last);
+    assert!(recovered.seq_last() >= Some(stored), "{:?} < {stored}", recovered.seq_last());
     assert_eq!(recovered.damaged_bytes, 0);
     for row in recovered.recovery.finish(&deck(), None, |_| false) {
         store.append_recovered(row).unwrap();

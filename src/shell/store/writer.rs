@@ -24,6 +24,8 @@ use crate::shell::line::{LineIn, LineOut};
 const SYNC_GAP: Duration = Duration::from_millis(4);
 /// How often the free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// The alarm of a full disk ends this far below its bound, percent.
+const DISK_ALARM_SLACK_PCT: u64 = 2;
 /// After a failure of the disk.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// How often a process that ends tries to write what it holds.
@@ -167,9 +169,7 @@ impl<F: Fn(u64)> Writer<F> {
         self.shared.spooled.store(if result.is_ok() { 0 } else { self.spooled }, Ordering::Relaxed);
         match result {
             Ok(()) => {
-                if self.shared.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(rows = self.spooled, "the disk takes records again; all are written");
-                }
+                self.shared.failing.store(false, Ordering::Relaxed);
                 self.end.offset += self.spool.len() as u64;
                 self.spool.clear();
                 // A spool that the disk's failure made large gives its memory back.
@@ -190,7 +190,7 @@ impl<F: Fn(u64)> Writer<F> {
                 // Opened anew and written again from the same offset: pages of a failed sync may be gone.
                 self.file = None;
                 if !self.shared.failing.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "the disk takes no records; they wait in memory and new calls are refused");
+                    tracing::error!(%error, "the record log cannot be written and is tried again; rows wait in memory");
                 }
             }
         }
@@ -239,17 +239,23 @@ impl<F: Fn(u64)> Writer<F> {
         }
         self.space_at = Some(Instant::now());
         let Ok(space) = nix::sys::statvfs::statvfs(&self.dir) else { return };
-        let (all, free) = (space.blocks(), space.blocks_available());
-        let used_pct = 100 - (u128::from(free) * 100 / u128::from(all.max(1))).min(100) as u64;
+        let free = space.blocks_available();
+        let used_pct = used_pct(space.blocks().saturating_sub(space.blocks_free()), free);
         self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
         let free_bytes = free.saturating_mul(space.fragment_size());
         self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
-        let alarm = used_pct >= self.options.disk_alarm_pct;
-        if alarm && !self.shared.disk_alarm.swap(alarm, Ordering::Relaxed) {
-            tracing::error!(used_pct, "the disk of the records fills up; make room");
-        }
+        // Once raised it stays until there is clearly room again: a use that sways about the bound is one alarm.
+        let raised = self.shared.disk_alarm.load(Ordering::Relaxed);
+        let slack = if raised { DISK_ALARM_SLACK_PCT } else { 0 };
+        let alarm = used_pct >= self.options.disk_alarm_pct.saturating_sub(slack);
         self.shared.disk_alarm.store(alarm, Ordering::Relaxed);
     }
+}
+
+/// As `df` counts it: what only root may still fill is neither used nor free. Rounded up.
+fn used_pct(used: u64, free: u64) -> u64 {
+    let all = (u128::from(used) + u128::from(free)).max(1);
+    (u128::from(used) * 100).div_ceil(all) as u64
 }
 
 /// Removes segments that neither a restart nor the consumer needs.
@@ -263,4 +269,17 @@ pub(super) fn remove_before(dir: &std::path::Path, segment: u64) -> io::Result<(
 fn wall_now() -> Wall {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Wall(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::used_pct;
+
+    #[test]
+    fn the_use_of_a_disk_is_what_df_says() {
+        // blocks used and free for us: a quarter of a disk may be kept for root
+        for (used, free, pct) in [(0, 0, 0), (48, 44, 53), (50, 50, 50), (1, 1000, 1), (1000, 0, 100)] {
+            assert_eq!(used_pct(used, free), pct, "{used} {free}");
+        }
+    }
 }

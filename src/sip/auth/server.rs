@@ -121,7 +121,8 @@ impl Authenticator {
         now: Now,
     ) -> Judged {
         let rules = &config.rules;
-        let Some(given) = Given::read(presented) else { return Judged::Wrong };
+        let given = Given::read(presented).filter(|given| rules.digests.contains(&given.algorithm));
+        let Some(given) = given else { return Judged::Wrong };
         let Some(nonce) = Nonce::read(given.nonce, &config.nonce_key, asking.source) else { return Judged::Stale };
         let life = rules.nonce_life.min(NONCE_LIFE_MAX);
         match self.answered.freshness(nonce, given.nc, life, now.mono) {

@@ -12,6 +12,7 @@ use crate::message::DigestParams;
 use crate::ua::{Count, SipEffect, SipEvent};
 
 const PHONE: &str = "192.0.2.7";
+const BOTH: &[Algorithm] = &[Algorithm::Sha256, Algorithm::Md5];
 
 fn account(user: &str, secret: Secret) -> Account {
     Account { user: user.into(), secret, station: StationId::new(user).unwrap(), fixed: None, codecs: vec![] }
@@ -263,7 +264,7 @@ fn unknown_users_and_wrong_passwords_get_the_same_bytes() {
         let phone = Phone::of(user, "wrong", &door.nonce(0));
         let (verdict, counts) = door.register(PHONE, user, &[&phone.header()], 10);
         let Verdict::Challenge(challenged) = verdict else { panic!() };
-        (challenge_headers(door.accounts.realm(), &challenged, 500, 200), counts)
+        (challenge_headers(door.accounts.realm(), &challenged, BOTH, 500, 200), counts)
     };
     assert_eq!(headers("anna"), headers("zoe"));
 }
@@ -334,12 +335,12 @@ fn the_uri_of_an_answer_may_differ_as_phones_differ() {
 fn a_challenge_never_makes_three_times_the_request() {
     let challenged = Challenged { nonce: "n".repeat(NONCE_CHARS), stale: true };
     for (request, bare, values) in [(400, 250, 2), (160, 160, 2), (130, 180, 1), (40, 60, 0), (0, 0, 0)] {
-        let headers = challenge_headers("turno.example", &challenged, request, bare);
+        let headers = challenge_headers("turno.example", &challenged, BOTH, request, bare);
         assert_eq!(headers.len(), values, "{request} {bare}");
         let lines: usize = headers.iter().map(|value| value.len() + 20).sum();
         assert!(headers.is_empty() || bare + lines <= 3 * request);
     }
-    let both = challenge_headers("turno.example", &challenged, 400, 250);
+    let both = challenge_headers("turno.example", &challenged, BOTH, 400, 250);
     assert_eq!(
         both,
         [
@@ -454,13 +455,39 @@ fn a_trunks_challenge_is_answered_for_its_realm_and_address_only() {
 }
 
 #[test]
+fn the_operator_says_which_algorithms_and_in_which_order() {
+    use Algorithm::{Md5, Sha256};
+    let challenged = Challenged { nonce: "n".repeat(NONCE_CHARS), stale: false };
+    let offered = |digests: &[Algorithm], request| {
+        let values = challenge_headers("turno.example", &challenged, digests, request, 180);
+        let of = |value: &String| if value.contains("algorithm=MD5") { Md5 } else { Sha256 };
+        values.iter().map(of).collect::<Vec<_>>()
+    };
+    for (digests, large, small) in [
+        (&[Md5, Sha256][..], &[Md5, Sha256][..], &[Md5][..]),
+        (&[Sha256, Md5], &[Sha256, Md5], &[Md5]),
+        (&[Sha256], &[Sha256], &[Sha256]),
+        (&[Md5], &[Md5], &[Md5]),
+    ] {
+        assert_eq!((offered(digests, 500), offered(digests, 125)), (large.to_vec(), small.to_vec()), "{digests:?}");
+    }
+    // What is not offered is not taken either, however right.
+    let mut door = Door::new();
+    door.config.rules.digests = vec![Sha256];
+    let md5 = Phone { algorithm: Md5, ..Phone::of("anna", "a-pass", &door.nonce(0)) };
+    assert_eq!(door.outcome("anna", &md5.header(), 1), "401 [AuthFailed, Challenged]");
+    let sha256 = Phone { algorithm: Sha256, ..Phone::of("anna", "a-pass", &door.nonce(0)) };
+    assert_eq!(door.outcome("anna", &sha256.header(), 1), "anna");
+}
+
+#[test]
 fn the_strongest_algorithm_is_answered_and_our_own_server_takes_it() {
     let mut door = Door::new();
     door.config.accounts.push(account("turno", Secret::Password("t-\"pass".into())));
     door.accounts = Accounts::of(&door.config);
     let source: IpAddr = PBX.parse::<SocketAddr>().unwrap().ip();
     let challenged = door.authenticator.challenge(source, false, &door.config, Now::from_ms(0));
-    let mut values = challenge_headers("turno.example", &challenged, 500, 200);
+    let mut values = challenge_headers("turno.example", &challenged, BOTH, 500, 200);
     values.reverse();
     let headers: Vec<&str> = values.iter().map(String::as_str).collect();
     let mut digest = TrunkDigest::default();

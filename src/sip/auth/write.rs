@@ -6,19 +6,28 @@ use super::server::Challenged;
 /// A response to a request that nobody vouches for is at most so many times as long: more would serve to flood others.
 pub const REFLECTION_MAX: usize = 3;
 
-/// The values of our WWW-Authenticate headers, SHA-256 first (RFC 8760 §2.3).
+/// The values of our WWW-Authenticate headers, one for each of `digests` in their order (RFC 8760 §2.3).
 ///
-/// For a request of `request_bytes` to which the response without challenges is `bare_bytes` long: both where they fit
-/// thrice the request, else MD5 alone, which whoever sends so little can more likely do, else none: stay silent. The
-/// smallest REGISTER of a phone on the market leaves room for both.
-pub fn challenge_headers(realm: &str, challenged: &Challenged, request_bytes: usize, bare_bytes: usize) -> Vec<String> {
+/// For a request of `request_bytes` to which the response without challenges is `bare_bytes` long: all where they fit
+/// thrice the request, else the weakest alone, which whoever sends so little can more likely do, else none: stay silent.
+/// The smallest REGISTER of a phone on the market leaves room for both.
+pub fn challenge_headers(
+    realm: &str,
+    challenged: &Challenged,
+    digests: &[Algorithm],
+    request_bytes: usize,
+    bare_bytes: usize,
+) -> Vec<String> {
     let room = request_bytes.saturating_mul(REFLECTION_MAX).saturating_sub(bare_bytes);
-    let mut values = vec![value(realm, challenged, Algorithm::Sha256), value(realm, challenged, Algorithm::Md5)];
-    let line_bytes = |values: &[String]| values.iter().map(|value| HEADER_BYTES + value.len()).sum::<usize>();
-    while line_bytes(&values) > room && !values.is_empty() {
-        values.remove(0);
+    let mut offered = digests.to_vec();
+    loop {
+        let values: Vec<String> = offered.iter().map(|digest| value(realm, challenged, *digest)).collect();
+        if values.iter().map(|value| HEADER_BYTES + value.len()).sum::<usize>() <= room {
+            return values;
+        }
+        let strongest = offered.iter().max().copied();
+        offered.retain(|digest| Some(*digest) != strongest);
     }
-    values
 }
 
 const HEADER_BYTES: usize = "WWW-Authenticate: \r\n".len();

@@ -108,6 +108,11 @@ impl Shedder {
         (self.load, self.dialogs, self.dialogs_max) = (load, dialogs, dialogs_max);
     }
 
+    /// The process started again: no load of it has been measured yet.
+    pub fn on_restart(&mut self) {
+        (self.level_ppm, self.load) = (0, Load::default());
+    }
+
     /// Pressure in thousandths.
     pub const fn level(&self) -> u64 {
         self.level_ppm / 1000

@@ -175,7 +175,8 @@ impl Ua {
         let tag = self.stateless_tag(request);
         let mut writer = Writer::response(request, Some(flow.peer), 401, &tag);
         let bare = writer.clone().finish().len();
-        let values = challenge_headers(self.accounts.realm(), challenged, request.bytes().len(), bare);
+        let digests = &self.config.rules.digests;
+        let values = challenge_headers(self.accounts.realm(), challenged, digests, request.bytes().len(), bare);
         // A challenge that does not fit helps nobody (A4).
         if values.is_empty() {
             out.push(SipEffect::Event(SipEvent::Counted(Count::Malformed)));

@@ -94,7 +94,8 @@ fn diverted(request: &Message) -> Vec<String> {
 
 /// Our From value for a call out, without tag; `is_trusted`: the peer keeps a withheld identity to itself.
 pub(super) fn from_value(dial: &Dial, host: &str) -> String {
-    if dial.from.withheld {
+    // Whose From had no user part has nothing to show either; an empty one is no URI.
+    if dial.from.withheld || shown(&dial.from).is_empty() {
         return untagged("Anonymous", "sip:anonymous@anonymous.invalid");
     }
     untagged(&dial.display, &format!("sip:{}@{host}", shown(&dial.from)))
@@ -129,4 +130,37 @@ pub(super) fn escaped(user: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Uri;
+    use crate::ua::{LocalMedia, Target};
+    use turno_base::{Direction, StationId};
+
+    #[test]
+    fn whoever_calls_what_we_show_is_an_address() {
+        let rtp = "10.0.0.1:4000".parse().unwrap();
+        for (raw, withheld, shown) in [
+            ("612045118", false, "<sip:612045118@turno.example>"),
+            ("+34612045118", false, "<sip:+34612045118@turno.example>"),
+            ("+34612045118", true, "\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
+            ("", false, "\"Anonymous\" <sip:anonymous@anonymous.invalid>"), // From: <sip:carrier.example>
+            ("6 1@2", false, "<sip:6%201%402@turno.example>"),
+        ] {
+            let dial = Dial {
+                leg: LegId::dialled(1),
+                to: Target::Station(StationId::new("desk").unwrap()),
+                from: Number { raw: raw.into(), e164: raw.parse().ok(), withheld },
+                display: String::new(),
+                media: LocalMedia { rtp, rtcp: rtp, codecs: Vec::new(), direction: Direction::SendRecv },
+                headers: Vec::new(),
+            };
+            let value = from_value(&dial, "turno.example");
+            assert_eq!(value, shown);
+            let uri = NameAddr::parse(&value).map(|a| a.uri.text.to_owned());
+            assert!(uri.is_some_and(|text| Uri::parse(&text).is_some()), "{value}");
+        }
+    }
 }

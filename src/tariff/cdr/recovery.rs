@@ -20,9 +20,10 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// The process was alive then: a row was written, of whichever call.
+    /// The process was alive then: a row was written, of whichever call. The monotonic clock of a life that began afresh
+    /// begins again, and the wall clock may be set back: either going on is a proof.
     pub fn on_proof(&mut self, at: Now) {
-        if at.mono >= self.alive.mono {
+        if at.mono >= self.alive.mono || at.wall >= self.alive.wall {
             self.alive = at;
         }
     }

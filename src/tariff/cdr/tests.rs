@@ -297,6 +297,18 @@ fn a_heartbeat_moves_the_estimated_end_and_a_call_that_goes_on_stays_open() {
 }
 
 #[test]
+fn a_crash_of_a_life_that_began_afresh_is_dated_by_its_own_rows() {
+    // The life before wrote an hour by the clock that the next one begins again at 0.
+    let earlier = Now { mono: turno_base::Mono::from_ms(3_600_000), wall: at(0).wall };
+    let mut recovery = Recovery::default();
+    recovery.on_proof(earlier);
+    rows(&a_queued_call())[..10].iter().for_each(|row| recovery.on_row(row));
+    let closed = recovery.finish(&deck(), None, |_| false);
+    let [Row { kind: Kind::Close(record), .. }] = &closed[..] else { panic!("one close") };
+    assert_eq!(record.total_ms, 50_010);
+}
+
+#[test]
 fn what_exceeds_a_record_is_counted_and_a_leg_stays_whole() {
     let mut script = vec![(0, arrived()), (0, began(A, Party::Caller(None)))];
     for n in 0..=LEGS_MAX as u64 {

@@ -7,7 +7,7 @@ const es = {
   offered: 'Ofrecidas', answered: 'Atendidas', totalAbandoned: 'Abandonadas', waitMean: 'Espera media', handleMean: 'Duración media', callbacks: 'Por devolver',
   states: { ready: 'libre', offered: 'timbra', ringing: 'timbra', talking: 'llamada', holding: 'retención', consulting: 'consulta', 'wrap-up': 'cierre', paused: 'pausa', outbound: 'saliente', 'logged-out': 'fuera' },
   legend: { talking: 'hablando', ringing: 'timbrando', 'wrap-up': 'cierre', paused: 'pausa', holding: 'retención' },
-  reasons: { coffee: 'café', lunch: 'comida', training: 'formación', 'no-answer': 'no contesta' },
+  reasons: { coffee: 'café', lunch: 'comida', training: 'formación', 'no-answer': 'no contesta', unreachable: 'sin teléfono', declined: 'rechazó', 'line-busy': 'comunica' },
   locale: 'es-ES',
 };
 const en = {
@@ -18,7 +18,7 @@ const en = {
   offered: 'Offered', answered: 'Answered', totalAbandoned: 'Abandoned', waitMean: 'Average wait', handleMean: 'Average handle', callbacks: 'Callbacks due',
   states: { ready: 'free', offered: 'ringing', ringing: 'ringing', talking: 'call', holding: 'on hold', consulting: 'consulting', 'wrap-up': 'wrap-up', paused: 'paused', outbound: 'outbound', 'logged-out': 'logged out' },
   legend: { talking: 'talking', ringing: 'ringing', 'wrap-up': 'wrap-up', paused: 'paused', holding: 'on hold' },
-  reasons: { 'no-answer': 'no answer' },
+  reasons: { 'no-answer': 'no answer', unreachable: 'no phone', declined: 'declined', 'line-busy': 'line busy' },
   locale: 'en-GB',
 };
 const asked = new URLSearchParams(location.search).get('lang') ?? navigator.language ?? 'es';

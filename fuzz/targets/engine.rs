@@ -1,0 +1,268 @@
+//! The whole engine: any inputs in any order, from peers who bend what they say, from the shell that answers or does not, and
+//! from the journal's format. No panic, and the snapshot is the state.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, SegmentRules, WrapUp};
+use turno_base::{AgentId, CallId, Codec, LegId, Mono, Need, Now};
+use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
+use turno_engine::{Command, Effect, Engine, EngineConfig, Input, MediaConfig};
+use turno_fuzz::Choices;
+use turno_fuzz::peers::{Peers, flow, sip_config, wait};
+use turno_media::{MediaCommand, MediaEvent, Port};
+use turno_sip::message::Message;
+use turno_sip::ua::Load;
+
+const STEPS_MAX: usize = 120;
+
+fn name<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("a name")
+}
+
+fn config() -> EngineConfig {
+    let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
+    for (queue, on_wait) in [("a", Overflow::Queue(name("b"))), ("b", Overflow::HangUp)] {
+        let rules = QueueRules {
+            need: Need::Anyone,
+            length_max: 3,
+            ring_limit: Duration::from_secs(15),
+            wait_limit: Duration::from_secs(40),
+            wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
+            join_when_empty: true,
+            leave_when_empty: false,
+            on_full: Overflow::HangUp,
+            on_wait,
+            on_empty: Overflow::HangUp,
+            short_abandon: Duration::from_secs(5),
+            announce_every: Duration::from_secs(10),
+            service_level: Duration::from_secs(20),
+            service_level_target_pct: 80,
+            music: Some(name("music")),
+            greeting: Some(name("welcome")),
+        };
+        acd.queues.insert(name(queue), rules);
+    }
+    let rules =
+        SegmentRules { value_pm: 1000, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
+    acd.segments.insert(name("standard"), rules);
+    for (agent, station) in [("anna", "1001"), ("boris", "1002"), ("carla", "1003")] {
+        let rules = AgentRules {
+            shown: agent.into(),
+            skills: BTreeMap::new(),
+            queues: vec![name("a"), name("b")],
+            code: station.into(),
+            station: Some(name(station)),
+            no_answer_max: 2,
+        };
+        acd.agents.insert(name(agent), rules);
+    }
+    let plan = Plan::Queue { queue: name("a"), need: Need::Anyone, prompts: Vec::new() };
+    let extensions =
+        [("600".to_owned(), Extension::Queue(name("b"))), ("1002".to_owned(), Extension::Station(name("1002")))];
+    EngineConfig {
+        seed: 1,
+        sip: sip_config(),
+        media: MediaConfig { external: None, local_networks: Vec::new(), codecs: vec![Codec::Pcma, Codec::Pcmu] },
+        call: CallConfig {
+            routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
+            extensions: extensions.into(),
+            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+            outside: BTreeMap::new(),
+            station_class: BTreeMap::new(),
+            overflow_class: None,
+            prompts: SystemPrompts::default(),
+            ring_limit: Duration::from_secs(30),
+            duration_limit: Duration::from_secs(7200),
+            need_language: false,
+        },
+        acd,
+        segment_default: name("standard"),
+        value_default_pm: 1000,
+        deck: turno_tariff::Deck::default(),
+        country: "34".into(),
+    }
+}
+
+struct World {
+    engine: Engine,
+    peers: Peers,
+    now: Now,
+    /// What the shell owes the engine.
+    owed: Vec<Input>,
+    legs: Vec<LegId>,
+    calls: Vec<CallId>,
+    tokens: Vec<u64>,
+    ports: u16,
+}
+
+impl World {
+    fn input(&mut self, input: &Input) {
+        let mut out = Vec::new();
+        self.engine.handle(input, self.now, &mut out);
+        for effect in out {
+            match effect {
+                Effect::Send { to, bytes, token } => {
+                    self.peers.hear(&to, &bytes);
+                    self.tokens.push(token);
+                }
+                Effect::Media { leg, command } => {
+                    if !self.legs.contains(&leg) {
+                        self.legs.push(leg);
+                    }
+                    if command == MediaCommand::Close {
+                        self.owed.push(Input::Media { leg, event: MediaEvent::Closed(Default::default()) });
+                    }
+                }
+                Effect::LookUp { call, .. } => self.owed.push(Input::Customer { call, customer: None }),
+                Effect::WantPorts(more) => {
+                    let ports = (0..more.min(8)).map(|_| self.port()).collect();
+                    self.owed.push(Input::Ports(ports));
+                }
+                Effect::Store { seq, .. } => self.owed.push(Input::Stored(seq)),
+                Effect::Resolve { query, .. } => self.owed.push(Input::Resolved { query, addresses: Vec::new() }),
+                Effect::Fact(fact) => {
+                    if let turno_base::fact::What::CallArrived { call, .. } = fact.what {
+                        self.calls.push(call);
+                    }
+                }
+                Effect::Close(_)
+                | Effect::Reply { .. }
+                | Effect::Count(_)
+                | Effect::Trunk { .. }
+                | Effect::Why { .. }
+                | Effect::Healed(_) => {}
+            }
+        }
+    }
+
+    fn port(&mut self) -> Port {
+        self.ports = self.ports.wrapping_add(2);
+        let at = |port| std::net::SocketAddr::from(([192, 0, 2, 10], port));
+        Port { rtp: at(self.ports), rtcp: at(self.ports | 1) }
+    }
+
+    fn pass(&mut self, by: Duration) {
+        let end = self.now.after(by);
+        for _ in 0..20_000 {
+            let Some(at) = self.engine.deadline().filter(|at| *at <= end.mono) else { break };
+            self.now = self.now.after(at.since(self.now.mono));
+            self.input(&Input::Deadline);
+        }
+        assert!(self.engine.deadline().is_none_or(|at| at > end.mono), "a deadline that does not go");
+        self.now = end;
+    }
+
+    /// The shell does what it owes.
+    fn pay(&mut self) {
+        for _ in 0..50 {
+            for input in std::mem::take(&mut self.owed) {
+                self.input(&input);
+            }
+        }
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        let pick = |from: usize, choices: &mut Choices<'_>| choices.below(from.max(1) as u64) as usize;
+        match choices.below(24) {
+            0..=9 => {
+                let (flow, bytes) = self.peers.say(choices);
+                match Message::parse(bytes.clone()) {
+                    Ok(message) => self.input(&Input::Sip { flow, message }),
+                    Err(rejected) => self.input(&Input::Unreadable { flow, bytes, rejected }),
+                }
+            }
+            10 | 11 => self.pass(wait(choices)),
+            12..=14 => self.pay(),
+            15 => self.input(&Input::FlowClosed(flow(2))),
+            16 => {
+                let nth = pick(self.tokens.len(), choices);
+                self.input(&Input::SendFailed(self.tokens.get(nth).copied().unwrap_or(3)));
+            }
+            17 | 18 => {
+                let nth = pick(self.legs.len(), choices);
+                let leg = self.legs.get(nth).copied().unwrap_or(LegId::arrived(0));
+                let event = match choices.below(6) {
+                    0 => MediaEvent::Latched(flow(0).peer),
+                    1 => MediaEvent::Key { key: ['1', '*', '#'][choices.below(3) as usize], ms: 100 },
+                    2 => MediaEvent::PlayEnded,
+                    3 => MediaEvent::Silent,
+                    4 => MediaEvent::Closed(Default::default()),
+                    _ => MediaEvent::Failed,
+                };
+                self.input(&Input::Media { leg, event });
+            }
+            19 | 20 => {
+                let command = self.command(choices);
+                self.input(&Input::Command { id: 5, command });
+            }
+            21 => match choices.below(5) {
+                0 => self.input(&Input::Restarted),
+                1 => self.input(&Input::Fault),
+                2 => self.input(&Input::Configure(Box::new(config()))),
+                3 => self.input(&Input::Deadline),
+                _ => {
+                    let load = Load { store_full: choices.below(2) == 1, ..Load::default() };
+                    self.input(&Input::Load(load));
+                }
+            },
+            // As the journal holds them.
+            _ => {
+                if let Ok((input, rest)) = postcard::take_from_bytes::<Input>(choices.rest()) {
+                    choices.go_on(rest);
+                    // Ports come from our own sockets and configurations from our own reader: those are trusted.
+                    if !matches!(input, Input::Configure(_) | Input::Ports(_)) {
+                        self.input(&input);
+                    }
+                }
+            }
+        }
+    }
+
+    fn command(&self, choices: &mut Choices<'_>) -> Command {
+        let agent: AgentId = name(["anna", "boris", "carla", "nobody"][choices.below(4) as usize]);
+        let call = self.calls.get(choices.below(self.calls.len().max(1) as u64) as usize).copied();
+        match choices.below(10) {
+            0 => Command::QueueShow(None),
+            1 => Command::AgentShow(Some(agent)),
+            2 | 3 => Command::AgentLogin(agent, [None, Some(name("1002"))][choices.below(2) as usize]),
+            4 => Command::AgentLogout(agent),
+            5 => Command::AgentPause(agent, name("lunch")),
+            6 => Command::AgentReady(agent),
+            7 => call.map_or(Command::CallShow(None), Command::CallHangUp),
+            8 => Command::RegShow,
+            _ => Command::Sizes,
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut choices = Choices::new(data);
+    let mut world = World {
+        engine: Engine::new(),
+        peers: Peers::default(),
+        now: Now { mono: Mono::from_ms(1_000_000), wall: turno_base::Wall::from_secs(1_773_140_400) },
+        owed: Vec::new(),
+        legs: Vec::new(),
+        calls: Vec::new(),
+        tokens: Vec::new(),
+        ports: 4000,
+    };
+    world.input(&Input::Configure(Box::new(config())));
+    world.pay();
+    world.input(&Input::Command { id: 1, command: Command::AgentLogin(name("carla"), None) });
+    for _ in 0..STEPS_MAX {
+        if choices.is_over() {
+            break;
+        }
+        world.step(&mut choices);
+    }
+    let state = postcard::to_allocvec(&world.engine).expect("plain data");
+    let again: Engine = postcard::from_bytes(&state).expect("the snapshot can be read");
+    assert!(postcard::to_allocvec(&again).expect("plain data") == state, "the snapshot is not the state");
+});

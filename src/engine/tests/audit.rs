@@ -1,0 +1,202 @@
+//! What must hold after every input of any day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, What};
+use turno_base::{AgentId, CallId, LegId, Mono, Outcome, QueueId};
+use turno_sip::message::{Message, Method};
+use turno_tariff::cdr::Kind;
+
+use crate::Effect;
+
+/// Follows effects and panics at the first that cannot be.
+#[derive(Default)]
+pub(super) struct Audit {
+    calls: BTreeMap<CallId, Call>,
+    agents: BTreeMap<AgentId, Agent>,
+    row_seq: u64,
+    /// Status of the final response to each INVITE, by who sent it.
+    finals: BTreeMap<(SocketAddr, String, String), u16>,
+    /// How often what happened: outcomes of calls, ends of offers and of stays in queues, causes of legs' ends.
+    pub(super) seen: BTreeMap<String, u64>,
+}
+
+#[derive(Default)]
+struct Call {
+    legs: BTreeMap<LegId, Leg>,
+    queue: Option<QueueId>,
+    offers: BTreeSet<(AgentId, u64)>,
+    accepted: BTreeSet<AgentId>,
+    rows: u32,
+    is_closed: bool,
+    outcome: Option<Outcome>,
+}
+
+struct Leg {
+    began: Mono,
+    has_segment: bool,
+    has_ended: bool,
+}
+
+#[derive(Default)]
+struct Agent {
+    state: Option<AgentState>,
+    offer: Option<(CallId, u64)>,
+}
+
+impl Audit {
+    pub(super) fn on_effects(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Fact(fact) => self.on_fact(&fact.what, fact.at.mono),
+                Effect::Healed(heal) => panic!("the reconciler had to heal {heal:?}"),
+                Effect::Store { seq, row } => self.on_row(*seq, row),
+                Effect::Send { bytes, .. } => self.on_sent(super::world::ENGINE.parse().unwrap(), bytes),
+                Effect::Close(_)
+                | Effect::Resolve { .. }
+                | Effect::Media { .. }
+                | Effect::LookUp { .. }
+                | Effect::WantPorts(_)
+                | Effect::Reply { .. }
+                | Effect::Count(_)
+                | Effect::Trunk { .. }
+                | Effect::Why { .. } => {}
+            }
+        }
+        for call in self.calls.values() {
+            for (leg, row) in &call.legs {
+                assert!(row.has_segment || row.has_ended, "{leg} is in no segment");
+            }
+        }
+        self.calls.retain(|_, call| call.outcome.is_none() || !call.is_closed);
+    }
+
+    /// One final response per INVITE, whoever sends it and however often.
+    pub(super) fn on_sent(&mut self, from: SocketAddr, bytes: &[u8]) {
+        if !bytes.starts_with(b"SIP/2.0 ") || bytes.starts_with(b"SIP/2.0 1") {
+            return;
+        }
+        let message = Message::parse(bytes.to_vec()).unwrap();
+        let (Ok((seq, Method::Invite)), Some(status)) = (message.cseq(), message.status()) else { return };
+        let branch = message.top_via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
+        let key = (from, format!("{} {seq}", message.call_id().unwrap()), branch);
+        let first = self.finals.entry(key.clone()).or_insert(status);
+        // A call shed under load is refused without a transaction: repeated when the load has gone, it is a new one.
+        if *first == 503 {
+            *first = status;
+        }
+        assert_eq!(*first, status, "{key:?} has two final answers");
+    }
+
+    fn on_row(&mut self, seq: u64, row: &turno_tariff::cdr::Row) {
+        self.row_seq += 1;
+        assert_eq!(seq, self.row_seq, "rows count one by one");
+        // The open row goes out ahead of the fact that it holds.
+        if matches!(row.kind, Kind::Open(_)) {
+            assert!(self.calls.insert(row.call, Call::default()).is_none(), "{} is opened twice", row.call);
+        }
+        let call = self.calls.get_mut(&row.call).unwrap_or_else(|| panic!("a row of {} after its end", row.call));
+        assert_eq!(row.seq, call.rows, "rows of {} count one by one", row.call);
+        call.rows += 1;
+        match &row.kind {
+            Kind::Open(_) => assert_eq!(row.seq, 0),
+            Kind::Interim(_) => assert!(row.seq > 0 && !call.is_closed),
+            Kind::Close(record) => {
+                assert!(row.seq > 0 && !call.is_closed, "{} is closed twice", row.call);
+                call.is_closed = true;
+                self.see("call", record.outcome.as_str());
+            }
+        }
+    }
+
+    fn on_fact(&mut self, what: &What, now: Mono) {
+        match what {
+            What::CallArrived { call, .. } => {
+                assert_eq!(self.call(call).rows, 1, "{call} arrived twice");
+            }
+            What::CustomerKnown { call, .. } => _ = self.call(call),
+            What::LegBegan { call, leg, .. } => {
+                let row = Leg { began: now, has_segment: false, has_ended: false };
+                assert!(self.call(call).legs.insert(*leg, row).is_none(), "{leg} began twice");
+            }
+            What::LegRinging { call, leg } | What::LegAnswered { call, leg } => _ = self.leg(call, leg),
+            What::SegmentBegan { call, leg, .. } => {
+                let row = self.leg(call, leg);
+                assert!(row.has_segment || row.began == now, "{leg} of {call} has a gap at its beginning");
+                row.has_segment = true;
+            }
+            What::LegQuality { call, leg, .. } => assert!(self.call(call).legs.contains_key(leg)),
+            What::LegEnded { call, leg, cause, .. } => {
+                self.leg(call, leg).has_ended = true;
+                self.see("leg", cause.reason.as_str());
+            }
+            What::QueueEntered { call, queue, .. } => {
+                let row = self.call(call);
+                assert_eq!(row.queue.replace(*queue), None, "{call} is in two places");
+            }
+            What::QueueLeft { call, queue, left, .. } => {
+                let row = self.call(call);
+                assert_eq!(row.queue.take(), Some(*queue), "{call} leaves where it was not");
+                if let QueueLeft::Answered(agent) = left {
+                    assert!(row.accepted.contains(agent), "{call} answered by {agent} who did not accept");
+                }
+                self.see("queue", left.as_str());
+            }
+            What::Offered { call, queue, agent, epoch } => {
+                let row = self.call(call);
+                assert_eq!(row.queue, Some(*queue), "{call} is offered from where it is not");
+                row.offers.insert((*agent, *epoch));
+                let agent_row = self.agents.entry(*agent).or_default();
+                assert_eq!(agent_row.offer.replace((*call, *epoch)), None, "{agent} has two offers");
+                assert_eq!(agent_row.state, Some(AgentState::Ready), "{agent} is offered {call}");
+            }
+            What::OfferEnded { call, agent, epoch, end, .. } => {
+                let row = self.call(call);
+                assert!(row.offers.remove(&(*agent, *epoch)), "an offer of {call} to {agent} ends that is not open");
+                if *end == OfferEnd::Accepted {
+                    row.accepted.insert(*agent);
+                }
+                let agent_row = self.agents.entry(*agent).or_default();
+                assert_eq!(agent_row.offer.take(), Some((*call, *epoch)), "{agent} had another offer");
+                self.see("offer", end.as_str());
+            }
+            What::AgentChanged { agent, state, .. } => {
+                self.agents.entry(*agent).or_default().state = Some(*state);
+                self.see("agent", state.as_str());
+            }
+            What::CallEnded { call, outcome, .. } => {
+                let row = self.call(call);
+                assert!(row.legs.values().all(|leg| leg.has_ended), "{call} ends before its legs");
+                assert_eq!(row.queue, None, "{call} ends in a queue");
+                assert!(row.offers.is_empty(), "{call} ends while offered");
+                assert_eq!(row.outcome.replace(*outcome), None, "{call} ends twice");
+            }
+        }
+    }
+
+    fn see(&mut self, what: &str, how: &str) {
+        *self.seen.entry(format!("{what} {how}")).or_default() += 1;
+    }
+
+    fn call(&mut self, call: &CallId) -> &mut Call {
+        let row = self.calls.get_mut(call).unwrap_or_else(|| panic!("{call} is not known or was over"));
+        assert!(row.outcome.is_none(), "a fact of {call} after its end");
+        row
+    }
+
+    fn leg(&mut self, call: &CallId, leg: &LegId) -> &mut Leg {
+        let row = self.call(call).legs.get_mut(leg).unwrap_or_else(|| panic!("{leg} of {call} never began"));
+        assert!(!row.has_ended, "a fact of {leg} of {call} after its end");
+        row
+    }
+
+    /// Every call has ended and has its closed record.
+    pub(super) fn assert_over(&self) {
+        let open: Vec<&CallId> = self.calls.keys().collect();
+        assert!(open.is_empty(), "calls without an end or without a closed record: {open:?}");
+        for (agent, row) in &self.agents {
+            assert_eq!(row.offer, None, "an offer to {agent} never ended");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a crash left in journal and record log, put together again.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::shell::store::tests::{Dir, rows};
+use crate::shell::store::{Filter, Order, Reader};
+use turno_tariff::cdr::Record;
+
+fn settings(dir: &Dir) -> Settings {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let text = fs::read_to_string(files.join("turno.toml")).unwrap();
+    let mut settings = config::parse("turno.toml", &text, &files, Some(BTreeMap::new())).settings.unwrap();
+    settings.store.dir.clone_from(&dir.0);
+    settings
+}
+
+/// Starts the store over `log`, as a process that replayed `replayed` from its journal; the records, and rows refused.
+fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
+    let dir = Dir::new("serve");
+    let (before, _) = Store::open(&dir.0, store::Options::default(), |_| {}).unwrap();
+    for (seq, row) in log {
+        before.append(*seq, row.clone()).unwrap();
+    }
+    before.close(Duration::from_secs(20));
+    let mut past = Past {
+        engine: Engine::new(),
+        clock: Clock::begin(),
+        next_segment: 0,
+        resumed: true,
+        rows: replayed,
+        board: turno_report::Board::default(),
+    };
+    let (inbox, _outlet) = inbox(past.clock);
+    let again = store(&settings(&dir), &mut past, &inbox).unwrap();
+    again.close(Duration::from_secs(20));
+    let reader = Reader::open(&dir.0).unwrap();
+    (reader.list(&Filter::default(), Order::OldestFirst).unwrap(), reader.refused().unwrap().len())
+}
+
+fn numbered(from: u64, rows: Vec<Row>) -> Vec<(u64, Row)> {
+    (from..).zip(rows).collect()
+}
+
+#[test]
+fn a_record_closed_by_the_replay_is_not_closed_a_second_time_as_lost() {
+    let all = numbered(1, rows(0));
+    let (records, refused) = over(&all[..3], all.clone());
+    assert_eq!((records.len(), records[0].recovered, refused), (1, false, 0));
+}
+
+#[test]
+fn rows_of_a_life_that_began_afresh_are_not_taken_for_those_of_the_one_before() {
+    let before: Vec<Row> = (0..3).flat_map(rows).collect();
+    let (records, refused) = over(&numbered(1, before), numbered(1, rows(7)));
+    assert_eq!((records.len(), refused), (4, 0));
+}

@@ -1,0 +1,182 @@
+//! A softphone that somebody else wrote: baresip registers, takes a queued call, and both sides hear each other.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::caller::{Caller, PEAK};
+use crate::house::{AVERIAS, House, PASSWORD, Plan, account, free_port};
+use crate::tone::{is_tone, sine};
+
+/// What baresip plays, and how loud.
+const PLAYS_HZ: f64 = 1004.0;
+const PLAYS_PEAK: f64 = 8000.0;
+/// What the caller speaks.
+const CALLER_HZ: u32 = 700;
+
+/// baresip 1.0 gives up on a challenge that names any other algorithm, in whatever place.
+const MD5: &str = "digests = [\"md5\"]";
+const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
+
+/// A baresip that runs, and its control connection.
+struct Softphone {
+    child: Child,
+    control: TcpStream,
+    received: Vec<u8>,
+    dir: PathBuf,
+    events: Vec<Value>,
+}
+
+impl Softphone {
+    /// The phone of agent `at`, over `transport`.
+    fn open(house: &House, at: usize, transport: &str) -> Softphone {
+        let user = account(at);
+        let dir = house.dir.join(format!("baresip-{user}"));
+        fs::create_dir_all(&dir).unwrap();
+        let engine = house.sip();
+        // Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there; its commands come to the phone's own
+        // address.
+        let (sip, rtp) = (house.low_port(), free_port() & !1);
+        let control = SocketAddr::new(house.phone(at), 4444);
+        let template = include_str!("peers/baresip.config");
+        let config = template
+            .replace("@LISTEN@", &format!("127.0.0.1:{sip}"))
+            .replace("@IP@", "127.0.0.1")
+            .replace("@DIR@", &dir.display().to_string())
+            .replace("@PORTS@", &format!("{rtp}-{}", rtp.saturating_add(20)))
+            .replace("@CONTROL@", &control.to_string());
+        fs::write(dir.join("config"), config).unwrap();
+        let uri = format!("<sip:{user}@{engine};transport={transport}>");
+        let account =
+            format!("{uri};auth_user={user};auth_pass={PASSWORD};answermode=auto;regint=300;audio_codecs=pcma\n");
+        fs::write(dir.join("accounts"), account).unwrap();
+        write_wav(&dir.join("tone.wav"), &sine(PLAYS_HZ, PLAYS_PEAK, 8000 * 40));
+        let log = fs::File::create(house.dir.join(format!("baresip-{user}.log"))).unwrap();
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(&dir)
+            .current_dir(&dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("baresip does not start ({error}); scripts/tools installs it"));
+        let control = house.until("baresip takes commands", || TcpStream::connect(control).ok());
+        control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        Softphone { child, control, received: Vec::new(), dir, events: Vec::new() }
+    }
+
+    /// Gives a command, as a netstring of JSON.
+    fn command(&mut self, command: &str, params: &str) {
+        let text = json!({"command": command, "params": params, "token": "t"}).to_string();
+        write!(self.control, "{}:{text},", text.len()).unwrap();
+    }
+
+    /// Takes what it has told.
+    fn look(&mut self) {
+        let mut buffer = [0; 4096];
+        if let Ok(len) = self.control.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..len]);
+        }
+        while let Some(colon) = self.received.iter().position(|&byte| byte == b':') {
+            let len: usize = std::str::from_utf8(&self.received[..colon]).unwrap().trim().parse().unwrap();
+            if self.received.len() < colon + len + 2 {
+                return;
+            }
+            let event = serde_json::from_slice(&self.received[colon + 1..=colon + len]).unwrap();
+            self.events.push(event);
+            self.received.drain(..colon + len + 2);
+        }
+    }
+
+    /// Parameters of all events of this kind so far.
+    fn told(&mut self, kind: &str) -> Vec<String> {
+        self.look();
+        let of_kind = self.events.iter().filter(|event| event["type"] == kind);
+        of_kind.map(|event| event["param"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What it heard, from its file.
+    fn heard(&self) -> Vec<i16> {
+        let files = fs::read_dir(&self.dir).unwrap().flatten().map(|entry| entry.path());
+        let heard =
+            files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max().expect("it wrote what it heard");
+        let bytes = fs::read(heard).unwrap();
+        bytes[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+}
+
+impl Drop for Softphone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("baresip told: {:#?}", self.events);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_wav(path: &std::path::Path, samples: &[i16]) {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
+}
+
+/// A caller and a baresip agent hear each other's tone at its pitch and level; keys arrive in both directions.
+fn both_hear_each_other(transport: &str) {
+    let house = House::open(&ONE);
+    let mut phone = Softphone::open(&house, 0, transport);
+    house.until_registered(0);
+    house.log_in("anna");
+    let mut caller = Caller::at_carrier(&house, CALLER_HZ);
+    let leg = caller.call(AVERIAS);
+    caller.until("baresip talks", |_| !phone.told("CALL_ESTABLISHED").is_empty());
+    caller.listen(Duration::from_secs(3));
+    assert_eq!(is_tone(&caller.party.heard(leg), PLAYS_HZ, PLAYS_PEAK), Ok(()));
+
+    for key in "17#".chars() {
+        caller.party.press(leg, key);
+    }
+    caller.until("baresip hears the keys", |_| phone.told("CALL_DTMF_START").concat() == "17#");
+    // One after the other, as a person presses them.
+    for (key, heard) in [("4", "4"), ("2", "42")] {
+        phone.command("sndcode", key);
+        caller.until("the caller hears the key", |caller| caller.party.keys(leg).len() >= heard.len());
+        assert_eq!(caller.party.keys(leg), heard);
+    }
+
+    caller.listen(Duration::from_secs(1));
+    caller.hang_up(leg);
+    caller.until("baresip's call has ended", |_| !phone.told("CALL_CLOSED").is_empty());
+    let heard = phone.heard();
+    // From the middle: no key, no start.
+    let tone = heard.get(4000..14_000).expect("two seconds were heard");
+    assert_eq!(is_tone(tone, f64::from(CALLER_HZ), PEAK), Ok(()));
+
+    let record = &house.records(1)[0];
+    assert_eq!((record["outcome"].as_str(), record["agent"].as_str()), (Some("answered"), Some("anna")));
+    let media = &record["legs"][1]["media"];
+    assert_eq!(media["codec"], "PCMA");
+    assert_eq!(media["lost"], 0);
+    assert!(media["received"].as_u64().unwrap() > 100, "{media}");
+    assert_eq!(house.metric("turno_sip_tcp_received_total") > 0.0, transport == "tcp");
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn baresip_over_udp_and_a_caller_hear_each_other() {
+    both_hear_each_other("udp");
+}
+
+#[test]
+fn baresip_over_tcp_and_a_caller_hear_each_other() {
+    both_hear_each_other("tcp");
+}

@@ -1,0 +1,435 @@
+//! Calls over loopback: callers and agents are SIPp, the engine is the real program.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use turno::demo::party::PartyEvent;
+use turno_base::Cause;
+
+use crate::caller::Caller;
+use crate::house::{AVERIAS, House, Plan, account};
+use crate::sipp::{Role, caller, callers, carrier, credentials, phone, phone_to, seat};
+
+const SECOND: Duration = Duration::from_secs(1);
+const INSTANT: Duration = Duration::ZERO;
+
+/// What SIPp can answer.
+const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
+/// The same, and timers so short that what waits for them ends within seconds.
+const MD5_HASTY: &str = "digests = [\"md5\", \"sha-256\"]\n[sip.rules]\nt1 = \"100ms\"\nt2 = \"800ms\"";
+const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
+const TWO: Plan<'static> =
+    Plan { agents: &[("anna", 5), ("boris", 5)], sip: MD5, queue: "ring_limit = \"2s\"", more: "" };
+
+/// A house with its agents registered and logged in, in the order of the plan: the first is the longest idle.
+fn staffed(plan: &Plan<'_>) -> House {
+    let house = House::open(plan);
+    for (at, (agent, _)) in plan.agents.iter().enumerate() {
+        seat(&house, at, agent);
+    }
+    house
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("no {path} in {value:#}"))
+}
+
+fn ms(value: &Value, key: &str) -> u64 {
+    value[key].as_u64().unwrap_or_else(|| panic!("no {key} in {value:#}"))
+}
+
+/// Offers as `anna accepted, boris declined`.
+fn offers(record: &Value) -> String {
+    let one = |offer: &Value| format!("{} {}", text(offer, "/agent"), text(offer, "/end"));
+    let offers: Vec<String> = record["offers"].as_array().unwrap().iter().map(one).collect();
+    offers.join(", ")
+}
+
+/// Kinds of the segments of a leg, in order.
+fn kinds(leg: &Value) -> String {
+    let kinds: Vec<&str> = leg["segments"].as_array().unwrap().iter().map(|s| text(s, "/kind")).collect();
+    kinds.join(" ")
+}
+
+/// What every record must hold: segments of each leg join without gap, totals add up, and a leg that pays is priced.
+fn is_sound(record: &Value) {
+    for leg in record["legs"].as_array().unwrap() {
+        let sum: u64 = leg["segments"].as_array().unwrap().iter().map(|s| ms(s, "ms")).sum();
+        assert_eq!(sum, ms(leg, "total_ms"), "segments leave a gap: {leg:#}");
+    }
+    let caller = &record["legs"][0];
+    assert_eq!(text(caller, "/party"), "caller", "{record:#}");
+    assert_eq!(text(caller, "/trunk"), "pstn");
+}
+
+/// The price for us of an answered call from a mobile to our freephone number: 0.162 a minute, by the second, half up.
+fn price(record: &Value) -> String {
+    let talk_ms = ms(&record["legs"][0], "talk_ms");
+    let seconds = talk_ms.div_ceil(1000);
+    let ten_thousandths = (seconds * 1620 + 30) / 60;
+    format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
+}
+
+fn company_cost(record: &Value) -> String {
+    let costs = record["costs"].as_array().unwrap();
+    let company = costs.iter().find(|cost| cost["payer"] == "company").unwrap_or_else(|| panic!("{record:#}"));
+    text(company, "/net").to_owned()
+}
+
+#[test]
+fn callers_of_a_trunk_are_queued_and_answered() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 3);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 3);
+    callers(&house, "caller_talk", AVERIAS, SECOND * 2, 6, 10).done();
+    anna.done();
+    boris.done();
+    let records = house.records(6);
+    for record in &records {
+        is_sound(record);
+        assert_eq!(text(record, "/outcome"), "answered");
+        assert_eq!(text(record, "/queue"), "averias");
+        assert_eq!(text(record, "/from/e164"), "+34612345678");
+        assert_eq!(text(record, "/to/e164"), "+34900100101");
+        assert_eq!(text(record, "/ended_by"), "caller");
+        assert_eq!(company_cost(record), price(record));
+        assert_eq!(record["legs"].as_array().unwrap().len(), 2, "{record:#}");
+        assert!(kinds(&record["legs"][0]).ends_with("talk"), "{record:#}");
+        assert_eq!(kinds(&record["legs"][1]), "ring talk");
+    }
+    let by_anna = records.iter().filter(|record| record["agent"] == "anna").count();
+    assert_eq!(by_anna, 3, "longest idle shares the work");
+    house.until_agent("anna", "ready");
+    house.until_agent("boris", "ready");
+    assert_eq!(house.metric("turno_queue_entered_total{queue=\"averias\"}"), 6.0);
+    assert_eq!(house.metric("turno_calls_ended_total{outcome=\"answered\"}"), 6.0);
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_may_hang_up_first() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_hangs_up", SECOND, 1);
+    caller(&house, "caller_waits", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "agent"));
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_who_leaves_the_queue_is_an_abandon() {
+    let house = House::open(&ONE);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("abandoned", "caller"));
+    assert_eq!(offers(record), "");
+    assert_eq!(text(record, "/stays/0/left"), "short_abandoned");
+    assert_eq!(company_cost(record), price(record));
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_who_leaves_while_it_rings_is_withdrawn_from_the_phone() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_never_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "abandoned");
+    assert_eq!(offers(record), "anna caller_left");
+    assert_eq!(kinds(&record["legs"][1]), "ring");
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn whom_one_agent_rejects_the_next_one_takes() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_declines", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 2).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna declined, boris accepted");
+    assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn a_busy_phone_is_passed_over() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_busy", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 2).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna busy, boris accepted");
+    assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn who_never_answers_is_passed_over_and_in_the_end_paused() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_never_answers", INSTANT, 2);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 2);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    house.until_agent("anna", "ready");
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    anna.done();
+    boris.done();
+    let records = house.records(2);
+    records.iter().for_each(is_sound);
+    assert_eq!(offers(&records[0]), "anna ring_no_answer, boris accepted");
+    assert_eq!(offers(&records[1]), "anna ring_no_answer, boris accepted");
+    house.until_agent("anna", "paused no-answer");
+    house.until_agent("boris", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn an_answer_at_the_moment_of_the_hang_up_comes_too_late_and_is_ended() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers_cancelled", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), offers(record).as_str()), ("abandoned", "anna caller_left"));
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+/// The caller's BYE and the agent's 200 are sent in the same instant, in either order: exactly one of them counts.
+#[test]
+fn a_hang_up_and_an_answer_in_the_same_instant_are_one_or_the_other() {
+    let house = House::open(&ONE);
+    let mut anna = Caller::phone(&house, 0, 440);
+    anna.until("anna is registered", |anna| anna.events.iter().any(|e| matches!(e, PartyEvent::Registered)));
+    house.log_in("anna");
+    let mut carrier = Caller::at_carrier(&house, 440);
+    for turn in 0..6 {
+        let leg = carrier.call(AVERIAS);
+        anna.until("anna is called", |anna| anna.events.iter().any(|e| matches!(e, PartyEvent::Called(..))));
+        let called = anna.events.drain(..).find_map(|event| match event {
+            PartyEvent::Called(called, _) => Some(called),
+            _ => None,
+        });
+        let called = called.unwrap();
+        anna.party.ring(called);
+        house.until_agent("anna", "ringing");
+        if turn % 2 == 0 {
+            anna.party.answer(called).unwrap();
+        }
+        carrier.party.end(leg, Cause::NORMAL);
+        if turn % 2 == 1 {
+            anna.party.answer(called).unwrap();
+        }
+        carrier.until("the caller is gone", |carrier| {
+            anna.look();
+            carrier.has_ended(leg) && anna.has_ended(called)
+        });
+        house.until("anna is ready", || {
+            carrier.look();
+            anna.look();
+            (house.agent("anna") == "ready").then_some(())
+        });
+    }
+    for record in &house.records(6) {
+        is_sound(record);
+        let ends = (text(record, "/outcome"), text(record, "/offers/0/end"), text(record, "/stays/0/left"));
+        let known = [("answered", "accepted", "answered"), ("abandoned", "caller_left", "short_abandoned")];
+        assert!(known.contains(&ends), "{ends:?}");
+    }
+    house.is_clean();
+}
+
+#[test]
+fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_answers_cancelled", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 4).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(offers(record), "anna ring_no_answer, boris accepted");
+    assert_eq!((text(record, "/outcome"), text(record, "/agent")), ("answered", "boris"));
+    assert_eq!(house.metric("turno_sip_events_total{event=\"lost_race\"}"), 1.0);
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_may_hold_and_come_back() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_hold", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/outcome"), kinds(&record["legs"][1]).as_str()), ("answered", "ring talk"));
+    house.is_clean();
+}
+
+#[test]
+fn a_caller_may_ask_for_our_offer() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_late_offer", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "answered");
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_may_hold_the_caller() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_hold", INSTANT, 1);
+    let caller = caller(&house, "caller_talk", AVERIAS, SECOND * 3);
+    house.until_agent("anna", "holding");
+    house.until_agent("anna", "talking");
+    caller.done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert!(kinds(&record["legs"][0]).ends_with("talk hold talk"), "{record:#}");
+    assert_eq!(kinds(&record["legs"][1]), "ring talk hold talk");
+    assert!((500..1500).contains(&ms(record, "hold_ms")), "{record:#}");
+    house.is_clean();
+}
+
+#[test]
+fn an_agent_sends_the_caller_to_another_queue() {
+    let house = staffed(&TWO);
+    let anna = phone_to(&house, 0, "agent_blind_transfer", INSTANT, 1, "601");
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 3).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((text(record, "/stays/0/queue"), text(record, "/stays/1/queue")), ("averias", "general"));
+    assert_eq!(offers(record), "anna accepted, boris accepted");
+    assert!(kinds(&record["legs"][0]).ends_with("talk queue talk"), "{}", kinds(&record["legs"][0]));
+    house.is_clean();
+}
+
+/// Value of a header in the first message that begins with `begins`.
+fn header<'a>(messages: &'a str, begins: &str, name: &str) -> &'a str {
+    let message = &messages[messages.find(begins).unwrap()..];
+    let line = message.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim()
+}
+
+/// The agent holds the customer, asks a colleague in a second call, and joins the two by REFER with Replaces.
+#[test]
+fn an_agent_joins_the_caller_with_a_colleague() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_holds_on", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    let caller = caller(&house, "caller_talk", AVERIAS, SECOND * 6);
+    house.until_agent("anna", "holding");
+    // The dialog of the customer's call as the engine names it: to-tag is the engine's own (RFC 3891 §3).
+    let messages = anna.messages();
+    let tag = |value: &str| value.split_once(";tag=").unwrap().1.to_owned();
+    let call_id = header(&messages, "INVITE sip:", "Call-ID:");
+    let (ours, theirs) = (tag(header(&messages, "SIP/2.0 200", "From:")), tag(header(&messages, "SIP/2.0 200", "To:")));
+    let replaces = format!("{call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}");
+    let user = account(0);
+    let fields = format!("{user};{};sip:600@{}?Replaces={replaces}", credentials(&user), house.sip());
+    // SIPp computes its digest over the URI of this argument.
+    let asked = format!("1002@{}", house.sip());
+    let role = Role {
+        local: house.phone(0),
+        port: 5062,
+        fields: &[&fields],
+        more: &["-mp", "7000", "-auth_uri", &asked],
+        ..carrier(&house, "agent_consults", "1002", SECOND)
+    };
+    let consults = role.start(&house);
+    house.until_agent("anna", "consulting");
+    consults.done();
+    anna.done();
+    house.until_agent("anna", "ready");
+    assert_eq!(house.agent("boris"), "talking");
+    caller.done();
+    boris.done();
+    let records = house.records(2);
+    let customers = records.iter().find(|record| record["trunk"] == "pstn").unwrap();
+    is_sound(customers);
+    assert_eq!((text(customers, "/outcome"), text(customers, "/agent")), ("answered", "boris"));
+    let joined = kinds(&customers["legs"][0]);
+    assert!(joined.ends_with("talk hold talk") || joined.ends_with("talk hold consult talk"), "{joined}");
+    house.until_agent("boris", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 5);
+    let role =
+        Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_lost_bye", AVERIAS, SECOND / 2) };
+    role.start(&house).done();
+    anna.done();
+    for record in &house.records(5) {
+        is_sound(record);
+        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+    }
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
+    let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
+    let anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
+    let role = Role { calls: 5, rate: 10, more: &["-l", "1"], ..carrier(&house, "caller_talk", AVERIAS, SECOND) };
+    role.start(&house).done();
+    anna.done();
+    for record in &house.records(5) {
+        is_sound(record);
+        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+    }
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+#[test]
+fn a_call_without_ack_is_ended() {
+    let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_no_ack", AVERIAS, INSTANT).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    // 64 * T1 after the 200 (RFC 3261 §13.3.1.4).
+    let lasted = ms(record, "total_ms");
+    assert!((6400..8000).contains(&lasted), "{record:#}");
+    assert_eq!(text(record, "/ended_by"), "us");
+    house.is_clean();
+}
+
+#[test]
+fn a_session_interval_that_is_too_small_is_refused_with_ours() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_timer_small", AVERIAS, SECOND).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(text(record, "/outcome"), "answered");
+    house.is_clean();
+}

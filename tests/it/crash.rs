@@ -1,0 +1,197 @@
+//! kill -9 under load (reliability C1-C5), and replay. `TURNO_KILLS=200 cargo test --release --test it crash` kills as often.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use turno_base::{LegId, Reason, Seeded};
+
+use super::rig::{Plan, Rig};
+
+/// Kills in a run unless `TURNO_KILLS` says how many.
+const KILLS: u64 = 10;
+
+/// A caller's fate by his record: none may be missing of who has gone, none may be there twice.
+fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
+    let gone: Vec<String> =
+        rig.callers.values().filter(|c| c.answered.is_some() && c.ended.is_some()).map(|c| c.number.clone()).collect();
+    rig.until("every caller who was answered and has gone has a record", |rig| {
+        let records = rig.records();
+        gone.iter().all(|number| records.contains_key(number))
+    });
+    let records = rig.records();
+    for (number, found) in &records {
+        assert_eq!(found.len(), 1, "{number} has more than one record");
+    }
+    for number in up_at_kill.iter().map(|leg| &rig.callers[leg].number) {
+        let reasons: Vec<Reason> = records[number][0].legs.iter().map(|leg| leg.cause.reason).collect();
+        assert!(reasons.contains(&Reason::Restart), "{number} was up when we were killed: {reasons:?}");
+    }
+}
+
+/// Calls that were answered and that nobody was about to end.
+fn up(rig: &Rig) -> Vec<LegId> {
+    let soon = Instant::now() + Duration::from_millis(500);
+    let callers = rig.callers.iter();
+    callers
+        .filter(|(_, c)| c.answered.is_some() && c.ended.is_none() && !c.leaves_before(soon))
+        .map(|(l, _)| *l)
+        .collect()
+}
+
+#[test]
+fn killed_at_any_instant_no_record_is_lost_or_doubled_and_the_next_call_reaches_an_agent() {
+    let kills = std::env::var("TURNO_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    let mut rig = Rig::open(Plan { phones: 8, ..Plan::default() });
+    rig.rate = 12.0;
+    rig.lasts = Duration::from_millis(1500);
+    rig.play(Duration::from_millis(1500));
+    let mut dice = Seeded::new(u64::from(std::process::id()));
+    let (mut ready_ms, mut first_ms, mut bye_ms) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..kills {
+        rig.play(Duration::from_millis(150 + dice.below(700)));
+        let up = up(&rig);
+        let (registrations, taken) = (rig.registrations(), rig.taken());
+        rig.kill();
+        ready_ms.push(rig.start().as_millis());
+        let first = rig.until("a call reaches an agent", |rig| rig.taken() > taken);
+        first_ms.push(first.as_millis());
+        let gone = |rig: &mut Rig| up.iter().all(|leg| rig.callers[leg].ended.is_some());
+        bye_ms.push(rig.until("both ends of what was up hear a BYE", gone).as_millis());
+        assert_eq!(rig.registrations(), registrations, "nobody registers again");
+        check_records(&mut rig, &up);
+    }
+    rig.rate = 0.0;
+    rig.until("everybody has gone", |rig| rig.is_quiet());
+    rig.until("nothing is left in the engine", |rig| {
+        let sizes = rig.sizes();
+        (sizes.calls, sizes.legs, sizes.waiting, sizes.records_pending) == (0, 0, 0, 0)
+    });
+    rig.play(Duration::from_millis(500));
+    check_records(&mut rig, &[]);
+    let max = |of: &[u128]| of.iter().max().copied().unwrap_or(0);
+    println!(
+        "{kills} kills, {} calls: OPTIONS after {} ms at most, first call taken {} ms later at most, BYE {} ms at most",
+        rig.callers.len(),
+        max(&ready_ms),
+        max(&first_ms),
+        max(&bye_ms)
+    );
+    ready_ms.sort_unstable();
+    let p95 = ready_ms[ready_ms.len() * 95 / 100 - usize::from(ready_ms.len() < 20)];
+    assert!(p95 <= 2000, "OPTIONS unanswered for {p95} ms (p95)");
+    assert!(max(&first_ms) <= 5000 && max(&bye_ms) <= 5000);
+}
+
+#[test]
+fn torn_tails_of_journal_and_record_log_are_cut_and_the_rest_is_kept() {
+    let mut rig = Rig::open(Plan::default());
+    rig.rate = 10.0;
+    rig.lasts = Duration::from_millis(1200);
+    for round in 0..3_u64 {
+        rig.play(Duration::from_millis(1500));
+        rig.kill();
+        tear(&rig.dir.join("data/journal"), "journal", round);
+        tear(&rig.dir.join("data/records/log"), "log", round);
+        rig.start();
+    }
+    rig.rate = 0.0;
+    rig.until("everybody has gone", |rig| rig.is_quiet());
+    rig.play(Duration::from_millis(500));
+    for (number, records) in rig.records() {
+        assert_eq!(records.len(), 1, "{number}");
+    }
+    let taken = rig.taken();
+    rig.call(Duration::from_secs(2));
+    rig.until("a call reaches an agent", |rig| rig.taken() > taken);
+}
+
+/// Half a frame at the end of the newest file, or a few bytes less of it.
+fn tear(dir: &Path, ending: &str, round: u64) {
+    let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == ending));
+    files.sort();
+    let newest = files.last().unwrap_or_else(|| panic!("no .{ending} in {}", dir.display()));
+    let mut file = fs::OpenOptions::new().append(true).open(newest).unwrap();
+    match round {
+        0 => file.write_all(&[200, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7]).unwrap(),
+        1 => file.write_all(&[0; 3]).unwrap(),
+        _ => {
+            let length = file.metadata().unwrap().len();
+            file.set_len(length.saturating_sub(5)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn callers_who_redial_after_a_crash_are_served_in_the_order_in_which_they_came() {
+    let mut rig = Rig::open(Plan { phones: 1, ..Plan::default() });
+    let long = Duration::from_secs(60);
+    let busy = rig.call_as("+34600000000", long);
+    rig.until("the agent is busy", |rig| rig.taken() == 1);
+    let numbers = ["+34600000001", "+34600000002", "+34600000003"];
+    for number in numbers {
+        let leg = rig.call_as(number, long);
+        rig.until("he waits", |rig| rig.callers[&leg].answered.is_some());
+    }
+    rig.kill();
+    rig.start();
+    rig.until("all are gone", |rig| rig.is_quiet());
+    assert!(rig.callers[&busy].ended.is_some());
+    // Somebody else takes the agent; then they redial, last first.
+    let other = rig.call_as("+34600000009", long);
+    rig.until("the agent is busy again", |rig| rig.taken() == 2);
+    let mut redialled = Vec::new();
+    for number in numbers.iter().rev() {
+        let leg = rig.call_as(number, long);
+        rig.until("he waits again", |rig| rig.callers[&leg].answered.is_some());
+        redialled.push(leg);
+    }
+    redialled.reverse();
+    let mut before = other;
+    for (n, leg) in redialled.into_iter().enumerate() {
+        rig.hang_up(before);
+        rig.until("the next is taken", |rig| rig.taken() == 3 + n as u32);
+        rig.play(Duration::from_millis(100));
+        before = leg;
+    }
+    rig.hang_up(before);
+    rig.until("everybody has gone", |rig| rig.is_quiet());
+    rig.until("all records are written", |rig| rig.records().values().map(Vec::len).sum::<usize>() == 8);
+    // Whoever is hung up on as the next in line had talked: each was taken in his turn.
+    for number in numbers {
+        let records = &rig.records()[number];
+        assert_eq!(records[1].outcome.as_str(), "answered", "{number} was not taken in his turn");
+        let wait = records[1].stays.iter().map(|stay| stay.wait_ms).max();
+        assert!(wait.is_some(), "{number}");
+    }
+}
+
+#[test]
+fn a_journal_replays_to_equal_effects_also_elsewhere() {
+    let mut rig = Rig::open(Plan::default());
+    rig.rate = 8.0;
+    rig.lasts = Duration::from_millis(1500);
+    rig.play(Duration::from_secs(3));
+    rig.kill();
+    rig.start();
+    rig.play(Duration::from_secs(2));
+    rig.rate = 0.0;
+    rig.until("everybody has gone", |rig| rig.is_quiet());
+    rig.terminate();
+    rig.until("it ends", |rig| rig.has_ended());
+    let journal = rig.dir.join("data/journal");
+    let (equal, said) = rig.replay(&journal);
+    assert!(equal, "{said}");
+    println!("{said}");
+    let copy = rig.dir.join("elsewhere");
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(&journal).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    fs::remove_dir_all(&journal).unwrap();
+    let (equal, said_there) = rig.replay(&copy);
+    assert!(equal && said_there == said, "{said_there}");
+}

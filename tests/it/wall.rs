@@ -1,0 +1,116 @@
+//! The demo as a newcomer sees it: it runs, its wallboard moves in a real browser, its metrics are what Prometheus reads.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::house::{free_port, http_get};
+
+/// Longest wait for anything; the play's first call comes within seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running demo and its folder.
+struct Demo {
+    child: Child,
+    dir: PathBuf,
+    http: u16,
+}
+
+impl Demo {
+    fn open() -> Demo {
+        let dir = std::env::temp_dir().join(format!("turno-it-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (sip, http) = (free_port(), free_port());
+        let log = File::create(dir.join("demo.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_turno"))
+            .arg("demo")
+            .arg("--dir")
+            .arg(dir.join("data"))
+            .args(["--sip-port", &sip.to_string(), "--http-port", &http.to_string()])
+            .args(["--per-minute", "60", "--seconds", "150"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Demo { child, dir, http }
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        http_get((std::net::Ipv4Addr::LOCALHOST, self.http).into(), path)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", std::fs::read_to_string(self.dir.join("demo.log")).unwrap_or_default());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Waits until `look` finds something.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// Calls that entered, as the page shows them.
+fn entered(browser: &mut Browser) -> Option<u64> {
+    let shown = browser.value("document.querySelector('#totals b')?.textContent ?? ''");
+    shown.as_str()?.parse().ok()
+}
+
+#[test]
+fn the_wall_of_the_demo_moves_and_its_metrics_pass_promtool() {
+    let demo = Demo::open();
+    until("the demo is ready", || demo.get("/readyz")?.starts_with("HTTP/1.1 200").then_some(()));
+    let url = format!("http://127.0.0.1:{}/wall/?lang=es", demo.http);
+    let mut browser = Browser::open(&demo.dir.join("browser"), &url);
+    until("the wall is live", || (browser.value("document.body?.dataset.feed") == "live").then_some(()));
+    let first = until("calls enter", || entered(&mut browser).filter(|&calls| calls > 0));
+    until("more calls enter", || entered(&mut browser).filter(|&calls| calls > first + 2));
+    let count = |browser: &mut Browser, selector: &str| {
+        browser.value(&format!("document.querySelectorAll('{selector}').length"))
+    };
+    assert_eq!(count(&mut browser, "#queues tbody tr"), Value::from(5));
+    assert_eq!(count(&mut browser, "#people .state"), Value::from(24));
+    assert_eq!(browser.value("document.documentElement.scrollWidth <= window.innerWidth"), Value::from(true));
+    let talking = "document.querySelectorAll('#people .state.talking').length";
+    until("somebody talks", || browser.value(talking).as_u64().filter(|&talking| talking > 0));
+    assert_eq!(browser.value("document.querySelector('#waiting-h').textContent"), Value::from("En espera"));
+
+    let page = demo.get("/metrics").unwrap();
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("text/plain"), "{head}");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("promtool does not start ({error}); scripts/tools installs it"));
+    promtool.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let said = promtool.wait_with_output().unwrap();
+    let said_text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.status.success() && said_text.is_empty(), "{said_text}");
+    for name in ["turno_heals_total", "turno_panics_total"] {
+        let samples = body.lines().filter(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        assert_eq!(samples.collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
+    }
+}
