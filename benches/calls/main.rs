@@ -1,6 +1,6 @@
 //! What a call costs: CPU, the highest clean rate, how soon a freed agent has the next caller, memory of those who wait.
 //!
-//! `cargo bench --bench calls [-- cpu rate gap memory] [--rounds N]`, or `make bench`, which adds the bench of media. The
+//! `cargo bench --bench calls [-- cpu rate gap memory] [--rounds N] [--at RATE] [--from RATE]`, or `make bench`, which adds the bench of media. The
 //! engine is a process and a session of its own with journal and store on; SIPp is the carrier and all phones, on the same
 //! machine, so that they share its cores. Figures are medians over the rounds. docs/benchmarks.md explains them.
 
@@ -37,7 +37,7 @@ fn main() {
     for kind in kinds.iter().filter(|kind| all || asked(kind)) {
         match *kind {
             "cpu" => cpu(rounds, sink, after("--at").unwrap_or(200) as u64),
-            "rate" => rate(rounds, sink),
+            "rate" => rate(rounds, sink, after("--from").unwrap_or(200) as u64),
             "gap" => gap(rounds, sink),
             _ => memory(rounds, sink),
         }
@@ -81,14 +81,14 @@ fn cpu(rounds: usize, sink: u16, at: u64) {
 }
 
 /// (b) The highest rate at which no call fails, nothing unexpected is heard and at most 0.1 % of messages are repeated.
-fn rate(rounds: usize, sink: u16) {
+fn rate(rounds: usize, sink: u16, from: u64) {
     let mut highest = Vec::new();
     for round in 1..=rounds {
         let node = Node::start(&answering());
         let phones = Sipp::phones(sink);
         let mut clean = 0;
         let mut failures = 0;
-        for rate in (1..).map(|step| step * 100).skip_while(|rate| *rate < 200) {
+        for rate in (1..).map(|step| step * 100).skip_while(|rate| *rate < from) {
             let seconds = 8;
             std::thread::sleep(Duration::from_secs(2));
             let (before, cpu, began) = (phones.counts(), node.cpu(), Instant::now());

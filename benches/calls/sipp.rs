@@ -113,11 +113,14 @@ fn start(scenario: &str, local: &str, sink: u16, arguments: &[String]) -> Sipp {
     let (ip, port) = local.split_once(':').expect("address and port");
     let stats = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{scenario}.csv"));
     let _ = fs::remove_file(&stats);
+    // What SIPp did not expect, whole, for whoever wants to know why a step was not clean.
+    let errors = stats.with_extension("errors");
     let file = format!("{}/benches/calls/{scenario}.xml", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("sipp");
     command.args(["-sf", &file, "-i", ip, "-p", port, "-nostdin"]);
     // Without the buffer SIPp itself loses datagrams and repeats messages.
     command.args(["-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf"]).arg(&stats);
+    command.args(["-trace_err", "-error_overwrite", "true", "-error_file"]).arg(errors);
     command.args(["-key", "sink", &sink.to_string(), "-recv_timeout", "60000"]).args(arguments);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     Sipp { child: child.expect("sipp (scripts/tools installs it)"), stats }

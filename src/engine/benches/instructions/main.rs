@@ -3,8 +3,6 @@
 //! `scripts/instructions` runs every case under callgrind with collection on only inside [`measured`], and divides by the
 //! number that the case prints: how often it did its work. The table of the results is `tests/golden/instructions.txt`.
 
-#![expect(clippy::disallowed_methods, reason = "a bench prints and takes arguments")]
-
 mod call;
 mod floor;
 
