@@ -1,5 +1,6 @@
 //! Whole calls through the engine, in invented time.
 
+mod fault;
 mod world;
 
 use expect_test::expect;

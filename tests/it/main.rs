@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod config;
+mod fuzz;
 mod node;
 mod tidy;
