@@ -504,11 +504,11 @@ const CALL_CENTRE: &str = r#"
 
 #[test]
 fn bent_messages_end_nothing_and_hold_nobody_up() {
-    let (messages, rate) = (setting("TURNO_FUZZ_MESSAGES", 20_000), setting("TURNO_FUZZ_RATE", 4000));
+    let (messages, rate) = (setting("FUZZ_MESSAGES", 20_000), setting("FUZZ_RATE", 4000));
     let node = Node::start("bent", CALL_CENTRE);
     node.turno(&["agent", "login", "anna"]);
     node.turno(&["agent", "login", "boris"]);
-    let (torture, mut peers, mut dice) = (torture(), peers(&node), Seeded::new(setting("TURNO_FUZZ_SEED", 1)));
+    let (torture, mut peers, mut dice) = (torture(), peers(&node), Seeded::new(setting("FUZZ_SEED", 1)));
     let ended = Arc::new(AtomicBool::new(false));
     let prober = Prober::new("127.9.0.1:0", node.udp).begin(ended.clone());
     let mut pilot = Prober::new("127.9.0.2:0", node.udp);
@@ -580,7 +580,7 @@ fn bent_messages_end_nothing_and_hold_nobody_up() {
 
 #[test]
 fn slow_streams_cost_little_and_are_cut() {
-    let streams = setting("TURNO_FUZZ_STREAMS", 1000);
+    let streams = setting("FUZZ_STREAMS", 1000);
     let node =
         Node::start("slow", &CALL_CENTRE.replace("[sip.rules]", "[sip.streams]\nmessage_limit = \"4s\"\n[sip.rules]"));
     let ended = Arc::new(AtomicBool::new(false));
