@@ -80,7 +80,7 @@ fn rest_of(method: &str, names: &Names<'_>) -> (&'static str, &'static str, Stri
             "Allow: INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, REFER\r\nSupported: 100rel, timer, replaces\r\n\
              Session-Expires: 1800;refresher=uac\r\nMin-SE: 90\r\nP-Asserted-Identity: <tel:+34600000001>\r\n\
              Diversion: <sip:900@x>;reason=no-answer\r\nHistory-Info: <sip:1@x?Reason=SIP%3Bcause%3D302>;index=1\r\n\
-             Privacy: none\r\nReplaces: a;to-tag=b;from-tag=c\r\n",
+             Privacy: none\r\n",
             "application/sdp",
             description(names.peer),
         ),

@@ -7,6 +7,7 @@ mod browser;
 mod caller;
 mod calls;
 mod config;
+<<<<<<< HEAD
 mod crash;
 mod drain;
 mod house;
@@ -14,6 +15,9 @@ mod instructions;
 mod kamailio;
 mod linphone;
 mod load;
+=======
+mod fuzz;
+>>>>>>> refs/heads/fuzz
 mod node;
 mod rig;
 mod sipp;

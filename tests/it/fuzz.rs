@@ -1,0 +1,634 @@
+//! Reliability P3, P4 and O4 with the real program: bent messages from many peers over UDP and TCP while somebody asks
+//! OPTIONS all the time, and thousands of streams that say almost nothing.
+//!
+//! What the targets of `fuzz/` keep as seeds is read here by the ordinary build. The sizes fit a test run;
+//! `fuzz/README.md` names the variables for the full ones and the figures they gave.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use turno_base::Seeded;
+use turno_sip::auth::{Challenger, Tries, TrunkDigest};
+use turno_sip::config::{Credentials, HostPort, Trunk};
+use turno_sip::flow::ListenerId;
+use turno_sip::message::{Header, Message, Writer};
+use turno_sip::stream::{Frame, Framer};
+
+#[path = "../../fuzz/src/said.rs"]
+#[expect(unreachable_pub, reason = "a module of the fuzz targets' library, read here as it is there")]
+mod said;
+
+use said::{METHODS, Names, bend, description, request, uri};
+
+/// Bounds a failure, never orders anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// P3: an OPTIONS that takes longer was not answered.
+const OPTIONS_LIMIT: Duration = Duration::from_secs(1);
+const OPTIONS_EVERY: Duration = Duration::from_millis(100);
+/// Messages sent before the engine must have shown that it keeps up.
+const BURST: u64 = 64;
+/// Memory that the run may add in all, and per 100,000 messages (P3).
+const GROWTH_KB_MAX: u64 = 64 * 1024;
+const GROWTH_KB_PER_100K_MAX: u64 = 16 * 1024;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// A running engine in a folder of its own.
+struct Node {
+    child: Child,
+    dir: PathBuf,
+    udp: SocketAddr,
+    tcp: SocketAddr,
+    http: SocketAddr,
+    /// Lines of the log that say something about panics.
+    panicked: Arc<AtomicBool>,
+}
+
+impl Node {
+    fn start(name: &str, more: &str) -> Node {
+        let dir = std::env::temp_dir().join(format!("turno-it-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let text = format!(
+            r#"
+            [node]
+            data_dir = "data"
+            [http]
+            listen = "127.0.0.1:0"
+            [journal]
+            size = "200MB"
+            [[sip.listeners]]
+            transport = "udp"
+            address = "127.0.0.1:0"
+            [[sip.listeners]]
+            transport = "tcp"
+            address = "127.0.0.1:0"
+            [media]
+            ports = "42000-42999"
+            silence_limit = "5s"
+            [reasons.lunch]
+            [segments.standard]
+            [customers]
+            segment_default = "standard"
+            {more}
+            "#
+        );
+        std::fs::write(dir.join("turno.toml"), text).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_turno"))
+            .args(["serve", "--config"])
+            .arg(dir.join("turno.toml"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let serving = loop {
+            let line = lines.next().expect("it ended before it served").unwrap();
+            let Ok(line) = serde_json::from_str::<Value>(&line) else { panic!("{line}") };
+            if line["message"] == "serving" {
+                break line;
+            }
+        };
+        let panicked = Arc::new(AtomicBool::new(false));
+        let seen = panicked.clone();
+        // Nobody may block on a full pipe.
+        std::thread::spawn(move || {
+            for line in
+                lines.map_while(Result::ok).filter(|line| line.contains("panic") || line.contains("a fault of ours"))
+            {
+                eprintln!("{line}");
+                seen.store(true, Ordering::Relaxed);
+            }
+        });
+        let listeners = serving["listeners"].as_str().unwrap();
+        let address =
+            |via: &str| listeners.split(", ").find_map(|l| l.strip_prefix(via)).unwrap().trim().parse().unwrap();
+        let http = serving["http"].as_str().unwrap().parse().unwrap();
+        Node { udp: address("UDP"), tcp: address("TCP"), http, child, dir, panicked }
+    }
+
+    fn turno(&self, args: &[&str]) {
+        let socket = self.dir.join("data/turno.sock");
+        let out = Command::new(env!("CARGO_BIN_EXE_turno")).arg("--socket").arg(socket).args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    /// Value of a metric with its labels as printed.
+    fn metric(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.trim().parse().unwrap())
+    }
+
+    fn size(&self, of: &str) -> u64 {
+        self.metric(&format!("turno_size{{of=\"{of}\"}}"))
+    }
+
+    fn rss_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Waits until what `seen` gives is at most `bound`.
+    fn settles(&self, what: &str, bound: u64, seen: impl Fn(&Node) -> u64) {
+        let begun = Instant::now();
+        while seen(self) > bound {
+            assert!(begun.elapsed() < PATIENCE * 2, "{what} stays at {}", seen(self));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Somebody who asks OPTIONS; every answer counts, a late one or none fails the run.
+struct Prober {
+    socket: UdpSocket,
+    to: SocketAddr,
+    asked: u32,
+    took: Vec<Duration>,
+}
+
+impl Prober {
+    fn new(from: &str, to: SocketAddr) -> Prober {
+        let socket = UdpSocket::bind(from).unwrap();
+        socket.set_read_timeout(Some(OPTIONS_LIMIT)).unwrap();
+        Prober { socket, to, asked: 0, took: Vec::new() }
+    }
+
+    fn ask(&mut self) {
+        self.asked += 1;
+        let (n, local) = (self.asked, self.socket.local_addr().unwrap());
+        let text = format!(
+            "OPTIONS sip:turno SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKp{n};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:probe@{local}>;tag={n}\r\nTo: <sip:turno@127.0.0.1>\r\nCall-ID: probe-{n}@{local}\r\n\
+             CSeq: {n} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let begun = Instant::now();
+        self.socket.send_to(text.as_bytes(), self.to).unwrap();
+        let mut buffer = [0; 4096];
+        let answer = self.socket.recv(&mut buffer);
+        let took = begun.elapsed();
+        assert!(answer.is_ok() && took < OPTIONS_LIMIT, "OPTIONS {n} was not answered within {took:?}: {answer:?}");
+        self.took.push(took);
+    }
+
+    fn at(&self, percent: usize) -> Duration {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        took.get((took.len() * percent / 100).min(took.len() - 1)).copied().unwrap_or_default()
+    }
+
+    /// Asks until told otherwise.
+    fn begin(mut self, ended: Arc<AtomicBool>) -> std::thread::JoinHandle<Prober> {
+        std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                self.ask();
+                std::thread::sleep(OPTIONS_EVERY);
+            }
+            self
+        })
+    }
+}
+
+enum Wire {
+    Udp(UdpSocket),
+    Tcp { from: SocketAddr, to: SocketAddr, open: Option<(TcpStream, Framer)> },
+}
+
+/// A phone or a trunk's server that bends what it says.
+struct Peer {
+    wire: Wire,
+    address: String,
+    engine: SocketAddr,
+    /// Its account; none: a trunk's.
+    user: Option<String>,
+    digest: TrunkDigest,
+    /// Call-ID, the engine's tag, last CSeq of dialogs it has had.
+    dialogs: VecDeque<(String, String)>,
+    seq: u64,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Tally {
+    sent: u64,
+    with_credentials: u64,
+    answers: BTreeMap<u16, u64>,
+    requests: u64,
+}
+
+fn client(user: &str, engine: SocketAddr) -> Trunk {
+    Trunk {
+        id: "engine".parse().unwrap(),
+        networks: Vec::new(),
+        hosts: vec![HostPort { host: engine.ip().to_string(), port: Some(engine.port()) }],
+        transport: None,
+        listener: ListenerId(0),
+        credentials: Some(Credentials { user: user.into(), password: "secret".into(), realm: None }),
+        register: None,
+        digest_user: None,
+        codecs: Vec::new(),
+        calls_max: 0,
+        calls_per_second_max: 0,
+        probe: None,
+        trusted: false,
+    }
+}
+
+impl Peer {
+    fn udp(from: &str, engine: SocketAddr, user: Option<&str>) -> Peer {
+        let socket = UdpSocket::bind(from).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        Peer::of(Wire::Udp(socket), address, engine, user)
+    }
+
+    fn tcp(from: &str, engine: SocketAddr, user: Option<&str>) -> Peer {
+        let from: SocketAddr = from.parse().unwrap();
+        Peer::of(Wire::Tcp { from, to: engine, open: None }, from.to_string(), engine, user)
+    }
+
+    fn of(wire: Wire, address: String, engine: SocketAddr, user: Option<&str>) -> Peer {
+        let (digest, dialogs) = (TrunkDigest::default(), VecDeque::new());
+        Peer { wire, address, engine, user: user.map(str::to_owned), digest, dialogs, seq: 0 }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        match &mut self.wire {
+            // Too long for a datagram: not this peer's turn.
+            Wire::Udp(socket) => drop(socket.send_to(bytes, self.engine)),
+            Wire::Tcp { from, to, open } => {
+                if open.is_none() {
+                    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+                    socket.set_reuse_address(true).unwrap();
+                    socket.bind(&(*from).into()).unwrap();
+                    if socket.connect_timeout(&(*to).into(), OPTIONS_LIMIT).is_err() {
+                        return;
+                    }
+                    socket.set_nonblocking(true).unwrap();
+                    *open = Some((socket.into(), Framer::new()));
+                }
+                if open.as_mut().is_some_and(|(stream, _)| stream.write_all(bytes).is_err()) {
+                    *open = None;
+                }
+            }
+        }
+    }
+
+    fn received(&mut self) -> Vec<Message> {
+        let mut buffer = [0; 65_536];
+        let mut found = Vec::new();
+        match &mut self.wire {
+            Wire::Udp(socket) => {
+                while let Ok(read) = socket.recv(&mut buffer) {
+                    found.push(Message::parse(buffer[..read].to_vec()).expect("the engine writes what can be read"));
+                }
+            }
+            Wire::Tcp { open, .. } => {
+                let Some((stream, framer)) = open else { return found };
+                let alive = loop {
+                    match stream.read(&mut buffer) {
+                        Ok(0) => break false,
+                        Ok(read) => framer.push(&buffer[..read]),
+                        Err(error) => break error.kind() == std::io::ErrorKind::WouldBlock,
+                    }
+                };
+                found.extend(std::iter::from_fn(|| framer.next_frame()).filter_map(|frame| match frame {
+                    Frame::Message(message) => Some(message),
+                    Frame::Ping | Frame::Broken { .. } => None,
+                }));
+                if !alive {
+                    *open = None;
+                }
+            }
+        }
+        found
+    }
+
+    /// Says something of its own.
+    fn ask(&mut self, torture: &[Vec<u8>], dice: &mut Seeded, tally: &mut Tally) {
+        tally.sent += 1;
+        if dice.below(100) < 15 {
+            let mut bytes = torture[dice.below(torture.len() as u64) as usize].clone();
+            bend(&mut bytes, &mut |bound| dice.below(bound));
+            return self.send(&bytes);
+        }
+        let opens = dice.below(2) == 0;
+        let method = METHODS[dice.below(if opens { 3 } else { METHODS.len() as u64 }) as usize];
+        let dialog =
+            self.dialogs.get(dice.below(self.dialogs.len().max(1) as u64) as usize).filter(|_| !opens).cloned();
+        self.seq += 1;
+        let (call, tag) = dialog
+            .unwrap_or_else(|| (format!("{}x{}", self.address.replace([':', '.'], "-"), self.seq), String::new()));
+        self.say(method, &call, &tag, dice, tally);
+    }
+
+    fn say(&mut self, method: &str, call: &str, tag: &str, dice: &mut Seeded, tally: &mut Tally) {
+        let engine = self.engine.to_string();
+        let via = if matches!(self.wire, Wire::Udp(_)) { "UDP" } else { "TCP" };
+        let user = self.user.clone().unwrap_or_else(|| "34600000001".into());
+        let to = ["900", "600", "1002", "*45"][dice.below(4) as usize];
+        let names = Names {
+            engine: &engine,
+            peer: &self.address,
+            via,
+            user: &user,
+            to,
+            to_tag: tag,
+            call,
+            seq: self.seq,
+            authorization: "",
+        };
+        let mut bytes = request(method, &names);
+        let shows_secret = self.user.is_some() && dice.below(100) < 80;
+        let answer = self.digest.ahead(&client(&user, self.engine), method, &uri(method, &names), dice);
+        // Right credentials stay right: they stand with the request line before what is bent.
+        let mut head = Vec::new();
+        if let Some(answer) = answer.filter(|_| shows_secret) {
+            let end = bytes.iter().position(|&b| b == b'\n').map_or(0, |at| at + 1);
+            let rest = bytes.split_off(end);
+            head = [bytes, format!("Authorization: {}\r\n", answer.value).into_bytes()].concat();
+            bytes = rest;
+            tally.with_credentials += 1;
+        }
+        for _ in 0..dice.below(4) {
+            bend(&mut bytes, &mut |bound| dice.below(bound));
+        }
+        self.send(&[head, bytes].concat());
+    }
+
+    /// Takes what came, and reacts.
+    fn react(&mut self, dice: &mut Seeded, tally: &mut Tally) {
+        for message in self.received() {
+            match message.status() {
+                Some(status) => self.on_answer(&message, status, dice, tally),
+                None => {
+                    tally.requests += 1;
+                    self.on_request(&message, dice);
+                }
+            }
+        }
+    }
+
+    fn on_answer(&mut self, answer: &Message, status: u16, dice: &mut Seeded, tally: &mut Tally) {
+        *tally.answers.entry(status).or_default() += 1;
+        if let (401, Some(user)) = (status, self.user.clone()) {
+            let challenger = Challenger { status, sent_to: self.engine, came_from: self.engine };
+            let challenges = answer.www_authenticate().filter_map(Result::ok);
+            let trunk = client(&user, self.engine);
+            let _ = self.digest.answer(&trunk, challenger, challenges, ("X", "sip:x"), &mut Tries::default(), dice);
+        }
+        let is_call = answer.cseq_text().is_ok_and(|(_, method)| method == "INVITE");
+        let (Ok(call), Ok(to)) = (answer.call_id(), answer.to()) else { return };
+        if !is_call || !(180..300).contains(&status) {
+            return;
+        }
+        let (call, tag) = (call.to_owned(), to.tag().unwrap_or("").to_owned());
+        self.dialogs.push_back((call.clone(), tag.clone()));
+        if self.dialogs.len() > 16 {
+            self.dialogs.pop_front();
+        }
+        if status >= 200 {
+            tally.sent += 1;
+            self.say("ACK", &call, &tag, dice, tally);
+        }
+    }
+
+    /// Answers in any way but NOTIFY, whose silence ends the subscription.
+    fn on_request(&mut self, asked: &Message, dice: &mut Seeded) {
+        if matches!(asked.method_text(), "ACK" | "NOTIFY") || dice.below(4) == 0 {
+            return;
+        }
+        let status =
+            [100, 180, 183, 200, 200, 200, 302, 401, 407, 422, 481, 486, 491, 500, 503, 603][dice.below(16) as usize];
+        let mut writer = Writer::response(asked, None, status, "peer");
+        writer.header(Header::Contact, &format!("<sip:x@{}>", self.address));
+        let mut bytes = writer.finish_with("application/sdp", description(&self.address).as_bytes());
+        for _ in 0..dice.below(3) {
+            bend(&mut bytes, &mut |bound| dice.below(bound));
+        }
+        self.send(&bytes);
+    }
+}
+
+fn torture() -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let folders = ["rfc4475", "rfc5118"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let mut files: Vec<PathBuf> = folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// Forty phones, four servers of a trunk and eight phones on streams.
+fn peers(node: &Node) -> Vec<Peer> {
+    let mut peers = Vec::new();
+    let users = ["1001", "1002", "1003", "1004"];
+    for n in 0..40 {
+        peers.push(Peer::udp(&format!("127.8.0.{}:0", n + 1), node.udp, Some(users[n % 4])));
+    }
+    for n in 0..4 {
+        peers.push(Peer::udp(&format!("127.7.0.{}:0", n + 1), node.udp, None));
+    }
+    for n in 0..8 {
+        peers.push(Peer::tcp(&format!("127.8.1.{}:0", n + 1), node.tcp, Some(users[n % 4])));
+    }
+    peers
+}
+
+const CALL_CENTRE: &str = r#"
+    [sip.rules]
+    t1 = "50ms"
+    t2 = "200ms"
+    t4 = "200ms"
+    expires_min = "1s"
+    expires_max = "60s"
+    [trunks.carrier]
+    networks = ["127.7.0.0/16"]
+    hosts = ["127.7.0.1:9"]
+    transport = "udp"
+    [accounts.1001]
+    password = "secret"
+    [accounts.1002]
+    password = "secret"
+    [accounts.1003]
+    password = "secret"
+    [accounts.1004]
+    password = "secret"
+    [queues.ventas]
+    ring_limit = "2s"
+    wait_limit = "3s"
+    wrap_up = "1s"
+    on_wait = "hangup"
+    [agents.anna]
+    queues = ["ventas"]
+    station = "1001"
+    no_answer_max = 0
+    [agents.boris]
+    queues = ["ventas"]
+    station = "1002"
+    no_answer_max = 0
+    [calls]
+    ring_limit = "2s"
+    duration_limit = "60s"
+    [extensions]
+    600 = "queue:ventas"
+    1002 = "station:1002"
+    [[routes]]
+    dnis = "*"
+    to = "queue:ventas"
+"#;
+
+#[test]
+fn bent_messages_end_nothing_and_hold_nobody_up() {
+    let (messages, rate) = (setting("FUZZ_MESSAGES", 20_000), setting("FUZZ_RATE", 4000));
+    let node = Node::start("bent", CALL_CENTRE);
+    node.turno(&["agent", "login", "anna"]);
+    node.turno(&["agent", "login", "boris"]);
+    let (torture, mut peers, mut dice) = (torture(), peers(&node), Seeded::new(setting("FUZZ_SEED", 1)));
+    let ended = Arc::new(AtomicBool::new(false));
+    let prober = Prober::new("127.9.0.1:0", node.udp).begin(ended.clone());
+    let mut pilot = Prober::new("127.9.0.2:0", node.udp);
+    let (rss_before, descriptors_before) = (node.rss_kb(), node.descriptors());
+    let mut rss_at_100k = vec![rss_before];
+    let mut tally = Tally::default();
+    let begun = Instant::now();
+    while tally.sent < messages {
+        assert!(!prober.is_finished(), "an OPTIONS was not answered");
+        for _ in 0..BURST {
+            let nth = dice.below(peers.len() as u64) as usize;
+            peers[nth].ask(&torture, &mut dice, &mut tally);
+        }
+        for peer in &mut peers {
+            peer.react(&mut dice, &mut tally);
+        }
+        pilot.ask();
+        let due = Duration::from_secs_f64(tally.sent as f64 / rate as f64);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        if tally.sent / 100_000 >= rss_at_100k.len() as u64 {
+            rss_at_100k.push(node.rss_kb());
+        }
+    }
+    let took = begun.elapsed();
+    ended.store(true, Ordering::Relaxed);
+    let prober = prober.join().unwrap();
+    let rss_after = node.rss_kb();
+    println!(
+        "{} messages in {took:.1?}, {} with credentials, {} requests of the engine, answers {:?}",
+        tally.sent, tally.with_credentials, tally.requests, tally.answers
+    );
+    println!(
+        "OPTIONS: {} asked, p50 {:?}, p99 {:?}, worst {:?}; beside each burst: {} asked, p99 {:?}, worst {:?}",
+        prober.asked,
+        prober.at(50),
+        prober.at(99),
+        prober.at(100),
+        pilot.asked,
+        pilot.at(99),
+        pilot.at(100)
+    );
+    let sizes = ["calls", "legs", "dialogs", "transactions", "timers", "bindings"].map(|of| (of, node.size(of)));
+    let calls = node.metric("turno_calls_arrived_total");
+    println!("{calls} calls; memory {rss_before} -> {rss_after} kB, per 100,000: {rss_at_100k:?}; {sizes:?}");
+
+    // The peers are gone; what they began must go too.
+    drop(peers);
+    for of in ["calls", "legs", "dialogs", "transactions", "records_pending"] {
+        node.settles(of, 0, |node| node.size(of));
+    }
+    node.settles("media sessions", 0, |node| node.metric("turno_media_sessions"));
+    node.settles("streams", 0, |node| node.metric("turno_sip_streams"));
+    let spare = 16;
+    node.settles("descriptors", descriptors_before as u64 + spare, |node| node.descriptors() as u64);
+    println!("afterwards: memory {} kB, descriptors {descriptors_before} -> {}", node.rss_kb(), node.descriptors());
+
+    assert_eq!((node.metric("turno_panics_total"), node.panicked.load(Ordering::Relaxed)), (0, false));
+    assert_eq!(node.metric("turno_media_packets_total{what=\"fault\"}"), 0);
+    assert!(tally.with_credentials * 100 >= tally.sent * 40, "too few with credentials");
+    for status in [180, 200, 400, 401, 405, 481] {
+        assert!(tally.answers.contains_key(&status), "no {status}: the run does not reach what it should");
+    }
+    assert!(tally.requests > 0 && calls > 0);
+    assert!(rss_after < rss_before + GROWTH_KB_MAX, "{rss_before} -> {rss_after} kB");
+    let steps = rss_at_100k.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+    assert!(steps.into_iter().all(|step| step <= GROWTH_KB_PER_100K_MAX), "{rss_at_100k:?}");
+    node.turno(&["queue", "show"]);
+}
+
+#[test]
+fn slow_streams_cost_little_and_are_cut() {
+    let streams = setting("FUZZ_STREAMS", 1000);
+    let node =
+        Node::start("slow", &CALL_CENTRE.replace("[sip.rules]", "[sip.streams]\nmessage_limit = \"4s\"\n[sip.rules]"));
+    let ended = Arc::new(AtomicBool::new(false));
+    let prober = Prober::new("127.9.0.1:0", node.udp).begin(ended.clone());
+    let before = node.rss_kb();
+    let connect = |from: String| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&from.parse::<SocketAddr>().unwrap().into()).unwrap();
+        socket.connect_timeout(&node.tcp.into(), PATIENCE).unwrap();
+        TcpStream::from(socket)
+    };
+    let begun = Instant::now();
+    let mut open: Vec<TcpStream> = (0..streams).map(|n| connect(format!("127.10.{}.1:0", n / 100))).collect();
+    let half =
+        b"INVITE sip:900@turno SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKslow\r\nContent-Length: 9999\r\n";
+    for stream in &mut open {
+        // One that was cut meanwhile takes no more.
+        let _ = stream.write_all(half);
+    }
+    let held = node.metric("turno_sip_streams");
+    let each_kb = node.rss_kb().saturating_sub(before) / streams;
+    // A byte now and then buys no more time.
+    while node.metric("turno_sip_streams") > 0 {
+        assert!(begun.elapsed() < PATIENCE, "{} streams stay", node.metric("turno_sip_streams"));
+        for stream in &mut open {
+            let _ = stream.write_all(b"x");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let took = begun.elapsed();
+
+    // More than the bound of one address: the others are closed at once.
+    let crowd: Vec<TcpStream> = (0..220).map(|_| connect("127.11.0.1:0".into())).collect();
+    node.settles("streams of one address", 200, |node| node.metric("turno_sip_streams"));
+    let refused = node.metric("turno_sip_streams_refused_total");
+    drop(crowd);
+
+    ended.store(true, Ordering::Relaxed);
+    let prober = prober.join().unwrap();
+    println!(
+        "{streams} slow streams: {held} held, {each_kb} kB each, all cut after {took:.1?}; {refused} of 220 from one \
+         address refused; {} OPTIONS, p99 {:?}, worst {:?}",
+        prober.asked,
+        prober.at(99),
+        prober.at(100)
+    );
+    assert!(each_kb <= 40, "{each_kb} kB a stream");
+    assert!(refused >= 20, "{refused}");
+    assert_eq!(node.metric("turno_sip_streams_cut_total"), streams);
+    assert_eq!(node.metric("turno_panics_total"), 0);
+}
