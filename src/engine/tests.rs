@@ -1,15 +1,12 @@
 //! Whole calls through the engine, in invented time.
 
-<<<<<<< HEAD
 mod audit;
 mod changes;
 mod day;
+mod fault;
 mod refer;
 mod restart;
 mod seeds;
-=======
-mod fault;
->>>>>>> refs/heads/fuzz
 mod world;
 
 use expect_test::expect;

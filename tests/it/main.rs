@@ -7,17 +7,14 @@ mod browser;
 mod caller;
 mod calls;
 mod config;
-<<<<<<< HEAD
 mod crash;
 mod drain;
+mod fuzz;
 mod house;
 mod instructions;
 mod kamailio;
 mod linphone;
 mod load;
-=======
-mod fuzz;
->>>>>>> refs/heads/fuzz
 mod node;
 mod rig;
 mod sipp;
