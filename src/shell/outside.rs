@@ -20,10 +20,6 @@ use crate::shell::post::{Outgoing, Parcel};
 use crate::shell::run::World;
 use crate::shell::store::Store;
 
-/// Frames of turns that nobody outside can know of wait for one that sends something: at most so many bytes, and until the
-/// next tick.
-const FRAMES_WAIT_MAX: usize = 64 << 10;
-
 /// Everything outside the engine.
 #[derive(Debug)]
 pub struct Outside {
@@ -60,9 +56,7 @@ impl TurnState {
 
 impl Outside {
     /// Ends the threads that only the engine fed.
-    pub fn end(mut self) {
-        self.turn.is_due = true;
-        self.end_turn();
+    pub fn end(self) {
         self.media.stop();
     }
 }
@@ -74,8 +68,6 @@ pub struct TurnState {
     scratch: Vec<u8>,
     begun: bool,
     next_segment: u64,
-    /// Frames that wait leave with this turn.
-    is_due: bool,
     disk_alarm: bool,
     store_full: bool,
 }
@@ -125,11 +117,7 @@ impl World for Outside {
     }
 
     fn end_turn(&mut self) {
-        let parcel = &self.turn.parcel;
-        let is_seen = parcel.segment.is_some() || !parcel.outgoing.is_empty();
-        let waits = !is_seen && !self.turn.is_due && parcel.frames.len() < FRAMES_WAIT_MAX;
-        if !parcel.is_empty() && !waits {
-            self.turn.is_due = false;
+        if !self.turn.parcel.is_empty() {
             // The thread ends only after this sender.
             let _ = self.post.send(std::mem::take(&mut self.turn.parcel));
         }
@@ -151,7 +139,6 @@ impl World for Outside {
     }
 
     fn tick(&mut self) {
-        self.turn.is_due = true;
         self.metrics.set_media(&self.media.counts());
         let health = self.store.health();
         self.metrics.set_store(&health);
