@@ -3,7 +3,7 @@
 use turno_base::{Cause, LegId, Now, TrunkId};
 
 use super::cause::reason_value;
-use super::leg::{Leg, Stage};
+use super::leg::{Change, Leg, Stage};
 use super::{Farewell, Origin, Owner, SipEffect, SipEvent, Ua};
 use crate::auth::Tries;
 use crate::dialog::Dialog;
@@ -34,11 +34,21 @@ impl Ua {
 
     /// BYE, and forget the leg.
     pub(super) fn hang_up(&mut self, mut leg: Leg, cause: Cause, now: Now, out: &mut Vec<SipEffect>) {
+        self.withdraw_change(&leg, now, out);
         let trunk = leg.trunk();
         if let Stage::Up(up) = &mut leg.stage {
             self.send_bye(up.dialog.clone(), up.hop, trunk, cause, now, out);
         }
         self.ended(leg, cause, false, out);
+    }
+
+    /// A re-INVITE of ours may have got a provisional response and no more: without its leg nobody else would ever end it.
+    pub(super) fn withdraw_change(&mut self, leg: &Leg, now: Now, out: &mut Vec<SipEffect>) {
+        if let Stage::Up(up) = &leg.stage
+            && let Change::Sent { tx, .. } = up.change
+        {
+            self.layer.cancel(tx, "", now.mono, out);
+        }
     }
 
     /// BYE in a dialog that nobody holds any more.

@@ -116,6 +116,7 @@ impl Ua {
             }
             Stage::Up(_) => {
                 self.reply_in(flow, request, 200, now, out);
+                self.withdraw_change(&leg, now, out);
                 self.ended(leg, cause::of_hang_up(200, reason.as_deref()), true, out);
             }
         }

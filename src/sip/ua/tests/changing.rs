@@ -328,3 +328,12 @@ fn a_call_survives_the_snapshot_at_any_point() {
         assert_eq!(run(&with.join("\n")), plain, "after {}", lines[at - 1]);
     }
 }
+
+#[test]
+fn a_hold_that_the_peer_never_decides_is_forgotten_with_its_call() {
+    for end in ["50 carrier BYE c1", "50 turno end a0 normal"] {
+        let said = run(&format!("{UP}10 turno hold a0\n20 carrier 100 INVITE\n{end}\n99000 turno sizes"));
+        assert!(said.contains("CANCEL"), "{said}");
+        assert!(said.ends_with("0 dialogs, 0 transactions, 0 timers, 0 bindings\n"), "{said}");
+    }
+}
