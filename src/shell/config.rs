@@ -82,11 +82,11 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     if problems.is_fatal() {
         return Checked { settings: None, problems: problems.finish() };
     }
+    // A key's variable names its table before two underscores; TURNO_SOCKET and the like are the command line's.
+    let given = environment.unwrap_or_else(|| std::env::vars().collect());
+    let given = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
     let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
-    let variables = match environment {
-        Some(given) => variables.source(Some(given.into_iter().collect())),
-        None => variables,
-    };
+    let variables = variables.source(Some(given));
     let merged = Config::builder()
         .add_source(::config::File::from_str(text, FileFormat::Toml))
         .add_source(variables)
