@@ -26,7 +26,6 @@ fn a_call_is_queued_offered_answered_and_ended() {
         3100 c1 offered to agent0
         3100 agent0 is offered
         3100 c1 a0 Queue(faults)
-        3100 c1 b1 Ivr(None)
         3100 c1 b1 Ring(agent0)
         3100 agent0 is ringing
         5100 c1 at agent0: accepted
@@ -59,7 +58,6 @@ fn an_agent_asks_a_colleague_and_hands_the_customer_over() {
         3100 c1 offered to agent0
         3100 agent0 is offered
         3100 c1 a0 Queue(faults)
-        3100 c1 b1 Ivr(None)
         3100 c1 b1 Ring(agent0)
         3100 agent0 is ringing
         4100 c1 at agent0: accepted
@@ -72,11 +70,10 @@ fn an_agent_asks_a_colleague_and_hands_the_customer_over() {
         8100 agent0 is holding
         8100 c2 arrives from 1001
         8100 c2 a1 Ivr(None)
-        8100 c2 b2 Ivr(None)
+        8100 c2 b2 Ring(agent1)
         8100 c1 b1 Consult(agent0)
         8100 agent1 is outbound
         8100 agent0 is consulting
-        8100 c2 b2 Ring(agent1)
         9100 c2 a1 Consult(agent0)
         9100 c2 b2 Consult(agent0)
         13100 c1 a0 Talk(agent1)
@@ -110,7 +107,6 @@ fn an_agent_hands_the_customer_to_another_queue() {
         3100 c1 offered to agent0
         3100 agent0 is offered
         3100 c1 a0 Queue(faults)
-        3100 c1 b1 Ivr(None)
         3100 c1 b1 Ring(agent0)
         3100 agent0 is ringing
         4100 c1 at agent0: accepted
@@ -124,7 +120,6 @@ fn an_agent_hands_the_customer_to_another_queue() {
         8100 c1 offered to agent1
         8100 agent1 is offered
         8100 c1 a0 Queue(general)
-        8100 c1 b2 Ivr(None)
         8100 c1 b2 Ring(agent1)
         8100 agent1 is ringing
         9100 c1 at agent1: accepted

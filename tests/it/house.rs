@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -86,9 +86,15 @@ fn free_net() -> [u8; 3] {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago, for TCP and mostly for UDP too.
+/// A port of 127.0.0.1 that was free a moment ago, for UDP and TCP.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    // Below 32768: from there the kernel draws ports for everybody else, also between this look and the use.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 27_000 + (std::process::id() % 2000) as u16;
+    let is_free = |port: &u16| {
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+    };
+    std::iter::repeat_with(|| first + NEXT.fetch_add(2, Ordering::Relaxed) % 3000).find(is_free).unwrap()
 }
 
 impl House {
