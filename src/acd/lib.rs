@@ -36,8 +36,10 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
-pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
+pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
+pub use config::{
+    AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
+};
 pub use limits::Bounds;
 pub use refusal::Refusal;
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};
