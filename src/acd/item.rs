@@ -35,6 +35,14 @@ pub(crate) struct Item {
     pub(crate) announce: Announce,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// The rings of its queue and segment that it has passed, and when the present one ends; none: through all of them.
+    pub(crate) ring: Option<(u8, Option<Mono>)>,
+    /// The agent who looks after its customer, or talked to him last.
+    pub(crate) own: Option<AgentIx>,
+    /// It waits for that agent alone until then.
+    pub(crate) only_until: Option<Mono>,
+    /// When it may take agents from reserves; none: it may, or there are none.
+    pub(crate) reserve_at: Option<Mono>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
     pub(crate) hops: u8,
 }

@@ -21,13 +21,17 @@ mod line;
 mod matching;
 pub mod need;
 mod offers;
+mod owner;
 mod pairing;
 mod queue;
 mod reconcile;
 mod redial;
 mod refusal;
+mod reserve;
+mod rings;
 mod shift;
 mod slab;
+mod tables;
 mod timers;
 mod views;
 
@@ -36,10 +40,14 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
+pub use boundary::{
+    AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Overflow, RunnerUp,
+    Trigger, Why,
+};
 pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };
 pub use limits::Bounds;
 pub use refusal::Refusal;
+pub use tables::{TableRows, Topic, TopicRow};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

@@ -12,6 +12,7 @@ use crate::config::WrapUp;
 use crate::entering::micros;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
 use crate::slab::{AgentIx, ItemIx};
+use crate::tables::{Handling, Topic};
 use crate::timers::Due;
 
 /// A reservation that has just ended, as its agent held it.
@@ -90,9 +91,19 @@ impl Acd {
         out.push(Decision::Connect { item, agent, epoch });
         self.end_reservation(at, OfferEnd::Accepted, now, out);
         let wrap_up = self.queues[self.items[held].queue].rules.wrap_up;
+        let parts = self.parts_of(at, held);
+        self.keep_last_agent(held, agent, now);
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = 0;
         self.serve(item, at, Some(epoch), wrap_up, now, out);
+        self.agents[at].handling = Some(Handling { since: now, parts });
+    }
+
+    /// What this item asks of this agent, for the tables.
+    fn parts_of(&self, agent: AgentIx, item: ItemIx) -> Vec<(Topic, u8)> {
+        let fits = &self.groups[self.items[item].group].profiles;
+        let fit = fits.binary_search_by_key(&self.agents[agent].profile, |fit| fit.profile);
+        fit.map_or_else(|_| Vec::new(), |at| self.tables.named(fits[at].recipe))
     }
 
     /// The agent has the conversation from now on.
@@ -188,6 +199,7 @@ impl Acd {
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
         };
         self.set_apart(item, Some((agent, now + apart_for)));
+        self.forget_own_wait(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
         if self.items[item].is_overdue {

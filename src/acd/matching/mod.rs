@@ -1,8 +1,10 @@
-//! The rule: which item goes first, and which agent takes it. Two pure functions over plain data; all else in this room
-//! only brings them their candidates. A new rule (tables, rings, a classic strategy) changes these two.
+//! The rule: which item goes first, and which agent takes it. Pure functions over plain data; all else in this room
+//! only brings them their candidates.
 
 mod agent;
 mod item;
+mod power;
 
-pub(crate) use agent::{Preference, preference};
-pub(crate) use item::{Precedence, Urgency, precedence, waited_us};
+pub(crate) use agent::{Appeal, Preference, preference};
+pub(crate) use item::{NEUTRAL, Precedence, Urgency, precedence, waited_us};
+pub(crate) use power::power;
