@@ -805,6 +805,7 @@ impl World {
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
             | Effect::Count(_)
+            | Effect::Foreseen { .. }
             | Effect::Trunk { .. } => {}
         }
     }
