@@ -317,6 +317,19 @@ pub enum Decision {
         item: ItemId,
         /// 1-based.
         position: u32,
+        /// How long it will wait, ms; none: not sure.
+        expected_ms: Option<u64>,
+    },
+    /// An item was answered whose wait had been forecast when nobody was free for it first.
+    Foreseen {
+        /// The item.
+        item: ItemId,
+        /// The queue.
+        queue: QueueId,
+        /// The forecast, ms, told or not.
+        expected_ms: u64,
+        /// What came, ms.
+        waited_ms: u64,
     },
     /// An agent's state changed.
     Agent {

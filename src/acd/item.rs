@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{ItemId, Mono, QueueId, SegmentId};
 
 use crate::boundary::Credits;
+use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
 
@@ -33,6 +34,7 @@ pub(crate) struct Item {
     /// The wait limit passed while an agent was being rung: it goes when that fails.
     pub(crate) is_overdue: bool,
     pub(crate) announce: Announce,
+    pub(crate) promise: Promise,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
     /// Queues it has been through, the first and those that sent it on at the door among them.

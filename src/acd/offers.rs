@@ -88,7 +88,8 @@ impl Acd {
             return;
         };
         out.push(Decision::Connect { item, agent, epoch });
-        self.end_reservation(at, OfferEnd::Accepted, now, out);
+        let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
+        self.learn_wait(held, ended.map_or(0, |ended| ended.rang_us), now, out);
         let wrap_up = self.queues[self.items[held].queue].rules.wrap_up;
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = 0;
@@ -194,6 +195,7 @@ impl Acd {
             self.overflow_on_wait(item, now, out);
         } else {
             self.seek_agent(item, Trigger::Item, now, out);
+            self.foresee(item, now);
         }
         self.after_free(agent, Trigger::Agent, now, out);
     }

@@ -83,12 +83,15 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position } => {
+            Decision::Announce { item, position, expected_ms: _ } => {
                 self.tell_decided(item, AcdEvent::Announce { position }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
+            }
+            Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
+                turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }

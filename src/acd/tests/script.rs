@@ -417,7 +417,13 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
-        Decision::Announce { item, position } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: Some(ms) } => {
+            format!("{} hears place {position}, {} s", short(item), ms / 1000)
+        }
+        Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
+            format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
+        }
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),

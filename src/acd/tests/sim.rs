@@ -194,6 +194,7 @@ impl Day {
                 | Decision::Left { .. }
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
+                | Decision::Foreseen { .. }
                 | Decision::Healed { .. } => {}
             }
         }
