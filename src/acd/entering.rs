@@ -24,7 +24,7 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
+        let Entry { item: id, kind, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -50,6 +50,7 @@ impl Acd {
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
+            kind,
             queue,
             group,
             segment,

@@ -36,7 +36,7 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
+pub use boundary::{Command, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
 pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
 pub use limits::Bounds;
 pub use refusal::Refusal;
