@@ -161,7 +161,10 @@ impl World {
                     segment: SegmentId::new(segment).unwrap(),
                     value_pm: 0,
                     caller: None,
-                    credit_ms: 0,
+                    kind: crate::Kind::Call,
+                    credits: crate::Credits::default(),
+                    owner: None,
+                    last_agent: None,
                 }));
             }
         }
