@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::boundary::Overflow;
+use crate::matching::Strategy;
 
 /// Everything the ACD needs to know from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct AcdConfig {
 pub struct QueueRules {
     /// What every item in it needs.
     pub need: Need,
+    /// How the agent for an item is chosen.
+    pub strategy: Strategy,
+    /// The order of agents for strategies that have one; who is not in it comes after, by name.
+    pub order: Vec<AgentId>,
     /// Most items waiting; more overflow on size.
     pub length_max: u32,
     /// Longest ring of an offer, 1..=180 s.
@@ -60,6 +65,32 @@ pub struct QueueRules {
     pub greeting: Option<PromptId>,
 }
 
+/// A queue that anybody serves, without limits but on ring and length.
+impl Default for QueueRules {
+    fn default() -> QueueRules {
+        QueueRules {
+            need: Need::Anyone,
+            strategy: Strategy::Value,
+            order: Vec::new(),
+            length_max: 1000,
+            ring_limit: Duration::from_secs(20),
+            wait_limit: Duration::ZERO,
+            wrap_up: WrapUp::None,
+            join_when_empty: true,
+            leave_when_empty: false,
+            on_full: Overflow::HangUp,
+            on_wait: Overflow::HangUp,
+            on_empty: Overflow::HangUp,
+            short_abandon: Duration::from_secs(5),
+            announce_every: Duration::ZERO,
+            service_level: Duration::from_secs(20),
+            service_level_target_pct: 80,
+            music: None,
+            greeting: None,
+        }
+    }
+}
+
 /// After-call work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,7 +104,7 @@ pub enum WrapUp {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRules {
     /// Shown name; data, never markup.
     pub shown: String,
@@ -81,6 +112,8 @@ pub struct AgentRules {
     pub skills: BTreeMap<SkillId, u8>,
     /// Queues he serves.
     pub queues: Vec<QueueId>,
+    /// His rank in queues where it is not 0; nobody of a higher rank is rung while one of a lower may be.
+    pub ranks: BTreeMap<QueueId, u8>,
     /// Code for feature-code login, digits.
     pub code: String,
     /// The station he is logged in at without saying so when its phone dials the login code.

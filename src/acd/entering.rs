@@ -65,6 +65,7 @@ impl Acd {
             is_overdue: false,
             announce: Announce::Off,
             apart: None,
+            tried: None,
             hops,
         });
         self.item_of.insert(id, item);
@@ -77,6 +78,7 @@ impl Acd {
         let waiting = &mut self.items[item];
         waiting.seq = self.seq;
         waiting.entered = now;
+        waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
         self.take_place(item);

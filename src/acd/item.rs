@@ -1,7 +1,7 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{ItemId, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
 
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
@@ -32,6 +32,8 @@ pub(crate) struct Item {
     pub(crate) announce: Announce,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// Who was rung for it last, in a queue that goes on from him.
+    pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
     pub(crate) hops: u8,
 }

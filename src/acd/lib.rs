@@ -39,5 +39,6 @@ pub use agent::Next;
 pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
 pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
 pub use limits::Bounds;
+pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

@@ -11,3 +11,4 @@ mod orders;
 mod properties;
 mod script;
 mod sim;
+mod strategies;
