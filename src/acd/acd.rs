@@ -8,6 +8,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
 use crate::config::{AcdConfig, WrapUp};
+use crate::expected::Lessons;
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
@@ -48,6 +49,7 @@ pub struct Acd {
     pub(crate) last_agents: LastAgents,
     pub(crate) tables: Tables,
     pub(crate) reserves: Vec<Reserve>,
+    pub(crate) lessons: Lessons,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -63,12 +65,16 @@ pub struct Acd {
     pub(crate) configured: u64,
     /// A reserve has more agents than it keeps, and others have not been asked since.
     pub(crate) is_reserve_open: bool,
+    /// For strategies that draw.
+    pub(crate) dice: Seeded,
 }
 
 /// A conversation: the item no longer waits, these agents have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// Of the queue it came from.
+    /// Where it waited; none: it never did.
+    pub(crate) queue: Option<QueueId>,
+    /// Of that queue.
     pub(crate) wrap_up: WrapUp,
     pub(crate) agents: Vec<AgentIx>,
 }
@@ -115,6 +121,7 @@ impl Acd {
             last_agents: LastAgents::default(),
             tables: Tables::default(),
             reserves: Vec::new(),
+            lessons: Lessons::default(),
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),
@@ -124,6 +131,7 @@ impl Acd {
             made: 0,
             configured: 0,
             is_reserve_open: false,
+            dice: Seeded::new(seed),
         };
         // Nobody is there yet, so nothing is decided and the instant does not matter.
         acd.configure(config, Now::default(), &mut Vec::new());

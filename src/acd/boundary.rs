@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
+use crate::matching::Strategy;
+
 /// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -126,11 +128,34 @@ pub enum Command {
     },
 }
 
+/// What an item is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A caller who waits on the line.
+    #[default]
+    Call,
+    /// The place of a caller who has hung up and will be called back.
+    Callback,
+}
+
+impl Kind {
+    /// The word in rows and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Call => "call",
+            Kind::Callback => "callback",
+        }
+    }
+}
+
 /// Something to serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The item.
     pub item: ItemId,
+    /// What it is.
+    pub kind: Kind,
     /// The queue.
     pub queue: QueueId,
     /// What it needs beyond what the queue needs.
@@ -256,7 +281,7 @@ pub enum Decision {
         /// The reservation's epoch.
         epoch: u64,
         /// Why this pair.
-        why: Why,
+        why: Box<Why>,
     },
     /// Stop ringing; the reservation is gone.
     Withdraw {
@@ -317,6 +342,19 @@ pub enum Decision {
         item: ItemId,
         /// 1-based.
         position: u32,
+        /// How long it will wait, ms; none: not sure.
+        expected_ms: Option<u64>,
+    },
+    /// An item was answered whose wait had been forecast when nobody was free for it first.
+    Foreseen {
+        /// The item.
+        item: ItemId,
+        /// The queue.
+        queue: QueueId,
+        /// The forecast, ms, told or not.
+        expected_ms: u64,
+        /// What came, ms.
+        waited_ms: u64,
     },
     /// An agent's state changed.
     Agent {
@@ -370,11 +408,15 @@ pub struct Why {
     pub at: Mono,
     /// What made the matcher look.
     pub trigger: Trigger,
+    /// How the queue chooses; the agent's terms below are those of [`Strategy::Value`], and told for all.
+    pub strategy: Strategy,
+    /// The agent's rank in the queue.
+    pub rank: u8,
     /// The item's score for this agent.
     pub item: ItemTerms,
     /// What spoke for the agent.
     pub agent: AgentTerms,
-    /// Who would have been next.
+    /// Who would have been next, by that rule.
     pub runner_up: Option<RunnerUp>,
     /// How many other agents could have taken it.
     pub agents_eligible: u32,

@@ -8,6 +8,7 @@ use turno_base::{ItemId, Mono, QueueId};
 use crate::acd::Acd;
 use crate::agent::Doing;
 use crate::boundary::{Credit, Decision, Entry, Overflow, Trigger};
+use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
 use crate::queue::GroupKey;
@@ -26,7 +27,8 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, queue: asked, need, segment, value_pm, caller, mut credits, owner, last_agent } = entry;
+        let Entry { item: id, kind, queue: asked, need, segment, value_pm, caller, mut credits, owner, last_agent } =
+            entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -55,6 +57,7 @@ impl Acd {
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
+            kind,
             queue,
             group,
             segment,
@@ -70,11 +73,13 @@ impl Acd {
             wait_ends: None,
             is_overdue: false,
             announce: Announce::Off,
+            promise: Promise::default(),
             apart: None,
             ring: None,
             own: own.agent,
             only_until: None,
             reserve_at: None,
+            tried: None,
             hops,
         });
         self.item_of.insert(id, item);
@@ -88,6 +93,7 @@ impl Acd {
         let waiting = &mut self.items[item];
         waiting.seq = self.seq;
         waiting.entered = now;
+        waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
         let group = &self.groups[self.items[item].group];
@@ -101,6 +107,7 @@ impl Acd {
         let position = self.position(item, now);
         out.push(Decision::Entered { item: id, queue: self.queues[queue].id, position });
         self.seek_agent(item, Trigger::Item, now, out);
+        self.foresee(item, now);
     }
 
     /// Follows doors and overflows from `to` on. A queue that is closing, full or empty sends on by its own rule.
@@ -158,7 +165,10 @@ impl Acd {
             return self.arm_announce(item, now);
         }
         self.items[item].announce = Announce::Saying;
-        out.push(Decision::Announce { item: self.items[item].id, position: self.position(item, now) });
+        self.foresee(item, now);
+        let id = self.items[item].id;
+        let expected_ms = self.expected_wait(id).map(crate::views::ms);
+        out.push(Decision::Announce { item: id, position: self.position(item, now), expected_ms });
     }
 
     pub(crate) fn announced(&mut self, item: ItemId, now: Mono) {
@@ -256,6 +266,7 @@ impl Acd {
         let wait_ms = now.0.saturating_sub(waiting.entered.0) / 1000;
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
+        self.forget_stay(item);
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
         if let Some(at) = self.items[item].wait_ends.take() {

@@ -1,9 +1,10 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{ItemId, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
 
-use crate::boundary::Credits;
+use crate::boundary::{Credits, Kind};
+use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
 
@@ -11,6 +12,7 @@ use crate::slab::{AgentIx, GroupIx, QueueIx};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) id: ItemId,
+    pub(crate) kind: Kind,
     pub(crate) queue: QueueIx,
     pub(crate) group: GroupIx,
     pub(crate) segment: SegmentId,
@@ -33,6 +35,7 @@ pub(crate) struct Item {
     /// The wait limit passed while an agent was being rung: it goes when that fails.
     pub(crate) is_overdue: bool,
     pub(crate) announce: Announce,
+    pub(crate) promise: Promise,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
     /// The rings of its queue and segment that it has passed, and when the present one ends; none: through all of them.
@@ -43,6 +46,8 @@ pub(crate) struct Item {
     pub(crate) only_until: Option<Mono>,
     /// When it may take agents from reserves; none: it may, or there are none.
     pub(crate) reserve_at: Option<Mono>,
+    /// Who was rung for it last, in a queue that goes on from him.
+    pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
     pub(crate) hops: u8,
 }

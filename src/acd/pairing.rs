@@ -1,16 +1,17 @@
 //! Brings the matching rule its candidates: heads of lines for an agent who is free, heads of profiles for an item that is
 //! free. Keeps the lines, the groups and the lists of ready agents.
 
-use turno_base::Mono;
+use turno_base::{AgentId, Mono, SkillId};
 
 use crate::acd::Acd;
+use crate::agent::Agent;
 use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, RunnerUp, Trigger, Why};
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::line::{Line, Place};
-use crate::matching::{self, Appeal, NEUTRAL, Precedence, Preference};
+use crate::matching::{self, Appeal, Bench, NEUTRAL, Precedence, Preference, Strategy};
 use crate::need::{self, Judge};
-use crate::queue::{Asks, Fit, Group, GroupKey, Listed};
+use crate::queue::{Asks, Fit, Group, GroupKey, Listed, Queue};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// An agent chosen for an item.
@@ -22,11 +23,19 @@ pub(crate) struct Choice {
 /// An agent who could take an item.
 #[derive(Clone, Copy)]
 struct Candidate {
+    /// In the item's queue: before all else.
+    rank: u8,
     preference: Preference,
     agent: AgentIx,
     fit: Fit,
     appeal: Appeal,
     idle_since: Mono,
+}
+
+impl Candidate {
+    fn is_before(&self, other: &Candidate) -> bool {
+        (self.rank, self.preference) < (other.rank, other.preference)
+    }
 }
 
 /// An item that an agent could take.
@@ -86,64 +95,43 @@ impl Acd {
         }
     }
 
-    fn agent_for(&self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
-        let waiting = &self.items[item];
-        if self.queues[waiting.queue].ready == 0 {
+    fn agent_for(&mut self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
+        let queue = self.items[item].queue;
+        if self.queues[queue].ready == 0 {
             return None;
         }
+        let strategy = self.queues[queue].rules.strategy;
+        let (blocked, podium) = match strategy {
+            Strategy::Value => self.by_value(item, now),
+            Strategy::LongestIdle
+            | Strategy::RoundRobin
+            | Strategy::RingAll
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::Linear
+            | Strategy::Random
+            | Strategy::WeightedRandom => {
+                (Vec::new(), Podium { best: self.by_strategy(item, strategy, now), second: None })
+            }
+        };
+        let best = podium.best?;
+        let waiting = &self.items[item];
         let group = &self.groups[waiting.group];
-        let is_kept_out = !self.reserves.is_empty() && !self.passes_reserve(item, now);
-        let mut eligible = 0;
-        let mut blocked = Vec::new();
-        let mut podium = Podium::new();
-        for &fit in &group.profiles {
-            let ready = &self.profiles[fit.profile].ready;
-            if ready.is_empty() {
-                continue;
-            }
-            if is_kept_out
-                && group.key.only.is_none()
-                && let Some(skill) = self.reserved_for(fit.profile)
-            {
-                for &(_, id, _) in ready.iter().take(BLOCKED_MAX.saturating_sub(blocked.len())) {
-                    blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Reserve(skill) });
-                }
-                continue;
-            }
-            // The longest idle stands for his profile; the customer's own agent for himself.
-            let mut is_seen = false;
-            for &(since, id, agent) in ready {
-                let is_own = waiting.own == Some(agent);
-                if group.key.only.is_some_and(|only| only != agent) {
-                    continue;
-                }
-                if waiting.is_apart_from(agent, now) {
-                    let until = waiting.apart.map_or(now, |(_, until)| until);
-                    blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Apart { until } });
-                    continue;
-                }
-                if is_seen && !is_own {
-                    continue;
-                }
-                is_seen |= !is_own;
-                podium.see(self.candidate(item, fit, (since, id, agent), now), |a, b| a.preference < b.preference);
-                if waiting.own.is_none_or(|own| is_own || !self.is_ready_in(own, fit.profile)) {
-                    break;
-                }
-            }
-            eligible += if group.key.only.is_some() { 1 } else { ready.len() };
-        }
-        let best: Candidate = podium.best?;
+        let eligible = match group.key.only {
+            Some(_) => 1,
+            None => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
+        };
         let listing = &self.profiles[best.fit.profile].listing.groups;
         let others: u32 = listing.iter().filter_map(|listed| self.valid(listed)).map(|group| group.free).sum();
-        let runner_up = podium.second.map(|second: Candidate| RunnerUp::Agent {
-            agent: self.agents[second.agent].id,
-            terms: agent_terms(&second, now),
-        });
+        let runner_up = podium
+            .second
+            .map(|second| RunnerUp::Agent { agent: self.agents[second.agent].id, terms: agent_terms(&second, now) });
         let why = Why {
             seq: self.epoch + 1,
             at: now,
             trigger,
+            strategy,
+            rank: best.rank,
             item: self.item_terms(item, best.fit.recipe, now),
             agent: agent_terms(&best, now),
             runner_up,
@@ -156,17 +144,100 @@ impl Acd {
         Some(Choice { agent: best.agent, why })
     }
 
+    /// The agent whom the value-rate rule prefers, the next, and who is kept apart.
+    fn by_value(&self, item: ItemIx, now: Mono) -> (Vec<Blocked>, Podium<Candidate>) {
+        let waiting = &self.items[item];
+        let group = &self.groups[waiting.group];
+        let mut blocked = Vec::new();
+        let mut podium = Podium::new();
+        for &fit in &group.profiles {
+            let ready = &self.profiles[fit.profile].ready;
+            if ready.is_empty() {
+                continue;
+            }
+            if let Some(skill) = self.kept_from(item, fit.profile, now) {
+                let left = BLOCKED_MAX.saturating_sub(blocked.len());
+                let by = Bar::Reserve(skill);
+                blocked.extend(ready.iter().take(left).map(|&(_, agent, _)| Blocked { item: waiting.id, agent, by }));
+                continue;
+            }
+            // The longest idle stands for his profile; the customer's own agent for himself.
+            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
+            let mut is_led = group.key.only.is_some();
+            for &seat in ready {
+                let (_, id, agent) = seat;
+                let is_own = own == Some(agent);
+                if is_led && !is_own {
+                    continue;
+                }
+                if let Some((_, until)) = waiting.apart.filter(|&(from, until)| from == agent && until > now) {
+                    if blocked.len() < BLOCKED_MAX {
+                        blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Apart { until } });
+                    }
+                } else {
+                    podium.see(self.candidate(item, fit, seat, now), Candidate::is_before);
+                    is_led |= !is_own;
+                }
+                if is_led && (own.is_none() || is_own) {
+                    break;
+                }
+            }
+        }
+        (blocked, podium)
+    }
+
+    /// The skill for which agents of this profile are kept from an item.
+    fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
+        if self.reserves.is_empty() || self.groups[self.items[item].group].key.only.is_some() {
+            return None;
+        }
+        self.reserved_for(profile).filter(|_| !self.passes_reserve(item, now))
+    }
+
+    /// The agent whom a classic strategy chooses.
+    fn by_strategy(&mut self, item: ItemIx, strategy: Strategy, now: Mono) -> Option<Candidate> {
+        let waiting = &self.items[item];
+        let queue = &self.queues[waiting.queue];
+        let last = match strategy {
+            Strategy::RoundRobin => queue.turn,
+            Strategy::Linear => waiting.tried,
+            Strategy::Value
+            | Strategy::LongestIdle
+            | Strategy::RingAll
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::Random
+            | Strategy::WeightedRandom => None,
+        };
+        let turn = last.and_then(|agent| queue.order.get(&agent).copied());
+        let only = self.groups[waiting.group].key.only;
+        let is_apart = |agent| waiting.is_apart_from(agent, now) || only.is_some_and(|only| only != agent);
+        let mut dice = self.dice.clone();
+        let pick = matching::choose(strategy, &self.benches(item, now), turn, is_apart, &mut dice);
+        self.dice = dice;
+        let (agent, profile, since) = pick?;
+        let fit = *self.groups[self.items[item].group].fit(profile)?;
+        Some(self.candidate(item, fit, (since, self.agents[agent].id, agent), now))
+    }
+
+    /// The ready agents who may take the item, by profile.
+    fn benches(&self, item: ItemIx, now: Mono) -> Vec<Bench<'_>> {
+        let waiting = &self.items[item];
+        let fits = self.groups[waiting.group].profiles.iter();
+        let bench = |fit: &Fit| {
+            let profile = &self.profiles[fit.profile];
+            let seats = profile.seats.get(&waiting.queue);
+            Bench { profile: fit.profile, rank: profile.rank(waiting.queue), ready: &profile.ready, seats }
+        };
+        let free = |bench: &Bench<'_>| !bench.ready.is_empty() && self.kept_from(item, bench.profile, now).is_none();
+        fits.map(bench).filter(free).collect()
+    }
+
     fn is_ready_in(&self, agent: AgentIx, profile: ProfileIx) -> bool {
         self.agents.get(agent).is_some_and(|a| a.profile == profile && a.listed.is_some())
     }
 
-    fn candidate(
-        &self,
-        item: ItemIx,
-        fit: Fit,
-        (since, id, agent): (Mono, turno_base::AgentId, AgentIx),
-        now: Mono,
-    ) -> Candidate {
+    fn candidate(&self, item: ItemIx, fit: Fit, (since, id, agent): (Mono, AgentId, AgentIx), now: Mono) -> Candidate {
         let waiting = &self.items[item];
         let rule = &self.config.rule;
         let root = self.urgencies[usize::from(waiting.line)].root_milli;
@@ -178,7 +249,8 @@ impl Acd {
             bonus,
         };
         let preference = matching::preference(appeal, since, id, now, rule.idle_counted);
-        Candidate { preference, agent, fit, appeal, idle_since: since }
+        let rank = self.profiles[fit.profile].rank(waiting.queue);
+        Candidate { rank, preference, agent, fit, appeal, idle_since: since }
     }
 
     fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
@@ -241,6 +313,8 @@ impl Acd {
             seq: self.epoch + 1,
             at: now,
             trigger,
+            strategy: self.queues[group.key.queue].rules.strategy,
+            rank: me.rank,
             item: self.item_terms(item, head.listed.recipe, now),
             agent: agent_terms(&me, now),
             runner_up,
@@ -465,19 +539,13 @@ impl Acd {
 
     /// Lists the agent among the ready since `since`, or takes him off.
     pub(crate) fn list_ready(&mut self, agent: AgentIx, since: Option<Mono>) {
-        let a = &mut self.agents[agent];
-        if a.listed == since {
+        let was = self.agents[agent].listed;
+        if was == since {
             return;
         }
-        let id = a.id;
-        let profile = &mut self.profiles[a.profile];
-        let was = std::mem::replace(&mut a.listed, since);
-        if let Some(listed) = was {
-            profile.ready.remove(&(listed, id, agent));
-        }
-        if let Some(since) = since {
-            profile.ready.insert((since, id, agent));
-        }
+        self.rise(agent);
+        self.agents[agent].listed = since;
+        self.sit(agent);
         let at = self.agents[agent].profile;
         for queue in &self.profiles[at].key.queues {
             let ready = &mut self.queues[*queue].ready;
@@ -489,6 +557,52 @@ impl Acd {
         }
         if was.is_some() != since.is_some() {
             self.count_reserves(at, since.is_some());
+        }
+    }
+
+    /// Puts a listed agent where the choices of an agent find him.
+    pub(crate) fn sit(&mut self, agent: AgentIx) {
+        let a = &self.agents[agent];
+        let Some(since) = a.listed else { return };
+        let seat = (since, a.id, agent);
+        let profile = &mut self.profiles[a.profile];
+        profile.ready.insert(seat);
+        for &queue in &profile.key.queues {
+            if let Some(number) = number_in(&self.queues[queue], a) {
+                profile.seats.entry(queue).or_default().entry(number).or_default().insert(seat);
+            }
+        }
+    }
+
+    /// Takes him away from there. To be called before what he is found by changes: his tallies, the order.
+    fn rise(&mut self, agent: AgentIx) {
+        let a = &self.agents[agent];
+        let Some(since) = a.listed else { return };
+        let seat = (since, a.id, agent);
+        let profile = &mut self.profiles[a.profile];
+        profile.ready.remove(&seat);
+        for &queue in &profile.key.queues {
+            let Some(number) = number_in(&self.queues[queue], a) else { continue };
+            let Some(seats) = profile.seats.get_mut(&queue) else { continue };
+            if let Some(ready) = seats.get_mut(&number) {
+                ready.remove(&seat);
+                if ready.is_empty() {
+                    seats.remove(&number);
+                }
+            }
+        }
+    }
+}
+
+/// What the queue's strategy goes by; none if by no number of his.
+fn number_in(queue: &Queue, agent: &Agent) -> Option<u64> {
+    let tally = || agent.tallies.get(&queue.id).copied().unwrap_or_default();
+    match queue.rules.strategy {
+        Strategy::RoundRobin | Strategy::Linear => queue.order.get(&agent.id).copied(),
+        Strategy::FewestCalls => Some(tally().calls),
+        Strategy::LeastTalk => Some(tally().talk_us),
+        Strategy::Value | Strategy::LongestIdle | Strategy::RingAll | Strategy::Random | Strategy::WeightedRandom => {
+            None
         }
     }
 }

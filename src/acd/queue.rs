@@ -1,7 +1,7 @@
 //! Queues, groups of items that the same agents may take, profiles of interchangeable agents: what makes each choice a
 //! comparison of a few heads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
 use crate::line::Line;
+use crate::matching::{Ready, Seats};
 use crate::need::Judge;
 use crate::slab::{AgentIx, GroupIx, ProfileIx, QueueIx};
 
@@ -37,6 +38,10 @@ pub(crate) struct Queue {
     pub(crate) rings: Vec<Ring>,
     /// Those of them that an item passes through, by number of segment.
     pub(crate) rings_of: Vec<Vec<u8>>,
+    /// Numbers of its agents, if its strategy goes by order.
+    pub(crate) order: BTreeMap<AgentId, u64>,
+    /// Who was rung last, if its strategy goes round.
+    pub(crate) turn: Option<AgentId>,
 }
 
 /// One ring of a queue.
@@ -69,6 +74,8 @@ impl Queue {
             profiles: Vec::new(),
             rings: Vec::new(),
             rings_of: Vec::new(),
+            order: BTreeMap::new(),
+            turn: None,
         }
     }
 
@@ -108,6 +115,14 @@ pub(crate) struct Group {
     pub(crate) made: u64,
     /// Since when nobody is in it, as a count of groups that emptied; none: somebody is.
     pub(crate) emptied: Option<u64>,
+}
+
+impl Group {
+    /// How the agents of a profile fit; none: they may not take its items.
+    pub(crate) fn fit(&self, profile: ProfileIx) -> Option<&Fit> {
+        let at = self.profiles.binary_search_by_key(&profile, |fit| fit.profile);
+        at.ok().and_then(|at| self.profiles.get(at))
+    }
 }
 
 /// How a profile fits a group.
@@ -161,6 +176,8 @@ pub(crate) struct ProfileKey {
     /// Levels by number of skill; see [`crate::need::Judge`].
     pub(crate) levels: Vec<u8>,
     pub(crate) queues: BTreeSet<QueueIx>,
+    /// Where it is not 0.
+    pub(crate) ranks: BTreeMap<QueueIx, u8>,
 }
 
 /// Agents who are alike but for their idle time.
@@ -168,7 +185,9 @@ pub(crate) struct ProfileKey {
 pub(crate) struct Profile {
     pub(crate) key: ProfileKey,
     /// Those who can be rung, the longest idle first.
-    pub(crate) ready: BTreeSet<(Mono, AgentId, AgentIx)>,
+    pub(crate) ready: Ready,
+    /// The same, for each queue whose strategy goes by a number.
+    pub(crate) seats: BTreeMap<QueueIx, Seats>,
     /// Groups that they may serve, with and without items in them.
     pub(crate) listing: Listing,
     /// Those of them who are logged in.
@@ -186,11 +205,16 @@ impl Profile {
         Profile {
             key,
             ready: BTreeSet::new(),
+            seats: BTreeMap::new(),
             listing: Listing::default(),
             logged_in: 0,
             topics: Vec::new(),
             worth: 0,
             reserves: Vec::new(),
         }
+    }
+
+    pub(crate) fn rank(&self, queue: QueueIx) -> u8 {
+        self.key.ranks.get(&queue).copied().unwrap_or(0)
     }
 }

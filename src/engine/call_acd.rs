@@ -1,6 +1,6 @@
 //! Seam: what a call wants of the ACD, and what the ACD decides about a call; both also feed the event line.
 
-use turno_acd::{Credit, Credits, Decision, Entry, Event, Overflow};
+use turno_acd::{Credit, Credits, Decision, Entry, Event, Kind, Overflow};
 use turno_base::fact::What;
 use turno_base::{CallId, ItemId};
 use turno_call::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere};
@@ -32,7 +32,18 @@ impl Rooms {
         let event = match tell {
             AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
                 let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
-                Event::Enter(Entry { item, queue, need, segment, value_pm, caller, credits, owner, last_agent: None })
+                Event::Enter(Entry {
+                    item,
+                    kind: Kind::Call,
+                    queue,
+                    need,
+                    segment,
+                    value_pm,
+                    caller,
+                    credits,
+                    owner,
+                    last_agent: None,
+                })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
             AcdTell::Ringing(agent, epoch) => Event::Ringing { item, agent, epoch },
@@ -56,7 +67,7 @@ impl Rooms {
                 self.tell_decided(item, AcdEvent::Entered { queue, position, music, greeting }, turn);
             }
             Decision::Offer { item, queue, agent, station, epoch, why } => {
-                turn.out.push(Effect::Why { call: item.0, agent, epoch, why });
+                turn.out.push(Effect::Why { call: item.0, agent, epoch, why: *why });
                 self.fact(What::Offered { call: item.0, queue, agent, epoch }, turn);
                 self.tell_decided(item, AcdEvent::Offer { queue, agent, station, epoch }, turn);
             }
@@ -83,12 +94,15 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position } => {
+            Decision::Announce { item, position, expected_ms: _ } => {
                 self.tell_decided(item, AcdEvent::Announce { position }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
+            }
+            Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
+                turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }

@@ -20,7 +20,7 @@ fn log2(x: u64) -> i128 {
     let mut mantissa = u128::from(x) << (ONE_BITS - whole.min(ONE_BITS)) >> whole.saturating_sub(ONE_BITS);
     let mut log = i128::from(whole);
     for _ in 0..LOG_BITS {
-        mantissa = mantissa * mantissa >> ONE_BITS;
+        mantissa = (mantissa * mantissa) >> ONE_BITS;
         log <<= 1;
         if mantissa >= 2 << ONE_BITS {
             mantissa >>= 1;
@@ -38,7 +38,7 @@ fn exp2_micro(log: i128) -> u64 {
     for bit in (0..LOG_BITS).rev() {
         root = (root << ONE_BITS).isqrt();
         if log >> bit & 1 == 1 {
-            product = product * root >> ONE_BITS;
+            product = (product * root) >> ONE_BITS;
         }
     }
     // At most 2^41 for the largest value with the largest exponent.

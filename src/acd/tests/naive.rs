@@ -7,7 +7,7 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
-use crate::{Acd, AcdConfig, Decision, Entry, Event, RingNeed, RingRules, TableRows, Topic};
+use crate::{Acd, AcdConfig, Decision, Entry, Event, RingNeed, RingRules, Strategy, TableRows, Topic};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -43,6 +43,10 @@ pub(crate) struct Witness {
     pub(crate) offers_ended: u64,
     /// A change of configuration rings agents in their order, so only the item's choice is the rule's there.
     is_configuring: bool,
+    /// Whom each queue rang last.
+    turns: BTreeMap<QueueId, AgentId>,
+    /// Where conversations came from.
+    came: BTreeMap<ItemId, QueueId>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,6 +55,10 @@ pub(crate) struct Seat {
     idle_since: Mono,
     pub(crate) offer: Option<(ItemId, u64, Mono)>,
     keeps_idle_time: bool,
+    /// Calls accepted and time talked, µs, by queue, during the shift.
+    tallies: BTreeMap<QueueId, (u64, u64)>,
+    /// The conversation, and since when.
+    talks: Option<(ItemId, Mono)>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +76,7 @@ pub(crate) struct Waiting {
     ring: Option<(usize, Option<Mono>)>,
     /// When it last was there for more agents than before.
     sudden: Mono,
+    tried: Option<AgentId>,
 }
 
 impl Witness {
@@ -351,6 +360,38 @@ impl Witness {
         item.sudden == now || waited == half || waited == rules.wait_max.as_micros() as i128
     }
 
+    fn rank(&self, agent: AgentId, queue: QueueId) -> u8 {
+        self.config.agents[&agent].ranks.get(&queue).copied().unwrap_or(0)
+    }
+
+    /// Whom the queue's strategy chooses of these; none if the dice do.
+    fn best(
+        &self,
+        strategy: Strategy,
+        of: impl Iterator<Item = AgentId>,
+        item: &Waiting,
+        now: Mono,
+    ) -> Option<AgentId> {
+        let seat = |a: &AgentId| &self.agents[a];
+        let tally = |a: &AgentId| seat(a).tallies.get(&item.queue).copied().unwrap_or_default();
+        // Those after `last` in the queue's order, then the others.
+        let place = |a: &AgentId, last: Option<AgentId>| {
+            let named = &self.config.queues[&item.queue].order;
+            let at = |a: AgentId| (named.iter().position(|n| *n == a).unwrap_or(usize::MAX), a);
+            let serves = |a: &AgentId| self.config.agents.get(a).is_some_and(|r| r.queues.contains(&item.queue));
+            (last.filter(serves).is_some_and(|last| at(*a) <= at(last)), at(*a))
+        };
+        match strategy {
+            Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
+            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (seat(a).idle_since, *a)),
+            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, seat(a).idle_since, *a)),
+            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, seat(a).idle_since, *a)),
+            Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
+            Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
+            Strategy::Random | Strategy::WeightedRandom => None,
+        }
+    }
+
     fn check_choice(&self, agent: AgentId, id: ItemId, now: Mono) {
         let item = &self.items[&id];
         assert!(self.is_pair(agent, item, now), "{agent} may not take {id}");
@@ -363,9 +404,15 @@ impl Witness {
         let is_kept = self.config.skills.values().any(|rules| rules.reserve > 0);
         assert!(is_kept || first == Some(id), "invariant 4: {agent} is due {first:?}, not {id}");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
-        let best =
-            ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).max_by_key(|a| self.suits(*a, item, now));
-        assert!(self.is_configuring || best == Some(agent), "{id} is due to {best:?}, not {agent}");
+        let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
+        let strategy = self.config.queues[&item.queue].strategy;
+        let best_rank = able.iter().map(|a| self.rank(*a, item.queue)).min();
+        if strategy != Strategy::WeightedRandom {
+            assert_eq!(Some(self.rank(agent, item.queue)), best_rank, "{agent} is of a rank that waits");
+        }
+        let ranked = able.iter().copied().filter(|a| Some(self.rank(*a, item.queue)) == best_rank);
+        let best = self.best(strategy, ranked, item, now);
+        assert!(self.is_configuring || best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
     }
 
     fn see(&mut self, decision: &Decision, now: Mono) {
@@ -390,6 +437,7 @@ impl Witness {
                     only_until: None,
                     ring: None,
                     sudden: Mono(u64::MAX),
+                    tried: None,
                 };
                 waiting.ring = (!self.rings(*queue, &waiting).is_empty()).then_some((0, None));
                 let own_may = own.is_some_and(|own| self.could(own, *queue, &waiting.entry.need));
@@ -402,7 +450,10 @@ impl Witness {
             Decision::Offer { item, agent, epoch, .. } => {
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
-                self.items.get_mut(item).expect("waits").offered = Some(*agent);
+                let waiting = self.items.get_mut(item).expect("waits");
+                waiting.offered = Some(*agent);
+                waiting.tried = Some(*agent);
+                self.turns.insert(waiting.queue, *agent);
                 self.agents.get_mut(agent).expect("known").offer = Some((*item, *epoch, now));
             }
             Decision::Withdraw { item, agent, epoch, .. } => {
@@ -417,6 +468,8 @@ impl Witness {
                 if let Some(caller) = self.items[item].entry.caller.clone().filter(|_| kept > 0) {
                     self.last_agents.insert(caller, (*agent, Mono(now.0 + kept)));
                 }
+                let queue = self.items[item].queue;
+                self.agents.get_mut(agent).expect("known").tallies.entry(queue).or_default().0 += 1;
             }
             Decision::OfferEnded { item, agent, epoch, end, ring_ms } => {
                 self.offers_ended += 1;
@@ -444,16 +497,37 @@ impl Witness {
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
-            Decision::Overflow { .. } | Decision::Announce { .. } => {}
-            Decision::Agent { agent, state, .. } => {
-                let fresh = Seat { state: AgentState::LoggedOut, idle_since: now, offer: None, keeps_idle_time: false };
+            Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
+            Decision::Agent { agent, state, item, .. } => {
+                let fresh = Seat {
+                    state: AgentState::LoggedOut,
+                    idle_since: now,
+                    offer: None,
+                    keeps_idle_time: false,
+                    tallies: BTreeMap::new(),
+                    talks: None,
+                };
                 let seat = self.agents.entry(*agent).or_insert(fresh);
                 if *state == AgentState::Ready && seat.state != AgentState::Ready && !seat.keeps_idle_time {
                     seat.idle_since = now;
                 }
                 seat.keeps_idle_time = false;
                 seat.state = *state;
+                let talks = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::Consulting);
+                let talked = talks.then_some(*item).flatten();
+                if let Some((before, since)) = seat.talks.filter(|(before, _)| Some(*before) != talked) {
+                    if let Some(queue) = self.came.get(&before) {
+                        seat.tallies.entry(*queue).or_default().1 += now.0 - since.0;
+                    }
+                    seat.talks = None;
+                }
+                if let Some(item) = talked
+                    && seat.talks.is_none()
+                {
+                    seat.talks = Some((item, now));
+                }
                 if *state == AgentState::LoggedOut {
+                    seat.tallies.clear();
                     self.nobody_waits_for(*agent, now);
                 }
             }
@@ -466,6 +540,7 @@ impl Witness {
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
         assert!(gone.offered.is_none(), "its offer ended before");
+        self.came.insert(id, queue);
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
         let keeps = match how {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => self.config.redial_keeps_place.as_micros() as u64,
