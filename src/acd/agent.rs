@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Name, QueueId, StationId};
 
+use crate::boundary::Why;
 use crate::config::WrapUp;
 use crate::limits;
 use crate::queue::Listing;
@@ -31,6 +32,8 @@ pub(crate) struct Agent {
     pub(crate) own: Listing,
     /// The conversation he has or wraps up, for the tables.
     pub(crate) handling: Option<Handling>,
+    /// The last thing he was rung for, and why.
+    pub(crate) last_offer: Option<Box<(ItemId, Why)>>,
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,

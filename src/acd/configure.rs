@@ -136,6 +136,7 @@ impl Acd {
                     listed: None,
                     own: Listing::default(),
                     handling: None,
+                    last_offer: None,
                     shown: Shown { state: AgentState::LoggedOut, station: None, item: None },
                     shown_since: now,
                 })
@@ -212,6 +213,7 @@ impl Acd {
                     },
                     length: ring.length,
                     skip_if_none_logged_in: ring.skip_if_none_logged_in,
+                    widen_if_expected_over: ring.widen_if_expected_over,
                 })
                 .collect();
             queue.rings_of = vec![Vec::new(); urgencies.len()];
@@ -236,7 +238,7 @@ impl Acd {
         // A place that no queue has is nobody's topic; it keeps the numbers in step.
         let nobody = QueueId(crate::limits::reason("nobody"));
         let topics = topics.chain(queues.into_iter().map(|queue| Topic::Queue(queue.unwrap_or(nobody))));
-        self.tables.set_topics(topics, &self.config);
+        self.tables.set_topics(topics, &self.config, self.bounds.recipes_max);
         self.reserves.clear();
         for (skill, rules) in self.config.skills.iter().filter(|(_, rules)| rules.reserve > 0) {
             self.reserves.push(Reserve { skill: *skill, keeps: rules.reserve, ready: 0 });

@@ -47,11 +47,11 @@ impl Acd {
         }
         let caller = caller.map(String::into_boxed_str);
         let born = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
         if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
             let v = born.saturating_sub(micros(credits.total()));
             credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
         }
-        let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
         let v = born.saturating_sub(micros(credits.total()));
         let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);

@@ -17,6 +17,7 @@ mod config;
 mod configure;
 mod entering;
 mod expected;
+mod explain;
 mod item;
 pub mod limits;
 mod line;
@@ -50,6 +51,7 @@ pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
+pub use explain::{Able, AgentExplained, Barred, ItemExplained, QueueForAgent};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;

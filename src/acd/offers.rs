@@ -31,8 +31,13 @@ impl Acd {
         let epoch = self.epoch;
         let queue = &self.queues[self.items[item].queue];
         let rings_until = now + queue.rules.ring_limit;
+        let id = self.items[item].id;
+        match &mut self.agents[agent].last_offer {
+            Some(last) => **last = (id, why.clone()),
+            none => *none = Some(Box::new((id, why.clone()))),
+        }
         out.push(Decision::Offer {
-            item: self.items[item].id,
+            item: id,
             queue: queue.id,
             agent: self.agents[agent].id,
             station,

@@ -187,7 +187,7 @@ impl Acd {
     }
 
     /// The skill for which agents of this profile are kept from an item.
-    fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
+    pub(crate) fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
         if self.reserves.is_empty() || self.groups[self.items[item].group].key.only.is_some() {
             return None;
         }
@@ -283,6 +283,10 @@ impl Acd {
                     };
                     let Some(by) = bar else {
                         podium.see(head, |a, b| a.precedence < b.precedence);
+                        // Whoever is behind the best may be second.
+                        if podium.best.is_some_and(|best| best.precedence == precedence) {
+                            continue;
+                        }
                         break;
                     };
                     let is_final = matches!(by, Bar::Reserve(_));

@@ -50,6 +50,7 @@ pub(crate) struct Ring {
     pub(crate) asks: Asks,
     pub(crate) length: Duration,
     pub(crate) skip_if_none_logged_in: bool,
+    pub(crate) widen_if_expected_over: Option<Duration>,
 }
 
 /// Whom a ring asks for.

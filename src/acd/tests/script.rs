@@ -117,6 +117,7 @@ fn ring_rules(words: &[&str]) -> RingRules {
         need: RingNeed::Need(Need::Anyone),
         length: Duration::ZERO,
         skip_if_none_logged_in: true,
+        widen_if_expected_over: None,
     };
     for word in words {
         match word.split_once('=').expect(word) {
@@ -124,6 +125,7 @@ fn ring_rules(words: &[&str]) -> RingRules {
             ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
             ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
             ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
+            ("over", length) => ring.widen_if_expected_over = Some(secs(length)),
             ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
             _ => panic!("ring {word}"),
         }
