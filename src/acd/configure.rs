@@ -344,7 +344,7 @@ impl Acd {
         let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
         ready.sort();
         for (_, _, agent) in ready {
-            self.seek_item(agent, Trigger::Agent, now, out);
+            self.seek_among(agent, Trigger::Agent, now, out);
         }
         let drained: Vec<QueueIx> =
             self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();

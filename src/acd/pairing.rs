@@ -80,14 +80,23 @@ impl Acd {
         }
     }
 
-    /// The agent may be free: rings him for the item that goes first of those he may take. Where reserves are kept others may
-    /// be idle too: then the item chooses among them, and he is asked again.
+    /// The agent may be free: rings him for the item that goes first of those he may take.
     pub(crate) fn seek_item(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        if !self.reserves.is_empty() {
+            return self.seek_among(agent, trigger, now, out);
+        }
+        if self.agents.get(agent).is_some_and(|a| a.listed.is_some())
+            && let Some((item, why)) = self.item_for(agent, trigger, now)
+        {
+            self.reserve(item, agent, why, now, out);
+        }
+    }
+
+    /// Like [`Acd::seek_item`] where others may be idle for whom the same items wait (reserves are kept, or the rules have
+    /// changed): the item chooses among them, and if it is not he, he is asked again.
+    pub(crate) fn seek_among(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         while self.agents.get(agent).is_some_and(|a| a.listed.is_some()) {
             let Some((item, why)) = self.item_for(agent, trigger, now) else { return };
-            if self.reserves.is_empty() {
-                return self.reserve(item, agent, why, now, out);
-            }
             match self.agent_for(item, trigger, now) {
                 Some(Choice { agent: other, why }) if other != agent => self.reserve(item, other, why, now, out),
                 Some(_) | None => return self.reserve(item, agent, why, now, out),
