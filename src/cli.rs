@@ -7,6 +7,7 @@ mod journal;
 mod play;
 mod records;
 mod serve;
+mod sim;
 mod table;
 
 use std::path::PathBuf;
@@ -120,6 +121,9 @@ enum Command {
     },
     /// Price a call by a price book.
     Rate(records::RateArgs),
+    /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Sim(sim::SimArgs),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -239,6 +243,7 @@ pub fn main() -> ExitCode {
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
+        Command::Sim(args) => sim::sim(&args, cli.json),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),

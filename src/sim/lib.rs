@@ -9,21 +9,26 @@
 //!
 //! Pure: no clock, file or thread. Floating point draws the world and adds up figures; no matcher uses it.
 
+mod comparison;
 mod day;
 mod draw;
 mod figures;
+pub mod picture;
 pub mod policy;
 mod scenario;
+mod shipped;
 pub mod stats;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
+pub use comparison::{Compared, Comparison, Row, SegmentRow};
 pub use day::{Caller, Centre, Day, Seat};
 pub use figures::{Figures, Measure, SegmentFigures};
 pub use policy::{Act, Arrival, Knobs, Named, Policy};
 pub use scenario::{
     Absence, Group, Level, QueueMix, Redial, Rings, Scenario, ScenarioError, SegmentMix, Surge, Widening,
 };
+pub use shipped::{ReadError, SHIPPED, parse, shipped};
 pub use world::play;
