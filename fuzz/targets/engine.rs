@@ -190,7 +190,7 @@ impl World {
                 let event = match choices.below(6) {
                     0 => MediaEvent::Latched(flow(0).peer),
                     1 => MediaEvent::Key { key: ['1', '*', '#'][choices.below(3) as usize], ms: 100 },
-                    2 => MediaEvent::PlayEnded,
+                    2 => MediaEvent::PlayEnded(1),
                     3 => MediaEvent::Silent,
                     4 => MediaEvent::Closed(Default::default()),
                     _ => MediaEvent::Failed,

@@ -767,10 +767,10 @@ impl World {
                     self.talks_with.entry(leg).or_insert((agreement.remote.ip(), self.now.mono)).0 =
                         agreement.remote.ip();
                 }
-                MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..)) => {
-                    self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded });
+                MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..), number) => {
+                    self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded(number) });
                 }
-                MediaCommand::Play(Play::Loop(_) | Play::Ringback)
+                MediaCommand::Play(Play::Loop(_) | Play::Ringback, _)
                 | MediaCommand::Quiet
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
