@@ -318,6 +318,7 @@ impl World {
             from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: ani.is_empty() },
             display: String::new(),
             media: local_media(self.parties[party].at.ip()),
+            call_id: String::new(),
             headers: Vec::new(),
         };
         self.parties[party].legs.insert(leg, "dialled");
