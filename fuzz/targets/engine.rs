@@ -203,7 +203,7 @@ impl World {
             }
             21 => match choices.below(5) {
                 0 => self.input(&Input::Restarted),
-                1 => self.input(&Input::Fault),
+                1 => self.input(&Input::Fault { message: None }),
                 2 => self.input(&Input::Configure(Box::new(config()))),
                 3 => self.input(&Input::Deadline),
                 _ => {

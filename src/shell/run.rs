@@ -219,7 +219,12 @@ impl<M: Machine, W: World> Loop<M, W> {
             input = kind(input),
             "a fault of ours was contained; its call is ended"
         );
-        if !self.handle(&Input::Fault) {
+        let message = if let Input::Sip { flow, message } = input {
+            Some(Box::new((*flow, message.clone())))
+        } else {
+            None
+        };
+        if !self.handle(&Input::Fault { message }) {
             self.metrics.panics.inc();
             tracing::error!("ending the faulty call failed as well; its peers will end it by their timers");
         }
@@ -327,7 +332,7 @@ pub fn kind(input: &Input) -> &'static str {
         Input::Command { .. } => "command",
         Input::Load(_) => "load",
         Input::Restarted => "restarted",
-        Input::Fault => "fault",
+        Input::Fault { .. } => "fault",
         Input::Deadline => "deadline",
     }
 }
