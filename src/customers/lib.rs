@@ -7,12 +7,15 @@
 pub mod customer;
 pub mod duplicates;
 pub mod encoding;
+pub mod hygiene;
 pub mod identity;
 pub mod import;
 pub mod limits;
+pub mod personal;
 mod portfolio;
 mod search;
 pub mod text;
+pub mod value;
 
 pub use customer::Customer;
 pub use identity::{IdKind, PersonalId};
