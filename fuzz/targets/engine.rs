@@ -29,22 +29,15 @@ fn config() -> EngineConfig {
     let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
     for (queue, on_wait) in [("a", Overflow::Queue(name("b"))), ("b", Overflow::HangUp)] {
         let rules = QueueRules {
-            need: Need::Anyone,
             length_max: 3,
             ring_limit: Duration::from_secs(15),
             wait_limit: Duration::from_secs(40),
             wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
-            join_when_empty: true,
-            leave_when_empty: false,
-            on_full: Overflow::HangUp,
             on_wait,
-            on_empty: Overflow::HangUp,
-            short_abandon: Duration::from_secs(5),
             announce_every: Duration::from_secs(10),
-            service_level: Duration::from_secs(20),
-            service_level_target_pct: 80,
             music: Some(name("music")),
             greeting: Some(name("welcome")),
+            ..QueueRules::default()
         };
         acd.queues.insert(name(queue), rules);
     }
@@ -54,11 +47,11 @@ fn config() -> EngineConfig {
     for (agent, station) in [("anna", "1001"), ("boris", "1002"), ("carla", "1003")] {
         let rules = AgentRules {
             shown: agent.into(),
-            skills: BTreeMap::new(),
             queues: vec![name("a"), name("b")],
             code: station.into(),
             station: Some(name(station)),
             no_answer_max: 2,
+            ..AgentRules::default()
         };
         acd.agents.insert(name(agent), rules);
     }
@@ -136,6 +129,7 @@ impl World {
                 | Effect::Count(_)
                 | Effect::Trunk { .. }
                 | Effect::Why { .. }
+                | Effect::Foreseen { .. }
                 | Effect::Healed(_) => {}
             }
         }

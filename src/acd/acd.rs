@@ -8,6 +8,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
 use crate::config::{AcdConfig, WrapUp};
+use crate::expected::Lessons;
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
@@ -42,6 +43,7 @@ pub struct Acd {
     pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
+    pub(crate) lessons: Lessons,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -51,12 +53,16 @@ pub struct Acd {
     pub(crate) seq: u64,
     /// Counts groups that emptied.
     pub(crate) emptied: u64,
+    /// For strategies that draw.
+    pub(crate) dice: Seeded,
 }
 
 /// A conversation: the item no longer waits, these agents have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// Of the queue it came from.
+    /// Where it waited; none: it never did.
+    pub(crate) queue: Option<QueueId>,
+    /// Of that queue.
     pub(crate) wrap_up: WrapUp,
     pub(crate) agents: Vec<AgentIx>,
 }
@@ -100,12 +106,14 @@ impl Acd {
             item_of: BTreeMap::new(),
             served: BTreeMap::new(),
             redials: Redials::default(),
+            lessons: Lessons::default(),
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),
             epoch: Seeded::new(seed).below(1 << 40),
             seq: 0,
             emptied: 0,
+            dice: Seeded::new(seed),
         };
         // Nobody is there yet, so nothing is decided and the instant does not matter.
         acd.configure(config, Now::default(), &mut Vec::new());

@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod expected;
 mod heals;
 mod live;
 mod matrix;
@@ -11,3 +12,4 @@ mod orders;
 mod properties;
 mod script;
 mod sim;
+mod strategies;

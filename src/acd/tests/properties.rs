@@ -9,35 +9,43 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, S
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, AcdConfig, Bounds, Command, Decision, Entry, Event, need};
+use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
 
 /// One step: what, two choices, and how much time passes before it, ms.
 type Step = (u8, u8, u8, u16);
 
 const AGENTS: [&str; 6] = ["anna", "boris", "clara", "dora", "emil", "fay"];
-const QUEUES: [&str; 4] = ["a", "b", "c", "gone"];
+const QUEUES: [&str; 13] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i"];
 const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
 const HOUSE: &str = "
     queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9
     queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x
-    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900
+    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
+    queue d by=round_robin order=fay,anna ring=7
+    queue e by=linear order=emil ring=7
+    queue f by=least_talk ring=7
+    queue g by=longest_idle ring=7
+    queue h by=random ring=7
+    queue i by=weighted_random ring=7
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
     reason lunch 0
     redial 20
-    agent anna a,b skills=x:3 misses=1
-    agent boris a,b skills=x:1,y:4 misses=2
-    agent clara a,b,c skills=x:3
-    agent dora a,c
-    agent emil b,c skills=x:9,y:1 misses=1
-    agent fay a
+    agent anna a,b,d,e,f,g,h,i skills=x:3 misses=1
+    agent boris a,b,d,e,f ranks=d:1,e:2 skills=x:1,y:4 misses=2
+    agent clara a,b,c,h,i skills=x:3 ranks=a:1,i:3
+    agent dora a,c,f,g
+    agent emil b,c,d,e,f,g,h,i skills=x:9,y:1 misses=1
+    agent fay a,c,d,e,f,g,h,i ranks=c:1
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 10] = [
+    "queue d by=linear ring=7",
+    "queue d by=round_robin order=emil,fay,anna ring=7",
     "agent dora a,b,c skills=x:2",
     "drop agent clara",
     "agent clara a,b,c skills=x:3",
@@ -125,12 +133,15 @@ impl World {
                 }
                 Event::Enter(Entry {
                     item: if again { self.item(a) } else { ItemId(CallId(self.items)) },
+                    kind: Kind::Call,
                     queue: QueueId::new(pick(&QUEUES, a)).unwrap(),
                     need: need::parse(pick(&NEEDS, b)).unwrap(),
                     segment: SegmentId::new(pick(&SEGMENTS, b / 8)).unwrap(),
                     value_pm: u32::from(b % 3),
                     caller: (a > 60).then(|| format!("+3460{}", b % 7)),
-                    credit_ms: if a % 11 == 0 { u64::from(b) * 100 } else { 0 },
+                    credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
+                    owner: None,
+                    last_agent: None,
                 })
             }
             25..=33 => {
@@ -266,7 +277,10 @@ proptest! {
             if n < waits.len() {
                 acd.on_event(Event::Enter(Entry {
                     item: ItemId(CallId(n as u128)), queue: QueueId::new("a").unwrap(), need: Need::Anyone,
-                    segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credit_ms: 0,
+kind: Kind::Call,
+                    segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
+ owner: None,
+ last_agent: None,
                 }), now, &mut out);
             } else if let Some((item, agent)) = talking.take() {
                 acd.on_event(Event::Released { item, agent }, now, &mut out);

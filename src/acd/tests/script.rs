@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! queue ventas ring=20 wrap=atmost:10 wait=60 onwait=queue:general len=3 onfull=number:900 every=15 short=5 need=a>=2
-//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1
+//! queue linea by=linear order=boris,anna
+//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1 ranks=general:1
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
@@ -33,8 +34,8 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Decision, Entry, Event, Overflow, QueueRules, ReasonRules,
-    SegmentRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
+    ReasonRules, SegmentRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -67,27 +68,6 @@ fn secs(text: &str) -> Duration {
     Duration::from_secs(text.parse().expect(text))
 }
 
-pub(crate) fn plain_queue() -> QueueRules {
-    QueueRules {
-        need: Need::Anyone,
-        length_max: 1000,
-        ring_limit: Duration::from_secs(20),
-        wait_limit: Duration::ZERO,
-        wrap_up: WrapUp::None,
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
-        on_wait: Overflow::HangUp,
-        on_empty: Overflow::HangUp,
-        short_abandon: Duration::from_secs(5),
-        announce_every: Duration::ZERO,
-        service_level: Duration::from_secs(20),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
-    }
-}
-
 fn overflow(text: &str) -> Overflow {
     match text.split_once(':') {
         None => Overflow::HangUp,
@@ -99,11 +79,13 @@ fn overflow(text: &str) -> Overflow {
 }
 
 fn queue_rules(words: &[&str]) -> QueueRules {
-    let mut rules = plain_queue();
+    let mut rules = QueueRules::default();
     for word in words {
         let (key, value) = word.split_once('=').expect(word);
         match key {
             "need" => rules.need = need::parse(&value.replace('_', " ")).expect(value),
+            "by" => rules.strategy = value.parse().expect(value),
+            "order" => rules.order = value.split(',').map(agent).collect(),
             "len" => rules.length_max = value.parse().expect(value),
             "ring" => rules.ring_limit = secs(value),
             "wait" => rules.wait_limit = secs(value),
@@ -129,11 +111,8 @@ fn queue_rules(words: &[&str]) -> QueueRules {
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
     let mut rules = AgentRules {
         shown: name.to_owned(),
-        skills: BTreeMap::new(),
         queues: queues.split(',').map(|q| QueueId::new(q).expect(q)).collect(),
-        code: String::new(),
-        station: None,
-        no_answer_max: 0,
+        ..AgentRules::default()
     };
     for word in words {
         match word.split_once('=').expect(word) {
@@ -141,6 +120,12 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                 for skill in list.split(',') {
                     let (name, level) = skill.split_once(':').expect(skill);
                     rules.skills.insert(SkillId::new(name).expect(name), level.parse().expect(level));
+                }
+            }
+            ("ranks", list) => {
+                for rank in list.split(',') {
+                    let (name, rank) = rank.split_once(':').expect(rank);
+                    rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
                 }
             }
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
@@ -345,12 +330,15 @@ impl Run {
 fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
     let mut entry = Entry {
         item: item(id),
+        kind: Kind::Call,
         queue: QueueId::new(queue).expect(queue),
         need: Need::Anyone,
         segment: SegmentId::new("plain").expect("plain"),
         value_pm: 0,
         caller: None,
-        credit_ms: 0,
+        credits: Credits::default(),
+        owner: None,
+        last_agent: None,
     };
     for word in words {
         match word.split_once('=') {
@@ -358,7 +346,9 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
-            Some(("credit", credit)) => entry.credit_ms = credit.parse().expect(credit),
+            Some(("credit", credit)) => {
+                entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))
+            }
             Some(_) => panic!("call {word}"),
         }
     }
@@ -412,7 +402,13 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
-        Decision::Announce { item, position } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: Some(ms) } => {
+            format!("{} hears place {position}, {} s", short(item), ms / 1000)
+        }
+        Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
+            format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
+        }
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),

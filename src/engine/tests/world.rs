@@ -172,17 +172,8 @@ fn queue() -> QueueRules {
         ring_limit: Duration::from_secs(15),
         wait_limit: Duration::from_secs(120),
         wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
         on_wait: Overflow::Queue(name("general")),
-        on_empty: Overflow::HangUp,
-        short_abandon: Duration::from_secs(5),
-        announce_every: Duration::ZERO,
-        service_level: Duration::from_secs(20),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
+        ..QueueRules::default()
     }
 }
 
@@ -207,6 +198,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
             code: user.clone(),
             station: Some(name(&station)),
             no_answer_max: 2,
+            ..AgentRules::default()
         };
         acd.agents.insert(name::<AgentId>(&format!("agent{n}")), agent);
         extensions.insert(user.clone(), Extension::Station(name(&station)));
@@ -805,6 +797,7 @@ impl World {
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
             | Effect::Count(_)
+            | Effect::Foreseen { .. }
             | Effect::Trunk { .. } => {}
         }
     }
