@@ -82,8 +82,8 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position, expected_ms: _ } => {
-                self.tell_decided(item, AcdEvent::Announce { position }, turn);
+            Decision::Announce { item, position, expected_ms } => {
+                self.tell_decided(item, AcdEvent::Announce { position, expected_ms }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);

@@ -89,6 +89,9 @@ impl<'a> Checker<'a> {
         let prompts = &call.prompts;
         for (key, prompt) in [
             ("position_prompt", prompts.position),
+            ("wait_prompt", prompts.wait),
+            ("wait_minutes_prompt", prompts.wait_minutes),
+            ("wait_minute_prompt", prompts.wait_minute),
             ("done_prompt", prompts.done),
             ("refused_prompt", prompts.refused),
             ("hold_music", prompts.hold_music),
@@ -127,8 +130,11 @@ impl<'a> Checker<'a> {
                     Overflow::Number(_) | Overflow::HangUp => {}
                 }
             }
-            if !queue.announce_every.is_zero() && call.prompts.position.is_none() {
-                self.problems.warn(&key("announce_every"), "says nothing without calls.position_prompt");
+            let prompts = &call.prompts;
+            let says_something = [prompts.position, prompts.wait, prompts.wait_minute].iter().any(Option::is_some);
+            if !queue.announce_every.is_zero() && !says_something {
+                self.problems
+                    .warn(&key("announce_every"), "says nothing without calls.position_prompt or calls.wait_prompt");
             }
             if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
                 self.problems.warn(&format!("queues.{name}"), "no agent serves it");
