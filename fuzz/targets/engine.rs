@@ -45,6 +45,7 @@ fn config() -> EngineConfig {
             service_level_target_pct: 80,
             music: Some(name("music")),
             greeting: Some(name("welcome")),
+            rings: Vec::new(),
         };
         acd.queues.insert(name(queue), rules);
     }

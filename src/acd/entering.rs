@@ -1,11 +1,13 @@
 //! The door of a queue, the ways out of it, and what an item hears while it waits.
 
+use std::time::Duration;
+
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::Doing;
-use crate::boundary::{Decision, Entry, Overflow, Trigger};
+use crate::boundary::{Credit, Decision, Entry, Overflow, Trigger};
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
@@ -25,7 +27,8 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
+        let Entry { item: id, queue: asked, need, segment, value_pm, caller, mut credits, owner: _, last_agent: _ } =
+            entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -44,9 +47,11 @@ impl Acd {
         }
         let caller = caller.map(String::into_boxed_str);
         let born = i64::try_from(now.0).unwrap_or(i64::MAX);
-        let credit = i64::try_from(credit_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
-        let v = born.saturating_sub(credit).min(kept.unwrap_or(i64::MAX));
+        if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
+            let v = born.saturating_sub(micros(credits.total()));
+            credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
+        }
+        let v = born.saturating_sub(micros(credits.total()));
         let group = self.group(GroupKey { queue, need });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
@@ -56,6 +61,7 @@ impl Acd {
             segment,
             line,
             v,
+            credits,
             value_pm,
             seq: 0,
             entered: now,
@@ -349,4 +355,9 @@ impl Acd {
         }
         self.arm_reconciler(now.mono);
     }
+}
+
+/// A length as the difference of two virtual entry times.
+pub(crate) fn micros(length: Duration) -> i64 {
+    i64::try_from(length.as_micros()).unwrap_or(i64::MAX)
 }

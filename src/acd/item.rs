@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use turno_base::{ItemId, Mono, QueueId, SegmentId};
 
+use crate::boundary::Credits;
 use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
@@ -18,6 +19,8 @@ pub(crate) struct Item {
     pub(crate) line: u16,
     /// Virtual entry time, µs; see [`Place`].
     pub(crate) v: i64,
+    /// What its virtual entry time is made of, besides the real one.
+    pub(crate) credits: Credits,
     pub(crate) value_pm: u32,
     pub(crate) seq: u64,
     /// When this stay in this queue began.

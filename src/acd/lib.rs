@@ -38,8 +38,10 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
-pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
+pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
+pub use config::{
+    AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
+};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;
 pub use refusal::Refusal;

@@ -1,12 +1,15 @@
 //! Reservations and offers, from the first ring to the answer or the failure, and the conversation that follows.
 
+use std::time::Duration;
+
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono};
 
 use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Next, Phase, Rest};
-use crate::boundary::{Decision, Trigger, Why};
+use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
+use crate::entering::micros;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
 use crate::slab::{AgentIx, ItemIx};
 use crate::timers::Due;
@@ -177,7 +180,7 @@ impl Acd {
         out: &mut Vec<Decision>,
     ) {
         let Ended { item, idle_since, rang_us } = ended;
-        self.credit(item, rang_us);
+        self.credit(item, Credit::Rings, Duration::from_micros(rang_us));
         let apart_for = match end {
             OfferEnd::RingNoAnswer => APART_NO_ANSWER,
             OfferEnd::Declined => APART_DECLINED,
@@ -218,12 +221,12 @@ impl Acd {
         }
     }
 
-    /// Makes the item count as this much older.
-    fn credit(&mut self, item: ItemIx, us: u64) {
-        let credited = i64::try_from(us).unwrap_or(i64::MAX);
+    /// Makes the item count as this much older. It stands in no group's line.
+    pub(crate) fn credit(&mut self, item: ItemIx, credit: Credit, much: Duration) {
         self.give_place_up(item);
         let waiting = &mut self.items[item];
-        waiting.v = waiting.v.saturating_sub(credited);
+        waiting.credits.add(credit, much);
+        waiting.v = waiting.v.saturating_sub(micros(much));
         self.take_place(item);
     }
 

@@ -1,6 +1,6 @@
 //! Seam: what a call wants of the ACD, and what the ACD decides about a call; both also feed the event line.
 
-use turno_acd::{Decision, Entry, Event, Overflow};
+use turno_acd::{Credit, Credits, Decision, Entry, Event, Overflow};
 use turno_base::fact::What;
 use turno_base::{CallId, ItemId};
 use turno_call::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere};
@@ -30,8 +30,9 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms } => {
-                Event::Enter(Entry { item, queue, need, segment, value_pm, caller, credit_ms })
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
+                let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+                Event::Enter(Entry { item, queue, need, segment, value_pm, caller, credits, owner, last_agent: None })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
             AcdTell::Ringing(agent, epoch) => Event::Ringing { item, agent, epoch },

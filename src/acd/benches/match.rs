@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
+    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
 };
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
@@ -73,6 +73,7 @@ fn config(agents: u64, kind: Kind, seeded: &mut Seeded) -> AcdConfig {
         service_level_target_pct: 80,
         music: None,
         greeting: None,
+        rings: Vec::new(),
     };
     let mut config = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
     for n in 0..QUEUES {
@@ -176,7 +177,9 @@ impl Floor {
             segment: SegmentId::new(segment).expect("a name"),
             value_pm: self.seeded.below(1000) as u32,
             caller: Some(format!("+346{:08}", self.items)),
-            credit_ms: 0,
+            credits: Credits::default(),
+            owner: None,
+            last_agent: None,
         })
     }
 

@@ -33,8 +33,8 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Decision, Entry, Event, Overflow, QueueRules, ReasonRules,
-    SegmentRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Overflow, QueueRules,
+    ReasonRules, SegmentRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -85,6 +85,7 @@ pub(crate) fn plain_queue() -> QueueRules {
         service_level_target_pct: 80,
         music: None,
         greeting: None,
+        rings: Vec::new(),
     }
 }
 
@@ -350,7 +351,9 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
         segment: SegmentId::new("plain").expect("plain"),
         value_pm: 0,
         caller: None,
-        credit_ms: 0,
+        credits: Credits::default(),
+        owner: None,
+        last_agent: None,
     };
     for word in words {
         match word.split_once('=') {
@@ -358,7 +361,9 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
-            Some(("credit", credit)) => entry.credit_ms = credit.parse().expect(credit),
+            Some(("credit", credit)) => {
+                entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))
+            }
             Some(_) => panic!("call {word}"),
         }
     }

@@ -183,6 +183,7 @@ fn queue() -> QueueRules {
         service_level_target_pct: 80,
         music: None,
         greeting: None,
+        rings: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
+    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
 };
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
@@ -67,6 +67,7 @@ pub(crate) fn queue_rules(need: Need) -> QueueRules {
         service_level_target_pct: 80,
         music: None,
         greeting: None,
+        rings: Vec::new(),
     }
 }
 
@@ -119,7 +120,9 @@ impl Floor {
             segment: SegmentId::new("standard").expect("a name"),
             value_pm: self.seeded.below(1000) as u32,
             caller: Some(format!("+346{:08}", self.items)),
-            credit_ms: 0,
+            credits: Credits::default(),
+            owner: None,
+            last_agent: None,
         })
     }
 
