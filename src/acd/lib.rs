@@ -12,6 +12,7 @@
 mod acd;
 mod agent;
 mod boundary;
+pub mod calendar;
 mod codes;
 mod config;
 mod configure;
