@@ -126,11 +126,34 @@ pub enum Command {
     },
 }
 
+/// What an item is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A caller who waits on the line.
+    #[default]
+    Call,
+    /// The place of a caller who has hung up and will be called back.
+    Callback,
+}
+
+impl Kind {
+    /// The word in rows and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Call => "call",
+            Kind::Callback => "callback",
+        }
+    }
+}
+
 /// Something to serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The item.
     pub item: ItemId,
+    /// What it is.
+    pub kind: Kind,
     /// The queue.
     pub queue: QueueId,
     /// What it needs beyond what the queue needs.

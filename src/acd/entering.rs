@@ -27,8 +27,18 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, queue: asked, need, segment, value_pm, caller, mut credits, owner: _, last_agent: _ } =
-            entry;
+        let Entry {
+            item: id,
+            kind,
+            queue: asked,
+            need,
+            segment,
+            value_pm,
+            caller,
+            mut credits,
+            owner: _,
+            last_agent: _,
+        } = entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -56,6 +66,7 @@ impl Acd {
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
+            kind,
             queue,
             group,
             segment,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use turno_base::{ItemId, Mono, QueueId, SegmentId};
 
-use crate::boundary::Credits;
+use crate::boundary::{Credits, Kind};
 use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
@@ -12,6 +12,7 @@ use crate::slab::{AgentIx, GroupIx, QueueIx};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) id: ItemId,
+    pub(crate) kind: Kind,
     pub(crate) queue: QueueIx,
     pub(crate) group: GroupIx,
     pub(crate) segment: SegmentId,

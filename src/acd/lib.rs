@@ -39,7 +39,7 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
+pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
 pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };

@@ -8,6 +8,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Next};
+use crate::boundary::Kind;
 use crate::expected::Accuracy;
 use crate::item::Stands;
 use crate::matching::{self, Precedence};
@@ -39,6 +40,8 @@ pub struct QueueRow {
 pub struct ItemRow {
     /// The item.
     pub item: ItemId,
+    /// What it is.
+    pub kind: Kind,
     /// Its queue.
     pub queue: QueueId,
     /// Customer's segment.
@@ -203,6 +206,7 @@ impl Acd {
         };
         ItemRow {
             item: waiting.id,
+            kind: waiting.kind,
             queue: self.queues[waiting.queue].id,
             segment: waiting.segment,
             position,

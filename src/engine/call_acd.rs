@@ -1,6 +1,6 @@
 //! Seam: what a call wants of the ACD, and what the ACD decides about a call; both also feed the event line.
 
-use turno_acd::{Credit, Credits, Decision, Entry, Event, Overflow};
+use turno_acd::{Credit, Credits, Decision, Entry, Event, Kind, Overflow};
 use turno_base::fact::What;
 use turno_base::{CallId, ItemId};
 use turno_call::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere};
@@ -32,7 +32,18 @@ impl Rooms {
         let event = match tell {
             AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
                 let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
-                Event::Enter(Entry { item, queue, need, segment, value_pm, caller, credits, owner, last_agent: None })
+                Event::Enter(Entry {
+                    item,
+                    kind: Kind::Call,
+                    queue,
+                    need,
+                    segment,
+                    value_pm,
+                    caller,
+                    credits,
+                    owner,
+                    last_agent: None,
+                })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
             AcdTell::Ringing(agent, epoch) => Event::Ringing { item, agent, epoch },

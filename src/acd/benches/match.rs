@@ -172,6 +172,7 @@ impl Floor {
         let segment = SEGMENTS[self.seeded.below(4) as usize].0;
         Event::Enter(Entry {
             item: ItemId(CallId(self.items << 40 | u128::from(self.seeded.next_u64() >> 40))),
+            kind: turno_acd::Kind::Call,
             queue: QueueId::new(&name("queue", queue)).expect("a name"),
             need,
             segment: SegmentId::new(segment).expect("a name"),

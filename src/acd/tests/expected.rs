@@ -10,7 +10,7 @@ use turno_base::{CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, StationI
 
 use super::script::{Run, agent, run};
 use crate::expected::{Accuracy, came_true};
-use crate::{Bounds, Command, Credits, Decision, Entry, Event, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM};
+use crate::{Bounds, Command, Decision, Entry, Event, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM};
 
 const STEP_MS: u64 = 250;
 
@@ -161,7 +161,8 @@ impl World {
                     segment: SegmentId::new(segment).unwrap(),
                     value_pm: 0,
                     caller: None,
-                    credits: Credits::default(),
+                    kind: crate::Kind::Call,
+                    credits: crate::Credits::default(),
                     owner: None,
                     last_agent: None,
                 }));

@@ -9,7 +9,7 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, S
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, need};
+use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
 
 /// One step: what, two choices, and how much time passes before it, ms.
 type Step = (u8, u8, u8, u16);
@@ -125,6 +125,7 @@ impl World {
                 }
                 Event::Enter(Entry {
                     item: if again { self.item(a) } else { ItemId(CallId(self.items)) },
+                    kind: Kind::Call,
                     queue: QueueId::new(pick(&QUEUES, a)).unwrap(),
                     need: need::parse(pick(&NEEDS, b)).unwrap(),
                     segment: SegmentId::new(pick(&SEGMENTS, b / 8)).unwrap(),
@@ -268,6 +269,7 @@ proptest! {
             if n < waits.len() {
                 acd.on_event(Event::Enter(Entry {
                     item: ItemId(CallId(n as u128)), queue: QueueId::new("a").unwrap(), need: Need::Anyone,
+kind: Kind::Call,
                     segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
  owner: None,
  last_agent: None,

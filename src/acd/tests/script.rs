@@ -33,7 +33,7 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Overflow, QueueRules,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
     ReasonRules, SegmentRules, WrapUp, need,
 };
 
@@ -346,6 +346,7 @@ impl Run {
 fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
     let mut entry = Entry {
         item: item(id),
+        kind: Kind::Call,
         queue: QueueId::new(queue).expect(queue),
         need: Need::Anyone,
         segment: SegmentId::new("plain").expect("plain"),

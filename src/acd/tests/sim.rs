@@ -12,7 +12,7 @@ use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, Segm
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, Bounds, Command, Credit, Credits, Decision, Entry, Event, need};
+use crate::{Acd, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
 
 const HOUSE: &str = "
     queue ventas ring=12 wrap=atmost:20 wait=120 onwait=queue:general every=30 short=5
@@ -226,6 +226,7 @@ impl Day {
         let segment = SEGMENTS[[0, 1, 1, 2, 2, 2, 2, 3][self.dice.below(8) as usize]];
         let entry = Entry {
             item,
+            kind: Kind::Call,
             queue,
             need: need::parse(need).unwrap(),
             segment: SegmentId::new(segment).unwrap(),

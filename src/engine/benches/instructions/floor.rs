@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
+    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules, SegmentRules,
+    WrapUp,
 };
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
@@ -115,6 +116,7 @@ impl Floor {
         self.now = self.now.after(Duration::from_millis(2));
         Event::Enter(Entry {
             item: ItemId(CallId(self.items << 40)),
+            kind: Kind::Call,
             queue: queue(self.seeded.below(QUEUES)),
             need: Need::Anyone,
             segment: SegmentId::new("standard").expect("a name"),
