@@ -104,6 +104,8 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::Changed { item, change } => self.fact(What::WaitingChanged { call: item.0, change }, turn),
+            Decision::Emergency { queue, on } => self.fact(What::Emergency { queue, on }, turn),
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }
     }

@@ -74,6 +74,7 @@ fn config(agents: u64, kind: Kind, seeded: &mut Seeded) -> AcdConfig {
         music: None,
         greeting: None,
         rings: Vec::new(),
+        doors: turno_acd::DoorRules::default(),
     };
     let mut config = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
     for n in 0..QUEUES {

@@ -223,7 +223,11 @@ impl Witness {
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
-            Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
+            Decision::Overflow { .. }
+            | Decision::Announce { .. }
+            | Decision::Foreseen { .. }
+            | Decision::Emergency { .. }
+            | Decision::Changed { .. } => {}
             Decision::Agent { agent, state, .. } => {
                 let fresh = Seat { state: AgentState::LoggedOut, idle_since: now, offer: None, keeps_idle_time: false };
                 let seat = self.agents.entry(*agent).or_insert(fresh);

@@ -195,6 +195,8 @@ impl Day {
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }

@@ -184,6 +184,7 @@ fn queue() -> QueueRules {
         music: None,
         greeting: None,
         rings: Vec::new(),
+        doors: turno_acd::DoorRules::default(),
     }
 }
 
@@ -824,6 +825,8 @@ impl World {
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
+            What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
+            What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }

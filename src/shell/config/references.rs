@@ -118,8 +118,21 @@ impl<'a> Checker<'a> {
                     self.prompt(&key(what), prompt);
                 }
             }
-            for (what, to) in [("on_full", &queue.on_full), ("on_wait", &queue.on_wait), ("on_empty", &queue.on_empty)]
+            let doors = &queue.doors;
+            if let Some(calendar) = doors.calendar.filter(|name| !self.settings.engine.acd.calendars.contains_key(name))
             {
+                self.problems
+                    .error(&key("calendar"), format!("there is no calendar {calendar:?}; add [calendars.{calendar}]"));
+            }
+            for (what, to) in [
+                ("on_full", &queue.on_full),
+                ("on_wait", &queue.on_wait),
+                ("on_empty", &queue.on_empty),
+                ("on_expected", &doors.on_expected),
+                ("on_level", &doors.on_level),
+                ("on_closed", &doors.on_closed),
+                ("on_emergency", &doors.on_emergency),
+            ] {
                 match to {
                     Overflow::Queue(to) if to == name => {
                         self.problems.error(&key(what), "a queue cannot overflow into itself");

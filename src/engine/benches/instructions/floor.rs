@@ -69,6 +69,7 @@ pub(crate) fn queue_rules(need: Need) -> QueueRules {
         music: None,
         greeting: None,
         rings: Vec::new(),
+        doors: turno_acd::DoorRules::default(),
     }
 }
 
