@@ -50,5 +50,6 @@ pub use config::{
 pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;
+pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

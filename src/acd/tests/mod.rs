@@ -13,3 +13,4 @@ mod orders;
 mod properties;
 mod script;
 mod sim;
+mod strategies;

@@ -62,7 +62,8 @@ fn a_waiting_call_is_bumped_moved_and_given_other_needs_and_each_is_a_fact() {
         13100 c1 a0 Queue(general)
         13100 c1 leaves general: short_abandoned
         13101 c1 ends: abandoned by Caller
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
 }
 
 #[test]
@@ -112,7 +113,8 @@ fn a_calendar_says_when_it_opens_and_outside_its_hours_the_caller_hears_why() {
         14403100 c1 a0 Ivr(None)
         14403100 c1 a0 Ivr(Some(closed))
         14404602 c1 ends: no-answer by Us
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
 }
 
 #[test]
@@ -144,5 +146,6 @@ fn the_emergency_switch_sends_everybody_on_and_stays_on_over_a_restart() {
         8100 c2 enters general at 2
         8100 c2 a1 Queue(general)
         13100 emergency false None
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
 }

@@ -84,6 +84,10 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a calendar that is not there", with("need =", "calendar = \"m\"\nneed =")),
         ("a queue that leaves who is being rung", with("need =", "leave_ignores = [\"ringing\", \"lunch\"]\nneed =")),
         ("an emergency into itself", with("need =", "on_emergency = \"queue:averias\"\nneed =")),
+        ("a strategy by a name from elsewhere", with("need =", "strategy = \"rrmemory\"\nneed =")),
+        ("an order of agents that are not there", with("need =", "strategy = \"linear\"\norder = [\"ana\"]\nneed =")),
+        ("an order for a strategy without", with("need =", "order = [\"anna\"]\nneed =")),
+        ("a rank in a queue that the agent does not serve", with("skills =", "ranks = { ventas = 1 }\nskills =")),
         ("a bad overflow", with("need =", "on_wait = \"voicemail\"\nneed =")),
         (
             "two agents with one code",
