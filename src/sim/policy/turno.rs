@@ -124,6 +124,8 @@ impl Turno {
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -173,6 +175,7 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
             queues: serves.map(|(queue, _)| queue.name).collect(),
             code: String::new(),
             station: None,
+            ranks: BTreeMap::new(),
             no_answer_max: scenario.ring.misses_max,
         }
     };
