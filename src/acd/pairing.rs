@@ -317,7 +317,8 @@ impl Acd {
             _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
         let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
-        let me = self.candidate(item, fit, (seeker.listed.unwrap_or(now), seeker.id, agent), now);
+        let since = seeker.ready_since(seeker.listed.unwrap_or(now), self.config.rule.occupancy);
+        let me = self.candidate(item, fit, (since, seeker.id, agent), now);
         let runner_up = podium.second.map(|second| RunnerUp::Item {
             item: self.items[second.precedence.item()].id,
             terms: self.item_terms(second.precedence.item(), second.listed.recipe, now),
@@ -577,7 +578,7 @@ impl Acd {
     pub(crate) fn sit(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
@@ -591,7 +592,7 @@ impl Acd {
     fn rise(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {

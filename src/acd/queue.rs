@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
+use crate::doors::Doors;
 use crate::line::Line;
 use crate::matching::{Ready, Seats};
 use crate::need::Judge;
@@ -32,6 +33,7 @@ pub(crate) struct Queue {
     pub(crate) ready: u32,
     /// When it sends away the next of those it does not keep.
     pub(crate) drains_at: Option<Mono>,
+    pub(crate) doors: Doors,
     /// Profiles that serve it and meet its own need.
     pub(crate) profiles: Vec<ProfileIx>,
     /// All its rings.
@@ -75,14 +77,10 @@ impl Queue {
             profiles: Vec::new(),
             rings: Vec::new(),
             rings_of: Vec::new(),
+            doors: Doors::default(),
             order: BTreeMap::new(),
             turn: None,
         }
-    }
-
-    /// Those who wait in it have nobody to wait for.
-    pub(crate) fn keeps_nobody(&self) -> bool {
-        self.is_closing || self.rules.leave_when_empty && self.logged_in == 0
     }
 }
 

@@ -21,7 +21,7 @@ impl Acd {
         if let Some(at) = self.agents[agent].doing.deadline() {
             self.timers.arm(at, Due::Agent(agent));
         }
-        self.measure(agent, now);
+        self.measure(agent, old == Doing::LoggedOut, now);
         self.show(agent, now, out);
     }
 
@@ -43,9 +43,10 @@ impl Acd {
         self.list_ready(agent, since);
         let a = &mut self.agents[agent];
         if a.shown != shown {
-            a.shown = shown;
+            let was = std::mem::replace(&mut a.shown, shown).state;
             a.shown_since = now;
             out.push(Decision::Agent { agent: a.id, station: a.station, state, item });
+            self.count_presence(agent, was, state, now);
         }
     }
 

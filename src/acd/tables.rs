@@ -365,8 +365,8 @@ impl Acd {
         }
     }
 
-    /// An agent whose conversation and wrap-up are over has been measured.
-    pub(crate) fn measure(&mut self, agent: AgentIx, now: Mono) {
+    /// What an agent does has changed: his occupancy is measured, and when a conversation and its wrap-up are over, their time.
+    pub(crate) fn measure(&mut self, agent: AgentIx, is_new: bool, now: Mono) {
         let is_over = match self.agents[agent].doing {
             Doing::Serving { .. } | Doing::WrapUp { .. } => false,
             Doing::LoggedOut
@@ -375,6 +375,18 @@ impl Acd {
             | Doing::Paused { .. }
             | Doing::Reserved { .. } => true,
         };
+        let a = &mut self.agents[agent];
+        if is_new {
+            (a.began, a.busy_us, a.busy_since) = (now, 0, None);
+        }
+        match a.busy_since {
+            Some(since) if is_over => {
+                a.busy_us += now.0.saturating_sub(since.0);
+                a.busy_since = None;
+            }
+            None if !is_over => a.busy_since = Some(now),
+            Some(_) | None => {}
+        }
         if is_over && let Some(handling) = self.agents[agent].handling.take() {
             self.tables.handled(&handling, now);
         }

@@ -33,7 +33,7 @@ const HOUSE: &str = "
     ring a level=2 for=3 of=gold,plain
     ring b need=y for=3
     ring * level=2 for=1 of=gold
-    rule owner=6 absent=3 last=4 kept=90 opportunity=50 every=7
+    rule owner=6 absent=3 last=4 kept=90 opportunity=50 every=7 occupancy=20
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0

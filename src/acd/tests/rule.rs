@@ -337,6 +337,29 @@ fn a_second_idle_agent_opens_the_reserve() {
 }
 
 #[test]
+fn who_has_worked_more_of_his_shift_rests_before_the_others() {
+    // Boris has been idle for longer when c2 comes, but he has worked for most of his shift.
+    let script = |occupancy: &str| {
+        format!(
+            "queue ventas
+             rule occupancy={occupancy}
+             agent anna ventas
+             agent boris ventas
+                0 in boris
+                1 call c1 ventas
+                2 accept boris
+            80000 release boris
+            82000 in anna
+           100000 call c2 ventas
+           100001 end"
+        )
+    };
+    let offered =
+        |occupancy| played(&script(occupancy)).acd.item(item("c2"), Now::from_ms(100_001)).unwrap().offered_to;
+    assert_eq!((offered("0"), offered("30")), (Some(agent("boris")), Some(agent("anna"))));
+}
+
+#[test]
 fn handle_times_are_measured_by_skill_and_level() {
     let mut run = played(
         "queue ventas need=ventas wrap=fixed:10

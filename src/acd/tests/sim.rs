@@ -207,6 +207,8 @@ impl Day {
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }
