@@ -176,6 +176,11 @@ enum AgentCommand {
         /// Agent.
         agent: Option<AgentId>,
     },
+    /// Why an agent gets what he gets, or nothing.
+    Explain {
+        /// Agent.
+        agent: AgentId,
+    },
     /// Sit down.
     Login {
         /// Agent.
@@ -204,6 +209,11 @@ enum AgentCommand {
 
 #[derive(Debug, Subcommand)]
 enum CallCommand {
+    /// Why a call waits, or was offered to whom it was.
+    Explain {
+        /// Call.
+        call: CallId,
+    },
     /// All live calls, or one.
     Show {
         /// Call.
@@ -300,6 +310,9 @@ pub fn main() -> ExitCode {
         Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
         }
+        Command::Call { command: Some(CallCommand::Explain { call }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallExplain(call))
+        }
         Command::Call { command: Some(CallCommand::Bump { call, by_s }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallBump(call, by_s))
         }
@@ -338,6 +351,7 @@ pub fn main() -> ExitCode {
 fn agent(command: AgentCommand) -> Ask {
     match command {
         AgentCommand::Show { agent } => Ask::AgentShow(agent),
+        AgentCommand::Explain { agent } => Ask::AgentExplain(agent),
         AgentCommand::Login { agent, station } => Ask::AgentLogin(agent, station),
         AgentCommand::Logout { agent } => Ask::AgentLogout(agent),
         AgentCommand::Pause { agent, reason } => Ask::AgentPause(agent, reason),
