@@ -85,6 +85,15 @@ impl Witness {
         }
     }
 
+    /// Which place is kept for who asks for a queue now: his place there, else the oldest of his places.
+    fn kept(&self, caller: &str, asked: QueueId, now: Mono) -> Option<usize> {
+        let mine = |at: &usize| self.redials[*at].1 == caller && self.redials[*at].3 >= now;
+        (0..self.redials.len()).filter(mine).min_by_key(|at| {
+            let (queue, _, v, _) = &self.redials[*at];
+            (*queue != asked, *v, *queue)
+        })
+    }
+
     /// What goes in.
     pub(crate) fn before(&mut self, event: &Event, now: Mono) {
         let Event::Enter(entry) = event else { return };
@@ -93,12 +102,7 @@ impl Witness {
         }
         let mut v = now.0 as i64 - entry.credits.total().as_micros() as i64;
         if let Some(caller) = &entry.caller {
-            let kept = self.redials.iter().position(|(q, c, ..)| *q == entry.queue && c == caller);
-            if let Some((_, _, kept, until)) = kept.map(|at| self.redials[at].clone())
-                && until >= now
-            {
-                v = v.min(kept);
-            }
+            v = self.kept(caller, entry.queue, now).map_or(v, |at| v.min(self.redials[at].2));
         }
         self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, is_new: true });
     }
@@ -226,7 +230,7 @@ impl Witness {
                 self.entered += 1;
                 let order = self.entered;
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
-                    self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
+                    self.kept(caller, entry.queue, now).map(|at| self.redials.remove(at));
                 }
                 let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart, tried: None };
                 assert!(self.items.insert(*item, waiting).is_none(), "nobody waits twice");
