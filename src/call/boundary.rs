@@ -363,6 +363,8 @@ pub enum AcdTell {
         caller: Option<String>,
         /// Waited before, ms.
         credit_ms: u64,
+        /// Its agent's leg died: it goes to the front (E10).
+        rescued: bool,
         /// The agent who looks after the customer.
         owner: Option<AgentId>,
     },

@@ -105,6 +105,8 @@ pub struct SystemPrompts {
     pub wait_minutes: Option<PromptId>,
     /// "The wait is about one minute".
     pub wait_minute: Option<PromptId>,
+    /// "We were cut off; the next agent is yours": to a caller whose agent's leg died.
+    pub rescued: Option<PromptId>,
     /// A feature code was done.
     pub done: Option<PromptId>,
     /// A feature code was refused.

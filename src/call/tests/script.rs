@@ -57,6 +57,7 @@ pub(crate) fn config() -> CallConfig {
         prompts: SystemPrompts {
             position: Some(prompt("you-are")),
             digits: vec![prompt("one"), prompt("two")],
+            rescued: Some(prompt("cut-off")),
             wait: Some(prompt("wait-is")),
             wait_minutes: Some(prompt("minutes")),
             wait_minute: Some(prompt("wait-is-a-minute")),
@@ -389,9 +390,10 @@ fn sound_line(sound: &Sound) -> String {
 
 fn tell_line(tell: &AcdTell) -> String {
     match tell {
-        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner: _ } => format!(
-            "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}",
-            caller.as_deref().unwrap_or("unknown")
+        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner: _ } => format!(
+            "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}{}",
+            caller.as_deref().unwrap_or("unknown"),
+            if *rescued { ", rescued" } else { "" }
         ),
         AcdTell::Leave(how) => format!("leave {}", how.as_str()),
         AcdTell::Ringing(agent, epoch) => format!("{agent}/{epoch} rings"),
