@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use turno_base::{AgentId, CallId, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, records};
+use crate::api::{AppState, customers, records};
 use crate::shell::asker::Unanswered;
 
 /// Routes below `/api/v1`.
@@ -38,6 +38,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/reachable", get(reachable))
         .route("/board", get(board))
         .merge(records::router())
+        .merge(customers::router())
         .layer(from_fn_with_state(state, guard))
 }
 

@@ -46,6 +46,7 @@ fn place(token: Option<&str>) -> Place {
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        customers: crate::shell::customers::Customers::new(&settings),
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
         records: records.into(),
         token: token.map(Into::into),
