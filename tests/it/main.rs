@@ -8,6 +8,7 @@ mod caller;
 mod calls;
 mod config;
 mod crash;
+mod doors;
 mod drain;
 mod fuzz;
 mod house;
