@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
@@ -37,6 +37,8 @@ pub(crate) struct Witness {
     pub(crate) offers_ended: u64,
     /// A change of configuration rings agents in their order, so only the item's choice is the rule's there.
     is_configuring: bool,
+    /// Whom a supervisor moves to another queue.
+    moved: Option<ItemId>,
     /// Whom each queue rang last.
     turns: BTreeMap<QueueId, AgentId>,
     /// Where conversations came from.
@@ -113,6 +115,7 @@ impl Witness {
             self.see(decision, now);
         }
         self.is_configuring = false;
+        self.moved = None;
         self.doors.clear();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
             let missed = self.items.iter().find(|(_, i)| i.offered.is_none() && self.is_pair(*agent, i, now));
@@ -282,8 +285,18 @@ impl Witness {
             Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. }
-            | Decision::Emergency { .. }
-            | Decision::Changed { .. } => {}
+            | Decision::Emergency { .. } => {}
+            Decision::Changed { item, change } => {
+                let waiting = self.items.get_mut(item).expect("only who waits is changed");
+                match change {
+                    WaitingChange::Bumped(ms) => waiting.v -= *ms as i64 * 1000,
+                    WaitingChange::Moved(from, _) => {
+                        assert_eq!(waiting.queue, *from);
+                        self.moved = Some(*item);
+                    }
+                    WaitingChange::Needs(need) => waiting.entry.need = need.clone(),
+                }
+            }
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
@@ -336,7 +349,7 @@ impl Witness {
             self.redials.retain(|(q, c, ..)| *q != gone.entry.queue || *c != caller);
             self.redials.push((gone.entry.queue, caller, gone.v, Mono(now.0 + keeps)));
         }
-        if how == QueueLeft::Overflowed {
+        if how == QueueLeft::Overflowed || self.moved == Some(id) {
             self.doors.insert(id, Coming { entry: gone.entry, v: gone.v, apart: gone.apart, is_new: false });
         }
     }
