@@ -1,5 +1,7 @@
 //! The REST interface, version 1: lists of what is live, and what an agent or operator may do.
 
+use std::net::IpAddr;
+
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -20,6 +22,11 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/calls", get(calls))
         .route("/calls/{call}", get(call))
         .route("/calls/{call}", delete(hang_up))
+        .route("/calls/{call}/bump", post(bump))
+        .route("/calls/{call}/move", post(move_call))
+        .route("/calls/{call}/needs", post(needs))
+        .route("/emergency", post(emergency))
+        .route("/calendars", get(calendars))
         .route("/queues", get(queues))
         .route("/queues/{queue}", get(queue))
         .route("/agents", get(agents))
@@ -49,7 +56,15 @@ pub(super) fn admit(state: &AppState, headers: &HeaderMap, in_query: Option<&str
     if is_foreign(headers) {
         return Err(refused(StatusCode::FORBIDDEN, "pages of other sites may not ask"));
     }
-    let Some(token) = &state.token else { return Ok(()) };
+    let Some(token) = &state.token else {
+        return match is_named_here(headers) {
+            true => Ok(()),
+            false => Err(refused(
+                StatusCode::FORBIDDEN,
+                "without http.token only an address or localhost may be asked for; set one to use a name",
+            )),
+        };
+    };
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).or(in_query).unwrap_or_default();
     if equal(given.as_bytes(), token.as_bytes()) {
@@ -67,6 +82,17 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     origin.is_none_or(|(_, authority)| host.is_none_or(|host| !host.eq_ignore_ascii_case(authority)))
+}
+
+/// The request names us by an address or as localhost. The page of a stranger whose name has come to mean 127.0.0.1 is no
+/// page of another site to the browser, but it still says that name.
+fn is_named_here(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 /// In a time that does not tell how much of it was right.
@@ -89,6 +115,65 @@ async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Res
     match call.parse::<CallId>() {
         Ok(call) => ask(&state, Command::CallHangUp(call)).await,
         Err(_) => unknown("call", &call),
+    }
+}
+
+/// How much older a waiting call counts from now on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bump {
+    by_s: u32,
+}
+
+async fn bump(State(state): State<AppState>, Path(call): Path<String>, Json(bump): Json<Bump>) -> Response {
+    about_call(&state, &call, |call| Command::CallBump(call, bump.by_s)).await
+}
+
+/// Where a waiting call goes on waiting.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    queue: QueueId,
+}
+
+async fn move_call(State(state): State<AppState>, Path(call): Path<String>, Json(to): Json<Move>) -> Response {
+    about_call(&state, &call, |call| Command::CallMove(call, to.queue)).await
+}
+
+/// What a waiting call needs beyond what its queue needs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Needs {
+    need: String,
+}
+
+async fn needs(State(state): State<AppState>, Path(call): Path<String>, Json(needs): Json<Needs>) -> Response {
+    match turno_acd::need::parse(&needs.need) {
+        Ok(need) => about_call(&state, &call, |call| Command::CallNeeds(call, need)).await,
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": error.to_string()}))).into_response(),
+    }
+}
+
+/// The emergency switch; of all queues without a name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emergency {
+    queue: Option<QueueId>,
+    on: bool,
+}
+
+async fn emergency(State(state): State<AppState>, Json(switch): Json<Emergency>) -> Response {
+    ask(&state, Command::Emergency(switch.queue, switch.on)).await
+}
+
+async fn calendars(State(state): State<AppState>) -> Response {
+    ask(&state, Command::CalendarShow(None, None)).await
+}
+
+async fn about_call(state: &AppState, call: &str, command: impl FnOnce(CallId) -> Command) -> Response {
+    match call.parse() {
+        Ok(call) => ask(state, command(call)).await,
+        Err(_) => unknown("call", call),
     }
 }
 
@@ -188,6 +273,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Agents(agents) => json!({"agents": agents}),
         Answer::Calls(calls) => json!({"calls": calls}),
         Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
+        Answer::Calendars(calendars) => json!({"calendars": calendars}),
         Answer::Sizes(sizes) => json!({"sizes": sizes}),
     }
 }

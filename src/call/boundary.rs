@@ -205,6 +205,8 @@ pub enum AcdEvent {
     Announce {
         /// 1-based.
         position: u32,
+        /// How long it will wait, ms; none: nobody is sure, and nothing is said about it.
+        expected_ms: Option<u64>,
     },
 }
 
@@ -294,6 +296,8 @@ pub enum LegCommand {
         from: Number,
         /// Display name to show.
         display: String,
+        /// SIP Call-ID, as the leg's record has it.
+        sip_call_id: String,
         /// The leg it will be bridged with, whose codec comes first in our offer; none: whatever the target has.
         like: Option<LegId>,
     },

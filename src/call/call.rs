@@ -11,7 +11,7 @@ use turno_base::{
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
-use crate::leg::{Hears, Leg, LegState, Legs};
+use crate::leg::{Announced, Hears, Leg, LegState, Legs};
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
 
@@ -107,7 +107,7 @@ pub(crate) struct Waiting {
     /// To be said once on entering; empty once said.
     pub(crate) greeting: Vec<PromptId>,
     /// The place to be said, or being said.
-    pub(crate) position: Option<u32>,
+    pub(crate) announced: Option<Announced>,
     /// Greet on entering: not somebody who comes back.
     pub(crate) greets: bool,
     pub(crate) offers: Vec<Offer>,
@@ -238,9 +238,12 @@ impl Call {
         let mut leg = Leg::new(id, party, self.ani.clone(), b, LegState::Dialled { ringing: false });
         leg.private = leg.station().filter(|_| private);
         leg.charged = charged;
+        let sip_call_id = t.house.sip_call_id();
+        leg.sip_call_id.clone_from(&sip_call_id);
         self.begin_leg(leg, t);
         let like = self.legs.get(self.caller).filter(|leg| !leg.is_ending()).map(|leg| leg.id);
-        t.leg(id, LegCommand::Dial { to, from: self.ani.clone(), display: self.display.clone(), like });
+        let (from, display) = (self.ani.clone(), self.display.clone());
+        t.leg(id, LegCommand::Dial { to, from, display, sip_call_id, like });
         Some(id)
     }
 

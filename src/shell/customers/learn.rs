@@ -114,6 +114,8 @@ impl Pupil {
             | What::QueueLeft { .. }
             | What::Offered { .. }
             | What::OfferEnded { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
             | What::AgentChanged { .. } => None,
         }
     }
