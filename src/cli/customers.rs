@@ -3,6 +3,7 @@
 
 mod person;
 mod twice;
+mod worth;
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,15 @@ pub(super) enum CustomersCommand {
         /// External id.
         b: String,
     },
+    /// Renew values and segments: by how lately, how often and for how much each customer calls, and by rules.
+    Value {
+        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, recency, frequency, money (1 to 5, at least), value, segment.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+        /// Only say how many would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// What calls have shown to be wrong, for people to put right.
     Tasks {
         /// This one is done.
@@ -183,6 +193,7 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         CustomersCommand::Merge { kept, gone } => twice::merge(dir, as_json, kept, gone),
         CustomersCommand::Unmerge { kept } => twice::unmerge(dir, as_json, kept),
         CustomersCommand::Different { a, b } => twice::different(dir, a, b),
+        CustomersCommand::Value { rules, dry_run } => worth::renew(dir, as_json, rules.as_deref(), *dry_run),
         CustomersCommand::Tasks { done } => tasks(dir, as_json, *done),
     };
     match done {
@@ -204,6 +215,7 @@ enum Failure {
     NoTask(i64),
     NothingToUndo,
     NotSure(String),
+    Rules(PathBuf, String),
     Entropy,
 }
 
@@ -224,6 +236,7 @@ impl std::fmt::Display for Failure {
             Failure::Merge(error) => error.fmt(f),
             Failure::NoTask(task) => write!(f, "there is no task {task}, or it was done; see `turno customers tasks`"),
             Failure::NotSure(id) => write!(f, "this cannot be taken back; say `turno customers erase {id} --yes`"),
+            Failure::Rules(path, why) => write!(f, "{}: {why}", path.display()),
             Failure::Entropy => f.write_str("the system gives no random numbers for a pseudonym; nothing was erased"),
             Failure::NothingToUndo => {
                 f.write_str("there is no such import, or it was taken back; see `turno customers imports`")

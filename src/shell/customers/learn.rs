@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -182,7 +182,7 @@ fn lagged<T>(missed: u64) -> Option<T> {
     None
 }
 
-fn flush_if_due(dir: &PathBuf, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
+fn flush_if_due(dir: &Path, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
     if lessons.is_empty() {
         return Instant::now() + BREATH;
     }
@@ -193,7 +193,7 @@ fn flush_if_due(dir: &PathBuf, lessons: &mut Vec<Lesson>, due: Instant) -> Insta
     Instant::now() + BREATH
 }
 
-fn flush(dir: &PathBuf, lessons: &mut Vec<Lesson>) {
+fn flush(dir: &Path, lessons: &mut Vec<Lesson>) {
     if !lessons.is_empty()
         && let Ok(mut kept) = Kept::open_existing(dir)
     {

@@ -5,6 +5,7 @@
 mod care;
 mod changes;
 mod merges;
+mod worth;
 
 use std::path::{Path, PathBuf};
 

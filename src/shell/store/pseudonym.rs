@@ -104,3 +104,53 @@ fn rewrite(db: &Connection, call: &str, record: &Record) -> rusqlite::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::shell::store::tests::{Dir, rows};
+    use crate::shell::store::{Filter, Options, Order, Reader, Store};
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_number_loses_its_subscriber_and_keeps_its_destination() {
+        for (number, want) in [("+34612345678", "+34612000000"), ("+12125550123", "+12125000000"), ("+112", "")] {
+            let masked = masked(E164::new(number).unwrap());
+            assert_eq!(masked.map(|masked| masked.to_string()).unwrap_or_default(), want, "{number}");
+        }
+    }
+
+    #[test]
+    fn the_bill_stays_and_the_person_goes() {
+        let dir = Dir::new("pseudonym");
+        let (store, _) = Store::open(&dir.0, Options::default(), |_| ()).unwrap();
+        for (seq, row) in (1..).zip((0..3).flat_map(rows)) {
+            store.append(seq, row).unwrap();
+        }
+        store.close(LONG);
+        let all = || Reader::open(&dir.0).unwrap().list(&Filter::default(), Order::OldestFirst).unwrap();
+        let before = all();
+        let other = Erased { ids: vec!["C-1".into()], numbers: vec![E164::new("+34699999999").unwrap()] };
+        assert_eq!(pseudonymise(&dir.0, &other, "erased-x").unwrap(), 0);
+        assert_eq!(all(), before);
+        let erased = Erased { ids: vec!["C-1".into()], numbers: vec![E164::new("+34612345678").unwrap()] };
+        assert_eq!(pseudonymise(&dir.0, &erased, "erased-x").unwrap(), 3);
+        for (now, before) in all().iter().zip(&before) {
+            assert_eq!(
+                (now.ani.raw.as_str(), &now.costs, now.total_ms),
+                ("+34612000000", &before.costs, before.total_ms)
+            );
+            assert_eq!(now.legs[0].charges, before.legs[0].charges);
+            assert_eq!((now.legs[0].a.raw.as_str(), now.legs[0].sip_call_id.as_str()), ("+34612000000", ""));
+            assert_eq!(now.dnis, before.dnis);
+        }
+        let tables = std::fs::read(dir.0.join("records.sqlite")).unwrap();
+        for gone in ["34612345678", "612345678", "@test"] {
+            assert!(!tables.windows(gone.len()).any(|window| window == gone.as_bytes()), "{gone} is still there");
+        }
+        assert_eq!(pseudonymise(&dir.0, &erased, "erased-x").unwrap(), 0, "once");
+    }
+}

@@ -59,6 +59,9 @@ fn settings(port: u16) -> CrmSettings {
     }
 }
 
+/// When and what was told first, how long that took, and where more may come.
+type First = (When, Option<Told>, Duration, Receiver<(When, Option<Told>)>);
+
 struct Asked {
     crm: Crm,
     runtime: tokio::runtime::Runtime,
@@ -71,8 +74,8 @@ impl Asked {
         Asked { crm, runtime }
     }
 
-    /// What was told first, how long that took, and where more may come; none: nobody was asked.
-    fn ask(&self) -> Option<(When, Option<Told>, Duration, Receiver<(When, Option<Told>)>)> {
+    /// None: nobody was asked.
+    fn ask(&self) -> Option<First> {
         let (tell, told) = channel();
         let begun = Instant::now();
         let call = CallId::mint(Wall(0), &mut Seeded::new(1));

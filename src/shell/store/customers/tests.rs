@@ -188,3 +188,23 @@ fn what_is_too_old_is_taken_out_of_everybody() {
     assert_eq!(store.retain(&retention, now, false).unwrap(), 1);
     assert_eq!((store.get("a").unwrap().unwrap().notes.len(), store.get("b").unwrap().unwrap().notes.len()), (0, 1));
 }
+
+#[test]
+fn values_are_renewed_by_what_the_records_tell() {
+    let dir = Dir::new("worth");
+    let mut store = Customers::open(&dir.0).unwrap();
+    store.import("x", Wall(1), rows("id,name\na,Ana\nb,Luis\nc,Pia\n"), false).unwrap();
+    assert_eq!(store.renew(&dir.0, &[], Wall(2), false).unwrap(), 0, "no record tells anything");
+    let db = Connection::open(dir.0.join("records.sqlite")).unwrap();
+    let tables = "CREATE TABLE calls (call TEXT, customer TEXT, arrived_us INTEGER);
+                  CREATE TABLE charges (call TEXT, payer TEXT, net INTEGER, scale INTEGER);
+                  INSERT INTO calls VALUES ('1', 'a', 10), ('2', 'a', 90), ('3', 'b', 20), ('4', NULL, 30);
+                  INSERT INTO charges VALUES ('1', 'caller', 5000, 4), ('2', 'caller', 70, 2), ('3', 'caller', 1, 4), ('3', 'company', 999, 0);";
+    db.execute_batch(tables).unwrap();
+    assert_eq!(store.renew(&dir.0, &[], Wall(3), true).unwrap(), 2, "a dry run");
+    assert_eq!(store.renew(&dir.0, &[], Wall(3), false).unwrap(), 2);
+    let value = |id: &str| store.get(id).unwrap().unwrap().value.map(|value| value.pm);
+    let (a, b) = (value("a"), value("b"));
+    assert!(a > b && b.is_some() && value("c").is_none(), "{a:?} {b:?}");
+    assert_eq!(store.renew(&dir.0, &[], Wall(4), false).unwrap(), 0, "as they were");
+}
