@@ -177,7 +177,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+    let (mail, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     // Before the first call: who is in the store is known from the beginning.
@@ -189,7 +189,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the thread that learns from calls"))?;
     let media = media(&settings, &inbox)?;
     let outside = Outside {
-        post: parcels,
+        post: mail,
         store: store.clone(),
         media,
         dns: Dns::new(inbox.clone(), handle.clone()),
