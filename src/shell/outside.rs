@@ -8,9 +8,8 @@ use turno_engine::{Effect, Input};
 
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
-use crate::shell::customers::Customers;
+use crate::shell::customers::Callers;
 use crate::shell::dns::Dns;
-use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, FORMAT, Wanted, Wish, effects_hash, frame_input};
 use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
@@ -30,9 +29,7 @@ pub struct Outside {
     /// Names.
     pub dns: Dns,
     /// Who calls.
-    pub customers: Customers,
-    /// For answers that are known at once.
-    pub inbox: Inbox,
+    pub callers: Callers,
     /// Dashboards.
     pub facts: FactLine,
     /// Counters.
@@ -88,11 +85,7 @@ impl World for Outside {
             Effect::Store { seq, row } => {
                 self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
             }
-            Effect::LookUp { call, number } => {
-                let customer = self.customers.look_up(number);
-                // Full: the engine's own deadline applies the default.
-                let _ = self.inbox.house_now(Input::Customer { call, customer });
-            }
+            Effect::LookUp { call, number } => self.callers.look_up(call, number),
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
