@@ -8,7 +8,9 @@ use turno_base::{AgentId, ItemId, Mono, Name, QueueId, StationId};
 
 use crate::config::WrapUp;
 use crate::limits;
+use crate::queue::Listing;
 use crate::slab::{ItemIx, ProfileIx};
+use crate::tables::Handling;
 
 /// A person who takes calls. Only a configured one can log in; one whom the configuration has dropped finishes his call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,10 @@ pub(crate) struct Agent {
     pub(crate) next: Option<Next>,
     /// Since when he stands among the ready of his profile; none: he does not.
     pub(crate) listed: Option<Mono>,
+    /// Groups of items that wait for him alone.
+    pub(crate) own: Listing,
+    /// The conversation he has or wraps up, for the tables.
+    pub(crate) handling: Option<Handling>,
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,

@@ -23,13 +23,17 @@ mod line;
 mod matching;
 pub mod need;
 mod offers;
+mod owner;
 mod pairing;
 mod queue;
 mod reconcile;
 mod redial;
 mod refusal;
+mod reserve;
+mod rings;
 mod shift;
 mod slab;
+mod tables;
 mod timers;
 mod views;
 
@@ -38,7 +42,10 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
+pub use boundary::{
+    AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Kind, Overflow,
+    RunnerUp, Trigger, Why,
+};
 pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };
@@ -46,4 +53,5 @@ pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
+pub use tables::{TableRows, Topic, TopicRow};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

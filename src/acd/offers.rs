@@ -13,6 +13,7 @@ use crate::entering::micros;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
+use crate::tables::{Handling, Topic};
 use crate::timers::Due;
 
 /// A reservation that has just ended, as its agent held it.
@@ -36,7 +37,7 @@ impl Acd {
             agent: self.agents[agent].id,
             station,
             epoch,
-            why,
+            why: Box::new(why),
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
         self.note_turn(item, agent);
@@ -111,10 +112,19 @@ impl Acd {
         self.learn_wait(held, ended.map_or(0, |ended| ended.rang_us), now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
+        let parts = self.parts_of(at, held);
+        self.keep_last_agent(held, agent, now);
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = 0;
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
+        self.agents[at].handling = Some(Handling { since: now, parts });
+    }
+
+    /// What this item asks of this agent, for the tables.
+    fn parts_of(&self, agent: AgentIx, item: ItemIx) -> Vec<(Topic, u8)> {
+        let group = &self.groups[self.items[item].group];
+        group.fit(self.agents[agent].profile).map_or_else(Vec::new, |fit| self.tables.named(fit.recipe))
     }
 
     /// The agent has the conversation from now on.
@@ -210,6 +220,7 @@ impl Acd {
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
         };
         self.set_apart(item, Some((agent, now + apart_for)));
+        self.forget_own_wait(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
         if self.items[item].is_overdue {

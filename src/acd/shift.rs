@@ -21,6 +21,7 @@ impl Acd {
         if let Some(at) = self.agents[agent].doing.deadline() {
             self.timers.arm(at, Due::Agent(agent));
         }
+        self.measure(agent, now);
         self.show(agent, now, out);
     }
 
@@ -244,11 +245,14 @@ impl Acd {
         if let Some(station) = self.agents[agent].station.take() {
             self.stand_up(station);
         }
-        for queue in &self.profiles[self.agents[agent].profile].key.queues {
+        let profile = self.agents[agent].profile;
+        self.profiles[profile].logged_in -= 1;
+        for queue in &self.profiles[profile].key.queues {
             self.queues[*queue].logged_in -= 1;
         }
         self.agents[agent].next = None;
         self.turn(agent, Doing::LoggedOut, now, out);
+        self.release_own(agent, now, out);
     }
 
     /// Queues of the profile that have lost their last agent may keep nobody.
@@ -269,6 +273,7 @@ impl Acd {
     }
 
     fn count_in(&mut self, profile: ProfileIx) {
+        self.profiles[profile].logged_in += 1;
         for queue in &self.profiles[profile].key.queues {
             self.queues[*queue].logged_in += 1;
         }

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, StationId};
+use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, StationId};
 
 use super::naive::Witness;
 use super::script::Run;
@@ -80,7 +80,7 @@ impl World {
     fn new(saves: bool) -> World {
         let run = Run::new(HOUSE, Bounds::default());
         let mut witness = Witness::default();
-        witness.configure(&run.config);
+        witness.configure(&run.config, Mono(0));
         World { run, witness, now: Now::from_ms(0), decisions: Vec::new(), offers: Vec::new(), items: 0, saves }
     }
 
@@ -183,7 +183,7 @@ impl World {
                 let words = pick(&CHANGES, a);
                 self.run.set(&words.split_whitespace().collect::<Vec<_>>());
                 let config: AcdConfig = self.run.config.clone();
-                self.witness.configure(&config);
+                self.witness.configure(&config, self.now.mono);
                 self.run.acd.configure(config, self.now, &mut out);
                 return self.seen(out);
             }

@@ -9,8 +9,11 @@
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
+//! skill catalan reserve=1 handle=240
+//! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
+//! rule opportunity=500 fit=40       and more, s
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
-//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
+//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000 owner=anna last=boris
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
 //! 900 release anna                  about the item he serves; also hold, talk, consult
@@ -35,7 +38,7 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, Se
 
 use crate::{
     Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
-    ReasonRules, SegmentRules, WrapUp, need,
+    ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -106,6 +109,26 @@ fn queue_rules(words: &[&str]) -> QueueRules {
         }
     }
     rules
+}
+
+fn ring_rules(words: &[&str]) -> RingRules {
+    let mut ring = RingRules {
+        segments: Vec::new(),
+        need: RingNeed::Need(Need::Anyone),
+        length: Duration::ZERO,
+        skip_if_none_logged_in: true,
+    };
+    for word in words {
+        match word.split_once('=').expect(word) {
+            ("for", length) => ring.length = secs(length),
+            ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
+            ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
+            ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
+            ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
+            _ => panic!("ring {word}"),
+        }
+    }
+    ring
 }
 
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
@@ -200,6 +223,24 @@ impl Run {
                 let rules = ReasonRules { paid: true, longest: secs(longest) };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
             }
+            ["rule", rest @ ..] => self.rule(rest),
+            ["skill", name, rest @ ..] => {
+                let mut rules = SkillRules::default();
+                for word in rest {
+                    match word.split_once('=').expect(word) {
+                        ("reserve", keeps) => rules.reserve = keeps.parse().expect(keeps),
+                        (_, handle) => rules.handle = Some(secs(handle)),
+                    }
+                }
+                self.config.skills.insert(SkillId::new(name).expect(name), rules);
+            }
+            ["ring", queue, rest @ ..] => {
+                let ring = ring_rules(rest);
+                match *queue {
+                    "*" => self.config.rings.push(ring),
+                    _ => self.config.queues.get_mut(&QueueId::new(queue).expect(queue)).expect(queue).rings.push(ring),
+                }
+            }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
                 self.config.queues.remove(&QueueId::new(name).expect(name));
@@ -210,6 +251,28 @@ impl Run {
             _ => return false,
         }
         true
+    }
+
+    fn rule(&mut self, words: &[&str]) {
+        let rule = &mut self.config.rule;
+        for word in words {
+            let (key, value) = word.split_once('=').expect(word);
+            match key {
+                "exponent" => rule.value_exponent_pm = value.parse().expect(value),
+                "pressure" => rule.pressure_exponent_pm = value.parse().expect(value),
+                "fit" => rule.fit_per_level = secs(value),
+                "opportunity" => rule.opportunity = secs(value),
+                "counted" => rule.idle_counted = secs(value),
+                "reference" => rule.handle_reference = secs(value),
+                "every" => rule.tables_every = secs(value),
+                "bonus" => rule.owner_bonus = secs(value),
+                "owner" => rule.owner_waits = secs(value),
+                "absent" => rule.owner_absent_credit = secs(value),
+                "last" => rule.last_agent_waits = secs(value),
+                "kept" => rule.last_agent_kept = secs(value),
+                _ => panic!("rule {word}"),
+            }
+        }
     }
 
     pub(crate) fn line(&mut self, at: u64, line: &str) {
@@ -345,6 +408,8 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             None => entry.segment = SegmentId::new(word).expect(word),
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
+            Some(("owner", who)) => entry.owner = Some(agent(who)),
+            Some(("last", who)) => entry.last_agent = Some(agent(who)),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
             Some(("credit", credit)) => {
                 entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))

@@ -93,7 +93,7 @@ impl Day {
     fn new(seed: u64) -> Day {
         let run = Run::new(HOUSE, Bounds::default());
         let mut witness = Witness::default();
-        witness.configure(&run.config);
+        witness.configure(&run.config, Mono(0));
         let mut day = Day {
             acd: run.acd.clone(),
             run,
@@ -281,7 +281,7 @@ impl Day {
             Comes::Whim(agent) => self.whim(agent),
             Comes::Change(which) => {
                 self.run.set(&CHANGES[which].split_whitespace().collect::<Vec<_>>());
-                self.witness.configure(&self.run.config);
+                self.witness.configure(&self.run.config, self.now.mono);
                 let mut out = Vec::new();
                 self.acd.configure(self.run.config.clone(), self.now, &mut out);
                 self.seen(out);
