@@ -50,6 +50,12 @@ pub struct Acd {
     pub(crate) tables: Tables,
     pub(crate) reserves: Vec<Reserve>,
     pub(crate) lessons: Lessons,
+    /// The emergency switch of all queues.
+    pub(crate) is_emergency: bool,
+    /// Queues whose own is on.
+    pub(crate) emergencies: BTreeSet<QueueId>,
+    /// How far the wall clock is ahead of the monotonic one, µs.
+    pub(crate) wall_ahead: i64,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -122,6 +128,9 @@ impl Acd {
             tables: Tables::default(),
             reserves: Vec::new(),
             lessons: Lessons::default(),
+            is_emergency: false,
+            emergencies: BTreeSet::new(),
+            wall_ahead: 0,
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),
@@ -140,6 +149,7 @@ impl Acd {
 
     /// Something happened.
     pub fn on_event(&mut self, event: Event, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         match event {
             Event::Enter(entry) => self.enter(entry, now, out),
@@ -161,12 +171,17 @@ impl Acd {
 
     /// Somebody asks for something: done, or refused with nothing changed.
     pub fn on_command(&mut self, command: Command, now: Now, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        self.see_wall(now);
         let now = now.mono;
         let done = match command {
             Command::Login { agent, station } => self.login(agent, station, now, out),
             Command::Logout { agent } => self.logout(agent, now, out),
             Command::Pause { agent, reason } => self.pause(agent, reason, now, out),
             Command::Ready { agent } => self.ready(agent, now, out),
+            Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
+            Command::Bump { item, by } => self.bump(item, by, now, out),
+            Command::Move { item, queue } => self.move_to(item, queue, now, out),
+            Command::Needs { item, need } => self.need_anew(item, need, now, out),
         };
         self.settle(now, out);
         done
@@ -179,6 +194,7 @@ impl Acd {
 
     /// Does what is due. A call before the deadline does nothing.
     pub fn on_deadline(&mut self, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         for _ in 0..DUE_PER_TURN {
             let Some((at, due)) = self.timers.pop(now) else { break };
@@ -191,6 +207,7 @@ impl Acd {
                 Due::Reserve(item) => self.reserve_passed(item, now, out),
                 Due::Owner(item) => self.own_wait_ended(item, now, out),
                 Due::Ring(item) => self.ring_widens(item, now, out),
+                Due::Hours(queue) => self.look_at_hours(queue, now, out),
                 Due::Reconcile => self.reconcile(now, out),
                 Due::Tables => self.tables_due(now),
             }

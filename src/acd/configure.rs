@@ -12,6 +12,7 @@ use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Next, Shown};
 use crate::boundary::{Decision, Trigger};
 use crate::config::{AcdConfig, RingNeed, SegmentRules};
+use crate::doors::Presence;
 use crate::item::{Announce, Stands};
 use crate::limits::RINGS_MAX;
 use crate::line::Line;
@@ -26,6 +27,7 @@ use crate::timers::Due;
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
     pub fn configure(&mut self, config: AcdConfig, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         self.config = config;
         self.configured += 1;
@@ -53,6 +55,12 @@ impl Acd {
         }
         for agent in gone {
             self.log_out(agent, now, out);
+        }
+        self.emergencies.retain(|queue| self.config.queues.contains_key(queue));
+        self.set_emergencies();
+        let queues: Vec<QueueIx> = self.queue_of.values().copied().collect();
+        for queue in queues {
+            self.look_at_hours(queue, now, out);
         }
         self.send_on(now, out);
         self.forget_unused();
@@ -136,6 +144,10 @@ impl Acd {
                     listed: None,
                     own: Listing::default(),
                     handling: None,
+                    began: now,
+                    busy_us: 0,
+                    busy_since: None,
+                    last_offer: None,
                     shown: Shown { state: AgentState::LoggedOut, station: None, item: None },
                     shown_since: now,
                 })
@@ -166,6 +178,7 @@ impl Acd {
         let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (_, queue) in self.queues.iter_mut() {
             queue.logged_in = 0;
+            queue.doors.nobody_counts();
             queue.ready = 0;
         }
         for (_, agent) in self.agents.iter_mut() {
@@ -173,6 +186,7 @@ impl Acd {
             for queue in &key.queues {
                 let queue = &mut self.queues[*queue];
                 queue.logged_in += u32::from(agent.doing != Doing::LoggedOut);
+                queue.doors.count(None, Presence::of(agent.shown.state));
                 queue.ready += u32::from(agent.listed.is_some());
             }
             agent.profile = *profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));
@@ -212,6 +226,7 @@ impl Acd {
                     },
                     length: ring.length,
                     skip_if_none_logged_in: ring.skip_if_none_logged_in,
+                    widen_if_expected_over: ring.widen_if_expected_over,
                 })
                 .collect();
             queue.rings_of = vec![Vec::new(); urgencies.len()];
@@ -236,7 +251,7 @@ impl Acd {
         // A place that no queue has is nobody's topic; it keeps the numbers in step.
         let nobody = QueueId(crate::limits::reason("nobody"));
         let topics = topics.chain(queues.into_iter().map(|queue| Topic::Queue(queue.unwrap_or(nobody))));
-        self.tables.set_topics(topics, &self.config);
+        self.tables.set_topics(topics, &self.config, self.bounds.recipes_max);
         self.reserves.clear();
         for (skill, rules) in self.config.skills.iter().filter(|(_, rules)| rules.reserve > 0) {
             self.reserves.push(Reserve { skill: *skill, keeps: rules.reserve, ready: 0 });
@@ -342,7 +357,7 @@ impl Acd {
         let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
         ready.sort();
         for (_, _, agent) in ready {
-            self.seek_item(agent, Trigger::Agent, now, out);
+            self.seek_among(agent, Trigger::Agent, now, out);
         }
         let drained: Vec<QueueIx> =
             self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();

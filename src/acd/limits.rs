@@ -28,8 +28,6 @@ pub const LEASE_SLACK: Duration = Duration::from_secs(5);
 pub const RINGS_MAX: usize = 16;
 /// Blocked pairs named in one decision.
 pub const BLOCKED_MAX: usize = 8;
-/// Combinations of skills and levels that are weighed; further ones count as average.
-pub const RECIPES_MAX: usize = 65_536;
 /// What arrived fades within about this long.
 pub const ARRIVALS_KEPT: Duration = Duration::from_secs(900);
 /// Load is counted as if arrivals had been watched at least this long: the first callers of a day say little.
@@ -85,6 +83,9 @@ pub struct Bounds {
     /// Classes (queue, need and segment) whose waits are remembered for forecasts; the one that was last answered longest ago
     /// is forgotten.
     pub classes_max: u32,
+    /// Most combinations of skills and levels that the tables weigh; further ones count as average until the next change of
+    /// configuration.
+    pub recipes_max: u32,
 }
 
 impl Default for Bounds {
@@ -95,6 +96,7 @@ impl Default for Bounds {
             stations_max: 200_000,
             groups_idle_max: 1024,
             classes_max: 4096,
+            recipes_max: 65_536,
         }
     }
 }

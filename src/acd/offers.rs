@@ -31,8 +31,13 @@ impl Acd {
         let epoch = self.epoch;
         let queue = &self.queues[self.items[item].queue];
         let rings_until = now + queue.rules.ring_limit;
+        let id = self.items[item].id;
+        match &mut self.agents[agent].last_offer {
+            Some(last) => **last = (id, why.clone()),
+            none => *none = Some(Box::new((id, why.clone()))),
+        }
         out.push(Decision::Offer {
-            item: self.items[item].id,
+            item: id,
             queue: queue.id,
             agent: self.agents[agent].id,
             station,
@@ -291,6 +296,7 @@ impl Acd {
     /// The next item for who is ready; for who has gone, the end of waiting where nobody else serves.
     pub(crate) fn after_free(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if self.agents[agent].doing == Doing::LoggedOut {
+            self.release_own(agent, now, out);
             self.send_away(self.agents[agent].profile, now, out);
         } else {
             self.seek_item(agent, trigger, now, out);

@@ -80,14 +80,23 @@ impl Acd {
         }
     }
 
-    /// The agent may be free: rings him for the item that goes first of those he may take. Where reserves are kept others may
-    /// be idle too: then the item chooses among them, and he is asked again.
+    /// The agent may be free: rings him for the item that goes first of those he may take.
     pub(crate) fn seek_item(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        if !self.reserves.is_empty() {
+            return self.seek_among(agent, trigger, now, out);
+        }
+        if self.agents.get(agent).is_some_and(|a| a.listed.is_some())
+            && let Some((item, why)) = self.item_for(agent, trigger, now)
+        {
+            self.reserve(item, agent, why, now, out);
+        }
+    }
+
+    /// Like [`Acd::seek_item`] where others may be idle for whom the same items wait (reserves are kept, or the rules have
+    /// changed): the item chooses among them, and if it is not he, he is asked again.
+    pub(crate) fn seek_among(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         while self.agents.get(agent).is_some_and(|a| a.listed.is_some()) {
             let Some((item, why)) = self.item_for(agent, trigger, now) else { return };
-            if self.reserves.is_empty() {
-                return self.reserve(item, agent, why, now, out);
-            }
             match self.agent_for(item, trigger, now) {
                 Some(Choice { agent: other, why }) if other != agent => self.reserve(item, other, why, now, out),
                 Some(_) | None => return self.reserve(item, agent, why, now, out),
@@ -187,7 +196,7 @@ impl Acd {
     }
 
     /// The skill for which agents of this profile are kept from an item.
-    fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
+    pub(crate) fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
         if self.reserves.is_empty() || self.groups[self.items[item].group].key.only.is_some() {
             return None;
         }
@@ -283,6 +292,10 @@ impl Acd {
                     };
                     let Some(by) = bar else {
                         podium.see(head, |a, b| a.precedence < b.precedence);
+                        // Whoever is behind the best may be second.
+                        if podium.best.is_some_and(|best| best.precedence == precedence) {
+                            continue;
+                        }
                         break;
                     };
                     let is_final = matches!(by, Bar::Reserve(_));
@@ -304,7 +317,8 @@ impl Acd {
             _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
         let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
-        let me = self.candidate(item, fit, (seeker.listed.unwrap_or(now), seeker.id, agent), now);
+        let since = seeker.ready_since(seeker.listed.unwrap_or(now), self.config.rule.occupancy);
+        let me = self.candidate(item, fit, (since, seeker.id, agent), now);
         let runner_up = podium.second.map(|second| RunnerUp::Item {
             item: self.items[second.precedence.item()].id,
             terms: self.item_terms(second.precedence.item(), second.listed.recipe, now),
@@ -564,7 +578,7 @@ impl Acd {
     pub(crate) fn sit(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
@@ -578,7 +592,7 @@ impl Acd {
     fn rise(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
+use crate::doors::Doors;
 use crate::line::Line;
 use crate::matching::{Ready, Seats};
 use crate::need::Judge;
@@ -32,6 +33,7 @@ pub(crate) struct Queue {
     pub(crate) ready: u32,
     /// When it sends away the next of those it does not keep.
     pub(crate) drains_at: Option<Mono>,
+    pub(crate) doors: Doors,
     /// Profiles that serve it and meet its own need.
     pub(crate) profiles: Vec<ProfileIx>,
     /// All its rings.
@@ -50,6 +52,7 @@ pub(crate) struct Ring {
     pub(crate) asks: Asks,
     pub(crate) length: Duration,
     pub(crate) skip_if_none_logged_in: bool,
+    pub(crate) widen_if_expected_over: Option<Duration>,
 }
 
 /// Whom a ring asks for.
@@ -74,14 +77,10 @@ impl Queue {
             profiles: Vec::new(),
             rings: Vec::new(),
             rings_of: Vec::new(),
+            doors: Doors::default(),
             order: BTreeMap::new(),
             turn: None,
         }
-    }
-
-    /// Those who wait in it have nobody to wait for.
-    pub(crate) fn keeps_nobody(&self) -> bool {
-        self.is_closing || self.rules.leave_when_empty && self.logged_in == 0
     }
 }
 

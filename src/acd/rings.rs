@@ -28,7 +28,7 @@ impl Acd {
     }
 
     /// Puts an item that stands nowhere into the group where it belongs: that of the agent it waits for alone, else of its
-    /// ring, of which those are passed that ask for nobody who is logged in.
+    /// ring, of which those are passed that ask for nobody who is logged in or for which the line is too long.
     pub(crate) fn find_group(&mut self, item: ItemIx, now: Mono) {
         loop {
             let group = self.group_of(item);
@@ -41,7 +41,12 @@ impl Acd {
                 self.items[item].ring = None;
                 continue;
             };
-            if ring.skip_if_none_logged_in && !self.is_anybody_logged_in(group) {
+            let is_empty = ring.skip_if_none_logged_in && !self.is_anybody_logged_in(group);
+            let is_too_long = || {
+                let most = ring.widen_if_expected_over?;
+                Some(self.forecast(item, now)? > most)
+            };
+            if is_empty || is_too_long() == Some(true) {
                 self.items[item].ring = Some((passed + 1, None));
                 continue;
             }

@@ -14,9 +14,7 @@ use turno_base::{Mono, QueueId, SkillId};
 use crate::acd::Acd;
 use crate::agent::Doing;
 use crate::config::{AcdConfig, Rule};
-use crate::limits::{
-    ARRIVALS_KEPT, ARRIVALS_SEEN_LEAST, HANDLE_COUNTED_MAX, HANDLED_COUNTED_MAX, HANDLED_EXPECTED, RECIPES_MAX,
-};
+use crate::limits::{ARRIVALS_KEPT, ARRIVALS_SEEN_LEAST, HANDLE_COUNTED_MAX, HANDLED_COUNTED_MAX, HANDLED_EXPECTED};
 use crate::matching::{self, NEUTRAL};
 use crate::need::LEVEL_MAX;
 use crate::slab::AgentIx;
@@ -48,6 +46,8 @@ pub(crate) type Part = (u32, u8);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tables {
     rule: Rule,
+    /// Most recipes.
+    most: u32,
     /// Counts how often they were made.
     pub(crate) version: u64,
     /// When they were made.
@@ -171,8 +171,9 @@ impl Tally {
 
 impl Tables {
     /// Takes the topics of a new configuration; what was measured stays. Recipes are to be asked for anew.
-    pub(crate) fn set_topics(&mut self, topics: impl Iterator<Item = Topic>, config: &AcdConfig) {
+    pub(crate) fn set_topics(&mut self, topics: impl Iterator<Item = Topic>, config: &AcdConfig, most: u32) {
         self.rule = config.rule;
+        self.most = most.max(1);
         let mut old: BTreeMap<Topic, Tally> =
             std::mem::take(&mut self.topics).into_iter().map(|tally| (tally.topic, tally)).collect();
         self.topics = topics.map(|topic| old.remove(&topic).unwrap_or_else(|| Tally::new(topic))).collect();
@@ -188,12 +189,12 @@ impl Tables {
         self.recipe(Vec::new());
     }
 
-    /// The recipe of these parts, in order. At [`RECIPES_MAX`] further ones count as needing nothing measured.
+    /// The recipe of these parts, in order. At the bound further ones count as needing nothing measured.
     pub(crate) fn recipe(&mut self, parts: Vec<Part>) -> u32 {
         if let Some(&known) = self.recipe_of.get(&parts) {
             return known;
         }
-        if self.recipes.len() >= RECIPES_MAX {
+        if self.recipes.len() >= self.most as usize {
             return 0;
         }
         let number = u32::try_from(self.recipes.len()).unwrap_or(0);
@@ -364,8 +365,8 @@ impl Acd {
         }
     }
 
-    /// An agent whose conversation and wrap-up are over has been measured.
-    pub(crate) fn measure(&mut self, agent: AgentIx, now: Mono) {
+    /// What an agent does has changed: his occupancy is measured, and when a conversation and its wrap-up are over, their time.
+    pub(crate) fn measure(&mut self, agent: AgentIx, is_new: bool, now: Mono) {
         let is_over = match self.agents[agent].doing {
             Doing::Serving { .. } | Doing::WrapUp { .. } => false,
             Doing::LoggedOut
@@ -374,6 +375,18 @@ impl Acd {
             | Doing::Paused { .. }
             | Doing::Reserved { .. } => true,
         };
+        let a = &mut self.agents[agent];
+        if is_new {
+            (a.began, a.busy_us, a.busy_since) = (now, 0, None);
+        }
+        match a.busy_since {
+            Some(since) if is_over => {
+                a.busy_us += now.0.saturating_sub(since.0);
+                a.busy_since = None;
+            }
+            None if !is_over => a.busy_since = Some(now),
+            Some(_) | None => {}
+        }
         if is_over && let Some(handling) = self.agents[agent].handling.take() {
             self.tables.handled(&handling, now);
         }

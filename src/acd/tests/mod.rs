@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod doors;
 mod expected;
 mod heals;
 mod live;
@@ -10,6 +11,7 @@ mod naive;
 mod needs;
 mod orders;
 mod properties;
+mod rule;
 mod script;
 mod sim;
 mod strategies;

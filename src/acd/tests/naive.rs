@@ -41,7 +41,7 @@ pub(crate) struct Witness {
     pub(crate) flow: BTreeMap<QueueId, (u64, BTreeMap<&'static str, u64>)>,
     pub(crate) offers: u64,
     pub(crate) offers_ended: u64,
-    /// A change of configuration rings agents in their order, so only the item's choice is the rule's there.
+    /// A change of configuration may find many idle for many, so only the choice of an agent is the rule's there.
     is_configuring: bool,
     /// Whom each queue rang last.
     turns: BTreeMap<QueueId, AgentId>,
@@ -53,6 +53,10 @@ pub(crate) struct Witness {
 pub(crate) struct Seat {
     pub(crate) state: AgentState,
     idle_since: Mono,
+    /// When the shift began, time worked in it, µs, and since when he works.
+    began: Mono,
+    worked: u64,
+    works_since: Option<Mono>,
     pub(crate) offer: Option<(ItemId, u64, Mono)>,
     keeps_idle_time: bool,
     /// Calls accepted and time talked, µs, by queue, during the shift.
@@ -347,9 +351,17 @@ impl Witness {
         };
         let opportunity = (worth(&has) - worth(&|topic| needed.contains(topic))).max(0);
         let bonus = if item.own == Some(agent) { rule.owner_bonus.as_micros() as i128 } else { 0 };
-        let idle = i128::from(now.0 - self.agents[&agent].idle_since.0);
-        let points = fit - opportunity + idle.min(rule.idle_counted.as_micros() as i128) + bonus;
+        let idle = i128::from(now.0) - i128::from(self.ready_since(agent));
+        let points = fit - opportunity + idle.clamp(0, rule.idle_counted.as_micros() as i128) + bonus;
         (points, idle, std::cmp::Reverse(agent))
+    }
+
+    /// Since when he counts as idle: later the more of his shift he has worked.
+    fn ready_since(&self, agent: AgentId) -> u64 {
+        let seat = &self.agents[&agent];
+        let shift = seat.idle_since.0 - seat.began.0;
+        let share = if shift == 0 { 0 } else { (seat.worked * 1000 / shift).min(1000) };
+        seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000
     }
 
     /// It became this agent's to take at this very instant, when others may have been dealt with before it.
@@ -383,9 +395,9 @@ impl Witness {
         };
         match strategy {
             Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
-            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (seat(a).idle_since, *a)),
-            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, seat(a).idle_since, *a)),
-            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, seat(a).idle_since, *a)),
+            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (self.ready_since(*a), *a)),
+            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, self.ready_since(*a), *a)),
+            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, self.ready_since(*a), *a)),
             Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
             Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
             Strategy::Random | Strategy::WeightedRandom => None,
@@ -400,9 +412,9 @@ impl Witness {
         let free = self.items.iter().filter(|(_, i)| i.offered.is_none() && self.is_pair(agent, i, now));
         let settled = free.filter(|(other, i)| **other == id || !self.is_sudden(i, now));
         let first = settled.max_by_key(|(_, i)| self.urgency(i, Some(agent), now)).map(|(id, _)| *id);
-        // Where reserves are kept several may be idle while something waits, and the item chooses.
+        // Where reserves are kept or rules change several may be idle while something waits, and the item chooses.
         let is_kept = self.config.skills.values().any(|rules| rules.reserve > 0);
-        assert!(is_kept || first == Some(id), "invariant 4: {agent} is due {first:?}, not {id}");
+        assert!(is_kept || self.is_configuring || first == Some(id), "invariant 4: {agent} is due {first:?}, not {id}");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
         let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
         let strategy = self.config.queues[&item.queue].strategy;
@@ -412,7 +424,7 @@ impl Witness {
         }
         let ranked = able.iter().copied().filter(|a| Some(self.rank(*a, item.queue)) == best_rank);
         let best = self.best(strategy, ranked, item, now);
-        assert!(self.is_configuring || best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
+        assert!(best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
     }
 
     fn see(&mut self, decision: &Decision, now: Mono) {
@@ -497,11 +509,18 @@ impl Witness {
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
-            Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
+            Decision::Overflow { .. }
+            | Decision::Announce { .. }
+            | Decision::Foreseen { .. }
+            | Decision::Emergency { .. }
+            | Decision::Changed { .. } => {}
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
                     idle_since: now,
+                    began: now,
+                    worked: 0,
+                    works_since: None,
                     offer: None,
                     keeps_idle_time: false,
                     tallies: BTreeMap::new(),
@@ -512,7 +531,19 @@ impl Witness {
                     seat.idle_since = now;
                 }
                 seat.keeps_idle_time = false;
+                if seat.state == AgentState::LoggedOut && *state != AgentState::LoggedOut {
+                    (seat.began, seat.worked) = (now, 0);
+                }
                 seat.state = *state;
+                let works = matches!(
+                    state,
+                    AgentState::Talking | AgentState::Holding | AgentState::Consulting | AgentState::WrapUp
+                );
+                if !works {
+                    seat.worked += seat.works_since.take().map_or(0, |since| now.0 - since.0);
+                } else if seat.works_since.is_none() {
+                    seat.works_since = Some(now);
+                }
                 let talks = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::Consulting);
                 let talked = talks.then_some(*item).flatten();
                 if let Some((before, since)) = seat.talks.filter(|(before, _)| Some(*before) != talked) {

@@ -12,6 +12,7 @@
 //! skill catalan reserve=1 handle=240
 //! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
 //! rule opportunity=500 fit=40       and more, s
+//! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000 owner=anna last=boris
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
@@ -22,6 +23,8 @@
 //! 900 station anna down             also up
 //! 900 private anna 1
 //! 900 said c1
+//! 900 emergency on ventas           of all queues without a name; also off
+//! 900 bump c1 30                    s older; also move c1 ventas, needs c1 b>=2
 //! 900 cut                           everybody who waits is cut off by us
 //! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
@@ -33,12 +36,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
+use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
-    ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Ignored, Kind, Overflow,
+    Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -81,6 +85,11 @@ fn overflow(text: &str) -> Overflow {
     }
 }
 
+fn ignored(list: &str) -> Ignored {
+    let named = |name: &str| Presence::ALL.into_iter().find(|presence| presence.as_str() == name).expect(name);
+    Ignored::these(list.split(',').map(named))
+}
+
 fn queue_rules(words: &[&str]) -> QueueRules {
     let mut rules = QueueRules::default();
     for word in words {
@@ -105,6 +114,16 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "onempty" => rules.on_empty = overflow(value),
             "short" => rules.short_abandon = secs(value),
             "every" => rules.announce_every = secs(value),
+            "joinignores" => rules.doors.join_ignores = ignored(value),
+            "leaveignores" => rules.doors.leave_ignores = ignored(value),
+            "expect" => rules.doors.expected_limit = secs(value),
+            "onexpect" => rules.doors.on_expected = overflow(value),
+            "level" => rules.doors.level_min_pct = value.parse().expect(value),
+            "onlevel" => rules.doors.on_level = overflow(value),
+            "hours" => rules.doors.calendar = Some(Name::new(value).expect(value)),
+            "shut" => rules.doors.leave_when_closed = value == "yes",
+            "onclosed" => rules.doors.on_closed = overflow(value),
+            "onemergency" => rules.doors.on_emergency = overflow(value),
             _ => panic!("queue {word}"),
         }
     }
@@ -117,6 +136,7 @@ fn ring_rules(words: &[&str]) -> RingRules {
         need: RingNeed::Need(Need::Anyone),
         length: Duration::ZERO,
         skip_if_none_logged_in: true,
+        widen_if_expected_over: None,
     };
     for word in words {
         match word.split_once('=').expect(word) {
@@ -124,6 +144,7 @@ fn ring_rules(words: &[&str]) -> RingRules {
             ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
             ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
             ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
+            ("over", length) => ring.widen_if_expected_over = Some(secs(length)),
             ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
             _ => panic!("ring {word}"),
         }
@@ -241,6 +262,12 @@ impl Run {
                     _ => self.config.queues.get_mut(&QueueId::new(queue).expect(queue)).expect(queue).rings.push(ring),
                 }
             }
+            ["calendar", name, from_minute, to_minute] => {
+                let span =
+                    Span { from: from_minute.parse().expect("a minute"), to: to_minute.parse().expect("a minute") };
+                let calendar = Calendar { week: std::array::from_fn(|_| vec![span]), ..Calendar::default() };
+                self.config.calendars.insert(Name::new(name).expect(name), calendar);
+            }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
                 self.config.queues.remove(&QueueId::new(name).expect(name));
@@ -264,6 +291,7 @@ impl Run {
                 "opportunity" => rule.opportunity = secs(value),
                 "counted" => rule.idle_counted = secs(value),
                 "reference" => rule.handle_reference = secs(value),
+                "occupancy" => rule.occupancy = secs(value),
                 "every" => rule.tables_every = secs(value),
                 "bonus" => rule.owner_bonus = secs(value),
                 "owner" => rule.owner_waits = secs(value),
@@ -427,6 +455,15 @@ fn command(words: &[&str]) -> Option<Command> {
         ["out", who] => Command::Logout { agent: agent(who) },
         ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
         ["ready", who] => Command::Ready { agent: agent(who) },
+        ["emergency", state, rest @ ..] => Command::Emergency {
+            queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
+            on: *state == "on",
+        },
+        ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
+        ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
+        ["needs", id, what] => {
+            Command::Needs { item: item(id), need: need::parse(&what.replace('_', " ")).expect(what) }
+        }
         _ => return None,
     })
 }
@@ -477,6 +514,15 @@ pub(crate) fn told(decision: &Decision) -> String {
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),
+        },
+        Decision::Emergency { queue, on } => {
+            let of = queue.map_or_else(|| "all queues".to_owned(), |queue| queue.to_string());
+            format!("emergency {} for {of}", if *on { "on" } else { "off" })
+        }
+        Decision::Changed { item, change } => match change {
+            WaitingChange::Bumped(ms) => format!("{} counts {ms} older", short(item)),
+            WaitingChange::Moved(from, to) => format!("{} is moved from {from} to {to}", short(item)),
+            WaitingChange::Needs(need) => format!("{} needs {}", short(item), need::text(need)),
         },
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }

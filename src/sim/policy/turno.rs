@@ -124,6 +124,8 @@ impl Turno {
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -158,13 +160,14 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
         ..QueueRules::default()
     };
     let scale = knobs.ring_scale.unwrap_or(1.0);
-    let ring = |segment: SegmentId, ring: &crate::scenario::Widening| RingRules {
-        segments: vec![segment],
+    let ring = |segment: &crate::scenario::SegmentMix, ring: &crate::scenario::Widening| RingRules {
+        segments: vec![segment.name],
         need: RingNeed::Level(ring.level),
         length: seconds(ring.for_s * scale),
         skip_if_none_logged_in: true,
+        widen_if_expected_over: Some(seconds(segment.target_s)),
     };
-    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one.name, widens)));
+    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one, widens)));
     let agent = |seat: &crate::day::Seat| {
         let serves = scenario.queues.iter().zip(&seat.levels).filter(|(_, level)| **level > 0);
         AgentRules {
