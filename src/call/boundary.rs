@@ -393,4 +393,6 @@ pub enum Code {
     InOut(String),
     /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
     Pause(String),
+    /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
+    Emergency(String),
 }

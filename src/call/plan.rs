@@ -81,6 +81,8 @@ pub struct Codes {
     pub in_out: String,
     /// Pause or ready; default `*46`.
     pub pause: String,
+    /// Emergency switch; empty: none. Whoever may dial it may switch.
+    pub emergency: String,
 }
 
 /// Where somebody may call.

@@ -47,7 +47,7 @@ pub(crate) fn config() -> CallConfig {
             ("1003".to_owned(), Extension::Station(StationId(name("s3")))),
             ("22".to_owned(), Extension::Agent(AgentId(name("boris")))),
         ]),
-        codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+        codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
         outside: BTreeMap::from([
             (name("mobile"), ClassOfService { allow: vec![("6".into(), vec![t1, t2])], calls_max: 1 }),
             (name("help"), ClassOfService { allow: vec![("9".into(), vec![t1])], calls_max: 0 }),
@@ -212,6 +212,7 @@ impl Run {
             CallEffect::Code { leg, station, code } => match code {
                 Code::InOut(digits) => format!("{leg} code at {station}: in-out {digits:?}"),
                 Code::Pause(digits) => format!("{leg} code at {station}: pause {digits:?}"),
+                Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
             },
             CallEffect::Fact(what) => self.fact(what),
         }

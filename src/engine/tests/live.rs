@@ -194,3 +194,29 @@ fn a_caller_whose_agents_leg_dies_is_the_next_to_be_served_however_long_others_h
     "#]]
     .assert_eq(&world.said);
 }
+
+#[test]
+fn the_emergency_code_switches_a_queue_or_all_of_them() {
+    let mut config = with_doors();
+    config.call.extensions.insert("600".to_owned(), turno_call::Extension::Queue(name("faults")));
+    let mut world = World::open_with(config, 1, Habit::Answers(2000), Weather::default(), 1);
+    // What is dialled at the phone, and the queues whose switch is on then.
+    for (dialled, on) in [
+        ("*471600", "faults"),
+        ("*4719", "faults"),    // no such extension
+        ("*4711001", "faults"), // a station
+        ("*47", "faults"),
+        ("*472", "faults"),
+        ("*471", "faults general"),
+        ("*470600", "faults general"), // all are still on
+        ("*470", ""),
+    ] {
+        world.dial(1, dialled, "1001");
+        world.run(20_000);
+        let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(None)) else { panic!("shown") };
+        let mut switched: Vec<&str> =
+            queues.iter().filter(|row| row.is_emergency).map(|row| row.queue.as_str()).collect();
+        switched.sort_unstable();
+        assert_eq!(switched.join(" "), on, "after {dialled}");
+    }
+}

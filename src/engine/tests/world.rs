@@ -224,7 +224,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions,
-            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
