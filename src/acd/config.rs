@@ -110,6 +110,8 @@ pub struct RingRules {
     pub length: Duration,
     /// Passed at once while nobody whom it asks for is logged in.
     pub skip_if_none_logged_in: bool,
+    /// Passed at once if the item is surely expected to wait longer than this; none: never for that.
+    pub widen_if_expected_over: Option<Duration>,
 }
 
 /// Whom a ring asks for, beyond what the queue and the item need.

@@ -70,7 +70,7 @@ impl Rooms {
                 self.tell_decided(item, AcdEvent::Entered { queue, position, music, greeting }, turn);
             }
             Decision::Offer { item, queue, agent, station, epoch, why } => {
-                turn.out.push(Effect::Why { call: item.0, agent, epoch, why });
+                turn.out.push(Effect::Why { call: item.0, agent, epoch, why: *why });
                 self.fact(What::Offered { call: item.0, queue, agent, epoch }, turn);
                 self.tell_decided(item, AcdEvent::Offer { queue, agent, station, epoch }, turn);
             }

@@ -824,7 +824,7 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
-            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.waited_ms)),
+            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Reply { .. }

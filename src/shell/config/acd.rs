@@ -89,6 +89,9 @@ fn rings(section: &Section<'_>) -> Vec<RingRules> {
             need,
             length: ring.duration("for", 5 * SECOND, SECOND / 10..=HOUR),
             skip_if_none_logged_in: ring.flag("skip_if_none_logged_in", true),
+            widen_if_expected_over: ring
+                .has("widen_if_expected_over")
+                .then(|| ring.duration("widen_if_expected_over", 60 * SECOND, SECOND..=HOUR)),
         };
         ring.done();
         rules

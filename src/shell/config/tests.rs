@@ -45,6 +45,11 @@ fn cases() -> Vec<(&'static str, String)> {
     vec![
         ("nothing wrong", FITS.to_owned()),
         ("an empty file", String::new()),
+        ("a CRM by https", and("[customers.crm]\nurl = \"https://crm.example/x\"\n")),
+        (
+            "a CRM slower than a caller waits",
+            and("[customers.crm]\nurl = \"http://crm.example/x\"\ndeadline = \"500ms\"\n"),
+        ),
         ("no TOML", and("[queues.averias\nx = ")),
         ("an unknown key", with("need =", "ned =")),
         ("an unknown key like no other", and("[log]\ncolour = true\n")),
