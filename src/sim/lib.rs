@@ -13,11 +13,13 @@ mod comparison;
 mod day;
 mod draw;
 mod figures;
+pub mod fit;
 pub mod picture;
 pub mod policy;
 mod scenario;
 mod shipped;
 pub mod stats;
+pub mod tune;
 mod world;
 
 #[cfg(test)]
