@@ -29,23 +29,15 @@ fn config() -> EngineConfig {
     let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
     for (queue, on_wait) in [("a", Overflow::Queue(name("b"))), ("b", Overflow::HangUp)] {
         let rules = QueueRules {
-            need: Need::Anyone,
             length_max: 3,
             ring_limit: Duration::from_secs(15),
             wait_limit: Duration::from_secs(40),
             wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
-            join_when_empty: true,
-            leave_when_empty: false,
-            on_full: Overflow::HangUp,
             on_wait,
-            on_empty: Overflow::HangUp,
-            short_abandon: Duration::from_secs(5),
             announce_every: Duration::from_secs(10),
-            service_level: Duration::from_secs(20),
-            service_level_target_pct: 80,
             music: Some(name("music")),
             greeting: Some(name("welcome")),
-            rings: Vec::new(),
+            ..QueueRules::default()
         };
         acd.queues.insert(name(queue), rules);
     }
@@ -55,11 +47,11 @@ fn config() -> EngineConfig {
     for (agent, station) in [("anna", "1001"), ("boris", "1002"), ("carla", "1003")] {
         let rules = AgentRules {
             shown: agent.into(),
-            skills: BTreeMap::new(),
             queues: vec![name("a"), name("b")],
             code: station.into(),
             station: Some(name(station)),
             no_answer_max: 2,
+            ..AgentRules::default()
         };
         acd.agents.insert(name(agent), rules);
     }
@@ -192,7 +184,7 @@ impl World {
                 let event = match choices.below(6) {
                     0 => MediaEvent::Latched(flow(0).peer),
                     1 => MediaEvent::Key { key: ['1', '*', '#'][choices.below(3) as usize], ms: 100 },
-                    2 => MediaEvent::PlayEnded,
+                    2 => MediaEvent::PlayEnded(1),
                     3 => MediaEvent::Silent,
                     4 => MediaEvent::Closed(Default::default()),
                     _ => MediaEvent::Failed,
@@ -205,7 +197,7 @@ impl World {
             }
             21 => match choices.below(5) {
                 0 => self.input(&Input::Restarted),
-                1 => self.input(&Input::Fault),
+                1 => self.input(&Input::Fault { message: None }),
                 2 => self.input(&Input::Configure(Box::new(config()))),
                 3 => self.input(&Input::Deadline),
                 _ => {

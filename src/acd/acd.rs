@@ -53,12 +53,16 @@ pub struct Acd {
     pub(crate) seq: u64,
     /// Counts groups that emptied.
     pub(crate) emptied: u64,
+    /// For strategies that draw.
+    pub(crate) dice: Seeded,
 }
 
 /// A conversation: the item no longer waits, these agents have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// Of the queue it came from.
+    /// Where it waited; none: it never did.
+    pub(crate) queue: Option<QueueId>,
+    /// Of that queue.
     pub(crate) wrap_up: WrapUp,
     pub(crate) agents: Vec<AgentIx>,
 }
@@ -109,6 +113,7 @@ impl Acd {
             epoch: Seeded::new(seed).below(1 << 40),
             seq: 0,
             emptied: 0,
+            dice: Seeded::new(seed),
         };
         // Nobody is there yet, so nothing is decided and the instant does not matter.
         acd.configure(config, Now::default(), &mut Vec::new());

@@ -1,8 +1,10 @@
 //! An agent: what he does, what he asked to do next, and how that looks from outside.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, ItemId, Mono, Name, StationId};
+use turno_base::{AgentId, ItemId, Mono, Name, QueueId, StationId};
 
 use crate::config::WrapUp;
 use crate::limits;
@@ -16,6 +18,8 @@ pub(crate) struct Agent {
     /// Offers missed in a row before not-ready; 0: never.
     pub(crate) misses_max: u32,
     pub(crate) misses: u32,
+    /// What he did for each queue since he logged in.
+    pub(crate) tallies: BTreeMap<QueueId, Tally>,
     pub(crate) station: Option<StationId>,
     pub(crate) doing: Doing,
     pub(crate) next: Option<Next>,
@@ -24,6 +28,15 @@ pub(crate) struct Agent {
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,
+}
+
+/// What an agent did for a queue during his shift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// Offers accepted.
+    pub(crate) calls: u64,
+    /// In conversation with its items, µs.
+    pub(crate) talk_us: u64,
 }
 
 /// What an agent does. Each of these ends by a command, or has a deadline or an item behind it.
@@ -58,6 +71,7 @@ pub(crate) enum Doing {
         /// The reservation it came from; none: he joined it.
         epoch: Option<u64>,
         phase: Phase,
+        since: Mono,
     },
     WrapUp {
         item: ItemId,

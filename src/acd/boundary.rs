@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Name, Need, PromptId, QueueId, SegmentId, StationId};
 
+use crate::matching::Strategy;
+
 /// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -402,6 +404,10 @@ pub enum Overflow {
 pub struct Why {
     /// What made the matcher look.
     pub trigger: Trigger,
+    /// How the queue chooses; the parts below are those of [`Strategy::Value`], and told for all.
+    pub strategy: Strategy,
+    /// The agent's rank in the queue.
+    pub rank: u8,
     /// Score of the item, micro-units.
     pub item_score: i64,
     /// How well the agent's levels fit, micro-units.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::boundary::Overflow;
+use crate::matching::Strategy;
 
 /// Everything the ACD needs to know from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +120,10 @@ pub enum RingNeed {
 pub struct QueueRules {
     /// What every item in it needs.
     pub need: Need,
+    /// How the agent for an item is chosen.
+    pub strategy: Strategy,
+    /// The order of agents for strategies that have one; who is not in it comes after, by name.
+    pub order: Vec<AgentId>,
     /// Most items waiting; more overflow on size.
     pub length_max: u32,
     /// Longest ring of an offer, 1..=180 s.
@@ -153,11 +158,13 @@ pub struct QueueRules {
     pub rings: Vec<RingRules>,
 }
 
-/// Anybody, 1000 of them, rung for 20 s; no limits, no wrap-up, good-bye to whom it does not keep.
+/// A queue that anybody serves, without limits but on ring and length.
 impl Default for QueueRules {
     fn default() -> QueueRules {
         QueueRules {
             need: Need::Anyone,
+            strategy: Strategy::Value,
+            order: Vec::new(),
             length_max: 1000,
             ring_limit: Duration::from_secs(20),
             wait_limit: Duration::ZERO,
@@ -191,7 +198,7 @@ pub enum WrapUp {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRules {
     /// Shown name; data, never markup.
     pub shown: String,
@@ -199,6 +206,8 @@ pub struct AgentRules {
     pub skills: BTreeMap<SkillId, u8>,
     /// Queues he serves.
     pub queues: Vec<QueueId>,
+    /// His rank in queues where it is not 0; nobody of a higher rank is rung while one of a lower may be.
+    pub ranks: BTreeMap<QueueId, u8>,
     /// Code for feature-code login, digits.
     pub code: String,
     /// The station he is logged in at without saying so when its phone dials the login code.

@@ -103,6 +103,7 @@ impl Acd {
                     profile: ProfileIx(0),
                     misses_max: 0,
                     misses: 0,
+                    tallies: BTreeMap::new(),
                     station: None,
                     doing: Doing::LoggedOut,
                     next: None,
@@ -136,23 +137,41 @@ impl Acd {
             queue.logged_in = 0;
             queue.ready = 0;
         }
-        for (at, agent) in self.agents.iter_mut() {
+        for (_, agent) in self.agents.iter_mut() {
             let key = profile_key(&self.config, agent.id, &self.queue_of, &mut self.skills);
             for queue in &key.queues {
                 let queue = &mut self.queues[*queue];
                 queue.logged_in += u32::from(agent.doing != Doing::LoggedOut);
                 queue.ready += u32::from(agent.listed.is_some());
             }
-            agent.profile = *profile_of
-                .entry(key.clone())
-                .or_insert_with(|| self.profiles.insert(Profile { key, ready: BTreeSet::new(), waiting: Vec::new() }));
-            if let Some(since) = agent.listed {
-                self.profiles[agent.profile].ready.insert((since, agent.id, at));
-            }
+            agent.profile = *profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));
+        }
+        self.set_orders();
+        let ready: Vec<AgentIx> = self.agents.iter().filter(|(_, a)| a.listed.is_some()).map(|(at, _)| at).collect();
+        for agent in ready {
+            self.sit(agent);
         }
         for (_, queue) in self.queues.iter_mut() {
             queue.lines.resize(self.urgencies.len(), Line::default());
             queue.judge = self.skills.judge(&queue.rules.need);
+        }
+    }
+
+    /// Numbers the agents of queues that go by order: as the queue names them, then the others by name.
+    fn set_orders(&mut self) {
+        for (at, queue) in self.queues.iter_mut() {
+            queue.order.clear();
+            if !queue.rules.strategy.is_ordered() {
+                continue;
+            }
+            let serves = |id: &AgentId| {
+                let agent = self.agent_of.get(id).map(|&agent| &self.agents[agent]);
+                agent.is_some_and(|agent| self.profiles[agent.profile].key.queues.contains(&at))
+            };
+            for id in queue.rules.order.iter().chain(self.agent_of.keys()).filter(|id| serves(id)) {
+                let next = queue.order.len() as u64;
+                queue.order.entry(*id).or_insert(next);
+            }
         }
     }
 
@@ -234,11 +253,11 @@ fn profile_key(
     skills: &mut Skills,
 ) -> ProfileKey {
     let Some(rules) = config.agents.get(&agent) else {
-        return ProfileKey { levels: Vec::new(), queues: BTreeSet::new() };
+        return ProfileKey { levels: Vec::new(), queues: BTreeSet::new(), ranks: BTreeMap::new() };
     };
     let configured = rules.queues.iter().filter(|id| config.queues.contains_key(id));
-    ProfileKey {
-        levels: skills.levels(&rules.skills),
-        queues: configured.filter_map(|id| queue_of.get(id).copied()).collect(),
-    }
+    let queues: BTreeSet<QueueIx> = configured.filter_map(|id| queue_of.get(id).copied()).collect();
+    let ranked = rules.ranks.iter().filter_map(|(id, rank)| Some((*queue_of.get(id)?, *rank)));
+    let ranks = ranked.filter(|(queue, rank)| *rank > 0 && queues.contains(queue)).collect();
+    ProfileKey { levels: skills.levels(&rules.skills), queues, ranks }
 }

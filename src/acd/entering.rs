@@ -84,6 +84,7 @@ impl Acd {
             announce: Announce::Off,
             promise: Promise::default(),
             apart: None,
+            tried: None,
             hops,
         });
         self.item_of.insert(id, item);
@@ -96,6 +97,7 @@ impl Acd {
         let waiting = &mut self.items[item];
         waiting.seq = self.seq;
         waiting.entered = now;
+        waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
         self.take_place(item);

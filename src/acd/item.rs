@@ -1,7 +1,7 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{ItemId, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
 
 use crate::boundary::{Credits, Kind};
 use crate::expected::Promise;
@@ -38,6 +38,8 @@ pub(crate) struct Item {
     pub(crate) promise: Promise,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// Who was rung for it last, in a queue that goes on from him.
+    pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
     pub(crate) hops: u8,
 }

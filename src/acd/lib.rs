@@ -44,5 +44,6 @@ pub use config::{
 };
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;
+pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

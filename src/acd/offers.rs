@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, ItemId, Mono};
+use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Next, Phase, Rest};
@@ -11,6 +11,7 @@ use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
 use crate::entering::micros;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
+use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
 use crate::timers::Due;
 
@@ -38,9 +39,27 @@ impl Acd {
             why,
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
+        self.note_turn(item, agent);
         self.stand_offered(item, agent, epoch);
         let reserved = Doing::Reserved { item, epoch, since: now, rings_until, idle_since, is_ringing: false };
         self.turn(agent, reserved, now, out);
+    }
+
+    /// Queues that go round, and items that go on from agent to agent, remember whom they rang.
+    fn note_turn(&mut self, item: ItemIx, agent: AgentIx) {
+        let id = self.agents[agent].id;
+        let queue = &mut self.queues[self.items[item].queue];
+        match queue.rules.strategy {
+            Strategy::RoundRobin => queue.turn = Some(id),
+            Strategy::Linear => self.items[item].tried = Some(id),
+            Strategy::Value
+            | Strategy::LongestIdle
+            | Strategy::RingAll
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::Random
+            | Strategy::WeightedRandom => {}
+        }
     }
 
     /// The agent who holds exactly this reservation, and its item.
@@ -90,10 +109,12 @@ impl Acd {
         out.push(Decision::Connect { item, agent, epoch });
         let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
         self.learn_wait(held, ended.map_or(0, |ended| ended.rang_us), now, out);
-        let wrap_up = self.queues[self.items[held].queue].rules.wrap_up;
+        let queue = &self.queues[self.items[held].queue];
+        let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = 0;
-        self.serve(item, at, Some(epoch), wrap_up, now, out);
+        self.agents[at].tallies.entry(queue).or_default().calls += 1;
+        self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
     }
 
     /// The agent has the conversation from now on.
@@ -102,15 +123,15 @@ impl Acd {
         item: ItemId,
         agent: AgentIx,
         epoch: Option<u64>,
-        wrap_up: WrapUp,
+        (queue, wrap_up): (Option<QueueId>, WrapUp),
         now: Mono,
         out: &mut Vec<Decision>,
     ) {
-        let served = self.served.entry(item).or_insert(Served { wrap_up, agents: Vec::new() });
+        let served = self.served.entry(item).or_insert(Served { queue, wrap_up, agents: Vec::new() });
         if !served.agents.contains(&agent) {
             served.agents.push(agent);
         }
-        self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking }, now, out);
+        self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking, since: now }, now, out);
     }
 
     /// Ends the agent's reservation in the books, and says so. The item stands nowhere, the agent does nothing yet: the
@@ -274,7 +295,7 @@ impl Acd {
     }
 
     pub(crate) fn release(&mut self, item: ItemId, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
-        let wrap_up = self.unserve(item, agent);
+        let wrap_up = self.unserve(item, agent, now);
         match Doing::after_talk(item, wrap_up, now) {
             Some(doing) => self.turn(agent, doing, now, out),
             None => {
@@ -285,9 +306,13 @@ impl Acd {
     }
 
     /// Takes the agent out of the conversation's books; the wrap-up that is due.
-    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx) -> WrapUp {
+    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx, now: Mono) -> WrapUp {
         let Some(served) = self.served.get_mut(&item) else { return WrapUp::None };
         let wrap_up = served.wrap_up;
+        if let (Some(queue), Doing::Serving { since, .. }) = (served.queue, &self.agents[agent].doing) {
+            let talked_us = now.0.saturating_sub(since.0);
+            self.agents[agent].tallies.entry(queue).or_default().talk_us += talked_us;
+        }
         served.agents.retain(|&a| a != agent);
         if served.agents.is_empty() {
             self.served.remove(&item);
@@ -322,7 +347,7 @@ impl Acd {
             Doing::LoggedOut => return,
             Doing::Serving { item: held, .. } if held == item => return,
             Doing::Serving { item: held, .. } => {
-                self.unserve(held, at);
+                self.unserve(held, at, now);
             }
             Doing::Reserved { .. } => {
                 if let Some(ended) = self.withdraw(at, OfferEnd::LostRace, now, out) {
@@ -334,11 +359,12 @@ impl Acd {
             }
             Doing::Idle { .. } | Doing::Resting { .. } | Doing::WrapUp { .. } => {}
         }
-        let mut wrap_up = self.served.get(&item).map_or(WrapUp::None, |served| served.wrap_up);
+        let mut from = self.served.get(&item).map_or((None, WrapUp::None), |served| (served.queue, served.wrap_up));
         if let Some(&waiting) = self.item_of.get(&item) {
-            wrap_up = self.queues[self.items[waiting].queue].rules.wrap_up;
+            let queue = &self.queues[self.items[waiting].queue];
+            from = (Some(queue.id), queue.rules.wrap_up);
         }
-        self.serve(item, at, None, wrap_up, now, out);
+        self.serve(item, at, None, from, now, out);
         if let Some(waiting) = returns
             && self.items[waiting].id != item
         {

@@ -4,12 +4,13 @@
 use turno_base::Mono;
 
 use crate::acd::Acd;
+use crate::agent::Agent;
 use crate::boundary::{Decision, Trigger, Why};
 use crate::item::Stands;
 use crate::line::{Line, Place};
-use crate::matching::{self, Precedence};
+use crate::matching::{self, Bench, Pick, Precedence, Strategy};
 use crate::need;
-use crate::queue::{Group, GroupKey, list, unlist};
+use crate::queue::{Group, GroupKey, Queue, list, unlist};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// An agent chosen for an item.
@@ -37,37 +38,88 @@ impl Acd {
         }
     }
 
-    fn agent_for(&self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
-        let waiting = &self.items[item];
-        if self.queues[waiting.queue].ready == 0 {
+    fn agent_for(&mut self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
+        let queue = self.items[item].queue;
+        if self.queues[queue].ready == 0 {
             return None;
         }
+        let strategy = self.queues[queue].rules.strategy;
+        let (agent, profile, idle_since) = match strategy {
+            Strategy::Value => self.by_value(item, now)?,
+            Strategy::LongestIdle
+            | Strategy::RoundRobin
+            | Strategy::RingAll
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::Linear
+            | Strategy::Random
+            | Strategy::WeightedRandom => self.by_strategy(item, strategy, now)?,
+        };
+        let waiting = &self.items[item];
         let group = &self.groups[waiting.group];
-        let mut eligible = 0;
-        let mut best: Option<(matching::Preference, AgentIx, ProfileIx, i64, Mono)> = None;
-        for &(profile, fit) in &group.profiles {
-            let ready = &self.profiles[profile].ready;
-            eligible += ready.len();
-            let head = ready.iter().find(|&&(_, _, agent)| !waiting.is_apart_from(agent, now));
-            let Some(&(since, id, agent)) = head else { continue };
-            let preference = matching::preference(fit, since, id, now);
-            if best.as_ref().is_none_or(|(least, ..)| preference < *least) {
-                best = Some((preference, agent, profile, fit, since));
-            }
-        }
-        let (_, agent, profile, fit, idle_since) = best?;
+        let eligible: usize = group.profiles.iter().map(|&(profile, _)| self.profiles[profile].ready.len()).sum();
         let others: u32 = self.profiles[profile].waiting.iter().map(|&group| self.groups[group].free).sum();
         let waited_us = matching::waited_us(waiting.v, now.0);
         let why = Why {
             trigger,
+            strategy,
+            rank: self.profiles[profile].rank(queue),
             item_score: self.urgencies[usize::from(waiting.line)].score(waited_us),
-            fit,
+            fit: group.fit(profile),
             idle_ms: now.0.saturating_sub(idle_since.0) / 1000,
             waited_ms: waited_us / 1000,
             agents_eligible: count(eligible.saturating_sub(1)),
             items_eligible: others.saturating_sub(u32::from(waiting.stands == Stands::Free)),
         };
         Some(Choice { agent, why })
+    }
+
+    /// The agent whom the value-rate rule prefers.
+    fn by_value(&self, item: ItemIx, now: Mono) -> Option<Pick> {
+        let waiting = &self.items[item];
+        let heads = self.groups[waiting.group].profiles.iter().filter_map(|&(at, fit)| {
+            let profile = &self.profiles[at];
+            let &(since, id, agent) =
+                profile.ready.iter().find(|&&(_, _, agent)| !waiting.is_apart_from(agent, now))?;
+            let preference = matching::preference(fit, since, id, now);
+            Some(((profile.rank(waiting.queue), preference), (agent, at, since)))
+        });
+        heads.min_by_key(|(order, _)| *order).map(|(_, pick)| pick)
+    }
+
+    /// The agent whom a classic strategy chooses.
+    fn by_strategy(&mut self, item: ItemIx, strategy: Strategy, now: Mono) -> Option<Pick> {
+        let waiting = &self.items[item];
+        let queue = &self.queues[waiting.queue];
+        let last = match strategy {
+            Strategy::RoundRobin => queue.turn,
+            Strategy::Linear => waiting.tried,
+            Strategy::Value
+            | Strategy::LongestIdle
+            | Strategy::RingAll
+            | Strategy::FewestCalls
+            | Strategy::LeastTalk
+            | Strategy::Random
+            | Strategy::WeightedRandom => None,
+        };
+        let turn = last.and_then(|agent| queue.order.get(&agent).copied());
+        let is_apart = |agent| waiting.is_apart_from(agent, now);
+        let mut dice = self.dice.clone();
+        let pick = matching::choose(strategy, &self.benches(item), turn, is_apart, &mut dice);
+        self.dice = dice;
+        pick
+    }
+
+    /// The ready agents who may take the item, by profile.
+    fn benches(&self, item: ItemIx) -> Vec<Bench<'_>> {
+        let waiting = &self.items[item];
+        let group = self.groups[waiting.group].profiles.iter();
+        let bench = |&(at, _): &(ProfileIx, i64)| {
+            let profile = &self.profiles[at];
+            let seats = profile.seats.get(&waiting.queue);
+            Bench { profile: at, rank: profile.rank(waiting.queue), ready: &profile.ready, seats }
+        };
+        group.map(bench).filter(|bench| !bench.ready.is_empty()).collect()
     }
 
     fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
@@ -99,11 +151,12 @@ impl Acd {
             0 | 1 => 1,
             _ => group.profiles.iter().map(|&(p, _)| self.profiles[p].ready.len()).sum::<usize>(),
         };
-        let fit = group.profiles.binary_search_by_key(&seeker.profile, |&(p, _)| p);
         let why = Why {
             trigger,
+            strategy: self.queues[group.key.queue].rules.strategy,
+            rank: self.profiles[seeker.profile].rank(group.key.queue),
             item_score: self.urgencies[usize::from(self.items[item].line)].score(waited_us),
-            fit: fit.map_or(0, |n| group.profiles[n].1),
+            fit: group.fit(seeker.profile),
             idle_ms: now.0.saturating_sub(seeker.listed.unwrap_or(now).0) / 1000,
             waited_ms: waited_us / 1000,
             agents_eligible: count(agents.saturating_sub(1)),
@@ -241,26 +294,66 @@ impl Acd {
 
     /// Lists the agent among the ready since `since`, or takes him off.
     pub(crate) fn list_ready(&mut self, agent: AgentIx, since: Option<Mono>) {
-        let a = &mut self.agents[agent];
-        if a.listed == since {
+        let was = self.agents[agent].listed;
+        if was == since {
             return;
         }
-        let id = a.id;
-        let profile = &mut self.profiles[a.profile];
-        let was = std::mem::replace(&mut a.listed, since);
-        if let Some(listed) = was {
-            profile.ready.remove(&(listed, id, agent));
-        }
-        if let Some(since) = since {
-            profile.ready.insert((since, id, agent));
-        }
-        for queue in &profile.key.queues {
+        self.rise(agent);
+        self.agents[agent].listed = since;
+        self.sit(agent);
+        for queue in &self.profiles[self.agents[agent].profile].key.queues {
             let ready = &mut self.queues[*queue].ready;
             match (was, since) {
                 (None, Some(_)) => *ready += 1,
                 (Some(_), None) => *ready -= 1,
                 (Some(_), Some(_)) | (None, None) => {}
             }
+        }
+    }
+
+    /// Puts a listed agent where the choices of an agent find him.
+    pub(crate) fn sit(&mut self, agent: AgentIx) {
+        let a = &self.agents[agent];
+        let Some(since) = a.listed else { return };
+        let seat = (since, a.id, agent);
+        let profile = &mut self.profiles[a.profile];
+        profile.ready.insert(seat);
+        for &queue in &profile.key.queues {
+            if let Some(number) = number_in(&self.queues[queue], a) {
+                profile.seats.entry(queue).or_default().entry(number).or_default().insert(seat);
+            }
+        }
+    }
+
+    /// Takes him away from there. To be called before what he is found by changes: his tallies, the order.
+    fn rise(&mut self, agent: AgentIx) {
+        let a = &self.agents[agent];
+        let Some(since) = a.listed else { return };
+        let seat = (since, a.id, agent);
+        let profile = &mut self.profiles[a.profile];
+        profile.ready.remove(&seat);
+        for &queue in &profile.key.queues {
+            let Some(number) = number_in(&self.queues[queue], a) else { continue };
+            let Some(seats) = profile.seats.get_mut(&queue) else { continue };
+            if let Some(ready) = seats.get_mut(&number) {
+                ready.remove(&seat);
+                if ready.is_empty() {
+                    seats.remove(&number);
+                }
+            }
+        }
+    }
+}
+
+/// What the queue's strategy goes by; none if by no number of his.
+fn number_in(queue: &Queue, agent: &Agent) -> Option<u64> {
+    let tally = || agent.tallies.get(&queue.id).copied().unwrap_or_default();
+    match queue.rules.strategy {
+        Strategy::RoundRobin | Strategy::Linear => queue.order.get(&agent.id).copied(),
+        Strategy::FewestCalls => Some(tally().calls),
+        Strategy::LeastTalk => Some(tally().talk_us),
+        Strategy::Value | Strategy::LongestIdle | Strategy::RingAll | Strategy::Random | Strategy::WeightedRandom => {
+            None
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Queues, groups of items that the same agents may take, profiles of interchangeable agents: what makes each choice a
 //! comparison of a few heads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
 use crate::line::Line;
+use crate::matching::{Ready, Seats};
 use crate::need::Judge;
-use crate::slab::{AgentIx, GroupIx, ProfileIx, QueueIx};
+use crate::slab::{GroupIx, ProfileIx, QueueIx};
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub(crate) struct Queue {
     pub(crate) ready: u32,
     /// When it sends away the next of those it does not keep.
     pub(crate) drains_at: Option<Mono>,
+    /// Numbers of its agents, if its strategy goes by order.
+    pub(crate) order: BTreeMap<AgentId, u64>,
+    /// Who was rung last, if its strategy goes round.
+    pub(crate) turn: Option<AgentId>,
 }
 
 impl Queue {
@@ -44,6 +49,8 @@ impl Queue {
             logged_in: 0,
             ready: 0,
             drains_at: None,
+            order: BTreeMap::new(),
+            turn: None,
         }
     }
 
@@ -77,12 +84,22 @@ pub(crate) struct Group {
     pub(crate) emptied: Option<u64>,
 }
 
+impl Group {
+    /// How well the agents of a profile fit.
+    pub(crate) fn fit(&self, profile: ProfileIx) -> i64 {
+        let at = self.profiles.binary_search_by_key(&profile, |&(at, _)| at);
+        at.ok().and_then(|at| self.profiles.get(at)).map_or(0, |&(_, fit)| fit)
+    }
+}
+
 /// Names a profile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ProfileKey {
     /// Levels by number of skill; see [`crate::need::Judge`].
     pub(crate) levels: Vec<u8>,
     pub(crate) queues: BTreeSet<QueueIx>,
+    /// Where it is not 0.
+    pub(crate) ranks: BTreeMap<QueueIx, u8>,
 }
 
 /// Agents who are alike but for their idle time.
@@ -90,9 +107,21 @@ pub(crate) struct ProfileKey {
 pub(crate) struct Profile {
     pub(crate) key: ProfileKey,
     /// Those who can be rung, the longest idle first.
-    pub(crate) ready: BTreeSet<(Mono, AgentId, AgentIx)>,
+    pub(crate) ready: Ready,
+    /// The same, for each queue whose strategy goes by a number.
+    pub(crate) seats: BTreeMap<QueueIx, Seats>,
     /// Groups that they may serve with free items in them, in order of index.
     pub(crate) waiting: Vec<GroupIx>,
+}
+
+impl Profile {
+    pub(crate) fn new(key: ProfileKey) -> Profile {
+        Profile { key, ready: BTreeSet::new(), seats: BTreeMap::new(), waiting: Vec::new() }
+    }
+
+    pub(crate) fn rank(&self, queue: QueueIx) -> u8 {
+        self.key.ranks.get(&queue).copied().unwrap_or(0)
+    }
 }
 
 /// Inserts into a sorted list; nothing if it is there.

@@ -151,6 +151,7 @@ impl Acd {
             Some(elsewhere) => self.stand_up(elsewhere),
             None => {
                 self.agents[at].misses = 0;
+                self.agents[at].tallies.clear();
                 self.count_in(self.agents[at].profile);
             }
         }

@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,7 +28,7 @@ use crate::shell::customers::Customers;
 use crate::shell::dns::Dns;
 use crate::shell::entropy;
 use crate::shell::inbox::{Inbox, inbox};
-use crate::shell::journal::{Recovery, Writer, recover};
+use crate::shell::journal::{Recovery, Wanted, Writer, recover};
 use crate::shell::logs;
 use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
 use crate::shell::metrics::Metrics;
@@ -166,11 +165,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let handle = runtime.handle().clone();
     let asker = Arc::new(Asker::new(inbox.clone()));
     let (board, facts) = board(&settings, &mut past, &metrics)?;
-    let snapshot_wanted = Arc::new(AtomicBool::new(false));
+    let wanted = Wanted::default();
     let journal = match &settings.journal {
         Some(journal) => {
             let what = format!("the journal in {}", journal.dir.display());
-            let writer = Writer::new(journal.clone(), snapshot_wanted.clone(), metrics.clone());
+            let writer = Writer::new(journal.clone(), wanted.clone(), metrics.clone());
             Some(writer.map_err(about(what))?)
         }
         None => None,
@@ -189,7 +188,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         inbox: inbox.clone(),
         facts,
         metrics: metrics.clone(),
-        snapshot_wanted,
+        wanted,
         clock,
         turn: TurnState::new(past.next_segment),
     };

@@ -9,9 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp,
-};
+use turno_acd::{Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, QueueRules, SegmentRules};
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
@@ -59,21 +57,9 @@ fn config(agents: u64, kind: Kind, seeded: &mut Seeded) -> AcdConfig {
     let queue = |n: u64| QueueRules {
         need: if n < 5 { Need::Anyone } else { at_least(n, 1) },
         length_max: 1_000_000,
-        ring_limit: Duration::from_secs(20),
         wait_limit: Duration::from_secs(3600),
-        wrap_up: WrapUp::None,
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
-        on_wait: Overflow::HangUp,
-        on_empty: Overflow::HangUp,
-        short_abandon: Duration::from_secs(5),
         announce_every: Duration::from_secs(3600),
-        service_level: Duration::from_secs(20),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
-        rings: Vec::new(),
+        ..QueueRules::default()
     };
     let mut config = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
     for n in 0..QUEUES {
@@ -104,8 +90,7 @@ fn config(agents: u64, kind: Kind, seeded: &mut Seeded) -> AcdConfig {
             }
         }
         let queues = (0..4).map(|k| QueueId::new(&name("queue", (first + k) % QUEUES)).expect("a name")).collect();
-        let rules =
-            AgentRules { shown: String::new(), skills, queues, code: String::new(), station: None, no_answer_max: 0 };
+        let rules = AgentRules { skills, queues, ..AgentRules::default() };
         config.agents.insert(AgentId::new(&name("agent", n)).expect("a name"), rules);
     }
     config

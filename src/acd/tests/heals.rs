@@ -191,7 +191,8 @@ fn an_agent_who_talks_at_no_station_is_logged_out() {
         |run| {
             let anna = run.acd.agent_of[&agent("anna")];
             run.acd.agents[anna].station = None;
-            run.acd.agents[anna].doing = Doing::Serving { item: item("c9"), epoch: None, phase: Phase::Talking };
+            run.acd.agents[anna].doing =
+                Doing::Serving { item: item("c9"), epoch: None, phase: Phase::Talking, since: turno_base::Mono(0) };
         },
         1,
         expect![[r#"

@@ -12,3 +12,4 @@ mod orders;
 mod properties;
 mod script;
 mod sim;
+mod strategies;

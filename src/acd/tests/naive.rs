@@ -7,7 +7,7 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
-use crate::{Acd, AcdConfig, Decision, Entry, Event};
+use crate::{Acd, AcdConfig, Decision, Entry, Event, Strategy};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -37,6 +37,10 @@ pub(crate) struct Witness {
     pub(crate) offers_ended: u64,
     /// A change of configuration rings agents in their order, so only the item's choice is the rule's there.
     is_configuring: bool,
+    /// Whom each queue rang last.
+    turns: BTreeMap<QueueId, AgentId>,
+    /// Where conversations came from.
+    came: BTreeMap<ItemId, QueueId>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +49,10 @@ pub(crate) struct Seat {
     idle_since: Mono,
     pub(crate) offer: Option<(ItemId, u64, Mono)>,
     keeps_idle_time: bool,
+    /// Calls accepted and time talked, µs, by queue, during the shift.
+    tallies: BTreeMap<QueueId, (u64, u64)>,
+    /// The conversation, and since when.
+    talks: Option<(ItemId, Mono)>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +64,7 @@ pub(crate) struct Waiting {
     since: Mono,
     pub(crate) offered: Option<AgentId>,
     apart: Apart,
+    tried: Option<AgentId>,
 }
 
 impl Witness {
@@ -158,6 +167,38 @@ impl Witness {
         (i128::from(fit) + idle.min(600_000_000), idle, std::cmp::Reverse(agent))
     }
 
+    fn rank(&self, agent: AgentId, queue: QueueId) -> u8 {
+        self.config.agents[&agent].ranks.get(&queue).copied().unwrap_or(0)
+    }
+
+    /// Whom the queue's strategy chooses of these; none if the dice do.
+    fn best(
+        &self,
+        strategy: Strategy,
+        of: impl Iterator<Item = AgentId>,
+        item: &Waiting,
+        now: Mono,
+    ) -> Option<AgentId> {
+        let seat = |a: &AgentId| &self.agents[a];
+        let tally = |a: &AgentId| seat(a).tallies.get(&item.queue).copied().unwrap_or_default();
+        // Those after `last` in the queue's order, then the others.
+        let place = |a: &AgentId, last: Option<AgentId>| {
+            let named = &self.config.queues[&item.queue].order;
+            let at = |a: AgentId| (named.iter().position(|n| *n == a).unwrap_or(usize::MAX), a);
+            let serves = |a: &AgentId| self.config.agents.get(a).is_some_and(|r| r.queues.contains(&item.queue));
+            (last.filter(serves).is_some_and(|last| at(*a) <= at(last)), at(*a))
+        };
+        match strategy {
+            Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
+            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (seat(a).idle_since, *a)),
+            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, seat(a).idle_since, *a)),
+            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, seat(a).idle_since, *a)),
+            Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
+            Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
+            Strategy::Random | Strategy::WeightedRandom => None,
+        }
+    }
+
     fn check_choice(&self, agent: AgentId, id: ItemId, now: Mono) {
         let item = &self.items[&id];
         assert!(self.is_pair(agent, item, now), "{agent} may not take {id}");
@@ -167,9 +208,15 @@ impl Witness {
         let first = free.max_by_key(|(_, i)| self.urgency(i, now)).map(|(id, _)| *id);
         assert_eq!(first, Some(id), "invariant 4: {agent} is due another item");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
-        let best =
-            ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).max_by_key(|a| self.suits(*a, item, now));
-        assert!(self.is_configuring || best == Some(agent), "{id} is due to {best:?}, not {agent}");
+        let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
+        let strategy = self.config.queues[&item.queue].strategy;
+        let best_rank = able.iter().map(|a| self.rank(*a, item.queue)).min();
+        if strategy != Strategy::WeightedRandom {
+            assert_eq!(Some(self.rank(agent, item.queue)), best_rank, "{agent} is of a rank that waits");
+        }
+        let ranked = able.iter().copied().filter(|a| Some(self.rank(*a, item.queue)) == best_rank);
+        let best = self.best(strategy, ranked, item, now);
+        assert!(self.is_configuring || best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
     }
 
     fn see(&mut self, decision: &Decision, now: Mono) {
@@ -181,7 +228,7 @@ impl Witness {
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
                     self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
                 }
-                let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart };
+                let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart, tried: None };
                 assert!(self.items.insert(*item, waiting).is_none(), "nobody waits twice");
                 self.flow.entry(*queue).or_default().0 += 1;
                 assert_eq!(*position, self.place(*item, now), "place on entering");
@@ -189,7 +236,10 @@ impl Witness {
             Decision::Offer { item, agent, epoch, .. } => {
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
-                self.items.get_mut(item).expect("waits").offered = Some(*agent);
+                let waiting = self.items.get_mut(item).expect("waits");
+                waiting.offered = Some(*agent);
+                waiting.tried = Some(*agent);
+                self.turns.insert(waiting.queue, *agent);
                 self.agents.get_mut(agent).expect("known").offer = Some((*item, *epoch, now));
             }
             Decision::Withdraw { item, agent, epoch, .. } => {
@@ -200,6 +250,8 @@ impl Witness {
             Decision::Connect { item, agent, epoch } => {
                 let open = self.agents[agent].offer.map(|(i, e, _)| (i, e));
                 assert_eq!(open, Some((*item, *epoch)), "only the holder of the reservation is connected");
+                let queue = self.items[item].queue;
+                self.agents.get_mut(agent).expect("known").tallies.entry(queue).or_default().0 += 1;
             }
             Decision::OfferEnded { item, agent, epoch, end, ring_ms } => {
                 self.offers_ended += 1;
@@ -224,14 +276,37 @@ impl Witness {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
             Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
-            Decision::Agent { agent, state, .. } => {
-                let fresh = Seat { state: AgentState::LoggedOut, idle_since: now, offer: None, keeps_idle_time: false };
+            Decision::Agent { agent, state, item, .. } => {
+                let fresh = Seat {
+                    state: AgentState::LoggedOut,
+                    idle_since: now,
+                    offer: None,
+                    keeps_idle_time: false,
+                    tallies: BTreeMap::new(),
+                    talks: None,
+                };
                 let seat = self.agents.entry(*agent).or_insert(fresh);
                 if *state == AgentState::Ready && seat.state != AgentState::Ready && !seat.keeps_idle_time {
                     seat.idle_since = now;
                 }
                 seat.keeps_idle_time = false;
                 seat.state = *state;
+                let talks = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::Consulting);
+                let talked = talks.then_some(*item).flatten();
+                if let Some((before, since)) = seat.talks.filter(|(before, _)| Some(*before) != talked) {
+                    if let Some(queue) = self.came.get(&before) {
+                        seat.tallies.entry(*queue).or_default().1 += now.0 - since.0;
+                    }
+                    seat.talks = None;
+                }
+                if let Some(item) = talked
+                    && seat.talks.is_none()
+                {
+                    seat.talks = Some((item, now));
+                }
+                if *state == AgentState::LoggedOut {
+                    seat.tallies.clear();
+                }
             }
             Decision::Healed { reason } => panic!("a healthy run heals nothing: {reason:?}"),
         }
@@ -242,6 +317,7 @@ impl Witness {
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
         assert!(gone.offered.is_none(), "its offer ended before");
+        self.came.insert(id, queue);
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
         let keeps = match how {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => self.config.redial_keeps_place.as_micros() as u64,

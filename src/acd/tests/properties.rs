@@ -15,29 +15,37 @@ use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, E
 type Step = (u8, u8, u8, u16);
 
 const AGENTS: [&str; 6] = ["anna", "boris", "clara", "dora", "emil", "fay"];
-const QUEUES: [&str; 4] = ["a", "b", "c", "gone"];
+const QUEUES: [&str; 13] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i"];
 const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
 const HOUSE: &str = "
     queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9
     queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x
-    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900
+    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
+    queue d by=round_robin order=fay,anna ring=7
+    queue e by=linear order=emil ring=7
+    queue f by=least_talk ring=7
+    queue g by=longest_idle ring=7
+    queue h by=random ring=7
+    queue i by=weighted_random ring=7
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
     reason lunch 0
     redial 20
-    agent anna a,b skills=x:3 misses=1
-    agent boris a,b skills=x:1,y:4 misses=2
-    agent clara a,b,c skills=x:3
-    agent dora a,c
-    agent emil b,c skills=x:9,y:1 misses=1
-    agent fay a
+    agent anna a,b,d,e,f,g,h,i skills=x:3 misses=1
+    agent boris a,b,d,e,f ranks=d:1,e:2 skills=x:1,y:4 misses=2
+    agent clara a,b,c,h,i skills=x:3 ranks=a:1,i:3
+    agent dora a,c,f,g
+    agent emil b,c,d,e,f,g,h,i skills=x:9,y:1 misses=1
+    agent fay a,c,d,e,f,g,h,i ranks=c:1
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 10] = [
+    "queue d by=linear ring=7",
+    "queue d by=round_robin order=emil,fay,anna ring=7",
     "agent dora a,b,c skills=x:2",
     "drop agent clara",
     "agent clara a,b,c skills=x:3",

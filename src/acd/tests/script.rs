@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! queue ventas ring=20 wrap=atmost:10 wait=60 onwait=queue:general len=3 onfull=number:900 every=15 short=5 need=a>=2
-//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1
+//! queue linea by=linear order=boris,anna
+//! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1 ranks=general:1
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
@@ -67,28 +68,6 @@ fn secs(text: &str) -> Duration {
     Duration::from_secs(text.parse().expect(text))
 }
 
-pub(crate) fn plain_queue() -> QueueRules {
-    QueueRules {
-        need: Need::Anyone,
-        length_max: 1000,
-        ring_limit: Duration::from_secs(20),
-        wait_limit: Duration::ZERO,
-        wrap_up: WrapUp::None,
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
-        on_wait: Overflow::HangUp,
-        on_empty: Overflow::HangUp,
-        short_abandon: Duration::from_secs(5),
-        announce_every: Duration::ZERO,
-        service_level: Duration::from_secs(20),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
-        rings: Vec::new(),
-    }
-}
-
 fn overflow(text: &str) -> Overflow {
     match text.split_once(':') {
         None => Overflow::HangUp,
@@ -100,11 +79,13 @@ fn overflow(text: &str) -> Overflow {
 }
 
 fn queue_rules(words: &[&str]) -> QueueRules {
-    let mut rules = plain_queue();
+    let mut rules = QueueRules::default();
     for word in words {
         let (key, value) = word.split_once('=').expect(word);
         match key {
             "need" => rules.need = need::parse(&value.replace('_', " ")).expect(value),
+            "by" => rules.strategy = value.parse().expect(value),
+            "order" => rules.order = value.split(',').map(agent).collect(),
             "len" => rules.length_max = value.parse().expect(value),
             "ring" => rules.ring_limit = secs(value),
             "wait" => rules.wait_limit = secs(value),
@@ -130,11 +111,8 @@ fn queue_rules(words: &[&str]) -> QueueRules {
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
     let mut rules = AgentRules {
         shown: name.to_owned(),
-        skills: BTreeMap::new(),
         queues: queues.split(',').map(|q| QueueId::new(q).expect(q)).collect(),
-        code: String::new(),
-        station: None,
-        no_answer_max: 0,
+        ..AgentRules::default()
     };
     for word in words {
         match word.split_once('=').expect(word) {
@@ -142,6 +120,12 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                 for skill in list.split(',') {
                     let (name, level) = skill.split_once(':').expect(skill);
                     rules.skills.insert(SkillId::new(name).expect(name), level.parse().expect(level));
+                }
+            }
+            ("ranks", list) => {
+                for rank in list.split(',') {
+                    let (name, rank) = rank.split_once(':').expect(rank);
+                    rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
                 }
             }
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),

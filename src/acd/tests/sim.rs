@@ -18,26 +18,31 @@ const HOUSE: &str = "
     queue ventas ring=12 wrap=atmost:20 wait=120 onwait=queue:general every=30 short=5
     queue averias ring=15 wrap=fixed:15 need=tech wait=180 onwait=number:900 len=40 onfull=queue:general
     queue vip ring=8 leave=yes onempty=queue:ventas need=sales>=2 wait=60 onwait=queue:ventas
-    queue general ring=20 wrap=atmost:10 len=60 onfull=prompt:busy
+    queue general ring=20 wrap=atmost:10 len=60 onfull=prompt:busy by=round_robin order=ivan,anna
+    queue pedidos ring=15 by=fewest_calls wait=90 onwait=queue:linea
+    queue linea ring=6 by=linear order=joan,gus,anna wait=120 onwait=queue:azar
+    queue azar ring=9 by=weighted_random need=sales wait=100 onwait=queue:corto
+    queue corto ring=9 by=least_talk wait=100 onwait=queue:largo
+    queue largo ring=9 by=longest_idle
     segment platinum 10000 10 240
     segment gold 4000 20 240
     segment standard 1000 30 240
     segment basic 400 60 240
     reason lunch 1800
     redial 60
-    agent anna ventas,general skills=sales:3 misses=1
-    agent boris ventas,vip,general skills=sales:2,catalan:2 misses=2
+    agent anna ventas,general,linea,azar skills=sales:3 misses=1 ranks=azar:1
+    agent boris ventas,vip,general,pedidos,corto skills=sales:2,catalan:2 misses=2
     agent clara ventas,vip skills=sales:3,catalan:1 misses=1
     agent dora averias,general skills=tech:3 misses=3
     agent emil averias skills=tech:1,catalan:3
     agent fay averias,ventas,general skills=tech:2,sales:1 misses=1
-    agent gus general misses=1
-    agent hana general,ventas skills=sales:1 misses=2
+    agent gus general,pedidos,linea,corto,largo misses=1
+    agent hana general,ventas,azar,largo skills=sales:1 misses=2
     agent ivan averias,general skills=tech:1 misses=1
-    agent joan ventas,vip,averias,general skills=tech:3,sales:3,catalan:3 misses=2
+    agent joan ventas,vip,averias,general,pedidos,linea,azar,corto,largo ranks=pedidos:1,general:1 skills=tech:3,sales:3,catalan:3 misses=2
 ";
 
-const QUEUES: [&str; 4] = ["ventas", "averias", "vip", "general"];
+const QUEUES: [&str; 9] = ["ventas", "averias", "vip", "general", "pedidos", "linea", "azar", "corto", "largo"];
 const SEGMENTS: [&str; 4] = ["platinum", "gold", "standard", "basic"];
 const NEEDS: [&str; 6] = ["", "", "", "", "catalan", "catalan>=2 or not tech"];
 /// A working day of this world, ms.
@@ -242,7 +247,8 @@ impl Day {
     fn meet(&mut self, comes: Comes) {
         match comes {
             Comes::Call => {
-                let queue = QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3][self.dice.below(6) as usize]]).unwrap();
+                let queue =
+                    QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 3][self.dice.below(12) as usize]]).unwrap();
                 let caller = format!("+34{}", self.dice.below(100_000));
                 self.enter(caller, queue);
                 if self.now.mono.as_ms() < DAY {

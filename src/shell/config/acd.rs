@@ -15,6 +15,7 @@ use crate::shell::config::section::Section;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const LENGTH_MAX: u32 = 100_000;
+const RANK_MAX: u8 = 100;
 const VALUE_MAX_PM: u32 = 1_000_000_000;
 const EXPONENT_MAX_PM: u32 = 2000;
 const AGENTS_MAX: u32 = 100_000;
@@ -117,6 +118,8 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
     let limits = SECOND..=Duration::from_secs(u64::from(RING_LIMIT_MAX_S));
     QueueRules {
         need: need(section, "need").unwrap_or(Need::Anyone),
+        strategy: section.parsed("strategy", STRATEGY_FORM).unwrap_or_default(),
+        order: section.list("order", "name agents of [agents]"),
         length_max: section.integer("length_max", 1000, 1..=LENGTH_MAX),
         ring_limit: section.duration("ring_limit", 20 * SECOND, limits),
         wait_limit: section.duration("wait_limit", Duration::ZERO, Duration::ZERO..=24 * HOUR),
@@ -135,6 +138,9 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         rings: rings(section),
     }
 }
+
+const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, fewest_calls, least_talk, linear, random or \
+                             weighted_random";
 
 fn wrap_up(section: &Section<'_>) -> WrapUp {
     let duration = section.duration("wrap_up", Duration::ZERO, Duration::ZERO..=HOUR);
@@ -180,6 +186,17 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
             Err(error) => levels.error(&skill, format!("{error}")),
         }
     }
+    let ranked = section.section("ranks");
+    let mut ranks = BTreeMap::new();
+    for queue in ranked.names() {
+        let rank = ranked.integer(&queue, 0u8, 0..=RANK_MAX);
+        match queue.parse::<QueueId>() {
+            Ok(queue) => {
+                ranks.insert(queue, rank);
+            }
+            Err(error) => ranked.error(&queue, format!("{error}")),
+        }
+    }
     let code = section.read("code", "write digits, for example \"1004\"", |text| {
         (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).then(|| text.to_owned())
     });
@@ -187,6 +204,7 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
         shown: section.text("shown").unwrap_or_else(|| name.to_owned()),
         skills,
         queues: section.list("queues", "name queues of [queues]"),
+        ranks,
         code: code.unwrap_or_default(),
         station: section.parsed("station", "name a station: an account, or its station"),
         no_answer_max: section.integer("no_answer_max", 3, 0..=100),

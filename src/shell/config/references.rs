@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use turno_acd::{Overflow, RingNeed, RingRules};
+use turno_acd::{Overflow, RingNeed, RingRules, Strategy};
 use turno_base::{Name, Need, PromptId, QueueId, SkillId, StationId, TrunkId};
 use turno_call::{Extension, Plan};
 
@@ -110,6 +110,16 @@ impl<'a> Checker<'a> {
         for (name, queue) in &self.settings.engine.acd.queues {
             let key = |what: &str| format!("queues.{name}.{what}");
             self.held(&key("need"), &queue.need);
+            for agent in &queue.order {
+                self.agent(&key("order"), agent.as_str());
+                let rules = self.settings.engine.acd.agents.get(agent);
+                if rules.is_some_and(|rules| !rules.queues.contains(name)) {
+                    self.problems.warn(&key("order"), format!("{agent} does not serve it"));
+                }
+            }
+            if !queue.order.is_empty() && !matches!(queue.strategy, Strategy::RoundRobin | Strategy::Linear) {
+                self.problems.warn(&key("order"), format!("means nothing to strategy {}", queue.strategy));
+            }
             for (what, prompt) in [("music", queue.music), ("greeting", queue.greeting)] {
                 if let Some(prompt) = prompt {
                     self.prompt(&key(what), prompt);
@@ -190,6 +200,9 @@ impl<'a> Checker<'a> {
             }
             for queue in &agent.queues {
                 self.queue(&key("queues"), *queue);
+            }
+            for queue in agent.ranks.keys().filter(|queue| !agent.queues.contains(queue)) {
+                self.problems.error(&key("ranks"), format!("serves no queue {queue}; add it to queues"));
             }
             if agent.queues.is_empty() {
                 self.problems.warn(&format!("agents.{name}"), "serves no queue");

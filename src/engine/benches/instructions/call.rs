@@ -296,11 +296,10 @@ fn config() -> EngineConfig {
     for n in 0..AGENTS {
         let rules = AgentRules {
             shown: format!("Agent {n}"),
-            skills: BTreeMap::new(),
             queues: vec![queue],
             code: format!("{}", 1000 + n),
             station: StationId::new(&format!("s{n}")).ok(),
-            no_answer_max: 0,
+            ..AgentRules::default()
         };
         acd.agents.insert(agent(n), rules);
     }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules, SegmentRules,
-    WrapUp,
-};
+use turno_acd::{Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Kind, QueueRules, SegmentRules};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
 use crate::measured;
@@ -51,25 +48,7 @@ fn skill(n: u64) -> SkillId {
 }
 
 pub(crate) fn queue_rules(need: Need) -> QueueRules {
-    QueueRules {
-        need,
-        length_max: 100_000,
-        ring_limit: Duration::from_secs(20),
-        wait_limit: Duration::from_secs(3600),
-        wrap_up: WrapUp::None,
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
-        on_wait: Overflow::HangUp,
-        on_empty: Overflow::HangUp,
-        short_abandon: Duration::from_secs(5),
-        announce_every: Duration::ZERO,
-        service_level: Duration::from_secs(20),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
-        rings: Vec::new(),
-    }
+    QueueRules { need, length_max: 100_000, wait_limit: Duration::from_secs(3600), ..QueueRules::default() }
 }
 
 pub(crate) fn segment_rules() -> SegmentRules {
@@ -86,12 +65,9 @@ impl Floor {
         for n in 0..AGENTS {
             let skills: BTreeMap<SkillId, u8> = (0..4).map(|k| (skill((n + k) % QUEUES), 1 + (n % 3) as u8)).collect();
             let rules = AgentRules {
-                shown: String::new(),
                 skills,
                 queues: (0..4).map(|k| queue((n + k) % QUEUES)).collect(),
-                code: String::new(),
-                station: None,
-                no_answer_max: 0,
+                ..AgentRules::default()
             };
             config.agents.insert(AgentId::new(&format!("agent{n}")).expect("a name"), rules);
         }
