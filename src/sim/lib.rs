@@ -5,7 +5,7 @@
 //!   that every policy meets the same callers.
 //! - [`play`]: runs a day under a [`Policy`]; [`Figures`]: what it came to. [`stats`]: differences and how sure they are.
 //! - `policy`: [`Named::Turno`] drives the real ACD through its front door; the rest are the baselines.
-//! - [`picture`]: one drawing for each scenario. [`fit`]: a scenario from call records. [`tune`]: a search over the knobs.
+//! - [`staff`]: how many agents an interval needs. [`picture`]: one drawing for each scenario. [`fit`]: a scenario from call records. [`tune`]: a search over the knobs.
 //!
 //! Pure: no clock, file or thread. Floating point draws the world and adds up figures; no matcher uses it.
 
@@ -14,6 +14,7 @@ mod draw;
 mod figures;
 pub mod policy;
 mod scenario;
+pub mod staff;
 pub mod stats;
 mod world;
 

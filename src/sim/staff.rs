@@ -5,10 +5,13 @@
 //! An interval is judged as if it went on for [`LASTS_S`], after a warm-up. First the whole mix of groups is made just large
 //! enough, then each group gives back whom it can spare, the largest first.
 
+pub mod picture;
+
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::Serialize;
-use turno_base::{Name, QueueId};
+use turno_base::QueueId;
 use turno_report::erlang::{self, Load};
 
 use crate::day::{Centre, Day};
@@ -51,7 +54,7 @@ pub struct Requirement {
     pub erlangs: f64,
     /// Agents that Erlang C asks for if every queue had its own; none if it has no answer.
     pub erlang_c: Option<u32>,
-    /// Agents by index of the scenario's groups; none if [`AGENTS_MAX`] are not enough for this mix of skills.
+    /// Agents by index of the scenario's groups; none if no number in this mix does it.
     pub groups: Option<Vec<u32>>,
     /// Answered in time with them, percent, in the queue where it is least.
     pub answered_pct: f64,
@@ -95,6 +98,24 @@ pub fn slots(scenario: &Scenario, lasts_s: f64) -> Vec<Slot> {
             Slot { from_s: opens + from, lasts_s: to - from, calls: calls.collect() }
         })
         .collect()
+}
+
+/// A forecast of whole days, as intervals of the scenario's opening hours. A queue that the scenario does not have is named.
+pub fn forecast(scenario: &Scenario, expected: &BTreeMap<QueueId, Vec<f64>>) -> Result<Vec<Slot>, QueueId> {
+    let known = |queue: &QueueId| scenario.queues.iter().any(|of| of.name == *queue);
+    if let Some(unknown) = expected.keys().find(|queue| !known(queue)) {
+        return Err(*unknown);
+    }
+    let intervals = expected.values().map(Vec::len).max().unwrap_or(0);
+    let lasts_s = 86_400.0 / intervals.max(1) as f64;
+    let opens = clock("opens", &scenario.opens).unwrap_or(0.0);
+    let is_open = |from: f64| from + lasts_s > opens && from < opens + scenario.hours * 3600.0;
+    let slot = |n: usize| {
+        let calls = |queue: QueueId| expected.get(&queue).and_then(|calls| calls.get(n)).copied().unwrap_or(0.0);
+        let calls = scenario.queues.iter().map(|queue| calls(queue.name)).collect();
+        Slot { from_s: n as f64 * lasts_s, lasts_s, calls }
+    };
+    Ok((0..intervals).map(slot).filter(|slot| is_open(slot.from_s)).collect())
 }
 
 /// How many times as many calls of a queue come at this second of the day, over its segments.
@@ -178,7 +199,7 @@ impl<'a> Held<'a> {
         // Fewer agents than work never do.
         let (mut low, mut high) = (0.0, (erlangs / all).max(0.5 / all));
         while !self.is_met(&mix(high)) {
-            if mix(high).iter().sum::<u32>() >= AGENTS_MAX / 2 || high > 64.0 * (erlangs / all).max(1.0) {
+            if self.is_hopeless(&mix(high), erlangs) {
                 return None;
             }
             (low, high) = (high, high * 1.5);
@@ -213,6 +234,12 @@ impl<'a> Held<'a> {
         groups.iter().sum::<u32>() > 0 && self.worst(groups) >= self.goal.answered_pct
     }
 
+    /// Far more agents than work, and still not: ringing or skills stand in the way, not their number.
+    fn is_hopeless(&self, groups: &[u32], erlangs: f64) -> bool {
+        let agents = f64::from(groups.iter().sum::<u32>());
+        agents >= f64::from(AGENTS_MAX) || agents > 8.0 * erlangs + 20.0 * groups.len() as f64
+    }
+
     /// Answered in time with these agents, percent, in the queue where it is least.
     fn worst(&self, groups: &[u32]) -> f64 {
         let mut still = self.still.clone();
@@ -239,7 +266,36 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Names of the scenario's groups, in the order of [`Requirement::groups`].
-pub fn group_names(scenario: &Scenario) -> Vec<Name> {
-    scenario.groups.iter().map(|group| group.name).collect()
+/// For a terminal: an interval a line, groups in columns.
+pub fn table(scenario: &Scenario, goal: Goal, day: &[Requirement]) -> String {
+    let mut text = format!(
+        "{}: agents with which every queue answers {:.0} % within {:.0} s\n\n",
+        scenario.name, goal.answered_pct, goal.within_s
+    );
+    let _ = write!(text, "{:5} {:>7} {:>7} {:>8} {:>8} {:>9} {:>5}", "from", "calls", "Erlang", "Erlang C", "required", "scheduled", "gap");
+    for group in &scenario.groups {
+        let _ = write!(text, "  {}", group.name);
+    }
+    text.push('\n');
+    for one in day {
+        let calls: f64 = one.slot.calls.iter().sum();
+        let or_none = |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let gap = one.agents().map(|agents| i64::from(one.on_shift()) - i64::from(agents));
+        let _ = write!(
+            text,
+            "{:5} {calls:>7.0} {:>7.1} {:>8} {:>8} {:>9} {:>5}",
+            picture::clock(one.slot.from_s),
+            one.erlangs,
+            or_none(one.erlang_c),
+            or_none(one.agents()),
+            one.on_shift(),
+            gap.map_or_else(|| "-".to_owned(), |gap| format!("{gap:+}")),
+        );
+        for (at, group) in scenario.groups.iter().enumerate() {
+            let agents = one.groups.as_ref().map_or_else(|| "-".to_owned(), |groups| groups[at].to_string());
+            let _ = write!(text, "  {agents:>width$}", width = group.name.to_string().len());
+        }
+        text.push('\n');
+    }
+    text
 }

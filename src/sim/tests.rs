@@ -3,6 +3,7 @@
 mod promises;
 mod rules;
 mod sanity;
+mod staff;
 
 use turno_base::Mono;
 
