@@ -3,10 +3,13 @@
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
 
 mod ask;
+mod customers;
 mod journal;
 mod play;
 mod records;
 mod serve;
+mod sim;
+mod staff;
 mod table;
 
 use std::path::PathBuf;
@@ -118,8 +121,32 @@ enum Command {
         #[command(subcommand)]
         command: records::CdrCommand,
     },
+    /// Customers: import, search, show.
+    Customers {
+        /// Folder of the records, where the customers are as well.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
+        records: PathBuf,
+        #[command(subcommand)]
+        command: customers::CustomersCommand,
+    },
     /// Price a call by a price book.
     Rate(records::RateArgs),
+    /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Sim(sim::SimArgs),
+    /// How many agents, and when.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
+    /// Opening hours.
+    #[command(subcommand)]
+    Calendar(CalendarCommand),
+    /// The emergency switch: everybody goes where `on_emergency` says, until it is off again.
+    Emergency {
+        /// On or off.
+        state: Switch,
+        /// Only this queue; without, all queues.
+        queue: Option<QueueId>,
+    },
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -191,6 +218,29 @@ enum CallCommand {
         /// Call.
         call: CallId,
     },
+    /// Make a waiting call count as older than it is.
+    Bump {
+        /// Call.
+        call: CallId,
+        /// So many seconds.
+        #[arg(long, default_value_t = 600)]
+        by_s: u32,
+    },
+    /// Move a waiting call to another queue; its age stays.
+    Move {
+        /// Call.
+        call: CallId,
+        /// Queue.
+        queue: QueueId,
+    },
+    /// Change what a waiting call needs beyond what its queue needs; `anyone` for nothing.
+    Needs {
+        /// Call.
+        call: CallId,
+        /// Such as `averias>=2 and catalan`.
+        #[arg(value_parser = turno_acd::need::parse)]
+        need: turno_base::Need,
+    },
 }
 
 /// A call to place by the demo's carrier.
@@ -208,6 +258,28 @@ struct Place {
     /// Hang up after so many seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+enum CalendarCommand {
+    /// All calendars, or one: open now or not, and when that changes.
+    Show {
+        /// Calendar.
+        calendar: Option<Name>,
+    },
+    /// Whether a calendar is open at an instant, and when that changes.
+    Check {
+        /// Calendar.
+        calendar: Name,
+        /// Such as 2026-12-24T09:30:00+01:00.
+        at: jiff::Timestamp,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -232,6 +304,25 @@ pub fn main() -> ExitCode {
         Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
         }
+        Command::Call { command: Some(CallCommand::Bump { call, by_s }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallBump(call, by_s))
+        }
+        Command::Call { command: Some(CallCommand::Move { call, queue }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallMove(call, queue))
+        }
+        Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
+        }
+        Command::Emergency { state, queue } => {
+            ask::command(&cli.socket, cli.json, Ask::Emergency(queue, state == Switch::On))
+        }
+        Command::Calendar(CalendarCommand::Show { calendar }) => {
+            ask::command(&cli.socket, cli.json, Ask::CalendarShow(calendar, None))
+        }
+        Command::Calendar(CalendarCommand::Check { calendar, at }) => {
+            let at = turno_base::Wall(at.as_microsecond());
+            ask::command(&cli.socket, cli.json, Ask::CalendarShow(Some(calendar), Some(at)))
+        }
         Command::Call { command: None, place } => play::call(place),
         Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds } => {
             let runs_for = seconds.map(std::time::Duration::from_secs);
@@ -239,6 +330,9 @@ pub fn main() -> ExitCode {
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
+        Command::Sim(args) => sim::sim(&args, cli.json),
+        Command::Staff(command) => staff::staff(&command, cli.json),
+        Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),

@@ -44,6 +44,12 @@ pub struct Acd {
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
     pub(crate) lessons: Lessons,
+    /// The emergency switch of all queues.
+    pub(crate) is_emergency: bool,
+    /// Queues whose own is on.
+    pub(crate) emergencies: BTreeSet<QueueId>,
+    /// How far the wall clock is ahead of the monotonic one, µs.
+    pub(crate) wall_ahead: i64,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -107,6 +113,9 @@ impl Acd {
             served: BTreeMap::new(),
             redials: Redials::default(),
             lessons: Lessons::default(),
+            is_emergency: false,
+            emergencies: BTreeSet::new(),
+            wall_ahead: 0,
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),
@@ -122,6 +131,7 @@ impl Acd {
 
     /// Something happened.
     pub fn on_event(&mut self, event: Event, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         match event {
             Event::Enter(entry) => self.enter(entry, now, out),
@@ -143,12 +153,17 @@ impl Acd {
 
     /// Somebody asks for something: done, or refused with nothing changed.
     pub fn on_command(&mut self, command: Command, now: Now, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        self.see_wall(now);
         let now = now.mono;
         let done = match command {
             Command::Login { agent, station } => self.login(agent, station, now, out),
             Command::Logout { agent } => self.logout(agent, now, out),
             Command::Pause { agent, reason } => self.pause(agent, reason, now, out),
             Command::Ready { agent } => self.ready(agent, now, out),
+            Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
+            Command::Bump { item, by } => self.bump(item, by, now, out),
+            Command::Move { item, queue } => self.move_to(item, queue, now, out),
+            Command::Needs { item, need } => self.need_anew(item, need, now, out),
         };
         self.arm_reconciler(now);
         done
@@ -161,6 +176,7 @@ impl Acd {
 
     /// Does what is due. A call before the deadline does nothing.
     pub fn on_deadline(&mut self, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         for _ in 0..DUE_PER_TURN {
             let Some((at, due)) = self.timers.pop(now) else { break };
@@ -170,6 +186,7 @@ impl Acd {
                 Due::Apart(item) => self.apart_ended(item, now, out),
                 Due::Announce(item) => self.announce(item, now, out),
                 Due::Drain(queue) => self.drain(queue, now, out),
+                Due::Hours(queue) => self.look_at_hours(queue, now, out),
                 Due::Reconcile => self.reconcile(now, out),
             }
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Name, Need, PromptId, QueueId, SegmentId, StationId};
 
 use crate::matching::Strategy;
@@ -125,6 +125,34 @@ pub enum Command {
     Ready {
         /// The agent.
         agent: AgentId,
+    },
+    /// The emergency switch of a queue, or of all queues together; switching all off switches each off.
+    Emergency {
+        /// None: all.
+        queue: Option<QueueId>,
+        /// On.
+        on: bool,
+    },
+    /// Make a waiting item count as this much older (R29).
+    Bump {
+        /// The item.
+        item: ItemId,
+        /// So much.
+        by: Duration,
+    },
+    /// To another queue, past its door, with its age (R29).
+    Move {
+        /// The item.
+        item: ItemId,
+        /// Where to.
+        queue: QueueId,
+    },
+    /// Something else is needed beyond what the queue needs (R29).
+    Needs {
+        /// The item.
+        item: ItemId,
+        /// What.
+        need: Need,
     },
 }
 
@@ -366,6 +394,20 @@ pub enum Decision {
         state: AgentState,
         /// About which item.
         item: Option<ItemId>,
+    },
+    /// The emergency switch was used, whether it changed anything or not.
+    Emergency {
+        /// None: all queues.
+        queue: Option<QueueId>,
+        /// On.
+        on: bool,
+    },
+    /// Somebody changed how an item waits, or where.
+    Changed {
+        /// The item.
+        item: ItemId,
+        /// What.
+        change: WaitingChange,
     },
     /// The reconciler healed something; a healthy run has none.
     Healed {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::boundary::Overflow;
+use crate::calendar::Calendar;
+use crate::doors::DoorRules;
 use crate::matching::Strategy;
 
 /// Everything the ACD needs to know from outside.
@@ -20,6 +22,8 @@ pub struct AcdConfig {
     pub segments: BTreeMap<SegmentId, SegmentRules>,
     /// Not-ready reasons an agent may choose.
     pub reasons: BTreeMap<Name, ReasonRules>,
+    /// Opening hours, by name.
+    pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
     /// The knobs of the value-rate rule.
@@ -144,6 +148,8 @@ pub struct QueueRules {
     pub on_empty: Overflow,
     /// Abandoned within this is a short abandon; default 5 s.
     pub short_abandon: Duration,
+    /// Who may come in and who must go, by hours, presence, expected wait and service level.
+    pub doors: DoorRules,
     /// Announce the place this often; zero: never.
     pub announce_every: Duration,
     /// Service-level threshold, for figures.
@@ -175,6 +181,7 @@ impl Default for QueueRules {
             on_wait: Overflow::HangUp,
             on_empty: Overflow::HangUp,
             short_abandon: Duration::from_secs(5),
+            doors: DoorRules::default(),
             announce_every: Duration::ZERO,
             service_level: Duration::from_secs(20),
             service_level_target_pct: 80,

@@ -12,6 +12,7 @@ use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Next, Shown};
 use crate::boundary::{Decision, Trigger};
 use crate::config::{AcdConfig, SegmentRules};
+use crate::doors::Presence;
 use crate::item::{Announce, Stands};
 use crate::line::Line;
 use crate::matching::Urgency;
@@ -22,6 +23,7 @@ use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
     pub fn configure(&mut self, config: AcdConfig, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         self.config = config;
         let stood = self.take_lines_down();
@@ -45,6 +47,12 @@ impl Acd {
         }
         for agent in gone {
             self.log_out(agent, now, out);
+        }
+        self.emergencies.retain(|queue| self.config.queues.contains_key(queue));
+        self.set_emergencies();
+        let queues: Vec<QueueIx> = self.queue_of.values().copied().collect();
+        for queue in queues {
+            self.look_at_hours(queue, now, out);
         }
         self.send_on(now, out);
         self.forget_unused();
@@ -135,6 +143,7 @@ impl Acd {
         let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (_, queue) in self.queues.iter_mut() {
             queue.logged_in = 0;
+            queue.doors.nobody_counts();
             queue.ready = 0;
         }
         for (_, agent) in self.agents.iter_mut() {
@@ -142,6 +151,7 @@ impl Acd {
             for queue in &key.queues {
                 let queue = &mut self.queues[*queue];
                 queue.logged_in += u32::from(agent.doing != Doing::LoggedOut);
+                queue.doors.count(None, Presence::of(agent.shown.state));
                 queue.ready += u32::from(agent.listed.is_some());
             }
             agent.profile = *profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));

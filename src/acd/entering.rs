@@ -43,7 +43,7 @@ impl Acd {
             self.counts.stale += 1;
             return;
         }
-        let (queue, hops) = match self.way(Overflow::Queue(asked), 0) {
+        let (queue, hops) = match self.way(Overflow::Queue(asked), 0, now) {
             Way::In(..) if self.items.len() >= self.bounds.items_max as usize => {
                 self.counts.dropped += 1;
                 return out.push(Decision::Overflow { item: id, to: Overflow::HangUp });
@@ -92,7 +92,7 @@ impl Acd {
     }
 
     /// The item is in its queue from now on.
-    fn admit(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn admit(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         self.seq += 1;
         let waiting = &mut self.items[item];
         waiting.seq = self.seq;
@@ -109,8 +109,8 @@ impl Acd {
         self.foresee(item, now);
     }
 
-    /// Follows doors and overflows from `to` on. A queue that is closing, full or empty sends on by its own rule.
-    fn way(&self, mut to: Overflow, mut hops: u8) -> Way {
+    /// Follows doors and overflows from `to` on. A queue whose door refuses sends on by its own rule.
+    fn way(&self, mut to: Overflow, mut hops: u8, now: Mono) -> Way {
         loop {
             let Overflow::Queue(id) = &to else { return Way::Out(to) };
             if hops > OVERFLOW_HOPS_MAX {
@@ -118,16 +118,10 @@ impl Acd {
             }
             hops += 1;
             let Some(&at) = self.queue_of.get(id) else { return Way::Out(Overflow::HangUp) };
-            let queue = &self.queues[at];
-            to = if queue.is_closing {
-                queue.rules.on_empty.clone()
-            } else if queue.waiting >= queue.rules.length_max {
-                queue.rules.on_full.clone()
-            } else if queue.logged_in == 0 && (!queue.rules.join_when_empty || queue.rules.leave_when_empty) {
-                queue.rules.on_empty.clone()
-            } else {
-                return Way::In(at, hops);
-            };
+            match self.refused_at(at, now) {
+                Some(sent_on) => to = sent_on.clone(),
+                None => return Way::In(at, hops),
+            }
         }
     }
 
@@ -255,7 +249,7 @@ impl Acd {
         }
     }
 
-    fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.step_out(item);
         let position = self.position(item, now);
         self.give_place_up(item);
@@ -264,6 +258,7 @@ impl Acd {
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
         self.forget_stay(item);
+        self.queues[queue].note_service(how, wait_ms, now);
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
         if let Some(at) = self.items[item].wait_ends.take() {
@@ -285,7 +280,7 @@ impl Acd {
         self.items[item].is_overdue = false;
         let waiting = &self.items[item];
         let to = self.queues[waiting.queue].rules.on_wait.clone();
-        match self.way(to, waiting.hops) {
+        match self.way(to, waiting.hops, now) {
             Way::In(queue, _) if queue == waiting.queue => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::Loop => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
@@ -296,8 +291,8 @@ impl Acd {
     /// Nobody is there for it, and nobody will be: a way round in circles ends with good-bye.
     fn overflow_on_empty(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         let waiting = &self.items[item];
-        let to = self.queues[waiting.queue].rules.on_empty.clone();
-        match self.way(to, waiting.hops) {
+        let to = self.queues[waiting.queue].way_out().clone();
+        match self.way(to, waiting.hops, now) {
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
             Way::Out(to) => self.go_out(item, to, QueueLeft::Empty, now, out),
             Way::Loop => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
@@ -335,20 +330,25 @@ impl Acd {
         if let Some(at) = self.queues[queue].drains_at.take() {
             self.timers.disarm(at, Due::Drain(queue));
         }
+        // Agents who were being rung are free when all have gone, so that none of these is offered to them.
+        let mut freed = Vec::new();
         for _ in 0..DRAIN_PER_TURN {
             if !self.queues[queue].keeps_nobody() {
-                return;
+                break;
             }
-            let Some(item) = self.first_in(queue, now) else { return };
-            let mut freed = None;
+            let Some(item) = self.first_in(queue, now) else { break };
             if let Stands::Offered { agent, .. } = self.items[item].stands {
-                freed = self.withdraw(agent, OfferEnd::LostRace, now, out).map(|ended| (agent, ended.idle_since));
+                let ended = self.withdraw(agent, OfferEnd::LostRace, now, out);
+                freed.extend(ended.map(|ended| (agent, ended.idle_since)));
             }
             self.overflow_on_empty(item, now, out);
-            if let Some((agent, since)) = freed {
-                self.free(agent, Doing::Idle { since }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
-            }
+        }
+        for (agent, since) in freed {
+            self.free(agent, Doing::Idle { since }, now, out);
+            self.after_free(agent, Trigger::Agent, now, out);
+        }
+        if !self.queues[queue].keeps_nobody() {
+            return;
         }
         if self.queues[queue].waiting > 0 {
             self.queues[queue].drains_at = Some(now);

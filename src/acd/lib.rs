@@ -5,6 +5,8 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
+//! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
+//! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
 //! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
@@ -12,14 +14,17 @@
 mod acd;
 mod agent;
 mod boundary;
+pub mod calendar;
 mod codes;
 mod config;
 mod configure;
+mod doors;
 mod entering;
 mod expected;
 mod item;
 pub mod limits;
 mod line;
+mod live;
 mod matching;
 pub mod need;
 mod offers;
@@ -42,6 +47,7 @@ pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind,
 pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };
+pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, Mono, Need, QueueId};
 
 use crate::config::QueueRules;
+use crate::doors::Doors;
 use crate::line::Line;
 use crate::matching::{Ready, Seats};
 use crate::need::Judge;
@@ -31,6 +32,7 @@ pub(crate) struct Queue {
     pub(crate) ready: u32,
     /// When it sends away the next of those it does not keep.
     pub(crate) drains_at: Option<Mono>,
+    pub(crate) doors: Doors,
     /// Numbers of its agents, if its strategy goes by order.
     pub(crate) order: BTreeMap<AgentId, u64>,
     /// Who was rung last, if its strategy goes round.
@@ -49,14 +51,10 @@ impl Queue {
             logged_in: 0,
             ready: 0,
             drains_at: None,
+            doors: Doors::default(),
             order: BTreeMap::new(),
             turn: None,
         }
-    }
-
-    /// Those who wait in it have nobody to wait for.
-    pub(crate) fn keeps_nobody(&self) -> bool {
-        self.is_closing || self.rules.leave_when_empty && self.logged_in == 0
     }
 }
 

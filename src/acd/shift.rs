@@ -42,9 +42,10 @@ impl Acd {
         self.list_ready(agent, since);
         let a = &mut self.agents[agent];
         if a.shown != shown {
-            a.shown = shown;
+            let was = std::mem::replace(&mut a.shown, shown).state;
             a.shown_since = now;
             out.push(Decision::Agent { agent: a.id, station: a.station, state, item });
+            self.count_presence(agent, was, state, now);
         }
     }
 

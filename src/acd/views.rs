@@ -29,6 +29,8 @@ pub struct QueueRow {
     pub ready: u32,
     /// The longest wait so far in this queue or before it, ms.
     pub waited_max_ms: u64,
+    /// The emergency switch is on, for it or for all.
+    pub is_emergency: bool,
     /// How long the next to enter would wait, ms; none: not sure.
     pub expected_ms: Option<u64>,
     /// How right forecasts have been of late.
@@ -192,6 +194,7 @@ impl Acd {
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
+            is_emergency: queue.doors.is_emergency,
             expected_ms: self.expected_wait_of_next(queue.id).map(ms),
             accuracy: self.forecast_accuracy(queue.id),
         })

@@ -1,6 +1,7 @@
 //! `turno staff`: how many agents, and when: by formula, from a forecast, by playing the day under the ACD.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,8 +13,8 @@ use serde_json::json;
 use turno_base::QueueId;
 use turno_report::erlang::{Load, agents_for, erlang_a, erlang_c};
 use turno_report::forecast::{Date, Forecast, History};
-use turno_sim::staff::{Goal, Requirement, Slot, forecast, picture, require, slots, table};
 use turno_sim::Scenario;
+use turno_sim::staff::{Goal, Requirement, Slot, forecast, picture, require, slots, table};
 
 use crate::cli::REFUSED;
 use crate::cli::sim::{Failure as SimFailure, progress, scenario, threads, write};
@@ -138,16 +139,26 @@ impl std::fmt::Display for Failure {
             Failure::Zone(zone) => write!(f, "--zone {zone}: no such time zone; write for example Europe/Madrid"),
             Failure::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
             Failure::Instant { file, line, text } => {
-                write!(f, "{} line {line}: arrived is {text:?}, not an instant such as 2026-03-10T11:00:00Z", file.display())
+                write!(
+                    f,
+                    "{} line {line}: arrived is {text:?}, not an instant such as 2026-03-10T11:00:00Z",
+                    file.display()
+                )
             }
             Failure::Queue { file, line, text } => {
                 write!(f, "{} line {line}: {text:?} cannot be the name of a queue", file.display())
             }
             Failure::TooLittle { date, days } => {
-                write!(f, "{date}: a forecast rests on two days of its kind at least; the records have {days} whole days before it")
+                write!(
+                    f,
+                    "{date}: a forecast rests on two days of its kind at least; the records have {days} whole days before it"
+                )
             }
             Failure::UnknownQueue(queue, scenario) => {
-                write!(f, "calls came for queue {queue}, which {scenario} does not have; add it there, with who serves it")
+                write!(
+                    f,
+                    "calls came for queue {queue}, which {scenario} does not have; add it there, with who serves it"
+                )
             }
         }
     }
@@ -229,7 +240,10 @@ fn quick(load: Load, patience: Option<f64>, target: Goal, as_json: bool) -> Resu
     }
     println!("{:.2} Erlang; {needed} agents answer {pct:.0} % within {within_s:.0} s (Erlang C)\n", load.erlangs());
     print!("{:>6} {:>9} {:>9} {:>9}", "agents", "occupancy", "answered", "ASA");
-    println!("{}", if patience.is_some() { format!(" {:>9} {:>9}   (Erlang A)", "abandoned", "wait") } else { String::new() });
+    println!(
+        "{}",
+        if patience.is_some() { format!(" {:>9} {:>9}   (Erlang A)", "abandoned", "wait") } else { String::new() }
+    );
     for (agents, c, a) in rows {
         let occupancy = (100.0 * load.erlangs() / f64::from(agents)).min(100.0);
         let asa = if c.asa_s.is_finite() { format!("{:.1} s", c.asa_s) } else { "grows".to_owned() };
@@ -250,22 +264,38 @@ struct Line {
 }
 
 fn history(file: &Path, zone: &str, holidays: &[civil::Date], interval: u32) -> Result<History, Failure> {
+    let records = std::fs::File::open(file).map_err(|error| Failure::Unreadable(file.to_owned(), error.into()))?;
+    read(records, file, zone, holidays, interval)
+}
+
+/// `file` is what problems name.
+fn read(
+    records: impl Read,
+    file: &Path,
+    zone: &str,
+    holidays: &[civil::Date],
+    interval: u32,
+) -> Result<History, Failure> {
     let zone = TimeZone::get(zone).map_err(|_| Failure::Zone(zone.to_owned()))?;
     let holidays: BTreeSet<Date> = holidays.iter().map(|&day| date(day)).collect();
     let unreadable = |error| Failure::Unreadable(file.to_owned(), error);
-    let mut reader = csv::Reader::from_path(file).map_err(unreadable)?;
+    let mut reader = csv::Reader::from_reader(BufReader::new(records));
     let mut calls = Vec::new();
-    for line in reader.deserialize::<Line>() {
+    for (n, line) in reader.deserialize::<Line>().enumerate() {
         let Line { arrived, queue } = line.map_err(unreadable)?;
         // Calls that asked for no queue are not for agents.
         if queue.is_empty() {
             continue;
         }
-        let at = calls.len() as u64 + 2;
+        // After the header.
+        let at = n as u64 + 2;
         let wrong = || Failure::Instant { file: file.to_owned(), line: at, text: arrived.clone() };
         let instant: jiff::Timestamp = arrived.parse().map_err(|_| wrong())?;
-        let queue =
-            QueueId::new(&queue).map_err(|_| Failure::Queue { file: file.to_owned(), line: at, text: queue.clone() })?;
+        let queue = QueueId::new(&queue).map_err(|_| Failure::Queue {
+            file: file.to_owned(),
+            line: at,
+            text: queue.clone(),
+        })?;
         let local = instant.to_zoned(zone.clone()).datetime();
         let second = i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
         calls.push((date(local.date()), queue, u32::try_from(second).unwrap_or(0)));
@@ -415,15 +445,16 @@ mod tests {
         }
     }
 
+    fn of(text: &str, zone: &str) -> Result<History, Failure> {
+        read(text.as_bytes(), Path::new("records.csv"), zone, &[], 60)
+    }
+
     #[test]
     fn records_become_whole_days_of_the_centres_own_clock() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("records.csv");
-        // Madrid is an hour ahead in winter, two in summer: 23:30 UTC is the next day there.
+        // Madrid is an hour ahead in winter: 23:30 UTC is the next day there. Call 4 asked for no queue.
         let text = "call,arrived,queue\n1,2026-03-01T10:00:00Z,ventas\n2,2026-03-01T23:30:00Z,ventas\n\
                     3,2026-03-02T08:15:00Z,ventas\n4,2026-03-02T08:20:00Z,\n5,2026-03-04T09:00:00Z,ventas\n";
-        std::fs::write(&file, text).unwrap();
-        let history = history(&file, "Europe/Madrid", &[], 60).unwrap();
+        let history = of(text, "Europe/Madrid").unwrap();
         let day = |d| date(civil::date(2026, 3, d));
         assert_eq!(history.span(), Some((day(2), day(3))), "the first and the last may not be whole");
         assert_eq!((history.total(day(2)), history.total(day(3))), (2, 0));
@@ -432,11 +463,25 @@ mod tests {
 
     #[test]
     fn a_bad_record_is_named_by_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("records.csv");
-        std::fs::write(&file, "arrived,queue\n2026-03-01T10:00:00Z,ventas\nyesterday,ventas\n").unwrap();
-        let said = history(&file, "UTC", &[], 60).unwrap_err().to_string();
-        assert!(said.ends_with("records.csv line 3: arrived is \"yesterday\", not an instant such as 2026-03-10T11:00:00Z"), "{said}");
-        assert!(history(&file, "Mars/Olympus", &[], 60).unwrap_err().to_string().starts_with("--zone Mars/Olympus"));
+        for (text, zone, said) in [
+            (
+                "arrived,queue\n2026-03-01T10:00:00Z,ventas\n2026-03-01T10:00:00Z,\nyesterday,ventas\n",
+                "UTC",
+                "records.csv line 4: arrived is \"yesterday\", not an instant such as 2026-03-10T11:00:00Z",
+            ),
+            (
+                "arrived,queue\n2026-03-01T10:00:00Z,a b\n",
+                "UTC",
+                "records.csv line 2: \"a b\" cannot be the name of a queue",
+            ),
+            (
+                "when,queue\n1,a\n",
+                "UTC",
+                "records.csv: CSV deserialize error: record 1 (line: 2, byte: 11): missing field `arrived`",
+            ),
+            ("", "Mars/Olympus", "--zone Mars/Olympus: no such time zone; write for example Europe/Madrid"),
+        ] {
+            assert_eq!(of(text, zone).unwrap_err().to_string(), said);
+        }
     }
 }

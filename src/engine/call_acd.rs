@@ -94,8 +94,8 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position, expected_ms: _ } => {
-                self.tell_decided(item, AcdEvent::Announce { position }, turn);
+            Decision::Announce { item, position, expected_ms } => {
+                self.tell_decided(item, AcdEvent::Announce { position, expected_ms }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
@@ -104,6 +104,8 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::Changed { item, change } => self.fact(What::WaitingChanged { call: item.0, change }, turn),
+            Decision::Emergency { queue, on } => self.fact(What::Emergency { queue, on }, turn),
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }
     }

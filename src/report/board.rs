@@ -161,6 +161,8 @@ impl Board {
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, at),
             What::CallArrived { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

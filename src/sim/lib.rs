@@ -5,15 +5,18 @@
 //!   that every policy meets the same callers.
 //! - [`play`]: runs a day under a [`Policy`]; [`Figures`]: what it came to. [`stats`]: differences and how sure they are.
 //! - `policy`: [`Named::Turno`] drives the real ACD through its front door; the rest are the baselines.
-//! - [`staff`]: how many agents an interval needs. [`picture`]: one drawing for each scenario. [`fit`]: a scenario from call records. [`tune`]: a search over the knobs.
+//! - [`picture`]: one drawing for each scenario. [`staff`]: how many agents an interval needs.
 //!
 //! Pure: no clock, file or thread. Floating point draws the world and adds up figures; no matcher uses it.
 
+mod comparison;
 mod day;
 mod draw;
 mod figures;
+pub mod picture;
 pub mod policy;
 mod scenario;
+mod shipped;
 pub mod staff;
 pub mod stats;
 mod world;
@@ -21,10 +24,12 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use comparison::{Compared, Comparison, Row, SegmentRow};
 pub use day::{Caller, Centre, Day, Seat};
 pub use figures::{Figures, Measure, SegmentFigures};
 pub use policy::{Act, Arrival, Knobs, Named, Policy};
 pub use scenario::{
     Absence, Group, Level, QueueMix, Redial, Rings, Scenario, ScenarioError, SegmentMix, Surge, Widening,
 };
+pub use shipped::{ReadError, SHIPPED, parse, shipped};
 pub use world::play;

@@ -85,7 +85,7 @@ pub trait Policy {
 }
 
 /// Policies by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Named {
     /// The ACD of this project, by its front door.
     Turno(Knobs),

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::{Name, QueueId, SegmentId};
 
+use crate::policy::Knobs;
+
 /// Most agents of a scenario.
 pub(crate) const AGENTS_MAX: u32 = 5000;
 /// Most calls that a day of a scenario may expect.
@@ -54,6 +56,9 @@ pub struct Scenario {
     /// Redialling.
     #[serde(default)]
     pub redial: Redial,
+    /// What this centre sets otherwise than the ACD comes (policy `turno`).
+    #[serde(default)]
+    pub turno: Knobs,
     /// What a level does to handle time; levels that are not listed do nothing.
     #[serde(default, rename = "level")]
     pub levels: Vec<Level>,
@@ -354,7 +359,19 @@ impl Scenario {
         within("ring.back_after_s", ring.back_after_s, 1.0, 86_400.0, "1 to 86400")?;
         within("redial.pct", self.redial.pct, 0.0, 100.0, "0 to 100")?;
         within("redial.after_s", self.redial.after_s, 0.0, 86_400.0, "0 to 86400")?;
-        within("redial.keeps_place_s", self.redial.keeps_place_s, 0.0, 86_400.0, "0 to 86400")
+        within("redial.keeps_place_s", self.redial.keeps_place_s, 0.0, 86_400.0, "0 to 86400")?;
+        let knobs = &self.turno;
+        for (key, given, most, want) in [
+            ("turno.value_exponent", knobs.value_exponent, 2.0, "0 to 2"),
+            ("turno.pressure_exponent", knobs.pressure_exponent, 2.0, "0 to 2"),
+            ("turno.opportunity_s", knobs.opportunity_s, 86_400.0, "0 to 86400"),
+            ("turno.fit_per_level_s", knobs.fit_per_level_s, 86_400.0, "0 to 86400"),
+            ("turno.ring_scale", knobs.ring_scale, 100.0, "0 to 100"),
+            ("turno.guard_s", knobs.guard_s, 86_400.0, "0 to 86400"),
+        ] {
+            within(key, given.unwrap_or(0.0), 0.0, most, want)?;
+        }
+        Ok(())
     }
 
     fn check_mix(&self) -> Result<(), ScenarioError> {

@@ -272,7 +272,11 @@ pub fn table(scenario: &Scenario, goal: Goal, day: &[Requirement]) -> String {
         "{}: agents with which every queue answers {:.0} % within {:.0} s\n\n",
         scenario.name, goal.answered_pct, goal.within_s
     );
-    let _ = write!(text, "{:5} {:>7} {:>7} {:>8} {:>8} {:>9} {:>5}", "from", "calls", "Erlang", "Erlang C", "required", "scheduled", "gap");
+    let _ = write!(
+        text,
+        "{:5} {:>7} {:>7} {:>8} {:>8} {:>9} {:>5}",
+        "from", "calls", "Erlang", "Erlang C", "required", "scheduled", "gap"
+    );
     for group in &scenario.groups {
         let _ = write!(text, "  {}", group.name);
     }

@@ -1,5 +1,6 @@
 //! The world, the baselines, the promises.
 
+mod files;
 mod promises;
 mod rules;
 mod sanity;
@@ -11,13 +12,14 @@ use crate::day::{Centre, Day};
 use crate::policy::{Act, Arrival, Named};
 use crate::scenario::Scenario;
 
-const MID: &str = include_str!("../../config/sim/mid.toml");
-
 /// A scenario from its text, found in order.
 fn scenario(text: &str) -> Scenario {
-    let scenario: Scenario = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
-    scenario.check().unwrap_or_else(|error| panic!("{error}"));
-    scenario
+    crate::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// One that comes with the program.
+fn named(name: &str) -> Scenario {
+    scenario(crate::shipped(name).unwrap_or_else(|| panic!("{name}")))
 }
 
 /// One queue, one segment, one skill: `agents` agents, `calls` calls an hour, and what else a test wants to say.

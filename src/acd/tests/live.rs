@@ -115,10 +115,10 @@ fn a_removed_agent_finishes_his_call_and_a_removed_queue_sends_its_callers_on() 
             2000 c2 leaves ventas: overflowed at 1 after 1994
             2000 c2 goes on to general
             2000 c2 enters general at 1
-            2000 boris ready
             2000 c3 leaves ventas: overflowed at 1 after 1993
             2000 c3 goes on to general
             2000 c3 enters general at 2
+            2000 boris ready
             2001 c4 is told good-bye
             3000 anna wrap-up c1
             8000 anna logged-out

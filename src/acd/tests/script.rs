@@ -9,6 +9,7 @@
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
+//! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
@@ -19,6 +20,8 @@
 //! 900 station anna down             also up
 //! 900 private anna 1
 //! 900 said c1
+//! 900 emergency on ventas           of all queues without a name; also off
+//! 900 bump c1 30                    s older; also move c1 ventas, needs c1 b>=2
 //! 900 cut                           everybody who waits is cut off by us
 //! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
@@ -30,12 +33,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
+use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
-    ReasonRules, SegmentRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Ignored, Kind, Overflow,
+    Presence, QueueRules, ReasonRules, SegmentRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -78,6 +82,11 @@ fn overflow(text: &str) -> Overflow {
     }
 }
 
+fn ignored(list: &str) -> Ignored {
+    let named = |name: &str| Presence::ALL.into_iter().find(|presence| presence.as_str() == name).expect(name);
+    Ignored::these(list.split(',').map(named))
+}
+
 fn queue_rules(words: &[&str]) -> QueueRules {
     let mut rules = QueueRules::default();
     for word in words {
@@ -102,6 +111,16 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "onempty" => rules.on_empty = overflow(value),
             "short" => rules.short_abandon = secs(value),
             "every" => rules.announce_every = secs(value),
+            "joinignores" => rules.doors.join_ignores = ignored(value),
+            "leaveignores" => rules.doors.leave_ignores = ignored(value),
+            "expect" => rules.doors.expected_limit = secs(value),
+            "onexpect" => rules.doors.on_expected = overflow(value),
+            "level" => rules.doors.level_min_pct = value.parse().expect(value),
+            "onlevel" => rules.doors.on_level = overflow(value),
+            "hours" => rules.doors.calendar = Some(Name::new(value).expect(value)),
+            "shut" => rules.doors.leave_when_closed = value == "yes",
+            "onclosed" => rules.doors.on_closed = overflow(value),
+            "onemergency" => rules.doors.on_emergency = overflow(value),
             _ => panic!("queue {word}"),
         }
     }
@@ -199,6 +218,12 @@ impl Run {
             ["reason", name, longest] => {
                 let rules = ReasonRules { paid: true, longest: secs(longest) };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
+            }
+            ["calendar", name, from_minute, to_minute] => {
+                let span =
+                    Span { from: from_minute.parse().expect("a minute"), to: to_minute.parse().expect("a minute") };
+                let calendar = Calendar { week: std::array::from_fn(|_| vec![span]), ..Calendar::default() };
+                self.config.calendars.insert(Name::new(name).expect(name), calendar);
             }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
@@ -362,6 +387,15 @@ fn command(words: &[&str]) -> Option<Command> {
         ["out", who] => Command::Logout { agent: agent(who) },
         ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
         ["ready", who] => Command::Ready { agent: agent(who) },
+        ["emergency", state, rest @ ..] => Command::Emergency {
+            queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
+            on: *state == "on",
+        },
+        ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
+        ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
+        ["needs", id, what] => {
+            Command::Needs { item: item(id), need: need::parse(&what.replace('_', " ")).expect(what) }
+        }
         _ => return None,
     })
 }
@@ -412,6 +446,15 @@ pub(crate) fn told(decision: &Decision) -> String {
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),
+        },
+        Decision::Emergency { queue, on } => {
+            let of = queue.map_or_else(|| "all queues".to_owned(), |queue| queue.to_string());
+            format!("emergency {} for {of}", if *on { "on" } else { "off" })
+        }
+        Decision::Changed { item, change } => match change {
+            WaitingChange::Bumped(ms) => format!("{} counts {ms} older", short(item)),
+            WaitingChange::Moved(from, to) => format!("{} is moved from {from} to {to}", short(item)),
+            WaitingChange::Needs(need) => format!("{} needs {}", short(item), need::text(need)),
         },
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }

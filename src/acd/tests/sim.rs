@@ -200,6 +200,8 @@ impl Day {
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }

@@ -843,6 +843,8 @@ impl World {
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
+            What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
+            What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }

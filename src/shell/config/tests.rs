@@ -73,6 +73,17 @@ fn cases() -> Vec<(&'static str, String)> {
         ("an agent at a station that is not there", with("station = \"1001\"", "station = \"1010\"")),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
+        (
+            "a calendar with all it can have wrong",
+            and(
+                "[calendars.m]\nzone = \"Europe/Madris\"\ncountry = \"pt\"\nholidays = [\"24.12.2026\"]\n[calendars.m.hours]\n\
+                 mon-fri = [\"9-14\"]\nfri-mon = [\"09:00-14:00\"]\n[calendars.m.special]\nxmas = []\n",
+            ),
+        ),
+        ("a calendar that never opens", and("[calendars.m]\nzone = \"Europe/Madrid\"\n")),
+        ("a calendar that is not there", with("need =", "calendar = \"m\"\nneed =")),
+        ("a queue that leaves who is being rung", with("need =", "leave_ignores = [\"ringing\", \"lunch\"]\nneed =")),
+        ("an emergency into itself", with("need =", "on_emergency = \"queue:averias\"\nneed =")),
         ("a strategy by a name from elsewhere", with("need =", "strategy = \"rrmemory\"\nneed =")),
         ("an order of agents that are not there", with("need =", "strategy = \"linear\"\norder = [\"ana\"]\nneed =")),
         ("an order for a strategy without", with("need =", "order = [\"anna\"]\nneed =")),

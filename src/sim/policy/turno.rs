@@ -5,28 +5,72 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use turno_acd::{
-    Acd, AcdConfig, AgentRules, Command, Decision, Entry, Event, Overflow, QueueRules, SegmentRules, WrapUp, limits,
+    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Kind, QueueRules, RingNeed, RingRules, Rule,
+    SegmentRules, WrapUp, limits,
 };
 use turno_base::fact::{AgentState, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Mono, Need, Now, SkillId, StationId, Wall};
+use turno_base::{AgentId, CallId, ItemId, Mono, Need, Now, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use crate::day::{ATTEMPTS_MAX, Centre};
 use crate::policy::{Act, Arrival, Policy};
 use crate::scenario::Scenario;
 
-/// What an operator may turn. None: as the scenario, or the ACD's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What an operator may turn; what is not said is as the ACD comes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Knobs {
-    /// Guard of every segment, ms; 0: none.
-    pub guard_ms: Option<u64>,
+    /// Weight of a customer: value to this power, 0..=2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_exponent: Option<f64>,
+    /// Weight of a skill: its pressure to this power, 0..=2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure_exponent: Option<f64>,
+    /// What an agent is worth elsewhere, seconds of idle time for each unit of pressure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opportunity_s: Option<f64>,
+    /// What a level of a needed skill is worth, seconds of idle time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit_per_level_s: Option<f64>,
+    /// Lengths of all rings, times this; 0: no rings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ring_scale: Option<f64>,
+    /// Guard of every segment, seconds; 0: none. If absent, that of each segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard_s: Option<f64>,
+}
+
+impl Knobs {
+    /// These, and where they say nothing, those.
+    pub fn or(&self, those: &Knobs) -> Knobs {
+        Knobs {
+            value_exponent: self.value_exponent.or(those.value_exponent),
+            pressure_exponent: self.pressure_exponent.or(those.pressure_exponent),
+            opportunity_s: self.opportunity_s.or(those.opportunity_s),
+            fit_per_level_s: self.fit_per_level_s.or(those.fit_per_level_s),
+            ring_scale: self.ring_scale.or(those.ring_scale),
+            guard_s: self.guard_s.or(those.guard_s),
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        let plain = Rule::default();
+        let pm = |given: Option<f64>, plain: u32| given.map_or(plain, |power| (power * 1000.0).round() as u32);
+        Rule {
+            value_exponent_pm: pm(self.value_exponent, plain.value_exponent_pm),
+            pressure_exponent_pm: pm(self.pressure_exponent, plain.pressure_exponent_pm),
+            opportunity: self.opportunity_s.map_or(plain.opportunity, seconds),
+            fit_per_level: self.fit_per_level_s.map_or(plain.fit_per_level, seconds),
+            ..plain
+        }
+    }
 }
 
 pub(super) struct Turno {
     acd: Acd,
     names: Vec<AgentId>,
     index: BTreeMap<AgentId, usize>,
-    queues: Vec<turno_base::QueueId>,
-    segments: Vec<turno_base::SegmentId>,
+    queues: Vec<QueueId>,
+    segments: Vec<SegmentId>,
     decisions: Vec<Decision>,
 }
 
@@ -79,6 +123,9 @@ impl Turno {
                 | Decision::Left { .. }
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
+                | Decision::Foreseen { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -102,24 +149,24 @@ fn seconds(s: f64) -> Duration {
 }
 
 fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
+    let knobs = &knobs.or(&scenario.turno);
     let queue = |queue: &crate::scenario::QueueMix| QueueRules {
         need: Need::AtLeast { skill: SkillId(queue.name.0), level: 1 },
         length_max: u32::MAX,
         ring_limit: seconds(scenario.ring.limit_s),
-        wait_limit: Duration::ZERO,
         wrap_up: if queue.wrap_up_s > 0.0 { WrapUp::Fixed(seconds(queue.wrap_up_s)) } else { WrapUp::None },
-        join_when_empty: true,
-        leave_when_empty: false,
-        on_full: Overflow::HangUp,
-        on_wait: Overflow::HangUp,
-        on_empty: Overflow::HangUp,
         short_abandon: seconds(scenario.short_abandon_s),
-        announce_every: Duration::ZERO,
         service_level: seconds(scenario.answered_within_s),
-        service_level_target_pct: 80,
-        music: None,
-        greeting: None,
+        ..QueueRules::default()
     };
+    let scale = knobs.ring_scale.unwrap_or(1.0);
+    let ring = |segment: SegmentId, ring: &crate::scenario::Widening| RingRules {
+        segments: vec![segment],
+        need: RingNeed::Level(ring.level),
+        length: seconds(ring.for_s * scale),
+        skip_if_none_logged_in: true,
+    };
+    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one.name, widens)));
     let agent = |seat: &crate::day::Seat| {
         let serves = scenario.queues.iter().zip(&seat.levels).filter(|(_, level)| **level > 0);
         AgentRules {
@@ -128,20 +175,23 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
             queues: serves.map(|(queue, _)| queue.name).collect(),
             code: String::new(),
             station: None,
+            ranks: BTreeMap::new(),
             no_answer_max: scenario.ring.misses_max,
         }
     };
     let segment = |segment: &crate::scenario::SegmentMix| SegmentRules {
         value_pm: (segment.value * 1000.0).round() as u32,
         wait_target: seconds(segment.target_s),
-        wait_max: knobs.guard_ms.map_or(seconds(segment.guard_s), Duration::from_millis),
+        wait_max: seconds(knobs.guard_s.unwrap_or(segment.guard_s)),
     };
     AcdConfig {
         queues: scenario.queues.iter().map(|one| (one.name, queue(one))).collect(),
         agents: centre.seats.iter().map(|seat| (seat.name, agent(seat))).collect(),
         segments: scenario.segments.iter().map(|one| (one.name, segment(one))).collect(),
-        reasons: BTreeMap::new(),
         redial_keeps_place: seconds(scenario.redial.keeps_place_s),
+        rule: knobs.rule(),
+        rings: rings.filter(|ring| !ring.length.is_zero()).collect(),
+        ..AcdConfig::default()
     }
 }
 
@@ -149,12 +199,15 @@ impl Policy for Turno {
     fn enters(&mut self, call: Arrival, now: Mono, out: &mut Vec<Act>) {
         let entry = Entry {
             item: id(call.item),
+            kind: Kind::Call,
             queue: self.queues[call.queue],
             need: Need::Anyone,
             segment: self.segments[call.segment],
             value_pm: 1000,
             caller: (ATTEMPTS_MAX > 1).then(|| format!("+34{:09}", call.caller)),
-            credit_ms: 0,
+            credits: Credits::default(),
+            owner: None,
+            last_agent: None,
         };
         self.tell(Event::Enter(entry), now, out);
     }

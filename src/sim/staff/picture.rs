@@ -33,7 +33,8 @@ pub fn draw(title: &str, goal: Goal, day: &[Requirement]) -> String {
     );
     text(&mut svg, 28.0, 64.0, "start", &format!("fill='{FAINT}'"), &goal);
     legend(&mut svg);
-    let most = day.iter().flat_map(|one| [one.agents(), Some(one.on_shift()), one.erlang_c]).flatten().max().unwrap_or(0);
+    let most =
+        day.iter().flat_map(|one| [one.agents(), Some(one.on_shift()), one.erlang_c]).flatten().max().unwrap_or(0);
     let step = grid_step(most);
     let top = (most / step + 1) * step;
     let y = |agents: u32| BOTTOM - (BOTTOM - TOP) * f64::from(agents) / f64::from(top);

@@ -1,7 +1,7 @@
 //! What the rule promises against what shops run today, at a size that every build can afford. The full size is a command
 //! (docs/simulation.md).
 
-use super::{MID, days, scenario};
+use super::{days, named};
 use crate::figures::Measure;
 use crate::policy::{Knobs, Named};
 use crate::stats::{difference, relative};
@@ -10,7 +10,7 @@ const DAYS: u32 = 6;
 
 #[test]
 fn the_reference_centre_gains_where_managers_pay() {
-    let mid = scenario(MID);
+    let mid = named("mid");
     let lowest = mid.lowest_segment();
     let turno = days(&mid, &Named::Turno(Knobs::default()), 99, DAYS);
     let fifo = days(&mid, &Named::FifoRoundRobin, 99, DAYS);

@@ -2,7 +2,7 @@
 
 use turno_report::erlang::{Load, erlang_a, erlang_c};
 
-use super::{MID, days, plain, scenario};
+use super::{days, named, plain};
 use crate::day::{ATTEMPTS_MAX, Centre, Day};
 use crate::figures::Figures;
 use crate::policy::Named;
@@ -69,7 +69,7 @@ fn one_class_is_first_come_first_served() {
 
 #[test]
 fn every_policy_meets_the_same_callers() {
-    let mut mid = scenario(MID);
+    let mut mid = named("mid");
     mid.redial.pct = 50.0;
     mid.ring.no_answer_pct = 10.0;
     mid.ring.answer_max_s = 4.0;
@@ -105,7 +105,7 @@ fn every_policy_meets_the_same_callers() {
 
 #[test]
 fn a_day_is_its_seed() {
-    let mid = scenario(MID);
+    let mid = named("mid");
     for policy in Named::all() {
         assert_eq!(days(&mid, &policy, 3, 1), days(&mid, &policy, 3, 1), "{}", policy.as_str());
     }

@@ -1,22 +1,22 @@
 //! How many agents: against Erlang C where it has an answer, and where it has none.
 
-use super::{MID, plain, scenario};
+use super::{named, plain, scenario};
 use crate::scenario::Scenario;
 use crate::staff::{Goal, Requirement, Slot, require, slots};
 
-const GOAL: Goal = Goal { answered_pct: 80.0, within_s: 20.0 };
+/// Of ten Erlang 13 agents answer 79 % within 20 s, 12 answer 64 %: no chance decides between them.
+const GOAL: Goal = Goal { answered_pct: 70.0, within_s: 20.0 };
 
 /// An hour from nine on.
 fn hour(scenario: &Scenario, calls: &[f64]) -> Requirement {
-    require(scenario, &Slot { from_s: 9.0 * 3600.0, lasts_s: 3600.0, calls: calls.to_vec() }, GOAL, 20)
+    require(scenario, &Slot { from_s: 9.0 * 3600.0, lasts_s: 3600.0, calls: calls.to_vec() }, GOAL, 6)
 }
 
 #[test]
 fn one_queue_of_alike_agents_needs_what_erlang_c_says() {
-    // Ten Erlang: 14 agents reach 88.8 %, 13 reach 79 %.
     let needed = hour(&plain(40, 200.0, 12.0, "short_abandon_s = 0", "", "patience_s = 0"), &[200.0]);
-    assert_eq!((needed.agents(), needed.erlang_c), (Some(14), Some(14)), "{needed:?}");
-    assert!((needed.erlangs - 10.0).abs() < 1e-9 && needed.answered_pct > 85.0, "{needed:?}");
+    assert_eq!((needed.agents(), needed.erlang_c), (Some(13), Some(13)), "{needed:?}");
+    assert!((needed.erlangs - 10.0).abs() < 1e-9 && needed.answered_pct < 90.0, "{needed:?}");
     assert_eq!(needed.on_shift(), 40);
 }
 
@@ -79,7 +79,7 @@ fn what_no_number_of_agents_reaches_is_said() {
 
 #[test]
 fn the_intervals_of_a_day_have_all_its_calls() {
-    let mid = scenario(MID);
+    let mid = named("mid");
     for (lasts_s, many) in [(1800.0, 24), (3600.0, 12), (5400.0, 8), (50_000.0, 1)] {
         let slots = slots(&mid, lasts_s);
         let calls: f64 = slots.iter().flat_map(|slot| &slot.calls).sum();

@@ -139,8 +139,9 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::QueueLeft { call, .. }
         | What::Offered { call, .. }
         | What::OfferEnded { call, .. }
+        | What::WaitingChanged { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
-        What::AgentChanged { .. } => None,
+        What::AgentChanged { .. } | What::Emergency { .. } => None,
     }
 }
 
@@ -285,7 +286,11 @@ impl Draft {
                 self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
-            What::CallArrived { .. } | What::CallEnded { .. } | What::AgentChanged { .. } => {}
+            What::CallArrived { .. }
+            | What::WaitingChanged { .. }
+            | What::CallEnded { .. }
+            | What::AgentChanged { .. }
+            | What::Emergency { .. } => {}
         }
     }
 

@@ -1,0 +1,100 @@
+//! What a supervisor may change about somebody who waits (R29): his priority, his queue, what he needs. His age stays.
+
+use std::time::Duration;
+
+use turno_base::fact::{OfferEnd, QueueLeft, WaitingChange};
+use turno_base::{ItemId, Mono, Need, QueueId};
+
+use crate::acd::Acd;
+use crate::agent::Doing;
+use crate::boundary::{Credit, Decision, Overflow, Trigger};
+use crate::item::Stands;
+use crate::queue::GroupKey;
+use crate::refusal::Refusal;
+use crate::slab::{AgentIx, ItemIx};
+
+impl Acd {
+    fn waits(&self, item: ItemId) -> Result<ItemIx, Refusal> {
+        self.item_of.get(&item).copied().ok_or(Refusal::NotWaiting(item))
+    }
+
+    /// Makes the item count as this much older. An agent who is being rung for it goes on ringing.
+    pub(crate) fn bump(&mut self, id: ItemId, by: Duration, now: Mono, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        let item = self.waits(id)?;
+        out.push(Decision::Changed { item: id, change: WaitingChange::Bumped(crate::views::ms(by)) });
+        let is_free = self.items[item].stands == Stands::Free;
+        if is_free {
+            self.step_out(item);
+        }
+        self.credit(item, Credit::Bump, by);
+        if is_free {
+            self.stand_free(item);
+        }
+        self.foresee(item, now);
+        Ok(())
+    }
+
+    /// To another queue, past its door: who moves it knows why. Whoever is rung for it is withdrawn.
+    pub(crate) fn move_to(
+        &mut self,
+        id: ItemId,
+        to: QueueId,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Result<(), Refusal> {
+        let item = self.waits(id)?;
+        let known = self.queue_of.get(&to).copied().filter(|_| self.config.queues.contains_key(&to));
+        let queue = known.ok_or(Refusal::NoSuchQueue(to))?;
+        let from = self.items[item].queue;
+        if from == queue {
+            return Err(Refusal::AlreadyThere(to));
+        }
+        out.push(Decision::Changed { item: id, change: WaitingChange::Moved(self.queues[from].id, to) });
+        let freed = self.stop_ringing(item, now, out);
+        let need = self.groups[self.items[item].group].key.need.clone();
+        self.end_stay(item, QueueLeft::Withdrawn, now, out);
+        out.push(Decision::Overflow { item: id, to: Overflow::Queue(to) });
+        let group = self.group(GroupKey { queue, need });
+        let waiting = &mut self.items[item];
+        waiting.queue = queue;
+        waiting.group = group;
+        waiting.is_overdue = false;
+        self.admit(item, now, out);
+        self.free_again(freed, now, out);
+        Ok(())
+    }
+
+    /// Something else is needed beyond what its queue needs. Whoever is rung for it is withdrawn: he may not meet it.
+    pub(crate) fn need_anew(
+        &mut self,
+        id: ItemId,
+        need: Need,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Result<(), Refusal> {
+        let item = self.waits(id)?;
+        out.push(Decision::Changed { item: id, change: WaitingChange::Needs(need.clone()) });
+        let freed = self.stop_ringing(item, now, out);
+        self.step_out(item);
+        let queue = self.items[item].queue;
+        let group = self.group(GroupKey { queue, need });
+        self.items[item].group = group;
+        self.seek_agent(item, Trigger::Item, now, out);
+        self.foresee(item, now);
+        self.free_again(freed, now, out);
+        Ok(())
+    }
+
+    fn stop_ringing(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) -> Option<(AgentIx, Mono)> {
+        let Stands::Offered { agent, .. } = self.items[item].stands else { return None };
+        let ended = self.withdraw(agent, OfferEnd::LostRace, now, out)?;
+        Some((agent, ended.idle_since))
+    }
+
+    /// As if he had not been rung.
+    fn free_again(&mut self, freed: Option<(AgentIx, Mono)>, now: Mono, out: &mut Vec<Decision>) {
+        let Some((agent, since)) = freed else { return };
+        self.free(agent, Doing::Idle { since }, now, out);
+        self.after_free(agent, Trigger::Agent, now, out);
+    }
+}
