@@ -133,7 +133,12 @@ enum Command {
     Rate(records::RateArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
-    Sim(sim::SimArgs),
+    Sim {
+        #[command(subcommand)]
+        command: Option<sim::SimCommand>,
+        #[command(flatten)]
+        args: sim::SimArgs,
+    },
     /// How many agents, and when.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -330,7 +335,7 @@ pub fn main() -> ExitCode {
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
-        Command::Sim(args) => sim::sim(&args, cli.json),
+        Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),

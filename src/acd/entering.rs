@@ -27,18 +27,8 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry {
-            item: id,
-            kind,
-            queue: asked,
-            need,
-            segment,
-            value_pm,
-            caller,
-            mut credits,
-            owner: _,
-            last_agent: _,
-        } = entry;
+        let Entry { item: id, kind, queue: asked, need, segment, value_pm, caller, mut credits, owner, last_agent } =
+            entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -57,12 +47,13 @@ impl Acd {
         }
         let caller = caller.map(String::into_boxed_str);
         let born = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
         if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
             let v = born.saturating_sub(micros(credits.total()));
             credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
         }
         let v = born.saturating_sub(micros(credits.total()));
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
@@ -84,10 +75,15 @@ impl Acd {
             announce: Announce::Off,
             promise: Promise::default(),
             apart: None,
+            ring: None,
+            own: own.agent,
+            only_until: None,
+            reserve_at: None,
             tried: None,
             hops,
         });
         self.item_of.insert(id, item);
+        self.wait_for_own(item, own.waits, now);
         self.admit(item, now, out);
     }
 
@@ -100,6 +96,11 @@ impl Acd {
         waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
+        let group = &self.groups[self.items[item].group];
+        for &(topic, share) in &group.asks {
+            self.tables.arrived(topic, share);
+        }
+        self.begin_rings(item);
         self.take_place(item);
         self.arm_wait(item);
         self.arm_announce(item, now);
@@ -244,6 +245,8 @@ impl Acd {
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
         self.set_apart(item, None);
+        self.forget_own_wait(item);
+        self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
         }
@@ -305,7 +308,8 @@ impl Acd {
         self.end_stay(item, QueueLeft::Overflowed, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        self.forget_own_wait(item);
         let waiting = &mut self.items[item];
         waiting.queue = queue;
         waiting.group = group;
@@ -366,7 +370,7 @@ impl Acd {
             self.keep_place(item, QueueLeft::Failed, now.mono);
             self.take_out(item, QueueLeft::Failed, now.mono, out);
         }
-        self.arm_reconciler(now.mono);
+        self.settle(now.mono, out);
     }
 }
 

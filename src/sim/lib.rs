@@ -13,12 +13,14 @@ mod comparison;
 mod day;
 mod draw;
 mod figures;
+pub mod fit;
 pub mod picture;
 pub mod policy;
 mod scenario;
 mod shipped;
 pub mod staff;
 pub mod stats;
+pub mod tune;
 mod world;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The world, the baselines, the promises.
 
 mod files;
+mod fits;
 mod promises;
 mod rules;
 mod sanity;
