@@ -9,6 +9,7 @@ mod play;
 mod records;
 mod serve;
 mod sim;
+mod staff;
 mod table;
 
 use std::path::PathBuf;
@@ -138,6 +139,9 @@ enum Command {
         #[command(flatten)]
         args: sim::SimArgs,
     },
+    /// How many agents, and when.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// Opening hours.
     #[command(subcommand)]
     Calendar(CalendarCommand),
@@ -345,6 +349,7 @@ pub fn main() -> ExitCode {
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
+        Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
