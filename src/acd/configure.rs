@@ -37,7 +37,7 @@ impl Acd {
             self.take_place(item);
             match stands {
                 Stands::Free => self.stand_free(item),
-                Stands::Offered { agent, epoch } => self.stand_offered(item, agent, epoch),
+                Stands::Offered => self.stand_offered(item),
                 Stands::Nowhere => {}
             }
             self.arm_wait(item);
@@ -81,6 +81,7 @@ impl Acd {
     fn set_queues(&mut self) {
         for (_, queue) in self.queues.iter_mut() {
             queue.lines = Vec::new();
+            queue.rung.clear();
             queue.is_closing = !self.config.queues.contains_key(&queue.id);
         }
         for (id, rules) in &self.config.queues {
@@ -201,11 +202,12 @@ impl Acd {
         let apart: Vec<ItemIx> = self
             .items
             .iter()
-            .filter(|(_, item)| item.apart.is_some_and(|(from, _)| agents.contains(&from)))
+            .filter(|(_, item)| item.apart.iter().any(|(from, _)| agents.contains(from)))
             .map(|(at, _)| at)
             .collect();
         for item in apart {
-            self.set_apart(item, None);
+            let kept = self.items[item].apart.iter().copied().filter(|(from, _)| !agents.contains(from)).collect();
+            self.set_apart(item, kept);
         }
         let queues: Vec<QueueIx> =
             self.queues.iter().filter(|(_, q)| q.is_closing && q.waiting == 0).map(|(at, _)| at).collect();

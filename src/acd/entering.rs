@@ -4,7 +4,6 @@ use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
-use crate::agent::Doing;
 use crate::boundary::{Decision, Entry, Overflow, Trigger};
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
@@ -59,12 +58,14 @@ impl Acd {
             seq: 0,
             entered: now,
             stands: Stands::Nowhere,
+            offers: Vec::new(),
+            credited: now,
             asked,
             caller,
             wait_ends: None,
             is_overdue: false,
             announce: Announce::Off,
-            apart: None,
+            apart: Vec::new(),
             tried: None,
             hops,
         });
@@ -140,7 +141,7 @@ impl Acd {
 
     /// Time to say the place; not while an agent's station rings: the answer would cut it off.
     pub(crate) fn announce(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
-        if let Stands::Offered { .. } = self.items[item].stands {
+        if self.items[item].stands == Stands::Offered {
             return self.arm_announce(item, now);
         }
         self.items[item].announce = Announce::Saying;
@@ -204,29 +205,23 @@ impl Acd {
 
     /// Takes a waiting item out: its offer is withdrawn in this turn, and its agent is free for the next.
     pub(crate) fn take_out(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
-        let mut freed = None;
-        if let Stands::Offered { agent, .. } = self.items[item].stands {
-            let end = match how {
-                QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
-                QueueLeft::Answered(_)
-                | QueueLeft::Overflowed
-                | QueueLeft::TimedOut
-                | QueueLeft::Empty
-                | QueueLeft::Withdrawn => OfferEnd::LostRace,
-            };
-            freed = self.withdraw(agent, end, now, out).map(|ended| (agent, ended.idle_since));
-        }
+        let end = match how {
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
+            QueueLeft::Answered(_)
+            | QueueLeft::Overflowed
+            | QueueLeft::TimedOut
+            | QueueLeft::Empty
+            | QueueLeft::Withdrawn => OfferEnd::LostRace,
+        };
+        let freed = self.withdraw_all(item, end, now, out);
         self.depart(item, how, now, out);
-        if let Some((agent, since)) = freed {
-            self.free(agent, Doing::Idle { since }, now, out);
-            self.after_free(agent, Trigger::Agent, now, out);
-        }
+        self.free_again(freed, now, out);
     }
 
     /// The stay in the queue is over, and the item forgotten. Its offer has ended before.
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
-        self.set_apart(item, None);
+        self.set_apart(item, Vec::new());
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
         }
@@ -316,15 +311,9 @@ impl Acd {
                 return;
             }
             let Some(item) = self.first_in(queue, now) else { return };
-            let mut freed = None;
-            if let Stands::Offered { agent, .. } = self.items[item].stands {
-                freed = self.withdraw(agent, OfferEnd::LostRace, now, out).map(|ended| (agent, ended.idle_since));
-            }
+            let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
             self.overflow_on_empty(item, now, out);
-            if let Some((agent, since)) = freed {
-                self.free(agent, Doing::Idle { since }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
-            }
+            self.free_again(freed, now, out);
         }
         if self.queues[queue].waiting > 0 {
             self.queues[queue].drains_at = Some(now);

@@ -22,6 +22,10 @@ pub(crate) struct Item {
     /// When this stay in this queue began.
     pub(crate) entered: Mono,
     pub(crate) stands: Stands,
+    /// The reservations that hold it: one, or in a queue that rings all as many as are rung.
+    pub(crate) offers: Vec<Held>,
+    /// The ring time of failed offers is credited up to here; offers that rang together are credited once.
+    pub(crate) credited: Mono,
     /// The queue it first asked for, under which a redial finds its place again.
     pub(crate) asked: QueueId,
     pub(crate) caller: Option<Box<str>>,
@@ -30,8 +34,8 @@ pub(crate) struct Item {
     /// The wait limit passed while an agent was being rung: it goes when that fails.
     pub(crate) is_overdue: bool,
     pub(crate) announce: Announce,
-    /// Kept apart from this agent until then, or until another was tried.
-    pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// Kept apart from these agents until then; where one is rung at a time, from the last one alone.
+    pub(crate) apart: Vec<(AgentIx, Mono)>,
     /// Who was rung for it last, in a queue that goes on from him.
     pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
@@ -45,8 +49,15 @@ pub(crate) enum Stands {
     Nowhere,
     /// Any agent may have it.
     Free,
-    /// An agent is being rung for it.
-    Offered { agent: AgentIx, epoch: u64 },
+    /// Agents are being rung for it.
+    Offered,
+}
+
+/// An agent's reservation of an item, as the item knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) agent: AgentIx,
+    pub(crate) epoch: u64,
 }
 
 /// Position announcements of one item.
@@ -68,6 +79,6 @@ impl Item {
 
     /// May not go to this agent now.
     pub(crate) fn is_apart_from(&self, agent: AgentIx, now: Mono) -> bool {
-        self.apart.is_some_and(|(from, until)| from == agent && until > now)
+        self.apart.iter().any(|&(from, until)| from == agent && until > now)
     }
 }

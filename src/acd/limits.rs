@@ -37,6 +37,12 @@ pub const APART_NO_ANSWER: Duration = Duration::from_secs(20);
 pub const APART_DECLINED: Duration = Duration::from_secs(30);
 /// The pair stays apart this long after a busy line or an unreachable station, unless another agent was tried before.
 pub const APART_LINE: Duration = Duration::from_secs(10);
+/// A queue that rings all rings an agent again for the same item this long after he did not answer.
+pub const RING_AGAIN: Duration = Duration::from_secs(5);
+/// Most stations rung at once for one item by a queue that rings all; of more the longest idle, the others as these fail.
+pub const RING_ALL_MAX: usize = 24;
+/// Most agents an item is kept apart from; of more the one who would be free for it first is so at once.
+pub const APART_MAX: usize = 64;
 /// Who declined gets nothing for this long, or until he says ready.
 pub const REST_DECLINED: Duration = Duration::from_secs(5);
 /// Whose line was busy gets nothing for this long, until he says ready or the station reports no calls.

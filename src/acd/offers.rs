@@ -7,7 +7,8 @@ use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Next, Phase, Rest};
 use crate::boundary::{Decision, Trigger, Why};
 use crate::config::WrapUp;
-use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
+use crate::item::Held;
+use crate::limits::{APART_DECLINED, APART_LINE, APART_MAX, APART_NO_ANSWER, REASON_NO_ANSWER, RING_AGAIN, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
 use crate::timers::Due;
@@ -16,7 +17,7 @@ use crate::timers::Due;
 pub(crate) struct Ended {
     pub(crate) item: ItemIx,
     pub(crate) idle_since: Mono,
-    pub(crate) rang_us: u64,
+    pub(crate) since: Mono,
 }
 
 impl Acd {
@@ -37,7 +38,8 @@ impl Acd {
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
         self.note_turn(item, agent);
-        self.stand_offered(item, agent, epoch);
+        self.stand_offered(item);
+        self.items[item].offers.push(Held { agent, epoch });
         let reserved = Doing::Reserved { item, epoch, since: now, rings_until, idle_since, is_ringing: false };
         self.turn(agent, reserved, now, out);
     }
@@ -105,12 +107,14 @@ impl Acd {
         };
         out.push(Decision::Connect { item, agent, epoch });
         self.end_reservation(at, OfferEnd::Accepted, now, out);
+        let lost = self.withdraw_all(held, OfferEnd::LostRace, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = 0;
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
+        self.free_again(lost, now, out);
     }
 
     /// The agent has the conversation from now on.
@@ -130,8 +134,8 @@ impl Acd {
         self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking, since: now }, now, out);
     }
 
-    /// Ends the agent's reservation in the books, and says so. The item stands nowhere, the agent does nothing yet: the
-    /// caller decides about both.
+    /// Ends the agent's reservation in the books, and says so. The item stands nowhere unless others are being rung for it,
+    /// the agent does nothing yet: the caller decides about both.
     pub(crate) fn end_reservation(
         &mut self,
         agent: AgentIx,
@@ -141,11 +145,14 @@ impl Acd {
     ) -> Option<Ended> {
         let Doing::Reserved { item, epoch, since, idle_since, .. } = self.agents[agent].doing else { return None };
         let id = self.items[item].id;
-        let rang_us = now.0.saturating_sub(since.0);
+        let ring_ms = now.0.saturating_sub(since.0) / 1000;
         let name = self.agents[agent].id;
-        out.push(Decision::OfferEnded { item: id, agent: name, epoch, end, ring_ms: rang_us / 1000 });
-        self.step_out(item);
-        Some(Ended { item, idle_since, rang_us })
+        out.push(Decision::OfferEnded { item: id, agent: name, epoch, end, ring_ms });
+        self.items[item].offers.retain(|held| held.agent != agent);
+        if self.items[item].offers.is_empty() {
+            self.step_out(item);
+        }
+        Some(Ended { item, idle_since, since })
     }
 
     /// Stops the ringing of an open offer, then as [`Acd::end_reservation`].
@@ -159,6 +166,35 @@ impl Acd {
         let Doing::Reserved { item, epoch, .. } = self.agents[agent].doing else { return None };
         out.push(Decision::Withdraw { item: self.items[item].id, agent: self.agents[agent].id, epoch, end });
         self.end_reservation(agent, end, now, out)
+    }
+
+    /// Stops the ringing of all open offers of an item; who held them since when he was idle, the longest idle first.
+    pub(crate) fn withdraw_all(
+        &mut self,
+        item: ItemIx,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Vec<(Mono, AgentId, AgentIx)> {
+        let mut freed = Vec::new();
+        for held in self.items[item].offers.clone() {
+            let agent = held.agent;
+            if self.holds(&held, item)
+                && let Some(ended) = self.withdraw(agent, end, now, out)
+            {
+                freed.push((ended.idle_since, self.agents[agent].id, agent));
+            }
+        }
+        freed.sort();
+        freed
+    }
+
+    /// They are as idle as before they were rung.
+    pub(crate) fn free_again(&mut self, freed: Vec<(Mono, AgentId, AgentIx)>, now: Mono, out: &mut Vec<Decision>) {
+        for (since, _, agent) in freed {
+            self.free(agent, Doing::Idle { since }, now, out);
+            self.after_free(agent, Trigger::Agent, now, out);
+        }
     }
 
     /// The offer failed on the wire.
@@ -196,19 +232,26 @@ impl Acd {
         now: Mono,
         out: &mut Vec<Decision>,
     ) {
-        let Ended { item, idle_since, rang_us } = ended;
-        self.credit(item, rang_us);
+        let Ended { item, idle_since, since } = ended;
+        self.credit_ring(item, since, now);
+        let rings_all = self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll;
         let apart_for = match end {
+            OfferEnd::RingNoAnswer if rings_all => RING_AGAIN,
             OfferEnd::RingNoAnswer => APART_NO_ANSWER,
             OfferEnd::Declined => APART_DECLINED,
             OfferEnd::Busy | OfferEnd::Unreachable => APART_LINE,
             // Not the agent's doing, but whatever it was must not ring him in circles.
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
         };
-        self.set_apart(item, Some((agent, now + apart_for)));
+        self.keep_apart(item, agent, now + apart_for, rings_all);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
-        if self.items[item].is_overdue {
+        let others_ring = !self.items[item].offers.is_empty();
+        if others_ring && rings_all && !self.items[item].is_overdue {
+            self.ring_all(item, Trigger::Item, now, out);
+        } else if others_ring {
+            // It waits for these rings alone.
+        } else if self.items[item].is_overdue {
             self.overflow_on_wait(item, now, out);
         } else {
             self.seek_agent(item, Trigger::Item, now, out);
@@ -237,27 +280,55 @@ impl Acd {
         }
     }
 
-    /// Makes the item count as this much older.
-    fn credit(&mut self, item: ItemIx, us: u64) {
-        let credited = i64::try_from(us).unwrap_or(i64::MAX);
+    /// Makes the item as much older as an offer that failed rang, but for what another that rang with it has given already.
+    fn credit_ring(&mut self, item: ItemIx, since: Mono, now: Mono) {
         self.give_place_up(item);
         let waiting = &mut self.items[item];
-        waiting.v = waiting.v.saturating_sub(credited);
+        let from = since.max(waiting.credited);
+        waiting.credited = now.max(from);
+        let us = i64::try_from(now.0.saturating_sub(from.0)).unwrap_or(i64::MAX);
+        waiting.v = waiting.v.saturating_sub(us);
         self.take_place(item);
     }
 
-    pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Option<(AgentIx, Mono)>) {
-        if let Some((_, until)) = std::mem::replace(&mut self.items[item].apart, apart) {
-            self.timers.disarm(until, Due::Apart(item));
+    /// Keeps the pair apart. Where one agent is rung at a time, another has been tried now and those before may be again.
+    fn keep_apart(&mut self, item: ItemIx, agent: AgentIx, until: Mono, with_others: bool) {
+        let mut apart = if with_others { self.items[item].apart.clone() } else { Vec::new() };
+        apart.retain(|&(from, _)| from != agent);
+        if apart.len() >= APART_MAX
+            && let Some(first) = (0..apart.len()).min_by_key(|&n| apart[n].1)
+        {
+            apart.remove(first);
+            self.counts.dropped += 1;
         }
-        if let Some((_, until)) = apart {
-            self.timers.arm(until, Due::Apart(item));
-        }
+        apart.push((agent, until));
+        self.set_apart(item, apart);
     }
 
-    /// The pair may meet again: nobody else could take the item, so it is the agent who chooses.
+    pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Vec<(AgentIx, Mono)>) {
+        for &(_, until) in &self.items[item].apart {
+            self.timers.disarm(until, Due::Apart(item));
+        }
+        for &(_, until) in &apart {
+            self.timers.arm(until, Due::Apart(item));
+        }
+        self.items[item].apart = apart;
+    }
+
+    /// Pairs may meet again: nobody else could take the item, so it is the agent who chooses; of several the best rank first.
     pub(crate) fn apart_ended(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
-        if let Some((agent, _)) = self.items[item].apart.take() {
+        let (ended, kept) = self.items[item].apart.iter().copied().partition(|&(_, until)| until <= now);
+        self.set_apart(item, kept);
+        let ended: Vec<(AgentIx, Mono)> = ended;
+        let queue = self.items[item].queue;
+        let mut free: Vec<_> = ended
+            .into_iter()
+            .filter_map(|(at, _)| {
+                self.agents.get(at).map(|a| (self.profiles[a.profile].rank(queue), a.listed, a.id, at))
+            })
+            .collect();
+        free.sort();
+        for (.., agent) in free {
             self.seek_item(agent, Trigger::Deadline, now, out);
         }
     }
@@ -362,6 +433,7 @@ impl Acd {
         self.serve(item, at, None, from, now, out);
         if let Some(waiting) = returns
             && self.items[waiting].id != item
+            && self.items[waiting].offers.is_empty()
         {
             self.seek_agent(waiting, Trigger::Item, now, out);
         }

@@ -7,6 +7,7 @@ use crate::acd::Acd;
 use crate::agent::Agent;
 use crate::boundary::{Decision, Trigger, Why};
 use crate::item::Stands;
+use crate::limits::RING_ALL_MAX;
 use crate::line::{Line, Place};
 use crate::matching::{self, Bench, Pick, Precedence, Strategy};
 use crate::need;
@@ -22,20 +23,73 @@ pub(crate) struct Choice {
 impl Acd {
     /// The item is free: rings the best agent for it, or lets it stand in line.
     pub(crate) fn seek_agent(&mut self, item: ItemIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        if self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll {
+            return self.ring_all(item, trigger, now, out);
+        }
         match self.agent_for(item, trigger, now) {
             Some(Choice { agent, why }) => self.reserve(item, agent, why, now, out),
             None => self.stand_free(item),
         }
     }
 
-    /// The agent may be free: rings him for the item that goes first of those he may take.
+    /// Rings everybody of the best rank for the item, or lets it stand in line. While some are being rung, those for whom
+    /// there was no room or who are of no worse rank join them.
+    pub(crate) fn ring_all(&mut self, item: ItemIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        let waiting = &self.items[item];
+        let mut picks = matching::everybody(&self.benches(item), |agent| waiting.is_apart_from(agent, now));
+        picks.retain(|&(_, profile, _)| self.is_of_rank(item, profile));
+        picks.truncate(RING_ALL_MAX.saturating_sub(waiting.offers.len()));
+        if picks.is_empty() && waiting.offers.is_empty() {
+            return self.stand_free(item);
+        }
+        // Told of all before the first is rung, as it was when they were chosen.
+        let rings: Vec<_> = picks.into_iter().map(|pick| (pick.0, self.why(item, pick, trigger, now))).collect();
+        for (agent, why) in rings {
+            self.reserve(item, agent, why, now, out);
+        }
+    }
+
+    /// Nobody of a better rank than this profile's is being rung for the item.
+    fn is_of_rank(&self, item: ItemIx, profile: ProfileIx) -> bool {
+        let waiting = &self.items[item];
+        let rank = |at: ProfileIx| self.profiles[at].rank(waiting.queue);
+        waiting.offers.iter().all(|held| rank(profile) <= rank(self.agents[held.agent].profile))
+    }
+
+    /// The agent may be free: rings him for the item that goes first of those he may take. If all have somebody, he joins
+    /// those who are being rung for the first that rings all.
     pub(crate) fn seek_item(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if self.agents.get(agent).is_none_or(|a| a.listed.is_none()) {
             return;
         }
         if let Some((item, why)) = self.item_for(agent, trigger, now) {
             self.reserve(item, agent, why, now, out);
+        } else if let Some(item) = self.rung_for(agent, now) {
+            let seeker = &self.agents[agent];
+            let pick = (agent, seeker.profile, seeker.listed.unwrap_or(now));
+            let why = self.why(item, pick, trigger, now);
+            self.reserve(item, agent, why, now, out);
         }
+    }
+
+    /// The first of the items that ring all and whose ring the agent may join: nobody of a lower rank is being rung for it,
+    /// and it does not only wait for these rings to end.
+    fn rung_for(&self, agent: AgentIx, now: Mono) -> Option<ItemIx> {
+        let at = self.agents[agent].profile;
+        let profile = &self.profiles[at];
+        let rung = profile.key.queues.iter().flat_map(|queue| &self.queues[*queue].rung).filter(|&&item| {
+            let waiting = &self.items[item];
+            !waiting.is_overdue
+                && waiting.offers.len() < RING_ALL_MAX
+                && !waiting.is_apart_from(agent, now)
+                && self.groups[waiting.group].serves(at)
+                && self.is_of_rank(item, at)
+        });
+        let standing = rung.map(|&item| {
+            let waiting = &self.items[item];
+            matching::precedence(&self.urgencies[usize::from(waiting.line)], &waiting.place(item), now.0)
+        });
+        standing.min().map(|first| first.item())
     }
 
     fn agent_for(&mut self, item: ItemIx, trigger: Trigger, now: Mono) -> Option<Choice> {
@@ -44,7 +98,7 @@ impl Acd {
             return None;
         }
         let strategy = self.queues[queue].rules.strategy;
-        let (agent, profile, idle_since) = match strategy {
+        let pick = match strategy {
             Strategy::Value => self.by_value(item, now)?,
             Strategy::LongestIdle
             | Strategy::RoundRobin
@@ -55,14 +109,20 @@ impl Acd {
             | Strategy::Random
             | Strategy::WeightedRandom => self.by_strategy(item, strategy, now)?,
         };
+        Some(Choice { agent: pick.0, why: self.why(item, pick, trigger, now) })
+    }
+
+    /// Why this agent, who is ready, is rung for this item.
+    fn why(&self, item: ItemIx, (_, profile, idle_since): Pick, trigger: Trigger, now: Mono) -> Why {
         let waiting = &self.items[item];
+        let queue = waiting.queue;
         let group = &self.groups[waiting.group];
         let eligible: usize = group.profiles.iter().map(|&(profile, _)| self.profiles[profile].ready.len()).sum();
         let others: u32 = self.profiles[profile].waiting.iter().map(|&group| self.groups[group].free).sum();
         let waited_us = matching::waited_us(waiting.v, now.0);
-        let why = Why {
+        Why {
             trigger,
-            strategy,
+            strategy: self.queues[queue].rules.strategy,
             rank: self.profiles[profile].rank(queue),
             item_score: self.urgencies[usize::from(waiting.line)].score(waited_us),
             fit: group.fit(profile),
@@ -70,8 +130,7 @@ impl Acd {
             waited_ms: waited_us / 1000,
             agents_eligible: count(eligible.saturating_sub(1)),
             items_eligible: others.saturating_sub(u32::from(waiting.stands == Stands::Free)),
-        };
-        Some(Choice { agent, why })
+        }
     }
 
     /// The agent whom the value-rate rule prefers.
@@ -208,12 +267,18 @@ impl Acd {
         }
     }
 
-    /// Takes the item out of line: an agent is being rung for it.
-    pub(crate) fn stand_offered(&mut self, item: ItemIx, agent: AgentIx, epoch: u64) {
+    /// Takes the item out of line: agents are being rung for it.
+    pub(crate) fn stand_offered(&mut self, item: ItemIx) {
+        if self.items[item].stands == Stands::Offered {
+            return;
+        }
         self.step_out(item);
         let waiting = &mut self.items[item];
-        waiting.stands = Stands::Offered { agent, epoch };
-        let at = waiting.group;
+        waiting.stands = Stands::Offered;
+        let (at, queue) = (waiting.group, &mut self.queues[waiting.queue]);
+        if queue.rules.strategy == Strategy::RingAll {
+            list(&mut queue.rung, item);
+        }
         self.group_fills(at);
         self.groups[at].offered += 1;
     }
@@ -235,7 +300,10 @@ impl Acd {
                     }
                 }
             }
-            Stands::Offered { .. } => group.offered -= 1,
+            Stands::Offered => {
+                group.offered -= 1;
+                unlist(&mut self.queues[waiting.queue].rung, &item);
+            }
         }
         if group.free == 0 && group.offered == 0 {
             self.group_emptied(at);

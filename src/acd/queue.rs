@@ -10,7 +10,7 @@ use crate::config::QueueRules;
 use crate::line::Line;
 use crate::matching::{Ready, Seats};
 use crate::need::Judge;
-use crate::slab::{GroupIx, ProfileIx, QueueIx};
+use crate::slab::{GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub(crate) struct Queue {
     pub(crate) drains_at: Option<Mono>,
     /// Numbers of its agents, if its strategy goes by order.
     pub(crate) order: BTreeMap<AgentId, u64>,
+    /// Items for which agents are being rung, if its strategy rings all; sorted.
+    pub(crate) rung: Vec<ItemIx>,
     /// Who was rung last, if its strategy goes round.
     pub(crate) turn: Option<AgentId>,
 }
@@ -50,6 +52,7 @@ impl Queue {
             ready: 0,
             drains_at: None,
             order: BTreeMap::new(),
+            rung: Vec::new(),
             turn: None,
         }
     }
@@ -85,6 +88,11 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// Agents of the profile may take its items.
+    pub(crate) fn serves(&self, profile: ProfileIx) -> bool {
+        self.profiles.binary_search_by_key(&profile, |&(at, _)| at).is_ok()
+    }
+
     /// How well the agents of a profile fit.
     pub(crate) fn fit(&self, profile: ProfileIx) -> i64 {
         let at = self.profiles.binary_search_by_key(&profile, |&(at, _)| at);

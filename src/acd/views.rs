@@ -6,7 +6,6 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Next};
-use crate::item::Stands;
 use crate::matching::{self, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
@@ -44,8 +43,8 @@ pub struct ItemRow {
     pub waited_ms: u64,
     /// Past its segment's guard: ahead of everything else.
     pub is_guarded: bool,
-    /// Agent it is offered to.
-    pub offered_to: Option<AgentId>,
+    /// Agents it is offered to, in the order in which they were rung.
+    pub offered_to: Vec<AgentId>,
 }
 
 /// One agent.
@@ -183,10 +182,7 @@ impl Acd {
     fn item_row(&self, standing: Precedence, position: u32, now: Mono) -> ItemRow {
         let at: ItemIx = standing.item();
         let waiting = &self.items[at];
-        let offered_to = match waiting.stands {
-            Stands::Offered { agent, .. } => self.agents.get(agent).map(|a| a.id),
-            Stands::Free | Stands::Nowhere => None,
-        };
+        let offered_to = waiting.offers.iter().filter_map(|held| self.agents.get(held.agent)).map(|a| a.id).collect();
         ItemRow {
             item: waiting.id,
             queue: self.queues[waiting.queue].id,

@@ -70,7 +70,7 @@ fn print(answer: Answer) {
                         call.ani.clone(),
                         call.segment.clone(),
                         clock(call.waited_ms),
-                        call.offered_to.map(|a| a.to_string()).unwrap_or_default(),
+                        call.offered_to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
                     ]);
                 }
             }

@@ -6,6 +6,7 @@ mod day;
 mod fault;
 mod refer;
 mod restart;
+mod ring_all;
 mod seeds;
 mod world;
 

@@ -61,8 +61,8 @@ pub struct WaitingView {
     pub segment: String,
     /// So far, ms.
     pub waited_ms: u64,
-    /// Agent it is offered to.
-    pub offered_to: Option<AgentId>,
+    /// Agents it is offered to.
+    pub offered_to: Vec<AgentId>,
 }
 
 /// One agent.

@@ -8,5 +8,5 @@ mod strategy;
 
 pub(crate) use agent::preference;
 pub(crate) use item::{Precedence, Urgency, precedence, waited_us};
-pub(crate) use strategy::{Bench, Pick, Ready, Seats, choose};
+pub(crate) use strategy::{Bench, Pick, Ready, Seats, choose, everybody};
 pub use strategy::{NoStrategy, Strategy};

@@ -6,7 +6,7 @@ use expect_test::expect_file;
 
 use super::script::{Run, agent, item, state};
 use crate::{Bounds, Next};
-use turno_base::Now;
+use turno_base::{AgentId, Now};
 
 /// When the event of a cell happens.
 const AT: u64 = 10_000;
@@ -205,10 +205,11 @@ fn anna(run: &Run) -> String {
 fn c1(run: &Run, at: u64) -> String {
     let row = run.acd.item(item("c1"), Now::from_ms(at));
     match row {
-        Some(row) => match row.offered_to {
-            Some(agent) => format!("{} {} for {agent}", row.queue, row.position),
-            None => format!("{} {}", row.queue, row.position),
-        },
+        Some(row) if row.offered_to.is_empty() => format!("{} {}", row.queue, row.position),
+        Some(row) => {
+            let agents: Vec<&str> = row.offered_to.iter().map(AgentId::as_str).collect();
+            format!("{} {} for {}", row.queue, row.position, agents.join(", "))
+        }
         None if run.acd.served.contains_key(&item("c1")) => "in conversation".to_owned(),
         None => "unknown".to_owned(),
     }

@@ -20,7 +20,7 @@ struct Coming {
 }
 
 /// Whom an item is kept apart from, and until when.
-type Apart = Option<(AgentId, Mono)>;
+type Apart = Vec<(AgentId, Mono)>;
 
 #[derive(Clone, Default)]
 pub(crate) struct Witness {
@@ -62,7 +62,9 @@ pub(crate) struct Waiting {
     v: i64,
     order: u64,
     since: Mono,
-    pub(crate) offered: Option<AgentId>,
+    pub(crate) offered: Vec<AgentId>,
+    /// Ring time is credited up to here.
+    credited: Mono,
     apart: Apart,
     tried: Option<AgentId>,
 }
@@ -73,7 +75,7 @@ impl Witness {
         self.is_configuring = true;
         for (_, waiting) in self.items.iter_mut() {
             // Forgotten with an agent who is no longer configured and not at work.
-            waiting.apart = waiting.apart.filter(|(agent, _)| {
+            waiting.apart.retain(|(agent, _)| {
                 config.agents.contains_key(agent)
                     || self.agents.get(agent).is_some_and(|seat| {
                         !matches!(
@@ -100,7 +102,7 @@ impl Witness {
                 v = v.min(kept);
             }
         }
-        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, is_new: true });
+        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: Vec::new(), is_new: true });
     }
 
     /// What was decided; panics at the first thing that the rule would not have done.
@@ -111,7 +113,10 @@ impl Witness {
         self.is_configuring = false;
         self.doors.clear();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
-            let missed = self.items.iter().find(|(_, i)| i.offered.is_none() && self.is_pair(*agent, i, now));
+            let missed = self
+                .items
+                .iter()
+                .find(|(_, i)| self.is_pair(*agent, i, now) && (i.offered.is_empty() || self.could_join(*agent, i)));
             assert!(missed.is_none(), "invariant 1: {agent} is idle, {:?} waits", missed.map(|(id, _)| id));
             assert!(seat.offer.is_none(), "a ready agent has no offer");
         }
@@ -133,7 +138,15 @@ impl Witness {
         rules.queues.contains(&item.queue)
             && is_met(&queue.need, &rules.skills)
             && is_met(&item.entry.need, &rules.skills)
-            && item.apart.is_none_or(|(from, until)| from != agent || until <= now)
+            && item.apart.iter().all(|(from, until)| *from != agent || *until <= now)
+    }
+
+    /// A queue that rings all rings him too, if no better rank is being rung; where there is a wait limit, only before it.
+    fn could_join(&self, agent: AgentId, item: &Waiting) -> bool {
+        let queue = &self.config.queues[&item.queue];
+        queue.strategy == Strategy::RingAll
+            && queue.wait_limit.is_zero()
+            && item.offered.iter().all(|a| self.rank(agent, item.queue) <= self.rank(*a, item.queue))
     }
 
     /// Larger goes first; spec/routing.md, and the module `matching::item` in words.
@@ -190,12 +203,12 @@ impl Witness {
         };
         match strategy {
             Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
-            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (seat(a).idle_since, *a)),
+            Strategy::LongestIdle => of.min_by_key(|a| (seat(a).idle_since, *a)),
             Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, seat(a).idle_since, *a)),
             Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, seat(a).idle_since, *a)),
             Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
             Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
-            Strategy::Random | Strategy::WeightedRandom => None,
+            Strategy::RingAll | Strategy::Random | Strategy::WeightedRandom => None,
         }
     }
 
@@ -203,14 +216,16 @@ impl Witness {
         let item = &self.items[&id];
         assert!(self.is_pair(agent, item, now), "{agent} may not take {id}");
         assert_eq!(self.agents[&agent].state, AgentState::Ready, "only who is ready is rung");
-        assert!(self.agents[&agent].offer.is_none() && item.offered.is_none(), "invariant 2");
-        let free = self.items.iter().filter(|(_, i)| i.offered.is_none() && self.is_pair(agent, i, now));
+        let strategy = self.config.queues[&item.queue].strategy;
+        assert!(self.agents[&agent].offer.is_none(), "invariant 2");
+        assert!(item.offered.is_empty() || strategy == Strategy::RingAll, "invariant 2");
+        let free = self.items.iter().filter(|(_, i)| i.offered.is_empty() && self.is_pair(agent, i, now));
         let first = free.max_by_key(|(_, i)| self.urgency(i, now)).map(|(id, _)| *id);
-        assert_eq!(first, Some(id), "invariant 4: {agent} is due another item");
+        // Joins others only if nobody waits for him alone.
+        assert_eq!(first, item.offered.is_empty().then_some(id), "invariant 4: {agent} is due another item");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
         let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
-        let strategy = self.config.queues[&item.queue].strategy;
-        let best_rank = able.iter().map(|a| self.rank(*a, item.queue)).min();
+        let best_rank = able.iter().chain(&item.offered).map(|a| self.rank(*a, item.queue)).min();
         if strategy != Strategy::WeightedRandom {
             assert_eq!(Some(self.rank(agent, item.queue)), best_rank, "{agent} is of a rank that waits");
         }
@@ -228,7 +243,17 @@ impl Witness {
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
                     self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
                 }
-                let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart, tried: None };
+                let waiting = Waiting {
+                    entry,
+                    queue: *queue,
+                    v,
+                    order,
+                    since: now,
+                    offered: Vec::new(),
+                    credited: now,
+                    apart,
+                    tried: None,
+                };
                 assert!(self.items.insert(*item, waiting).is_none(), "nobody waits twice");
                 self.flow.entry(*queue).or_default().0 += 1;
                 assert_eq!(*position, self.place(*item, now), "place on entering");
@@ -237,7 +262,7 @@ impl Witness {
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
                 let waiting = self.items.get_mut(item).expect("waits");
-                waiting.offered = Some(*agent);
+                waiting.offered.push(*agent);
                 waiting.tried = Some(*agent);
                 self.turns.insert(waiting.queue, *agent);
                 self.agents.get_mut(agent).expect("known").offer = Some((*item, *epoch, now));
@@ -259,17 +284,22 @@ impl Witness {
                 let (i, e, began) = seat.offer.take().expect("open");
                 assert_eq!((i, e, (now.0 - began.0) / 1000), (*item, *epoch, *ring_ms));
                 seat.keeps_idle_time = matches!(end, OfferEnd::CallerLeft | OfferEnd::LostRace);
+                let waiting = self.items.get_mut(item).expect("waits");
+                let rings_all = self.config.queues.get(&waiting.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
                 let apart_s = match end {
+                    OfferEnd::RingNoAnswer if rings_all => 5,
                     OfferEnd::RingNoAnswer => 20,
                     OfferEnd::Declined => 30,
                     OfferEnd::Busy | OfferEnd::Unreachable => 10,
                     OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => 0,
                 };
-                let waiting = self.items.get_mut(item).expect("waits");
-                waiting.offered = None;
+                waiting.offered.retain(|rung| rung != agent);
                 if apart_s > 0 {
-                    waiting.v -= (now.0 - began.0) as i64;
-                    waiting.apart = Some((*agent, Mono(now.0 + apart_s * 1_000_000)));
+                    let from = began.max(waiting.credited);
+                    waiting.v -= (now.0 - from.0) as i64;
+                    waiting.credited = now;
+                    waiting.apart.retain(|(from, _)| rings_all && from != agent);
+                    waiting.apart.push((*agent, Mono(now.0 + apart_s * 1_000_000)));
                 }
             }
             Decision::Left { item, queue, how, position, wait_ms } => {
@@ -316,7 +346,7 @@ impl Witness {
         assert_eq!(position, self.place(id, now), "place on leaving");
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
-        assert!(gone.offered.is_none(), "its offer ended before");
+        assert!(gone.offered.is_empty(), "its offers ended before");
         self.came.insert(id, queue);
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
         let keeps = match how {

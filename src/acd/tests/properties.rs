@@ -15,7 +15,7 @@ use crate::{Acd, AcdConfig, Bounds, Command, Decision, Entry, Event, need};
 type Step = (u8, u8, u8, u16);
 
 const AGENTS: [&str; 6] = ["anna", "boris", "clara", "dora", "emil", "fay"];
-const QUEUES: [&str; 13] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i"];
+const QUEUES: [&str; 17] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "j", "k"];
 const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
@@ -29,21 +29,25 @@ const HOUSE: &str = "
     queue g by=longest_idle ring=7
     queue h by=random ring=7
     queue i by=weighted_random ring=7
+    queue j by=ring_all ring=6
+    queue k by=ring_all ring=9 wait=30 onwait=queue:j
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
     reason lunch 0
     redial 20
-    agent anna a,b,d,e,f,g,h,i skills=x:3 misses=1
-    agent boris a,b,d,e,f ranks=d:1,e:2 skills=x:1,y:4 misses=2
-    agent clara a,b,c,h,i skills=x:3 ranks=a:1,i:3
-    agent dora a,c,f,g
-    agent emil b,c,d,e,f,g,h,i skills=x:9,y:1 misses=1
-    agent fay a,c,d,e,f,g,h,i ranks=c:1
+    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 misses=1
+    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 misses=2
+    agent clara a,b,c,h,i,j,k skills=x:3 ranks=a:1,i:3
+    agent dora a,c,f,g,k
+    agent emil b,c,d,e,f,g,h,i,j,k skills=x:9,y:1 misses=1
+    agent fay a,c,d,e,f,g,h,i,j,k ranks=c:1,k:1
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 10] = [
+const CHANGES: [&str; 12] = [
+    "queue j by=fewest_calls ring=6",
+    "queue j by=ring_all ring=6",
     "queue d by=linear ring=7",
     "queue d by=round_robin order=emil,fay,anna ring=7",
     "agent dora a,b,c skills=x:2",

@@ -106,6 +106,8 @@ pub(super) struct World {
     /// How long calls had waited when they were offered, ms.
     pub(super) waited_ms: Vec<(CallId, u64)>,
     pub(super) audit: Audit,
+    /// Why legs ended, as their parties were told.
+    pub(super) ends: Vec<(usize, Cause)>,
     pub(super) weather: Weather,
     /// A second engine, made of the first one's snapshot, that must decide the same for so many inputs more.
     shadow: Option<(Engine, u32)>,
@@ -246,6 +248,7 @@ impl World {
             records: Vec::new(),
             waited_ms: Vec::new(),
             audit: Audit::default(),
+            ends: Vec::new(),
             weather: Weather::default(),
             shadow: None,
             hears_silence: true,
@@ -629,7 +632,8 @@ impl World {
                     self.parties[at].ever_up += 1;
                 }
             }
-            SipEvent::Ended { leg, .. } => {
+            SipEvent::Ended { leg, cause, .. } => {
+                self.ends.push((at, cause));
                 self.parties[at].legs.remove(&leg);
                 self.parties[at].todo.retain(|_, (about, _)| *about != leg);
             }

@@ -77,8 +77,8 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
     }
 }
 
-const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, fewest_calls, least_talk, linear, random or \
-                             weighted_random";
+const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, ring_all, fewest_calls, least_talk, linear, random \
+                             or weighted_random";
 
 fn wrap_up(section: &Section<'_>) -> WrapUp {
     let duration = section.duration("wrap_up", Duration::ZERO, Duration::ZERO..=HOUR);
