@@ -129,6 +129,7 @@ impl World {
                 | Effect::Count(_)
                 | Effect::Trunk { .. }
                 | Effect::Why { .. }
+                | Effect::Foreseen { .. }
                 | Effect::Healed(_) => {}
             }
         }

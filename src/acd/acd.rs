@@ -8,6 +8,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
 use crate::config::{AcdConfig, WrapUp};
+use crate::expected::Lessons;
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
@@ -42,6 +43,7 @@ pub struct Acd {
     pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
+    pub(crate) lessons: Lessons,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -104,6 +106,7 @@ impl Acd {
             item_of: BTreeMap::new(),
             served: BTreeMap::new(),
             redials: Redials::default(),
+            lessons: Lessons::default(),
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),

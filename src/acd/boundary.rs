@@ -1,6 +1,8 @@
 //! What the ACD is told and what it decides. The ACD is the single owner of every (item, agent) pair: nothing else
 //! may ring an agent (spec/routing.md).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Name, Need, PromptId, QueueId, SegmentId, StationId};
@@ -126,11 +128,34 @@ pub enum Command {
     },
 }
 
+/// What an item is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A caller who waits on the line.
+    #[default]
+    Call,
+    /// The place of a caller who has hung up and will be called back.
+    Callback,
+}
+
+impl Kind {
+    /// The word in rows and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Call => "call",
+            Kind::Callback => "callback",
+        }
+    }
+}
+
 /// Something to serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The item.
     pub item: ItemId,
+    /// What it is.
+    pub kind: Kind,
     /// The queue.
     pub queue: QueueId,
     /// What it needs beyond what the queue needs.
@@ -141,8 +166,94 @@ pub struct Entry {
     pub value_pm: u32,
     /// Customer, to regain a place on redial (C4): canonical number or external id.
     pub caller: Option<String>,
-    /// It counts as this much older, ms (waited before elsewhere).
-    pub credit_ms: u64,
+    /// It counts as this much older, and why.
+    pub credits: Credits,
+    /// The agent who looks after this customer: waited for and preferred.
+    pub owner: Option<AgentId>,
+    /// The agent whom this customer talked to last, as others know it; what the ACD remembers itself is later and counts first.
+    pub last_agent: Option<AgentId>,
+}
+
+/// Why an item counts as older than it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credit {
+    /// Waited before in another queue, a menu or with an agent who is gone.
+    WaitedElsewhere,
+    /// Called again soon after hanging up.
+    Redial,
+    /// The call dropped while an agent had it.
+    Rescue,
+    /// A supervisor said so.
+    Bump,
+    /// Agents were rung in vain: the caller does not pay for who does not answer.
+    Rings,
+    /// The agent who looks after this customer is not there.
+    OwnerAbsent,
+    /// Waited for a callback.
+    Callback,
+}
+
+impl Credit {
+    /// All there are.
+    pub const ALL: [Credit; 7] = [
+        Credit::WaitedElsewhere,
+        Credit::Redial,
+        Credit::Rescue,
+        Credit::Bump,
+        Credit::Rings,
+        Credit::OwnerAbsent,
+        Credit::Callback,
+    ];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Credit::WaitedElsewhere => "waited-elsewhere",
+            Credit::Redial => "redial",
+            Credit::Rescue => "rescue",
+            Credit::Bump => "bump",
+            Credit::Rings => "rings",
+            Credit::OwnerAbsent => "owner-absent",
+            Credit::Callback => "callback",
+        }
+    }
+}
+
+/// How much older an item counts than it is, by reason. Credits only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credits {
+    us: [u64; 7],
+}
+
+impl Credits {
+    /// One credit, ms.
+    pub fn of(credit: Credit, ms: u64) -> Credits {
+        let mut credits = Credits::default();
+        credits.add(credit, Duration::from_millis(ms));
+        credits
+    }
+
+    /// Adds to one.
+    pub fn add(&mut self, credit: Credit, more: Duration) {
+        let us = &mut self.us[credit as usize];
+        *us = us.saturating_add(u64::try_from(more.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// One of them.
+    pub fn get(&self, credit: Credit) -> Duration {
+        Duration::from_micros(self.us[credit as usize])
+    }
+
+    /// All together.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.us.iter().fold(0, |sum, us| sum.saturating_add(*us)))
+    }
+
+    /// Those that are not zero.
+    pub fn list(&self) -> Vec<(Credit, Duration)> {
+        Credit::ALL.into_iter().map(|credit| (credit, self.get(credit))).filter(|(_, much)| !much.is_zero()).collect()
+    }
 }
 
 /// What the ACD wants done. Order is part of the contract.
@@ -231,6 +342,19 @@ pub enum Decision {
         item: ItemId,
         /// 1-based.
         position: u32,
+        /// How long it will wait, ms; none: not sure.
+        expected_ms: Option<u64>,
+    },
+    /// An item was answered whose wait had been forecast when nobody was free for it first.
+    Foreseen {
+        /// The item.
+        item: ItemId,
+        /// The queue.
+        queue: QueueId,
+        /// The forecast, ms, told or not.
+        expected_ms: u64,
+        /// What came, ms.
+        waited_ms: u64,
     },
     /// An agent's state changed.
     Agent {

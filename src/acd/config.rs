@@ -22,6 +22,97 @@ pub struct AcdConfig {
     pub reasons: BTreeMap<Name, ReasonRules>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
+    /// The knobs of the value-rate rule.
+    pub rule: Rule,
+    /// What is known of skills beyond their names; a skill that is not here has [`SkillRules::default`].
+    pub skills: BTreeMap<SkillId, SkillRules>,
+    /// Rings of all queues that have none of their own.
+    pub rings: Vec<RingRules>,
+}
+
+/// The knobs of the value-rate rule (spec/routing.md), each with the default that the rule was tried with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Weight of a customer: value to this power, per mille, 0..=2000.
+    pub value_exponent_pm: u32,
+    /// Weight of a skill: its share of the mean pressure to this power, per mille, 0..=2000.
+    pub pressure_exponent_pm: u32,
+    /// One level of a needed skill is worth this much idle time, for an item of value 1.
+    pub fit_per_level: Duration,
+    /// What an agent is worth elsewhere: this much idle time for each Erlang per agent of the skills that he has and the item
+    /// does not need.
+    pub opportunity: Duration,
+    /// Idle time counts in the choice of an agent up to this.
+    pub idle_counted: Duration,
+    /// An agent who has worked all the time is listed as this much less idle than one who has worked none; zero: idle time
+    /// alone keeps occupancy fair.
+    pub occupancy: Duration,
+    /// Handle time (talk, hold and wrap-up) that counts as 1; also what a skill is taken to need until it has been measured.
+    pub handle_reference: Duration,
+    /// The tables of handle times and pressures are made anew this often.
+    pub tables_every: Duration,
+    /// Idle time that the owner of a customer, or his last agent, has ahead of others.
+    pub owner_bonus: Duration,
+    /// Longest wait for an owner who is logged in but not free; zero: never.
+    pub owner_waits: Duration,
+    /// A customer whose owner is not logged in counts as this much older.
+    pub owner_absent_credit: Duration,
+    /// Longest wait for the agent whom the customer talked to last; zero: never.
+    pub last_agent_waits: Duration,
+    /// Who was a customer's last agent is remembered this long; zero: never.
+    pub last_agent_kept: Duration,
+}
+
+impl Default for Rule {
+    fn default() -> Rule {
+        Rule {
+            value_exponent_pm: 750,
+            pressure_exponent_pm: 1000,
+            fit_per_level: Duration::from_secs(40),
+            opportunity: Duration::from_secs(500),
+            idle_counted: Duration::from_secs(600),
+            occupancy: Duration::ZERO,
+            handle_reference: Duration::from_secs(330),
+            tables_every: Duration::from_secs(5),
+            owner_bonus: Duration::from_secs(600),
+            owner_waits: Duration::from_secs(20),
+            owner_absent_credit: Duration::ZERO,
+            last_agent_waits: Duration::ZERO,
+            last_agent_kept: Duration::ZERO,
+        }
+    }
+}
+
+/// One skill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkillRules {
+    /// So many idle agents who have it are kept for items that have waited half their target or are of the highest value
+    /// configured (R18, R19); 0: none.
+    pub reserve: u32,
+    /// Handle time to expect until it has been measured; none: the rule's reference.
+    pub handle: Option<Duration>,
+}
+
+/// One ring of a queue: who alone may take an item at first (R7, R8). After its rings an item needs what the queue and it need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingRules {
+    /// Items of these segments; empty: of all.
+    pub segments: Vec<SegmentId>,
+    /// Whom the ring asks for.
+    pub need: RingNeed,
+    /// How long.
+    pub length: Duration,
+    /// Passed at once while nobody whom it asks for is logged in.
+    pub skip_if_none_logged_in: bool,
+}
+
+/// Whom a ring asks for, beyond what the queue and the item need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingNeed {
+    /// Those who meet this.
+    Need(Need),
+    /// Those who have each skill that counts for the item at this level, 1..=10.
+    Level(u8),
 }
 
 /// One queue.
@@ -63,6 +154,8 @@ pub struct QueueRules {
     pub music: Option<PromptId>,
     /// Played once on entering.
     pub greeting: Option<PromptId>,
+    /// Rings, in order; empty: those of all queues.
+    pub rings: Vec<RingRules>,
 }
 
 /// A queue that anybody serves, without limits but on ring and length.
@@ -87,6 +180,7 @@ impl Default for QueueRules {
             service_level_target_pct: 80,
             music: None,
             greeting: None,
+            rings: Vec::new(),
         }
     }
 }

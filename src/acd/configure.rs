@@ -228,6 +228,7 @@ impl Acd {
                 self.queue_of.remove(&queue.id);
             }
         }
+        self.lessons.keep_queues(|queue| self.queue_of.contains_key(queue));
     }
 
     /// Rings the idle for those who may be served now, the longest idle first; then sends away whom no queue keeps, so that

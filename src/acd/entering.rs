@@ -1,10 +1,13 @@
 //! The door of a queue, the ways out of it, and what an item hears while it waits.
 
+use std::time::Duration;
+
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
-use crate::boundary::{Decision, Entry, Overflow, Trigger};
+use crate::boundary::{Credit, Decision, Entry, Overflow, Trigger};
+use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
 use crate::queue::GroupKey;
@@ -23,7 +26,18 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, queue: asked, need, segment, value_pm, caller, credit_ms } = entry;
+        let Entry {
+            item: id,
+            kind,
+            queue: asked,
+            need,
+            segment,
+            value_pm,
+            caller,
+            mut credits,
+            owner: _,
+            last_agent: _,
+        } = entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
@@ -42,18 +56,22 @@ impl Acd {
         }
         let caller = caller.map(String::into_boxed_str);
         let born = i64::try_from(now.0).unwrap_or(i64::MAX);
-        let credit = i64::try_from(credit_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
-        let v = born.saturating_sub(credit).min(kept.unwrap_or(i64::MAX));
+        if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
+            let v = born.saturating_sub(micros(credits.total()));
+            credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
+        }
+        let v = born.saturating_sub(micros(credits.total()));
         let group = self.group(GroupKey { queue, need });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
+            kind,
             queue,
             group,
             segment,
             line,
             v,
+            credits,
             value_pm,
             seq: 0,
             entered: now,
@@ -65,6 +83,7 @@ impl Acd {
             wait_ends: None,
             is_overdue: false,
             announce: Announce::Off,
+            promise: Promise::default(),
             apart: Vec::new(),
             tried: None,
             hops,
@@ -88,6 +107,7 @@ impl Acd {
         let position = self.position(item, now);
         out.push(Decision::Entered { item: id, queue: self.queues[queue].id, position });
         self.seek_agent(item, Trigger::Item, now, out);
+        self.foresee(item, now);
     }
 
     /// Follows doors and overflows from `to` on. A queue that is closing, full or empty sends on by its own rule.
@@ -145,7 +165,10 @@ impl Acd {
             return self.arm_announce(item, now);
         }
         self.items[item].announce = Announce::Saying;
-        out.push(Decision::Announce { item: self.items[item].id, position: self.position(item, now) });
+        self.foresee(item, now);
+        let id = self.items[item].id;
+        let expected_ms = self.expected_wait(id).map(crate::views::ms);
+        out.push(Decision::Announce { item: id, position: self.position(item, now), expected_ms });
     }
 
     pub(crate) fn announced(&mut self, item: ItemId, now: Mono) {
@@ -235,6 +258,7 @@ impl Acd {
         let wait_ms = now.0.saturating_sub(waiting.entered.0) / 1000;
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
+        self.forget_stay(item);
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
         if let Some(at) = self.items[item].wait_ends.take() {
@@ -333,4 +357,9 @@ impl Acd {
         }
         self.arm_reconciler(now.mono);
     }
+}
+
+/// A length as the difference of two virtual entry times.
+pub(crate) fn micros(length: Duration) -> i64 {
+    i64::try_from(length.as_micros()).unwrap_or(i64::MAX)
 }

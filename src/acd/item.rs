@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
 
+use crate::boundary::{Credits, Kind};
+use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};
 
@@ -10,6 +12,7 @@ use crate::slab::{AgentIx, GroupIx, QueueIx};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) id: ItemId,
+    pub(crate) kind: Kind,
     pub(crate) queue: QueueIx,
     pub(crate) group: GroupIx,
     pub(crate) segment: SegmentId,
@@ -17,6 +20,8 @@ pub(crate) struct Item {
     pub(crate) line: u16,
     /// Virtual entry time, µs; see [`Place`].
     pub(crate) v: i64,
+    /// What its virtual entry time is made of, besides the real one.
+    pub(crate) credits: Credits,
     pub(crate) value_pm: u32,
     pub(crate) seq: u64,
     /// When this stay in this queue began.
@@ -34,6 +39,7 @@ pub(crate) struct Item {
     /// The wait limit passed while an agent was being rung: it goes when that fails.
     pub(crate) is_overdue: bool,
     pub(crate) announce: Announce,
+    pub(crate) promise: Promise,
     /// Kept apart from these agents until then; where one is rung at a time, from the last one alone.
     pub(crate) apart: Vec<(AgentIx, Mono)>,
     /// Who was rung for it last, in a queue that goes on from him.

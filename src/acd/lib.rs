@@ -5,6 +5,7 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
+//! - `expected`: how long those who wait will wait.
 //! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 
@@ -15,6 +16,7 @@ mod codes;
 mod config;
 mod configure;
 mod entering;
+mod expected;
 mod item;
 pub mod limits;
 mod line;
@@ -36,8 +38,11 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Decision, Entry, Event, Heal, Overflow, Trigger, Why};
-pub use config::{AcdConfig, AgentRules, QueueRules, ReasonRules, SegmentRules, WrapUp};
+pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
+pub use config::{
+    AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
+};
+pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;

@@ -76,10 +76,19 @@ pub struct Bounds {
     /// Groups of items (one for each queue and need) that are kept while nobody waits in them; the one that emptied first is
     /// forgotten.
     pub groups_idle_max: u32,
+    /// Classes (queue, need and segment) whose waits are remembered for forecasts; the one that was last answered longest ago
+    /// is forgotten.
+    pub classes_max: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { items_max: 200_000, redials_max: 50_000, stations_max: 200_000, groups_idle_max: 1024 }
+        Bounds {
+            items_max: 200_000,
+            redials_max: 50_000,
+            stations_max: 200_000,
+            groups_idle_max: 1024,
+            classes_max: 4096,
+        }
     }
 }

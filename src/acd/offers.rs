@@ -1,12 +1,15 @@
 //! Reservations and offers, from the first ring to the answer or the failure, and the conversation that follows.
 
+use std::time::Duration;
+
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Next, Phase, Rest};
-use crate::boundary::{Decision, Trigger, Why};
+use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
+use crate::entering::micros;
 use crate::item::Held;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_MAX, APART_NO_ANSWER, REASON_NO_ANSWER, RING_AGAIN, reason};
 use crate::matching::Strategy;
@@ -106,7 +109,8 @@ impl Acd {
             return;
         };
         out.push(Decision::Connect { item, agent, epoch });
-        self.end_reservation(at, OfferEnd::Accepted, now, out);
+        let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
+        self.learn_wait(held, ended.map_or(0, |ended| now.0.saturating_sub(ended.since.0)), now, out);
         let lost = self.withdraw_all(held, OfferEnd::LostRace, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
@@ -255,6 +259,7 @@ impl Acd {
             self.overflow_on_wait(item, now, out);
         } else {
             self.seek_agent(item, Trigger::Item, now, out);
+            self.foresee(item, now);
         }
         self.after_free(agent, Trigger::Agent, now, out);
     }
@@ -282,12 +287,17 @@ impl Acd {
 
     /// Makes the item as much older as an offer that failed rang, but for what another that rang with it has given already.
     fn credit_ring(&mut self, item: ItemIx, since: Mono, now: Mono) {
+        let from = since.max(self.items[item].credited);
+        self.items[item].credited = now.max(from);
+        self.credit(item, Credit::Rings, now.since(from));
+    }
+
+    /// Makes the item count as this much older. It stands in no group's line.
+    pub(crate) fn credit(&mut self, item: ItemIx, credit: Credit, much: Duration) {
         self.give_place_up(item);
         let waiting = &mut self.items[item];
-        let from = since.max(waiting.credited);
-        waiting.credited = now.max(from);
-        let us = i64::try_from(now.0.saturating_sub(from.0)).unwrap_or(i64::MAX);
-        waiting.v = waiting.v.saturating_sub(us);
+        waiting.credits.add(credit, much);
+        waiting.v = waiting.v.saturating_sub(micros(much));
         self.take_place(item);
     }
 

@@ -50,6 +50,8 @@ impl Acd {
                 self.step_out(item);
                 self.take_place(item);
                 self.seek_agent(item, Trigger::Deadline, now, out);
+            } else if self.items.get(item).is_some() {
+                self.foresee(item, now);
             }
         }
     }

@@ -1,11 +1,15 @@
 //! What people see of queues and agents: rows made on demand.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Next};
+use crate::boundary::Kind;
+use crate::expected::Accuracy;
 use crate::matching::{self, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
@@ -24,6 +28,10 @@ pub struct QueueRow {
     pub ready: u32,
     /// The longest wait so far in this queue or before it, ms.
     pub waited_max_ms: u64,
+    /// How long the next to enter would wait, ms; none: not sure.
+    pub expected_ms: Option<u64>,
+    /// How right forecasts have been of late.
+    pub accuracy: Accuracy,
 }
 
 /// One waiting item.
@@ -31,6 +39,8 @@ pub struct QueueRow {
 pub struct ItemRow {
     /// The item.
     pub item: ItemId,
+    /// What it is.
+    pub kind: Kind,
     /// Its queue.
     pub queue: QueueId,
     /// Customer's segment.
@@ -43,6 +53,8 @@ pub struct ItemRow {
     pub waited_ms: u64,
     /// Past its segment's guard: ahead of everything else.
     pub is_guarded: bool,
+    /// How long it will wait, ms; none: not sure. For a given item it never grows.
+    pub expected_ms: Option<u64>,
     /// Agents it is offered to, in the order in which they were rung.
     pub offered_to: Vec<AgentId>,
 }
@@ -87,6 +99,8 @@ pub struct AcdSizes {
     pub stations: u64,
     /// Places kept for a redial.
     pub redials: u64,
+    /// Classes whose waits are remembered.
+    pub classes: u64,
     /// Pending deadlines.
     pub timers: u64,
 }
@@ -157,6 +171,7 @@ impl Acd {
             profiles: self.profiles.len() as u64,
             stations: self.stations.len() as u64,
             redials: self.redials.len() as u64,
+            classes: self.lessons.len() as u64,
             timers: self.timers.len() as u64,
         }
     }
@@ -176,6 +191,8 @@ impl Acd {
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
+            expected_ms: self.expected_wait_of_next(queue.id).map(ms),
+            accuracy: self.forecast_accuracy(queue.id),
         })
     }
 
@@ -185,12 +202,14 @@ impl Acd {
         let offered_to = waiting.offers.iter().filter_map(|held| self.agents.get(held.agent)).map(|a| a.id).collect();
         ItemRow {
             item: waiting.id,
+            kind: waiting.kind,
             queue: self.queues[waiting.queue].id,
             segment: waiting.segment,
             position,
             stayed_ms: now.0.saturating_sub(waiting.entered.0) / 1000,
             waited_ms: matching::waited_us(waiting.v, now.0) / 1000,
             is_guarded: standing.is_guarded(),
+            expected_ms: self.expected_wait(waiting.id).map(ms),
             offered_to,
         }
     }
@@ -225,4 +244,9 @@ impl Acd {
             is_overdue: longest.is_some_and(|most| !most.is_zero() && now.since(agent.shown_since) > most),
         })
     }
+}
+
+/// Whole milliseconds.
+pub(crate) fn ms(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }

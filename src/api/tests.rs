@@ -72,9 +72,15 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
         asker.answer(
             id,
             match command {
-                Command::QueueShow(None) => {
-                    Ok(Answer::Queues(vec![QueueView { queue, waiting: Vec::new(), logged_in: 2, ready: 1 }]))
-                }
+                Command::QueueShow(None) => Ok(Answer::Queues(vec![QueueView {
+                    queue,
+                    waiting: Vec::new(),
+                    logged_in: 2,
+                    ready: 1,
+                    expected_ms: Some(90_000),
+                    forecast_error_ms: 12_000,
+                    forecast_within_pm: Some(910),
+                }])),
                 Command::QueueShow(Some(other)) => {
                     Err(Refusal::Unknown { what: "queue".into(), name: other.to_string() })
                 }
@@ -162,7 +168,11 @@ fn http_shows_acts_and_refuses_in_words() {
     let (status, body) = place.send("GET", "/api/v1/queues", "", "");
     let queues: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(status, 200);
-    assert_eq!(queues, json!({"queues": [{"queue": "averias", "waiting": [], "logged_in": 2, "ready": 1}]}));
+    let averias = json!({
+        "queue": "averias", "waiting": [], "logged_in": 2, "ready": 1,
+        "expected_ms": 90_000, "forecast_error_ms": 12_000, "forecast_within_pm": 910,
+    });
+    assert_eq!(queues, json!({"queues": [averias]}));
     for (method, path, body, status, says) in [
         ("GET", "/api/v1/queues/nope", "", 404, "there is no queue"),
         ("GET", "/api/v1/queues/No%20pe", "", 404, "there is no queue"),

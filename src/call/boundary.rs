@@ -107,6 +107,8 @@ pub struct Customer {
     pub value_pm: u32,
     /// Language, as a skill name; adds to what the call needs where the plan says so.
     pub language: Option<Name>,
+    /// The agent who looks after him.
+    pub owner: Option<AgentId>,
 }
 
 /// What happens on a leg.
@@ -357,6 +359,8 @@ pub enum AcdTell {
         caller: Option<String>,
         /// Waited before, ms.
         credit_ms: u64,
+        /// The agent who looks after the customer.
+        owner: Option<AgentId>,
     },
     /// It is gone.
     Leave(QueueLeft),

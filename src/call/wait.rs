@@ -80,6 +80,7 @@ impl Call {
             value_pm: customer.value_pm,
             caller: customer.id.clone().or_else(canonical),
             credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
+            owner: customer.owner,
         };
         t.acd(self.id, tell);
     }

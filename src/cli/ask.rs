@@ -48,19 +48,21 @@ fn print(answer: Answer) {
     match answer {
         Answer::Done => {}
         Answer::Queues(queues) => {
-            let mut table = Table::new(&["queue", "waiting", "longest", "agents", "ready"]);
+            let mut table = Table::new(&["queue", "waiting", "longest", "next waits", "agents", "ready"]);
             for queue in &queues {
                 let longest = queue.waiting.iter().map(|w| w.waited_ms).max();
                 table.row([
                     queue.queue.to_string(),
                     queue.waiting.len().to_string(),
                     longest.map(clock).unwrap_or_default(),
+                    queue.expected_ms.map(clock).unwrap_or_default(),
                     queue.logged_in.to_string(),
                     queue.ready.to_string(),
                 ]);
             }
             table.print();
-            let mut waiting = Table::new(&["queue", "place", "call", "from", "segment", "waited", "offered to"]);
+            let mut waiting =
+                Table::new(&["queue", "place", "call", "from", "segment", "waited", "still", "offered to"]);
             for queue in &queues {
                 for (at, call) in queue.waiting.iter().enumerate() {
                     waiting.row([
@@ -70,6 +72,7 @@ fn print(answer: Answer) {
                         call.ani.clone(),
                         call.segment.clone(),
                         clock(call.waited_ms),
+                        call.expected_ms.map(clock).unwrap_or_default(),
                         call.offered_to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
                     ]);
                 }

@@ -180,6 +180,15 @@ pub enum Effect {
         /// The parts of the choice.
         why: Why,
     },
+    /// A wait that had been forecast is over.
+    Foreseen {
+        /// The queue.
+        queue: QueueId,
+        /// The forecast, ms, told or not.
+        expected_ms: u64,
+        /// What came, ms.
+        waited_ms: u64,
+    },
     /// The reconciler healed something; a healthy run has none.
     Healed(Heal),
 }

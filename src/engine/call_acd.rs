@@ -1,6 +1,6 @@
 //! Seam: what a call wants of the ACD, and what the ACD decides about a call; both also feed the event line.
 
-use turno_acd::{Decision, Entry, Event, Overflow};
+use turno_acd::{Credit, Credits, Decision, Entry, Event, Kind, Overflow};
 use turno_base::fact::What;
 use turno_base::{CallId, ItemId};
 use turno_call::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere};
@@ -30,8 +30,20 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms } => {
-                Event::Enter(Entry { item, queue, need, segment, value_pm, caller, credit_ms })
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
+                let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+                Event::Enter(Entry {
+                    item,
+                    kind: Kind::Call,
+                    queue,
+                    need,
+                    segment,
+                    value_pm,
+                    caller,
+                    credits,
+                    owner,
+                    last_agent: None,
+                })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
             AcdTell::Ringing(agent, epoch) => Event::Ringing { item, agent, epoch },
@@ -82,12 +94,15 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position } => {
+            Decision::Announce { item, position, expected_ms: _ } => {
                 self.tell_decided(item, AcdEvent::Announce { position }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
+            }
+            Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
+                turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }

@@ -71,6 +71,7 @@ impl Rooms {
             segment: self.config.segment_default,
             value_pm: self.config.value_default_pm,
             language: None,
+            owner: None,
         });
         self.tell_call(CallEvent::Known { call, customer }, turn);
     }

@@ -48,6 +48,12 @@ pub struct QueueView {
     pub logged_in: u32,
     /// Of them ready.
     pub ready: u32,
+    /// How long the next to enter would wait, ms; none: not sure.
+    pub expected_ms: Option<u64>,
+    /// How far recent forecasts were off, mean, ms.
+    pub forecast_error_ms: u64,
+    /// How many recent forecasts came true, per mille: off by at most 30 s or a third; none: none was compared yet.
+    pub forecast_within_pm: Option<u32>,
 }
 
 /// One waiting call.
@@ -61,6 +67,8 @@ pub struct WaitingView {
     pub segment: String,
     /// So far, ms.
     pub waited_ms: u64,
+    /// How long it will wait from now on, ms; none: not sure. For a given call it never grows.
+    pub expected_ms: Option<u64>,
     /// Agents it is offered to.
     pub offered_to: Vec<AgentId>,
 }
@@ -139,6 +147,9 @@ impl Rooms {
             waiting: self.waiting(row.queue, now),
             logged_in: row.logged_in,
             ready: row.ready,
+            expected_ms: row.expected_ms,
+            forecast_error_ms: row.accuracy.error_mean_ms,
+            forecast_within_pm: (row.accuracy.judged > 0).then_some(row.accuracy.within_pm),
         };
         Ok(rows.into_iter().map(view).collect())
     }
@@ -151,6 +162,7 @@ impl Rooms {
                 ani: self.calls.row(row.item.0, now).map(|call| call.ani.raw).unwrap_or_default(),
                 segment: row.segment.to_string(),
                 waited_ms: row.waited_ms,
+                expected_ms: row.expected_ms,
                 offered_to: row.offered_to,
             })
             .collect()

@@ -57,6 +57,8 @@ impl Customers {
             segment,
             value_pm,
             language: found.language,
+            // The portfolio does not name owners.
+            owner: None,
         })
     }
 }

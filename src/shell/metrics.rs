@@ -5,6 +5,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use turno_acd::came_true;
 use turno_engine::Sizes;
 use turno_report::BoardView;
 use turno_sip::ua::Count;
@@ -54,6 +55,9 @@ pub struct Metrics {
     pub queue_entered: IntCounterVec,
     pub queue_left: IntCounterVec,
     pub queue_wait: HistogramVec,
+    forecasts: IntCounterVec,
+    forecasts_true: IntCounterVec,
+    forecast_error: HistogramVec,
     pub offers_ended: IntCounterVec,
     pub talk: HistogramVec,
     pub hold: HistogramVec,
@@ -112,6 +116,18 @@ impl Metrics {
                 WAIT_BUCKETS,
                 &["queue", "segment", "outcome"],
             ),
+            forecasts: r.counters("forecasts_total", "Expected waits that were compared with what came.", &["queue"]),
+            forecasts_true: r.counters(
+                "forecasts_true_total",
+                "Expected waits that were off by at most 30 s or a third.",
+                &["queue"],
+            ),
+            forecast_error: r.histograms(
+                "forecast_error_seconds",
+                "How far an expected wait was off, either way.",
+                WAIT_BUCKETS,
+                &["queue"],
+            ),
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
@@ -158,6 +174,7 @@ impl Metrics {
             histograms.with_label_values(&["x"]).observe(1.0);
         }
         self.queue_wait.with_label_values(&["x", "y", "z"]).observe(1.0);
+        self.count_forecast("x", 1000, 2000);
         for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest] {
             gauges.with_label_values(&["x"]).set(1);
         }
@@ -167,6 +184,13 @@ impl Metrics {
     /// Counts what the SIP room counted.
     pub fn count(&self, count: Count) {
         self.sip_events.with_label_values(&[count_label(count)]).inc();
+    }
+
+    /// Compares an expected wait with what came.
+    pub fn count_forecast(&self, queue: &str, expected_ms: u64, waited_ms: u64) {
+        self.forecasts.with_label_values(&[queue]).inc();
+        self.forecasts_true.with_label_values(&[queue]).inc_by(u64::from(came_true(expected_ms, waited_ms)));
+        self.forecast_error.with_label_values(&[queue]).observe(expected_ms.abs_diff(waited_ms) as f64 / 1000.0);
     }
 
     /// Takes the sizes of the engine.

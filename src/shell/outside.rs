@@ -109,6 +109,9 @@ impl World for Outside {
             Effect::Why { call, agent, epoch, why } => {
                 tracing::debug!(%call, %agent, epoch, ?why, "offered");
             }
+            Effect::Foreseen { queue, expected_ms, waited_ms } => {
+                self.metrics.count_forecast(queue.as_str(), expected_ms, waited_ms);
+            }
             Effect::Healed(heal) => {
                 self.metrics.heals.with_label_values(&[heal_label(heal)]).inc();
                 tracing::error!(?heal, "the reconciler healed something; please report with `turno journal export`");

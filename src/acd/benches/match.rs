@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use turno_acd::{Acd, AcdConfig, AgentRules, Command, Decision, Entry, Event, QueueRules, SegmentRules};
+use turno_acd::{Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, QueueRules, SegmentRules};
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
@@ -157,12 +157,15 @@ impl Floor {
         let segment = SEGMENTS[self.seeded.below(4) as usize].0;
         Event::Enter(Entry {
             item: ItemId(CallId(self.items << 40 | u128::from(self.seeded.next_u64() >> 40))),
+            kind: turno_acd::Kind::Call,
             queue: QueueId::new(&name("queue", queue)).expect("a name"),
             need,
             segment: SegmentId::new(segment).expect("a name"),
             value_pm: self.seeded.below(1000) as u32,
             caller: Some(format!("+346{:08}", self.items)),
-            credit_ms: 0,
+            credits: Credits::default(),
+            owner: None,
+            last_agent: None,
         })
     }
 

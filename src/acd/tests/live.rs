@@ -195,7 +195,7 @@ fn a_queue_that_empties_with_many_waiting_sends_them_away_in_turns() {
 
 #[test]
 fn at_the_bounds_something_defined_happens() {
-    let bounds = Bounds { items_max: 2, redials_max: 2, stations_max: 2, groups_idle_max: 1 };
+    let bounds = Bounds { items_max: 2, redials_max: 2, stations_max: 2, groups_idle_max: 1, classes_max: 1 };
     let mut run = Run::new(
         "queue ventas
          redial 60

@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod expected;
 mod heals;
 mod live;
 mod matrix;

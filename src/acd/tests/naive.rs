@@ -93,7 +93,7 @@ impl Witness {
         if self.items.contains_key(&entry.item) {
             return;
         }
-        let mut v = now.0 as i64 - entry.credit_ms as i64 * 1000;
+        let mut v = now.0 as i64 - entry.credits.total().as_micros() as i64;
         if let Some(caller) = &entry.caller {
             let kept = self.redials.iter().position(|(q, c, ..)| *q == entry.queue && c == caller);
             if let Some((_, _, kept, until)) = kept.map(|at| self.redials[at].clone())
@@ -305,7 +305,7 @@ impl Witness {
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
-            Decision::Overflow { .. } | Decision::Announce { .. } => {}
+            Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,

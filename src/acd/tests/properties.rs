@@ -9,7 +9,7 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, S
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, AcdConfig, Bounds, Command, Decision, Entry, Event, need};
+use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
 
 /// One step: what, two choices, and how much time passes before it, ms.
 type Step = (u8, u8, u8, u16);
@@ -137,12 +137,15 @@ impl World {
                 }
                 Event::Enter(Entry {
                     item: if again { self.item(a) } else { ItemId(CallId(self.items)) },
+                    kind: Kind::Call,
                     queue: QueueId::new(pick(&QUEUES, a)).unwrap(),
                     need: need::parse(pick(&NEEDS, b)).unwrap(),
                     segment: SegmentId::new(pick(&SEGMENTS, b / 8)).unwrap(),
                     value_pm: u32::from(b % 3),
                     caller: (a > 60).then(|| format!("+3460{}", b % 7)),
-                    credit_ms: if a % 11 == 0 { u64::from(b) * 100 } else { 0 },
+                    credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
+                    owner: None,
+                    last_agent: None,
                 })
             }
             25..=33 => {
@@ -278,7 +281,10 @@ proptest! {
             if n < waits.len() {
                 acd.on_event(Event::Enter(Entry {
                     item: ItemId(CallId(n as u128)), queue: QueueId::new("a").unwrap(), need: Need::Anyone,
-                    segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credit_ms: 0,
+kind: Kind::Call,
+                    segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
+ owner: None,
+ last_agent: None,
                 }), now, &mut out);
             } else if let Some((item, agent)) = talking.take() {
                 acd.on_event(Event::Released { item, agent }, now, &mut out);

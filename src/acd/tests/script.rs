@@ -34,8 +34,8 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Decision, Entry, Event, Overflow, QueueRules, ReasonRules,
-    SegmentRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
+    ReasonRules, SegmentRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -330,12 +330,15 @@ impl Run {
 fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
     let mut entry = Entry {
         item: item(id),
+        kind: Kind::Call,
         queue: QueueId::new(queue).expect(queue),
         need: Need::Anyone,
         segment: SegmentId::new("plain").expect("plain"),
         value_pm: 0,
         caller: None,
-        credit_ms: 0,
+        credits: Credits::default(),
+        owner: None,
+        last_agent: None,
     };
     for word in words {
         match word.split_once('=') {
@@ -343,7 +346,9 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
-            Some(("credit", credit)) => entry.credit_ms = credit.parse().expect(credit),
+            Some(("credit", credit)) => {
+                entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))
+            }
             Some(_) => panic!("call {word}"),
         }
     }
@@ -397,7 +402,13 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
-        Decision::Announce { item, position } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
+        Decision::Announce { item, position, expected_ms: Some(ms) } => {
+            format!("{} hears place {position}, {} s", short(item), ms / 1000)
+        }
+        Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
+            format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
+        }
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),

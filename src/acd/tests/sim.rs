@@ -12,7 +12,7 @@ use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, Segm
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, Bounds, Command, Decision, Entry, Event, need};
+use crate::{Acd, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
 
 const HOUSE: &str = "
     queue ventas ring=12 wrap=atmost:20 wait=120 onwait=queue:general every=30 short=5
@@ -201,6 +201,7 @@ impl Day {
                 | Decision::Left { .. }
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
+                | Decision::Foreseen { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -232,12 +233,15 @@ impl Day {
         let segment = SEGMENTS[[0, 1, 1, 2, 2, 2, 2, 3][self.dice.below(8) as usize]];
         let entry = Entry {
             item,
+            kind: Kind::Call,
             queue,
             need: need::parse(need).unwrap(),
             segment: SegmentId::new(segment).unwrap(),
             value_pm: self.dice.below(1000) as u32,
             caller: Some(caller),
-            credit_ms: if self.chance(5) { self.dice.below(60_000) } else { 0 },
+            credits: Credits::of(Credit::WaitedElsewhere, if self.chance(5) { self.dice.below(60_000) } else { 0 }),
+            owner: None,
+            last_agent: None,
         };
         self.tell(Event::Enter(entry));
     }

@@ -263,7 +263,7 @@ fn sits(station: &str) -> From {
 }
 
 fn customer(language: Option<Name>) -> Customer {
-    Customer { id: None, shown: String::new(), segment: SegmentId(name("gold")), value_pm: 4000, language }
+    Customer { id: None, shown: String::new(), segment: SegmentId(name("gold")), value_pm: 4000, language, owner: None }
 }
 
 pub(crate) fn leg_id(text: &str) -> LegId {
@@ -382,7 +382,7 @@ fn sound_line(sound: &Sound) -> String {
 
 fn tell_line(tell: &AcdTell) -> String {
     match tell {
-        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms } => format!(
+        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner: _ } => format!(
             "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}",
             caller.as_deref().unwrap_or("unknown")
         ),

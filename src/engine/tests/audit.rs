@@ -61,6 +61,7 @@ impl Audit {
                 | Effect::Reply { .. }
                 | Effect::Count(_)
                 | Effect::Trunk { .. }
+                | Effect::Foreseen { .. }
                 | Effect::Why { .. } => {}
             }
         }

@@ -801,6 +801,7 @@ impl World {
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
             | Effect::Count(_)
+            | Effect::Foreseen { .. }
             | Effect::Trunk { .. } => {}
         }
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
+use turno_acd::{
+    AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules,
+    WrapUp,
+};
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId};
 
@@ -14,11 +17,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 const LENGTH_MAX: u32 = 100_000;
 const RANK_MAX: u8 = 100;
 const VALUE_MAX_PM: u32 = 1_000_000_000;
+const EXPONENT_MAX_PM: u32 = 2000;
+const AGENTS_MAX: u32 = 100_000;
 const PROMPT_FORM: &str = "name a prompt of [prompts]";
 
 pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let section = root.section("acd");
     let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
+    let rule = rule(&section.section("rule"));
+    let rings = rings(&section);
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
@@ -26,7 +33,61 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
         redial_keeps_place,
+        rule,
+        skills: named(root, "skills", skill),
+        rings,
     }
+}
+
+/// The knobs of the value-rate rule; each default is the one that the rule was tried with.
+fn rule(section: &Section<'_>) -> Rule {
+    let plain = Rule::default();
+    let up_to = |key: &str, default: Duration, most: Duration| section.duration(key, default, Duration::ZERO..=most);
+    let rule = Rule {
+        value_exponent_pm: section.thousandths("value_exponent", plain.value_exponent_pm, EXPONENT_MAX_PM),
+        pressure_exponent_pm: section.thousandths("pressure_exponent", plain.pressure_exponent_pm, EXPONENT_MAX_PM),
+        fit_per_level: up_to("fit_per_level", plain.fit_per_level, HOUR),
+        opportunity: up_to("opportunity", plain.opportunity, 24 * HOUR),
+        idle_counted: up_to("idle_counted", plain.idle_counted, 24 * HOUR),
+        occupancy: up_to("occupancy", plain.occupancy, HOUR),
+        handle_reference: section.duration("handle_reference", plain.handle_reference, SECOND..=HOUR),
+        tables_every: section.duration("tables_every", plain.tables_every, SECOND..=60 * SECOND),
+        owner_bonus: up_to("owner_bonus", plain.owner_bonus, 24 * HOUR),
+        owner_waits: up_to("owner_waits", plain.owner_waits, HOUR),
+        owner_absent_credit: up_to("owner_absent_credit", plain.owner_absent_credit, HOUR),
+        last_agent_waits: up_to("last_agent_waits", plain.last_agent_waits, HOUR),
+        last_agent_kept: up_to("last_agent_kept", plain.last_agent_kept, 30 * 24 * HOUR),
+    };
+    section.done();
+    rule
+}
+
+fn skill(section: &Section<'_>, _: &str) -> SkillRules {
+    let handle = section.has("handle").then(|| section.duration("handle", 300 * SECOND, SECOND..=HOUR));
+    SkillRules { reserve: section.integer("reserve", 0, 0..=AGENTS_MAX), handle }
+}
+
+/// The rings below `rings`, in order.
+fn rings(section: &Section<'_>) -> Vec<RingRules> {
+    let read = |ring: &Section<'_>| {
+        let need = match (need(ring, "need"), ring.has("level")) {
+            (Some(_), true) => {
+                ring.error("level", "and need exclude each other; remove one");
+                RingNeed::Need(Need::Anyone)
+            }
+            (Some(need), false) => RingNeed::Need(need),
+            (None, _) => RingNeed::Level(ring.integer("level", 1, 1..=turno_acd::need::LEVEL_MAX)),
+        };
+        let rules = RingRules {
+            segments: ring.list("segments", "name segments of [segments]"),
+            need,
+            length: ring.duration("for", 5 * SECOND, SECOND / 10..=HOUR),
+            skip_if_none_logged_in: ring.flag("skip_if_none_logged_in", true),
+        };
+        ring.done();
+        rules
+    };
+    section.array("rings").iter().map(read).collect()
 }
 
 /// The tables below `key`, with names that are names.
@@ -74,6 +135,7 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         service_level_target_pct: section.integer("service_level_target", 80, 0..=100),
         music: section.parsed("music", PROMPT_FORM),
         greeting: section.parsed("greeting", PROMPT_FORM),
+        rings: rings(section),
     }
 }
 

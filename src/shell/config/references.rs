@@ -1,8 +1,9 @@
 //! What one part of the configuration says about another: names that must exist, and what can never happen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use turno_acd::{Overflow, Strategy};
+use turno_acd::{Overflow, RingNeed, RingRules, Strategy};
 use turno_base::{Name, Need, PromptId, QueueId, SkillId, StationId, TrunkId};
 use turno_call::{Extension, Plan};
 
@@ -16,6 +17,8 @@ pub(super) fn check(settings: &Settings, problems: &Problems) {
     checker.routes();
     checker.dialling();
     checker.queues();
+    checker.rings("acd.rings", &settings.engine.acd.rings);
+    checker.skills();
     checker.agents();
     checker.accounts();
     checker.segments();
@@ -137,11 +140,53 @@ impl<'a> Checker<'a> {
                     Overflow::Number(_) | Overflow::HangUp => {}
                 }
             }
+            self.rings(&key("rings"), &queue.rings);
             if !queue.announce_every.is_zero() && call.prompts.position.is_none() {
                 self.problems.warn(&key("announce_every"), "says nothing without calls.position_prompt");
             }
             if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
                 self.problems.warn(&format!("queues.{name}"), "no agent serves it");
+            }
+        }
+    }
+
+    /// Rings name what exists, and leave a caller at least half his target for everybody else.
+    fn rings(&self, key: &str, rings: &[RingRules]) {
+        let acd = &self.settings.engine.acd;
+        for (at, ring) in rings.iter().enumerate() {
+            for segment in &ring.segments {
+                let names = acd.segments.keys().map(|s| s.as_str().to_owned());
+                self.known(&format!("{key}[{at}].segments"), "segment", segment.as_str(), names);
+            }
+            if let RingNeed::Need(need) = &ring.need {
+                self.held(&format!("{key}[{at}].need"), need);
+            }
+        }
+        for (segment, rules) in &acd.segments {
+            let own = rings.iter().filter(|ring| ring.segments.is_empty() || ring.segments.contains(segment));
+            let together: Duration = own.map(|ring| ring.length).sum();
+            if together > rules.wait_target / 2 {
+                self.problems.warn(
+                    key,
+                    format!(
+                        "keep callers of {segment} from most agents for more than half their wait_target; shorten them"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn skills(&self) {
+        let acd = &self.settings.engine.acd;
+        for (skill, rules) in &acd.skills {
+            let holders = acd.agents.values().filter(|agent| agent.skills.contains_key(skill)).count();
+            if holders == 0 {
+                self.problems.warn(&format!("skills.{skill}"), "no agent has it");
+            } else if rules.reserve as usize >= holders {
+                let all = format!(
+                    "keeps all {holders} agents who have it for the few; ordinary callers wait half their target"
+                );
+                self.problems.warn(&format!("skills.{skill}.reserve"), all);
             }
         }
     }

@@ -77,6 +77,9 @@ pub fn effect_line(effect: &Effect) -> String {
         Effect::Count(count) => format!("count {count:?}"),
         Effect::Trunk { trunk, up } => format!("trunk {trunk} {}", if *up { "up" } else { "down" }),
         Effect::Why { call, agent, epoch, why } => format!("why {call} {agent} {epoch} {why:?}"),
+        Effect::Foreseen { queue, expected_ms, waited_ms } => {
+            format!("{queue} expected {expected_ms} ms, waited {waited_ms} ms")
+        }
         Effect::Healed(heal) => format!("healed {heal:?}"),
     }
 }

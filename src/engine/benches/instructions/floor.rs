@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use turno_acd::{Acd, AcdConfig, AgentRules, Command, Decision, Entry, Event, QueueRules, SegmentRules};
+use turno_acd::{Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, Kind, QueueRules, SegmentRules};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
 use crate::measured;
@@ -92,12 +92,15 @@ impl Floor {
         self.now = self.now.after(Duration::from_millis(2));
         Event::Enter(Entry {
             item: ItemId(CallId(self.items << 40)),
+            kind: Kind::Call,
             queue: queue(self.seeded.below(QUEUES)),
             need: Need::Anyone,
             segment: SegmentId::new("standard").expect("a name"),
             value_pm: self.seeded.below(1000) as u32,
             caller: Some(format!("+346{:08}", self.items)),
-            credit_ms: 0,
+            credits: Credits::default(),
+            owner: None,
+            last_agent: None,
         })
     }
 
