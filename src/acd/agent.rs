@@ -20,6 +20,8 @@ pub(crate) struct Agent {
     pub(crate) misses: u32,
     /// What he did for each queue since he logged in.
     pub(crate) tallies: BTreeMap<QueueId, Tally>,
+    /// His last conversation of this shift.
+    pub(crate) last: Option<Last>,
     pub(crate) station: Option<StationId>,
     pub(crate) doing: Doing,
     pub(crate) next: Option<Next>,
@@ -28,6 +30,13 @@ pub(crate) struct Agent {
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,
+}
+
+/// A conversation that an agent had, and what he says came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Last {
+    pub(crate) item: ItemId,
+    pub(crate) disposition: Option<Name>,
 }
 
 /// What an agent did for a queue during his shift.
@@ -72,11 +81,18 @@ pub(crate) enum Doing {
         epoch: Option<u64>,
         phase: Phase,
         since: Mono,
+        /// The queue it came from; none: from none.
+        queue: Option<QueueId>,
+        /// Of that queue when it began.
+        wrap_up: WrapUp,
     },
     WrapUp {
         item: ItemId,
+        since: Mono,
         until: Mono,
-        fixed: bool,
+        rule: WrapUp,
+        /// How often it was made longer.
+        extended: u8,
     },
 }
 
@@ -129,16 +145,6 @@ impl Doing {
             Doing::Idle { .. } | Doing::Resting { .. } | Doing::Paused { .. } => true,
             Doing::LoggedOut | Doing::Reserved { .. } | Doing::Serving { .. } | Doing::WrapUp { .. } => false,
         }
-    }
-
-    /// What comes after a conversation with this wrap-up.
-    pub(crate) fn after_talk(item: ItemId, wrap_up: WrapUp, now: Mono) -> Option<Doing> {
-        let (length, fixed) = match wrap_up {
-            WrapUp::None => return None,
-            WrapUp::Fixed(length) => (length, true),
-            WrapUp::AtMost(length) => (length, false),
-        };
-        (!length.is_zero()).then(|| Doing::WrapUp { item, until: now + length, fixed })
     }
 }
 

@@ -126,6 +126,23 @@ pub enum Command {
         /// The agent.
         agent: AgentId,
     },
+    /// The work after the call is saved: ends a wrap-up, unless its length is fixed.
+    Saved {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// A longer wrap-up, as often as the configuration allows.
+    Extend {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// What came of his present call, or of his last. It may be said anew until the next begins.
+    Dispose {
+        /// The agent.
+        agent: AgentId,
+        /// Configured result.
+        disposition: Name,
+    },
 }
 
 /// What an item is.
@@ -366,6 +383,15 @@ pub enum Decision {
         state: AgentState,
         /// About which item.
         item: Option<ItemId>,
+    },
+    /// The agent said what came of a call; the last word counts.
+    Disposed {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The result.
+        disposition: Name,
     },
     /// The reconciler healed something; a healthy run has none.
     Healed {

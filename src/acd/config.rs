@@ -20,6 +20,12 @@ pub struct AcdConfig {
     pub segments: BTreeMap<SegmentId, SegmentRules>,
     /// Not-ready reasons an agent may choose.
     pub reasons: BTreeMap<Name, ReasonRules>,
+    /// Results an agent may say a call had.
+    pub dispositions: BTreeMap<Name, DispositionRules>,
+    /// An agent who needs longer gets this much more of a wrap-up each time.
+    pub wrap_up_extension: Duration,
+    /// So many times for one wrap-up; 0: never.
+    pub wrap_up_extensions_max: u8,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
     /// The knobs of the value-rate rule.
@@ -195,6 +201,29 @@ pub enum WrapUp {
     Fixed(Duration),
     /// This long unless the agent says ready before.
     AtMost(Duration),
+    /// Until the agent has saved the call or said what came of it; at the latest after this long.
+    UntilSaved(Duration),
+}
+
+impl WrapUp {
+    /// How long without anybody's doing; none: there is no wrap-up.
+    pub(crate) fn length(self) -> Option<Duration> {
+        match self {
+            WrapUp::None => None,
+            WrapUp::Fixed(length) | WrapUp::AtMost(length) | WrapUp::UntilSaved(length) => {
+                (!length.is_zero()).then_some(length)
+            }
+        }
+    }
+}
+
+/// One result that an agent may say a call had.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispositionRules {
+    /// Shown name; data, never markup.
+    pub shown: String,
+    /// Wrap-up after a call with this result; none: as the agent or the queue has it.
+    pub wrap_up: Option<WrapUp>,
 }
 
 /// One agent.
@@ -214,6 +243,8 @@ pub struct AgentRules {
     pub station: Option<StationId>,
     /// Offers missed in a row before not-ready; 0: never.
     pub no_answer_max: u32,
+    /// Wrap-up of this agent, whatever the queue; none: the queue's.
+    pub wrap_up: Option<WrapUp>,
 }
 
 /// One class of customers.

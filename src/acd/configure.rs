@@ -105,6 +105,7 @@ impl Acd {
                     misses_max: 0,
                     misses: 0,
                     tallies: BTreeMap::new(),
+                    last: None,
                     station: None,
                     doing: Doing::LoggedOut,
                     next: None,

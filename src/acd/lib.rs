@@ -3,7 +3,7 @@
 //! One pure state machine, the single owner of every (item, agent) pair. Knows no SIP, no media and no call legs.
 //!
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
-//!   `shift`: agents and stations. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
+//!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
 //! - `expected`: how long those who wait will wait.
 //! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
@@ -32,6 +32,7 @@ mod shift;
 mod slab;
 mod timers;
 mod views;
+mod wrapup;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,8 @@ pub use acd::{Acd, Counts};
 pub use agent::Next;
 pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
 pub use config::{
-    AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
+    AcdConfig, AgentRules, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
+    SkillRules, WrapUp,
 };
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;

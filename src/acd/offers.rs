@@ -6,7 +6,7 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
-use crate::agent::{Doing, Next, Phase, Rest};
+use crate::agent::{Doing, Last, Next, Phase, Rest};
 use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
 use crate::entering::micros;
@@ -131,11 +131,13 @@ impl Acd {
         now: Mono,
         out: &mut Vec<Decision>,
     ) {
-        let served = self.served.entry(item).or_insert(Served { queue, wrap_up, agents: Vec::new() });
+        let served = self.served.entry(item).or_insert(Served { agents: Vec::new() });
         if !served.agents.contains(&agent) {
             served.agents.push(agent);
         }
-        self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking, since: now }, now, out);
+        self.agents[agent].last = Some(Last { item, disposition: None });
+        let doing = Doing::Serving { item, epoch, phase: Phase::Talking, since: now, queue, wrap_up };
+        self.turn(agent, doing, now, out);
     }
 
     /// Ends the agent's reservation in the books, and says so. The item stands nowhere unless others are being rung for it,
@@ -370,28 +372,18 @@ impl Acd {
         }
     }
 
-    pub(crate) fn release(&mut self, item: ItemId, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
-        let wrap_up = self.unserve(item, agent, now);
-        match Doing::after_talk(item, wrap_up, now) {
-            Some(doing) => self.turn(agent, doing, now, out),
-            None => {
-                self.free(agent, Doing::Idle { since: now }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
+    /// Takes the agent out of the conversation's books; the wrap-up of the queue it came from.
+    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx, now: Mono) -> WrapUp {
+        if let Some(served) = self.served.get_mut(&item) {
+            served.agents.retain(|&a| a != agent);
+            if served.agents.is_empty() {
+                self.served.remove(&item);
             }
         }
-    }
-
-    /// Takes the agent out of the conversation's books; the wrap-up that is due.
-    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx, now: Mono) -> WrapUp {
-        let Some(served) = self.served.get_mut(&item) else { return WrapUp::None };
-        let wrap_up = served.wrap_up;
-        if let (Some(queue), Doing::Serving { since, .. }) = (served.queue, &self.agents[agent].doing) {
+        let Doing::Serving { queue, since, wrap_up, .. } = self.agents[agent].doing else { return WrapUp::None };
+        if let Some(queue) = queue {
             let talked_us = now.0.saturating_sub(since.0);
             self.agents[agent].tallies.entry(queue).or_default().talk_us += talked_us;
-        }
-        served.agents.retain(|&a| a != agent);
-        if served.agents.is_empty() {
-            self.served.remove(&item);
         }
         wrap_up
     }
@@ -411,6 +403,23 @@ impl Acd {
         {
             *phase = new;
             self.show(agent, now, out);
+        }
+    }
+
+    /// The queue that a conversation came from, and its wrap-up, as the agent knows them who has had it longest.
+    fn came_from(&self, item: ItemId) -> (Option<QueueId>, WrapUp) {
+        let first = self.served.get(&item).and_then(|served| served.agents.first());
+        match first.map(|&agent| &self.agents[agent].doing) {
+            Some(Doing::Serving { queue, wrap_up, .. }) => (*queue, *wrap_up),
+            Some(
+                Doing::LoggedOut
+                | Doing::Idle { .. }
+                | Doing::Resting { .. }
+                | Doing::Paused { .. }
+                | Doing::Reserved { .. }
+                | Doing::WrapUp { .. },
+            )
+            | None => (None, WrapUp::None),
         }
     }
 
@@ -435,7 +444,7 @@ impl Acd {
             }
             Doing::Idle { .. } | Doing::Resting { .. } | Doing::WrapUp { .. } => {}
         }
-        let mut from = self.served.get(&item).map_or((None, WrapUp::None), |served| (served.queue, served.wrap_up));
+        let mut from = self.came_from(item);
         if let Some(&waiting) = self.item_of.get(&item) {
             let queue = &self.queues[self.items[waiting].queue];
             from = (Some(queue.id), queue.rules.wrap_up);

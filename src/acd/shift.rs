@@ -6,10 +6,12 @@ use turno_base::{AgentId, ItemId, Mono, Name, StationId};
 use crate::acd::Acd;
 use crate::agent::{Doing, Next, Rest, Shown, Station};
 use crate::boundary::{Decision, Trigger};
+use crate::config::WrapUp;
 use crate::limits::{REASON_UNREACHABLE, reason};
 use crate::refusal::Refusal;
 use crate::slab::{AgentIx, ProfileIx};
 use crate::timers::Due;
+use crate::wrapup::fixed;
 
 impl Acd {
     /// The agent does this from now on: his deadline, his place among the ready and what is shown of him follow.
@@ -80,10 +82,7 @@ impl Acd {
         }
         match self.agents[agent].doing {
             Doing::Reserved { .. } => self.ring_ended(agent, now, out),
-            Doing::WrapUp { .. } => {
-                self.free(agent, Doing::Idle { since: now }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
-            }
+            Doing::WrapUp { .. } => self.wrap_up_ended(agent, now, out),
             Doing::Resting { .. } => {
                 self.turn(agent, Doing::Idle { since: now }, now, out);
                 self.seek_item(agent, Trigger::Deadline, now, out);
@@ -101,7 +100,7 @@ impl Acd {
     }
 
     /// The agent of that name, logged in.
-    fn logged_in(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
+    pub(crate) fn logged_in(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
         let at = self.configured(agent)?;
         match self.agents[at].doing {
             Doing::LoggedOut => Err(Refusal::NotLoggedIn(agent)),
@@ -152,6 +151,7 @@ impl Acd {
             None => {
                 self.agents[at].misses = 0;
                 self.agents[at].tallies.clear();
+                self.agents[at].last = None;
                 self.count_in(self.agents[at].profile);
             }
         }
@@ -213,14 +213,12 @@ impl Acd {
                 self.agents[at].next = None;
                 return Ok(());
             }
-            Doing::WrapUp { fixed: true, until, .. } => {
+            Doing::WrapUp { rule: rule @ (WrapUp::Fixed(_) | WrapUp::UntilSaved(_)), until, .. } => {
                 // It takes back what was asked for after the wrap-up; the wrap-up itself it cannot shorten.
-                return match self.agents[at].next.take() {
-                    Some(_) => Ok(()),
-                    None => {
-                        let left_s = until.since(now).as_millis().div_ceil(1000);
-                        Err(Refusal::WrapUpFixed { agent, left_s: u64::try_from(left_s).unwrap_or(u64::MAX) })
-                    }
+                return match (self.agents[at].next.take(), rule) {
+                    (Some(_), _) => Ok(()),
+                    (None, WrapUp::UntilSaved(_)) => Err(Refusal::WrapUpUnsaved(agent)),
+                    (None, WrapUp::None | WrapUp::Fixed(_) | WrapUp::AtMost(_)) => Err(fixed(agent, until, now)),
                 };
             }
             Doing::Idle { .. } | Doing::LoggedOut => return Ok(()),

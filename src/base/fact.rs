@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, EndedBy, Outcome};
 use crate::id::{AgentId, CallId, LegId, PromptId, QueueId, SegmentId, StationId, TrunkId};
+use crate::name::Name;
 use crate::number::Number;
 use crate::stream::Codec;
 use crate::time::Now;
@@ -166,6 +167,15 @@ pub enum What {
         state: AgentState,
         /// The call that the state is about, if any.
         call: Option<CallId>,
+    },
+    /// An agent said what came of a call, which may have ended before; his last word counts.
+    Disposed {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The result.
+        disposition: Name,
     },
 }
 

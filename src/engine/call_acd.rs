@@ -104,6 +104,9 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::Disposed { item, agent, disposition } => {
+                self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
+            }
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }
     }

@@ -9,6 +9,7 @@ mod restart;
 mod ring_all;
 mod seeds;
 mod world;
+mod wrapup;
 
 use expect_test::expect;
 use world::{Act, Habit, Weather, World};

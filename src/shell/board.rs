@@ -264,6 +264,7 @@ fn log_life(fact: &Fact) {
             tracing::debug!(%call, %agent, outcome = end.as_str(), ring_ms, "offer ended");
         }
         What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
+        What::Disposed { call, agent, disposition } => tracing::info!(%call, %agent, %disposition, "result said"),
         What::AgentChanged { agent, state, station, .. } => match state {
             AgentState::LoggedOut => tracing::info!(%agent, "agent logged out"),
             AgentState::Ready | AgentState::Paused(_) => {
@@ -323,6 +324,7 @@ impl Counts {
                 metrics.calls_ended.with_label_values(&[outcome.as_str()]).inc();
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, fact.at.mono, metrics),
+            What::Disposed { disposition, .. } => metrics.dispositions.with_label_values(&[disposition.as_str()]).inc(),
             What::LegBegan { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

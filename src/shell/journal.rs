@@ -21,7 +21,7 @@ pub use writer::{JournalSettings, Writer};
 use turno_engine::Effect;
 
 /// Changes when the layout of frames or of anything inside them does.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Hash of a turn's effects, equal on every machine.
 pub fn effects_hash(effects: &[Effect], scratch: &mut Vec<u8>) -> u64 {

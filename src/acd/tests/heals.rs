@@ -191,8 +191,14 @@ fn an_agent_who_talks_at_no_station_is_logged_out() {
         |run| {
             let anna = run.acd.agent_of[&agent("anna")];
             run.acd.agents[anna].station = None;
-            run.acd.agents[anna].doing =
-                Doing::Serving { item: item("c9"), epoch: None, phase: Phase::Talking, since: turno_base::Mono(0) };
+            run.acd.agents[anna].doing = Doing::Serving {
+                item: item("c9"),
+                epoch: None,
+                phase: Phase::Talking,
+                since: turno_base::Mono(0),
+                queue: None,
+                wrap_up: crate::WrapUp::None,
+            };
         },
         1,
         expect![[r#"

@@ -13,3 +13,4 @@ mod properties;
 mod script;
 mod sim;
 mod strategies;
+mod wrapup;

@@ -305,7 +305,10 @@ impl Witness {
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
-            Decision::Overflow { .. } | Decision::Announce { .. } | Decision::Foreseen { .. } => {}
+            Decision::Overflow { .. }
+            | Decision::Disposed { .. }
+            | Decision::Announce { .. }
+            | Decision::Foreseen { .. } => {}
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,

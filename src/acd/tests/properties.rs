@@ -29,7 +29,10 @@ const HOUSE: &str = "
     queue g by=longest_idle ring=7
     queue h by=random ring=7
     queue i by=weighted_random ring=7
-    queue j by=ring_all ring=6
+    queue j by=ring_all ring=6 wrap=saved:20
+    disposition sale
+    disposition bad-line fixed:5
+    extension 5 2
     queue k by=ring_all ring=9 wait=30 onwait=queue:j
     segment gold 4000 10 60
     segment plain 1000 20 60
@@ -218,7 +221,14 @@ impl World {
                 let station = if b < 200 { pick(&AGENTS, a) } else { pick(&AGENTS, b) };
                 Command::Login { agent, station: StationId::new(station).unwrap() }
             }
-            105..=107 => Command::Logout { agent },
+            105 => match b % 5 {
+                0 => Command::Saved { agent },
+                1 => Command::Extend { agent },
+                2 => Command::Dispose { agent, disposition: Name::new("sale").unwrap() },
+                3 => Command::Dispose { agent, disposition: Name::new("bad-line").unwrap() },
+                _ => Command::Logout { agent },
+            },
+            106..=107 => Command::Logout { agent },
             108..=110 => Command::Pause { agent, reason: Name::new(pick(&["lunch", "lunch", "siesta"], b)).unwrap() },
             _ => Command::Ready { agent },
         };

@@ -9,7 +9,9 @@
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
-//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
+//! disposition sale saved:60         the rule is optional
+//! extension 30 2                    s, times
+//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready, saved, extend; `result anna sale`
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
@@ -34,8 +36,8 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, QueueRules,
-    ReasonRules, SegmentRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Kind,
+    Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -78,6 +80,15 @@ fn overflow(text: &str) -> Overflow {
     }
 }
 
+fn wrap_up(text: &str) -> WrapUp {
+    match text.split_once(':') {
+        Some(("fixed", length)) => WrapUp::Fixed(secs(length)),
+        Some(("atmost", length)) => WrapUp::AtMost(secs(length)),
+        Some(("saved", length)) => WrapUp::UntilSaved(secs(length)),
+        Some(_) | None => WrapUp::None,
+    }
+}
+
 fn queue_rules(words: &[&str]) -> QueueRules {
     let mut rules = QueueRules::default();
     for word in words {
@@ -89,12 +100,7 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "len" => rules.length_max = value.parse().expect(value),
             "ring" => rules.ring_limit = secs(value),
             "wait" => rules.wait_limit = secs(value),
-            "wrap" => {
-                rules.wrap_up = match value.split_once(':').expect(value) {
-                    ("fixed", length) => WrapUp::Fixed(secs(length)),
-                    (_, length) => WrapUp::AtMost(secs(length)),
-                }
-            }
+            "wrap" => rules.wrap_up = wrap_up(value),
             "join" => rules.join_when_empty = value == "yes",
             "leave" => rules.leave_when_empty = value == "yes",
             "onfull" => rules.on_full = overflow(value),
@@ -128,6 +134,7 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                     rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
                 }
             }
+            ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
             ("code", code) => rules.code = code.to_owned(),
             ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
@@ -199,6 +206,15 @@ impl Run {
             ["reason", name, longest] => {
                 let rules = ReasonRules { paid: true, longest: secs(longest) };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
+            }
+            ["disposition", name, rule @ ..] => {
+                let rules =
+                    DispositionRules { wrap_up: rule.first().map(|rule| wrap_up(rule)), ..DispositionRules::default() };
+                self.config.dispositions.insert(Name::new(name).expect(name), rules);
+            }
+            ["extension", length, most] => {
+                self.config.wrap_up_extension = secs(length);
+                self.config.wrap_up_extensions_max = most.parse().expect(most);
             }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
@@ -361,6 +377,9 @@ fn command(words: &[&str]) -> Option<Command> {
         ["in", who, at] => Command::Login { agent: agent(who), station: StationId::new(at).expect(at) },
         ["out", who] => Command::Logout { agent: agent(who) },
         ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
+        ["saved", who] => Command::Saved { agent: agent(who) },
+        ["extend", who] => Command::Extend { agent: agent(who) },
+        ["result", who, what] => Command::Dispose { agent: agent(who), disposition: Name::new(what).expect(what) },
         ["ready", who] => Command::Ready { agent: agent(who) },
         _ => return None,
     })
@@ -413,6 +432,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),
         },
+        Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }
 }

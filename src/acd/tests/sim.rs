@@ -24,7 +24,10 @@ const HOUSE: &str = "
     queue azar ring=9 by=weighted_random need=sales wait=100 onwait=queue:corto
     queue corto ring=9 by=least_talk wait=100 onwait=queue:largo
     queue largo ring=9 by=longest_idle wait=60 onwait=queue:todos
-    queue todos ring=12 by=ring_all
+    queue todos ring=12 by=ring_all wrap=saved:45
+    disposition sale
+    disposition bad-line fixed:20
+    extension 20 2
     segment platinum 10000 10 240
     segment gold 4000 20 240
     segment standard 1000 30 240
@@ -60,6 +63,7 @@ enum Comes {
     Fails(ItemId, AgentId, u64, OfferEnd),
     Ends(ItemId, AgentId),
     Said(ItemId),
+    Saves(AgentId),
     Shift(AgentId),
     Whim(AgentId),
     Restart,
@@ -201,6 +205,7 @@ impl Day {
                 | Decision::Left { .. }
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
+                | Decision::Disposed { .. }
                 | Decision::Foreseen { .. }
                 | Decision::Healed { .. } => {}
             }
@@ -274,6 +279,18 @@ impl Day {
                     self.later(120_000, Comes::Ends(item, colleague));
                 }
                 self.tell(Event::Released { item, agent });
+                self.later(40_000, Comes::Saves(agent));
+            }
+            Comes::Saves(agent) => {
+                let disposition = |name| Command::Dispose { agent, disposition: Name::new(name).unwrap() };
+                let does = match self.dice.below(5) {
+                    0 => Command::Saved { agent },
+                    1 => Command::Extend { agent },
+                    2 => disposition("sale"),
+                    3 => disposition("bad-line"),
+                    _ => return,
+                };
+                self.ask(does);
             }
             Comes::Said(item) => self.tell(Event::Announced { item }),
             Comes::Shift(agent) => {

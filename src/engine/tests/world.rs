@@ -818,6 +818,7 @@ impl World {
             What::OfferEnded { call, agent, end, .. } => format!("{} at {agent}: {}", named(call), end.as_str()),
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
+            What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turno_acd::{
-    AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules,
-    WrapUp,
+    AcdConfig, AgentRules, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule,
+    SegmentRules, SkillRules, WrapUp,
 };
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId};
@@ -26,12 +26,17 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
     let rule = rule(&section.section("rule"));
     let rings = rings(&section);
+    let wrap_up_extension = section.duration("wrap_up_extension", 30 * SECOND, Duration::ZERO..=HOUR);
+    let wrap_up_extensions_max = section.integer("wrap_up_extensions", 2, 0..=20);
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
         agents: named(root, "agents", agent),
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
+        dispositions: named(root, "dispositions", disposition),
+        wrap_up_extension,
+        wrap_up_extensions_max,
         redial_keeps_place,
         rule,
         skills: named(root, "skills", skill),
@@ -145,11 +150,31 @@ const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, ring_all, f
 fn wrap_up(section: &Section<'_>) -> WrapUp {
     let duration = section.duration("wrap_up", Duration::ZERO, Duration::ZERO..=HOUR);
     let fixed = section.flag("wrap_up_fixed", false);
-    match (duration.is_zero(), fixed) {
-        (true, _) => WrapUp::None,
-        (false, true) => WrapUp::Fixed(duration),
-        (false, false) => WrapUp::AtMost(duration),
+    let until_saved = section.flag("wrap_up_until_saved", false);
+    match (duration.is_zero(), fixed, until_saved) {
+        (true, ..) => WrapUp::None,
+        (false, true, false) => WrapUp::Fixed(duration),
+        (false, false, false) => WrapUp::AtMost(duration),
+        (false, false, true) => WrapUp::UntilSaved(duration),
+        (false, true, true) => {
+            section.error(
+                "wrap_up_until_saved",
+                "a wrap-up that ends when the call is saved has no fixed length; remove one",
+            );
+            WrapUp::UntilSaved(duration)
+        }
     }
+}
+
+/// A wrap-up that need not be there.
+fn own_wrap_up(section: &Section<'_>) -> Option<WrapUp> {
+    let is_said = section.has("wrap_up");
+    let rule = wrap_up(section);
+    is_said.then_some(rule)
+}
+
+fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
+    DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
 const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
@@ -208,6 +233,7 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
         code: code.unwrap_or_default(),
         station: section.parsed("station", "name a station: an account, or its station"),
         no_answer_max: section.integer("no_answer_max", 3, 0..=100),
+        wrap_up: own_wrap_up(section),
     }
 }
 

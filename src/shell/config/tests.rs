@@ -73,6 +73,10 @@ fn cases() -> Vec<(&'static str, String)> {
         ("an agent at a station that is not there", with("station = \"1001\"", "station = \"1010\"")),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
+        (
+            "a wrap-up of fixed length that ends when saved",
+            with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
+        ),
         ("a strategy by a name from elsewhere", with("need =", "strategy = \"rrmemory\"\nneed =")),
         ("an order of agents that are not there", with("need =", "strategy = \"linear\"\norder = [\"ana\"]\nneed =")),
         ("an order for a strategy without", with("need =", "order = [\"anna\"]\nneed =")),

@@ -140,7 +140,8 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::Offered { call, .. }
         | What::OfferEnded { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
-        What::AgentChanged { .. } => None,
+        // It may come after the record was closed, which stays as it is.
+        What::AgentChanged { .. } | What::Disposed { .. } => None,
     }
 }
 
@@ -285,7 +286,7 @@ impl Draft {
                 self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
-            What::CallArrived { .. } | What::CallEnded { .. } | What::AgentChanged { .. } => {}
+            What::CallArrived { .. } | What::CallEnded { .. } | What::AgentChanged { .. } | What::Disposed { .. } => {}
         }
     }
 
