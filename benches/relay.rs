@@ -233,7 +233,7 @@ fn plane(callers: usize, time: Duration, bridge: Option<bool>) -> Run {
         match bridge {
             Some(_) if n % 2 == 1 => plane.command(leg, MediaCommand::Bridge(LegId(n as u64 - 1))),
             Some(_) => {}
-            None => plane.command(leg, MediaCommand::Play(Play::Loop(music))),
+            None => plane.command(leg, MediaCommand::Play(Play::Loop(music), 7)),
         }
         lines.push((phone, port.rtp, codec.payload_type()));
     }

@@ -2,6 +2,7 @@
 //! answers into JSON; neither knows any state.
 
 pub mod control;
+mod customers;
 pub mod http;
 mod records;
 pub mod rest;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
+use crate::shell::customers::Customers;
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 use crate::shell::serve::Reloader;
@@ -35,6 +37,8 @@ pub struct AppState {
     pub reloader: Arc<Reloader>,
     /// Folder of the records.
     pub records: Arc<Path>,
+    /// Who calls.
+    pub customers: Customers,
     /// Bearer token; none: whoever reaches the address may.
     pub token: Option<Arc<str>>,
 }

@@ -3,10 +3,12 @@
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
 
 mod ask;
+mod customers;
 mod journal;
 mod play;
 mod records;
 mod serve;
+mod sim;
 mod table;
 
 use std::path::PathBuf;
@@ -118,8 +120,19 @@ enum Command {
         #[command(subcommand)]
         command: records::CdrCommand,
     },
+    /// Customers: import, search, show.
+    Customers {
+        /// Folder of the records, where the customers are as well.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
+        records: PathBuf,
+        #[command(subcommand)]
+        command: customers::CustomersCommand,
+    },
     /// Price a call by a price book.
     Rate(records::RateArgs),
+    /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Sim(sim::SimArgs),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -256,6 +269,8 @@ pub fn main() -> ExitCode {
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
+        Command::Sim(args) => sim::sim(&args, cli.json),
+        Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),

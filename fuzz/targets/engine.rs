@@ -184,7 +184,7 @@ impl World {
                 let event = match choices.below(6) {
                     0 => MediaEvent::Latched(flow(0).peer),
                     1 => MediaEvent::Key { key: ['1', '*', '#'][choices.below(3) as usize], ms: 100 },
-                    2 => MediaEvent::PlayEnded,
+                    2 => MediaEvent::PlayEnded(1),
                     3 => MediaEvent::Silent,
                     4 => MediaEvent::Closed(Default::default()),
                     _ => MediaEvent::Failed,
@@ -197,7 +197,7 @@ impl World {
             }
             21 => match choices.below(5) {
                 0 => self.input(&Input::Restarted),
-                1 => self.input(&Input::Fault),
+                1 => self.input(&Input::Fault { message: None }),
                 2 => self.input(&Input::Configure(Box::new(config()))),
                 3 => self.input(&Input::Deadline),
                 _ => {

@@ -63,10 +63,10 @@ fn command(choices: &mut Choices<'_>) -> MediaCommand {
     let prompt = |n: u64| PromptId::new(["welcome", "music", "absent"][n as usize]).expect("name");
     match choices.below(14) {
         0..=3 => MediaCommand::Agree(terms(choices)),
-        4 => MediaCommand::Play(Play::Once((0..choices.below(3)).map(|_| prompt(choices.below(3))).collect())),
-        5 => MediaCommand::Play(Play::Loop(prompt(choices.below(3)))),
-        6 => MediaCommand::Play(Play::OnceThenLoop(vec![prompt(choices.below(3))], prompt(choices.below(3)))),
-        7 => MediaCommand::Play(Play::Ringback),
+        4 => MediaCommand::Play(Play::Once((0..choices.below(3)).map(|_| prompt(choices.below(3))).collect()), 7),
+        5 => MediaCommand::Play(Play::Loop(prompt(choices.below(3))), 7),
+        6 => MediaCommand::Play(Play::OnceThenLoop(vec![prompt(choices.below(3))], prompt(choices.below(3))), 7),
+        7 => MediaCommand::Play(Play::Ringback, 7),
         8 => MediaCommand::Quiet,
         9 => MediaCommand::Bridge(LegId::arrived(choices.below(LEGS))),
         10 => MediaCommand::Unbridge,

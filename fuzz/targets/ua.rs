@@ -114,7 +114,7 @@ impl World {
         let leg = LegId::dialled(self.dialled);
         let from = Number { raw: "anna".into(), e164: None, withheld: choices.below(2) == 1 };
         let media = local_media(choices);
-        let dial = Dial { leg, to, from, display: "A".into(), media, headers: Vec::new() };
+        let dial = Dial { leg, to, from, display: "A".into(), media, call_id: String::new(), headers: Vec::new() };
         self.legs.push(leg);
         self.begun += 1;
         self.does(|ua, now, out| ua.dial(dial, now, out));

@@ -1,5 +1,7 @@
 //! The REST interface, version 1: lists of what is live, and what an agent or operator may do.
 
+use std::net::IpAddr;
+
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 use turno_base::{AgentId, CallId, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, records};
+use crate::api::{AppState, customers, records};
 use crate::shell::asker::Unanswered;
 
 /// Routes below `/api/v1`.
@@ -34,6 +36,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/reachable", get(reachable))
         .route("/board", get(board))
         .merge(records::router())
+        .merge(customers::router())
         .layer(from_fn_with_state(state, guard))
 }
 
@@ -51,7 +54,15 @@ pub(super) fn admit(state: &AppState, headers: &HeaderMap, in_query: Option<&str
     if is_foreign(headers) {
         return Err(refused(StatusCode::FORBIDDEN, "pages of other sites may not ask"));
     }
-    let Some(token) = &state.token else { return Ok(()) };
+    let Some(token) = &state.token else {
+        return match is_named_here(headers) {
+            true => Ok(()),
+            false => Err(refused(
+                StatusCode::FORBIDDEN,
+                "without http.token only an address or localhost may be asked for; set one to use a name",
+            )),
+        };
+    };
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).or(in_query).unwrap_or_default();
     if equal(given.as_bytes(), token.as_bytes()) {
@@ -69,6 +80,17 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     origin.is_none_or(|(_, authority)| host.is_none_or(|host| !host.eq_ignore_ascii_case(authority)))
+}
+
+/// The request names us by an address or as localhost. The page of a stranger whose name has come to mean 127.0.0.1 is no
+/// page of another site to the browser, but it still says that name.
+fn is_named_here(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 /// In a time that does not tell how much of it was right.

@@ -46,6 +46,7 @@ fn place(token: Option<&str>) -> Place {
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        customers: crate::shell::customers::Customers::new(&settings),
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
         records: records.into(),
         token: token.map(Into::into),
@@ -114,7 +115,7 @@ impl Place {
     fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         );
         let (status, _, body) = self.request(&text);
         (status, body)
@@ -216,7 +217,7 @@ fn the_wallboards_feed_needs_the_token_as_well() {
         let mut stream = TcpStream::connect(place.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
         let text = format!(
-            "GET /wall/feed{query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET /wall/feed{query} HTTP/1.1\r\nHost: localhost:1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(text.as_bytes()).unwrap();
@@ -229,9 +230,13 @@ fn the_wallboards_feed_needs_the_token_as_well() {
 #[test]
 fn pages_of_other_sites_can_make_a_browser_do_nothing() {
     let place = place(None);
-    for (origin, status) in
-        [("http://x", 200), ("https://X", 200), ("http://elsewhere.example", 403), ("null", 403), ("http://x:81", 403)]
-    {
+    for (origin, status) in [
+        ("http://127.0.0.1", 200),
+        ("https://127.0.0.1", 200),
+        ("http://elsewhere.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:81", 403),
+    ] {
         let headers = format!("Origin: {origin}\r\n");
         assert_eq!(place.send("POST", "/api/v1/agents/anna/logout", &headers, "").0, status, "{origin}");
     }
@@ -246,7 +251,7 @@ fn large_heads_and_bodies_are_refused() {
     let body = format!("{{\"station\": \"{}\"}}", "y".repeat(1 << 20));
     let (status, _) = place.send("POST", "/api/v1/agents/anna/login", "Content-Type: application/json\r\n", &body);
     assert!(matches!(status, 413 | 0), "{status}");
-    let claimed = "POST /api/v1/agents/anna/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let claimed = "POST /api/v1/agents/anna/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
                    Content-Length: 2000000000\r\n\r\n{";
     let (status, ..) = place.request(claimed);
     assert!(matches!(status, 413 | 408), "{status}");
@@ -278,4 +283,30 @@ fn a_drain_ends_when_the_last_call_has_and_at_the_limit() {
     let (gate, asker) = (Arc::new(Gate::default()), Arc::new(Asker::new(inbox)));
     place.runtime.block_on(drain(gate.clone(), asker, Duration::from_millis(50)));
     assert!(gate.is_stopped());
+}
+
+#[test]
+fn without_a_token_a_name_that_has_come_to_mean_loopback_is_refused() {
+    let (open, closed) = (place(None), place(Some("0123456789abcdef")));
+    for (host, status) in [
+        ("127.0.0.1", 200),
+        ("127.0.0.1:8480", 200),
+        ("[::1]:8480", 200),
+        ("LocalHost:8480", 200),
+        ("turno.example", 403),
+        ("127.0.0.1.turno.example:8480", 403),
+        ("localhost.turno.example", 403),
+        ("[::1", 403),
+        ("", 403),
+    ] {
+        let ask = |place: &Place, path: &str, more: &str| {
+            place.request(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")).0
+        };
+        assert_eq!(ask(&open, "/api/v1/queues", ""), status, "{host:?}");
+        assert_eq!(ask(&open, "/healthz", ""), 200, "{host:?}");
+        assert_eq!(ask(&closed, "/api/v1/queues", "Authorization: Bearer 0123456789abcdef\r\n"), 200, "{host:?}");
+    }
+    let page = "Origin: http://turno.example:8480\r\n";
+    let rebound = format!("GET /api/v1/queues HTTP/1.1\r\nHost: turno.example:8480\r\n{page}Connection: close\r\n\r\n");
+    assert_eq!(open.request(&rebound).0, 403, "to the browser it is a page of ours");
 }

@@ -294,6 +294,8 @@ pub enum LegCommand {
         from: Number,
         /// Display name to show.
         display: String,
+        /// SIP Call-ID, as the leg's record has it.
+        sip_call_id: String,
         /// The leg it will be bridged with, whose codec comes first in our offer; none: whatever the target has.
         like: Option<LegId>,
     },

@@ -238,9 +238,12 @@ impl Call {
         let mut leg = Leg::new(id, party, self.ani.clone(), b, LegState::Dialled { ringing: false });
         leg.private = leg.station().filter(|_| private);
         leg.charged = charged;
+        let sip_call_id = t.house.sip_call_id();
+        leg.sip_call_id.clone_from(&sip_call_id);
         self.begin_leg(leg, t);
         let like = self.legs.get(self.caller).filter(|leg| !leg.is_ending()).map(|leg| leg.id);
-        t.leg(id, LegCommand::Dial { to, from: self.ani.clone(), display: self.display.clone(), like });
+        let (from, display) = (self.ani.clone(), self.display.clone());
+        t.leg(id, LegCommand::Dial { to, from, display, sip_call_id, like });
         Some(id)
     }
 

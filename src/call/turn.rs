@@ -14,6 +14,8 @@ use crate::plan::CallConfig;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct House {
     pub(crate) seeded: Seeded,
+    /// For Call-IDs of dialled legs.
+    dials: Seeded,
     /// Legs dialled so far.
     pub(crate) dialled: u64,
     /// Live legs, and ended ones whose figures are awaited.
@@ -38,6 +40,7 @@ impl House {
     pub(crate) fn new(seed: u64) -> House {
         House {
             seeded: Seeded::new(seed),
+            dials: Seeded::new(!seed),
             dialled: 0,
             legs: BTreeMap::new(),
             private: BTreeMap::new(),
@@ -48,6 +51,11 @@ impl House {
             touched: Vec::new(),
             stale: 0,
         }
+    }
+
+    /// A Call-ID for a leg to be dialled: 128 random bits.
+    pub(crate) fn sip_call_id(&mut self) -> String {
+        format!("{}{}", self.dials.token(), self.dials.token())
     }
 
     pub(crate) fn seat(&mut self, agent: AgentId, station: Option<StationId>) {

@@ -1,242 +1,320 @@
-//! A portfolio from CSV as spreadsheets write it: `config/customers.csv` is the documented sample.
+//! Customers from rows, as spreadsheets have them: `config/customers.csv` is the documented sample.
 //!
-//! Comma, semicolon or tab; UTF-8 or Latin-1; headers in English or Spanish in any order. A row with a fault is left out
-//! and named with its line, its column and what to do; the others are taken.
+//! Headers in English or Spanish in any order, or mapped by the operator. A row with a fault is left out and named with its
+//! line, its column and what to do; the others are taken. A row changes only what the file has a column for, and the external
+//! id is the key, so that the same file twice changes nothing. Reading files is not here: CSV comes as text ([`csv_rows`]),
+//! sheets as cells.
 
-use std::borrow::Cow;
+mod fault;
+mod field;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use turno_base::number::normalise;
-use turno_base::{E164, Name, SegmentId};
+use turno_base::{AgentId, E164, Name, SegmentId, Wall};
 
-use crate::portfolio::{Customer, Packer, Portfolio};
+pub use fault::{Code, RowError};
+pub use field::Field;
 
-/// Column, and the headers by which it goes.
-const COLUMNS: [(&str, &[&str]); 6] = [
-    ("external_id", &["external_id", "external id", "id", "customer_id", "codigo", "código", "id_cliente"]),
-    ("name", &["name", "nombre", "cliente", "customer"]),
-    (
-        "numbers",
-        &[
-            "numbers",
-            "number",
-            "phone",
-            "phones",
-            "telefono",
-            "teléfono",
-            "telefonos",
-            "teléfonos",
-            "numeros",
-            "números",
-        ],
-    ),
-    ("segment", &["segment", "segmento"]),
-    ("value", &["value", "valor"]),
-    ("language", &["language", "idioma"]),
-];
-/// Highest customer value, in units of the segment's.
-const VALUE_MAX: u32 = 1_000_000;
+use crate::customer::{Address, Customer, Day, Kind, Line, LineKind, Value, ValueSource};
+use crate::encoding::Encoding;
+use crate::identity::{IdFault, IdKind, PersonalId};
+use crate::limits;
+use crate::portfolio::{Packer, Portfolio};
+use crate::text::fold;
 
-/// What is wrong with a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// Neither CSV nor text.
-    Unreadable,
-    /// The header lacks this column.
-    ColumnMissing,
-    /// Two headers mean this column.
-    ColumnTwice,
-    /// The cell must not be empty.
-    Empty,
-    /// Longer than 255 bytes.
-    TooLong,
-    /// The id is on this line already.
-    IdTwice(u64),
-    /// No telephone number of this country or with `+`.
-    BadNumber(String),
-    /// The customer on this line has this number.
-    NumberTaken(String, u64),
-    /// Not a name of `a-z 0-9 - _ .`.
-    BadName(String),
-    /// Not a number from 0 to 1,000,000 with at most three decimals.
-    BadValue(String),
-    /// More customers than a portfolio holds.
-    TooMany,
+/// How a file is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping {
+    /// Country code without `+`: completes national numbers.
+    pub country: String,
+    /// Headers of this file, as they stand there, and what they are.
+    pub columns: Vec<(String, Field)>,
+    /// Columns that nothing maps become custom fields; otherwise they are left aside.
+    pub keep_others: bool,
 }
 
-/// A row that was left out, or the reason why the whole file was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowError {
-    /// Line of the file, 1-based.
-    pub line: u64,
-    /// Column; empty if the whole row is meant.
-    pub column: String,
-    /// What.
-    pub code: Code,
-}
-
-impl fmt::Display for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if !self.column.is_empty() {
-            write!(f, ", column {}", self.column)?;
-        }
-        f.write_str(": ")?;
-        match &self.code {
-            Code::Unreadable => f.write_str("this is no CSV; save the sheet as CSV, UTF-8"),
-            Code::ColumnMissing => f.write_str("the header lacks this column; add it"),
-            Code::ColumnTwice => f.write_str("two headers mean this column; rename one"),
-            Code::Empty => f.write_str("the cell is empty; fill it in"),
-            Code::TooLong => f.write_str("longer than 255 bytes; shorten it"),
-            Code::IdTwice(line) => {
-                write!(f, "the id is on line {line} already; put all numbers there, with ';' between")
-            }
-            Code::BadNumber(raw) => write!(f, "{raw:?} is no telephone number; write + and the country code first"),
-            Code::NumberTaken(number, line) => write!(f, "{number} belongs to the customer on line {line}; remove one"),
-            Code::BadName(raw) => write!(f, "{raw:?} is no name; use a-z, 0-9, '-', '_' and '.'"),
-            Code::BadValue(raw) => write!(f, "{raw:?} is no value; write a number such as 1 or 2.5, at most 1000000"),
-            Code::TooMany => write!(f, "a portfolio holds {} customers; split it", Portfolio::CUSTOMERS_MAX),
-        }
+impl Mapping {
+    /// Headers by their usual names, numbers of this country.
+    pub fn of_country(country: &str) -> Mapping {
+        Mapping { country: country.to_owned(), ..Mapping::default() }
     }
 }
 
-impl std::error::Error for RowError {}
-
-impl Portfolio {
-    /// Reads customers; `country` (code without `+`) completes national numbers. Changes nothing anywhere, so it is also the
-    /// dry run. Idempotent: the order of the rows does not matter, the external id is the key.
-    pub fn parse_csv(bytes: &[u8], country: &str) -> (Portfolio, Vec<RowError>) {
-        let text = decoded(bytes);
-        let text = text.trim_start_matches('\u{feff}');
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .delimiter(delimiter(text))
-            .from_reader(text.as_bytes());
-        let mut rows = Rows { country, places: [None; 6], taken: BTreeMap::new(), numbers: BTreeMap::new() };
-        let mut errors = Vec::new();
-        let mut header = true;
-        let mut record = csv::StringRecord::new();
-        loop {
-            match reader.read_record(&mut record) {
-                Ok(false) => break,
-                Ok(true) => {}
-                Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
-                    errors.push(RowError { line, column: String::new(), code: Code::Unreadable });
-                    break;
-                }
-            }
-            let line = line_of(text, record.position());
-            let fault = |(column, code): Fault| RowError { line, column: column.to_owned(), code };
-            if std::mem::take(&mut header) {
-                if let Err(error) = rows.on_header(&record) {
-                    return (Portfolio::default(), vec![fault(error)]);
-                }
-            } else if let Err(error) = rows.on_row(&record, line) {
-                errors.push(fault(error));
-            }
-        }
-        if header {
-            errors.push(RowError { line: 1, column: "external_id".to_owned(), code: Code::ColumnMissing });
-        }
-        (rows.pack(), errors)
-    }
+/// A customer as a row has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// What the row says.
+    pub customer: Customer,
+    /// Which fields the file has at all.
+    has: u32,
 }
 
-type Fault = (&'static str, Code);
-
-struct Rows<'a> {
-    country: &'a str,
-    /// Where each of `COLUMNS` stands.
-    places: [Option<usize>; 6],
-    /// With the line each came from.
-    taken: BTreeMap<String, (Customer, u64)>,
-    numbers: BTreeMap<E164, u64>,
+/// Turns rows into customers.
+#[derive(Debug)]
+pub struct Importer {
+    mapping: Mapping,
+    /// What each column is; none: left aside.
+    columns: Vec<Option<Field>>,
+    has: u32,
+    /// Ids with the line each came from.
+    taken: BTreeMap<Box<str>, u64>,
 }
 
-impl Rows<'_> {
-    fn on_header(&mut self, record: &csv::StringRecord) -> Result<(), Fault> {
-        for (at, cell) in record.iter().enumerate() {
-            let cell = cell.to_lowercase();
-            for ((column, names), place) in COLUMNS.iter().zip(&mut self.places) {
-                if names.contains(&cell.as_str()) && place.replace(at).is_some() {
-                    return Err((column, Code::ColumnTwice));
-                }
+type Fault = (String, Code);
+
+impl Importer {
+    /// Reads the header; refused if a column is missing or there twice.
+    pub fn new(mapping: Mapping, header: &[&str]) -> Result<Importer, RowError> {
+        let mut columns = Vec::with_capacity(header.len());
+        for cell in header {
+            let mapped =
+                mapping.columns.iter().find(|(name, _)| fold(name) == fold(cell)).map(|(_, field)| field.clone());
+            let other =
+                || Some(Field::Custom((*cell).trim().to_owned())).filter(|_| mapping.keep_others && !cell.is_empty());
+            columns.push(mapped.or_else(|| Field::of_header(cell)).or_else(other));
+        }
+        let fault = |column: &str, code| RowError { line: 1, column: column.to_owned(), code };
+        for (name, _) in &mapping.columns {
+            if !header.iter().any(|cell| fold(cell) == fold(name)) {
+                return Err(fault(name, Code::ColumnMissing));
             }
         }
-        let [id, _, numbers, ..] = self.places;
-        for (place, column) in [(id, "external_id"), (numbers, "numbers")] {
-            place.ok_or((column, Code::ColumnMissing))?;
+        for (at, field) in columns.iter().enumerate() {
+            let Some(field) = field else { continue };
+            if !field.may_repeat() && columns.iter().take(at).flatten().any(|other| other == field) {
+                return Err(fault(field.as_str(), Code::ColumnTwice));
+            }
         }
-        Ok(())
+        if !columns.contains(&Some(Field::ExternalId)) {
+            return Err(fault("external_id", Code::ColumnMissing));
+        }
+        if columns.iter().flatten().count() < 2 {
+            return Err(fault("numbers", Code::ColumnMissing));
+        }
+        let has = columns.iter().flatten().fold(0, |has, field| has | field.bit());
+        Ok(Importer { mapping, columns, has, taken: BTreeMap::new() })
     }
 
-    fn on_row(&mut self, record: &csv::StringRecord, line: u64) -> Result<(), Fault> {
-        if record.iter().all(str::is_empty) {
-            return Ok(());
+    /// What each column of the file is, for people to look at before they import.
+    pub fn columns(&self) -> impl Iterator<Item = Option<&Field>> {
+        self.columns.iter().map(Option::as_ref)
+    }
+
+    /// Reads the row that begins at `line`; none: an empty one.
+    pub fn on_row(&mut self, line: u64, cells: &[&str], at: Wall) -> Result<Option<Incoming>, RowError> {
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
+            return Ok(None);
         }
-        let [id, name, numbers, segment, value, language] =
-            self.places.map(|place| place.and_then(|place| record.get(place)).unwrap_or(""));
-        for (column, cell) in [("external_id", id), ("name", name)] {
-            if cell.len() > 255 {
-                return Err((column, Code::TooLong));
-            }
+        let named = |(column, code): Fault| RowError { line, column, code };
+        let mut customer = Customer::default();
+        for (field, cell) in self.columns.iter().zip(cells) {
+            let (Some(field), cell) = (field, cell.trim()) else { continue };
+            self.on_cell(field, cell, at, &mut customer).map_err(|code| named((field.as_str().to_owned(), code)))?;
         }
-        if id.is_empty() {
-            return Err(("external_id", Code::Empty));
+        finish(&mut customer);
+        if customer.id.is_empty() {
+            return Err(named(("external_id".to_owned(), Code::Empty)));
         }
-        if let Some((_, first)) = self.taken.get(id) {
-            return Err(("external_id", Code::IdTwice(*first)));
+        customer.check().map_err(|why| named((String::new(), Code::Unkeepable(why))))?;
+        if let Some(first) = self.taken.get(customer.id.as_str()) {
+            return Err(named(("external_id".to_owned(), Code::IdTwice(*first))));
         }
         if self.taken.len() >= Portfolio::CUSTOMERS_MAX {
-            return Err(("", Code::TooMany));
+            return Err(named((String::new(), Code::TooMany)));
         }
-        let numbers = self.numbers_of(numbers)?;
-        let segment = named(segment).map_err(|code| ("segment", code))?.map(SegmentId);
-        let language = named(language).map_err(|code| ("language", code))?;
-        let value_pm = match value {
-            "" => None,
-            text => Some(per_mille(text).ok_or_else(|| ("value", Code::BadValue(shown(text))))?),
-        };
-        self.numbers.extend(numbers.iter().map(|&number| (number, line)));
-        let customer = Customer { id: id.to_owned(), name: name.to_owned(), numbers, segment, value_pm, language };
-        self.taken.insert(id.to_owned(), (customer, line));
+        self.taken.insert(customer.id.as_str().into(), line);
+        Ok(Some(Incoming { customer, has: self.has }))
+    }
+
+    fn on_cell(&self, field: &Field, cell: &str, at: Wall, to: &mut Customer) -> Result<(), Code> {
+        if cell.is_empty() {
+            return Ok(());
+        }
+        if cell.len() > limits::TEXT_BYTES_MAX && !field.may_repeat() {
+            return Err(Code::TooLong);
+        }
+        let text = || cell.to_owned();
+        match field {
+            Field::ExternalId => to.id = text(),
+            Field::Kind => to.kind = kind_of(cell).ok_or_else(|| Code::BadKind(shown(cell)))?,
+            Field::Name => to.name = text(),
+            Field::Given => to.given = text(),
+            Field::Surnames => {
+                // Two columns for the two of them.
+                let gap = if to.surnames.is_empty() { "" } else { " " };
+                to.surnames = format!("{}{gap}{cell}", to.surnames);
+            }
+            Field::Born => to.born = Some(Day::parse(cell).ok_or_else(|| Code::BadDay(shown(cell)))?),
+            Field::Number(kind) => self.numbers(cell, *kind, &mut to.lines)?,
+            Field::Email => emails(cell, &mut to.emails)?,
+            Field::Id(kind) => {
+                let id = match kind {
+                    Some(kind) => PersonalId::new(*kind, cell).map_err(|why| Code::BadId(*kind, shown(cell), why))?,
+                    None => recognised(cell)?,
+                };
+                if !to.ids.contains(&id) {
+                    to.ids.push(id);
+                }
+            }
+            Field::Street => address(to).street = text(),
+            Field::More => address(to).more = text(),
+            Field::Postcode => address(to).postcode = text(),
+            Field::Town => address(to).town = text(),
+            Field::Region => address(to).region = text(),
+            Field::Segment => to.segment = Some(SegmentId(named(cell)?)),
+            Field::Value => {
+                let pm = per_mille(cell).ok_or_else(|| Code::BadValue(shown(cell)))?;
+                to.value = Some(Value { pm, source: ValueSource::Import, at });
+            }
+            Field::Language => to.language = Some(named(cell)?),
+            Field::Owner => to.owner = Some(AgentId(named(cell)?)),
+            Field::Flags => {
+                for flag in cell.split([';', ',', '|', ' ']).filter(|flag| !flag.is_empty()) {
+                    to.flags.push(named(flag)?);
+                }
+                to.flags.sort_unstable();
+                to.flags.dedup();
+            }
+            Field::Custom(name) => drop(to.custom.insert(name.clone(), text())),
+        }
         Ok(())
     }
 
-    fn numbers_of(&self, cell: &str) -> Result<Vec<E164>, Fault> {
-        let mut numbers = Vec::new();
-        for raw in cell.split([';', ',', '|']).map(str::trim).filter(|raw| !raw.is_empty()) {
-            let number = normalise(raw, self.country).ok_or_else(|| ("numbers", Code::BadNumber(shown(raw))))?;
-            if let Some(&line) = self.numbers.get(&number) {
-                return Err(("numbers", Code::NumberTaken(number.to_string(), line)));
+    fn numbers(&self, cell: &str, kind: LineKind, to: &mut Vec<Line>) -> Result<(), Code> {
+        for raw in cell.split([';', ',', '|', '\n']).map(str::trim).filter(|raw| !raw.is_empty()) {
+            let number = normalise(raw, &self.mapping.country).ok_or_else(|| Code::BadNumber(shown(raw)))?;
+            if !to.iter().any(|line| line.number == number) {
+                to.push(Line { kind, ..Line::new(number) });
             }
-            numbers.push(number);
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
-    }
-
-    fn pack(self) -> Portfolio {
-        let mut packer = Packer::default();
-        for (customer, _) in self.taken.into_values() {
-            packer.push(&customer).expect("rows are ordered, short, few and without a number twice: on_row saw to it");
-        }
-        packer.finish()
+        Ok(())
     }
 }
 
-fn named(cell: &str) -> Result<Option<Name>, Code> {
-    match cell {
-        "" => Ok(None),
-        text => Name::new(&text.to_lowercase()).map(Some).map_err(|_| Code::BadName(shown(text))),
+impl Incoming {
+    /// The customer after this row: what the file has no column for stays as it was, and so does what calls have shown of a
+    /// number that the customer keeps. A row that says the same leaves everything as it is, its ages included.
+    pub fn onto(self, known: Option<&Customer>) -> Customer {
+        let Incoming { mut customer, has } = self;
+        let Some(known) = known else { return customer };
+        let lacks = |bit: u32| has & bit == 0;
+        let mut next = known.clone();
+        macro_rules! take {
+            ($($bit:expr => $field:ident),*) => {$(
+                if !lacks($bit) { next.$field = std::mem::take(&mut customer.$field); }
+            )*};
+        }
+        take!(
+            Field::Kind.bit() => kind, Field::Name.bit() => name, Field::Given.bit() => given,
+            Field::Surnames.bit() => surnames, Field::Born.bit() => born, Field::Email.bit() => emails,
+            Field::Segment.bit() => segment, Field::Language.bit() => language, Field::Owner.bit() => owner,
+            Field::Flags.bit() => flags
+        );
+        if !lacks(Field::Id(None).bit()) {
+            next.ids = std::mem::take(&mut customer.ids);
+        }
+        if !lacks(Field::Number(LineKind::Unknown).bit()) {
+            let old = |line: Line| known.lines.iter().find(|old| old.number == line.number);
+            let kept = |line: Line| old(line).map_or(line, |old| Line { kind: line.kind.max(old.kind), ..*old });
+            next.lines = customer.lines.iter().map(|&line| kept(line)).collect();
+        }
+        if !lacks(Field::Value.bit()) {
+            let pm = |value: &Option<Value>| value.as_ref().map(|value| value.pm);
+            if pm(&known.value) != pm(&customer.value) {
+                next.value = customer.value.take();
+            }
+        }
+        if let Some(address) = customer.addresses.pop() {
+            match next.addresses.first_mut() {
+                Some(first) => overlay(first, address, has),
+                None => next.addresses.push(address),
+            }
+        }
+        next.custom.append(&mut customer.custom);
+        next
     }
+}
+
+/// The parts of an address that the file has.
+fn overlay(onto: &mut Address, from: Address, has: u32) {
+    let parts = [
+        (Field::Street, &mut onto.street, from.street),
+        (Field::More, &mut onto.more, from.more),
+        (Field::Postcode, &mut onto.postcode, from.postcode),
+        (Field::Town, &mut onto.town, from.town),
+        (Field::Region, &mut onto.region, from.region),
+    ];
+    for (field, onto, from) in parts {
+        if has & field.bit() != 0 {
+            *onto = from;
+        }
+    }
+}
+
+/// What follows from the other cells: a name from its parts, a company from its id or its name's ending.
+fn finish(customer: &mut Customer) {
+    if customer.name.is_empty() {
+        let gap = if customer.given.is_empty() || customer.surnames.is_empty() { "" } else { " " };
+        customer.name = format!("{}{gap}{}", customer.given, customer.surnames);
+    }
+    let folded = fold(&customer.name);
+    let company = [" s l", " s a", " sl", " sa", " slu", " s l u", " s a s", " ltda", " s a de c v", " inc", " gmbh"];
+    if customer.ids.iter().any(|id| id.kind() == IdKind::Cif) || company.iter().any(|end| folded.ends_with(end)) {
+        customer.kind = Kind::Company;
+    }
+}
+
+fn address(of: &mut Customer) -> &mut Address {
+    if of.addresses.is_empty() {
+        of.addresses.push(Address::default());
+    }
+    of.addresses.first_mut().expect("one was pushed above")
+}
+
+fn emails(cell: &str, to: &mut Vec<String>) -> Result<(), Code> {
+    for raw in cell.split([';', ',', '|', ' ']).filter(|raw| !raw.is_empty()) {
+        let parts = raw.split_once('@').filter(|(name, host)| {
+            !name.is_empty()
+                && host.contains('.')
+                && !host.contains('@')
+                && !host.starts_with('.')
+                && !host.ends_with('.')
+        });
+        parts.ok_or_else(|| Code::BadEmail(shown(raw)))?;
+        let email = raw.to_lowercase();
+        if !to.contains(&email) {
+            to.push(email);
+        }
+    }
+    Ok(())
+}
+
+/// A column of ids of any kind. What looks like none of those with an unmistakable form is kept and proves nothing.
+fn recognised(cell: &str) -> Result<PersonalId, Code> {
+    if let Some(id) = PersonalId::recognise(cell) {
+        return Ok(id);
+    }
+    for kind in [IdKind::Dni, IdKind::Nie, IdKind::Cif, IdKind::Rfc] {
+        if let Err(why @ (IdFault::CheckDigit(_) | IdFault::Generic)) = PersonalId::new(kind, cell)
+            && cell.ends_with(|c: char| c.is_ascii_alphabetic())
+        {
+            return Err(Code::BadId(kind, shown(cell), why));
+        }
+    }
+    PersonalId::new(IdKind::Other, cell).map_err(|why| Code::BadId(IdKind::Other, shown(cell), why))
+}
+
+fn kind_of(cell: &str) -> Option<Kind> {
+    Some(match fold(cell).as_str() {
+        "person" | "persona" | "particular" | "p" | "individual" => Kind::Person,
+        "company" | "empresa" | "e" | "c" | "juridica" | "business" => Kind::Company,
+        _ => return None,
+    })
+}
+
+fn named(cell: &str) -> Result<Name, Code> {
+    Name::new(&cell.to_lowercase()).map_err(|_| Code::BadName(shown(cell)))
 }
 
 /// `2.5` as 2500.
@@ -246,9 +324,9 @@ fn per_mille(text: &str) -> Option<u32> {
     if whole.is_empty() || part.len() > 3 || !digits(whole) || !digits(part) {
         return None;
     }
-    let whole: u32 = whole.parse().ok().filter(|&whole| whole <= VALUE_MAX)?;
+    let whole: u32 = whole.parse().ok().filter(|&whole| whole <= limits::VALUE_MAX_PM / 1000)?;
     let pm = whole * 1000 + format!("{part:0<3}").parse::<u32>().ok()?;
-    (pm <= VALUE_MAX * 1000).then_some(pm)
+    (pm <= limits::VALUE_MAX_PM).then_some(pm)
 }
 
 /// What an error repeats of a cell.
@@ -256,18 +334,51 @@ fn shown(cell: &str) -> String {
     cell.chars().take(40).collect()
 }
 
-fn decoded(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
+/// Calls `on` with the line and the cells of each row of a CSV text, the header first; ends early when `on` says false.
+/// The fault is the line at which the text is no CSV.
+pub fn csv_rows(text: &str, delimiter: u8, mut on: impl FnMut(u64, &[&str]) -> bool) -> Result<(), RowError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
+    let mut record = csv::StringRecord::new();
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                return Err(RowError { line, column: String::new(), code: Code::Unreadable });
+            }
+        }
+        let cells: Vec<&str> = record.iter().collect();
+        if !on(line_of(text, record.position()), &cells) {
+            return Ok(());
+        }
     }
 }
 
-/// The most frequent candidate in the header.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-    let count = |of: u8| header.bytes().filter(|&b| b == of).count();
-    [b',', b';', b'\t'].into_iter().max_by_key(|&of| (count(of), of == b',')).unwrap_or(b',')
+/// The delimiter that splits the first lines into the same number of cells, two or more; the most cells win.
+pub fn delimiter(text: &str) -> u8 {
+    let start: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(20).collect();
+    let score = |of: u8| {
+        let counts: Vec<usize> = start.iter().map(|line| outside_quotes(line, of)).collect();
+        let header = counts.first().copied().unwrap_or(0);
+        let same = counts.iter().filter(|count| **count == header).count();
+        (header > 0, header.min(1) * same, header)
+    };
+    [b'~', b'^', b':', b'|', b'\t', b';', b','].into_iter().max_by_key(|&of| score(of)).unwrap_or(b',')
+}
+
+fn outside_quotes(line: &str, of: u8) -> usize {
+    let mut quoted = false;
+    let is_one = |byte: u8| {
+        quoted ^= byte == b'"';
+        byte == of && !quoted
+    };
+    line.bytes().map(is_one).filter(|one| *one).count()
 }
 
 /// The reader's position lies before empty lines above the record.
@@ -277,91 +388,49 @@ fn line_of(text: &str, position: Option<&csv::Position>) -> u64 {
     position.line() + rest.lines().take_while(|line| line.is_empty()).count() as u64
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(bytes: &[u8]) -> String {
-        let (portfolio, errors) = Portfolio::parse_csv(bytes, "34");
-        let mut out = String::new();
-        for one in portfolio.iter() {
-            let numbers: Vec<String> = one.numbers.iter().map(E164::to_string).collect();
-            let name = |n: Option<Name>| n.map_or("-".to_owned(), |n| n.to_string());
-            out.push_str(&format!(
-                "{} {:?} {} {} {:?} {}\n",
-                one.id,
-                one.name,
-                numbers.join(" "),
-                name(one.segment.map(|s| s.0)),
-                one.value_pm,
-                name(one.language)
-            ));
+impl Portfolio {
+    /// Reads a file whole, headers by their usual names; `country` (code without `+`) completes national numbers.
+    pub fn parse_csv(bytes: &[u8], country: &str) -> (Portfolio, Vec<RowError>) {
+        let (customers, errors) = parse_csv(bytes, Mapping::of_country(country), Wall::default());
+        let mut packer = Packer::default();
+        for customer in customers.into_values() {
+            packer.push(&customer).expect("rows are ordered, short and few: on_row saw to it");
         }
-        errors.iter().for_each(|error| out.push_str(&format!("{error}\n")));
-        out
-    }
-
-    #[test]
-    fn a_sheet_as_people_write_it() {
-        let sheet = "Código;Nombre;Teléfonos;Segmento;Valor;Idioma;Notas\n\
-                     7;Ana Núñez;\"612 345 678; 91 234 56 78\";Platinum;10;catalan;x\n\
-                     \n\
-                     8;\"Pérez; e Hijos\";+33 1 70 18 99 00;;2,5;\n";
-        let want = "7 \"Ana Núñez\" +34612345678 +34912345678 platinum Some(10000) catalan\n\
-                    8 \"Pérez; e Hijos\" +33170189900 - Some(2500) -\n";
-        assert_eq!(report(sheet.as_bytes()), want);
-        let latin1: Vec<u8> = sheet.chars().map(|c| c as u8).collect();
-        assert_eq!(report(&latin1), want, "Latin-1");
-        assert_eq!(
-            report(sheet.replace("; ", "| ").replace(';', "\t").as_bytes()),
-            want.replace("Pérez;", "Pérez|"),
-            "tabs"
-        );
-    }
-
-    #[test]
-    fn a_row_with_a_fault_is_left_out_and_named() {
-        let sheet = "external_id,name,numbers,segment,value,language\n\
-                     a,Ana,612345678,,,\n\
-                     ,Eva,612345679,,,\n\
-                     \n\
-                     a,Ana,612345670,,,\n\
-                     b,Luis,1004,,,\n\
-                     c,Mar,612345678,,,\n\
-                     d,Leo,612345671,muy vip,,\n\
-                     e,Pia,612345672,,mucho,\n\
-                     f,Teo,612345673,,1000001,\n\
-                     g,Zoe,612345674,,1,\n";
-        let want = "a \"Ana\" +34612345678 - None -\n\
-             g \"Zoe\" +34612345674 - Some(1000) -\n\
-             line 3, column external_id: the cell is empty; fill it in\n\
-             line 5, column external_id: the id is on line 2 already; put all numbers there, with ';' between\n\
-             line 6, column numbers: \"1004\" is no telephone number; write + and the country code first\n\
-             line 7, column numbers: +34612345678 belongs to the customer on line 2; remove one\n\
-             line 8, column segment: \"muy vip\" is no name; use a-z, 0-9, '-', '_' and '.'\n\
-             line 9, column value: \"mucho\" is no value; write a number such as 1 or 2.5, at most 1000000\n\
-             line 10, column value: \"1000001\" is no value; write a number such as 1 or 2.5, at most 1000000\n";
-        assert_eq!(report(sheet.as_bytes()), want);
-    }
-
-    #[test]
-    fn a_file_without_the_columns_gives_nothing() {
-        for (text, want) in [
-            ("", "line 1, column external_id: the header lacks this column; add it\n"),
-            ("name,numbers\nx,1\n", "line 1, column external_id: the header lacks this column; add it\n"),
-            ("id,name\nx,1\n", "line 1, column numbers: the header lacks this column; add it\n"),
-            ("id,phone,telefono\n", "line 1, column numbers: two headers mean this column; rename one\n"),
-        ] {
-            assert_eq!(report(text.as_bytes()), want);
-        }
-    }
-
-    #[test]
-    fn the_sample_loads_without_a_fault() {
-        let (portfolio, errors) = Portfolio::parse_csv(include_bytes!("../../config/customers.csv"), "34");
-        assert_eq!(errors, []);
-        assert!(portfolio.len() >= 12);
-        let found = portfolio.by_number(E164::new("+34612045118").unwrap()).unwrap();
-        assert_eq!((found.id, found.segment), ("C-1001", SegmentId::new("platinum").ok()));
+        (packer.finish(), errors)
     }
 }
+
+/// Reads a small file whole, delimiter and encoding as they seem: customers by external id, and what was left out.
+pub fn parse_csv(bytes: &[u8], mapping: Mapping, at: Wall) -> (BTreeMap<String, Customer>, Vec<RowError>) {
+    let text = Encoding::detect(bytes).text(bytes);
+    let (mut customers, mut errors) = (BTreeMap::new(), Vec::new());
+    let (mut importer, mut mapping) = (None, Some(mapping));
+    let read = csv_rows(&text, delimiter(&text), |line, cells| {
+        if let Some(mapping) = mapping.take() {
+            match Importer::new(mapping, cells) {
+                Ok(made) => importer = Some(made),
+                Err(error) => errors.push(error),
+            }
+            return importer.is_some();
+        }
+        match importer.as_mut().map(|importer| importer.on_row(line, cells, at)) {
+            Some(Ok(Some(row))) => drop(customers.insert(row.customer.id.clone(), row.onto(None))),
+            Some(Err(error)) => errors.push(error),
+            Some(Ok(None)) | None => {}
+        }
+        true
+    });
+    errors.extend(read.err());
+    if mapping.is_some() && errors.is_empty() {
+        errors.push(RowError { line: 1, column: "external_id".to_owned(), code: Code::ColumnMissing });
+    }
+    (customers, errors)
+}
+
+/// The canonical form of a number that a person typed, for look-ups by hand.
+pub fn number_of(typed: &str, country: &str) -> Option<E164> {
+    normalise(typed, country)
+}
+
+#[cfg(test)]
+mod tests;

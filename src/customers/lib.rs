@@ -1,11 +1,24 @@
-//! Who calls: the portfolio, look-up by number, import from CSV.
+//! Who calls: customers, the packed portfolio with look-up by number and search, import, duplicates.
 //!
-//! The portfolio is read-only and packed: texts in one arena, numbers sorted in one array, so that a million customers with
-//! two million numbers take tens of megabytes and a look-up is one binary search. Search, duplicates and consent are not
-//! here yet.
+//! A [`Customer`] is whole and lives in the store; a [`Portfolio`] is packed from all of them and read-only: texts in one
+//! arena, numbers sorted in one array, words in one vocabulary, so that a million customers with two million numbers fit into
+//! a few hundred megabytes, a look-up is one binary search and a search a few milliseconds. Nothing here reads files or clocks.
 
-mod import;
+pub mod customer;
+pub mod duplicates;
+pub mod encoding;
+pub mod hygiene;
+pub mod identity;
+pub mod import;
+pub mod limits;
+pub mod personal;
 mod portfolio;
+mod search;
+pub mod text;
+pub mod value;
 
+pub use customer::Customer;
+pub use identity::{IdKind, PersonalId};
 pub use import::{Code, RowError};
-pub use portfolio::{Customer, Known, Packer, Portfolio, Unpackable};
+pub use portfolio::{Entry, Known, Packer, Portfolio, Unpackable};
+pub use search::{HITS_MAX, Hit, QUESTION_BYTES_MAX, WORDS_MAX};

@@ -152,7 +152,8 @@ impl Party {
         let from = Number { raw: from.to_owned(), e164: from.parse().ok(), withheld: from.is_empty() };
         let trunk = TrunkId::new(ENGINE).expect("a constant name is a name");
         let to = Target::Trunk { trunk, number: number.to_owned() };
-        let dial = Dial { leg, to, from, display: display.to_owned(), media, headers: Vec::new() };
+        let dial =
+            Dial { leg, to, from, display: display.to_owned(), media, call_id: String::new(), headers: Vec::new() };
         let now = self.now();
         self.ua.dial(dial, now, &mut self.effects);
         self.perform();

@@ -75,7 +75,10 @@ pub enum Input {
     /// The process started again with this state: sockets, media and stream connections are new.
     Restarted,
     /// Handling the previous input panicked; end the call it was about, keep the others.
-    Fault,
+    Fault {
+        /// That input, if it was a message.
+        message: Option<Box<(Flow, Message)>>,
+    },
     /// The deadline passed.
     Deadline,
 }

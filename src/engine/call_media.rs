@@ -41,6 +41,8 @@ struct LegAudio {
     agreed: Option<Codec>,
     /// How signalling stands; media is told at each change.
     held: bool,
+    /// Sounds commanded so far: an end that belongs to an earlier one is not the present one's.
+    sounds: u32,
 }
 
 impl Audio {
@@ -61,7 +63,7 @@ impl Audio {
     }
 
     pub(crate) fn expect_leg(&mut self, leg: LegId, codecs: Vec<Codec>, peer: Option<IpAddr>) {
-        self.legs.insert(leg, LegAudio { codecs, peer, port: None, agreed: None, held: false });
+        self.legs.insert(leg, LegAudio { codecs, peer, port: None, agreed: None, held: false, sounds: 0 });
     }
 
     pub(crate) fn forget(&mut self, leg: LegId) {
@@ -159,11 +161,15 @@ impl Rooms {
     }
 
     pub(crate) fn sound(&mut self, leg: LegId, sound: Sound, turn: &mut Turn<'_>) {
+        let number = self.audio.legs.get_mut(&leg).map_or(0, |audio| {
+            audio.sounds = audio.sounds.wrapping_add(1);
+            audio.sounds
+        });
         let command = match sound {
-            Sound::Once(prompts) => MediaCommand::Play(Play::Once(prompts)),
-            Sound::Loop(prompt) => MediaCommand::Play(Play::Loop(prompt)),
-            Sound::OnceThenLoop(prompts, then) => MediaCommand::Play(Play::OnceThenLoop(prompts, then)),
-            Sound::Ringback => MediaCommand::Play(Play::Ringback),
+            Sound::Once(prompts) => MediaCommand::Play(Play::Once(prompts), number),
+            Sound::Loop(prompt) => MediaCommand::Play(Play::Loop(prompt), number),
+            Sound::OnceThenLoop(prompts, then) => MediaCommand::Play(Play::OnceThenLoop(prompts, then), number),
+            Sound::Ringback => MediaCommand::Play(Play::Ringback, number),
             Sound::Quiet => MediaCommand::Quiet,
             Sound::Bridge(with) => MediaCommand::Bridge(with),
             Sound::Unbridge => MediaCommand::Unbridge,
@@ -175,7 +181,10 @@ impl Rooms {
         let event = match event {
             MediaEvent::Latched(_) => return,
             MediaEvent::Key { key, ms: _ } => LegEvent::Key(*key),
-            MediaEvent::PlayEnded => LegEvent::PlayEnded,
+            MediaEvent::PlayEnded(number) if self.audio.legs.get(&leg).is_none_or(|audio| audio.sounds != *number) => {
+                return;
+            }
+            MediaEvent::PlayEnded(_) => LegEvent::PlayEnded,
             MediaEvent::Silent => LegEvent::MediaSilent,
             MediaEvent::Closed(quality) => LegEvent::Quality(*quality),
             MediaEvent::Failed => LegEvent::MediaFailed,

@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use turno_acd::Acd;
 use turno_base::{CallId, Mono, Now};
 use turno_call::{CallEvent, Calls};
+use turno_sip::flow::Flow;
+use turno_sip::message::Message;
 use turno_sip::ua::Ua;
 use turno_tariff::cdr;
 
@@ -116,7 +118,7 @@ impl Rooms {
 
     fn handle(&mut self, input: &Input, now: Now, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(now, out);
-        let panicked = if matches!(input, Input::Fault) { self.about.take() } else { None };
+        let panicked = if matches!(input, Input::Fault { .. }) { self.about.take() } else { None };
         self.about = None;
         match input {
             Input::Configure(config) => self.reconfigure(config, &mut turn),
@@ -134,11 +136,7 @@ impl Rooms {
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => self.ua.on_load(*load, now),
             Input::Restarted => self.on_restarted(&mut turn),
-            Input::Fault => {
-                if let Some(call) = panicked {
-                    self.tell_call(CallEvent::Fault { call }, &mut turn);
-                }
-            }
+            Input::Fault { message } => self.on_fault(panicked, message.as_deref(), &mut turn),
             Input::Deadline => self.on_deadline(&mut turn),
         }
         self.settle(&mut turn);
@@ -183,6 +181,18 @@ impl Rooms {
         self.audio = Audio::default();
         self.want_ports(turn);
         self.records.forget_waiting();
+    }
+
+    /// Ends the call that the failed turn was about: the one that the call room was last told of, else that of the message.
+    /// What signalling had in hand ends as well, whosever it was (reliability P5).
+    fn on_fault(&mut self, told: Option<CallId>, message: Option<&(Flow, Message)>, turn: &mut Turn<'_>) {
+        let leg = message.and_then(|(_, message)| self.ua.leg_of(message));
+        if let Some(call) = told.or_else(|| self.calls.call_of(leg?)) {
+            self.tell_call(CallEvent::Fault { call }, turn);
+            self.settle(turn);
+        }
+        let now = turn.now;
+        self.ua.on_fault(message.map(|(flow, message)| (*flow, message)), now, turn.sip());
     }
 
     fn on_deadline(&mut self, turn: &mut Turn<'_>) {

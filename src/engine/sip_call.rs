@@ -82,7 +82,9 @@ impl Rooms {
                 None => self.tell_leg(leg, LegEvent::MediaFailed, turn),
             },
             LegCommand::End(cause) => self.ua.end(leg, cause, now, turn.sip()),
-            LegCommand::Dial { to, from, display, like } => self.dial(leg, to, from, display, like, turn),
+            LegCommand::Dial { to, from, display, sip_call_id, like } => {
+                self.dial((leg, sip_call_id), to, (from, display), like, turn);
+            }
             LegCommand::Hold(hold) => {
                 let Some(mut media) = self.local_media(leg, turn) else { return };
                 media.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
@@ -101,10 +103,9 @@ impl Rooms {
 
     fn dial(
         &mut self,
-        leg: LegId,
+        (leg, call_id): (LegId, String),
         to: DialTo,
-        from: Number,
-        display: String,
+        (from, display): (Number, String),
         like: Option<LegId>,
         turn: &mut Turn<'_>,
     ) {
@@ -122,6 +123,6 @@ impl Rooms {
             return;
         };
         let now = turn.now;
-        self.ua.dial(Dial { leg, to, from, display, media, headers: Vec::new() }, now, turn.sip());
+        self.ua.dial(Dial { leg, call_id, to, from, display, media, headers: Vec::new() }, now, turn.sip());
     }
 }

@@ -22,7 +22,8 @@ pub enum MediaCommand {
     /// New terms: where to send, what to accept. Unlatches if `remote` changed.
     Agree(StreamAgreement),
     /// Play to this leg, instead of what plays now; also while bridged (the bridge is then silent towards this leg).
-    Play(Play),
+    /// `PlayEnded` comes with the same number, so that the end of what was replaced meanwhile is not taken for it.
+    Play(Play, u32),
     /// Play nothing.
     Quiet,
     /// Both legs hear each other; ends any playing. A second bridge replaces the first.
@@ -67,8 +68,8 @@ pub enum MediaEvent {
         /// Milliseconds.
         ms: u32,
     },
-    /// The last prompt of `Once` (or the `once` part of `OnceThenLoop`) has ended.
-    PlayEnded,
+    /// The last prompt of `Once` (or the `once` part of `OnceThenLoop`) has ended, of the `Play` with this number.
+    PlayEnded(u32),
     /// Neither RTP nor RTCP for the media limit.
     Silent,
     /// Closed; the figures of its life.

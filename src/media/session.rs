@@ -91,6 +91,8 @@ struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Playing {
     player: Player,
+    /// By which its end is told.
+    number: u32,
     /// Packet `n` is due at `start + n · ptime`: rounding and late wake-ups never add up. None until terms are agreed.
     start: Option<Mono>,
     n: u64,
@@ -164,10 +166,10 @@ impl Session {
         self.reports.begin(now);
     }
 
-    pub(crate) fn play(&mut self, play: &Play, library: &mut Library, counts: &mut Counts, now: Mono) {
+    pub(crate) fn play(&mut self, play: &Play, number: u32, library: &mut Library, counts: &mut Counts, now: Mono) {
         let (player, missing) = Player::new(play, library);
         counts.prompts_missing += missing;
-        let mut playing = Playing { player, start: None, n: 0 };
+        let mut playing = Playing { player, number, start: None, n: 0 };
         if self.terms.is_some() {
             playing.begin(now);
         }
@@ -449,11 +451,12 @@ impl Session {
                     out.rtp(slot, to, whole);
                 }
             }
+            let number = playing.number;
             if stepped.over {
                 self.playing = None;
             }
             if stepped.ended {
-                out.event(self.leg, MediaEvent::PlayEnded);
+                out.event(self.leg, MediaEvent::PlayEnded(number));
             }
             if read_peer {
                 out.read(slot);

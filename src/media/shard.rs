@@ -232,7 +232,9 @@ impl Shard {
                 session.agree(agreement, &self.rules, now.mono);
                 session.prepare(&mut self.library);
             }
-            MediaCommand::Play(play) => session.play(play, &mut self.library, &mut self.counts, now.mono),
+            MediaCommand::Play(play, number) => {
+                session.play(play, *number, &mut self.library, &mut self.counts, now.mono)
+            }
             MediaCommand::Quiet => session.quiet(),
             MediaCommand::Bridge(other) => self.bridge(leg, *other, now.mono, out),
             MediaCommand::Unbridge => self.unbridge(slot, now.mono, out),

@@ -164,7 +164,7 @@ fn a_call_waits_with_music_is_bridged_held_and_ends() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
     house.say(0, Codec::Pcma, 1);
-    house.order(A, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music"))));
+    house.order(A, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music")), 7));
     house.run_to(100);
     house.open(B, 1, Codec::Pcmu);
     house.say(1, Codec::Pcmu, 1);
@@ -187,7 +187,7 @@ fn a_call_waits_with_music_is_bridged_held_and_ends() {
     house.say(1, Codec::Pcmu, 12);
     house.order(A, MediaCommand::Unbridge);
     house.say(0, Codec::Pcma, 4);
-    house.order(B, MediaCommand::Play(Play::Ringback));
+    house.order(B, MediaCommand::Play(Play::Ringback, 7));
     house.run_to(300);
     house.order(B, MediaCommand::Quiet);
     house.run_to(400);
@@ -211,7 +211,7 @@ fn every_state_answers_every_event() {
         ("playing", |h| {
             h.open(A, 0, Codec::Pcma);
             h.say(0, Codec::Pcma, 1);
-            h.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")])));
+            h.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")]), 7));
             h.run_to(20);
         }),
         ("bridged", |h| {
@@ -223,7 +223,7 @@ fn every_state_answers_every_event() {
             h.open(A, 0, Codec::Pcma);
             h.say(0, Codec::Pcma, 1);
             h.order(A, MediaCommand::Bridge(B));
-            h.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+            h.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
             h.run_to(20);
         }),
         ("closed", |h| {
@@ -236,8 +236,8 @@ fn every_state_answers_every_event() {
         ("open by command", |h| h.order(A, MediaCommand::Open(Port { rtp: address(0), rtcp: address(0) }))),
         ("agree", |h| h.order(A, MediaCommand::Agree(terms(0, Codec::Pcma)))),
         ("agree elsewhere", |h| h.order(A, MediaCommand::Agree(terms(5, Codec::Pcma)))),
-        ("play", |h| h.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")])))),
-        ("play unknown", |h| h.order(A, MediaCommand::Play(Play::Once(vec![prompt("unknown")])))),
+        ("play", |h| h.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")]), 7))),
+        ("play unknown", |h| h.order(A, MediaCommand::Play(Play::Once(vec![prompt("unknown")]), 7))),
         ("quiet", |h| h.order(A, MediaCommand::Quiet)),
         ("bridge", |h| h.order(A, MediaCommand::Bridge(B))),
         ("bridge with itself", |h| h.order(A, MediaCommand::Bridge(A))),
@@ -293,7 +293,7 @@ fn music_is_a_clean_tone_in_each_law_and_keeps_time_to_the_packet() {
             let mut house = House::new(Rules::default());
             house.shard.open(A, Slot(0), house.now(), &mut house.out);
             house.order(A, MediaCommand::Agree(StreamAgreement { ptime_ms, ..terms(0, codec) }));
-            house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+            house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
             house.run_to(60_000 - 1);
             let sound = house.sound_to(0, table);
             // Not one packet more or less in a minute: the clock does not drift.
@@ -308,7 +308,7 @@ fn music_is_a_clean_tone_in_each_law_and_keeps_time_to_the_packet() {
 fn a_late_thread_neither_drifts_nor_bursts() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
     // Woken up to 7 ms late each time, then stalled for a second, then late again.
     let mut seeded = Seeded::new(1);
     let mut at_ms = 0;
@@ -341,7 +341,7 @@ fn a_thousand_listeners_of_one_prompt_cost_one_encoding_a_codec() {
     for n in 0..1000 {
         let codec = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus, Codec::G729][n as usize % 5];
         house.open(LegId(n), n as u32, codec);
-        house.order(LegId(n), MediaCommand::Play(Play::Loop(prompt("music"))));
+        house.order(LegId(n), MediaCommand::Play(Play::Loop(prompt("music")), 7));
         // They begin at any moment.
         house.run_to(n);
     }
@@ -356,9 +356,9 @@ fn a_leg_that_takes_only_opus_or_g729_waits_in_silence_and_its_prompt_still_ends
     for (codec, packets) in [(Codec::Opus, 4), (Codec::G729, 0)] {
         let mut house = House::new(Rules::default());
         house.open(A, 0, codec);
-        house.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")])));
+        house.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")]), 7));
         house.run_to(200);
-        assert_eq!(house.out.events, [(A, MediaEvent::PlayEnded)], "{codec:?}");
+        assert_eq!(house.out.events, [(A, MediaEvent::PlayEnded(7))], "{codec:?}");
         assert_eq!(house.out.packets.len(), packets);
         for (_, _, packet) in &house.out.packets {
             assert_eq!(packet[12..], [0xf8, 0xff, 0xfe]);
@@ -465,7 +465,7 @@ fn rtcp_alone_keeps_a_session_alive() {
 fn quality_is_measured_from_both_sides() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
     house.order(A, MediaCommand::Quiet);
     house.order(A, MediaCommand::Bridge(B));
     // One packet in ten is lost, every other one 4 ms late.
@@ -474,7 +474,7 @@ fn quality_is_measured_from_both_sides() {
         house.say(0, Codec::Pcma, n);
     }
     // The peer answers our last report 30 ms after it had it, over a path of 50 ms there and back.
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
     house.run_to(40_000);
     let last = house.out.packets.iter().rev().find(|(_, _, p)| rtp::is_rtcp(p));
     assert!(last.is_none(), "reports have their own port here");
@@ -503,7 +503,7 @@ fn the_round_trip_is_what_the_reports_say_even_if_the_wall_clock_steps() {
     let (mut shard, mut out) = (Shard::new(Rules::default(), library(), 3), Reports::default());
     shard.open(A, Slot(0), Now::from_ms(0), &mut out);
     shard.on_command(A, &MediaCommand::Agree(terms(0, Codec::Pcma)), Now::from_ms(0), &mut out);
-    shard.on_command(A, &MediaCommand::Play(Play::Loop(prompt("music"))), Now::from_ms(0), &mut out);
+    shard.on_command(A, &MediaCommand::Play(Play::Loop(prompt("music")), 7), Now::from_ms(0), &mut out);
     let mut ms = 0;
     while out.0.is_empty() {
         ms += 5;
@@ -583,7 +583,7 @@ fn a_key_whose_end_is_lost_is_told_by_time() {
 fn a_listener_nobody_listens_to_is_read_in_batches() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music"))));
+    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
     house.run_to(1000);
     assert_eq!(house.out.reads, 0, "a peer that is not known yet is heard at once");
     house.say(0, Codec::Pcma, 1);
@@ -631,7 +631,7 @@ proptest! {
                 1 => house.open(leg, slot, Codec::Opus),
                 2 => house.order(leg, MediaCommand::Bridge(LegId(u64::from(slot + 1) % 3))),
                 3 => house.order(leg, MediaCommand::Unbridge),
-                4 => house.order(leg, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music")))),
+                4 => house.order(leg, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music")), 7)),
                 5 => house.order(leg, MediaCommand::Key { key: '5', ms: 100 }),
                 6 => house.order(leg, MediaCommand::Close),
                 7 => house.run_to(house.out.now_ms + n as u64 * 37),

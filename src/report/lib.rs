@@ -1,10 +1,11 @@
 //! KPI folds over the event line (spec/kpi.md): what a wallboard shows and what reports add up.
 //!
-//! Only integers: numerators, denominators and histograms, which merge; a percentage is made at the very end, from counts.
-//! [`Figures`] is the unit that merges: today's of a queue here, those of a quarter of an hour, queue and segment when
-//! intervals are kept.
+//! Only integers, but for the estimates of [`erlang`]: numerators, denominators and histograms, which merge; a percentage is
+//! made at the very end, from counts. [`Figures`] is the unit that merges: today's of a queue here, those of a quarter of an
+//! hour, queue and segment when intervals are kept.
 
 mod board;
+pub mod erlang;
 mod figures;
 mod histogram;
 mod view;

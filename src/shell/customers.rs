@@ -1,23 +1,41 @@
-//! Who calls: the portfolio in memory, outside the engine so that no snapshot carries it; replaced whole by a reload.
+//! Who calls: the customers of the store and of the configured file, packed in memory outside the engine, so that no snapshot
+//! carries them. A thread looks now and then whether the store has changed and packs anew; look-ups go on meanwhile.
+
+pub mod file;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use serde::{Deserialize, Serialize};
 use turno_base::{E164, SegmentId};
 use turno_call::Customer;
 use turno_customers::Portfolio;
 
 use crate::shell::config::Settings;
+use crate::shell::store::StoreError;
+use crate::shell::store::customers::Customers as Kept;
+
+/// How soon a change of the store is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Looks customers up; all copies see a replacement.
 #[derive(Clone, Debug)]
 pub struct Customers {
     shared: Arc<RwLock<Known>>,
+    dir: Arc<Path>,
 }
 
 #[derive(Debug)]
 struct Known {
-    portfolio: Portfolio,
+    /// Of the configured file.
+    file: Portfolio,
+    /// Of the store as well; none: it has none.
+    all: Option<Portfolio>,
     segment_default: SegmentId,
     /// Value of each segment, for customers without one of their own.
     values: BTreeMap<SegmentId, u32>,
@@ -27,28 +45,85 @@ impl Known {
     fn new(settings: &Settings) -> Known {
         let engine = &settings.engine;
         Known {
-            portfolio: settings.portfolio.clone(),
+            file: settings.portfolio.clone(),
+            all: None,
             segment_default: engine.segment_default,
             values: engine.acd.segments.iter().map(|(segment, rules)| (*segment, rules.value_pm)).collect(),
         }
     }
+
+    fn portfolio(&self) -> &Portfolio {
+        self.all.as_ref().unwrap_or(&self.file)
+    }
+}
+
+/// A customer that a search found, as people and programs see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HitView {
+    /// External id.
+    pub id: String,
+    /// Name; data, never markup.
+    pub name: String,
+    /// The number with the part asked for.
+    pub number: Option<E164>,
+    /// Segment; none: the default.
+    pub segment: Option<SegmentId>,
+    /// Value, per mille; none: the segment's.
+    pub value_pm: Option<u32>,
+}
+
+/// Who fits a question, best first.
+pub fn search(portfolio: &Portfolio, question: &str, limit: usize) -> Vec<HitView> {
+    let hits = portfolio.search(question, limit);
+    let view = |hit: &turno_customers::Hit<'_>| HitView {
+        id: hit.known.id.to_owned(),
+        name: hit.known.name.to_owned(),
+        number: hit.number,
+        segment: hit.known.segment,
+        value_pm: hit.known.value_pm,
+    };
+    hits.iter().map(view).collect()
 }
 
 impl Customers {
-    /// The portfolio of `settings`.
+    /// The portfolio of `settings`; the store's customers are known after [`Customers::read`].
     pub fn new(settings: &Settings) -> Customers {
-        Customers { shared: Arc::new(RwLock::new(Known::new(settings))) }
+        Customers { shared: Arc::new(RwLock::new(Known::new(settings))), dir: settings.store.dir.clone().into() }
     }
 
-    /// From now on the portfolio of `settings`.
+    /// From now on the configured file of `settings`, and the store as it is.
     pub fn replace(&self, settings: &Settings) {
-        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Known::new(settings);
+        self.set(Known::new(settings));
+        self.read();
+    }
+
+    /// Packs the store's customers, if it has any. What cannot be read is logged, and those known before stay known.
+    pub fn read(&self) {
+        let file = self.known().file.clone();
+        match packed(&self.dir, &file) {
+            Ok(None) if self.known().all.is_none() => {}
+            Ok(None) => self.keep(file, None),
+            Ok(Some((all, left_out))) => {
+                if left_out > 0 {
+                    tracing::error!(left_out, "customers of the store that make no sense are left out");
+                }
+                let (look_up, search) = all.bytes();
+                tracing::info!(
+                    customers = all.len(),
+                    numbers = all.numbers_len(),
+                    bytes = look_up + search,
+                    "customers read"
+                );
+                self.keep(file, Some(all));
+            }
+            Err(error) => tracing::error!(%error, "the store's customers cannot be read; those known before stay"),
+        }
     }
 
     /// Who has this number; none: nobody. Memory only: microseconds.
     pub fn look_up(&self, number: E164) -> Option<Customer> {
-        let known = self.shared.read().unwrap_or_else(PoisonError::into_inner);
-        let found = known.portfolio.by_number(number)?;
+        let known = self.known();
+        let found = known.portfolio().by_number(number)?;
         let segment = found.segment.filter(|s| known.values.contains_key(s)).unwrap_or(known.segment_default);
         let value_pm = found.value_pm.or_else(|| known.values.get(&segment).copied()).unwrap_or(0);
         Some(Customer {
@@ -57,8 +132,104 @@ impl Customers {
             segment,
             value_pm,
             language: found.language,
-            // The portfolio does not name owners.
-            owner: None,
+            owner: found.owner,
         })
     }
+
+    /// Who fits a question, best first.
+    pub fn search(&self, question: &str, limit: usize) -> Vec<HitView> {
+        search(self.known().portfolio(), question, limit)
+    }
+
+    /// How many customers and numbers are known.
+    pub fn counts(&self) -> (usize, usize) {
+        let known = self.known();
+        (known.portfolio().len(), known.portfolio().numbers_len())
+    }
+
+    /// Reads the store whenever somebody else has changed it, on a thread that ends with the returned watch.
+    pub fn watch(&self) -> io::Result<Watch> {
+        let (stop, stopped) = bounded::<()>(1);
+        let customers = self.clone();
+        let thread = std::thread::Builder::new().name("customers".into()).spawn(move || {
+            let mut seen = None;
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK_EVERY) {
+                customers.look(&mut seen);
+            }
+        })?;
+        Ok(Watch { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The connection stays open: a change is seen by what the same connection said before.
+    fn look(&self, seen: &mut Option<(Kept, u64)>) {
+        if let Some((kept, version)) = seen {
+            match kept.version() {
+                Ok(now) if now == *version => return,
+                Ok(now) => *version = now,
+                Err(error) => {
+                    tracing::error!(%error, "the store's customers cannot be read");
+                    *seen = None;
+                    return;
+                }
+            }
+            return self.read();
+        }
+        if let Ok(kept) = Kept::open_existing(&self.dir)
+            && let Ok(version) = kept.version()
+        {
+            *seen = Some((kept, version));
+            // It may have changed, or come to be, since it was read last.
+            self.read();
+        }
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, file: Portfolio, all: Option<Portfolio>) {
+        let known = self.known();
+        let (segment_default, values) = (known.segment_default, known.values.clone());
+        drop(known);
+        self.set(Known { file, all, segment_default, values });
+    }
+
+    fn set(&self, known: Known) {
+        let before = {
+            let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *shared, known)
+        };
+        // Hundreds of megabytes go here, while look-ups go on.
+        drop(before);
+    }
 }
+
+/// None: there is no store of customers, or nobody in it.
+fn packed(dir: &Path, file: &Portfolio) -> Result<Option<(Portfolio, u64)>, StoreError> {
+    match Kept::open_existing(dir) {
+        Ok(kept) if kept.count()? == 0 => Ok(None),
+        Ok(kept) => kept.load(file).map(Some),
+        Err(StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends the thread that watches the store.
+#[derive(Debug)]
+pub struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

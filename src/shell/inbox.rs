@@ -140,7 +140,8 @@ mod tests {
             inbox.datagram(Mono(0), Input::Deadline);
         }
         assert_eq!((inbox.dropped(), outlet.wire.len()), (3, WIRE_INPUTS_MAX));
-        assert_eq!(inbox.stream(Input::Fault), Err(Box::new(Input::Fault)));
+        let fault = Input::Fault { message: None };
+        assert_eq!(inbox.stream(fault.clone()), Err(Box::new(fault)));
         inbox.house(Input::Restarted);
         assert_eq!(outlet.house.len(), 1);
     }

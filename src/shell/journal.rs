@@ -1,9 +1,11 @@
 //! The journal: every input in the order in which the engine took it, with its [`Now`] and a hash of what came of it.
 //!
 //! A ring of segment files, bounded by size and age. Each segment begins with the clock's mark and the engine's state, so
-//! that recovery and `turno replay` can begin at any of them. Frames are length, checksum and postcard; a torn tail is cut
+//! that recovery and `turno replay` can begin at any of them: a process's first has the state within, those that follow get
+//! it beside them, made by a thread that runs the segment before again. Frames are length, checksum and postcard; a torn tail is cut
 //! at the last good frame. Files are readable by their owner only: they hold numbers and credentials.
 
+mod carry;
 mod export;
 mod recover;
 mod replay;
@@ -16,12 +18,48 @@ pub use recover::{Recovered, Recovery, recover};
 pub use replay::{Replayed, replay};
 pub use segment::{Begin, Record, Segment, Turn, frame_input, segments};
 pub use transcript::{effect_line, input_line, shorten_numbers};
-pub use writer::{JournalSettings, Writer};
+pub use writer::{JournalSettings, SEGMENTS_BEHIND_MAX, Writer};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use turno_engine::Effect;
 
 /// Changes when the layout of frames or of anything inside them does.
 pub const FORMAT: u32 = 3;
+
+/// What the journal wants of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// The next segment; its state comes by itself.
+    Next,
+    /// The next segment with the whole state: nothing before it leads there.
+    Whole,
+}
+
+/// Where the journal's threads leave their wish and the loop finds it.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted(Arc<AtomicU8>);
+
+impl Wanted {
+    /// Asks; the greater wish counts.
+    pub fn ask(&self, wish: Wish) {
+        self.0.fetch_max(wish as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// The wish, if there is one; it is then granted.
+    pub fn take(&self) -> Option<Wish> {
+        // Looked at after every turn: a read leaves the line shared.
+        if self.0.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => None,
+            1 => Some(Wish::Next),
+            _ => Some(Wish::Whole),
+        }
+    }
+}
 
 /// Hash of a turn's effects, equal on every machine.
 pub fn effects_hash(effects: &[Effect], scratch: &mut Vec<u8>) -> u64 {

@@ -232,7 +232,7 @@ impl MediaPlane {
             MediaCommand::Bridge(other) => self.bring_together(leg, *other),
             MediaCommand::Close => self.homes.remove(&leg).unwrap_or(0),
             MediaCommand::Agree(_)
-            | MediaCommand::Play(_)
+            | MediaCommand::Play(..)
             | MediaCommand::Quiet
             | MediaCommand::Unbridge
             | MediaCommand::Key { .. }

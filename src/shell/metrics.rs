@@ -47,6 +47,7 @@ pub struct Metrics {
     pub heals: IntCounterVec,
     pub journal_bytes: IntCounter,
     pub journal_errors: IntCounter,
+    pub journal_state_failures: IntCounter,
     pub journal_lag: IntGauge,
     pub facts_dropped: IntCounter,
     pub config_reloads: IntCounterVec,
@@ -104,6 +105,10 @@ impl Metrics {
             sip_events: r.counters("sip_events_total", "Countable things in signalling.", &["event"]),
             journal_bytes: r.counter("journal_bytes_total", "Bytes appended to the journal."),
             journal_errors: r.counter("journal_errors_total", "Failures to write the journal."),
+            journal_state_failures: r.counter(
+                "journal_state_failures_total",
+                "States of journal segments that the engine had to write itself because running the journal again failed.",
+            ),
             journal_lag: r.gauge("journal_turns_waiting", "Turns that wait for the journal's writer."),
             facts_dropped: r.counter("facts_dropped_total", "Facts that dashboards missed because they were behind."),
             config_reloads: r.counters("config_reloads_total", "Reloads of the configuration.", &["outcome"]),

@@ -1,7 +1,6 @@
 //! The world as the loop acts on it: every effect goes to the thread or task that does it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use turno_acd::Heal;
 use turno_base::Now;
@@ -12,7 +11,7 @@ use crate::shell::clock::Clock;
 use crate::shell::customers::Customers;
 use crate::shell::dns::Dns;
 use crate::shell::inbox::Inbox;
-use crate::shell::journal::{Begin, FORMAT, effects_hash, frame_input};
+use crate::shell::journal::{Begin, FORMAT, Wanted, Wish, effects_hash, frame_input};
 use crate::shell::line::LineIn;
 use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
@@ -39,8 +38,8 @@ pub struct Outside {
     pub facts: FactLine,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Set when the journal wants a new segment.
-    pub snapshot_wanted: Arc<AtomicBool>,
+    /// What the journal wants.
+    pub wanted: Wanted,
     /// For the next process.
     pub clock: Clock,
     /// The turn under way.
@@ -126,12 +125,11 @@ impl World for Outside {
         }
     }
 
-    fn wants_snapshot(&self) -> bool {
-        self.snapshot_wanted.load(Ordering::Relaxed)
+    fn wish(&mut self) -> Option<Wish> {
+        self.wanted.take()
     }
 
-    fn snapshot(&mut self, now: Now, state: Vec<u8>) {
-        self.snapshot_wanted.store(false, Ordering::Relaxed);
+    fn segment(&mut self, now: Now, state: Option<Vec<u8>>) {
         let first = !std::mem::replace(&mut self.turn.begun, true);
         let number = self.turn.next_segment;
         self.turn.next_segment += 1;

@@ -26,8 +26,8 @@ const PARCELS_MAX: usize = 1024;
 /// One turn's outcome.
 #[derive(Debug, Default)]
 pub struct Parcel {
-    /// Begins this segment before the frames.
-    pub segment: Option<(u64, Begin, Vec<u8>)>,
+    /// Begins this segment before the frames, with this state if it has none before it.
+    pub segment: Option<(u64, Begin, Option<Vec<u8>>)>,
     /// Journal frames.
     pub frames: Vec<u8>,
     /// Messages, in order.

@@ -15,6 +15,7 @@ use turno_sip::ua::Load;
 
 use crate::shell::clock::Clock;
 use crate::shell::inbox::{Arrival, Outlet};
+use crate::shell::journal::Wish;
 use crate::shell::metrics::Metrics;
 
 /// Most inputs of one turn, after which what they caused leaves the process.
@@ -59,10 +60,10 @@ pub trait World {
     fn perform(&mut self, effect: Effect);
     /// Lets everything queued in this turn leave.
     fn end_turn(&mut self);
-    /// The journal wants to begin a new segment.
-    fn wants_snapshot(&self) -> bool;
-    /// Begins a new segment with this state.
-    fn snapshot(&mut self, now: Now, state: Vec<u8>);
+    /// What the journal wants, once.
+    fn wish(&mut self) -> Option<Wish>;
+    /// Begins a new segment: with this state, or with the one that the segment before it leads to.
+    fn segment(&mut self, now: Now, state: Option<Vec<u8>>);
     /// Time for what needs no input: about every 100 ms.
     fn tick(&mut self);
     /// The store cannot take new records.
@@ -140,7 +141,7 @@ impl<M: Machine, W: World> Loop<M, W> {
     /// Feeds what every life begins with, before anything else is taken.
     pub fn begin(&mut self, inputs: Vec<Input>) {
         let now = self.clock.now();
-        self.world.snapshot(now, self.machine.snapshot());
+        self.world.segment(now, Some(self.machine.snapshot()));
         for input in inputs {
             self.step(&input);
         }
@@ -171,8 +172,10 @@ impl<M: Machine, W: World> Loop<M, W> {
         }
         self.load_if_due();
         self.world.end_turn();
-        if self.world.wants_snapshot() {
-            self.world.snapshot(self.clock.now(), self.machine.snapshot());
+        match self.world.wish() {
+            None => {}
+            Some(Wish::Next) => self.world.segment(self.clock.now(), None),
+            Some(Wish::Whole) => self.world.segment(self.clock.now(), Some(self.machine.snapshot())),
         }
     }
 
@@ -219,7 +222,9 @@ impl<M: Machine, W: World> Loop<M, W> {
             input = kind(input),
             "a fault of ours was contained; its call is ended"
         );
-        if !self.handle(&Input::Fault) {
+        let message =
+            if let Input::Sip { flow, message } = input { Some(Box::new((*flow, message.clone()))) } else { None };
+        if !self.handle(&Input::Fault { message }) {
             self.metrics.panics.inc();
             tracing::error!("ending the faulty call failed as well; its peers will end it by their timers");
         }
@@ -327,7 +332,7 @@ pub fn kind(input: &Input) -> &'static str {
         Input::Command { .. } => "command",
         Input::Load(_) => "load",
         Input::Restarted => "restarted",
-        Input::Fault => "fault",
+        Input::Fault { .. } => "fault",
         Input::Deadline => "deadline",
     }
 }

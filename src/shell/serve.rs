@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,11 +24,11 @@ use crate::shell::asker::Asker;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
-use crate::shell::customers::Customers;
+use crate::shell::customers::{Customers, Watch};
 use crate::shell::dns::Dns;
 use crate::shell::entropy;
 use crate::shell::inbox::{Inbox, inbox};
-use crate::shell::journal::{Recovery, Writer, recover};
+use crate::shell::journal::{Recovery, Wanted, Writer, recover};
 use crate::shell::logs;
 use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
 use crate::shell::metrics::Metrics;
@@ -124,6 +123,7 @@ pub struct Node {
     runtime: tokio::runtime::Runtime,
     engine: JoinHandle<()>,
     post: JoinHandle<()>,
+    customers_watch: Watch,
     // Held for as long as the data folder is in use.
     _lock: File,
 }
@@ -166,11 +166,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let handle = runtime.handle().clone();
     let asker = Arc::new(Asker::new(inbox.clone()));
     let (board, facts) = board(&settings, &mut past, &metrics)?;
-    let snapshot_wanted = Arc::new(AtomicBool::new(false));
+    let wanted = Wanted::default();
     let journal = match &settings.journal {
         Some(journal) => {
             let what = format!("the journal in {}", journal.dir.display());
-            let writer = Writer::new(journal.clone(), snapshot_wanted.clone(), metrics.clone());
+            let writer = Writer::new(journal.clone(), wanted.clone(), metrics.clone());
             Some(writer.map_err(about(what))?)
         }
         None => None,
@@ -179,6 +179,9 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
+    // Before the first call: who is in the store is known from the beginning.
+    customers.read();
+    let watch = customers.watch().map_err(about("the customers' thread"))?;
     let media = media(&settings, &inbox)?;
     let outside = Outside {
         post: parcels,
@@ -189,7 +192,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         inbox: inbox.clone(),
         facts,
         metrics: metrics.clone(),
-        snapshot_wanted,
+        wanted,
         clock,
         turn: TurnState::new(past.next_segment),
     };
@@ -226,6 +229,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         board: board.clone(),
         metrics: metrics.clone(),
         gate: gate.clone(),
+        customers: reloader.customers.clone(),
         reloader: reloader.clone(),
         records: settings.store.dir.clone().into(),
         token: settings.http.token.clone().map(Into::into),
@@ -256,6 +260,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         runtime,
         engine,
         post,
+        customers_watch: watch,
         _lock: lock,
     })
 }
@@ -288,6 +293,7 @@ impl Node {
         // The loop contains panics of the engine; one of its own would have been logged by the hook.
         let _ = self.engine.join();
         let _ = self.post.join();
+        drop(self.customers_watch);
         // Everybody else who had it has ended; if not, the log is still made durable when they do.
         if let Some(store) = Arc::into_inner(self.store) {
             store.close(CLOSE_PATIENCE);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const ROUTES_MAX: usize = 32;
 
 /// A peer relation named by Call-ID, local tag and remote tag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialog {
     /// Call-ID.
     pub call_id: String,
@@ -55,6 +55,19 @@ pub struct Routing<'a> {
 }
 
 impl Dialog {
+    /// Becomes equal to `other` in the memory that it has.
+    pub fn copy_from(&mut self, other: &Dialog) {
+        let Dialog { call_id, local, local_tag, remote, remote_tag, target, routes, local_seq, remote_seq } = other;
+        self.call_id.clone_from(call_id);
+        self.local.clone_from(local);
+        self.local_tag.clone_from(local_tag);
+        self.remote.clone_from(remote);
+        self.remote_tag.clone_from(remote_tag);
+        self.target.clone_from(target);
+        self.routes.clone_from(routes);
+        (self.local_seq, self.remote_seq) = (*local_seq, *remote_seq);
+    }
+
     /// The number of the next request of ours.
     pub fn next_seq(&mut self) -> u32 {
         // 2^31 is the bound of RFC 3261 §8.1.1.5; at one request a second it is reached after 68 years.

@@ -23,13 +23,13 @@ use crate::flow::Flow;
 use crate::message::Uri;
 
 pub use binding::{Binding, BindingId};
-pub use probe::{PROBE_EVERY, PROBE_FIRST, PROBE_MISSES_MAX, PROBE_WAIT, Reach};
+pub use probe::{PROBE_EVERY, PROBE_FIRST, PROBE_MISSES_MAX, PROBE_SLOT, PROBE_WAIT, PROBES_PER_SLOT_MAX, Reach};
 pub use request::{CONTACTS_PER_REQUEST_MAX, RECORD_BYTES_MAX, Refusal, RegisterRequest, Wanted, Wish};
 pub use write::{refusal_response, register_response};
 
 /// Granted when a REGISTER names no time (RFC 3261 §10.2.1.1 leaves it to the registrar).
 pub const EXPIRES_DEFAULT: Duration = Duration::from_secs(3600);
-/// Expiries and probes handled in one turn; what is left is due at once.
+/// Expiries handled in one turn; what is left is due at once.
 pub const PER_TURN_MAX: usize = 256;
 
 /// What the registrar wants done or known.
@@ -55,6 +55,8 @@ pub struct Registrar {
     by_flow: BTreeSet<(Flow, BindingId)>,
     expiries: BTreeSet<(Mono, BindingId)>,
     probes: BTreeSet<(Mono, BindingId)>,
+    /// The last slot was full: no probe before this.
+    probes_from: Mono,
     minted: u64,
 }
 
@@ -206,7 +208,8 @@ impl Registrar {
     /// When to call [`Registrar::on_deadline`].
     pub fn deadline(&self) -> Option<Mono> {
         let first = |set: &BTreeSet<(Mono, BindingId)>| set.first().map(|(at, _)| *at);
-        [first(&self.expiries), first(&self.probes)].into_iter().flatten().min()
+        let probes = first(&self.probes).map(|at| at.max(self.probes_from));
+        [first(&self.expiries), probes].into_iter().flatten().min()
     }
 
     /// Ends what has expired, and probes what is due.
@@ -218,13 +221,17 @@ impl Registrar {
             }
             self.changing_of(id, out, |registrar| registrar.remove(id));
         }
-        for _ in 0..PER_TURN_MAX {
-            let Some((at, id)) = self.probes.first().copied() else { break };
+        if now.mono < self.probes_from {
+            return;
+        }
+        for _ in 0..PROBES_PER_SLOT_MAX {
+            let Some((at, id)) = self.probes.first().copied() else { return };
             if at > now.mono {
-                break;
+                return;
             }
             self.probe(id, now, out);
         }
+        self.probes_from = now.mono + PROBE_SLOT;
     }
 
     fn over(&self, flow: Flow) -> impl Iterator<Item = BindingId> {

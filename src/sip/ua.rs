@@ -13,6 +13,7 @@ mod changing;
 mod dialling;
 mod edge;
 mod ending;
+mod fault;
 mod forking;
 mod gate;
 mod identity;
@@ -55,6 +56,7 @@ use crate::transaction::{Layer, Received, Timing, TxId, Up};
 use crate::trunk::Trunks;
 use answering::REMIND_AFTER;
 use edge::{Errand, Series};
+use fault::Kept;
 use leg::{Leg, Stage};
 use repeat::Patience;
 
@@ -114,6 +116,8 @@ pub struct Ua {
     seeded: Seeded,
     layer: Layer<Owner>,
     legs: BTreeMap<LegId, Leg>,
+    /// Of legs that are out of the table: one, or two where one replaces another.
+    kept: Vec<Kept>,
     /// Our tags, one or more a leg.
     tags: BTreeMap<String, LegId>,
     deadlines: BTreeSet<(Mono, LegId)>,
@@ -148,6 +152,7 @@ impl Ua {
             accounts: Accounts::of(&config),
             config,
             legs: BTreeMap::new(),
+            kept: Vec::new(),
             tags: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             arrived: 0,
@@ -419,10 +424,13 @@ impl Ua {
 
     /// Takes a leg out to work on it; [`Ua::put`] or [`Ua::ended`] must follow.
     fn take(&mut self, id: LegId) -> Option<Leg> {
-        self.legs.remove(&id)
+        let leg = self.legs.remove(&id)?;
+        self.keep(&leg);
+        Some(leg)
     }
 
     fn put(&mut self, mut leg: Leg) {
+        self.keep_no_more(leg.id);
         let deadline = leg.deadline();
         if leg.armed != deadline {
             if let Some(at) = leg.armed {
@@ -436,6 +444,7 @@ impl Ua {
 
     /// Forgets a leg that was taken out.
     fn forget(&mut self, leg: &Leg) {
+        self.keep_no_more(leg.id);
         if let Some(at) = leg.armed {
             self.deadlines.remove(&(at, leg.id));
         }

@@ -13,6 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("customers", &["turno_base"]),
     ("tariff", &["turno_base"]),
     ("report", &["turno_base"]),
+    ("sim", &["turno_base", "turno_acd", "turno_report"]),
     (
         "engine",
         &[

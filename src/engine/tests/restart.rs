@@ -114,7 +114,7 @@ fn a_fault_ends_its_call_with_a_record_and_the_others_live_on() {
     world.call("+34612000002");
     world.run(5000);
     world.input(Input::Media { leg: LegId::arrived(0), event: MediaEvent::Key { key: '1', ms: 100 } });
-    world.input(Input::Fault);
+    world.input(Input::Fault { message: None });
     world.run(5000);
     let told: Vec<_> = world.records.iter().map(|r| (r.ani.raw.as_str(), r.cause.map(|c| c.reason))).collect();
     assert_eq!(told, [("+34612000001", Some(Reason::Fault))]);

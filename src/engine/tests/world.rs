@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
@@ -122,6 +123,12 @@ pub(super) struct World {
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
     names: BTreeMap<CallId, usize>,
+    /// Panics that are expected; each is followed by `Input::Fault`, as the loop does.
+    pub(super) faults_allowed: u32,
+    /// The next message panics before anything is made of it.
+    pub(super) fault_instead: bool,
+    /// Sounds that legs were told to hear.
+    pub(super) played: u32,
 }
 
 pub(super) fn name<T: std::str::FromStr>(text: &str) -> T
@@ -260,6 +267,9 @@ impl World {
             air: BTreeMap::new(),
             sent: 0,
             names: BTreeMap::new(),
+            faults_allowed: 0,
+            fault_instead: false,
+            played: 0,
         };
         world.input(Input::Configure(Box::new(config)));
         world.add_party(CARRIER, None, habit);
@@ -313,6 +323,7 @@ impl World {
             from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: ani.is_empty() },
             display: String::new(),
             media: local_media(self.parties[party].at.ip()),
+            call_id: String::new(),
             headers: Vec::new(),
         };
         self.parties[party].legs.insert(leg, "dialled");
@@ -675,7 +686,23 @@ impl World {
     /// Hands the engine one input and does what it says.
     pub(super) fn input(&mut self, input: Input) {
         let mut out = Vec::new();
-        self.engine.handle(&input, self.now, &mut out);
+        let (engine, now) = (&mut self.engine, self.now);
+        let is_early = matches!(input, Input::Sip { .. }) && std::mem::take(&mut self.fault_instead);
+        let handled = catch_unwind(AssertUnwindSafe(|| match is_early {
+            true => panic!("before anything was made of it"),
+            false => engine.handle(&input, now, &mut out),
+        }));
+        if let Err(panic) = handled {
+            match self.faults_allowed.checked_sub(1) {
+                Some(left) => self.faults_allowed = left,
+                None => resume_unwind(panic),
+            }
+            let message = match &input {
+                Input::Sip { flow, message } => Some(Box::new((*flow, message.clone()))),
+                _ => None,
+            };
+            self.engine.handle(&Input::Fault { message }, now, &mut out);
+        }
         if let Some((shadow, left)) = self.shadow.take() {
             self.follow(shadow, left, &input, &out);
         }
@@ -763,11 +790,12 @@ impl World {
                     self.talks_with.entry(leg).or_insert((agreement.remote.ip(), self.now.mono)).0 =
                         agreement.remote.ip();
                 }
-                MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..)) => {
-                    self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded });
+                MediaCommand::Play(Play::Once(_) | Play::OnceThenLoop(..), number) => {
+                    self.played += 1;
+                    self.later(1500, Input::Media { leg, event: MediaEvent::PlayEnded(number) });
                 }
-                MediaCommand::Play(Play::Loop(_) | Play::Ringback)
-                | MediaCommand::Quiet
+                MediaCommand::Play(Play::Loop(_) | Play::Ringback, _) => self.played += 1,
+                MediaCommand::Quiet
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
                 | MediaCommand::Key { .. }

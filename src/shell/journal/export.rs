@@ -8,12 +8,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use turno_engine::{EngineConfig, Input};
+use turno_engine::{Engine, EngineConfig, Input};
 use turno_sip::config::Secret;
 
 use crate::shell::journal::effects_hash;
 use crate::shell::journal::recover::{Opening, handle_again, opening};
-use crate::shell::journal::segment::{Record, Segment, frame, name_of, segments};
+use crate::shell::journal::segment::{Record, Segment, carried_state, frame, name_of, segments};
 use crate::shell::redact::Redactor;
 
 /// Copies the journal at `from` to the new folder `to`; gives the number of inputs copied.
@@ -29,9 +29,9 @@ pub fn export(from: &Path, to: &Path, mut redactor: Redactor) -> io::Result<u64>
         }
     }
     fs::create_dir(to)?;
-    let mut inputs = 0;
+    let (mut inputs, mut running) = (0, None);
     for (number, path) in found {
-        let (copy, copied) = copy(Segment::read(&path)?, &redactor)?;
+        let (copy, copied) = copy(&path, &mut running, &redactor)?;
         inputs += copied;
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to.join(name_of(number)))?;
         file.write_all(&copy)?;
@@ -55,26 +55,30 @@ fn hide_secrets(config: &EngineConfig, redactor: &mut Redactor) {
     }
 }
 
-fn copy(mut segment: Segment, redactor: &Redactor) -> io::Result<(Vec<u8>, u64)> {
+/// Copies a segment; `running` is the redacted engine as it was at the end of the one before, and then at the end of this.
+fn copy(path: &Path, running: &mut Option<Engine>, redactor: &Redactor) -> io::Result<(Vec<u8>, u64)> {
     let mut out = Vec::new();
     let mut original = Vec::new();
-    // The opening is read once as it is, to know that it can be, and once redacted.
-    let (begin, state) = match (segment.next(), segment.next()) {
-        (Some(Record::Begin(begin)), Some(Record::State(mut state))) => {
+    let mut segment = Segment::read(path)?;
+    let Some(Record::Begin(begin)) = segment.next() else { return Ok((out, 0)) };
+    let (is_first, within) = (begin.first, segment.state());
+    frame(&Record::Begin(begin), &mut out);
+    let before = running.take().filter(|_| !is_first && within.is_none());
+    let mut engine = match (before, within.or_else(|| carried_state(path))) {
+        (Some(engine), _) => engine,
+        (None, None) => return Ok((Vec::new(), 0)),
+        (None, Some(mut state)) => {
             redactor.redact(&mut state);
-            (Record::Begin(begin), Record::State(state))
+            frame(&Record::State(state), &mut out);
+            match opening(&mut Segment::from_bytes(out.clone()), path) {
+                Opening::State(_, engine) => *engine,
+                Opening::Torn | Opening::Follows(_) => return Ok((Vec::new(), 0)),
+                Opening::Other(why) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+            }
         }
-        _ => return Ok((out, 0)),
-    };
-    frame(&begin, &mut out);
-    frame(&state, &mut out);
-    let mut engine = match opening(&mut Segment::from_bytes(out.clone())) {
-        Opening::State(_, engine) => *engine,
-        Opening::Torn => return Ok((Vec::new(), 0)),
-        Opening::Other(why) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
     };
     let (mut effects, mut scratch, mut inputs) = (Vec::new(), Vec::new(), 0);
-    for record in segment {
+    for record in segment.by_ref() {
         let Record::Turn(mut turn) = record else { continue };
         original.clear();
         original = postcard::to_extend(&turn.input, original).expect("plain data in memory always serialises");
@@ -87,5 +91,6 @@ fn copy(mut segment: Segment, redactor: &Redactor) -> io::Result<(Vec<u8>, u64)>
         frame(&Record::Turn(turn), &mut out);
         inputs += 1;
     }
+    *running = (segment.torn_bytes() == 0).then_some(engine);
     Ok((out, inputs))
 }

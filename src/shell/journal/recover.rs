@@ -10,7 +10,7 @@ use turno_engine::{Effect, Engine};
 use turno_tariff::cdr::Row;
 
 use crate::shell::clock::ClockMark;
-use crate::shell::journal::segment::{Begin, Record, Segment, segments};
+use crate::shell::journal::segment::{Begin, Record, Segment, carried_state, segments};
 use crate::shell::journal::{FORMAT, effects_hash};
 
 /// What the journal gave.
@@ -40,7 +40,7 @@ pub struct Recovered {
     pub mark: ClockMark,
     /// Number for the next segment.
     pub next: u64,
-    /// The segment that it was read from.
+    /// The segment whose state it began with.
     pub segment: u64,
     /// Facts among the replayed effects, for the board.
     pub facts: Vec<Fact>,
@@ -51,10 +51,10 @@ pub struct Recovered {
     /// Of them, those whose effects were not the recorded ones.
     pub differing: u64,
     /// Bytes cut from the torn tail.
-    pub torn: usize,
+    pub torn: u64,
 }
 
-/// Reads the newest usable segment of `dir` and cuts its torn tail.
+/// Reads the newest state in `dir` and what follows it, and cuts the torn tail.
 pub fn recover(dir: &Path) -> io::Result<Recovery> {
     if !dir.exists() {
         return Ok(Recovery::Fresh);
@@ -62,20 +62,29 @@ pub fn recover(dir: &Path) -> io::Result<Recovery> {
     let found = segments(dir)?;
     let Some(next) = found.last().map(|(number, _)| number + 1) else { return Ok(Recovery::Fresh) };
     let mut why = "the journal holds no state".to_owned();
+    let (mut later, mut scratch) = (Vec::new(), Vec::new());
     for (number, path) in found.iter().rev() {
         let mut segment = Segment::read(path)?;
-        match opening(&mut segment) {
+        match opening(&mut segment, path) {
             Opening::State(begin, engine) => {
-                let mut recovered = play(*engine, begin, &mut segment);
-                recovered.next = next;
+                let mut recovered = Recovered::from(*engine, &begin);
                 recovered.segment = *number;
-                recovered.torn = segment.torn_bytes();
-                if recovered.torn > 0 {
-                    OpenOptions::new().write(true).open(path)?.set_len(segment.good_bytes() as u64)?;
+                recovered.next = next;
+                later.push((begin, segment, path));
+                for (begin, mut segment, path) in later.into_iter().rev() {
+                    recovered.mark = begin.mark;
+                    recovered.play(&mut segment, &mut scratch);
+                    recovered.torn = segment.torn_bytes();
+                    if recovered.torn > 0 {
+                        OpenOptions::new().write(true).open(path)?.set_len(segment.good_bytes())?;
+                        // What was written after a tear began with a state of its own, or it is lost with what was torn.
+                        break;
+                    }
                 }
                 return Ok(Recovery::State(Box::new(recovered)));
             }
-            // A crash while a segment was begun: the one before has everything.
+            Opening::Follows(begin) => later.push((begin, segment, path)),
+            // A crash while a process's first segment was begun: the one before has everything.
             Opening::Torn => {}
             Opening::Other(reason) => {
                 why = reason;
@@ -90,14 +99,16 @@ pub fn recover(dir: &Path) -> io::Result<Recovery> {
 pub(super) enum Opening {
     /// With this state.
     State(Begin, Box<Engine>),
+    /// With the state in which the segment before it ends.
+    Follows(Begin),
     /// Not at all.
     Torn,
     /// With a state that this version does not read.
     Other(String),
 }
 
-/// Reads the first two frames.
-pub(super) fn opening(segment: &mut Segment) -> Opening {
+/// Reads what stands before the turns of the segment at `path`.
+pub(super) fn opening(segment: &mut Segment, path: &Path) -> Opening {
     let Some(Record::Begin(begin)) = segment.next() else { return Opening::Torn };
     if begin.format != FORMAT || begin.version != env!("CARGO_PKG_VERSION") {
         return Opening::Other(format!(
@@ -107,43 +118,55 @@ pub(super) fn opening(segment: &mut Segment) -> Opening {
             env!("CARGO_PKG_VERSION")
         ));
     }
-    let Some(Record::State(state)) = segment.next() else { return Opening::Torn };
-    match postcard::take_from_bytes::<Engine>(&state) {
-        Ok((engine, [])) => Opening::State(begin, Box::new(engine)),
-        Ok(_) | Err(_) => Opening::Other("the state in the journal was written by another build".to_owned()),
+    let state = segment.state().or_else(|| carried_state(path));
+    match state.map(|state| engine_of(&state)) {
+        Some(Some(engine)) => Opening::State(begin, Box::new(engine)),
+        Some(None) => Opening::Other("the state in the journal was written by another build".to_owned()),
+        None if begin.first => Opening::Torn,
+        None => Opening::Follows(begin),
     }
 }
 
-fn play(engine: Engine, begin: Begin, segment: &mut Segment) -> Recovered {
-    let mut recovered = Recovered {
-        engine,
-        last: begin.now,
-        mark: begin.mark,
-        next: 0,
-        segment: 0,
-        facts: Vec::new(),
-        rows: Vec::new(),
-        inputs: 0,
-        differing: 0,
-        torn: 0,
-    };
-    let (mut effects, mut scratch) = (Vec::new(), Vec::new());
-    for record in segment.by_ref() {
-        let Record::Turn(turn) = record else { continue };
-        handle_again(&mut recovered.engine, &turn.input, turn.now, &mut effects);
-        recovered.last = turn.now;
-        recovered.inputs += 1;
-        recovered.differing += u64::from(effects_hash(&effects, &mut scratch) != turn.hash);
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Store { seq, row } => recovered.rows.push((seq, row)),
-                Effect::Fact(fact) => recovered.facts.push(fact),
-                // Said and done by the process that decided it.
-                _ => {}
+impl Recovered {
+    fn from(engine: Engine, begin: &Begin) -> Recovered {
+        Recovered {
+            engine,
+            last: begin.now,
+            mark: begin.mark.clone(),
+            next: 0,
+            segment: 0,
+            facts: Vec::new(),
+            rows: Vec::new(),
+            inputs: 0,
+            differing: 0,
+            torn: 0,
+        }
+    }
+
+    /// Runs the turns of a segment.
+    fn play(&mut self, segment: &mut Segment, scratch: &mut Vec<u8>) {
+        let mut effects = Vec::new();
+        for record in segment.by_ref() {
+            let Record::Turn(turn) = record else { continue };
+            handle_again(&mut self.engine, &turn.input, turn.now, &mut effects);
+            self.last = turn.now;
+            self.inputs += 1;
+            self.differing += u64::from(effects_hash(&effects, scratch) != turn.hash);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Store { seq, row } => self.rows.push((seq, row)),
+                    Effect::Fact(fact) => self.facts.push(fact),
+                    // Said and done by the process that decided it.
+                    _ => {}
+                }
             }
         }
     }
-    recovered
+}
+
+fn engine_of(state: &[u8]) -> Option<Engine> {
+    let (engine, left) = postcard::take_from_bytes::<Engine>(state).ok()?;
+    left.is_empty().then_some(engine)
 }
 
 /// Handles an input as the loop did, panics included: the journal has the fault that followed.

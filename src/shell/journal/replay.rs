@@ -19,7 +19,7 @@ pub struct Replayed {
     /// The first difference, if any: the input's number and a sentence.
     pub differs: Option<(u64, String)>,
     /// Bytes at ends of segments that no frame could be read from.
-    pub torn: usize,
+    pub torn: u64,
 }
 
 impl Replayed {
@@ -41,14 +41,37 @@ pub fn replay(path: &Path, full: bool, quiet: bool, out: &mut dyn Write) -> io::
     }
     let mut replayed = Replayed::default();
     let mut scribe = Scribe { full, quiet, out };
+    let mut running: Option<Engine> = None;
     for (_, file) in found {
         let mut segment = Segment::read(&file)?;
-        let mut engine = match opening(&mut segment) {
+        let mut engine = match opening(&mut segment, &file) {
             Opening::State(begin, engine) => {
                 let process = if begin.first { ", a new process" } else { "" };
                 scribe.line(&format!("{} segment {}{process}", begin.now.wall, file.display()))?;
+                if let Some(before) = running.take().filter(|_| !begin.first)
+                    && state(&before) != state(&engine)
+                {
+                    replayed.differs = Some((
+                        replayed.inputs,
+                        format!(
+                            "segment {} begins with another state than the one before it ends with",
+                            file.display()
+                        ),
+                    ));
+                    return Ok(replayed);
+                }
                 *engine
             }
+            Opening::Follows(begin) => match running.take() {
+                Some(engine) => {
+                    scribe.line(&format!("{} segment {}", begin.now.wall, file.display()))?;
+                    engine
+                }
+                None => {
+                    scribe.line(&format!("segment {} follows one that is gone", file.display()))?;
+                    continue;
+                }
+            },
             Opening::Torn => {
                 scribe.line(&format!("segment {} was torn while it was begun", file.display()))?;
                 replayed.torn += segment.torn_bytes();
@@ -63,8 +86,14 @@ pub fn replay(path: &Path, full: bool, quiet: bool, out: &mut dyn Write) -> io::
             }
         }
         replayed.torn += segment.torn_bytes();
+        // What was written after a tear began with a state of its own.
+        running = (segment.torn_bytes() == 0).then_some(engine);
     }
     Ok(replayed)
+}
+
+fn state(engine: &Engine) -> Vec<u8> {
+    postcard::to_allocvec(engine).expect("plain data in memory always serialises")
 }
 
 struct Scribe<'a> {

@@ -1,7 +1,7 @@
 //! One segment file: frames of length, checksum and postcard.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,16 @@ use crate::shell::journal::hash64;
 /// Largest frame: a snapshot of a full house. A longer length is damage.
 const FRAME_BYTES_MAX: u32 = 1 << 30;
 const HEAD_BYTES: usize = 8;
+const READ_BYTES: usize = 1 << 16;
+/// How [`Record::State`] begins.
+const STATE_TAG: u8 = 1;
 
 /// What a frame holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// First frame.
     Begin(Begin),
-    /// Second frame: the serialised engine.
+    /// The serialised engine with which a segment begins: its second frame, or alone in a file beside it.
     State(Vec<u8>),
     /// Every other.
     Turn(Turn),
@@ -87,58 +90,126 @@ pub(super) fn frame<T: Serialize>(record: &T, out: &mut Vec<u8>) {
     *out = grown;
 }
 
-/// A segment file read into memory.
-#[derive(Debug)]
+/// A segment file being read.
 pub struct Segment {
-    bytes: Vec<u8>,
-    at: usize,
+    source: Box<dyn Read + Send>,
+    total: u64,
+    /// End of the last good frame that was given out.
+    at: u64,
+    /// A frame that was looked at, and its length.
+    peeked: Option<(Record, u64)>,
+    damaged: bool,
+    body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segment").field("at", &self.at).field("total", &self.total).finish_non_exhaustive()
+    }
 }
 
 impl Segment {
-    /// Reads the whole file.
+    /// Reads what the file holds now; what is appended later is not seen.
     pub fn read(path: &Path) -> io::Result<Segment> {
-        Ok(Segment { bytes: fs::read(path)?, at: 0 })
+        let file = File::open(path)?;
+        let total = file.metadata()?.len();
+        Ok(Segment::new(Box::new(BufReader::with_capacity(READ_BYTES, file)), total))
     }
 
     /// From bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Segment {
-        Segment { bytes, at: 0 }
+        let total = bytes.len() as u64;
+        Segment::new(Box::new(io::Cursor::new(bytes)), total)
+    }
+
+    fn new(source: Box<dyn Read + Send>, total: u64) -> Segment {
+        Segment { source, total, at: 0, peeked: None, damaged: false, body: Vec::new() }
     }
 
     /// Offset of the first byte after the last good frame.
-    pub fn good_bytes(&self) -> usize {
+    pub fn good_bytes(&self) -> u64 {
         self.at
     }
 
     /// Bytes after the last good frame: what a crash tore.
-    pub fn torn_bytes(&self) -> usize {
-        self.bytes.len() - self.at
+    pub fn torn_bytes(&self) -> u64 {
+        self.total - self.at
+    }
+
+    /// The state, if that is the next frame.
+    pub(super) fn state(&mut self) -> Option<Vec<u8>> {
+        match self.frame()? {
+            (Record::State(state), length) => {
+                self.at += length;
+                Some(state)
+            }
+            other => {
+                self.peeked = Some(other);
+                None
+            }
+        }
+    }
+
+    /// The next good frame and its length; none at the end, at the first damage and after it.
+    fn frame(&mut self) -> Option<(Record, u64)> {
+        if let Some(peeked) = self.peeked.take() {
+            return Some(peeked);
+        }
+        let frame = if self.damaged { None } else { self.read_frame() };
+        self.damaged = frame.is_none();
+        frame
+    }
+
+    fn read_frame(&mut self) -> Option<(Record, u64)> {
+        let mut head = [0; HEAD_BYTES];
+        self.source.read_exact(&mut head).ok()?;
+        let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?);
+        let sum = u32::from_le_bytes(head.get(4..)?.try_into().ok()?);
+        let whole = HEAD_BYTES as u64 + u64::from(length);
+        if length > FRAME_BYTES_MAX || whole > self.total - self.at {
+            return None;
+        }
+        self.body.resize(length as usize, 0);
+        self.source.read_exact(&mut self.body).ok()?;
+        if hash64(&self.body) as u32 != sum {
+            return None;
+        }
+        let (record, left) = postcard::take_from_bytes::<Record>(&self.body).ok()?;
+        left.is_empty().then_some((record, whole))
     }
 }
 
 impl Iterator for Segment {
     type Item = Record;
 
-    /// The next good frame; none at the end and at the first damage.
     fn next(&mut self) -> Option<Record> {
-        let rest = self.bytes.get(self.at..)?;
-        let (head, rest) = rest.split_at_checked(HEAD_BYTES)?;
-        let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?);
-        let sum = u32::from_le_bytes(head.get(4..)?.try_into().ok()?);
-        if length > FRAME_BYTES_MAX {
-            return None;
-        }
-        let body = rest.get(..length as usize)?;
-        if hash64(body) as u32 != sum {
-            return None;
-        }
-        let (record, left) = postcard::take_from_bytes::<Record>(body).ok()?;
-        if !left.is_empty() {
-            return None;
-        }
-        self.at += HEAD_BYTES + length as usize;
+        let (record, length) = self.frame()?;
+        self.at += length;
         Some(record)
     }
+}
+
+/// Where the state with which a segment begins is, if it was carried there after the segment was begun.
+pub(super) fn state_path(segment: &Path) -> PathBuf {
+    segment.with_extension("state")
+}
+
+/// The state that was carried to the beginning of this segment.
+pub(super) fn carried_state(segment: &Path) -> Option<Vec<u8>> {
+    Segment::read(&state_path(segment)).ok()?.state()
+}
+
+/// The segment can be read without those before it.
+pub(super) fn has_state(segment: &Path) -> bool {
+    let begins_with_it = || {
+        let mut file = Segment::read(segment).ok()?;
+        file.next()?;
+        // Only the head: the state itself may be large.
+        let mut head = [0; HEAD_BYTES + 1];
+        file.source.read_exact(&mut head).ok()?;
+        Some(head[HEAD_BYTES] == STATE_TAG)
+    };
+    state_path(segment).exists() || begins_with_it().unwrap_or(false)
 }
 
 /// The segments in `dir`, oldest first, with their numbers; `dir` may also be one segment file.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use turno_base::{Mono, Now};
@@ -44,8 +43,8 @@ fn settings(dir: &Folder) -> JournalSettings {
     }
 }
 
-fn writer(settings: JournalSettings) -> (Writer, Arc<AtomicBool>) {
-    let wanted = Arc::new(AtomicBool::new(false));
+fn writer(settings: JournalSettings) -> (Writer, Wanted) {
+    let wanted = Wanted::default();
     (Writer::new(settings, wanted.clone(), Arc::new(Metrics::new())).unwrap(), wanted)
 }
 
@@ -81,7 +80,7 @@ fn frames(engine: &mut Engine, inputs: &[Input], mut now: Now) -> Vec<u8> {
 fn written(dir: &Folder, number: u64, n: u64) -> Vec<u8> {
     let mut engine = Engine::new();
     let (mut writer, _) = writer(settings(dir));
-    writer.begin(number, begin(Now::from_ms(1000)), Machine::snapshot(&engine));
+    writer.begin(number, begin(Now::from_ms(1000)), Some(Machine::snapshot(&engine)));
     let inputs: Vec<Input> = (0..n).map(options).collect();
     writer.append(&frames(&mut engine, &inputs, Now::from_ms(2000)));
     fs::read(dir.0.join(name_of(number))).unwrap()
@@ -102,7 +101,7 @@ fn a_tail_torn_at_any_byte_loses_only_what_was_torn() {
     let mut frames = Segment::from_bytes(whole.clone());
     let mut ends = Vec::new();
     while frames.next().is_some() {
-        ends.push(frames.good_bytes());
+        ends.push(frames.good_bytes() as usize);
     }
     assert_eq!((ends.len(), frames.torn_bytes()), (7, 0));
     for cut in 0..=whole.len() {
@@ -149,13 +148,13 @@ fn nothing_and_what_another_version_wrote_begin_afresh() {
     assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
     let (mut writer, _) = writer(settings(&dir));
     assert!(matches!(recover(&dir.0).unwrap(), Recovery::Fresh));
-    writer.begin(3, Begin { version: "0.0.0".into(), ..begin(Now::default()) }, Vec::new());
+    writer.begin(3, Begin { version: "0.0.0".into(), ..begin(Now::default()) }, Some(Vec::new()));
     match recover(&dir.0).unwrap() {
         Recovery::Unusable { next: 4, why } => assert!(why.contains("version 0.0.0"), "{why}"),
         other => panic!("{other:?}"),
     }
     // The same version, but a state that does not decode.
-    writer.begin(4, begin(Now::default()), vec![0xff; 100]);
+    writer.begin(4, begin(Now::default()), Some(vec![0xff; 100]));
     match recover(&dir.0).unwrap() {
         Recovery::Unusable { next: 5, why } => assert!(why.contains("another build"), "{why}"),
         other => panic!("{other:?}"),
@@ -176,7 +175,7 @@ fn a_replay_proves_equal_effects_and_names_the_first_difference() {
     );
 
     let (mut writer, _) = writer(settings(&dir));
-    writer.begin(1, begin(Now::default()), Machine::snapshot(&Engine::new()));
+    writer.begin(1, begin(Now::default()), Some(Machine::snapshot(&Engine::new())));
     let mut frame = Vec::new();
     frame_input(Now::default(), 12345, &options(9), &mut frame);
     writer.append(&frame);
@@ -203,11 +202,11 @@ fn the_ring_asks_for_segments_and_removes_the_oldest() {
     let dir = Folder::new();
     let (mut small, wanted) = writer(JournalSettings { segment_bytes_max: 1000, ..settings(&dir) });
     for number in 0..5 {
-        small.begin(number, begin(Now::default()), Vec::new());
+        small.begin(number, begin(Now::default()), Some(Vec::new()));
         small.append(&[0; 400]);
-        assert!(!wanted.load(Ordering::Relaxed));
+        assert_eq!(wanted.take(), None);
         small.append(&[0; 600]);
-        assert!(wanted.swap(false, Ordering::Relaxed));
+        assert_eq!(wanted.take(), Some(Wish::Next));
     }
     let numbers = || segments(&dir.0).unwrap().iter().map(|(number, _)| *number).collect::<Vec<_>>();
     let (hour, now) = (Duration::from_secs(3600), SystemTime::now());
@@ -223,12 +222,12 @@ fn the_ring_asks_for_segments_and_removes_the_oldest() {
 fn a_journal_that_cannot_be_written_says_so_and_does_not_stop_anything() {
     let dir = Folder::new();
     let metrics = Arc::new(Metrics::new());
-    let mut writer = Writer::new(settings(&dir), Arc::default(), metrics.clone()).unwrap();
+    let mut writer = Writer::new(settings(&dir), Wanted::default(), metrics.clone()).unwrap();
     fs::create_dir_all(dir.0.join(name_of(0))).unwrap();
-    writer.begin(0, begin(Now::default()), Vec::new());
+    writer.begin(0, begin(Now::default()), Some(Vec::new()));
     writer.append(&[0; 100]);
     assert_eq!((metrics.journal_errors.get(), metrics.journal_bytes.get()), (1, 0));
-    writer.begin(1, begin(Now::default()), Vec::new());
+    writer.begin(1, begin(Now::default()), Some(Vec::new()));
     assert!(metrics.journal_bytes.get() > 0);
 }
 
@@ -260,4 +259,102 @@ fn the_hash_is_the_same_everywhere() {
     "#]]
     .assert_debug_eq(&[b"".as_slice(), b"turno journal hash"].map(|bytes| format!("{:016x}", hash64(bytes))));
     assert_ne!(hash64(b"a"), hash64(b"a\0"));
+}
+
+/// Segments that follow one another without a state of their own, of three inputs each; gives the engine at the end.
+fn chain(dir: &Folder, numbers: std::ops::Range<u64>) -> Engine {
+    let mut engine = Engine::new();
+    let (mut writer, wanted) = writer(settings(dir));
+    for number in numbers.clone() {
+        let is_first = number == numbers.start;
+        let state = is_first.then(|| Machine::snapshot(&engine));
+        writer.begin(number, Begin { first: is_first, ..begin(Now::from_ms(1000 * number)) }, state);
+        let mut inputs: Vec<Input> = (0..3).map(|n| options(number * 10 + n)).collect();
+        if is_first {
+            inputs.insert(0, Input::Configure(Box::new(settings_of_engine())));
+        }
+        writer.append(&frames(&mut engine, &inputs, Now::from_ms(1000 * number + 1)));
+    }
+    let last = dir.0.join(name_of(numbers.end - 1));
+    let begun = std::time::Instant::now();
+    while !segment::has_state(&last) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "its state never came");
+        std::thread::yield_now();
+    }
+    assert_eq!(wanted.take(), None);
+    engine
+}
+
+fn settings_of_engine() -> turno_engine::EngineConfig {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/turno.toml");
+    let checked = crate::shell::config::load(&file, Some(Default::default()));
+    checked.settings.unwrap_or_else(|| panic!("{:?}", checked.problems)).engine
+}
+
+#[test]
+fn a_state_is_carried_to_the_segments_that_follow_and_is_the_one_the_loop_would_have_written() {
+    let dir = Folder::new();
+    let engine = chain(&dir, 0..4);
+    let replayed = replay(&dir.0, true, true, &mut Vec::new()).unwrap();
+    assert_eq!((replayed.inputs, &replayed.differs), (13, &None), "and every state fits what leads to it");
+    let found = recovered(&dir);
+    assert_eq!((found.segment, found.inputs, found.differing), (3, 3, 0));
+    assert_eq!(Machine::snapshot(&found.engine), Machine::snapshot(&engine));
+
+    // Without it recovery begins at the state before, and comes to the same.
+    for kept in [vec![1, 2], vec![2], vec![]] {
+        for number in 1..4 {
+            if !kept.contains(&number) {
+                let _ = fs::remove_file(segment::state_path(&dir.0.join(name_of(number))));
+            }
+        }
+        let found = recovered(&dir);
+        assert_eq!(found.next, 4);
+        assert_eq!(Machine::snapshot(&found.engine), Machine::snapshot(&engine), "with the states of {kept:?}");
+    }
+    let copy = Folder::new();
+    assert_eq!(export(&dir.0, &copy.0, Redactor::new(7)).unwrap(), 13);
+    assert_eq!(replay(&copy.0, true, true, &mut Vec::new()).unwrap().differs, None);
+}
+
+#[test]
+fn a_segment_with_other_effects_is_carried_nowhere_and_the_engine_is_asked_for_its_state() {
+    let dir = Folder::new();
+    let (mut writer, wanted) = writer(settings(&dir));
+    writer.begin(0, begin(Now::default()), Some(Machine::snapshot(&Engine::new())));
+    let mut frame = Vec::new();
+    frame_input(Now::default(), 12345, &options(9), &mut frame);
+    writer.append(&frame);
+    writer.begin(1, Begin { first: false, ..begin(Now::default()) }, None);
+    let begun = std::time::Instant::now();
+    let wish = loop {
+        if let Some(wish) = wanted.take() {
+            break wish;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody asked");
+        std::thread::yield_now();
+    };
+    assert_eq!(wish, Wish::Whole);
+    assert!(!segment::has_state(&dir.0.join(name_of(1))));
+}
+
+#[test]
+fn a_carrier_that_falls_behind_is_not_waited_for_and_what_leads_to_a_state_is_kept() {
+    let dir = Folder::new();
+    // Nothing can be carried: the first segment is none.
+    let (mut writer, wanted) = writer(settings(&dir));
+    fs::create_dir_all(dir.0.join(name_of(0))).unwrap();
+    for number in 1..=SEGMENTS_BEHIND_MAX {
+        writer.begin(number, Begin { first: false, ..begin(Now::default()) }, None);
+    }
+    writer.begin(SEGMENTS_BEHIND_MAX + 1, Begin { first: false, ..begin(Now::default()) }, None);
+    assert_eq!(wanted.take(), Some(Wish::Whole));
+    fs::remove_dir(dir.0.join(name_of(0))).unwrap();
+    let (far, hour) = (SystemTime::now() + Duration::from_secs(1 << 30), Duration::from_secs(3600));
+    super::writer::prune(&dir.0, 0, hour, far);
+    assert_eq!(segments(&dir.0).unwrap().len() as u64, SEGMENTS_BEHIND_MAX + 1, "none has a state: all are needed");
+    writer.begin(9, begin(Now::default()), Some(Machine::snapshot(&Engine::new())));
+    super::writer::prune(&dir.0, 0, hour, far);
+    let left: Vec<u64> = segments(&dir.0).unwrap().iter().map(|(number, _)| *number).collect();
+    assert_eq!(left, [SEGMENTS_BEHIND_MAX + 1, 9], "the last two, whatever leads there");
 }

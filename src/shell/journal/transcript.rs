@@ -45,7 +45,7 @@ pub fn input_line(input: &Input) -> String {
             if load.store_full { ", store full" } else { "" }
         ),
         Input::Restarted => "restarted".to_owned(),
-        Input::Fault => "fault".to_owned(),
+        Input::Fault { .. } => "fault".to_owned(),
         Input::Deadline => "deadline".to_owned(),
     }
 }

@@ -8,12 +8,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::shell::journal::segment::{Begin, Record, frame, name_of, segments};
+use crate::shell::journal::carry::Carrier;
+use crate::shell::journal::segment::{Begin, Record, frame, has_state, name_of, segments, state_path};
+use crate::shell::journal::{Wanted, Wish};
 use crate::shell::metrics::Metrics;
 
 const SYNC_EVERY: Duration = Duration::from_millis(20);
@@ -21,6 +23,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(20);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Segments that are kept whatever the bounds say: the one that is written and the one before.
 const SEGMENTS_MIN: usize = 2;
+/// Segments that may wait for their state. With more, recovery would take too long: the engine writes its state itself then.
+pub const SEGMENTS_BEHIND_MAX: u64 = 4;
 
 /// Bounds of the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,10 @@ pub struct JournalSettings {
 pub struct Writer {
     settings: JournalSettings,
     metrics: Arc<Metrics>,
-    wanted: Arc<AtomicBool>,
+    wanted: Wanted,
+    begun: Sender<u64>,
+    /// The newest segment that has its state.
+    newest: Arc<AtomicU64>,
     open: Option<Open>,
     retry_at: Option<Instant>,
     dirty: Sender<Arc<File>>,
@@ -56,31 +63,55 @@ struct Open {
 }
 
 impl Writer {
-    /// A writer that waits for its first [`Writer::begin`]; sets `wanted` when it is time for the next.
-    pub fn new(settings: JournalSettings, wanted: Arc<AtomicBool>, metrics: Arc<Metrics>) -> io::Result<Writer> {
+    /// A writer that waits for its first [`Writer::begin`]; asks when it is time for the next.
+    pub fn new(settings: JournalSettings, wanted: Wanted, metrics: Arc<Metrics>) -> io::Result<Writer> {
         fs::create_dir_all(&settings.dir)?;
         let (dirty, files) = bounded(1);
         let (dir, bytes_max, age_max) = (settings.dir.clone(), settings.bytes_max, settings.age_max);
         std::thread::Builder::new()
             .name("journal-sync".into())
             .spawn(move || sync(&files, &dir, bytes_max, age_max))?;
-        Ok(Writer { settings, metrics, wanted, open: None, retry_at: None, dirty })
+        let (begun, numbers) = bounded(SEGMENTS_BEHIND_MAX as usize + 1);
+        let newest = Arc::new(AtomicU64::new(0));
+        let carrier = Carrier {
+            dir: settings.dir.clone(),
+            begun: numbers,
+            newest: newest.clone(),
+            wanted: wanted.clone(),
+            metrics: metrics.clone(),
+        };
+        std::thread::Builder::new().name("journal-state".into()).spawn(move || carrier.run())?;
+        Ok(Writer { settings, metrics, wanted, begun, newest, open: None, retry_at: None, dirty })
     }
 
-    /// Begins segment `number`, which no file has yet.
-    pub fn begin(&mut self, number: u64, begin: Begin, state: Vec<u8>) {
+    /// Begins segment `number`, which no file has yet; without a state it begins with the one that the segment before it
+    /// ends with.
+    pub fn begin(&mut self, number: u64, begin: Begin, state: Option<Vec<u8>>) {
         let path = self.settings.dir.join(name_of(number));
         self.open = None;
         let opened = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&path);
         match opened {
             Ok(file) => {
                 self.open = Some(Open { file: Arc::new(file), bytes: 0, since: Instant::now() });
-                let mut bytes = Vec::with_capacity(state.len() + 256);
+                let mut bytes = Vec::with_capacity(state.as_ref().map_or(0, Vec::len) + 256);
                 frame(&Record::Begin(begin), &mut bytes);
-                frame(&Record::State(state), &mut bytes);
+                match state {
+                    Some(state) => {
+                        frame(&Record::State(state), &mut bytes);
+                        self.newest.store(number, Ordering::Relaxed);
+                    }
+                    None => self.carry(number),
+                }
                 self.append(&bytes);
             }
             Err(error) => self.failed(&error),
+        }
+    }
+
+    fn carry(&self, number: u64) {
+        let behind = number.saturating_sub(self.newest.load(Ordering::Relaxed));
+        if behind > SEGMENTS_BEHIND_MAX || self.begun.try_send(number).is_err() {
+            self.wanted.ask(Wish::Whole);
         }
     }
 
@@ -88,7 +119,8 @@ impl Writer {
     pub fn append(&mut self, frames: &[u8]) {
         if self.retry_at.is_some_and(|at| Instant::now() >= at) {
             self.retry_at = None;
-            self.wanted.store(true, Ordering::Relaxed);
+            // What was lost meanwhile leads nowhere.
+            self.wanted.ask(Wish::Whole);
         }
         let Some(open) = &mut self.open else { return };
         if let Err(error) = (&*open.file).write_all(frames) {
@@ -101,7 +133,7 @@ impl Writer {
         if full || open.since.elapsed() >= self.settings.segment_age_max {
             // Asked once per segment: the count begins anew while the state is on its way.
             (open.bytes, open.since) = (0, Instant::now());
-            self.wanted.store(true, Ordering::Relaxed);
+            self.wanted.ask(Wish::Next);
         }
         // Full: the same file is already waiting to be synced.
         let _ = self.dirty.try_send(open.file.clone());
@@ -133,10 +165,13 @@ fn sync(files: &Receiver<Arc<File>>, dir: &Path, bytes_max: u64, age_max: Durati
 pub(super) fn prune(dir: &Path, bytes_max: u64, age_max: Duration, now: SystemTime) {
     let Ok(found) = segments(dir) else { return };
     let facts = |path: &Path| fs::metadata(path).map(|m| (m.len(), m.modified().unwrap_or(now))).unwrap_or((0, now));
-    let mut total: u64 = found.iter().map(|(_, path)| facts(path).0).sum();
-    let removable = found.len().saturating_sub(SEGMENTS_MIN);
+    let with_state = |path: &Path| facts(path).0 + fs::metadata(state_path(path)).map_or(0, |m| m.len());
+    let mut total: u64 = found.iter().map(|(_, path)| with_state(path)).sum();
+    // From the newest state on everything is needed.
+    let needed = found.iter().rposition(|(_, path)| has_state(path)).unwrap_or(0);
+    let removable = found.len().saturating_sub(SEGMENTS_MIN).min(needed);
     for (_, path) in found.iter().take(removable) {
-        let (bytes, modified) = facts(path);
+        let (bytes, (_, modified)) = (with_state(path), facts(path));
         let old = now.duration_since(modified).is_ok_and(|age| age > age_max);
         if total <= bytes_max && !old {
             return;
@@ -145,7 +180,8 @@ pub(super) fn prune(dir: &Path, bytes_max: u64, age_max: Duration, now: SystemTi
             tracing::warn!(%error, path = %path.display(), "an old journal segment cannot be removed");
             return;
         }
-        // Figures kept beside it; there may be none.
+        // State and figures kept beside it; there may be none.
+        let _ = fs::remove_file(state_path(path));
         let _ = fs::remove_file(path.with_extension("board"));
         total -= bytes;
     }

@@ -271,7 +271,7 @@ fn music_bridge_and_music_again_are_one_stream_to_the_caller() {
     let music = Sound::tone(16_000, 800.0, 8_000, 500);
     let mut house = House::start(config(&[("music", &music)]));
     let (a, mut b) = (house.known_phone(A, Codec::Pcma), house.known_phone(B, Codec::Pcmu));
-    let play = || MediaCommand::Play(Play::Loop(PromptId::new("music").unwrap()));
+    let play = || MediaCommand::Play(Play::Loop(PromptId::new("music").unwrap()), 7);
     let mut heard = Vec::new();
     house.plane.command(A, play());
     heard.extend((0..60).map(|_| a.hear()));
@@ -309,7 +309,7 @@ fn everybody_who_waits_shares_one_encoding() {
     let mut house = House::start(config);
     let phones: Vec<Phone> = (0..40).map(|n| house.phone(LegId::arrived(n), Codec::Pcma)).collect();
     for n in 0..40 {
-        house.plane.command(LegId::arrived(n), MediaCommand::Play(Play::Loop(PromptId::new("music").unwrap())));
+        house.plane.command(LegId::arrived(n), MediaCommand::Play(Play::Loop(PromptId::new("music").unwrap()), 7));
     }
     for phone in &phones {
         (0..3).for_each(|_| drop(phone.hear()));

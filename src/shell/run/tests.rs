@@ -46,7 +46,7 @@ impl Machine for Fragile {
 struct Paper {
     lines: Vec<String>,
     full: bool,
-    wants: bool,
+    wants: Option<Wish>,
 }
 
 impl World for Paper {
@@ -67,13 +67,12 @@ impl World for Paper {
         self.lines.push("end".into());
     }
 
-    fn wants_snapshot(&self) -> bool {
-        self.wants
+    fn wish(&mut self) -> Option<Wish> {
+        self.wants.take()
     }
 
-    fn snapshot(&mut self, _: Now, state: Vec<u8>) {
-        self.wants = false;
-        self.lines.push(format!("snapshot {}", state.len()));
+    fn segment(&mut self, _: Now, state: Option<Vec<u8>>) {
+        self.lines.push(format!("segment {:?}", state.map(|state| state.len())));
     }
 
     fn tick(&mut self) {}
@@ -143,14 +142,21 @@ fn draining_and_a_full_store_reach_the_machine_once_and_at_once() {
 }
 
 #[test]
-fn the_journal_gets_its_segment_and_the_loop_ends_when_asked() {
+fn the_journal_gets_its_segments_and_the_loop_ends_when_asked() {
     let (mut l, inbox, _, gate) = small();
-    l.world.wants = true;
     l.begin(vec![Input::Restarted]);
+    // The state is written by the loop only where nothing else leads to it.
+    for wish in [Wish::Next, Wish::Whole] {
+        l.world.wants = Some(wish);
+        l.turn();
+    }
     inbox.house(Input::Command { id: 1, command: Command::AgentReady(AgentId::new("anna").unwrap()) });
     gate.stop();
     let (_, paper) = l.run();
-    assert_eq!(paper.lines, ["snapshot 5", "journal restarted 0", "end", "end"]);
+    assert_eq!(
+        paper.lines,
+        ["segment Some(5)", "journal restarted 0", "end", "end", "segment None", "end", "segment Some(5)", "end"]
+    );
 }
 
 #[test]
@@ -187,4 +193,143 @@ fn a_call_id_is_found_in_odd_messages() {
     ] {
         assert_eq!(header_of(bytes, &["call-id", "i"]), found);
     }
+}
+
+/// Does what the engine asks at once, and keeps what it sends.
+struct Wire {
+    inbox: Inbox,
+    sent: Vec<String>,
+    /// Records of calls that are over.
+    closed: u32,
+}
+
+impl World for Wire {
+    fn journal(&mut self, _: Now, _: &Input, _: &[Effect]) {}
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { bytes, .. } => self.sent.push(String::from_utf8(bytes).unwrap()),
+            Effect::Store { seq, row } => {
+                self.closed += u32::from(matches!(row.kind, turno_tariff::cdr::Kind::Close(_)));
+                self.inbox.house(Input::Stored(seq));
+            }
+            Effect::Media { leg, command: turno_media::MediaCommand::Close } => {
+                let event = turno_media::MediaEvent::Closed(turno_base::Quality::default());
+                self.inbox.house(Input::Media { leg, event });
+            }
+            Effect::LookUp { call, .. } => self.inbox.house(Input::Customer { call, customer: None }),
+            Effect::WantPorts(_) => {
+                let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+                let port = |n: u16| turno_media::Port { rtp: at(20_000 + 2 * n), rtcp: at(20_001 + 2 * n) };
+                self.inbox.house(Input::Ports((0..100).map(port).collect()));
+            }
+            _ => {}
+        }
+    }
+
+    fn end_turn(&mut self) {}
+
+    fn wish(&mut self) -> Option<Wish> {
+        None
+    }
+
+    fn segment(&mut self, _: Now, _: Option<Vec<u8>>) {}
+
+    fn tick(&mut self) {}
+
+    fn store_full(&self) -> bool {
+        false
+    }
+}
+
+/// The engine as no path of it can become: what it repeats itself overflows the clock, which panics in the user agent.
+fn poisoned(engine: &Engine) -> Engine {
+    use turno_sip::config::SipRules;
+    let state = Machine::snapshot(engine);
+    let sane = postcard::to_allocvec(&SipRules::default()).unwrap();
+    let ill = postcard::to_allocvec(&SipRules { t1: Duration::MAX, ..SipRules::default() }).unwrap();
+    let (mut bytes, mut at) = (Vec::new(), 0);
+    while let Some(&byte) = state.get(at) {
+        if state[at..].starts_with(&sane) {
+            bytes.extend(&ill);
+            at += sane.len();
+        } else {
+            bytes.push(byte);
+            at += 1;
+        }
+    }
+    assert_ne!(bytes, state);
+    postcard::from_bytes(&bytes).unwrap()
+}
+
+fn from_carrier(method: &str, call: &str, to_tag: &str, seq: u32) -> Input {
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
+    let (kind, body) = if method == "INVITE" { ("Content-Type: application/sdp\r\n", sdp) } else { ("", "") };
+    let text = format!(
+        "{method} sip:900100101@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bK{call}{seq}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:612000001@127.0.0.9>;tag={call}\r\nTo: <sip:900100101@127.0.0.1>{to_tag}\r\n\
+         Call-ID: {call}\r\nCSeq: {seq} {method}\r\nContact: <sip:127.0.0.9>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    use turno_sip::flow::{Flow, ListenerId, Transport};
+    let peer = "127.0.0.9:5060".parse().unwrap();
+    let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer, connection: 0 };
+    Input::Sip { flow, message: turno_sip::message::Message::parse(text.into_bytes()).unwrap() }
+}
+
+/// The first line of each thing sent since, and what it has as its To tag.
+fn said(l: &mut Loop<Engine, Wire>) -> (Vec<String>, String) {
+    let sent = std::mem::take(&mut l.world.sent);
+    let lines = sent.iter().map(|text| text.lines().next().unwrap().to_owned()).collect();
+    let mut tags =
+        sent.iter().filter_map(|text| text.lines().find(|line| line.starts_with("To:"))?.split_once(";tag="));
+    (lines, tags.next_back().map(|(_, tag)| tag.to_owned()).unwrap_or_default())
+}
+
+#[test]
+fn a_panic_of_the_engine_in_one_call_refuses_that_call_and_no_other() {
+    let text = r#"
+[sip]
+domains = ["127.0.0.1"]
+[[sip.listeners]]
+transport = "udp"
+address = "127.0.0.1:5060"
+[trunks.pstn]
+networks = ["127.0.0.9/32"]
+hosts = ["127.0.0.9"]
+codecs = ["pcma"]
+[media]
+codecs = ["pcma"]
+[[routes]]
+dnis = "*"
+to = "queue:averias"
+[queues.averias]
+join_when_empty = true
+[customers]
+segment_default = "standard"
+[segments.standard]
+value = 1
+"#;
+    let checked = crate::shell::config::parse("test", text, std::path::Path::new("."), Some(Default::default()));
+    let settings = checked.settings.unwrap_or_else(|| panic!("{:?}", checked.problems));
+    let clock = Clock::begin();
+    let (inbox, outlet) = inbox(clock);
+    let (metrics, gate) = (Arc::new(Metrics::new()), Arc::new(Gate::default()));
+    let wire = Wire { inbox: inbox.clone(), sent: Vec::new(), closed: 0 };
+    let mut l = Loop::new(Engine::new(), wire, outlet, clock, gate, metrics.clone());
+    l.begin(vec![Input::Configure(Box::new(settings.engine))]);
+    let play = |l: &mut Loop<Engine, Wire>, input: Input| {
+        inbox.datagram(clock.mono(), input);
+        (0..10).for_each(|_| l.turn());
+        said(l)
+    };
+    let (lines, tag) = play(&mut l, from_carrier("INVITE", "a", "", 1));
+    assert_eq!(lines, ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]);
+    l.machine = poisoned(&l.machine);
+    let (lines, _) = play(&mut l, from_carrier("INVITE", "b", "", 1));
+    assert_eq!((lines.first().unwrap().as_str(), metrics.panics.get()), ("SIP/2.0 100 Trying", 1));
+    assert_eq!(lines.get(1).unwrap(), "SIP/2.0 500 Server Internal Error", "{lines:?}");
+    assert_eq!(l.world.closed, 1, "it has its record");
+    let (lines, _) = play(&mut l, from_carrier("BYE", "a", &format!(";tag={tag}"), 2));
+    assert_eq!(lines, ["SIP/2.0 200 OK"], "the other call was up until now");
 }

@@ -1,25 +1,44 @@
-//! The portfolio at rest: `customers.sqlite` below the store's directory, a file of its own so that an import never waits for
-//! records nor they for it.
+//! Customers at rest: `customers.sqlite` below the store's directory, a file of its own so that an import never waits for
+//! records nor they for it. Each customer is one row with everything in it; the engine reads all of them into memory and
+//! never asks this file while a call waits.
+
+mod changes;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
-use turno_base::{E164, Name, SegmentId};
+use rusqlite::{Connection, OptionalExtension, params};
+use turno_base::Wall;
+use turno_customers::import::Incoming;
 use turno_customers::{Customer, Packer, Portfolio};
 
 use super::StoreError;
 
-const VERSION: u32 = 1;
+pub use changes::{Import, Past, Undone};
+
+const VERSION: u32 = 2;
+
+/// Pages kept in memory, KiB.
+const CACHE_KIB: i64 = 64 * 1024;
 
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS customers (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, segment TEXT, value_pm INTEGER, language TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS numbers (number INTEGER PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS numbers_id ON numbers (id);
+CREATE TABLE IF NOT EXISTS customers (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS imports (
+  n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, file TEXT NOT NULL, added INTEGER NOT NULL, changed INTEGER NOT NULL,
+  same INTEGER NOT NULL, merged INTEGER NOT NULL, errors INTEGER NOT NULL, undone_us INTEGER);
+CREATE TABLE IF NOT EXISTS import_changes (
+  n INTEGER NOT NULL, id TEXT NOT NULL, before BLOB, PRIMARY KEY (n, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS merges (
+  n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, by TEXT NOT NULL, kept TEXT NOT NULL, gone TEXT NOT NULL,
+  kept_before BLOB NOT NULL, gone_before BLOB NOT NULL, undone_us INTEGER);
+CREATE TABLE IF NOT EXISTS different (a TEXT NOT NULL, b TEXT NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (
+  n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, number TEXT NOT NULL, done_us INTEGER);
+CREATE UNIQUE INDEX IF NOT EXISTS tasks_open ON tasks (kind, id, number) WHERE done_us IS NULL;
 ";
 
 /// What an import did, or in a dry run would have done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
     /// New external ids.
     pub added: u64,
@@ -27,8 +46,8 @@ pub struct Imported {
     pub changed: u64,
     /// Known ids as they were.
     pub same: u64,
-    /// Numbers that another customer had and that moved to the one in the file.
-    pub moved: u64,
+    /// Ids of customers that were merged into another, left as they are.
+    pub merged: u64,
 }
 
 /// The customers of the store.
@@ -39,14 +58,22 @@ pub struct Customers {
 }
 
 impl Customers {
+    /// The file below a store's directory.
+    pub fn file(dir: &Path) -> PathBuf {
+        dir.join("customers.sqlite")
+    }
+
     /// Opens or makes the tables in `dir`.
     pub fn open(dir: &Path) -> Result<Customers, StoreError> {
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Disk { what: "make", path: dir.to_owned(), error })?;
-        let path = dir.join("customers.sqlite");
+        let path = Customers::file(dir);
         let open = || -> rusqlite::Result<(Connection, u32)> {
             let db = Connection::open(&path)?;
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             db.pragma_update(None, "journal_mode", "wal")?;
+            db.pragma_update(None, "synchronous", "normal")?;
+            db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            db.set_prepared_statement_cache_capacity(32);
             let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if version == 0 {
                 db.execute_batch(SCHEMA)?;
@@ -61,119 +88,142 @@ impl Customers {
         }
     }
 
-    /// Takes over the customers of `portfolio`: new ids are added, known ones replaced, others stay. All or nothing; a second
-    /// time changes nothing. In a dry run it only counts.
-    pub fn import(&mut self, portfolio: &Portfolio, dry_run: bool) -> Result<Imported, StoreError> {
-        let mut run = || {
-            let transaction = self.db.transaction()?;
-            let mut imported = Imported::default();
-            for customer in portfolio.iter() {
-                upsert(&transaction, &customer, &mut imported)?;
-            }
-            if dry_run {
-                transaction.rollback()?
-            } else {
-                transaction.commit()?
-            }
-            Ok(imported)
-        };
-        run().map_err(|error| StoreError::Database { path: self.path.clone(), error })
+    /// Opens what is there; refused if there is nothing.
+    pub fn open_existing(dir: &Path) -> Result<Customers, StoreError> {
+        match Customers::file(dir).exists() {
+            true => Customers::open(dir),
+            false => Err(StoreError::Missing(Customers::file(dir))),
+        }
     }
 
-    /// All of them, packed for look-up. A row that somebody wrote by hand and that makes no sense is left out and counted.
-    pub fn load(&self) -> Result<(Portfolio, u64), StoreError> {
-        let run = || {
-            let mut packer = Packer::default();
+    fn fault(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::Database { path: self.path.clone(), error }
+    }
+
+    /// Changes with each change that another process or connection makes.
+    pub fn version(&self) -> Result<u64, StoreError> {
+        let version = self.db.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        version.map(|version| version as u64).map_err(|error| self.fault(error))
+    }
+
+    /// How many.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        let count = self.db.query_row("SELECT count(*) FROM customers", [], |row| row.get::<_, i64>(0));
+        count.map(|count| count as u64).map_err(|error| self.fault(error))
+    }
+
+    /// The customer with this external id, or the one that it was merged into.
+    pub fn get(&self, id: &str) -> Result<Option<Customer>, StoreError> {
+        let direct = record(&self.db, id).map_err(|error| self.fault(error))?;
+        if direct.is_some() {
+            return Ok(direct);
+        }
+        let into = alias(&self.db, id).map_err(|error| self.fault(error))?;
+        into.map_or(Ok(None), |id| record(&self.db, &id).map_err(|error| self.fault(error)))
+    }
+
+    /// Keeps a customer as it is now.
+    pub fn put(&mut self, customer: &Customer) -> Result<(), StoreError> {
+        write(&self.db, customer).map_err(|error| self.fault(error))
+    }
+
+    /// Forgets a customer. False: there was none.
+    pub fn remove(&mut self, id: &str) -> Result<bool, StoreError> {
+        self.db
+            .execute("DELETE FROM customers WHERE id = ?", [id])
+            .map(|gone| gone > 0)
+            .map_err(|error| self.fault(error))
+    }
+
+    /// Calls `on` with each customer, ascending by external id, one in memory at a time; gives how many rows made no sense.
+    pub fn each(&self, mut on: impl FnMut(Customer)) -> Result<u64, StoreError> {
+        let mut run = || -> rusqlite::Result<u64> {
             let mut left_out = 0;
-            let mut select =
-                self.db.prepare("SELECT id, name, segment, value_pm, language FROM customers ORDER BY id")?;
-            let mut numbers = self.db.prepare("SELECT number FROM numbers WHERE id = ? ORDER BY number")?;
+            let mut select = self.db.prepare("SELECT record FROM customers ORDER BY id")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let id: String = row.get(0)?;
-                let own = numbers.query_map([&id], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<i64>, _>>()?;
-                let named = |text: Option<String>| text.and_then(|text| Name::new(&text).ok());
-                let customer = Customer {
-                    id,
-                    name: row.get(1)?,
-                    numbers: own
-                        .iter()
-                        .filter_map(|number| E164::from_digits(number.to_string().as_bytes()).ok())
-                        .collect(),
-                    segment: named(row.get(2)?).map(SegmentId),
-                    value_pm: row.get(3)?,
-                    language: named(row.get(4)?),
-                };
-                left_out += u64::from(packer.push(&customer).is_err());
+                match postcard::from_bytes(row.get_ref(0)?.as_blob().unwrap_or(&[])) {
+                    Ok(customer) => on(customer),
+                    Err(_) => left_out += 1,
+                }
             }
-            Ok((packer.finish(), left_out))
+            Ok(left_out)
         };
-        run().map_err(|error| StoreError::Database { path: self.path.clone(), error })
+        run().map_err(|error| self.fault(error))
+    }
+
+    /// All of them, packed for look-up and search, with those of `others` whom the store does not have. What makes no sense
+    /// is left out and counted.
+    pub fn load(&self, others: &Portfolio) -> Result<(Portfolio, u64), StoreError> {
+        let mut packer = Packer::default();
+        let mut left_out = 0;
+        let mut others = others.iter().peekable();
+        let mut unpackable = 0;
+        let broken = self.each(|customer| {
+            while let Some(other) = others.next_if(|other| other.id < customer.id) {
+                unpackable += u64::from(packer.push(&Customer::from(other)).is_err());
+            }
+            others.next_if(|other| other.id == customer.id);
+            unpackable += u64::from(packer.push(&customer).is_err());
+        })?;
+        for other in others {
+            unpackable += u64::from(packer.push(&Customer::from(other)).is_err());
+        }
+        left_out += broken + unpackable;
+        Ok((packer.finish(), left_out))
+    }
+
+    /// Begins an import: rows go in one by one, and all of them count or none.
+    pub fn begin_import(&mut self, file: &str, at: Wall) -> Result<Import<'_>, StoreError> {
+        Import::begin(&mut self.db, &self.path, file, at)
+    }
+
+    /// Takes over all of `rows`. In a dry run it only counts.
+    pub fn import(
+        &mut self,
+        file: &str,
+        at: Wall,
+        rows: impl IntoIterator<Item = Incoming>,
+        dry_run: bool,
+    ) -> Result<Imported, StoreError> {
+        let mut import = self.begin_import(file, at)?;
+        for row in rows {
+            import.row(row)?;
+        }
+        import.finish(0, dry_run)
     }
 }
 
-fn upsert(db: &Connection, customer: &Customer, imported: &mut Imported) -> rusqlite::Result<()> {
-    let before = db.total_changes();
-    let known: bool = db
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM customers WHERE id = ?)")?
-        .query_row([&customer.id], |row| row.get(0))?;
-    db.prepare_cached(
-        "INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET
-           name = ?2, segment = ?3, value_pm = ?4, language = ?5
-         WHERE (name, segment, value_pm, language) IS NOT (?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        customer.id,
-        customer.name,
-        customer.segment.map(|segment| segment.to_string()),
-        customer.value_pm,
-        customer.language.map(|language| language.to_string()),
-    ])?;
-    let numbers: Vec<i64> = customer.numbers.iter().filter_map(|number| number.digits().parse().ok()).collect();
-    let mut had = db.prepare_cached("SELECT number FROM numbers WHERE id = ?")?;
-    let had = had.query_map([&customer.id], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
-    for gone in had.iter().filter(|number| !numbers.contains(number)) {
-        db.prepare_cached("DELETE FROM numbers WHERE number = ?")?.execute([gone])?;
-    }
-    for new in numbers.iter().filter(|number| !had.contains(number)) {
-        let taken = db.prepare_cached("DELETE FROM numbers WHERE number = ?")?.execute([new])?;
-        imported.moved += taken as u64;
-        db.prepare_cached("INSERT INTO numbers VALUES (?, ?)")?.execute(params![new, customer.id])?;
-    }
-    match (known, db.total_changes() != before) {
-        (false, _) => imported.added += 1,
-        (true, true) => imported.changed += 1,
-        (true, false) => imported.same += 1,
-    }
-    Ok(())
+fn read(bytes: &[u8]) -> rusqlite::Result<Customer> {
+    let kind = rusqlite::types::Type::Blob;
+    postcard::from_bytes(bytes).map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, kind, error.into()))
+}
+
+fn blob(customer: &Customer) -> rusqlite::Result<Vec<u8>> {
+    postcard::to_allocvec(customer).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn record_bytes(db: &Connection, id: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.prepare_cached("SELECT record FROM customers WHERE id = ?")?.query_row([id], |row| row.get(0)).optional()
+}
+
+fn record(db: &Connection, id: &str) -> rusqlite::Result<Option<Customer>> {
+    record_bytes(db, id)?.map(|bytes| read(&bytes)).transpose()
+}
+
+fn alias(db: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT id FROM aliases WHERE alias = ?")?.query_row([id], |row| row.get(0)).optional()
+}
+
+fn write(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
+    write_bytes(db, &customer.id, &blob(customer)?)
+}
+
+fn write_bytes(db: &Connection, id: &str, bytes: &[u8]) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO customers VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = ?2")?
+        .execute(params![id, bytes])
+        .map(drop)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn portfolio(csv: &str) -> Portfolio {
-        let (portfolio, errors) = Portfolio::parse_csv(csv.as_bytes(), "34");
-        assert_eq!(errors, []);
-        portfolio
-    }
-
-    #[test]
-    fn an_import_is_idempotent_and_a_dry_run_changes_nothing() {
-        let dir = super::super::tests::Dir::new("customers");
-        let mut store = Customers::open(&dir.0).unwrap();
-        let first = portfolio("id,name,numbers,segment,value\na,Ana,612345678;912345678,gold,4\nb,Luis,612345679,,\n");
-        let counts = |added, changed, same, moved| Imported { added, changed, same, moved };
-        assert_eq!(store.import(&first, true).unwrap(), counts(2, 0, 0, 0));
-        assert!(store.load().unwrap().0.is_empty());
-        assert_eq!(store.import(&first, false).unwrap(), counts(2, 0, 0, 0));
-        assert_eq!(store.import(&first, false).unwrap(), counts(0, 0, 2, 0));
-        assert_eq!(store.load().unwrap(), (first, 0));
-
-        let second = portfolio("id,name,numbers,segment,value\na,Ana María,612345678;612345679,gold,4\nc,Pia,,,\n");
-        assert_eq!(store.import(&second, false).unwrap(), counts(1, 1, 0, 1));
-        let (loaded, _) = Customers::open(&dir.0).unwrap().load().unwrap();
-        let owner = |number| loaded.by_number(E164::new(number).unwrap()).map(|known| known.id);
-        assert_eq!((owner("+34612345679"), owner("+34912345678"), loaded.len()), (Some("a"), None, 3));
-    }
-}
+mod tests;

@@ -376,14 +376,15 @@ fn ten_thousand_registrations_come_refresh_and_go() {
     assert_eq!((office.registrar.len(), office.registrar.stations()), (10_000, 10_000));
     let mut probes = 0;
     let mut now = Now::from_ms(3000);
-    while let Some(at) = office.registrar.deadline().filter(|at| *at <= Mono::from_ms(3000)) {
+    while probes < 10_000 {
         let mut out = Vec::new();
-        now.mono = now.mono.max(at);
+        now.mono = now.mono.max(office.registrar.deadline().unwrap());
         office.registrar.on_deadline(now, &mut out);
-        assert!(out.len() <= PER_TURN_MAX);
+        assert!(out.len() <= PROBES_PER_SLOT_MAX);
         probes += out.len();
     }
-    assert_eq!(probes, 10_000);
+    // All were due at 3 s; the last is asked 625 slots later, long before the first again.
+    assert_eq!(now.mono, Mono::from_ms(3000 + 6240));
     while let Some(at) = office.registrar.deadline() {
         now.mono = now.mono.max(at);
         office.registrar.on_deadline(now, &mut Vec::new());
@@ -484,4 +485,21 @@ proptest::proptest! {
         }
         proptest::prop_assert!(office.registrar.is_empty());
     }
+}
+
+#[test]
+fn probes_that_are_due_together_go_out_a_few_at_a_time() {
+    let mut office = Office::default();
+    for n in 0..40 {
+        let contact = format!("Call-ID: c{n}\nCSeq: 1 REGISTER\nContact: <sip:p{n}@192.0.2.7:{}>", 6000 + n);
+        assert_eq!(&office.register(&format!("p{n}"), udp(PHONE), 0, &contact)[..3], "200");
+    }
+    let begun = office.registrar.deadline().unwrap();
+    let mut sent = Vec::new();
+    while let Some(at) = office.registrar.deadline().filter(|at| *at < begun + PROBE_WAIT) {
+        let mut out = Vec::new();
+        office.registrar.on_deadline(Now { mono: at, ..Now::default() }, &mut out);
+        sent.push((at.since(begun).as_millis(), out.len()));
+    }
+    assert_eq!(sent, [(0, PROBES_PER_SLOT_MAX), (10, PROBES_PER_SLOT_MAX), (20, 40 - 2 * PROBES_PER_SLOT_MAX)]);
 }

@@ -452,6 +452,28 @@ impl<O: Clone> Layer<O> {
         self.servers.get(&id)?.request.as_ref()
     }
 
+    /// Who sent the request that a response answers.
+    pub fn owner_of_response(&self, response: &Message) -> Option<&O> {
+        let (id, _) = self.client_of(response)?;
+        self.clients.get(&id).map(|client| &client.owner)
+    }
+
+    /// For whom the transaction of a request that came is.
+    pub fn owner_of_request(&self, request: &Message) -> Option<&O> {
+        self.servers.get(&self.server_of(request)?).map(|server| &server.owner)
+    }
+
+    /// The transaction of a request that came.
+    pub fn server_of(&self, request: &Message) -> Option<TxId> {
+        self.by_key.get(&key::server_key(request)?).copied()
+    }
+
+    /// INVITEs of ours whose owner `is_it`. Looks at every transaction: for what happens once in a blue moon.
+    pub fn invites_of(&self, is_it: impl Fn(&O) -> bool) -> Vec<TxId> {
+        let all = self.clients.iter().filter(|(_, client)| client.kind == Kind::Invite && is_it(&client.owner));
+        all.map(|(id, _)| *id).collect()
+    }
+
     /// The INVITE server transaction that a CANCEL is about, also one that has its final response.
     pub fn cancelled_by(&self, cancel: &Message) -> Option<(TxId, O)> {
         let id = *self.by_key.get(&key::cancelled_key(cancel)?)?;

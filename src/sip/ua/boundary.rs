@@ -185,6 +185,9 @@ pub struct LocalMedia {
 pub struct Dial {
     /// Minted by the caller ([`LegId::dialled`]).
     pub leg: LegId,
+    /// Call-ID of its INVITE, minted by the caller; empty: we mint one. Further INVITEs of the leg, to a second phone or the
+    /// next address, have it with `-2`, `-3` behind.
+    pub call_id: String,
     /// Whom.
     pub to: Target,
     /// Caller identity to show.

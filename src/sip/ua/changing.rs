@@ -7,7 +7,7 @@ use turno_base::{Cause, LegId, Mono, Now, Reason};
 
 use super::answering::{not_acceptable, tell_agreed, with_body};
 use super::arriving::asked;
-use super::leg::{Change, Leg, Stage, Up};
+use super::leg::{CHANGE_DECIDED_WITHIN, Change, Leg, Stage, Up};
 use super::repeat::Patience;
 use super::session_timer::{Due, Granted, Refresher, SessionTimer, accepted};
 use super::write::ALLOW;
@@ -84,7 +84,8 @@ impl Ua {
         let kind = if is_invite { Kind::Invite } else { Kind::Plain };
         let owner = Owner::Change { leg: id, party };
         let tx = self.layer.start(Outgoing { branch, kind, bytes, to: up.hop, owner }, now.mono, out);
-        up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries };
+        let decide_by = is_invite.then(|| now.mono + CHANGE_DECIDED_WITHIN);
+        up.change = Change::Sent { tx, is_invite, is_refresh, seq, at: now.mono, tries, decide_by };
     }
 
     /// A response to our re-INVITE or UPDATE.
@@ -101,7 +102,7 @@ impl Ua {
         let party = leg.party;
         let sent = match &leg.stage {
             Stage::Up(up) => match &up.change {
-                Change::Sent { tx: current, is_invite, is_refresh, seq, at, tries } if *current == tx => {
+                Change::Sent { tx: current, is_invite, is_refresh, seq, at, tries, .. } if *current == tx => {
                     Some((*is_invite, *is_refresh, *seq, *at, *tries))
                 }
                 Change::Sent { .. } | Change::None | Change::Again { .. } => None,
@@ -237,6 +238,12 @@ impl Ua {
             } else if is_refresh || media.is_some() {
                 self.send_change((id, party), up, media.as_ref(), (Tries::default(), None), now, out);
             }
+        }
+        if let Change::Sent { tx, decide_by, .. } = &mut up.change
+            && decide_by.take_if(|at| now.mono >= *at).is_some()
+        {
+            // Its 487 leaves things as they are; without one, the peer is gone.
+            self.layer.cancel(*tx, "", now.mono, out);
         }
         match up.timer.on_deadline(now.mono) {
             Some(Due::Expired) => {

@@ -32,7 +32,7 @@ fn is_ours(name: &str) -> bool {
 
 impl Ua {
     /// Dials a leg; its events follow, `Ended` the last of them.
-    pub fn dial(&mut self, dial: Dial, now: Now, out: &mut Vec<SipEffect>) {
+    pub fn dial(&mut self, mut dial: Dial, now: Now, out: &mut Vec<SipEffect>) {
         let (party, at_once, places) = match &dial.to {
             Target::Station(station) => {
                 let bound = self.bound_places(*station);
@@ -50,6 +50,9 @@ impl Ua {
                 (Origin::Trunk(*trunk), Vec::new(), VecDeque::new())
             }
         };
+        if dial.call_id.is_empty() {
+            dial.call_id = format!("{}{}", self.seeded.token(), self.seeded.token());
+        }
         let id = dial.leg;
         let mut dialling = Dialling {
             dial,
@@ -221,7 +224,10 @@ impl Ua {
             routes,
             from,
             to,
-            call_id: format!("{}{}", self.seeded.token(), self.seeded.token()),
+            call_id: match dialling.branches_made {
+                1 => dialling.dial.call_id.clone(),
+                further => format!("{}-{further}", dialling.dial.call_id),
+            },
             local_tag: self.seeded.token(),
             seq: 0,
             hop,

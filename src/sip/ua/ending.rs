@@ -14,7 +14,7 @@ use crate::transaction::{Kind, Outgoing};
 impl Ua {
     /// Ends a leg, whatever it does; `Ended` follows at once. All its forks are cancelled.
     pub fn end(&mut self, leg: LegId, cause: Cause, now: Now, out: &mut Vec<SipEffect>) {
-        let Some(mut leg) = self.take(leg) else { return };
+        let Some(mut leg) = self.take(leg) else { return self.end_lost(leg, cause, now, out) };
         match &mut leg.stage {
             Stage::Arriving(_) => self.refuse(leg, cause, now, out),
             Stage::Dialling(_) => {

@@ -155,6 +155,7 @@ mod tests {
                 from: Number { raw: raw.into(), e164: raw.parse().ok(), withheld },
                 display: String::new(),
                 media: LocalMedia { rtp, rtcp: rtp, codecs: Vec::new(), direction: Direction::SendRecv },
+                call_id: String::new(),
                 headers: Vec::new(),
             };
             let value = from_value(&dial, "turno.example");

@@ -18,6 +18,9 @@ use crate::transaction::TxId;
 
 /// Early dialogs of one INVITE; a further fork's provisional responses are not listened to, its 2xx is.
 pub(super) const EARLY_DIALOGS_MAX: usize = 8;
+/// Longest that a peer may take to decide on a change of an established dialog: 64·T1 as it is by default, and no person is
+/// asked. Nothing else ends a re-INVITE that got a provisional response (RFC 3261 §17.1.1.2).
+pub(super) const CHANGE_DECIDED_WITHIN: Duration = Duration::from_secs(32);
 /// Responses that wait for a PRACK.
 pub(super) const WAITING_MAX: usize = 4;
 
@@ -218,6 +221,8 @@ pub(super) enum Change {
         /// When: the peer's interval may have begun then, however late its answer comes.
         at: Mono,
         tries: Tries,
+        /// A re-INVITE that the peer has not decided by then is withdrawn; none: UPDATE, or withdrawn.
+        decide_by: Option<Mono>,
     },
     /// Refused for a moment (491): again then.
     Again {
@@ -251,7 +256,8 @@ impl Leg {
             Stage::Up(up) => {
                 let again = match up.change {
                     Change::Again { at, .. } => Some(at),
-                    Change::None | Change::Sent { .. } => None,
+                    Change::Sent { decide_by, .. } => decide_by,
+                    Change::None => None,
                 };
                 let timer = up.farewell.is_none().then(|| up.timer.deadline());
                 let unacked = up.unacked.as_ref().map(|u| u.repeated.deadline());

@@ -298,6 +298,7 @@ pub(super) fn dial(to: Target) -> Dial {
         to,
         from: Number { raw: "900".into(), e164: None, withheld: false },
         display: "Turno".into(),
+        call_id: String::new(),
         media: media(),
         headers: vec![],
     }

@@ -337,3 +337,51 @@ fn a_hold_that_the_peer_never_decides_is_forgotten_with_its_call() {
         assert!(said.ends_with("0 dialogs, 0 transactions, 0 timers, 0 bindings\n"), "{said}");
     }
 }
+
+#[test]
+fn a_reinvite_that_the_peer_never_decides_is_withdrawn_and_the_call_goes_on() {
+    expect![[r#"
+        10     -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendonly
+        32010  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        32510  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        33510  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        35510  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        39510  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        40010  -> carrier c1 ACK sip:carrier@198.51.100.1:5060
+        41000  -> carrier c1 INVITE sip:carrier@198.51.100.1:5060 sdp sendrecv
+        73000  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        73500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        74500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        76500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        80500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        84500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        88500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        92500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        96500  -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        100500 -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        104500 -> carrier c1 CANCEL sip:carrier@198.51.100.1:5060
+        105000 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        105000 a0 ended by us: 408 q850=102 unreachable
+        105500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        106500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        108500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        112500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        116500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        120500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        124500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        128500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        132500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        136500 -> carrier c1 BYE sip:carrier@198.51.100.1:5060
+        199000 0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run_up(
+        UP,
+        "10 turno hold a0
+        20 carrier 100 INVITE
+        40000 carrier 200 CANCEL
+        40010 carrier 487 INVITE
+        41000 turno talk a0
+        41100 carrier 100 INVITE
+        199000 turno sizes",
+    ));
+}

@@ -144,7 +144,15 @@ impl World {
                 let to = Target::Trunk { trunk: TrunkId::new("other").unwrap(), number: "900".to_owned() };
                 let from = Number { raw: "612".to_owned(), e164: None, withheld: false };
                 let media = media(0, 4000, Direction::SendRecv);
-                let dial = Dial { leg, to, from, display: "Ana".to_owned(), media, headers: Vec::new() };
+                let dial = Dial {
+                    leg,
+                    to,
+                    from,
+                    display: "Ana".to_owned(),
+                    media,
+                    call_id: String::new(),
+                    headers: Vec::new(),
+                };
                 self.with(0, |ua, now, out| ua.dial(dial, now, out));
                 // Some callers hang up before, or just as, the call is answered.
                 if self.dice.below(4) == 0 {

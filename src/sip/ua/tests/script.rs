@@ -250,7 +250,7 @@ impl Script {
         };
         let from = Number { raw: from.to_owned(), e164: from.parse().ok(), withheld };
         let headers = vec![("Alert-Info".to_owned(), "<urn:x>".to_owned()), ("Via".to_owned(), "evil".to_owned())];
-        let dial = Dial { leg, to, from, display: "Ana".to_owned(), media, headers };
+        let dial = Dial { leg, to, from, display: "Ana".to_owned(), media, call_id: String::new(), headers };
         self.act(|ua, now, out| ua.dial(dial, now, out));
     }
 

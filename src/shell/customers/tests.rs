@@ -1,0 +1,73 @@
+//! The store's customers as the engine and the API know them, and files on their way into it.
+
+use std::time::Instant;
+
+use turno_base::Wall;
+
+use super::file::{FileError, Reading, import};
+use super::*;
+use crate::shell::config;
+use crate::shell::store::tests::Dir;
+
+fn settings(dir: &Path) -> Settings {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let text = std::fs::read_to_string(config.join("turno.toml")).unwrap();
+    let mut settings = config::parse("turno.toml", &text, &config, Some(BTreeMap::new())).settings.unwrap();
+    settings.store.dir = dir.to_owned();
+    settings
+}
+
+fn reading() -> Reading {
+    Reading { mapping: turno_customers::import::Mapping::of_country("34"), ..Reading::default() }
+}
+
+fn bring(dir: &Path, name: &str, bytes: &[u8]) -> Result<file::Outcome, FileError> {
+    let path = dir.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    import(&mut Kept::open(dir).unwrap(), &path, &reading(), Wall(1), false, |_| ())
+}
+
+fn id_of(customers: &Customers, number: &str) -> Option<String> {
+    customers.look_up(E164::new(number).unwrap()).and_then(|customer| customer.id)
+}
+
+#[test]
+fn a_running_node_knows_an_imported_customer_within_seconds() {
+    let dir = Dir::new("known");
+    let customers = Customers::new(&settings(&dir.0));
+    customers.read();
+    let _watch = customers.watch().unwrap();
+    assert_eq!(id_of(&customers, "+34612045118").as_deref(), Some("C-1001"), "of the configured file");
+    assert_eq!(id_of(&customers, "+34688111222"), None);
+    bring(&dir.0, "a.csv", b"id;nombre;telefono\nX-1;Ana;688111222\n").unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while id_of(&customers, "+34688111222").is_none() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!(id_of(&customers, "+34688111222").as_deref(), Some("X-1"));
+    assert_eq!(id_of(&customers, "+34612045118").as_deref(), Some("C-1001"), "the file's are still known");
+    assert_eq!(customers.search("ana", 5).first().map(|hit| hit.id.as_str()), Some("X-1"));
+    Kept::open(&dir.0).unwrap().undo(None, Wall(2)).unwrap().unwrap();
+    while id_of(&customers, "+34688111222").is_some() && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!(id_of(&customers, "+34688111222"), None);
+    assert_eq!(customers.counts().0, 13);
+}
+
+#[test]
+fn a_file_of_any_kind_comes_in_and_its_faults_are_named() {
+    let dir = Dir::new("files");
+    let latin1: Vec<u8> = "id\tnombre\ttelefono\na\tNúñez\t612345678\nb\tx\t1\n".chars().map(|c| c as u8).collect();
+    let outcome = bring(&dir.0, "latin1.txt", &latin1).unwrap();
+    assert_eq!((outcome.counts.added, outcome.errors_count), (1, 1));
+    assert_eq!(outcome.errors[0].line, 3);
+    assert_eq!(outcome.columns[2], ("telefono".to_owned(), Some("numbers".to_owned())));
+    assert_eq!(Kept::open(&dir.0).unwrap().get("a").unwrap().unwrap().name, "Núñez");
+    let again = bring(&dir.0, "latin1.txt", &latin1).unwrap();
+    assert_eq!((again.counts.added, again.counts.same), (0, 1));
+    assert!(matches!(bring(&dir.0, "empty.csv", b""), Err(FileError::Header(_))));
+    assert!(matches!(bring(&dir.0, "no.xlsx", b"PK no book"), Err(FileError::Sheet(..))));
+    let missing = import(&mut Kept::open(&dir.0).unwrap(), Path::new("/none.csv"), &reading(), Wall(1), false, |_| ());
+    assert!(matches!(missing, Err(FileError::Io(..))));
+}
