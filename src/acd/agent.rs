@@ -15,9 +15,8 @@ use crate::slab::{ItemIx, ProfileIx};
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) profile: ProfileIx,
-    /// Offers missed in a row before not-ready; 0: never.
-    pub(crate) misses_max: u32,
-    pub(crate) misses: u32,
+    /// Offers in a row that came to nothing.
+    pub(crate) misses: Misses,
     /// What he did for each queue since he logged in.
     pub(crate) tallies: BTreeMap<QueueId, Tally>,
     /// His last conversation of this shift.
@@ -30,6 +29,14 @@ pub(crate) struct Agent {
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,
+}
+
+/// Offers in a row that came to nothing, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Misses {
+    pub(crate) no_answer: u32,
+    pub(crate) declined: u32,
+    pub(crate) unreachable: u32,
 }
 
 /// A conversation that an agent had, and what he says came of it.
@@ -63,6 +70,8 @@ pub(crate) enum Doing {
     },
     Paused {
         reason: Name,
+        /// When it has been too long; none: never, or it was told.
+        longest: Option<Mono>,
     },
     /// The reservation: this item is his alone until it ends.
     Reserved {
@@ -133,7 +142,8 @@ impl Doing {
     /// When it ends by itself.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         match self {
-            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => None,
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Serving { .. } => None,
+            Doing::Paused { longest, .. } => *longest,
             Doing::Resting { until, .. } | Doing::WrapUp { until, .. } => Some(*until),
             Doing::Reserved { rings_until, .. } => Some(*rings_until),
         }
@@ -155,14 +165,6 @@ impl Rest {
             Rest::LineBusy => limits::REASON_LINE_BUSY,
             Rest::Unreachable => limits::REASON_UNREACHABLE,
         })
-    }
-
-    pub(crate) fn length(self) -> std::time::Duration {
-        match self {
-            Rest::Declined => limits::REST_DECLINED,
-            Rest::LineBusy => limits::REST_LINE_BUSY,
-            Rest::Unreachable => limits::REST_UNREACHABLE,
-        }
     }
 }
 

@@ -101,7 +101,7 @@ pub enum Event {
 /// A person's command; refused with a sentence ([`crate::Refusal`]) or done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Sit down at a station; begins the shift, ready. Whoever sat there is logged out if idle (ready, resting or paused),
+    /// Sit down at a station; begins the shift, ready, or not ready if the configuration says so. Whoever sat there is logged out if idle (ready, resting or paused),
     /// else it is refused. Who is idle elsewhere moves, and keeps his pause.
     Login {
         /// The agent.
@@ -383,6 +383,13 @@ pub enum Decision {
         state: AgentState,
         /// About which item.
         item: Option<ItemId>,
+    },
+    /// An agent has been not ready for longer than his reason allows; told once for each time.
+    PauseTooLong {
+        /// The agent.
+        agent: AgentId,
+        /// The reason.
+        reason: Name,
     },
     /// The agent said what came of a call; the last word counts.
     Disposed {

@@ -9,7 +9,7 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, Mono, Now, QueueId};
 
 use crate::acd::Acd;
-use crate::agent::{Agent, Doing, Next, Shown};
+use crate::agent::{Agent, Doing, Misses, Next, Shown};
 use crate::boundary::{Decision, Trigger};
 use crate::config::{AcdConfig, SegmentRules};
 use crate::item::{Announce, Stands};
@@ -97,13 +97,12 @@ impl Acd {
 
     /// Brings agents in line with the configuration; returns those who must go now. Who is at work goes when it is over.
     fn set_agents(&mut self, now: Mono) -> Vec<AgentIx> {
-        for (id, rules) in &self.config.agents {
-            let at = *self.agent_of.entry(*id).or_insert_with(|| {
+        for id in self.config.agents.keys() {
+            self.agent_of.entry(*id).or_insert_with(|| {
                 self.agents.insert(Agent {
                     id: *id,
                     profile: ProfileIx(0),
-                    misses_max: 0,
-                    misses: 0,
+                    misses: Misses::default(),
                     tallies: BTreeMap::new(),
                     last: None,
                     station: None,
@@ -114,7 +113,6 @@ impl Acd {
                     shown_since: now,
                 })
             });
-            self.agents[at].misses_max = rules.no_answer_max;
         }
         let mut gone = Vec::new();
         for (at, agent) in self.agents.iter_mut() {

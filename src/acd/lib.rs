@@ -41,8 +41,8 @@ pub use acd::{Acd, Counts};
 pub use agent::Next;
 pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
 pub use config::{
-    AcdConfig, AgentRules, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
-    SkillRules, WrapUp,
+    AcdConfig, AgentRules, BackOff, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
+    SkillRules, TooLong, WrapUp,
 };
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use limits::Bounds;

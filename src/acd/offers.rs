@@ -6,12 +6,12 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
-use crate::agent::{Doing, Last, Next, Phase, Rest};
+use crate::agent::{Doing, Last, Misses, Next, Phase, Rest};
 use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
 use crate::entering::micros;
 use crate::item::Held;
-use crate::limits::{APART_DECLINED, APART_LINE, APART_MAX, APART_NO_ANSWER, REASON_NO_ANSWER, RING_AGAIN, reason};
+use crate::limits::{APART_MAX, REASON_DECLINED, REASON_NO_ANSWER, REASON_UNREACHABLE, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
 use crate::timers::Due;
@@ -115,7 +115,7 @@ impl Acd {
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
         self.depart(held, QueueLeft::Answered(agent), now, out);
-        self.agents[at].misses = 0;
+        self.agents[at].misses = Misses::default();
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
         self.free_again(lost, now, out);
@@ -241,14 +241,7 @@ impl Acd {
         let Ended { item, idle_since, since } = ended;
         self.credit_ring(item, since, now);
         let rings_all = self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll;
-        let apart_for = match end {
-            OfferEnd::RingNoAnswer if rings_all => RING_AGAIN,
-            OfferEnd::RingNoAnswer => APART_NO_ANSWER,
-            OfferEnd::Declined => APART_DECLINED,
-            OfferEnd::Busy | OfferEnd::Unreachable => APART_LINE,
-            // Not the agent's doing, but whatever it was must not ring him in circles.
-            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
-        };
+        let apart_for = self.config.back_off.apart(end, rings_all);
         self.keep_apart(item, agent, now + apart_for, rings_all);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
@@ -266,21 +259,30 @@ impl Acd {
         self.after_free(agent, Trigger::Agent, now, out);
     }
 
-    /// What an agent does after an offer that he did not take.
+    /// What an agent does after an offer that he did not take: by cause he rests, or after too many in a row is not ready.
     fn fate(&mut self, agent: AgentIx, end: OfferEnd, idle_since: Mono, now: Mono) -> Doing {
-        let rest = |cause: Rest| Doing::Resting { cause, until: now + cause.length() };
+        let back_off = self.config.back_off;
+        let rest = |cause: Rest| match back_off.rest(cause) {
+            Duration::ZERO => Doing::Idle { since: now },
+            length => Doing::Resting { cause, until: now + length },
+        };
+        let a = &mut self.agents[agent];
+        let most = self.config.agents.get(&a.id).map(|r| (r.no_answer_max, r.declined_max, r.unreachable_max));
+        let (no_answer_max, declined_max, unreachable_max) = most.unwrap_or_default();
+        let too_many = |count: &mut u32, most: u32| {
+            *count += 1;
+            most > 0 && *count >= most
+        };
+        let not_ready = |text| Doing::Paused { reason: reason(text), longest: None };
         match end {
-            OfferEnd::RingNoAnswer => {
-                let a = &mut self.agents[agent];
-                a.misses += 1;
-                if a.misses_max > 0 && a.misses >= a.misses_max {
-                    Doing::Paused { reason: reason(REASON_NO_ANSWER) }
-                } else {
-                    Doing::Idle { since: now }
-                }
-            }
+            OfferEnd::RingNoAnswer if too_many(&mut a.misses.no_answer, no_answer_max) => not_ready(REASON_NO_ANSWER),
+            OfferEnd::RingNoAnswer => Doing::Idle { since: now },
+            OfferEnd::Declined if too_many(&mut a.misses.declined, declined_max) => not_ready(REASON_DECLINED),
             OfferEnd::Declined => rest(Rest::Declined),
             OfferEnd::Busy => rest(Rest::LineBusy),
+            OfferEnd::Unreachable if too_many(&mut a.misses.unreachable, unreachable_max) => {
+                not_ready(REASON_UNREACHABLE)
+            }
             OfferEnd::Unreachable => rest(Rest::Unreachable),
             // Not his doing: as if he had not been rung.
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => Doing::Idle { since: idle_since },
@@ -350,7 +352,7 @@ impl Acd {
     pub(crate) fn free(&mut self, agent: AgentIx, otherwise: Doing, now: Mono, out: &mut Vec<Decision>) {
         match self.agents[agent].next.take() {
             None => self.turn(agent, otherwise, now, out),
-            Some(Next::Pause(reason)) => self.turn(agent, Doing::Paused { reason }, now, out),
+            Some(Next::Pause(reason)) => self.turn(agent, self.paused(reason, now), now, out),
             Some(Next::Logout) => self.end_shift(agent, now, out),
         }
     }
@@ -439,7 +441,7 @@ impl Acd {
                     returns = Some(ended.item);
                 }
             }
-            Doing::Paused { reason } => {
+            Doing::Paused { reason, .. } => {
                 self.agents[at].next.get_or_insert(Next::Pause(reason));
             }
             Doing::Idle { .. } | Doing::Resting { .. } | Doing::WrapUp { .. } => {}

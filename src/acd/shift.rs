@@ -4,9 +4,9 @@ use turno_base::fact::{AgentState, OfferEnd};
 use turno_base::{AgentId, ItemId, Mono, Name, StationId};
 
 use crate::acd::Acd;
-use crate::agent::{Doing, Next, Rest, Shown, Station};
+use crate::agent::{Doing, Misses, Next, Rest, Shown, Station};
 use crate::boundary::{Decision, Trigger};
-use crate::config::WrapUp;
+use crate::config::{TooLong, WrapUp};
 use crate::limits::{REASON_UNREACHABLE, reason};
 use crate::refusal::Refusal;
 use crate::slab::{AgentIx, ProfileIx};
@@ -65,7 +65,7 @@ impl Acd {
                 }
             }
             Doing::Resting { cause, .. } => (AgentState::Paused(cause.reason()), None),
-            Doing::Paused { reason } => (AgentState::Paused(*reason), None),
+            Doing::Paused { reason, .. } => (AgentState::Paused(*reason), None),
             Doing::Reserved { item, is_ringing, .. } => {
                 let state = if *is_ringing { AgentState::Ringing } else { AgentState::Offered };
                 (state, self.items.get(*item).map(|i| i.id))
@@ -87,7 +87,28 @@ impl Acd {
                 self.turn(agent, Doing::Idle { since: now }, now, out);
                 self.seek_item(agent, Trigger::Deadline, now, out);
             }
-            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => {}
+            Doing::Paused { reason, .. } => self.paused_too_long(agent, reason, now, out),
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Serving { .. } => {}
+        }
+    }
+
+    /// Not ready with a reason from now on.
+    pub(crate) fn paused(&self, reason: Name, now: Mono) -> Doing {
+        let longest = self.config.reasons.get(&reason).map(|rules| rules.longest).filter(|longest| !longest.is_zero());
+        Doing::Paused { reason, longest: longest.map(|longest| now + longest) }
+    }
+
+    /// Not ready for longer than the reason allows: told once, and what the reason says becomes of him.
+    fn paused_too_long(&mut self, agent: AgentIx, reason: Name, now: Mono, out: &mut Vec<Decision>) {
+        out.push(Decision::PauseTooLong { agent: self.agents[agent].id, reason });
+        match self.config.reasons.get(&reason).map(|rules| rules.then).unwrap_or_default() {
+            TooLong::Warn => self.turn(agent, Doing::Paused { reason, longest: None }, now, out),
+            TooLong::Ready => {
+                self.agents[agent].misses = Misses::default();
+                self.turn(agent, Doing::Idle { since: now }, now, out);
+                self.seek_item(agent, Trigger::Deadline, now, out);
+            }
+            TooLong::Logout => self.log_out(agent, now, out),
         }
     }
 
@@ -149,7 +170,7 @@ impl Acd {
             // The shift goes on at another station.
             Some(elsewhere) => self.stand_up(elsewhere),
             None => {
-                self.agents[at].misses = 0;
+                self.agents[at].misses = Misses::default();
                 self.agents[at].tallies.clear();
                 self.agents[at].last = None;
                 self.count_in(self.agents[at].profile);
@@ -159,10 +180,13 @@ impl Acd {
         self.agents[at].station = Some(station);
         // His pause goes with him, and his idle time if he could be rung where he sat.
         let doing = match self.agents[at].doing {
-            Doing::Paused { reason } => Doing::Paused { reason },
+            Doing::Paused { reason, longest } => Doing::Paused { reason, longest },
             Doing::Idle { since } if self.agents[at].listed.is_some() => Doing::Idle { since },
+            Doing::LoggedOut => match self.config.login_reason {
+                Some(reason) => self.paused(reason, now),
+                None => Doing::Idle { since: now },
+            },
             Doing::Idle { .. }
-            | Doing::LoggedOut
             | Doing::Resting { .. }
             | Doing::Reserved { .. }
             | Doing::Serving { .. }
@@ -199,7 +223,7 @@ impl Acd {
             return Err(Refusal::NoSuchReason(reason));
         }
         if self.agents[at].doing.is_idle() {
-            self.turn(at, Doing::Paused { reason }, now, out);
+            self.turn(at, self.paused(reason, now), now, out);
         } else {
             self.agents[at].next = Some(Next::Pause(reason));
         }
@@ -225,7 +249,7 @@ impl Acd {
             Doing::Resting { .. } | Doing::Paused { .. } | Doing::WrapUp { .. } => {}
         }
         self.agents[at].next = None;
-        self.agents[at].misses = 0;
+        self.agents[at].misses = Misses::default();
         self.turn(at, Doing::Idle { since: now }, now, out);
         self.seek_item(at, Trigger::Agent, now, out);
         Ok(())

@@ -168,6 +168,13 @@ pub enum What {
         /// The call that the state is about, if any.
         call: Option<CallId>,
     },
+    /// An agent has been not ready for longer than his reason allows; once for each time.
+    PauseTooLong {
+        /// The agent.
+        agent: AgentId,
+        /// The reason.
+        reason: Name,
+    },
     /// An agent said what came of a call, which may have ended before; his last word counts.
     Disposed {
         /// The call.

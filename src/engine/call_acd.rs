@@ -104,6 +104,7 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::PauseTooLong { agent, reason } => self.fact(What::PauseTooLong { agent, reason }, turn),
             Decision::Disposed { item, agent, disposition } => {
                 self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
             }

@@ -61,6 +61,7 @@ pub struct Metrics {
     forecast_error: HistogramVec,
     pub offers_ended: IntCounterVec,
     pub dispositions: IntCounterVec,
+    pub pauses_too_long: IntCounterVec,
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
@@ -136,6 +137,7 @@ impl Metrics {
             ),
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
+            pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
@@ -178,6 +180,7 @@ impl Metrics {
         }
         self.heals.with_label_values(&["x"]).inc();
         self.dispositions.with_label_values(&["x"]).inc();
+        self.pauses_too_long.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);
         }

@@ -10,6 +10,7 @@ mod naive;
 mod needs;
 mod orders;
 mod properties;
+mod reasons;
 mod script;
 mod sim;
 mod strategies;

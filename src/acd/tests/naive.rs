@@ -287,10 +287,11 @@ impl Witness {
                 let waiting = self.items.get_mut(item).expect("waits");
                 let rings_all = self.config.queues.get(&waiting.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
                 let apart_s = match end {
-                    OfferEnd::RingNoAnswer if rings_all => 5,
-                    OfferEnd::RingNoAnswer => 20,
-                    OfferEnd::Declined => 30,
-                    OfferEnd::Busy | OfferEnd::Unreachable => 10,
+                    OfferEnd::RingNoAnswer if rings_all => self.config.back_off.apart_ring_all.as_secs(),
+                    OfferEnd::RingNoAnswer => self.config.back_off.apart_no_answer.as_secs(),
+                    OfferEnd::Declined => self.config.back_off.apart_declined.as_secs(),
+                    OfferEnd::Busy => self.config.back_off.apart_busy.as_secs(),
+                    OfferEnd::Unreachable => self.config.back_off.apart_unreachable.as_secs(),
                     OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => 0,
                 };
                 waiting.offered.retain(|rung| rung != agent);
@@ -307,6 +308,7 @@ impl Witness {
             }
             Decision::Overflow { .. }
             | Decision::Disposed { .. }
+            | Decision::PauseTooLong { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. } => {}
             Decision::Agent { agent, state, item, .. } => {

@@ -7,7 +7,9 @@
 //! queue linea by=linear order=boris,anna
 //! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1 ranks=general:1
 //! segment gold 4000 20 240          value per mille, target s, guard s
-//! reason lunch 1800                 s
+//! reason lunch 1800 ready           s, and what then; also logout
+//! backoff rest-declined 5           s
+//! begins lunch                      who logs in
 //! redial 60                         s
 //! disposition sale saved:60         the rule is optional
 //! extension 30 2                    s, times
@@ -37,7 +39,7 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, Se
 
 use crate::{
     Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Kind,
-    Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp, need,
+    Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -135,6 +137,8 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                 }
             }
             ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
+            ("declines", most) => rules.declined_max = most.parse().expect(most),
+            ("unreached", most) => rules.unreachable_max = most.parse().expect(most),
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
             ("code", code) => rules.code = code.to_owned(),
             ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
@@ -203,8 +207,13 @@ impl Run {
                 };
                 self.config.segments.insert(SegmentId::new(name).expect(name), rules);
             }
-            ["reason", name, longest] => {
-                let rules = ReasonRules { paid: true, longest: secs(longest) };
+            ["reason", name, longest, then @ ..] => {
+                let then = match then {
+                    ["ready"] => TooLong::Ready,
+                    ["logout"] => TooLong::Logout,
+                    _ => TooLong::Warn,
+                };
+                let rules = ReasonRules { paid: true, longest: secs(longest), then };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
             }
             ["disposition", name, rule @ ..] => {
@@ -216,6 +225,22 @@ impl Run {
                 self.config.wrap_up_extension = secs(length);
                 self.config.wrap_up_extensions_max = most.parse().expect(most);
             }
+            ["backoff", cause, length] => {
+                let back_off = &mut self.config.back_off;
+                let at = match *cause {
+                    "apart-no-answer" => &mut back_off.apart_no_answer,
+                    "apart-ring-all" => &mut back_off.apart_ring_all,
+                    "apart-declined" => &mut back_off.apart_declined,
+                    "apart-busy" => &mut back_off.apart_busy,
+                    "apart-unreachable" => &mut back_off.apart_unreachable,
+                    "rest-declined" => &mut back_off.rest_declined,
+                    "rest-busy" => &mut back_off.rest_busy,
+                    "rest-unreachable" => &mut back_off.rest_unreachable,
+                    _ => panic!("{cause}"),
+                };
+                *at = secs(length);
+            }
+            ["begins", reason] => self.config.login_reason = Name::new(reason).ok(),
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
                 self.config.queues.remove(&QueueId::new(name).expect(name));
@@ -432,6 +457,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),
         },
+        Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),
         Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }

@@ -32,13 +32,15 @@ const HOUSE: &str = "
     segment gold 4000 20 240
     segment standard 1000 30 240
     segment basic 400 60 240
-    reason lunch 1800
+    reason lunch 900 ready
+    backoff apart-busy 7
+    backoff apart-ring-all 8
     redial 60
     agent anna ventas,general,linea,azar skills=sales:3 misses=1 ranks=azar:1
     agent boris ventas,vip,general,pedidos,corto skills=sales:2,catalan:2 misses=2
     agent clara ventas,vip skills=sales:3,catalan:1 misses=1
     agent dora averias,general,todos skills=tech:3 misses=3
-    agent emil averias skills=tech:1,catalan:3
+    agent emil averias skills=tech:1,catalan:3 declines=2 unreached=3
     agent fay averias,ventas,general,todos skills=tech:2,sales:1 misses=1
     agent gus general,pedidos,linea,corto,largo,todos misses=1 ranks=todos:1
     agent hana general,ventas,azar,largo skills=sales:1 misses=2
@@ -206,6 +208,7 @@ impl Day {
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
                 | Decision::Disposed { .. }
+                | Decision::PauseTooLong { .. }
                 | Decision::Foreseen { .. }
                 | Decision::Healed { .. } => {}
             }

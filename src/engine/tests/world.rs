@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp};
 use turno_base::fact::What;
 use turno_base::{
     AgentId, CallId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
@@ -194,7 +194,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         let rules = SegmentRules { value_pm, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
         acd.segments.insert(name::<SegmentId>(segment), rules);
     }
-    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO });
+    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO, then: TooLong::Warn });
     let mut accounts = Vec::new();
     let mut extensions = BTreeMap::new();
     extensions.insert("700".to_owned(), Extension::Queue(name("general")));
@@ -846,6 +846,7 @@ impl World {
             What::OfferEnded { call, agent, end, .. } => format!("{} at {agent}: {}", named(call), end.as_str()),
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
+            What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
             What::CustomerKnown { .. }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turno_acd::{
-    AcdConfig, AgentRules, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule,
-    SegmentRules, SkillRules, WrapUp,
+    AcdConfig, AgentRules, BackOff, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule,
+    SegmentRules, SkillRules, TooLong, WrapUp,
 };
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId};
@@ -28,6 +28,8 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let rings = rings(&section);
     let wrap_up_extension = section.duration("wrap_up_extension", 30 * SECOND, Duration::ZERO..=HOUR);
     let wrap_up_extensions_max = section.integer("wrap_up_extensions", 2, 0..=20);
+    let login_reason = section.parsed("login_reason", "name a reason of [reasons]");
+    let back_off = back_off(&section.section("back_off"));
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
@@ -35,6 +37,8 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
         dispositions: named(root, "dispositions", disposition),
+        back_off,
+        login_reason,
         wrap_up_extension,
         wrap_up_extensions_max,
         redial_keeps_place,
@@ -233,6 +237,8 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
         code: code.unwrap_or_default(),
         station: section.parsed("station", "name a station: an account, or its station"),
         no_answer_max: section.integer("no_answer_max", 3, 0..=100),
+        declined_max: section.integer("declined_max", 0, 0..=100),
+        unreachable_max: section.integer("unreachable_max", 0, 0..=100),
         wrap_up: own_wrap_up(section),
     }
 }
@@ -249,9 +255,36 @@ fn segment(section: &Section<'_>, _: &str) -> SegmentRules {
     rules
 }
 
+fn too_long(text: &str) -> Option<TooLong> {
+    match text {
+        "warn" => Some(TooLong::Warn),
+        "ready" => Some(TooLong::Ready),
+        "logout" => Some(TooLong::Logout),
+        _ => None,
+    }
+}
+
+fn back_off(section: &Section<'_>) -> BackOff {
+    let usual = BackOff::default();
+    let pause = |key: &str, usual: Duration| section.duration(key, usual, Duration::ZERO..=HOUR);
+    let rules = BackOff {
+        apart_no_answer: pause("apart_no_answer", usual.apart_no_answer),
+        apart_ring_all: pause("apart_ring_all", usual.apart_ring_all),
+        apart_declined: pause("apart_declined", usual.apart_declined),
+        apart_busy: pause("apart_busy", usual.apart_busy),
+        apart_unreachable: pause("apart_unreachable", usual.apart_unreachable),
+        rest_declined: pause("rest_declined", usual.rest_declined),
+        rest_busy: pause("rest_busy", usual.rest_busy),
+        rest_unreachable: pause("rest_unreachable", usual.rest_unreachable),
+    };
+    section.done();
+    rules
+}
+
 fn reason(section: &Section<'_>, _: &str) -> ReasonRules {
     ReasonRules {
         paid: section.flag("paid", true),
         longest: section.duration("longest", Duration::ZERO, Duration::ZERO..=24 * HOUR),
+        then: section.read("then", "write warn, ready or logout", too_long).unwrap_or_default(),
     }
 }

@@ -77,6 +77,8 @@ fn cases() -> Vec<(&'static str, String)> {
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
         ),
+        ("a shift that begins with a reason that is not there", and("[acd]\nlogin_reason = \"setup\"\n")),
+        ("a limit with no known end", and("[reasons.lunch]\nlongest = \"45m\"\nthen = \"fire\"\n")),
         ("a strategy by a name from elsewhere", with("need =", "strategy = \"rrmemory\"\nneed =")),
         ("an order of agents that are not there", with("need =", "strategy = \"linear\"\norder = [\"ana\"]\nneed =")),
         ("an order for a strategy without", with("need =", "order = [\"anna\"]\nneed =")),

@@ -124,6 +124,8 @@ impl Turno {
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Disposed { .. }
+                | Decision::PauseTooLong { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -171,9 +173,8 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
             shown: seat.name.to_string(),
             skills: serves.clone().map(|(queue, &level)| (SkillId(queue.name.0), level)).collect(),
             queues: serves.map(|(queue, _)| queue.name).collect(),
-            code: String::new(),
-            station: None,
             no_answer_max: scenario.ring.misses_max,
+            ..AgentRules::default()
         }
     };
     let segment = |segment: &crate::scenario::SegmentMix| SegmentRules {

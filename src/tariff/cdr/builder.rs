@@ -141,7 +141,7 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::OfferEnded { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
         // It may come after the record was closed, which stays as it is.
-        What::AgentChanged { .. } | What::Disposed { .. } => None,
+        What::AgentChanged { .. } | What::PauseTooLong { .. } | What::Disposed { .. } => None,
     }
 }
 
@@ -286,7 +286,11 @@ impl Draft {
                 self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
-            What::CallArrived { .. } | What::CallEnded { .. } | What::AgentChanged { .. } | What::Disposed { .. } => {}
+            What::CallArrived { .. }
+            | What::CallEnded { .. }
+            | What::AgentChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Disposed { .. } => {}
         }
     }
 
