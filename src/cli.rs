@@ -133,6 +133,16 @@ enum Command {
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Sim(sim::SimArgs),
+    /// Opening hours.
+    #[command(subcommand)]
+    Calendar(CalendarCommand),
+    /// The emergency switch: everybody goes where `on_emergency` says, until it is off again.
+    Emergency {
+        /// On or off.
+        state: Switch,
+        /// Only this queue; without, all queues.
+        queue: Option<QueueId>,
+    },
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -221,6 +231,29 @@ enum CallCommand {
         /// Call.
         call: CallId,
     },
+    /// Make a waiting call count as older than it is.
+    Bump {
+        /// Call.
+        call: CallId,
+        /// So many seconds.
+        #[arg(long, default_value_t = 600)]
+        by_s: u32,
+    },
+    /// Move a waiting call to another queue; its age stays.
+    Move {
+        /// Call.
+        call: CallId,
+        /// Queue.
+        queue: QueueId,
+    },
+    /// Change what a waiting call needs beyond what its queue needs; `anyone` for nothing.
+    Needs {
+        /// Call.
+        call: CallId,
+        /// Such as `averias>=2 and catalan`.
+        #[arg(value_parser = turno_acd::need::parse)]
+        need: turno_base::Need,
+    },
 }
 
 /// A call to place by the demo's carrier.
@@ -238,6 +271,28 @@ struct Place {
     /// Hang up after so many seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+enum CalendarCommand {
+    /// All calendars, or one: open now or not, and when that changes.
+    Show {
+        /// Calendar.
+        calendar: Option<Name>,
+    },
+    /// Whether a calendar is open at an instant, and when that changes.
+    Check {
+        /// Calendar.
+        calendar: Name,
+        /// Such as 2026-12-24T09:30:00+01:00.
+        at: jiff::Timestamp,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -261,6 +316,25 @@ pub fn main() -> ExitCode {
         }
         Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
+        }
+        Command::Call { command: Some(CallCommand::Bump { call, by_s }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallBump(call, by_s))
+        }
+        Command::Call { command: Some(CallCommand::Move { call, queue }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallMove(call, queue))
+        }
+        Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
+        }
+        Command::Emergency { state, queue } => {
+            ask::command(&cli.socket, cli.json, Ask::Emergency(queue, state == Switch::On))
+        }
+        Command::Calendar(CalendarCommand::Show { calendar }) => {
+            ask::command(&cli.socket, cli.json, Ask::CalendarShow(calendar, None))
+        }
+        Command::Calendar(CalendarCommand::Check { calendar, at }) => {
+            let at = turno_base::Wall(at.as_microsecond());
+            ask::command(&cli.socket, cli.json, Ask::CalendarShow(Some(calendar), Some(at)))
         }
         Command::Call { command: None, place } => play::call(place),
         Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds } => {

@@ -13,11 +13,14 @@ use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
 use crate::need::Skills;
+use crate::owner::LastAgents;
 use crate::queue::{Group, GroupKey, Profile, Queue};
 use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
+use crate::reserve::Reserve;
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
+use crate::tables::Tables;
 use crate::timers::{Due, Timers};
 
 /// Queues and agents, and who serves whom. The whole state serialises; two equal states fed equally decide equally.
@@ -43,7 +46,16 @@ pub struct Acd {
     pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
+    pub(crate) last_agents: LastAgents,
+    pub(crate) tables: Tables,
+    pub(crate) reserves: Vec<Reserve>,
     pub(crate) lessons: Lessons,
+    /// The emergency switch of all queues.
+    pub(crate) is_emergency: bool,
+    /// Queues whose own is on.
+    pub(crate) emergencies: BTreeSet<QueueId>,
+    /// How far the wall clock is ahead of the monotonic one, µs.
+    pub(crate) wall_ahead: i64,
     pub(crate) timers: Timers,
     pub(crate) reconciler: Reconciler,
     pub(crate) counts: Counts,
@@ -53,6 +65,12 @@ pub struct Acd {
     pub(crate) seq: u64,
     /// Counts groups that emptied.
     pub(crate) emptied: u64,
+    /// Counts groups that were made.
+    pub(crate) made: u64,
+    /// Counts configurations.
+    pub(crate) configured: u64,
+    /// A reserve has more agents than it keeps, and others have not been asked since.
+    pub(crate) is_reserve_open: bool,
     /// For strategies that draw.
     pub(crate) dice: Seeded,
 }
@@ -102,13 +120,22 @@ impl Acd {
             item_of: BTreeMap::new(),
             served: BTreeMap::new(),
             redials: Redials::default(),
+            last_agents: LastAgents::default(),
+            tables: Tables::default(),
+            reserves: Vec::new(),
             lessons: Lessons::default(),
+            is_emergency: false,
+            emergencies: BTreeSet::new(),
+            wall_ahead: 0,
             timers: Timers::default(),
             reconciler: Reconciler::default(),
             counts: Counts::default(),
             epoch: Seeded::new(seed).below(1 << 40),
             seq: 0,
             emptied: 0,
+            made: 0,
+            configured: 0,
+            is_reserve_open: false,
             dice: Seeded::new(seed),
         };
         // Nobody is there yet, so nothing is decided and the instant does not matter.
@@ -118,6 +145,7 @@ impl Acd {
 
     /// Something happened.
     pub fn on_event(&mut self, event: Event, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         match event {
             Event::Enter(entry) => self.enter(entry, now, out),
@@ -134,11 +162,12 @@ impl Acd {
             Event::StationCalls { station, calls } => self.station_calls(station, calls, now, out),
             Event::Announced { item } => self.announced(item, now),
         }
-        self.arm_reconciler(now);
+        self.settle(now, out);
     }
 
     /// Somebody asks for something: done, or refused with nothing changed.
     pub fn on_command(&mut self, command: Command, now: Now, out: &mut Vec<Decision>) -> Result<(), Refusal> {
+        self.see_wall(now);
         let now = now.mono;
         let done = match command {
             Command::Login { agent, station } => self.login(agent, station, now, out),
@@ -148,8 +177,12 @@ impl Acd {
             Command::Saved { agent } => self.saved(agent, now, out),
             Command::Extend { agent } => self.extend(agent, now, out),
             Command::Dispose { agent, disposition } => self.dispose(agent, disposition, now, out),
+            Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
+            Command::Bump { item, by } => self.bump(item, by, now, out),
+            Command::Move { item, queue } => self.move_to(item, queue, now, out),
+            Command::Needs { item, need } => self.need_anew(item, need, now, out),
         };
-        self.arm_reconciler(now);
+        self.settle(now, out);
         done
     }
 
@@ -160,6 +193,7 @@ impl Acd {
 
     /// Does what is due. A call before the deadline does nothing.
     pub fn on_deadline(&mut self, now: Now, out: &mut Vec<Decision>) {
+        self.see_wall(now);
         let now = now.mono;
         for _ in 0..DUE_PER_TURN {
             let Some((at, due)) = self.timers.pop(now) else { break };
@@ -169,10 +203,22 @@ impl Acd {
                 Due::Apart(item) => self.apart_ended(item, now, out),
                 Due::Announce(item) => self.announce(item, now, out),
                 Due::Drain(queue) => self.drain(queue, now, out),
+                Due::Reserve(item) => self.reserve_passed(item, now, out),
+                Due::Owner(item) => self.own_wait_ended(item, now, out),
+                Due::Ring(item) => self.ring_widens(item, now, out),
+                Due::Hours(queue) => self.look_at_hours(queue, now, out),
                 Due::Reconcile => self.reconcile(now, out),
+                Due::Tables => self.tables_due(now),
             }
         }
+        self.settle(now, out);
+    }
+
+    /// The end of every turn.
+    pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        self.open_reserves(now, out);
         self.arm_reconciler(now);
+        self.arm_tables(now);
     }
 
     /// What was counted since the machine began.

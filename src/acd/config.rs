@@ -9,6 +9,8 @@ use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, Sta
 
 use crate::agent::Rest;
 use crate::boundary::Overflow;
+use crate::calendar::Calendar;
+use crate::doors::DoorRules;
 use crate::limits::APART_LEAST;
 use crate::matching::Strategy;
 
@@ -33,6 +35,8 @@ pub struct AcdConfig {
     pub back_off: BackOff,
     /// Who logs in begins not ready with this reason; none: ready.
     pub login_reason: Option<Name>,
+    /// Opening hours, by name.
+    pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
     /// The knobs of the value-rate rule.
@@ -117,6 +121,8 @@ pub struct RingRules {
     pub length: Duration,
     /// Passed at once while nobody whom it asks for is logged in.
     pub skip_if_none_logged_in: bool,
+    /// Passed at once if the item is surely expected to wait longer than this; none: never for that.
+    pub widen_if_expected_over: Option<Duration>,
 }
 
 /// Whom a ring asks for, beyond what the queue and the item need.
@@ -157,6 +163,8 @@ pub struct QueueRules {
     pub on_empty: Overflow,
     /// Abandoned within this is a short abandon; default 5 s.
     pub short_abandon: Duration,
+    /// Who may come in and who must go, by hours, presence, expected wait and service level.
+    pub doors: DoorRules,
     /// Announce the place this often; zero: never.
     pub announce_every: Duration,
     /// Service-level threshold, for figures.
@@ -188,6 +196,7 @@ impl Default for QueueRules {
             on_wait: Overflow::HangUp,
             on_empty: Overflow::HangUp,
             short_abandon: Duration::from_secs(5),
+            doors: DoorRules::default(),
             announce_every: Duration::ZERO,
             service_level: Duration::from_secs(20),
             service_level_target_pct: 80,

@@ -26,23 +26,13 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry {
-            item: id,
-            kind,
-            queue: asked,
-            need,
-            segment,
-            value_pm,
-            caller,
-            mut credits,
-            owner: _,
-            last_agent: _,
-        } = entry;
+        let Entry { item: id, kind, queue: asked, need, segment, value_pm, caller, mut credits, owner, last_agent } =
+            entry;
         if self.item_of.contains_key(&id) {
             self.counts.stale += 1;
             return;
         }
-        let (queue, hops) = match self.way(Overflow::Queue(asked), 0) {
+        let (queue, hops) = match self.way(Overflow::Queue(asked), 0, now) {
             Way::In(..) if self.items.len() >= self.bounds.items_max as usize => {
                 self.counts.dropped += 1;
                 return out.push(Decision::Overflow { item: id, to: Overflow::HangUp });
@@ -56,12 +46,13 @@ impl Acd {
         }
         let caller = caller.map(String::into_boxed_str);
         let born = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
         if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
             let v = born.saturating_sub(micros(credits.total()));
             credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
         }
         let v = born.saturating_sub(micros(credits.total()));
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
@@ -85,15 +76,20 @@ impl Acd {
             announce: Announce::Off,
             promise: Promise::default(),
             apart: Vec::new(),
+            ring: None,
+            own: own.agent,
+            only_until: None,
+            reserve_at: None,
             tried: None,
             hops,
         });
         self.item_of.insert(id, item);
+        self.wait_for_own(item, own.waits, now);
         self.admit(item, now, out);
     }
 
     /// The item is in its queue from now on.
-    fn admit(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn admit(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         self.seq += 1;
         let waiting = &mut self.items[item];
         waiting.seq = self.seq;
@@ -101,6 +97,11 @@ impl Acd {
         waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
+        let group = &self.groups[self.items[item].group];
+        for &(topic, share) in &group.asks {
+            self.tables.arrived(topic, share);
+        }
+        self.begin_rings(item);
         self.take_place(item);
         self.arm_wait(item);
         self.arm_announce(item, now);
@@ -110,8 +111,8 @@ impl Acd {
         self.foresee(item, now);
     }
 
-    /// Follows doors and overflows from `to` on. A queue that is closing, full or empty sends on by its own rule.
-    fn way(&self, mut to: Overflow, mut hops: u8) -> Way {
+    /// Follows doors and overflows from `to` on. A queue whose door refuses sends on by its own rule.
+    fn way(&self, mut to: Overflow, mut hops: u8, now: Mono) -> Way {
         loop {
             let Overflow::Queue(id) = &to else { return Way::Out(to) };
             if hops > OVERFLOW_HOPS_MAX {
@@ -119,16 +120,10 @@ impl Acd {
             }
             hops += 1;
             let Some(&at) = self.queue_of.get(id) else { return Way::Out(Overflow::HangUp) };
-            let queue = &self.queues[at];
-            to = if queue.is_closing {
-                queue.rules.on_empty.clone()
-            } else if queue.waiting >= queue.rules.length_max {
-                queue.rules.on_full.clone()
-            } else if queue.logged_in == 0 && (!queue.rules.join_when_empty || queue.rules.leave_when_empty) {
-                queue.rules.on_empty.clone()
-            } else {
-                return Way::In(at, hops);
-            };
+            match self.refused_at(at, now) {
+                Some(sent_on) => to = sent_on.clone(),
+                None => return Way::In(at, hops),
+            }
         }
     }
 
@@ -245,12 +240,14 @@ impl Acd {
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
         self.set_apart(item, Vec::new());
+        self.forget_own_wait(item);
+        self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
         }
     }
 
-    fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn end_stay(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.step_out(item);
         let position = self.position(item, now);
         self.give_place_up(item);
@@ -259,6 +256,7 @@ impl Acd {
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
         self.forget_stay(item);
+        self.queues[queue].note_service(how, wait_ms, now);
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
         if let Some(at) = self.items[item].wait_ends.take() {
@@ -280,7 +278,7 @@ impl Acd {
         self.items[item].is_overdue = false;
         let waiting = &self.items[item];
         let to = self.queues[waiting.queue].rules.on_wait.clone();
-        match self.way(to, waiting.hops) {
+        match self.way(to, waiting.hops, now) {
             Way::In(queue, _) if queue == waiting.queue => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::Loop => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
@@ -291,8 +289,8 @@ impl Acd {
     /// Nobody is there for it, and nobody will be: a way round in circles ends with good-bye.
     fn overflow_on_empty(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         let waiting = &self.items[item];
-        let to = self.queues[waiting.queue].rules.on_empty.clone();
-        match self.way(to, waiting.hops) {
+        let to = self.queues[waiting.queue].way_out().clone();
+        match self.way(to, waiting.hops, now) {
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
             Way::Out(to) => self.go_out(item, to, QueueLeft::Empty, now, out),
             Way::Loop => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
@@ -305,7 +303,8 @@ impl Acd {
         self.end_stay(item, QueueLeft::Overflowed, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        self.forget_own_wait(item);
         let waiting = &mut self.items[item];
         waiting.queue = queue;
         waiting.group = group;
@@ -330,14 +329,19 @@ impl Acd {
         if let Some(at) = self.queues[queue].drains_at.take() {
             self.timers.disarm(at, Due::Drain(queue));
         }
+        // Agents who were being rung are free when all have gone, so that none of these is offered to them.
+        let mut freed = Vec::new();
         for _ in 0..DRAIN_PER_TURN {
             if !self.queues[queue].keeps_nobody() {
-                return;
+                break;
             }
-            let Some(item) = self.first_in(queue, now) else { return };
-            let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
+            let Some(item) = self.first_in(queue, now) else { break };
+            freed.extend(self.withdraw_all(item, OfferEnd::LostRace, now, out));
             self.overflow_on_empty(item, now, out);
-            self.free_again(freed, now, out);
+        }
+        self.free_again(freed, now, out);
+        if !self.queues[queue].keeps_nobody() {
+            return;
         }
         if self.queues[queue].waiting > 0 {
             self.queues[queue].drains_at = Some(now);
@@ -351,11 +355,14 @@ impl Acd {
         // Those being offered last, so that no agent who comes free is rung for one who is about to go.
         let (free, offered): (Vec<ItemIx>, Vec<ItemIx>) =
             self.item_of.values().partition(|&&item| self.items[item].stands == Stands::Free);
+        for (_, queue) in self.queues.iter_mut() {
+            queue.rung.clear();
+        }
         for item in free.into_iter().chain(offered) {
             self.keep_place(item, QueueLeft::Failed, now.mono);
             self.take_out(item, QueueLeft::Failed, now.mono, out);
         }
-        self.arm_reconciler(now.mono);
+        self.settle(now.mono, out);
     }
 }
 

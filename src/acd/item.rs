@@ -42,6 +42,14 @@ pub(crate) struct Item {
     pub(crate) promise: Promise,
     /// Kept apart from these agents until then; where one is rung at a time, from the last one alone.
     pub(crate) apart: Vec<(AgentIx, Mono)>,
+    /// The rings of its queue and segment that it has passed, and when the present one ends; none: through all of them.
+    pub(crate) ring: Option<(u8, Option<Mono>)>,
+    /// The agent who looks after its customer, or talked to him last.
+    pub(crate) own: Option<AgentIx>,
+    /// It waits for that agent alone until then.
+    pub(crate) only_until: Option<Mono>,
+    /// When it may take agents from reserves; none: it may, or there are none.
+    pub(crate) reserve_at: Option<Mono>,
     /// Who was rung for it last, in a queue that goes on from him.
     pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.
@@ -83,8 +91,13 @@ impl Item {
         Place { v: self.v, value_pm: std::cmp::Reverse(self.value_pm), seq: self.seq, item }
     }
 
+    /// Until when it may not go to this agent; none: it may.
+    pub(crate) fn apart_until(&self, agent: AgentIx, now: Mono) -> Option<Mono> {
+        self.apart.iter().find(|&&(from, until)| from == agent && until > now).map(|&(_, until)| until)
+    }
+
     /// May not go to this agent now.
     pub(crate) fn is_apart_from(&self, agent: AgentIx, now: Mono) -> bool {
-        self.apart.iter().any(|&(from, until)| from == agent && until > now)
+        self.apart_until(agent, now).is_some()
     }
 }

@@ -5,6 +5,8 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
+//! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
+//! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
 //! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
@@ -12,24 +14,33 @@
 mod acd;
 mod agent;
 mod boundary;
+pub mod calendar;
 mod codes;
 mod config;
 mod configure;
+mod doors;
 mod entering;
 mod expected;
+mod explain;
 mod item;
 pub mod limits;
 mod line;
+mod live;
 mod matching;
 pub mod need;
 mod offers;
+mod owner;
 mod pairing;
 mod queue;
 mod reconcile;
 mod redial;
 mod refusal;
+mod reserve;
+mod ring_all;
+mod rings;
 mod shift;
 mod slab;
+mod tables;
 mod timers;
 mod views;
 mod wrapup;
@@ -39,13 +50,19 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
+pub use boundary::{
+    AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Kind, Overflow,
+    RunnerUp, Trigger, Why,
+};
 pub use config::{
     AcdConfig, AgentRules, BackOff, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
     SkillRules, TooLong, WrapUp,
 };
+pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
+pub use explain::{Able, AgentExplained, Barred, ItemExplained, QueueForAgent};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
+pub use tables::{TableRows, Topic, TopicRow};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

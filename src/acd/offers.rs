@@ -14,6 +14,7 @@ use crate::item::Held;
 use crate::limits::{APART_MAX, REASON_DECLINED, REASON_NO_ANSWER, REASON_UNREACHABLE, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
+use crate::tables::{Handling, Topic};
 use crate::timers::Due;
 
 /// A reservation that has just ended, as its agent held it.
@@ -31,13 +32,18 @@ impl Acd {
         let epoch = self.epoch;
         let queue = &self.queues[self.items[item].queue];
         let rings_until = now + queue.rules.ring_limit;
+        let id = self.items[item].id;
+        match &mut self.agents[agent].last_offer {
+            Some(last) => **last = (id, why.clone()),
+            none => *none = Some(Box::new((id, why.clone()))),
+        }
         out.push(Decision::Offer {
-            item: self.items[item].id,
+            item: id,
             queue: queue.id,
             agent: self.agents[agent].id,
             station,
             epoch,
-            why,
+            why: Box::new(why),
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
         self.note_turn(item, agent);
@@ -114,11 +120,20 @@ impl Acd {
         let lost = self.withdraw_all(held, OfferEnd::LostRace, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
+        let parts = self.parts_of(at, held);
+        self.keep_last_agent(held, agent, now);
         self.depart(held, QueueLeft::Answered(agent), now, out);
         self.agents[at].misses = Misses::default();
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
+        self.agents[at].handling = Some(Handling { since: now, parts });
         self.free_again(lost, now, out);
+    }
+
+    /// What this item asks of this agent, for the tables.
+    fn parts_of(&self, agent: AgentIx, item: ItemIx) -> Vec<(Topic, u8)> {
+        let group = &self.groups[self.items[item].group];
+        group.fit(self.agents[agent].profile).map_or_else(Vec::new, |fit| self.tables.named(fit.recipe))
     }
 
     /// The agent has the conversation from now on.
@@ -243,6 +258,7 @@ impl Acd {
         let rings_all = self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll;
         let apart_for = self.config.back_off.apart(end, rings_all);
         self.keep_apart(item, agent, now + apart_for, rings_all);
+        self.forget_own_wait(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
         let others_ring = !self.items[item].offers.is_empty();
@@ -360,6 +376,7 @@ impl Acd {
     /// The next item for who is ready; for who has gone, the end of waiting where nobody else serves.
     pub(crate) fn after_free(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if self.agents[agent].doing == Doing::LoggedOut {
+            self.release_own(agent, now, out);
             self.send_away(self.agents[agent].profile, now, out);
         } else {
             self.seek_item(agent, trigger, now, out);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, Name, StationId};
+use turno_base::{AgentId, ItemId, Name, QueueId, StationId};
 
 /// Why a command is not done. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,12 @@ pub enum Refusal {
     },
     /// More stations than the ACD keeps.
     TooManyStations,
+    /// Not configured.
+    NoSuchQueue(QueueId),
+    /// With an agent, or gone.
+    NotWaiting(ItemId),
+    /// It is there already.
+    AlreadyThere(QueueId),
 }
 
 impl fmt::Display for Refusal {
@@ -92,6 +98,11 @@ impl fmt::Display for Refusal {
                 write!(f, "the code dialled at station {station} names no not-ready reason")
             }
             Refusal::TooManyStations => f.write_str("the engine knows as many stations as it can"),
+            Refusal::NoSuchQueue(queue) => write!(f, "there is no queue {queue}"),
+            Refusal::NotWaiting(item) => {
+                write!(f, "call {} no longer waits: an agent has it, or it is gone", item.0)
+            }
+            Refusal::AlreadyThere(queue) => write!(f, "it waits in {queue} already"),
         }
     }
 }

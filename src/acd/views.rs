@@ -10,7 +10,7 @@ use crate::acd::Acd;
 use crate::agent::{Doing, Next};
 use crate::boundary::Kind;
 use crate::expected::Accuracy;
-use crate::matching::{self, Precedence};
+use crate::matching::{self, NEUTRAL, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
 /// One queue.
@@ -28,6 +28,8 @@ pub struct QueueRow {
     pub ready: u32,
     /// The longest wait so far in this queue or before it, ms.
     pub waited_max_ms: u64,
+    /// The emergency switch is on, for it or for all.
+    pub is_emergency: bool,
     /// How long the next to enter would wait, ms; none: not sure.
     pub expected_ms: Option<u64>,
     /// How right forecasts have been of late.
@@ -99,6 +101,10 @@ pub struct AcdSizes {
     pub stations: u64,
     /// Places kept for a redial.
     pub redials: u64,
+    /// Agents remembered as the last whom a caller talked to.
+    pub last_agents: u64,
+    /// Combinations of skills and levels that the tables weigh.
+    pub recipes: u64,
     /// Classes whose waits are remembered.
     pub classes: u64,
     /// Pending deadlines.
@@ -121,7 +127,9 @@ impl Acd {
         let Some(&at) = self.queue_of.get(&queue) else { return Vec::new() };
         let lines = self.urgencies.iter().zip(&self.queues[at].lines);
         let mut lines: Vec<_> = lines
-            .map(|(urgency, line)| line.iter().map(|place| matching::precedence(urgency, place, now.mono.0)).peekable())
+            .map(|(urgency, line)| {
+                line.iter().map(|place| matching::precedence(urgency, NEUTRAL, place, now.mono.0)).peekable()
+            })
             .collect();
         let mut rows = Vec::new();
         while rows.len() < most {
@@ -139,7 +147,7 @@ impl Acd {
         let &at = self.item_of.get(&item)?;
         let waiting = &self.items[at];
         let urgency = &self.urgencies[usize::from(waiting.line)];
-        let precedence = matching::precedence(urgency, &waiting.place(at), now.mono.0);
+        let precedence = matching::precedence(urgency, NEUTRAL, &waiting.place(at), now.mono.0);
         Some(self.item_row(precedence, self.position(at, now.mono), now.mono))
     }
 
@@ -171,6 +179,8 @@ impl Acd {
             profiles: self.profiles.len() as u64,
             stations: self.stations.len() as u64,
             redials: self.redials.len() as u64,
+            last_agents: self.last_agents.len() as u64,
+            recipes: self.tables.recipes.len() as u64,
             classes: self.lessons.len() as u64,
             timers: self.timers.len() as u64,
         }
@@ -191,6 +201,7 @@ impl Acd {
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
+            is_emergency: queue.doors.is_emergency,
             expected_ms: self.expected_wait_of_next(queue.id).map(ms),
             accuracy: self.forecast_accuracy(queue.id),
         })

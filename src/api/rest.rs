@@ -22,6 +22,11 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/calls", get(calls))
         .route("/calls/{call}", get(call))
         .route("/calls/{call}", delete(hang_up))
+        .route("/calls/{call}/bump", post(bump))
+        .route("/calls/{call}/move", post(move_call))
+        .route("/calls/{call}/needs", post(needs))
+        .route("/emergency", post(emergency))
+        .route("/calendars", get(calendars))
         .route("/queues", get(queues))
         .route("/queues/{queue}", get(queue))
         .route("/agents", get(agents))
@@ -113,6 +118,65 @@ async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Res
     match call.parse::<CallId>() {
         Ok(call) => ask(&state, Command::CallHangUp(call)).await,
         Err(_) => unknown("call", &call),
+    }
+}
+
+/// How much older a waiting call counts from now on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bump {
+    by_s: u32,
+}
+
+async fn bump(State(state): State<AppState>, Path(call): Path<String>, Json(bump): Json<Bump>) -> Response {
+    about_call(&state, &call, |call| Command::CallBump(call, bump.by_s)).await
+}
+
+/// Where a waiting call goes on waiting.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    queue: QueueId,
+}
+
+async fn move_call(State(state): State<AppState>, Path(call): Path<String>, Json(to): Json<Move>) -> Response {
+    about_call(&state, &call, |call| Command::CallMove(call, to.queue)).await
+}
+
+/// What a waiting call needs beyond what its queue needs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Needs {
+    need: String,
+}
+
+async fn needs(State(state): State<AppState>, Path(call): Path<String>, Json(needs): Json<Needs>) -> Response {
+    match turno_acd::need::parse(&needs.need) {
+        Ok(need) => about_call(&state, &call, |call| Command::CallNeeds(call, need)).await,
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": error.to_string()}))).into_response(),
+    }
+}
+
+/// The emergency switch; of all queues without a name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emergency {
+    queue: Option<QueueId>,
+    on: bool,
+}
+
+async fn emergency(State(state): State<AppState>, Json(switch): Json<Emergency>) -> Response {
+    ask(&state, Command::Emergency(switch.queue, switch.on)).await
+}
+
+async fn calendars(State(state): State<AppState>) -> Response {
+    ask(&state, Command::CalendarShow(None, None)).await
+}
+
+async fn about_call(state: &AppState, call: &str, command: impl FnOnce(CallId) -> Command) -> Response {
+    match call.parse() {
+        Ok(call) => ask(state, command(call)).await,
+        Err(_) => unknown("call", call),
     }
 }
 
@@ -235,6 +299,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Agents(agents) => json!({"agents": agents}),
         Answer::Calls(calls) => json!({"calls": calls}),
         Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
+        Answer::Calendars(calendars) => json!({"calendars": calendars}),
         Answer::Sizes(sizes) => json!({"sizes": sizes}),
     }
 }

@@ -78,6 +78,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
                     waiting: Vec::new(),
                     logged_in: 2,
                     ready: 1,
+                    is_emergency: false,
                     expected_ms: Some(90_000),
                     forecast_error_ms: 12_000,
                     forecast_within_pm: Some(910),
@@ -171,7 +172,7 @@ fn http_shows_acts_and_refuses_in_words() {
     assert_eq!(status, 200);
     let averias = json!({
         "queue": "averias", "waiting": [], "logged_in": 2, "ready": 1,
-        "expected_ms": 90_000, "forecast_error_ms": 12_000, "forecast_within_pm": 910,
+        "is_emergency": false, "expected_ms": 90_000, "forecast_error_ms": 12_000, "forecast_within_pm": 910,
     });
     assert_eq!(queues, json!({"queues": [averias]}));
     for (method, path, body, status, says) in [
@@ -191,6 +192,16 @@ fn http_shows_acts_and_refuses_in_words() {
         ("POST", "/api/v1/agents/anna/disposition", "{\"result\": \"sale\"}", 422, "result"),
         ("POST", "/api/v1/agents/anna/logout", "", 200, "done"),
         ("DELETE", "/api/v1/calls/000000000000000000000000000000ff", "", 200, "done"),
+        ("POST", "/api/v1/calls/000000000000000000000000000000ff/bump", "{\"by_s\": 60}", 200, "done"),
+        ("POST", "/api/v1/calls/000000000000000000000000000000ff/bump", "{\"by_s\": -1}", 422, "by_s"),
+        ("POST", "/api/v1/calls/000000000000000000000000000000ff/move", "{\"queue\": \"averias\"}", 200, "done"),
+        ("POST", "/api/v1/calls/zz/move", "{\"queue\": \"averias\"}", 404, "there is no call"),
+        ("POST", "/api/v1/calls/000000000000000000000000000000ff/needs", "{\"need\": \"a>=2\"}", 200, "done"),
+        ("POST", "/api/v1/calls/000000000000000000000000000000ff/needs", "{\"need\": \"a>=\"}", 422, "level"),
+        ("POST", "/api/v1/emergency", "{\"on\": true}", 200, "done"),
+        ("POST", "/api/v1/emergency", "{\"queue\": \"averias\", \"on\": false}", 200, "done"),
+        ("POST", "/api/v1/emergency", "{\"queue\": \"averias\"}", 422, "on"),
+        ("GET", "/api/v1/calendars", "", 200, "done"),
         ("PUT", "/api/v1/agents", "", 405, ""),
     ] {
         let headers = if body.is_empty() { "" } else { json_type };

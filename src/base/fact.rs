@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cause::{Cause, EndedBy, Outcome};
 use crate::id::{AgentId, CallId, LegId, PromptId, QueueId, SegmentId, StationId, TrunkId};
 use crate::name::Name;
+use crate::need::Need;
 use crate::number::Number;
 use crate::stream::Codec;
 use crate::time::Now;
@@ -148,6 +149,13 @@ pub enum What {
         /// How long it rang, ms.
         ring_ms: u64,
     },
+    /// Somebody changed how a waiting call waits, or where.
+    WaitingChanged {
+        /// The call.
+        call: CallId,
+        /// What.
+        change: WaitingChange,
+    },
     /// The call ended; exactly one per call, the last fact of the call but for wrap-up.
     CallEnded {
         /// The call.
@@ -184,6 +192,24 @@ pub enum What {
         /// The result.
         disposition: Name,
     },
+    /// The emergency switch was used.
+    Emergency {
+        /// None: all queues.
+        queue: Option<QueueId>,
+        /// On.
+        on: bool,
+    },
+}
+
+/// What may be changed about a waiting call (R29).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitingChange {
+    /// It counts as this much older, ms.
+    Bumped(u64),
+    /// From this queue to that.
+    Moved(QueueId, QueueId),
+    /// It needs this now, beyond what its queue needs.
+    Needs(Need),
 }
 
 /// Whom a leg connects.

@@ -205,6 +205,8 @@ pub enum AcdEvent {
     Announce {
         /// 1-based.
         position: u32,
+        /// How long it will wait, ms; none: nobody is sure, and nothing is said about it.
+        expected_ms: Option<u64>,
     },
 }
 

@@ -11,7 +11,7 @@ use turno_base::{
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
-use crate::leg::{Hears, Leg, LegState, Legs};
+use crate::leg::{Announced, Hears, Leg, LegState, Legs};
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
 
@@ -107,7 +107,7 @@ pub(crate) struct Waiting {
     /// To be said once on entering; empty once said.
     pub(crate) greeting: Vec<PromptId>,
     /// The place to be said, or being said.
-    pub(crate) position: Option<u32>,
+    pub(crate) announced: Option<Announced>,
     /// Greet on entering: not somebody who comes back.
     pub(crate) greets: bool,
     pub(crate) offers: Vec<Offer>,

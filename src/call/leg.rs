@@ -65,10 +65,19 @@ pub(crate) enum Hears {
 pub(crate) enum Speech {
     /// The plan's prompts and the queue's greeting.
     Greeting,
-    /// The place in the queue.
-    Position(u32),
+    /// The place in the queue, and how long it takes.
+    Place(Announced),
     /// One prompt.
     Prompt(PromptId),
+}
+
+/// What a waiting caller is told, as far as there are prompts for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    /// 1-based.
+    pub(crate) position: u32,
+    /// Expected wait, to the nearest minute, at least one; none: not sure.
+    pub(crate) minutes: Option<u32>,
 }
 
 /// What a leg should hear.

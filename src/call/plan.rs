@@ -99,6 +99,12 @@ pub struct SystemPrompts {
     pub position: Option<PromptId>,
     /// Numbers 1.. in order, as far as they exist.
     pub digits: Vec<PromptId>,
+    /// "The wait is about …", then a digit prompt and `wait_minutes`.
+    pub wait: Option<PromptId>,
+    /// "… minutes".
+    pub wait_minutes: Option<PromptId>,
+    /// "The wait is about one minute".
+    pub wait_minute: Option<PromptId>,
     /// A feature code was done.
     pub done: Option<PromptId>,
     /// A feature code was refused.

@@ -7,7 +7,7 @@ use turno_base::{LegId, PromptId};
 
 use crate::boundary::{AcdTell, CallEffect, LegCommand, Sound};
 use crate::call::{Agency, Call, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
-use crate::leg::{Hears, Leg, LegState, Speech, Want};
+use crate::leg::{Announced, Hears, Leg, LegState, Speech, Want};
 use crate::turn::Turn;
 
 impl Call {
@@ -219,9 +219,9 @@ impl Call {
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } | Stage::Ending => None,
             Stage::Saying { prompt, .. } => is_caller.then_some(Want::Speech(Speech::Prompt(*prompt))),
-            Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.position) {
+            Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.announced) {
                 (Place::In, _) if !waiting.greeting.is_empty() => Some(Want::Speech(Speech::Greeting)),
-                (Place::In, Some(position)) => Some(Want::Speech(Speech::Position(position))),
+                (Place::In, Some(announced)) => Some(Want::Speech(Speech::Place(announced))),
                 (Place::In | Place::Asking { .. } | Place::Entering, _) => Some(music()),
                 (Place::Out { .. }, _) => None,
             },
@@ -267,19 +267,13 @@ impl Call {
         let said = match (what, &self.stage) {
             (Speech::Greeting, Stage::Waiting(waiting)) => waiting.greeting.clone(),
             (Speech::Greeting, _) => Vec::new(),
-            (Speech::Position(position), _) => self.position_prompts(position, t).into_iter().flatten().collect(),
+            (Speech::Place(announced), _) => place_prompts(announced, t),
             (Speech::Prompt(prompt), _) => vec![prompt],
         };
         match (self.music(t), what) {
-            (Some(music), Speech::Greeting | Speech::Position(_)) => Sound::OnceThenLoop(said, music),
-            (None, Speech::Greeting | Speech::Position(_)) | (_, Speech::Prompt(_)) => Sound::Once(said),
+            (Some(music), Speech::Greeting | Speech::Place(_)) => Sound::OnceThenLoop(said, music),
+            (None, Speech::Greeting | Speech::Place(_)) | (_, Speech::Prompt(_)) => Sound::Once(said),
         }
-    }
-
-    /// "You are number", and the number; none unless both exist.
-    pub(crate) fn position_prompts(&self, position: u32, t: &Turn<'_>) -> Option<[PromptId; 2]> {
-        let digit = usize::try_from(position).ok()?.checked_sub(1)?;
-        Some([t.config.prompts.position?, *t.config.prompts.digits.get(digit)?])
     }
 
     /// What a leg hears by itself after something said has ended.
@@ -288,9 +282,26 @@ impl Call {
         let leg = self.legs.get_mut(id).filter(|leg| !leg.is_ending())?;
         let Hears::Speech { what, .. } = leg.hears else { return None };
         leg.hears = match (what, music) {
-            (Speech::Greeting | Speech::Position(_), Some(music)) => Hears::Music(music),
-            (Speech::Greeting | Speech::Position(_), None) | (Speech::Prompt(_), _) => Hears::Nothing,
+            (Speech::Greeting | Speech::Place(_), Some(music)) => Hears::Music(music),
+            (Speech::Greeting | Speech::Place(_), None) | (Speech::Prompt(_), _) => Hears::Nothing,
         };
         Some(what)
     }
+}
+
+/// "You are number" and the number, then "the wait is about" and the minutes: each part for which all prompts exist.
+pub(crate) fn place_prompts(announced: Announced, t: &Turn<'_>) -> Vec<PromptId> {
+    let prompts = &t.config.prompts;
+    let number = |n: u32| prompts.digits.get(usize::try_from(n).ok()?.checked_sub(1)?).copied();
+    let place = || Some([prompts.position?, number(announced.position)?]);
+    let mut said: Vec<PromptId> = place().into_iter().flatten().collect();
+    match (announced.minutes, prompts.wait_minute) {
+        (None, _) => {}
+        (Some(1), Some(minute)) => said.push(minute),
+        (Some(minutes), _) => {
+            let wait = || Some([prompts.wait?, number(minutes)?, prompts.wait_minutes?]);
+            said.extend(wait().into_iter().flatten());
+        }
+    }
+    said
 }

@@ -6,13 +6,14 @@ use turno_base::{AgentId, Cause, EndedBy, LegId, Need, Number, Outcome, QueueId,
 
 use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere};
 use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
-use crate::leg::{Leg, LegState, Speech};
+use crate::leg::{Announced, Leg, LegState, Speech};
+use crate::settle::place_prompts;
 use crate::turn::Turn;
 
 impl Waiting {
     pub(crate) fn new(queue: QueueId, need: Need, t: &Turn<'_>) -> Waiting {
         let place = Place::Asking { known_by: t.now.mono + KNOWN_WAIT };
-        Waiting { queue, need, place, greeting: Vec::new(), position: None, greets: true, offers: Vec::new() }
+        Waiting { queue, need, place, greeting: Vec::new(), announced: None, greets: true, offers: Vec::new() }
     }
 
     pub(crate) fn is_asking(&self) -> bool {
@@ -97,7 +98,7 @@ impl Call {
                 }
                 waiting.place = Place::In;
                 waiting.queue = queue;
-                waiting.position = None;
+                waiting.announced = None;
                 if waiting.greets {
                     waiting.greeting.extend(greeting);
                 } else {
@@ -119,7 +120,7 @@ impl Call {
                 }
             }
             AcdEvent::Overflow(elsewhere) => self.on_overflow(elsewhere, t),
-            AcdEvent::Announce { position } => self.on_announce(position, t),
+            AcdEvent::Announce { position, expected_ms } => self.on_announce(position, expected_ms, t),
         }
     }
 
@@ -185,17 +186,19 @@ impl Call {
         }
     }
 
-    fn on_announce(&mut self, position: u32, t: &mut Turn<'_>) {
-        let sayable = self.position_prompts(position, t).is_some();
+    fn on_announce(&mut self, position: u32, expected_ms: Option<u64>, t: &mut Turn<'_>) {
+        let minutes = expected_ms.map(|ms| u32::try_from((ms + 30_000) / 60_000).unwrap_or(u32::MAX).max(1));
+        let announced = Announced { position, minutes };
+        let sayable = !place_prompts(announced, t).is_empty();
         let up = self.legs.is_up(self.caller);
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         if !matches!(waiting.place, Place::In) {
             return t.stale();
         }
-        match (sayable && up, waiting.position) {
+        match (sayable && up, waiting.announced) {
             // While the last place is still being said, a newer one need not be.
             (_, Some(_)) => t.stale(),
-            (true, None) => waiting.position = Some(position),
+            (true, None) => waiting.announced = Some(announced),
             (false, None) => t.acd(self.id, AcdTell::Announced),
         }
     }
@@ -205,8 +208,8 @@ impl Call {
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         match what {
             Speech::Greeting => waiting.greeting.clear(),
-            Speech::Position(_) => {
-                if waiting.position.take().is_some() && matches!(waiting.place, Place::In) {
+            Speech::Place(_) => {
+                if waiting.announced.take().is_some() && matches!(waiting.place, Place::In) {
                     t.acd(self.id, AcdTell::Announced);
                 }
             }

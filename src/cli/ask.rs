@@ -131,8 +131,29 @@ fn print(answer: Answer) {
             }
             table.print();
         }
+        Answer::Calendars(calendars) => {
+            let mut table = Table::new(&["calendar", "at", "open", "holiday", "until", "queues"]);
+            for row in calendars {
+                let queues: Vec<String> = row.queues.iter().map(ToString::to_string).collect();
+                table.row([
+                    row.calendar.to_string(),
+                    local(row.at, row.offset_s),
+                    yes(row.is_open),
+                    row.holiday.unwrap_or_default(),
+                    row.until.map_or_else(|| "never".to_owned(), |until| local(until, row.until_offset_s)),
+                    queues.join(" "),
+                ]);
+            }
+            table.print();
+        }
         Answer::Sizes(sizes) => println!("{}", json!(sizes)),
     }
+}
+
+/// `Thu 2026-12-24 09:30`, by the local clock.
+fn local(secs: i64, offset_s: i32) -> String {
+    let instant = jiff::Timestamp::from_second(secs).ok().zip(jiff::tz::Offset::from_seconds(offset_s).ok());
+    instant.map(|(at, offset)| offset.to_datetime(at).strftime("%a %F %H:%M").to_string()).unwrap_or_default()
 }
 
 fn yes(is: bool) -> String {

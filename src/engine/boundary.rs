@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use turno_acd::{Heal, Why};
-use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, QueueId, StationId, TrunkId};
+use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, QueueId, StationId, TrunkId, Wall};
 use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{HostPort, Resolved};
@@ -108,6 +108,16 @@ pub enum Command {
     CallShow(Option<CallId>),
     /// End a call.
     CallHangUp(CallId),
+    /// Make a waiting call count as this much older, s.
+    CallBump(CallId, u32),
+    /// Move a waiting call to another queue, with its age.
+    CallMove(CallId, QueueId),
+    /// Change what a waiting call needs beyond what its queue needs.
+    CallNeeds(CallId, Need),
+    /// The emergency switch of a queue, or of all; on or off.
+    Emergency(Option<QueueId>, bool),
+    /// All calendars, or one, as of an instant; none: now.
+    CalendarShow(Option<Name>, Option<Wall>),
     /// Registrations and trunks.
     RegShow,
     /// Sizes of everything, for metrics.

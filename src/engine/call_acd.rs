@@ -67,7 +67,7 @@ impl Rooms {
                 self.tell_decided(item, AcdEvent::Entered { queue, position, music, greeting }, turn);
             }
             Decision::Offer { item, queue, agent, station, epoch, why } => {
-                turn.out.push(Effect::Why { call: item.0, agent, epoch, why });
+                turn.out.push(Effect::Why { call: item.0, agent, epoch, why: *why });
                 self.fact(What::Offered { call: item.0, queue, agent, epoch }, turn);
                 self.tell_decided(item, AcdEvent::Offer { queue, agent, station, epoch }, turn);
             }
@@ -94,8 +94,8 @@ impl Rooms {
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
             }
-            Decision::Announce { item, position, expected_ms: _ } => {
-                self.tell_decided(item, AcdEvent::Announce { position }, turn);
+            Decision::Announce { item, position, expected_ms } => {
+                self.tell_decided(item, AcdEvent::Announce { position, expected_ms }, turn);
             }
             Decision::Agent { agent, station, state, item } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
@@ -108,6 +108,8 @@ impl Rooms {
             Decision::Disposed { item, agent, disposition } => {
                 self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
             }
+            Decision::Changed { item, change } => self.fact(What::WaitingChanged { call: item.0, change }, turn),
+            Decision::Emergency { queue, on } => self.fact(What::Emergency { queue, on }, turn),
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),
         }
     }

@@ -1,7 +1,7 @@
 //! Seam: what people and programs ask, and what they are answered.
 
 use turno_acd::Command as AcdCommand;
-use turno_base::{AgentId, CallId, QueueId, StationId};
+use turno_base::{AgentId, CallId, ItemId, QueueId, StationId};
 use turno_call::CallEvent;
 
 use crate::Rooms;
@@ -50,6 +50,26 @@ impl Rooms {
                 self.tell_call(CallEvent::HangUp { call: *call }, turn);
                 Ok(Answer::Done)
             }
+            Command::CallBump(call, by_s) => {
+                let by = std::time::Duration::from_secs(u64::from(*by_s));
+                self.tell_waiting(*call, AcdCommand::Bump { item: ItemId(*call), by }, turn)
+            }
+            Command::CallMove(call, queue) => {
+                self.acd.queue(*queue, turn.now).ok_or_else(|| no_queue(*queue))?;
+                self.tell_waiting(*call, AcdCommand::Move { item: ItemId(*call), queue: *queue }, turn)
+            }
+            Command::CallNeeds(call, need) => {
+                self.tell_waiting(*call, AcdCommand::Needs { item: ItemId(*call), need: need.clone() }, turn)
+            }
+            Command::Emergency(queue, on) => {
+                if let Some(queue) = queue {
+                    self.acd.queue(*queue, turn.now).ok_or_else(|| no_queue(*queue))?;
+                }
+                self.tell_agent(AcdCommand::Emergency { queue: *queue, on: *on }, turn)
+            }
+            Command::CalendarShow(only, at) => {
+                self.calendars(*only, at.unwrap_or(turn.now.wall)).map(Answer::Calendars)
+            }
             Command::RegShow => Ok(self.reachable(turn.now)),
             Command::Sizes => Ok(Answer::Sizes(self.sizes())),
         }
@@ -61,6 +81,12 @@ impl Rooms {
             Ok(()) => Ok(Answer::Done),
             Err(refusal) => Err(Refusal::Conflict { sentence: refusal.to_string() }),
         }
+    }
+
+    /// About a call that must be live, else the sentence is about that.
+    fn tell_waiting(&mut self, call: CallId, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
+        self.live_calls(Some(call), turn.now)?;
+        self.tell_agent(command, turn)
     }
 
     fn own_station(&self, agent: AgentId) -> Option<StationId> {

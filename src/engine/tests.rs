@@ -4,6 +4,7 @@ mod audit;
 mod changes;
 mod day;
 mod fault;
+mod live;
 mod refer;
 mod restart;
 mod ring_all;

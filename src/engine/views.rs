@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use turno_acd::AgentRow;
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, Now, QueueId, StationId};
+use turno_base::{AgentId, CallId, Name, Now, QueueId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
 use turno_sip::ua::StationView;
@@ -33,6 +33,8 @@ pub enum Answer {
         /// Trunks.
         trunks: Vec<TrunkView>,
     },
+    /// Calendars.
+    Calendars(Vec<CalendarView>),
     /// Sizes.
     Sizes(Sizes),
 }
@@ -48,6 +50,8 @@ pub struct QueueView {
     pub logged_in: u32,
     /// Of them ready.
     pub ready: u32,
+    /// The emergency switch is on, for it or for all: nobody waits here.
+    pub is_emergency: bool,
     /// How long the next to enter would wait, ms; none: not sure.
     pub expected_ms: Option<u64>,
     /// How far recent forecasts were off, mean, ms.
@@ -71,6 +75,27 @@ pub struct WaitingView {
     pub expected_ms: Option<u64>,
     /// Agents it is offered to.
     pub offered_to: Vec<AgentId>,
+}
+
+/// One calendar at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarView {
+    /// Name.
+    pub calendar: Name,
+    /// The instant, s since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// How far the local clock is ahead of UTC then, s.
+    pub offset_s: i32,
+    /// Open then.
+    pub is_open: bool,
+    /// The holiday it is, if it is one.
+    pub holiday: Option<String>,
+    /// When it closes next if it is open, or opens if it is not, s since 1970-01-01T00:00:00Z; none: not for over a year.
+    pub until: Option<i64>,
+    /// How far the local clock is ahead of UTC at that instant, s.
+    pub until_offset_s: i32,
+    /// Queues that go by it.
+    pub queues: Vec<QueueId>,
 }
 
 /// One agent.
@@ -147,6 +172,7 @@ impl Rooms {
             waiting: self.waiting(row.queue, now),
             logged_in: row.logged_in,
             ready: row.ready,
+            is_emergency: row.is_emergency,
             expected_ms: row.expected_ms,
             forecast_error_ms: row.accuracy.error_mean_ms,
             forecast_within_pm: (row.accuracy.judged > 0).then_some(row.accuracy.within_pm),
@@ -174,6 +200,29 @@ impl Rooms {
             None => self.acd.agents(now),
         };
         Ok(rows.into_iter().map(|row| agent_view(row, now)).collect())
+    }
+
+    pub(crate) fn calendars(&self, only: Option<Name>, at: Wall) -> Result<Vec<CalendarView>, Refusal> {
+        let acd = &self.config.acd;
+        if let Some(name) = only.filter(|name| !acd.calendars.contains_key(name)) {
+            return Err(Refusal::Unknown { what: "calendar".to_owned(), name: name.to_string() });
+        }
+        let shown = acd.calendars.iter().filter(|(name, _)| only.is_none_or(|only| only == **name));
+        let view = |(name, calendar): (&Name, &turno_acd::calendar::Calendar)| {
+            let hours = calendar.hours(at);
+            let goes_by = acd.queues.iter().filter(|(_, rules)| rules.doors.calendar == Some(*name));
+            CalendarView {
+                calendar: *name,
+                at: at.as_secs(),
+                offset_s: hours.offset_s,
+                is_open: hours.is_open,
+                holiday: hours.holiday,
+                until: hours.until.map(Wall::as_secs),
+                until_offset_s: calendar.offset_s(hours.until.unwrap_or(at)),
+                queues: goes_by.map(|(queue, _)| *queue).collect(),
+            }
+        };
+        Ok(shown.map(view).collect())
     }
 
     pub(crate) fn live_calls(&self, only: Option<CallId>, now: Now) -> Result<Vec<CallView>, Refusal> {

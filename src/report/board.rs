@@ -163,6 +163,8 @@ impl Board {
             What::CallArrived { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

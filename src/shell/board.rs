@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
-use turno_base::fact::{AgentState, QueueLeft, What};
+use turno_base::fact::{AgentState, QueueLeft, WaitingChange, What};
 use turno_base::{AgentId, CallId, Fact, Mono, QueueId, Redacted, SegmentId, Wall};
 use turno_report::{BoardView, QueueTerms, Terms};
 
@@ -280,6 +280,17 @@ fn log_life(fact: &Fact) {
             | AgentState::WrapUp
             | AgentState::Outbound => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
         },
+        What::WaitingChanged { call, change } => match change {
+            WaitingChange::Bumped(ms) => tracing::info!(%call, older_ms = ms, "waiting call counts as older"),
+            WaitingChange::Moved(from, to) => tracing::info!(%call, %from, %to, "waiting call moved"),
+            WaitingChange::Needs(need) => {
+                tracing::info!(%call, need = turno_acd::need::text(need), "waiting call needs something else");
+            }
+        },
+        What::Emergency { queue, on } => {
+            let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
+            tracing::warn!(queue, on, "emergency switch");
+        }
         What::CustomerKnown { .. }
         | What::LegRinging { .. }
         | What::LegAnswered { .. }
@@ -328,6 +339,8 @@ impl Counts {
             What::PauseTooLong { reason, .. } => metrics.pauses_too_long.with_label_values(&[reason.as_str()]).inc(),
             What::Disposed { disposition, .. } => metrics.dispositions.with_label_values(&[disposition.as_str()]).inc(),
             What::LegBegan { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }

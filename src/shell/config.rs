@@ -4,6 +4,7 @@
 
 mod acd;
 mod calls;
+mod doors;
 mod node;
 mod problem;
 mod references;

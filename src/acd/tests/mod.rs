@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod doors;
 mod expected;
 mod heals;
 mod live;
@@ -11,6 +12,7 @@ mod needs;
 mod orders;
 mod properties;
 mod reasons;
+mod rule;
 mod script;
 mod sim;
 mod strategies;

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, StationId};
+use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, StationId};
 
 use super::naive::Witness;
 use super::script::Run;
@@ -34,6 +34,11 @@ const HOUSE: &str = "
     disposition bad-line fixed:5
     extension 5 2
     queue k by=ring_all ring=9 wait=30 onwait=queue:j
+    ring a level=3 for=2 of=gold skip=no
+    ring a level=2 for=3 of=gold,plain
+    ring b need=y for=3
+    ring * level=2 for=1 of=gold
+    rule owner=6 absent=3 last=4 kept=90 opportunity=50 every=7 occupancy=20
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
@@ -48,9 +53,13 @@ const HOUSE: &str = "
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 12] = [
+const CHANGES: [&str; 16] = [
     "queue j by=fewest_calls ring=6",
     "queue j by=ring_all ring=6",
+    "skill x reserve=2",
+    "skill y reserve=1 handle=30",
+    "skill x",
+    "ring a need=not_x for=4",
     "queue d by=linear ring=7",
     "queue d by=round_robin order=emil,fay,anna ring=7",
     "agent dora a,b,c skills=x:2",
@@ -87,7 +96,7 @@ impl World {
     fn new(saves: bool) -> World {
         let run = Run::new(HOUSE, Bounds::default());
         let mut witness = Witness::default();
-        witness.configure(&run.config);
+        witness.configure(&run.config, Mono(0));
         World { run, witness, now: Now::from_ms(0), decisions: Vec::new(), offers: Vec::new(), items: 0, saves }
     }
 
@@ -147,8 +156,8 @@ impl World {
                     value_pm: u32::from(b % 3),
                     caller: (a > 60).then(|| format!("+3460{}", b % 7)),
                     credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
-                    owner: None,
-                    last_agent: None,
+                    owner: (b > 190).then(|| agent(a ^ b)),
+                    last_agent: (b > 120 && b < 160).then(|| agent(a / 2)),
                 })
             }
             25..=33 => {
@@ -190,7 +199,7 @@ impl World {
                 let words = pick(&CHANGES, a);
                 self.run.set(&words.split_whitespace().collect::<Vec<_>>());
                 let config: AcdConfig = self.run.config.clone();
-                self.witness.configure(&config);
+                self.witness.configure(&config, self.now.mono);
                 self.run.acd.configure(config, self.now, &mut out);
                 return self.seen(out);
             }

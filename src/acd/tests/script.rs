@@ -13,8 +13,13 @@
 //! redial 60                         s
 //! disposition sale saved:60         the rule is optional
 //! extension 30 2                    s, times
-//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready, saved, extend; `result anna sale`
-//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
+//! skill catalan reserve=1 handle=240
+//! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
+//! rule opportunity=500 fit=40       and more, s
+//! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
+//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready, saved, extend
+//! 100 result anna sale
+//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000 owner=anna last=boris
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
 //! 900 release anna                  about the item he serves; also hold, talk, consult
@@ -23,6 +28,8 @@
 //! 900 station anna down             also up
 //! 900 private anna 1
 //! 900 said c1
+//! 900 emergency on ventas           of all queues without a name; also off
+//! 900 bump c1 30                    s older; also move c1 ventas, needs c1 b>=2
 //! 900 cut                           everybody who waits is cut off by us
 //! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
@@ -34,12 +41,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
 
+use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Kind,
-    Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Ignored,
+    Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, TooLong, WrapUp,
+    need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -91,6 +100,11 @@ fn wrap_up(text: &str) -> WrapUp {
     }
 }
 
+fn ignored(list: &str) -> Ignored {
+    let named = |name: &str| Presence::ALL.into_iter().find(|presence| presence.as_str() == name).expect(name);
+    Ignored::these(list.split(',').map(named))
+}
+
 fn queue_rules(words: &[&str]) -> QueueRules {
     let mut rules = QueueRules::default();
     for word in words {
@@ -110,10 +124,42 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "onempty" => rules.on_empty = overflow(value),
             "short" => rules.short_abandon = secs(value),
             "every" => rules.announce_every = secs(value),
+            "joinignores" => rules.doors.join_ignores = ignored(value),
+            "leaveignores" => rules.doors.leave_ignores = ignored(value),
+            "expect" => rules.doors.expected_limit = secs(value),
+            "onexpect" => rules.doors.on_expected = overflow(value),
+            "level" => rules.doors.level_min_pct = value.parse().expect(value),
+            "onlevel" => rules.doors.on_level = overflow(value),
+            "hours" => rules.doors.calendar = Some(Name::new(value).expect(value)),
+            "shut" => rules.doors.leave_when_closed = value == "yes",
+            "onclosed" => rules.doors.on_closed = overflow(value),
+            "onemergency" => rules.doors.on_emergency = overflow(value),
             _ => panic!("queue {word}"),
         }
     }
     rules
+}
+
+fn ring_rules(words: &[&str]) -> RingRules {
+    let mut ring = RingRules {
+        segments: Vec::new(),
+        need: RingNeed::Need(Need::Anyone),
+        length: Duration::ZERO,
+        skip_if_none_logged_in: true,
+        widen_if_expected_over: None,
+    };
+    for word in words {
+        match word.split_once('=').expect(word) {
+            ("for", length) => ring.length = secs(length),
+            ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
+            ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
+            ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
+            ("over", length) => ring.widen_if_expected_over = Some(secs(length)),
+            ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
+            _ => panic!("ring {word}"),
+        }
+    }
+    ring
 }
 
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
@@ -241,6 +287,30 @@ impl Run {
                 *at = secs(length);
             }
             ["begins", reason] => self.config.login_reason = Name::new(reason).ok(),
+            ["rule", rest @ ..] => self.rule(rest),
+            ["skill", name, rest @ ..] => {
+                let mut rules = SkillRules::default();
+                for word in rest {
+                    match word.split_once('=').expect(word) {
+                        ("reserve", keeps) => rules.reserve = keeps.parse().expect(keeps),
+                        (_, handle) => rules.handle = Some(secs(handle)),
+                    }
+                }
+                self.config.skills.insert(SkillId::new(name).expect(name), rules);
+            }
+            ["ring", queue, rest @ ..] => {
+                let ring = ring_rules(rest);
+                match *queue {
+                    "*" => self.config.rings.push(ring),
+                    _ => self.config.queues.get_mut(&QueueId::new(queue).expect(queue)).expect(queue).rings.push(ring),
+                }
+            }
+            ["calendar", name, from_minute, to_minute] => {
+                let span =
+                    Span { from: from_minute.parse().expect("a minute"), to: to_minute.parse().expect("a minute") };
+                let calendar = Calendar { week: std::array::from_fn(|_| vec![span]), ..Calendar::default() };
+                self.config.calendars.insert(Name::new(name).expect(name), calendar);
+            }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
                 self.config.queues.remove(&QueueId::new(name).expect(name));
@@ -251,6 +321,29 @@ impl Run {
             _ => return false,
         }
         true
+    }
+
+    fn rule(&mut self, words: &[&str]) {
+        let rule = &mut self.config.rule;
+        for word in words {
+            let (key, value) = word.split_once('=').expect(word);
+            match key {
+                "exponent" => rule.value_exponent_pm = value.parse().expect(value),
+                "pressure" => rule.pressure_exponent_pm = value.parse().expect(value),
+                "fit" => rule.fit_per_level = secs(value),
+                "opportunity" => rule.opportunity = secs(value),
+                "counted" => rule.idle_counted = secs(value),
+                "reference" => rule.handle_reference = secs(value),
+                "occupancy" => rule.occupancy = secs(value),
+                "every" => rule.tables_every = secs(value),
+                "bonus" => rule.owner_bonus = secs(value),
+                "owner" => rule.owner_waits = secs(value),
+                "absent" => rule.owner_absent_credit = secs(value),
+                "last" => rule.last_agent_waits = secs(value),
+                "kept" => rule.last_agent_kept = secs(value),
+                _ => panic!("rule {word}"),
+            }
+        }
     }
 
     pub(crate) fn line(&mut self, at: u64, line: &str) {
@@ -386,6 +479,8 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             None => entry.segment = SegmentId::new(word).expect(word),
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
+            Some(("owner", who)) => entry.owner = Some(agent(who)),
+            Some(("last", who)) => entry.last_agent = Some(agent(who)),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
             Some(("credit", credit)) => {
                 entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))
@@ -406,6 +501,15 @@ fn command(words: &[&str]) -> Option<Command> {
         ["extend", who] => Command::Extend { agent: agent(who) },
         ["result", who, what] => Command::Dispose { agent: agent(who), disposition: Name::new(what).expect(what) },
         ["ready", who] => Command::Ready { agent: agent(who) },
+        ["emergency", state, rest @ ..] => Command::Emergency {
+            queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
+            on: *state == "on",
+        },
+        ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
+        ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
+        ["needs", id, what] => {
+            Command::Needs { item: item(id), need: need::parse(&what.replace('_', " ")).expect(what) }
+        }
         _ => return None,
     })
 }
@@ -459,6 +563,15 @@ pub(crate) fn told(decision: &Decision) -> String {
         },
         Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),
         Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
+        Decision::Emergency { queue, on } => {
+            let of = queue.map_or_else(|| "all queues".to_owned(), |queue| queue.to_string());
+            format!("emergency {} for {of}", if *on { "on" } else { "off" })
+        }
+        Decision::Changed { item, change } => match change {
+            WaitingChange::Bumped(ms) => format!("{} counts {ms} older", short(item)),
+            WaitingChange::Moved(from, to) => format!("{} is moved from {from} to {to}", short(item)),
+            WaitingChange::Needs(need) => format!("{} needs {}", short(item), need::text(need)),
+        },
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }
 }

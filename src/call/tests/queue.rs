@@ -417,6 +417,26 @@ fn the_place_is_said_after_the_greeting_and_told_when_said() {
 }
 
 #[test]
+fn the_wait_is_said_to_the_minute_as_far_as_there_are_words_for_it() {
+    let heard = |announce: &str| after(WAITS, &format!("40000 acd c1 announce {announce}"));
+    for (announce, says) in [
+        ("2", "you-are two"),
+        ("2 89999", "you-are two wait-is-a-minute"),
+        ("2 90000", "you-are two wait-is two minutes"),
+        ("1 0", "you-are one wait-is-a-minute"),
+        ("1 150000", "you-are one"), // no word for three
+        ("7 120000", "wait-is two minutes"),
+    ] {
+        assert!(
+            heard(announce).contains(&format!("a1 hears {says}, then salsa looped")),
+            "{announce}: {}",
+            heard(announce)
+        );
+    }
+    assert_eq!(heard("7"), "40000  c1 acd: announced\n");
+}
+
+#[test]
 fn an_offer_during_the_greeting_cuts_it_short_only_when_answered() {
     expect![[r#"
         1000   * c1 b1 began 600111222 to s1 Agent(anna, s1)

@@ -57,6 +57,9 @@ pub(crate) fn config() -> CallConfig {
         prompts: SystemPrompts {
             position: Some(prompt("you-are")),
             digits: vec![prompt("one"), prompt("two")],
+            wait: Some(prompt("wait-is")),
+            wait_minutes: Some(prompt("minutes")),
+            wait_minute: Some(prompt("wait-is-a-minute")),
             done: Some(prompt("done")),
             refused: Some(prompt("no")),
             hold_music: Some(prompt("hold")),
@@ -338,7 +341,11 @@ fn acd(words: &[&str]) -> AcdEvent {
         ["overflow", "number", number] => AcdEvent::Overflow(Elsewhere::Number(number.into())),
         ["overflow", "prompt", text] => AcdEvent::Overflow(Elsewhere::Prompt(prompt(text))),
         ["overflow", "hang-up"] => AcdEvent::Overflow(Elsewhere::HangUp),
-        ["announce", position] => AcdEvent::Announce { position: position.parse().unwrap() },
+        ["announce", position] => AcdEvent::Announce { position: position.parse().unwrap(), expected_ms: None },
+        ["announce", position, expected_ms] => {
+            let expected_ms = Some(expected_ms.parse().unwrap());
+            AcdEvent::Announce { position: position.parse().unwrap(), expected_ms }
+        }
         _ => panic!("{words:?} is no event of the ACD"),
     }
 }

@@ -169,6 +169,11 @@ impl Audit {
                 self.agents.entry(*agent).or_default().state = Some(*state);
                 self.see("agent", state.as_str());
             }
+            What::WaitingChanged { call, .. } => {
+                assert!(self.call(call).queue.is_some(), "{call} does not wait");
+                self.see("waiting", "changed");
+            }
+            What::Emergency { .. } => self.see("emergency", "switched"),
             What::CallEnded { call, outcome, .. } => {
                 let row = self.call(call);
                 assert!(row.legs.values().all(|leg| leg.has_ended), "{call} ends before its legs");

@@ -824,7 +824,7 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
-            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.waited_ms)),
+            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Reply { .. }
@@ -849,6 +849,8 @@ impl World {
             What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
+            What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
+            What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }

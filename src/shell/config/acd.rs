@@ -10,10 +10,13 @@ use turno_acd::{
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId};
 
+use crate::shell::config::doors;
 use crate::shell::config::section::Section;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const ZERO: Duration = Duration::ZERO;
 const LENGTH_MAX: u32 = 100_000;
 const RANK_MAX: u8 = 100;
 const VALUE_MAX_PM: u32 = 1_000_000_000;
@@ -41,6 +44,7 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         login_reason,
         wrap_up_extension,
         wrap_up_extensions_max,
+        calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
         rule,
         skills: named(root, "skills", skill),
@@ -92,6 +96,9 @@ fn rings(section: &Section<'_>) -> Vec<RingRules> {
             need,
             length: ring.duration("for", 5 * SECOND, SECOND / 10..=HOUR),
             skip_if_none_logged_in: ring.flag("skip_if_none_logged_in", true),
+            widen_if_expected_over: ring
+                .has("widen_if_expected_over")
+                .then(|| ring.duration("widen_if_expected_over", 60 * SECOND, SECOND..=HOUR)),
         };
         ring.done();
         rules
@@ -138,6 +145,7 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         on_full: overflow(section, "on_full"),
         on_wait: overflow(section, "on_wait"),
         on_empty: overflow(section, "on_empty"),
+        doors: doors::doors(section),
         short_abandon: section.duration("short_abandon", 5 * SECOND, Duration::ZERO..=60 * SECOND),
         announce_every: section.duration("announce_every", Duration::ZERO, Duration::ZERO..=HOUR),
         service_level: section.duration("service_level", 20 * SECOND, SECOND..=HOUR),
@@ -183,7 +191,7 @@ fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
 
 const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
 
-fn overflow(section: &Section<'_>, key: &str) -> Overflow {
+pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
     let read = section.read(key, OVERFLOW_FORM, |text| {
         if text == "hangup" {
             return Some(Overflow::HangUp);

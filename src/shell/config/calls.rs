@@ -24,6 +24,9 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
     let prompts = SystemPrompts {
         position: section.parsed("position_prompt", PROMPT_FORM),
         digits: section.list("digit_prompts", PROMPT_FORM),
+        wait: section.parsed("wait_prompt", PROMPT_FORM),
+        wait_minutes: section.parsed("wait_minutes_prompt", PROMPT_FORM),
+        wait_minute: section.parsed("wait_minute_prompt", PROMPT_FORM),
         done: section.parsed("done_prompt", PROMPT_FORM),
         refused: section.parsed("refused_prompt", PROMPT_FORM),
         hold_music: section.parsed("hold_music", PROMPT_FORM),

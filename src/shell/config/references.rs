@@ -92,6 +92,9 @@ impl<'a> Checker<'a> {
         let prompts = &call.prompts;
         for (key, prompt) in [
             ("position_prompt", prompts.position),
+            ("wait_prompt", prompts.wait),
+            ("wait_minutes_prompt", prompts.wait_minutes),
+            ("wait_minute_prompt", prompts.wait_minute),
             ("done_prompt", prompts.done),
             ("refused_prompt", prompts.refused),
             ("hold_music", prompts.hold_music),
@@ -125,8 +128,21 @@ impl<'a> Checker<'a> {
                     self.prompt(&key(what), prompt);
                 }
             }
-            for (what, to) in [("on_full", &queue.on_full), ("on_wait", &queue.on_wait), ("on_empty", &queue.on_empty)]
+            let doors = &queue.doors;
+            if let Some(calendar) = doors.calendar.filter(|name| !self.settings.engine.acd.calendars.contains_key(name))
             {
+                self.problems
+                    .error(&key("calendar"), format!("there is no calendar {calendar:?}; add [calendars.{calendar}]"));
+            }
+            for (what, to) in [
+                ("on_full", &queue.on_full),
+                ("on_wait", &queue.on_wait),
+                ("on_empty", &queue.on_empty),
+                ("on_expected", &doors.on_expected),
+                ("on_level", &doors.on_level),
+                ("on_closed", &doors.on_closed),
+                ("on_emergency", &doors.on_emergency),
+            ] {
                 match to {
                     Overflow::Queue(to) if to == name => {
                         self.problems.error(&key(what), "a queue cannot overflow into itself");
@@ -141,8 +157,11 @@ impl<'a> Checker<'a> {
                 }
             }
             self.rings(&key("rings"), &queue.rings);
-            if !queue.announce_every.is_zero() && call.prompts.position.is_none() {
-                self.problems.warn(&key("announce_every"), "says nothing without calls.position_prompt");
+            let prompts = &call.prompts;
+            let says_something = [prompts.position, prompts.wait, prompts.wait_minute].iter().any(Option::is_some);
+            if !queue.announce_every.is_zero() && !says_something {
+                self.problems
+                    .warn(&key("announce_every"), "says nothing without calls.position_prompt or calls.wait_prompt");
             }
             if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
                 self.problems.warn(&format!("queues.{name}"), "no agent serves it");

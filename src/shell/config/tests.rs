@@ -79,6 +79,17 @@ fn cases() -> Vec<(&'static str, String)> {
         ),
         ("a shift that begins with a reason that is not there", and("[acd]\nlogin_reason = \"setup\"\n")),
         ("a limit with no known end", and("[reasons.lunch]\nlongest = \"45m\"\nthen = \"fire\"\n")),
+        (
+            "a calendar with all it can have wrong",
+            and(
+                "[calendars.m]\nzone = \"Europe/Madris\"\ncountry = \"pt\"\nholidays = [\"24.12.2026\"]\n[calendars.m.hours]\n\
+                 mon-fri = [\"9-14\"]\nfri-mon = [\"09:00-14:00\"]\n[calendars.m.special]\nxmas = []\n",
+            ),
+        ),
+        ("a calendar that never opens", and("[calendars.m]\nzone = \"Europe/Madrid\"\n")),
+        ("a calendar that is not there", with("need =", "calendar = \"m\"\nneed =")),
+        ("a queue that leaves who is being rung", with("need =", "leave_ignores = [\"ringing\", \"lunch\"]\nneed =")),
+        ("an emergency into itself", with("need =", "on_emergency = \"queue:averias\"\nneed =")),
         ("a strategy by a name from elsewhere", with("need =", "strategy = \"rrmemory\"\nneed =")),
         ("an order of agents that are not there", with("need =", "strategy = \"linear\"\norder = [\"ana\"]\nneed =")),
         ("an order for a strategy without", with("need =", "order = [\"anna\"]\nneed =")),

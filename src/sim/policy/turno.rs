@@ -126,6 +126,8 @@ impl Turno {
                 | Decision::Foreseen { .. }
                 | Decision::Disposed { .. }
                 | Decision::PauseTooLong { .. }
+                | Decision::Emergency { .. }
+                | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
             }
         }

@@ -139,9 +139,10 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::QueueLeft { call, .. }
         | What::Offered { call, .. }
         | What::OfferEnded { call, .. }
+        | What::WaitingChanged { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
-        // It may come after the record was closed, which stays as it is.
-        What::AgentChanged { .. } | What::PauseTooLong { .. } | What::Disposed { .. } => None,
+        // A result may come after the record was closed, which stays as it is.
+        What::AgentChanged { .. } | What::PauseTooLong { .. } | What::Disposed { .. } | What::Emergency { .. } => None,
     }
 }
 
@@ -287,10 +288,12 @@ impl Draft {
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
             What::CallArrived { .. }
+            | What::WaitingChanged { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
-            | What::Disposed { .. } => {}
+            | What::Disposed { .. }
+            | What::Emergency { .. } => {}
         }
     }
 

@@ -1,0 +1,151 @@
+//! What people change about calls that wait, and what the event line and the callers hear of it.
+
+use expect_test::expect;
+use turno_acd::Overflow;
+use turno_acd::calendar::{Calendar, Span};
+use turno_base::{Name, Need, PromptId};
+
+use super::world::{Habit, Weather, World, config};
+use crate::{Answer, Command, EngineConfig, Input, Refusal};
+
+fn name<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+fn refusal(world: &mut World, command: Command) -> Refusal {
+    let mut out = Vec::new();
+    world.engine.handle(&Input::Command { id: 9, command }, world.now, &mut out);
+    out.into_iter()
+        .find_map(|effect| match effect {
+            crate::Effect::Reply { answer: Err(refusal), .. } => Some(refusal),
+            _ => None,
+        })
+        .expect("refused")
+}
+
+#[test]
+fn a_waiting_call_is_bumped_moved_and_given_other_needs_and_each_is_a_fact() {
+    // Nobody is there, so all wait.
+    let mut world = World::open(0, Habit::Answers(2000), Weather::default(), 1);
+    let first = world.call("+34612045118");
+    world.run(5000);
+    world.call("+34612045119");
+    world.run(5000);
+    let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(Some(name("faults")))) else { panic!("shown") };
+    let (older, younger) = (queues[0].waiting[0].call, queues[0].waiting[1].call);
+    world.said.clear();
+    assert_eq!(world.ask(Command::CallBump(younger, 60)), Some(Answer::Done));
+    assert_eq!(world.ask(Command::CallMove(younger, name("general"))), Some(Answer::Done));
+    assert_eq!(world.ask(Command::CallNeeds(younger, Need::Anyone)), Some(Answer::Done));
+    assert_eq!(world.ask(Command::CallMove(older, name("general"))), Some(Answer::Done));
+    let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(Some(name("general")))) else { panic!("shown") };
+    let order: Vec<_> = queues[0].waiting.iter().map(|row| (row.call, row.waited_ms / 1000)).collect();
+    assert!(matches!(order[..], [(a, 64..=66), (b, 9..=11)] if a == younger && b == older), "{order:?}");
+    world.hang_up(0, first);
+    world.run(10_000);
+    assert_eq!(
+        refusal(&mut world, Command::CallMove(younger, name("nowhere"))).to_string(),
+        "there is no queue \"nowhere\""
+    );
+    let gone = refusal(&mut world, Command::CallBump(older, 60)).to_string();
+    assert!(gone.starts_with("there is no live call"), "{gone}");
+    expect![[r#"
+        13100 c2 changed: Bumped(60000)
+        13100 c2 changed: Moved(faults, general)
+        13100 c2 leaves faults: withdrawn
+        13100 c2 enters general at 1
+        13100 c2 a1 Queue(general)
+        13100 c2 changed: Needs(Anyone)
+        13100 c1 changed: Moved(faults, general)
+        13100 c1 leaves faults: withdrawn
+        13100 c1 enters general at 2
+        13100 c1 a0 Queue(general)
+        13100 c1 leaves general: short_abandoned
+        13101 c1 ends: abandoned by Caller
+    "#]]
+    .assert_eq(&world.said);
+}
+
+#[test]
+fn a_call_with_an_agent_no_longer_waits_and_whoever_asks_is_told_so() {
+    let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
+    world.call("+34612045118");
+    world.run(10_000);
+    let Some(Answer::Calls(calls)) = world.ask(Command::CallShow(None)) else { panic!("shown") };
+    let told = refusal(&mut world, Command::CallBump(calls[0].call, 60)).to_string();
+    assert!(told.ends_with("no longer waits: an agent has it, or it is gone"), "{told}");
+}
+
+fn with_doors() -> EngineConfig {
+    let mut config = config(1);
+    let closed: PromptId = name("closed");
+    let span = Span { from: 540, to: 840 };
+    let calendar = Calendar { week: std::array::from_fn(|_| vec![span]), ..Calendar::default() };
+    config.acd.calendars.insert(name::<Name>("mornings"), calendar);
+    let doors = &mut config.acd.queues.get_mut(&name("faults")).expect("a queue of the world's").doors;
+    doors.calendar = Some(name("mornings"));
+    doors.on_closed = Overflow::Prompt(closed);
+    doors.on_emergency = Overflow::Queue(name("general"));
+    config
+}
+
+#[test]
+fn a_calendar_says_when_it_opens_and_outside_its_hours_the_caller_hears_why() {
+    // The world begins on 2026-03-10 at 11:00 UTC, a Tuesday.
+    let mut world = World::open_with(with_doors(), 1, Habit::Answers(2000), Weather::default(), 1);
+    let Some(Answer::Calendars(now)) = world.ask(Command::CalendarShow(None, None)) else { panic!("shown") };
+    let afternoon = turno_base::Wall::from_secs(1_773_140_400 + 4 * 3600);
+    let asked = Command::CalendarShow(Some(name("mornings")), Some(afternoon));
+    let Some(Answer::Calendars(then)) = world.ask(asked) else { panic!("shown") };
+    let hours = |row: &crate::CalendarView| (row.is_open, row.until.map(|until| (until - 1_773_140_400) / 3600));
+    assert_eq!((hours(&now[0]), hours(&then[0])), ((true, Some(3)), (false, Some(22))));
+    assert_eq!(now[0].queues, [name("faults")]);
+    assert_eq!(
+        refusal(&mut world, Command::CalendarShow(Some(name("x")), None)).to_string(),
+        "there is no calendar \"x\""
+    );
+    world.run(4 * 3_600_000);
+    world.said.clear();
+    world.call("+34612045118");
+    world.run(60_000);
+    expect![[r#"
+        14403100 c1 arrives from +34612045118
+        14403100 c1 a0 Ivr(None)
+        14403100 c1 a0 Ivr(Some(closed))
+        14404602 c1 ends: no-answer by Us
+    "#]]
+    .assert_eq(&world.said);
+}
+
+#[test]
+fn the_emergency_switch_sends_everybody_on_and_stays_on_over_a_restart() {
+    let mut world = World::open_with(with_doors(), 0, Habit::Answers(2000), Weather::default(), 1);
+    world.call("+34612045118");
+    world.run(5000);
+    world.said.clear();
+    assert_eq!(world.ask(Command::Emergency(Some(name("faults")), true)), Some(Answer::Done));
+    let bytes = postcard::to_stdvec(&world.engine).expect("the state serialises");
+    world.engine = postcard::from_bytes(&bytes).expect("and comes back");
+    world.call("+34612045119");
+    world.run(5000);
+    let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(None)) else { panic!("shown") };
+    let rows: Vec<_> = queues.iter().map(|row| (row.queue, row.is_emergency, row.waiting.len())).collect();
+    assert_eq!(rows, [(name("faults"), true, 0), (name("general"), false, 2)]);
+    assert_eq!(
+        refusal(&mut world, Command::Emergency(Some(name("nowhere")), true)).to_string(),
+        "there is no queue \"nowhere\""
+    );
+    assert_eq!(world.ask(Command::Emergency(None, false)), Some(Answer::Done));
+    expect![[r#"
+        8100 emergency true Some(faults)
+        8100 c1 leaves faults: overflowed
+        8100 c1 enters general at 1
+        8100 c1 a0 Queue(general)
+        8100 c2 arrives from +34612045119
+        8100 c2 a1 Ivr(None)
+        8100 c2 enters general at 2
+        8100 c2 a1 Queue(general)
+        13100 emergency false None
+    "#]]
+    .assert_eq(&world.said);
+}
