@@ -87,6 +87,12 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
         (
+            "a wrap-up of fixed length that ends when saved",
+            with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
+        ),
+        ("a shift that begins with a reason that is not there", and("[acd]\nlogin_reason = \"setup\"\n")),
+        ("a limit with no known end", and("[reasons.lunch]\nlongest = \"45m\"\nthen = \"fire\"\n")),
+        (
             "a calendar with all it can have wrong",
             and(
                 "[calendars.m]\nzone = \"Europe/Madris\"\ncountry = \"pt\"\nholidays = [\"24.12.2026\"]\n[calendars.m.hours]\n\
