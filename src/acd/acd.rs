@@ -7,6 +7,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
+use crate::callback::{Callbacks, Wanted};
 use crate::config::{AcdConfig, WrapUp};
 use crate::expected::Lessons;
 use crate::item::Item;
@@ -44,6 +45,7 @@ pub struct Acd {
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
     pub(crate) lessons: Lessons,
+    pub(crate) callbacks: Callbacks,
     /// The emergency switch of all queues.
     pub(crate) is_emergency: bool,
     /// Queues whose own is on.
@@ -113,6 +115,7 @@ impl Acd {
             served: BTreeMap::new(),
             redials: Redials::default(),
             lessons: Lessons::default(),
+            callbacks: Callbacks::new(seed),
             is_emergency: false,
             emergencies: BTreeSet::new(),
             wall_ahead: 0,
@@ -147,7 +150,11 @@ impl Acd {
             Event::Station { station, reachable } => self.station(station, reachable, now, out),
             Event::StationCalls { station, calls } => self.station_calls(station, calls, now, out),
             Event::Announced { item } => self.announced(item, now),
+            Event::Key { item, key } => self.key(item, key, now, out),
+            Event::CallbackAnswered { item } => self.callback_answered(item, now, out),
+            Event::CallbackFailed { item, result } => self.callback_failed(item, result, now, out),
         }
+        self.tell_due(out);
         self.arm_reconciler(now);
     }
 
@@ -160,11 +167,17 @@ impl Acd {
             Command::Logout { agent } => self.logout(agent, now, out),
             Command::Pause { agent, reason } => self.pause(agent, reason, now, out),
             Command::Ready { agent } => self.ready(agent, now, out),
+            Command::CallbackAdd { number, queue, segment, value_pm, at } => {
+                self.add_callback(Wanted { number, queue, segment, value_pm, at }, now, out)
+            }
+            Command::CallbackCancel { number } => self.cancel_callback(number, now, out),
+            Command::CallbackAppoint { number, at } => self.appoint_callback(number, at, now, out),
             Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
             Command::Bump { item, by } => self.bump(item, by, now, out),
             Command::Move { item, queue } => self.move_to(item, queue, now, out),
             Command::Needs { item, need } => self.need_anew(item, need, now, out),
         };
+        self.tell_due(out);
         self.arm_reconciler(now);
         done
     }
@@ -186,10 +199,12 @@ impl Acd {
                 Due::Apart(item) => self.apart_ended(item, now, out),
                 Due::Announce(item) => self.announce(item, now, out),
                 Due::Drain(queue) => self.drain(queue, now, out),
+                Due::Callbacks(queue) => self.look_due(queue, now, out),
                 Due::Hours(queue) => self.look_at_hours(queue, now, out),
                 Due::Reconcile => self.reconcile(now, out),
             }
         }
+        self.tell_due(out);
         self.arm_reconciler(now);
     }
 

@@ -8,6 +8,7 @@ use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, Sta
 
 use crate::boundary::Overflow;
 use crate::calendar::Calendar;
+use crate::callback::{CallbackRules, Zone};
 use crate::doors::DoorRules;
 use crate::matching::Strategy;
 
@@ -22,6 +23,10 @@ pub struct AcdConfig {
     pub segments: BTreeMap<SegmentId, SegmentRules>,
     /// Not-ready reasons an agent may choose.
     pub reasons: BTreeMap<Name, ReasonRules>,
+    /// Queues whose callers may be called back.
+    pub callbacks: BTreeMap<QueueId, CallbackRules>,
+    /// Local time, in which hours are meant.
+    pub zone: Zone,
     /// Opening hours, by name.
     pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.

@@ -40,6 +40,7 @@ impl Acd {
             match stands {
                 Stands::Free => self.stand_free(item),
                 Stands::Offered { agent, epoch } => self.stand_offered(item, agent, epoch),
+                Stands::Held => self.stand_held(item),
                 Stands::Nowhere => {}
             }
             self.arm_wait(item);
@@ -55,7 +56,9 @@ impl Acd {
             self.look_at_hours(queue, now, out);
         }
         self.send_on(now, out);
+        self.look_everywhere(now, out);
         self.forget_unused();
+        self.tell_due(out);
         self.arm_reconciler(now);
     }
 
@@ -232,6 +235,7 @@ impl Acd {
                 self.group_of.remove(&key);
                 self.groups_idle.remove(&(emptied.unwrap_or(0), group));
             }
+            self.forget_desk(at, self.queues[at].id);
             if let Some(queue) = self.queues.remove(at) {
                 self.queue_of.remove(&queue.id);
             }
@@ -247,8 +251,12 @@ impl Acd {
         for (_, _, agent) in ready {
             self.seek_item(agent, Trigger::Agent, now, out);
         }
-        let drained: Vec<QueueIx> =
-            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
+        let drained: Vec<QueueIx> = self
+            .queues
+            .iter()
+            .filter(|(_, q)| q.is_closing || q.keeps_nobody() && q.waiting > 0)
+            .map(|(at, _)| at)
+            .collect();
         for queue in drained {
             self.drain(queue, now, out);
         }

@@ -1,7 +1,7 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, E164, ItemId, Mono, QueueId, SegmentId};
 
 use crate::boundary::{Credits, Kind};
 use crate::expected::Promise;
@@ -30,6 +30,8 @@ pub(crate) struct Item {
     /// The queue it first asked for, under which a redial finds its place again.
     pub(crate) asked: QueueId,
     pub(crate) caller: Option<Box<str>>,
+    /// Where he may be called back.
+    pub(crate) callback_to: Option<E164>,
     /// When its wait limit passes; none: no limit, or passed.
     pub(crate) wait_ends: Option<Mono>,
     /// The wait limit passed while an agent was being rung: it goes when that fails.
@@ -51,6 +53,8 @@ pub(crate) enum Stands {
     Nowhere,
     /// Any agent may have it.
     Free,
+    /// No agent may have it yet: its customer is not on the line.
+    Held,
     /// An agent is being rung for it.
     Offered { agent: AgentIx, epoch: u64 },
 }

@@ -5,7 +5,7 @@ use turno_base::Mono;
 
 use crate::acd::Acd;
 use crate::agent::Agent;
-use crate::boundary::{Decision, Trigger, Why};
+use crate::boundary::{Decision, Kind, Trigger, Why};
 use crate::item::Stands;
 use crate::line::{Line, Place};
 use crate::matching::{self, Bench, Pick, Precedence, Strategy};
@@ -181,7 +181,7 @@ impl Acd {
             .map(|(at, p)| (at, need::fit(queue, &own, &p.key.levels)))
             .collect();
         let lines = vec![Line::default(); self.urgencies.len()];
-        let group = Group { key: key.clone(), lines, free: 0, offered: 0, profiles, emptied: None };
+        let group = Group { key: key.clone(), lines, free: 0, offered: 0, held: 0, profiles, emptied: None };
         let at = self.groups.insert(group);
         self.group_of.insert(key, at);
         self.group_emptied(at);
@@ -218,6 +218,16 @@ impl Acd {
         self.groups[at].offered += 1;
     }
 
+    /// Keeps the item from agents; its place in its queue is its own.
+    pub(crate) fn stand_held(&mut self, item: ItemIx) {
+        self.step_out(item);
+        let waiting = &mut self.items[item];
+        waiting.stands = Stands::Held;
+        let at = waiting.group;
+        self.group_fills(at);
+        self.groups[at].held += 1;
+    }
+
     /// The item stands nowhere in its group. To be called before its place changes.
     pub(crate) fn step_out(&mut self, item: ItemIx) {
         let waiting = &mut self.items[item];
@@ -236,8 +246,9 @@ impl Acd {
                 }
             }
             Stands::Offered { .. } => group.offered -= 1,
+            Stands::Held => group.held -= 1,
         }
-        if group.free == 0 && group.offered == 0 {
+        if group.free == 0 && group.offered == 0 && group.held == 0 {
             self.group_emptied(at);
         }
     }
@@ -285,10 +296,12 @@ impl Acd {
         count(ahead.sum()) + 1
     }
 
-    /// Who stands first in the queue, offered or not.
-    pub(crate) fn first_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
+    /// Which caller stands first in the queue, offered or not.
+    pub(crate) fn first_caller_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
         let lines = self.urgencies.iter().zip(&self.queues[queue].lines);
-        let heads = lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, line.first()?, now.0)));
+        let caller = |place: &&Place| self.items[place.item].kind == Kind::Call;
+        let first = |line: &Line| line.iter().find(caller).copied();
+        let heads = lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, &first(line)?, now.0)));
         heads.min().map(|first| first.item())
     }
 

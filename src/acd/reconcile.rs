@@ -108,6 +108,7 @@ impl Acd {
         }
         match waiting.stands {
             Stands::Nowhere => true,
+            Stands::Held => !self.callbacks.is_held(waiting.id),
             Stands::Free => !self.groups[waiting.group].lines[line].contains(&place),
             Stands::Offered { agent, epoch } => self.agents.get(agent).is_none_or(
                 |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),

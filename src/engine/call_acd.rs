@@ -30,7 +30,7 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner, callback_to } => {
                 let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
                 Event::Enter(Entry {
                     item,
@@ -43,6 +43,7 @@ impl Rooms {
                     credits,
                     owner,
                     last_agent: None,
+                    callback_to,
                 })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
@@ -53,6 +54,9 @@ impl Rooms {
             AcdTell::Phase(agent, state) => Event::Phase { item, agent, state },
             AcdTell::Joined(agent) => Event::Joined { item, agent },
             AcdTell::Announced => Event::Announced { item },
+            AcdTell::Key(key) => Event::Key { item, key },
+            AcdTell::CallbackAnswered => Event::CallbackAnswered { item },
+            AcdTell::CallbackFailed(result) => Event::CallbackFailed { item, result },
         };
         self.acd.on_event(event, turn.now, turn.acd());
     }
@@ -90,6 +94,7 @@ impl Rooms {
                     Overflow::Queue(_) => return,
                     Overflow::Number(number) => Elsewhere::Number(number),
                     Overflow::Prompt(prompt) => Elsewhere::Prompt(prompt),
+                    Overflow::Callback => Elsewhere::Callback,
                     Overflow::HangUp => Elsewhere::HangUp,
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
@@ -101,6 +106,17 @@ impl Rooms {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
             }
+            Decision::CallbackTaken { item, queue, how } => {
+                self.fact(What::CallbackTaken { call: item.0, queue, how }, turn);
+                self.tell_decided(item, AcdEvent::CallbackTaken, turn);
+            }
+            Decision::CallbackRefused { item } => self.tell_decided(item, AcdEvent::CallbackRefused, turn),
+            Decision::CallBack { item, back } => self.call_back(item, *back, turn),
+            Decision::CallbackStop { item } => self.tell_call(CallEvent::HangUp { call: item.0 }, turn),
+            Decision::CallbackEnded { first, queue, end, attempts } => {
+                self.fact(What::CallbackEnded { first, queue, end, attempts }, turn);
+            }
+            Decision::CallbacksDue { queue, due } => self.fact(What::CallbacksDue { queue, due }, turn),
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }

@@ -280,6 +280,12 @@ impl Witness {
             | Decision::Foreseen { .. }
             | Decision::Emergency { .. }
             | Decision::Changed { .. } => {}
+            Decision::CallbackTaken { .. }
+            | Decision::CallbackRefused { .. }
+            | Decision::CallBack { .. }
+            | Decision::CallbackStop { .. }
+            | Decision::CallbackEnded { .. }
+            | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,

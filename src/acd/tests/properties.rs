@@ -142,6 +142,7 @@ impl World {
                     credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
                     owner: None,
                     last_agent: None,
+                    callback_to: None,
                 })
             }
             25..=33 => {
@@ -281,6 +282,7 @@ kind: Kind::Call,
                     segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
  owner: None,
  last_agent: None,
+            callback_to: None,
                 }), now, &mut out);
             } else if let Some((item, agent)) = talking.take() {
                 acd.on_event(Event::Released { item, agent }, now, &mut out);

@@ -203,6 +203,12 @@ impl Day {
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
+                Decision::CallbackTaken { .. }
+                | Decision::CallbackRefused { .. }
+                | Decision::CallBack { .. }
+                | Decision::CallbackStop { .. }
+                | Decision::CallbackEnded { .. }
+                | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
             }
         }
     }
@@ -242,6 +248,7 @@ impl Day {
             credits: Credits::of(Credit::WaitedElsewhere, if self.chance(5) { self.dice.below(60_000) } else { 0 }),
             owner: None,
             last_agent: None,
+            callback_to: None,
         };
         self.tell(Event::Enter(entry));
     }

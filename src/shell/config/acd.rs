@@ -35,6 +35,8 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         agents: named(root, "agents", agent),
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
+        callbacks: super::callbacks::callbacks(root),
+        zone: Vec::new(),
         calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
         rule,
@@ -119,6 +121,8 @@ pub(super) fn need(section: &Section<'_>, key: &str) -> Option<Need> {
 }
 
 fn queue(section: &Section<'_>, _: &str) -> QueueRules {
+    // Read by `callbacks`.
+    section.has("callback");
     let limits = SECOND..=Duration::from_secs(u64::from(RING_LIMIT_MAX_S));
     QueueRules {
         need: need(section, "need").unwrap_or(Need::Anyone),
@@ -157,12 +161,15 @@ fn wrap_up(section: &Section<'_>) -> WrapUp {
     }
 }
 
-const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
+const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
 
 pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
     let read = section.read(key, OVERFLOW_FORM, |text| {
         if text == "hangup" {
             return Some(Overflow::HangUp);
+        }
+        if text == "callback" {
+            return Some(Overflow::Callback);
         }
         let (kind, name) = text.split_once(':')?;
         Some(match kind {
