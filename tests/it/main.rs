@@ -4,6 +4,7 @@
 
 mod baresip;
 mod browser;
+mod callbacks;
 mod caller;
 mod calls;
 mod config;
