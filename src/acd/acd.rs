@@ -14,11 +14,14 @@ use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
 use crate::need::Skills;
+use crate::owner::LastAgents;
 use crate::queue::{Group, GroupKey, Profile, Queue};
 use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
+use crate::reserve::Reserve;
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
+use crate::tables::Tables;
 use crate::timers::{Due, Timers};
 
 /// Queues and agents, and who serves whom. The whole state serialises; two equal states fed equally decide equally.
@@ -44,6 +47,9 @@ pub struct Acd {
     pub(crate) item_of: BTreeMap<ItemId, ItemIx>,
     pub(crate) served: BTreeMap<ItemId, Served>,
     pub(crate) redials: Redials,
+    pub(crate) last_agents: LastAgents,
+    pub(crate) tables: Tables,
+    pub(crate) reserves: Vec<Reserve>,
     pub(crate) lessons: Lessons,
     pub(crate) callbacks: Callbacks,
     /// The emergency switch of all queues.
@@ -61,6 +67,12 @@ pub struct Acd {
     pub(crate) seq: u64,
     /// Counts groups that emptied.
     pub(crate) emptied: u64,
+    /// Counts groups that were made.
+    pub(crate) made: u64,
+    /// Counts configurations.
+    pub(crate) configured: u64,
+    /// A reserve has more agents than it keeps, and others have not been asked since.
+    pub(crate) is_reserve_open: bool,
     /// For strategies that draw.
     pub(crate) dice: Seeded,
 }
@@ -114,6 +126,9 @@ impl Acd {
             item_of: BTreeMap::new(),
             served: BTreeMap::new(),
             redials: Redials::default(),
+            last_agents: LastAgents::default(),
+            tables: Tables::default(),
+            reserves: Vec::new(),
             lessons: Lessons::default(),
             callbacks: Callbacks::new(seed),
             is_emergency: false,
@@ -125,6 +140,9 @@ impl Acd {
             epoch: Seeded::new(seed).below(1 << 40),
             seq: 0,
             emptied: 0,
+            made: 0,
+            configured: 0,
+            is_reserve_open: false,
             dice: Seeded::new(seed),
         };
         // Nobody is there yet, so nothing is decided and the instant does not matter.
@@ -154,8 +172,7 @@ impl Acd {
             Event::CallbackAnswered { item } => self.callback_answered(item, now, out),
             Event::CallbackFailed { item, result } => self.callback_failed(item, result, now, out),
         }
-        self.tell_due(out);
-        self.arm_reconciler(now);
+        self.settle(now, out);
     }
 
     /// Somebody asks for something: done, or refused with nothing changed.
@@ -177,8 +194,7 @@ impl Acd {
             Command::Move { item, queue } => self.move_to(item, queue, now, out),
             Command::Needs { item, need } => self.need_anew(item, need, now, out),
         };
-        self.tell_due(out);
-        self.arm_reconciler(now);
+        self.settle(now, out);
         done
     }
 
@@ -200,12 +216,23 @@ impl Acd {
                 Due::Announce(item) => self.announce(item, now, out),
                 Due::Drain(queue) => self.drain(queue, now, out),
                 Due::Callbacks(queue) => self.look_due(queue, now, out),
+                Due::Reserve(item) => self.reserve_passed(item, now, out),
+                Due::Owner(item) => self.own_wait_ended(item, now, out),
+                Due::Ring(item) => self.ring_widens(item, now, out),
                 Due::Hours(queue) => self.look_at_hours(queue, now, out),
                 Due::Reconcile => self.reconcile(now, out),
+                Due::Tables => self.tables_due(now),
             }
         }
+        self.settle(now, out);
+    }
+
+    /// The end of every turn.
+    pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        self.open_reserves(now, out);
         self.tell_due(out);
         self.arm_reconciler(now);
+        self.arm_tables(now);
     }
 
     /// What was counted since the machine began.

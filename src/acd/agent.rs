@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Name, QueueId, StationId};
 
+use crate::boundary::Why;
 use crate::config::WrapUp;
 use crate::limits;
+use crate::queue::Listing;
 use crate::slab::{ItemIx, ProfileIx};
+use crate::tables::Handling;
 
 /// A person who takes calls. Only a configured one can log in; one whom the configuration has dropped finishes his call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +30,18 @@ pub(crate) struct Agent {
     pub(crate) next: Option<Next>,
     /// Since when he stands among the ready of his profile; none: he does not.
     pub(crate) listed: Option<Mono>,
+    /// Groups of items that wait for him alone.
+    pub(crate) own: Listing,
+    /// The conversation he has or wraps up, for the tables.
+    pub(crate) handling: Option<Handling>,
+    /// When his shift began.
+    pub(crate) began: Mono,
+    /// How long he talked and wrapped up in it, µs.
+    pub(crate) busy_us: u64,
+    /// Since when he does; none: he does not.
+    pub(crate) busy_since: Option<Mono>,
+    /// The last thing he was rung for, and why.
+    pub(crate) last_offer: Option<Box<(ItemId, Why)>>,
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,
@@ -111,6 +128,17 @@ pub(crate) struct Shown {
     pub(crate) state: AgentState,
     pub(crate) station: Option<StationId>,
     pub(crate) item: Option<ItemId>,
+}
+
+impl Agent {
+    /// Since when he counts as ready: who has worked for a larger part of his shift counts as ready for less long, by up to
+    /// `most` (R20).
+    pub(crate) fn ready_since(&self, since: Mono, most: Duration) -> Mono {
+        let shift_us = since.0.saturating_sub(self.began.0);
+        let share_pm = (u128::from(self.busy_us) * 1000).checked_div(u128::from(shift_us)).unwrap_or(0).min(1000);
+        let later = most.as_micros() * share_pm / 1000;
+        Mono(since.0.saturating_add(u64::try_from(later).unwrap_or(u64::MAX)))
+    }
 }
 
 impl Doing {

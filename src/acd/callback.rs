@@ -234,7 +234,7 @@ impl Acd {
         callback.standing = Standing::Waiting;
         let Callback { item: id, segment, value_pm, v, credits, seq, .. } = *callback;
         let (need, caller) = (callback.need.clone(), callback.caller.clone());
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
@@ -257,6 +257,10 @@ impl Acd {
             announce: Announce::Off,
             promise: Promise::default(),
             apart: None,
+            ring: None,
+            own: None,
+            only_until: None,
+            reserve_at: None,
             tried: None,
             hops: 0,
         });
@@ -275,6 +279,8 @@ impl Acd {
         let position = self.position(at, now);
         self.give_place_up(at);
         self.set_apart(at, None);
+        self.forget_own_wait(at);
+        self.end_rings(at);
         let queue = self.items[at].queue;
         self.queues[queue].waiting -= 1;
         self.queues[queue].callbacks -= 1;

@@ -31,6 +31,8 @@ pub struct AcdConfig {
     pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
+    /// A caller whose agent's leg died counts as this much older, which brings him to the front (E10).
+    pub rescue_credit: Duration,
     /// The knobs of the value-rate rule.
     pub rule: Rule,
     /// What is known of skills beyond their names; a skill that is not here has [`SkillRules::default`].
@@ -113,6 +115,8 @@ pub struct RingRules {
     pub length: Duration,
     /// Passed at once while nobody whom it asks for is logged in.
     pub skip_if_none_logged_in: bool,
+    /// Passed at once if the item is surely expected to wait longer than this; none: never for that.
+    pub widen_if_expected_over: Option<Duration>,
 }
 
 /// Whom a ring asks for, beyond what the queue and the item need.

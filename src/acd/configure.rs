@@ -11,14 +11,18 @@ use turno_base::{AgentId, Mono, Now, QueueId};
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Next, Shown};
 use crate::boundary::{Decision, Trigger};
-use crate::config::{AcdConfig, SegmentRules};
+use crate::config::{AcdConfig, RingNeed, SegmentRules};
 use crate::doors::Presence;
 use crate::item::{Announce, Stands};
+use crate::limits::RINGS_MAX;
 use crate::line::Line;
 use crate::matching::Urgency;
 use crate::need::Skills;
-use crate::queue::{GroupKey, Profile, ProfileKey, Queue};
-use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
+use crate::queue::{Asks, GroupKey, Listing, Profile, ProfileKey, Queue, Ring};
+use crate::reserve::Reserve;
+use crate::slab::{AgentIx, GroupIx, ItemIx, Ix, ProfileIx, QueueIx, Slab};
+use crate::tables::Topic;
+use crate::timers::Due;
 
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
@@ -26,16 +30,20 @@ impl Acd {
         self.see_wall(now);
         let now = now.mono;
         self.config = config;
+        self.configured += 1;
         let stood = self.take_lines_down();
         self.set_segments();
         self.set_queues();
         let gone = self.set_agents(now);
         self.set_profiles();
+        self.set_rings();
+        self.set_topics(now);
         for (item, key, stands) in stood {
-            let group = self.group(key);
+            let plain = self.group(GroupKey { ring: None, only: None, ..key });
             let waiting = &mut self.items[item];
-            waiting.group = group;
+            waiting.group = plain;
             waiting.line = self.segment_of.get(&waiting.segment).copied().unwrap_or(0);
+            self.stay_in_ring(item, now);
             self.take_place(item);
             match stands {
                 Stands::Free => self.stand_free(item),
@@ -58,8 +66,20 @@ impl Acd {
         self.send_on(now, out);
         self.look_everywhere(now, out);
         self.forget_unused();
-        self.tell_due(out);
-        self.arm_reconciler(now);
+        self.settle(now, out);
+    }
+
+    /// A waiting item stays with its own agent, and in the ring that it has reached if there are still so many.
+    fn stay_in_ring(&mut self, item: ItemIx, now: Mono) {
+        let waiting = &self.items[item];
+        if waiting.only_until.is_some() && !waiting.own.is_some_and(|own| self.may_take(own, waiting.group)) {
+            self.forget_own_wait(item);
+        }
+        let rings = self.queues[self.items[item].queue].rings_of[usize::from(self.items[item].line)].len();
+        if self.items[item].ring.is_some_and(|(passed, _)| usize::from(passed) >= rings) {
+            self.end_rings(item);
+        }
+        self.find_group(item, now);
     }
 
     /// Takes every item out of its line, in order of entering: what it needs and how it stood.
@@ -67,6 +87,9 @@ impl Acd {
         let mut stood = Vec::with_capacity(self.items.len());
         for (item, waiting) in self.items.iter_mut() {
             let stands = std::mem::replace(&mut waiting.stands, Stands::Nowhere);
+            if let Some(at) = waiting.reserve_at.take() {
+                self.timers.disarm(at, Due::Reserve(item));
+            }
             stood.push((waiting.seq, item, self.groups[waiting.group].key.clone(), stands));
         }
         stood.sort_by_key(|&(seq, ..)| seq);
@@ -78,13 +101,15 @@ impl Acd {
 
     /// Numbers the segments; those that nobody configured share the rules of a plain customer.
     fn set_segments(&mut self) {
-        self.urgencies = vec![Urgency::from(&SegmentRules::default())];
+        let rule = &self.config.rule;
+        let top_pm = self.config.segments.values().map(|rules| rules.value_pm).max().unwrap_or(u32::MAX);
+        self.urgencies = vec![Urgency::new(&SegmentRules::default(), rule, top_pm)];
         self.segment_of.clear();
         for (segment, rules) in &self.config.segments {
             let number = u16::try_from(self.urgencies.len()).unwrap_or(0);
             if number > 0 {
                 self.segment_of.insert(*segment, number);
-                self.urgencies.push(Urgency::from(rules));
+                self.urgencies.push(Urgency::new(rules, rule, top_pm));
             }
         }
     }
@@ -119,11 +144,20 @@ impl Acd {
                     doing: Doing::LoggedOut,
                     next: None,
                     listed: None,
+                    own: Listing::default(),
+                    handling: None,
+                    began: now,
+                    busy_us: 0,
+                    busy_since: None,
+                    last_offer: None,
                     shown: Shown { state: AgentState::LoggedOut, station: None, item: None },
                     shown_since: now,
                 })
             });
             self.agents[at].misses_max = rules.no_answer_max;
+        }
+        for (_, agent) in self.agents.iter_mut() {
+            agent.own = Listing::default();
         }
         let mut gone = Vec::new();
         for (at, agent) in self.agents.iter_mut() {
@@ -158,6 +192,7 @@ impl Acd {
                 queue.ready += u32::from(agent.listed.is_some());
             }
             agent.profile = *profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));
+            self.profiles[agent.profile].logged_in += u32::from(agent.doing != Doing::LoggedOut);
         }
         self.set_orders();
         let ready: Vec<AgentIx> = self.agents.iter().filter(|(_, a)| a.listed.is_some()).map(|(at, _)| at).collect();
@@ -167,7 +202,75 @@ impl Acd {
         for (_, queue) in self.queues.iter_mut() {
             queue.lines.resize(self.urgencies.len(), Line::default());
             queue.judge = self.skills.judge(&queue.rules.need);
+            queue.profiles.clear();
         }
+        for (at, profile) in self.profiles.iter() {
+            for queue in &profile.key.queues {
+                let queue = &mut self.queues[*queue];
+                if queue.judge.is_met(&profile.key.levels) {
+                    queue.profiles.push(at);
+                }
+            }
+        }
+    }
+
+    /// The rings of each queue, its own or else those of all, and which of them an item of a segment passes through.
+    fn set_rings(&mut self) {
+        let Acd { queues, skills, config, segment_of, urgencies, .. } = self;
+        for (_, queue) in queues.iter_mut() {
+            let rules = if queue.rules.rings.is_empty() { &config.rings } else { &queue.rules.rings };
+            let rules = || rules.iter().take(RINGS_MAX);
+            queue.rings = rules()
+                .map(|ring| Ring {
+                    asks: match &ring.need {
+                        RingNeed::Need(need) => Asks::Judge(skills.judge(need)),
+                        RingNeed::Level(level) => Asks::Level(*level),
+                    },
+                    length: ring.length,
+                    skip_if_none_logged_in: ring.skip_if_none_logged_in,
+                    widen_if_expected_over: ring.widen_if_expected_over,
+                })
+                .collect();
+            queue.rings_of = vec![Vec::new(); urgencies.len()];
+            for (number, ring) in (0u8..).zip(rules()) {
+                for (line, own) in queue.rings_of.iter_mut().enumerate() {
+                    let is_named =
+                        || ring.segments.iter().any(|s| segment_of.get(s).is_some_and(|&at| usize::from(at) == line));
+                    if ring.segments.is_empty() || is_named() {
+                        own.push(number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Skills, and queues as skills, by number; what each profile has of them; reserves; the tables for all that.
+    fn set_topics(&mut self, now: Mono) {
+        let skills = self.skills.list();
+        let queues: Vec<Option<QueueId>> =
+            (0..self.queues.end()).map(|at| self.queues.get(QueueIx::of(at)).map(|queue| queue.id)).collect();
+        let topics = skills.iter().copied().map(Topic::Skill);
+        // A place that no queue has is nobody's topic; it keeps the numbers in step.
+        let nobody = QueueId(crate::limits::reason("nobody"));
+        let topics = topics.chain(queues.into_iter().map(|queue| Topic::Queue(queue.unwrap_or(nobody))));
+        self.tables.set_topics(topics, &self.config, self.bounds.recipes_max);
+        self.reserves.clear();
+        for (skill, rules) in self.config.skills.iter().filter(|(_, rules)| rules.reserve > 0) {
+            self.reserves.push(Reserve { skill: *skill, keeps: rules.reserve, ready: 0 });
+        }
+        let count = self.skills.count();
+        for (_, profile) in self.profiles.iter_mut() {
+            let held = (0u32..).zip(&profile.key.levels).filter(|(_, level)| **level > 0).map(|(skill, _)| skill);
+            profile.topics = held.chain(profile.key.queues.iter().map(|queue| count + queue.0)).collect();
+            for (at, reserve) in (0u32..).zip(&mut self.reserves) {
+                let number = self.skills.number(reserve.skill);
+                if number.is_some_and(|number| profile.topics.contains(&number)) {
+                    profile.reserves.push(at);
+                    reserve.ready += u32::try_from(profile.ready.len()).unwrap_or(u32::MAX);
+                }
+            }
+        }
+        self.make_tables(now);
     }
 
     /// Numbers the agents of queues that go by order: as the queue names them, then the others by name.
@@ -220,21 +323,16 @@ impl Acd {
         for item in apart {
             self.set_apart(item, None);
         }
+        for (_, item) in self.items.iter_mut() {
+            item.own = item.own.filter(|own| !agents.contains(own));
+        }
+        let kept_for_them = |only: Option<AgentIx>| only.is_some_and(|only| agents.contains(&only));
+        self.forget_groups(|key| kept_for_them(key.only));
         let queues: Vec<QueueIx> =
             self.queues.iter().filter(|(_, q)| q.is_closing && q.waiting == 0).map(|(at, _)| at).collect();
         for at in queues {
-            // Its groups are empty, and no profile serves a queue that is not configured.
-            let groups: Vec<(GroupIx, GroupKey, Option<u64>)> = self
-                .groups
-                .iter()
-                .filter(|(_, group)| group.key.queue == at)
-                .map(|(group, g)| (group, g.key.clone(), g.emptied))
-                .collect();
-            for (group, key, emptied) in groups {
-                self.groups.remove(group);
-                self.group_of.remove(&key);
-                self.groups_idle.remove(&(emptied.unwrap_or(0), group));
-            }
+            // Its groups are empty.
+            self.forget_groups(|key| key.queue == at);
             self.forget_desk(at, self.queues[at].id);
             if let Some(queue) = self.queues.remove(at) {
                 self.queue_of.remove(&queue.id);
@@ -243,13 +341,26 @@ impl Acd {
         self.lessons.keep_queues(|queue| self.queue_of.contains_key(queue));
     }
 
+    /// Forgets groups in which nobody is.
+    fn forget_groups(&mut self, is_meant: impl Fn(&GroupKey) -> bool) {
+        let meant = self.groups.iter().filter(|(_, group)| is_meant(&group.key));
+        let groups: Vec<(GroupIx, Option<u64>)> = meant.map(|(at, group)| (at, group.emptied)).collect();
+        for (at, emptied) in groups {
+            self.groups_idle.remove(&(emptied.unwrap_or(0), at));
+            if let Some(group) = self.groups.remove(at) {
+                self.group_of.remove(&group.key);
+                self.strike(&group);
+            }
+        }
+    }
+
     /// Rings the idle for those who may be served now, the longest idle first; then sends away whom no queue keeps, so that
     /// they take nobody's turn where they arrive.
     fn send_on(&mut self, now: Mono, out: &mut Vec<Decision>) {
         let mut ready: Vec<_> = self.agents.iter().filter_map(|(at, a)| Some((a.listed?, a.id, at))).collect();
         ready.sort();
         for (_, _, agent) in ready {
-            self.seek_item(agent, Trigger::Agent, now, out);
+            self.seek_among(agent, Trigger::Agent, now, out);
         }
         let drained: Vec<QueueIx> = self
             .queues

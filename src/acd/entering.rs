@@ -7,7 +7,7 @@ use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::Doing;
-use crate::boundary::{Credit, Credits, Decision, Entry, Kind, Overflow, Trigger};
+use crate::boundary::{Credit, Decision, Entry, Kind, Overflow, Trigger};
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
@@ -32,15 +32,14 @@ impl Acd {
             return;
         }
         let (id, asked) = (entry.item, entry.queue);
-        let credits = self.credits_of(&entry, now, out);
-        let v = i64::try_from(now.0).unwrap_or(i64::MAX).saturating_sub(micros(credits.total()));
+        let called = self.take_place_over(&entry, now, out);
         let (queue, hops) = match self.way(Overflow::Queue(asked), 0, now) {
             Way::In(..) if self.items.len() >= self.bounds.items_max as usize => {
                 self.counts.dropped += 1;
                 return out.push(Decision::Overflow { item: id, to: Overflow::HangUp });
             }
             Way::In(queue, hops) => (queue, hops),
-            Way::Out(Overflow::Callback) if self.door_to_callback(&entry, credits, now, out) => return,
+            Way::Out(Overflow::Callback) if self.door_to_callback(&entry, called, now, out) => return,
             Way::Out(Overflow::Callback) => return out.push(Decision::Overflow { item: id, to: Overflow::HangUp }),
             Way::Out(to) => return out.push(Decision::Overflow { item: id, to }),
             Way::Loop => return out.push(Decision::Overflow { item: id, to: Overflow::HangUp }),
@@ -48,9 +47,17 @@ impl Acd {
         if self.queues[queue].id != asked {
             out.push(Decision::Overflow { item: id, to: Overflow::Queue(self.queues[queue].id) });
         }
-        let Entry { item: _, kind, queue: _, need, segment, value_pm, caller, callback_to, .. } = entry;
+        let Entry { kind, need, segment, value_pm, caller, owner, last_agent, mut credits, callback_to, .. } = entry;
         let caller = caller.map(String::into_boxed_str);
-        let group = self.group(GroupKey { queue, need });
+        let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
+        let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
+        for (credit, v) in [(Credit::Redial, kept), (Credit::Callback, called)] {
+            if let Some(v) = v {
+                credits.reach(credit, v, now);
+            }
+        }
+        let v = i64::try_from(now.0).unwrap_or(i64::MAX).saturating_sub(micros(credits.total()));
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
             id,
@@ -73,24 +80,16 @@ impl Acd {
             announce: Announce::Off,
             promise: Promise::default(),
             apart: None,
+            ring: None,
+            own: own.agent,
+            only_until: None,
+            reserve_at: None,
             tried: None,
             hops,
         });
         self.item_of.insert(id, item);
+        self.wait_for_own(item, own.waits, now);
         self.admit(item, now, out);
-    }
-
-    /// What it counts as older: with the place kept for a redial, and that of its callback.
-    fn credits_of(&mut self, entry: &Entry, now: Mono, out: &mut Vec<Decision>) -> Credits {
-        let mut credits = entry.credits;
-        let kept = entry.caller.as_deref().and_then(|caller| self.redials.take(entry.queue, caller, now));
-        let called = self.take_place_over(entry, now, out);
-        for (credit, v) in [(Credit::Redial, kept), (Credit::Callback, called)] {
-            if let Some(v) = v {
-                credits.reach(credit, v, now);
-            }
-        }
-        credits
     }
 
     /// The item is in its queue from now on.
@@ -102,6 +101,11 @@ impl Acd {
         waiting.tried = None;
         let (id, queue) = (waiting.id, waiting.queue);
         self.queues[queue].waiting += 1;
+        let group = &self.groups[self.items[item].group];
+        for &(topic, share) in &group.asks {
+            self.tables.arrived(topic, share);
+        }
+        self.begin_rings(item);
         self.take_place(item);
         self.arm_wait(item);
         self.arm_announce(item, now);
@@ -254,6 +258,8 @@ impl Acd {
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
         self.set_apart(item, None);
+        self.forget_own_wait(item);
+        self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
             self.callback_departed(gone.id, how, now, out);
@@ -324,7 +330,8 @@ impl Acd {
         self.end_stay(item, QueueLeft::Overflowed, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
-        let group = self.group(GroupKey { queue, need });
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        self.forget_own_wait(item);
         let waiting = &mut self.items[item];
         waiting.queue = queue;
         waiting.group = group;
@@ -392,8 +399,7 @@ impl Acd {
             self.keep_place(item, QueueLeft::Failed, now.mono);
             self.take_out(item, QueueLeft::Failed, now.mono, out);
         }
-        self.tell_due(out);
-        self.arm_reconciler(now.mono);
+        self.settle(now.mono, out);
     }
 }
 

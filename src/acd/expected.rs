@@ -257,6 +257,18 @@ impl Acd {
         }
     }
 
+    /// How long an item at its place would wait, if its class is surely known; looks at nothing that it was promised.
+    pub(crate) fn forecast(&self, item: ItemIx, now: Mono) -> Option<Duration> {
+        let waiting = &self.items[item];
+        let queue = &self.queues[waiting.queue];
+        let need = &self.groups[waiting.group].key.need;
+        if !self.lessons.is_sure(queue.id, waiting.segment, need) {
+            return None;
+        }
+        let lesson = self.lessons.best(queue.id, waiting.segment, need)?;
+        lesson.wait_ms(self.position(item, now), agents_of(queue.logged_in)).map(Duration::from_millis)
+    }
+
     /// The stay is over or goes on elsewhere: what was told holds, what began there does not.
     pub(crate) fn forget_stay(&mut self, item: ItemIx) {
         self.items[item].promise.began = None;

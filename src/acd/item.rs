@@ -40,6 +40,14 @@ pub(crate) struct Item {
     pub(crate) promise: Promise,
     /// Kept apart from this agent until then, or until another was tried.
     pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// The rings of its queue and segment that it has passed, and when the present one ends; none: through all of them.
+    pub(crate) ring: Option<(u8, Option<Mono>)>,
+    /// The agent who looks after its customer, or talked to him last.
+    pub(crate) own: Option<AgentIx>,
+    /// It waits for that agent alone until then.
+    pub(crate) only_until: Option<Mono>,
+    /// When it may take agents from reserves; none: it may, or there are none.
+    pub(crate) reserve_at: Option<Mono>,
     /// Who was rung for it last, in a queue that goes on from him.
     pub(crate) tried: Option<AgentId>,
     /// Queues it has been through, the first and those that sent it on at the door among them.

@@ -23,6 +23,7 @@ mod configure;
 mod doors;
 mod entering;
 mod expected;
+mod explain;
 mod item;
 pub mod limits;
 mod line;
@@ -30,13 +31,17 @@ mod live;
 mod matching;
 pub mod need;
 mod offers;
+mod owner;
 mod pairing;
 mod queue;
 mod reconcile;
 mod redial;
 mod refusal;
+mod reserve;
+mod rings;
 mod shift;
 mod slab;
+mod tables;
 mod timers;
 mod views;
 
@@ -45,14 +50,19 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{Command, Credit, Credits, Decision, Entry, Event, Heal, Kind, Overflow, Trigger, Why};
+pub use boundary::{
+    AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Kind, Overflow,
+    RunnerUp, Trigger, Why,
+};
 pub use callback::{CallBack, CallbackRow, CallbackRules, Hours, Zone};
 pub use config::{
     AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
 };
 pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
+pub use explain::{Able, AgentExplained, Barred, ItemExplained, QueueForAgent};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
+pub use tables::{TableRows, Topic, TopicRow};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

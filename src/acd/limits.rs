@@ -24,10 +24,20 @@ pub const RECONCILE_PER_TURN: usize = 64;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// A reservation lives at most this much longer than its ring limit.
 pub const LEASE_SLACK: Duration = Duration::from_secs(5);
-/// Idle time counts in the choice of an agent up to this.
-pub const IDLE_COUNTED_MAX: Duration = Duration::from_secs(600);
-/// One level of a needed skill is worth this much idle time.
-pub const FIT_PER_LEVEL: Duration = Duration::from_secs(40);
+/// Most rings of a queue; what is configured beyond them does not count.
+pub const RINGS_MAX: usize = 16;
+/// Blocked pairs named in one decision.
+pub const BLOCKED_MAX: usize = 8;
+/// What arrived fades within about this long.
+pub const ARRIVALS_KEPT: Duration = Duration::from_secs(900);
+/// Load is counted as if arrivals had been watched at least this long: the first callers of a day say little.
+pub const ARRIVALS_SEEN_LEAST: Duration = Duration::from_secs(300);
+/// The expected handle time counts like so many conversations.
+pub const HANDLED_EXPECTED: u64 = 10;
+/// At so many conversations counted, what is past counts half.
+pub const HANDLED_COUNTED_MAX: u64 = 1000;
+/// A longer conversation counts as this long: a forgotten call must not move the tables for days.
+pub const HANDLE_COUNTED_MAX: Duration = Duration::from_secs(2 * 3600);
 /// A restart keeps the places of those it cut off at least this long (spec/reliability.md C4).
 pub const CUT_KEEPS_PLACE: Duration = Duration::from_secs(60);
 
@@ -86,6 +96,9 @@ pub struct Bounds {
     /// Classes (queue, need and segment) whose waits are remembered for forecasts; the one that was last answered longest ago
     /// is forgotten.
     pub classes_max: u32,
+    /// Most combinations of skills and levels that the tables weigh; further ones count as average until the next change of
+    /// configuration.
+    pub recipes_max: u32,
 }
 
 impl Default for Bounds {
@@ -96,6 +109,7 @@ impl Default for Bounds {
             stations_max: 200_000,
             groups_idle_max: 1024,
             classes_max: 4096,
+            recipes_max: 65_536,
         }
     }
 }

@@ -29,7 +29,8 @@ impl Acd {
         }
         self.credit(item, Credit::Bump, by);
         if is_free {
-            self.stand_free(item);
+            // Old enough now, it may take an agent from a reserve.
+            self.seek_agent(item, Trigger::Item, now, out);
         }
         self.foresee(item, now);
         Ok(())
@@ -55,7 +56,8 @@ impl Acd {
         let need = self.groups[self.items[item].group].key.need.clone();
         self.end_stay(item, QueueLeft::Withdrawn, now, out);
         out.push(Decision::Overflow { item: id, to: Overflow::Queue(to) });
-        let group = self.group(GroupKey { queue, need });
+        self.forget_own_wait(item);
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let waiting = &mut self.items[item];
         waiting.queue = queue;
         waiting.group = group;
@@ -78,7 +80,8 @@ impl Acd {
         let freed = self.stop_ringing(item, now, out);
         self.step_out(item);
         let queue = self.items[item].queue;
-        let group = self.group(GroupKey { queue, need });
+        self.forget_own_wait(item);
+        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         self.items[item].group = group;
         self.seek_agent(item, Trigger::Item, now, out);
         self.foresee(item, now);

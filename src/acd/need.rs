@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::{Need, SkillId};
 
-use crate::limits::{FIT_PER_LEVEL, NEED_BYTES_MAX, NEED_DEPTH_MAX, NEED_TERMS_MAX};
+use crate::limits::{NEED_BYTES_MAX, NEED_DEPTH_MAX, NEED_TERMS_MAX};
 
 /// Highest level of a skill.
 pub const LEVEL_MAX: u8 = 10;
@@ -108,6 +108,23 @@ pub(crate) enum Judge {
 }
 
 impl Skills {
+    /// All skills, by number.
+    pub(crate) fn list(&self) -> Vec<SkillId> {
+        let mut skills: Vec<(u32, SkillId)> = self.number_of.iter().map(|(skill, number)| (*number, *skill)).collect();
+        skills.sort_unstable();
+        skills.into_iter().map(|(_, skill)| skill).collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.number_of.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The number of one.
+    pub(crate) fn number(&self, skill: SkillId) -> Option<u32> {
+        self.number_of.get(&skill).copied()
+    }
+
     /// The levels of an agent, by number, no longer than they need be; skills seen first get the next number.
     pub(crate) fn levels(&mut self, skills: &BTreeMap<SkillId, u8>) -> Vec<u8> {
         let mut levels = Vec::new();
@@ -147,9 +164,47 @@ impl Judge {
         }
     }
 
+    /// The skills that count for an agent who meets the need, with his levels: all that are needed together, of
+    /// alternatives the best that is met.
+    pub(crate) fn counting(&self, levels: &[u8], parts: &mut Vec<(u32, u8)>) {
+        match self {
+            Judge::Anyone | Judge::Not(_) => {}
+            Judge::AtLeast { skill, .. } => {
+                if let Some(&level) = levels.get(*skill as usize).filter(|&&level| level > 0)
+                    && !parts.contains(&(*skill, level))
+                {
+                    parts.push((*skill, level));
+                }
+            }
+            Judge::All(several) => several.iter().for_each(|part| part.counting(levels, parts)),
+            Judge::Any(several) => {
+                let met = several.iter().filter(|part| part.is_met(levels));
+                // The first of equals.
+                if let Some(best) = met.rev().max_by_key(|part| part.level(levels)) {
+                    best.counting(levels, parts);
+                }
+            }
+        }
+    }
+
+    /// How much of each skill is asked for, of `share` in all: alternatives share it.
+    pub(crate) fn asking(&self, share: u64, asked: &mut Vec<(u32, u64)>) {
+        match self {
+            Judge::Anyone | Judge::Not(_) => {}
+            Judge::AtLeast { skill, .. } => match asked.iter_mut().find(|(known, _)| known == skill) {
+                Some((_, so_far)) => *so_far = share.max(*so_far),
+                None => asked.push((*skill, share)),
+            },
+            Judge::All(several) => several.iter().for_each(|part| part.asking(share, asked)),
+            Judge::Any(several) => {
+                several.iter().for_each(|part| part.asking(share / several.len() as u64, asked));
+            }
+        }
+    }
+
     /// The level that counts: of several needed skills the weakest, of alternatives the best that is met; what must not be
     /// held counts nothing.
-    fn level(&self, levels: &[u8]) -> Option<u8> {
+    pub(crate) fn level(&self, levels: &[u8]) -> Option<u8> {
         match self {
             Judge::Anyone | Judge::Not(_) => None,
             Judge::AtLeast { skill, .. } => levels.get(*skill as usize).copied().filter(|held| *held > 0),
@@ -161,12 +216,9 @@ impl Judge {
     }
 }
 
-/// How well an agent who meets both needs of an item, its queue's and its own, fits it: [`FIT_PER_LEVEL`] for each level
-/// that counts, in µs of idle time.
-pub(crate) fn fit(queue: &Judge, own: &Judge, levels: &[u8]) -> i64 {
-    let per_level = i64::try_from(FIT_PER_LEVEL.as_micros()).unwrap_or(i64::MAX);
-    let weakest = [queue.level(levels), own.level(levels)].into_iter().flatten().min();
-    per_level.saturating_mul(i64::from(weakest.unwrap_or(0)))
+/// The level that counts of an agent who meets both needs of an item, its queue's and its own; none: no skill counts.
+pub(crate) fn weakest(queue: &Judge, own: &Judge, levels: &[u8]) -> Option<u8> {
+    [queue.level(levels), own.level(levels)].into_iter().flatten().min()
 }
 
 /// The need as text; what [`parse`] made reads back to the same need, anything else to one that the same agents meet.

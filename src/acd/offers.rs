@@ -13,6 +13,7 @@ use crate::entering::micros;
 use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
+use crate::tables::{Handling, Topic};
 use crate::timers::Due;
 
 /// A reservation that has just ended, as its agent held it.
@@ -31,13 +32,18 @@ impl Acd {
         let epoch = self.epoch;
         let queue = &self.queues[self.items[item].queue];
         let rings_until = now + queue.rules.ring_limit;
+        let id = self.items[item].id;
+        match &mut self.agents[agent].last_offer {
+            Some(last) => **last = (id, why.clone()),
+            none => *none = Some(Box::new((id, why.clone()))),
+        }
         out.push(Decision::Offer {
-            item: self.items[item].id,
+            item: id,
             queue: queue.id,
             agent: self.agents[agent].id,
             station,
             epoch,
-            why,
+            why: Box::new(why),
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
         self.note_turn(item, agent);
@@ -111,6 +117,8 @@ impl Acd {
         let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
+        let parts = self.parts_of(at, held);
+        self.keep_last_agent(held, agent, now);
         match self.items[held].kind {
             Kind::Call => {
                 self.learn_wait(held, ended.map_or(0, |ended| ended.rang_us), now, out);
@@ -121,6 +129,13 @@ impl Acd {
         self.agents[at].misses = 0;
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
+        self.agents[at].handling = Some(Handling { since: now, parts });
+    }
+
+    /// What this item asks of this agent, for the tables.
+    fn parts_of(&self, agent: AgentIx, item: ItemIx) -> Vec<(Topic, u8)> {
+        let group = &self.groups[self.items[item].group];
+        group.fit(self.agents[agent].profile).map_or_else(Vec::new, |fit| self.tables.named(fit.recipe))
     }
 
     /// The agent has the conversation from now on.
@@ -216,6 +231,7 @@ impl Acd {
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
         };
         self.set_apart(item, Some((agent, now + apart_for)));
+        self.forget_own_wait(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
         if self.items[item].is_overdue {
@@ -286,6 +302,7 @@ impl Acd {
     /// The next item for who is ready; for who has gone, the end of waiting where nobody else serves.
     pub(crate) fn after_free(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if self.agents[agent].doing == Doing::LoggedOut {
+            self.release_own(agent, now, out);
             self.send_away(self.agents[agent].profile, now, out);
         } else {
             self.seek_item(agent, trigger, now, out);

@@ -1,16 +1,17 @@
 //! Brings the matching rule its candidates: heads of lines for an agent who is free, heads of profiles for an item that is
-//! free. Keeps the lines and the lists of ready agents.
+//! free. Keeps the lines, the groups and the lists of ready agents.
 
-use turno_base::Mono;
+use turno_base::{AgentId, Mono, SkillId};
 
 use crate::acd::Acd;
 use crate::agent::Agent;
-use crate::boundary::{Decision, Kind, Trigger, Why};
+use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, Kind, RunnerUp, Trigger, Why};
 use crate::item::Stands;
+use crate::limits::BLOCKED_MAX;
 use crate::line::{Line, Place};
-use crate::matching::{self, Bench, Pick, Precedence, Strategy};
-use crate::need;
-use crate::queue::{Group, GroupKey, Queue, list, unlist};
+use crate::matching::{self, Appeal, Bench, NEUTRAL, Precedence, Preference, Strategy};
+use crate::need::{self, Judge};
+use crate::queue::{Asks, Fit, Group, GroupKey, Listed, Queue};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// An agent chosen for an item.
@@ -19,9 +20,60 @@ pub(crate) struct Choice {
     pub(crate) why: Why,
 }
 
+/// An agent who could take an item.
+#[derive(Clone, Copy)]
+struct Candidate {
+    /// In the item's queue: before all else.
+    rank: u8,
+    preference: Preference,
+    agent: AgentIx,
+    fit: Fit,
+    appeal: Appeal,
+    idle_since: Mono,
+}
+
+impl Candidate {
+    fn is_before(&self, other: &Candidate) -> bool {
+        (self.rank, self.preference) < (other.rank, other.preference)
+    }
+}
+
+/// An item that an agent could take.
+#[derive(Clone, Copy)]
+struct Head {
+    precedence: Precedence,
+    listed: Listed,
+}
+
+/// The best of those seen, and the next best.
+struct Podium<T> {
+    best: Option<T>,
+    second: Option<T>,
+}
+
+impl<T: Copy> Podium<T> {
+    fn new() -> Podium<T> {
+        Podium { best: None, second: None }
+    }
+
+    fn see(&mut self, one: T, is_before: impl Fn(&T, &T) -> bool) {
+        match &self.best {
+            Some(best) if !is_before(&one, best) => {
+                if self.second.as_ref().is_none_or(|second| is_before(&one, second)) {
+                    self.second = Some(one);
+                }
+            }
+            Some(_) | None => self.second = self.best.replace(one),
+        }
+    }
+}
+
 impl Acd {
     /// The item is free: rings the best agent for it, or lets it stand in line.
     pub(crate) fn seek_agent(&mut self, item: ItemIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        if self.items[item].stands == Stands::Nowhere {
+            self.find_group(item, now);
+        }
         match self.agent_for(item, trigger, now) {
             Some(Choice { agent, why }) => self.reserve(item, agent, why, now, out),
             None => self.stand_free(item),
@@ -30,11 +82,25 @@ impl Acd {
 
     /// The agent may be free: rings him for the item that goes first of those he may take.
     pub(crate) fn seek_item(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
-        if self.agents.get(agent).is_none_or(|a| a.listed.is_none()) {
-            return;
+        if !self.reserves.is_empty() {
+            return self.seek_among(agent, trigger, now, out);
         }
-        if let Some((item, why)) = self.item_for(agent, trigger, now) {
+        if self.agents.get(agent).is_some_and(|a| a.listed.is_some())
+            && let Some((item, why)) = self.item_for(agent, trigger, now)
+        {
             self.reserve(item, agent, why, now, out);
+        }
+    }
+
+    /// Like [`Acd::seek_item`] where others may be idle for whom the same items wait (reserves are kept, or the rules have
+    /// changed): the item chooses among them, and if it is not he, he is asked again.
+    pub(crate) fn seek_among(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
+        while self.agents.get(agent).is_some_and(|a| a.listed.is_some()) {
+            let Some((item, why)) = self.item_for(agent, trigger, now) else { return };
+            match self.agent_for(item, trigger, now) {
+                Some(Choice { agent: other, why }) if other != agent => self.reserve(item, other, why, now, out),
+                Some(_) | None => return self.reserve(item, agent, why, now, out),
+            }
         }
     }
 
@@ -44,8 +110,8 @@ impl Acd {
             return None;
         }
         let strategy = self.queues[queue].rules.strategy;
-        let (agent, profile, idle_since) = match strategy {
-            Strategy::Value => self.by_value(item, now)?,
+        let (blocked, podium) = match strategy {
+            Strategy::Value => self.by_value(item, now),
             Strategy::LongestIdle
             | Strategy::RoundRobin
             | Strategy::RingAll
@@ -53,42 +119,92 @@ impl Acd {
             | Strategy::LeastTalk
             | Strategy::Linear
             | Strategy::Random
-            | Strategy::WeightedRandom => self.by_strategy(item, strategy, now)?,
+            | Strategy::WeightedRandom => {
+                (Vec::new(), Podium { best: self.by_strategy(item, strategy, now), second: None })
+            }
         };
+        let best = podium.best?;
         let waiting = &self.items[item];
         let group = &self.groups[waiting.group];
-        let eligible: usize = group.profiles.iter().map(|&(profile, _)| self.profiles[profile].ready.len()).sum();
-        let others: u32 = self.profiles[profile].waiting.iter().map(|&group| self.groups[group].free).sum();
-        let waited_us = matching::waited_us(waiting.v, now.0);
+        let eligible = match group.key.only {
+            Some(_) => 1,
+            None => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
+        };
+        let listing = &self.profiles[best.fit.profile].listing.groups;
+        let others: u32 = listing.iter().filter_map(|listed| self.valid(listed)).map(|group| group.free).sum();
+        let runner_up = podium
+            .second
+            .map(|second| RunnerUp::Agent { agent: self.agents[second.agent].id, terms: agent_terms(&second, now) });
         let why = Why {
+            seq: self.epoch + 1,
+            at: now,
             trigger,
             strategy,
-            rank: self.profiles[profile].rank(queue),
-            item_score: self.urgencies[usize::from(waiting.line)].score(waited_us),
-            fit: group.fit(profile),
-            idle_ms: now.0.saturating_sub(idle_since.0) / 1000,
-            waited_ms: waited_us / 1000,
+            rank: best.rank,
+            item: self.item_terms(item, best.fit.recipe, now),
+            agent: agent_terms(&best, now),
+            runner_up,
             agents_eligible: count(eligible.saturating_sub(1)),
             items_eligible: others.saturating_sub(u32::from(waiting.stands == Stands::Free)),
+            blocked,
+            tables: self.tables.version,
+            config: self.configured,
         };
-        Some(Choice { agent, why })
+        Some(Choice { agent: best.agent, why })
     }
 
-    /// The agent whom the value-rate rule prefers.
-    fn by_value(&self, item: ItemIx, now: Mono) -> Option<Pick> {
+    /// The agent whom the value-rate rule prefers, the next, and who is kept apart.
+    fn by_value(&self, item: ItemIx, now: Mono) -> (Vec<Blocked>, Podium<Candidate>) {
         let waiting = &self.items[item];
-        let heads = self.groups[waiting.group].profiles.iter().filter_map(|&(at, fit)| {
-            let profile = &self.profiles[at];
-            let &(since, id, agent) =
-                profile.ready.iter().find(|&&(_, _, agent)| !waiting.is_apart_from(agent, now))?;
-            let preference = matching::preference(fit, since, id, now);
-            Some(((profile.rank(waiting.queue), preference), (agent, at, since)))
-        });
-        heads.min_by_key(|(order, _)| *order).map(|(_, pick)| pick)
+        let group = &self.groups[waiting.group];
+        let mut blocked = Vec::new();
+        let mut podium = Podium::new();
+        for &fit in &group.profiles {
+            let ready = &self.profiles[fit.profile].ready;
+            if ready.is_empty() {
+                continue;
+            }
+            if let Some(skill) = self.kept_from(item, fit.profile, now) {
+                let left = BLOCKED_MAX.saturating_sub(blocked.len());
+                let by = Bar::Reserve(skill);
+                blocked.extend(ready.iter().take(left).map(|&(_, agent, _)| Blocked { item: waiting.id, agent, by }));
+                continue;
+            }
+            // The longest idle stands for his profile; the customer's own agent for himself.
+            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
+            let mut is_led = group.key.only.is_some();
+            for &seat in ready {
+                let (_, id, agent) = seat;
+                let is_own = own == Some(agent);
+                if is_led && !is_own {
+                    continue;
+                }
+                if let Some((_, until)) = waiting.apart.filter(|&(from, until)| from == agent && until > now) {
+                    if blocked.len() < BLOCKED_MAX {
+                        blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Apart { until } });
+                    }
+                } else {
+                    podium.see(self.candidate(item, fit, seat, now), Candidate::is_before);
+                    is_led |= !is_own;
+                }
+                if is_led && (own.is_none() || is_own) {
+                    break;
+                }
+            }
+        }
+        (blocked, podium)
+    }
+
+    /// The skill for which agents of this profile are kept from an item.
+    pub(crate) fn kept_from(&self, item: ItemIx, profile: ProfileIx, now: Mono) -> Option<SkillId> {
+        if self.reserves.is_empty() || self.groups[self.items[item].group].key.only.is_some() {
+            return None;
+        }
+        self.reserved_for(profile).filter(|_| !self.passes_reserve(item, now))
     }
 
     /// The agent whom a classic strategy chooses.
-    fn by_strategy(&mut self, item: ItemIx, strategy: Strategy, now: Mono) -> Option<Pick> {
+    fn by_strategy(&mut self, item: ItemIx, strategy: Strategy, now: Mono) -> Option<Candidate> {
         let waiting = &self.items[item];
         let queue = &self.queues[waiting.queue];
         let last = match strategy {
@@ -103,66 +219,148 @@ impl Acd {
             | Strategy::WeightedRandom => None,
         };
         let turn = last.and_then(|agent| queue.order.get(&agent).copied());
-        let is_apart = |agent| waiting.is_apart_from(agent, now);
+        let only = self.groups[waiting.group].key.only;
+        let is_apart = |agent| waiting.is_apart_from(agent, now) || only.is_some_and(|only| only != agent);
         let mut dice = self.dice.clone();
-        let pick = matching::choose(strategy, &self.benches(item), turn, is_apart, &mut dice);
+        let pick = matching::choose(strategy, &self.benches(item, now), turn, is_apart, &mut dice);
         self.dice = dice;
-        pick
+        let (agent, profile, since) = pick?;
+        let fit = *self.groups[self.items[item].group].fit(profile)?;
+        Some(self.candidate(item, fit, (since, self.agents[agent].id, agent), now))
     }
 
     /// The ready agents who may take the item, by profile.
-    fn benches(&self, item: ItemIx) -> Vec<Bench<'_>> {
+    fn benches(&self, item: ItemIx, now: Mono) -> Vec<Bench<'_>> {
         let waiting = &self.items[item];
-        let group = self.groups[waiting.group].profiles.iter();
-        let bench = |&(at, _): &(ProfileIx, i64)| {
-            let profile = &self.profiles[at];
+        let fits = self.groups[waiting.group].profiles.iter();
+        let bench = |fit: &Fit| {
+            let profile = &self.profiles[fit.profile];
             let seats = profile.seats.get(&waiting.queue);
-            Bench { profile: at, rank: profile.rank(waiting.queue), ready: &profile.ready, seats }
+            Bench { profile: fit.profile, rank: profile.rank(waiting.queue), ready: &profile.ready, seats }
         };
-        group.map(bench).filter(|bench| !bench.ready.is_empty()).collect()
+        let free = |bench: &Bench<'_>| !bench.ready.is_empty() && self.kept_from(item, bench.profile, now).is_none();
+        fits.map(bench).filter(free).collect()
+    }
+
+    fn is_ready_in(&self, agent: AgentIx, profile: ProfileIx) -> bool {
+        self.agents.get(agent).is_some_and(|a| a.profile == profile && a.listed.is_some())
+    }
+
+    fn candidate(&self, item: ItemIx, fit: Fit, (since, id, agent): (Mono, AgentId, AgentIx), now: Mono) -> Candidate {
+        let waiting = &self.items[item];
+        let rule = &self.config.rule;
+        let root = self.urgencies[usize::from(waiting.line)].root_milli;
+        let needed = self.tables.recipes.get(fit.recipe as usize).map_or(0, |recipe| recipe.needed);
+        let bonus = if waiting.own == Some(agent) { micros(rule.owner_bonus) } else { 0 };
+        let appeal = Appeal {
+            fit: fit.fit.saturating_mul(root) / 1000,
+            opportunity: self.profiles[fit.profile].worth.saturating_sub(needed).max(0),
+            bonus,
+        };
+        let preference = matching::preference(appeal, since, id, now, rule.idle_counted);
+        let rank = self.profiles[fit.profile].rank(waiting.queue);
+        Candidate { rank, preference, agent, fit, appeal, idle_since: since }
     }
 
     fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
         let seeker = &self.agents[agent];
+        let profile = &self.profiles[seeker.profile];
+        let reserved = if self.reserves.is_empty() { None } else { self.reserved_for(seeker.profile) };
         let mut eligible = 0;
-        let mut best: Option<(Precedence, GroupIx)> = None;
-        for &at in &self.profiles[seeker.profile].waiting {
-            let group = &self.groups[at];
+        let mut blocked = Vec::new();
+        let mut podium: Podium<Head> = Podium::new();
+        for listed in profile.listing.groups.iter().chain(&seeker.own.groups) {
+            let Some(group) = self.valid(listed).filter(|group| group.free > 0) else { continue };
+            let factor = self.tables.recipes.get(listed.recipe as usize).map_or(NEUTRAL, |recipe| recipe.factor);
             eligible += group.free;
             for (urgency, line) in self.urgencies.iter().zip(&group.lines) {
                 // A head that would lose needs no look at whether it may be had.
                 for place in line.iter() {
-                    let precedence = matching::precedence(urgency, place, now.0);
-                    if best.as_ref().is_some_and(|(least, _)| *least < precedence) {
+                    let precedence = matching::precedence(urgency, factor, place, now.0);
+                    let head = Head { precedence, listed: *listed };
+                    if podium.second.as_ref().is_some_and(|least| least.precedence < precedence) {
                         break;
                     }
-                    if !self.items[place.item].is_apart_from(agent, now) {
-                        best = Some((precedence, at));
+                    let waiting = &self.items[place.item];
+                    let bar = match reserved {
+                        Some(skill) if group.key.only.is_none() && !self.passes_reserve(place.item, now) => {
+                            Some(Bar::Reserve(skill))
+                        }
+                        Some(_) | None => waiting
+                            .is_apart_from(agent, now)
+                            .then(|| Bar::Apart { until: waiting.apart.map_or(now, |(_, until)| until) }),
+                    };
+                    let Some(by) = bar else {
+                        podium.see(head, |a, b| a.precedence < b.precedence);
+                        // Whoever is behind the best may be second.
+                        if podium.best.is_some_and(|best| best.precedence == precedence) {
+                            continue;
+                        }
+                        break;
+                    };
+                    let is_final = matches!(by, Bar::Reserve(_));
+                    if blocked.len() < BLOCKED_MAX {
+                        blocked.push(Blocked { item: waiting.id, agent: seeker.id, by });
+                    }
+                    // The others in this line are younger still.
+                    if is_final {
                         break;
                     }
                 }
             }
         }
-        let (precedence, at) = best?;
-        let group = &self.groups[at];
-        let item = precedence.item();
-        let waited_us = matching::waited_us(self.items[item].v, now.0);
+        let head = podium.best?;
+        let item = head.precedence.item();
+        let group = &self.groups[head.listed.group];
         let agents = match self.queues[group.key.queue].ready {
             0 | 1 => 1,
-            _ => group.profiles.iter().map(|&(p, _)| self.profiles[p].ready.len()).sum::<usize>(),
+            _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
+        let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
+        let since = seeker.ready_since(seeker.listed.unwrap_or(now), self.config.rule.occupancy);
+        let me = self.candidate(item, fit, (since, seeker.id, agent), now);
+        let runner_up = podium.second.map(|second| RunnerUp::Item {
+            item: self.items[second.precedence.item()].id,
+            terms: self.item_terms(second.precedence.item(), second.listed.recipe, now),
+        });
         let why = Why {
+            seq: self.epoch + 1,
+            at: now,
             trigger,
             strategy: self.queues[group.key.queue].rules.strategy,
-            rank: self.profiles[seeker.profile].rank(group.key.queue),
-            item_score: self.urgencies[usize::from(self.items[item].line)].score(waited_us),
-            fit: group.fit(seeker.profile),
-            idle_ms: now.0.saturating_sub(seeker.listed.unwrap_or(now).0) / 1000,
-            waited_ms: waited_us / 1000,
+            rank: me.rank,
+            item: self.item_terms(item, head.listed.recipe, now),
+            agent: agent_terms(&me, now),
+            runner_up,
             agents_eligible: count(agents.saturating_sub(1)),
             items_eligible: eligible - 1,
+            blocked,
+            tables: self.tables.version,
+            config: self.configured,
         };
         Some((item, why))
+    }
+
+    /// The parts of an item's score for a profile with this recipe.
+    pub(crate) fn item_terms(&self, item: ItemIx, recipe: u32, now: Mono) -> ItemTerms {
+        let waiting = &self.items[item];
+        let urgency = &self.urgencies[usize::from(waiting.line)];
+        let waited_us = matching::waited_us(waiting.v, now.0);
+        let recipe = self.tables.recipes.get(recipe as usize);
+        ItemTerms {
+            waited_ms: waited_us / 1000,
+            is_guarded: urgency.is_guarded(waited_us),
+            weight_micro: urgency.weight,
+            handle_pm: recipe.map_or(1000, |recipe| recipe.handle_pm),
+            pressure_pm: recipe.map_or(1000, |recipe| recipe.pressure_pm),
+            urgency_micro: urgency.growth(waited_us),
+            score: urgency.score(recipe.map_or(NEUTRAL, |recipe| recipe.factor), waited_us),
+        }
+    }
+
+    /// The group of a listing; none: it is no more.
+    pub(crate) fn valid(&self, listed: &Listed) -> Option<&Group> {
+        self.groups.get(listed.group).filter(|group| group.made == listed.made)
     }
 
     /// The group of this key, made if new.
@@ -170,22 +368,80 @@ impl Acd {
         if let Some(&group) = self.group_of.get(&key) {
             return group;
         }
-        let queue = &self.queues[key.queue].judge;
+        self.made += 1;
         let own = self.skills.judge(&key.need);
-        let profiles = self
-            .profiles
-            .iter()
-            .filter(|(_, p)| {
-                p.key.queues.contains(&key.queue) && queue.is_met(&p.key.levels) && own.is_met(&p.key.levels)
-            })
-            .map(|(at, p)| (at, need::fit(queue, &own, &p.key.levels)))
-            .collect();
+        let profiles = self.fits(&key, &own);
+        let queue = &self.queues[key.queue];
+        let mut asks = Vec::new();
+        queue.judge.asking(ARRIVAL, &mut asks);
+        own.asking(ARRIVAL, &mut asks);
+        if asks.is_empty() {
+            asks.push((self.queue_topic(key.queue), ARRIVAL));
+        }
         let lines = vec![Line::default(); self.urgencies.len()];
-        let group = Group { key: key.clone(), lines, free: 0, offered: 0, held: 0, profiles, emptied: None };
+        let only = key.only;
+        let group = Group {
+            key: key.clone(),
+            lines,
+            free: 0,
+            offered: 0,
+            held: 0,
+            profiles,
+            asks,
+            made: self.made,
+            emptied: None,
+        };
         let at = self.groups.insert(group);
         self.group_of.insert(key, at);
+        for fit in &self.groups[at].profiles {
+            let listed = Listed { group: at, made: self.made, fit: fit.fit, recipe: fit.recipe };
+            match only {
+                None => self.profiles[fit.profile].listing.add(listed),
+                Some(only) => self.agents[only].own.add(listed),
+            }
+        }
         self.group_emptied(at);
         at
+    }
+
+    /// The profiles whose agents may take the items of a group, in order.
+    fn fits(&mut self, key: &GroupKey, own: &Judge) -> Vec<Fit> {
+        let queue = &self.queues[key.queue];
+        let ring = key.ring.and_then(|ring| queue.rings.get(usize::from(ring)));
+        let per_level = micros(self.config.rule.fit_per_level);
+        let only = key.only.and_then(|only| self.agents.get(only)).map(|agent| agent.profile);
+        let queue_topic = self.queue_topic(key.queue);
+        let mut fits = Vec::new();
+        for &profile in queue.profiles.iter().filter(|&&profile| only.is_none_or(|only| only == profile)) {
+            let levels = &self.profiles[profile].key.levels;
+            if !own.is_met(levels) {
+                continue;
+            }
+            let weakest = need::weakest(&queue.judge, own, levels);
+            let is_asked_for = match ring.map(|ring| &ring.asks) {
+                None => true,
+                Some(Asks::Judge(judge)) => judge.is_met(levels),
+                Some(Asks::Level(level)) => weakest.is_none_or(|weakest| weakest >= *level),
+            };
+            if !is_asked_for {
+                continue;
+            }
+            let mut parts = Vec::new();
+            queue.judge.counting(levels, &mut parts);
+            own.counting(levels, &mut parts);
+            if parts.is_empty() {
+                parts.push((queue_topic, 0));
+            }
+            parts.sort_unstable();
+            let recipe = self.tables.recipe(parts);
+            fits.push(Fit { profile, fit: per_level.saturating_mul(i64::from(weakest.unwrap_or(0))), recipe });
+        }
+        fits
+    }
+
+    /// The number of a queue as a topic: those of skills come before.
+    pub(crate) fn queue_topic(&self, queue: QueueIx) -> u32 {
+        self.skills.count() + queue.0
     }
 
     /// Puts the item in line for any agent.
@@ -201,11 +457,7 @@ impl Acd {
         let group = &mut self.groups[at];
         group.lines[line].insert(place);
         group.free += 1;
-        if group.free == 1 {
-            for &(profile, _) in &group.profiles {
-                list(&mut self.profiles[profile].waiting, at);
-            }
-        }
+        self.arm_reserve(item);
     }
 
     /// Takes the item out of line: an agent is being rung for it.
@@ -239,17 +491,15 @@ impl Acd {
             Stands::Free => {
                 group.lines[line].remove(&place);
                 group.free -= 1;
-                if group.free == 0 {
-                    for &(profile, _) in &group.profiles {
-                        unlist(&mut self.profiles[profile].waiting, &at);
-                    }
-                }
             }
             Stands::Offered { .. } => group.offered -= 1,
             Stands::Held => group.held -= 1,
         }
         if group.free == 0 && group.offered == 0 && group.held == 0 {
             self.group_emptied(at);
+        }
+        if stood == Stands::Free {
+            self.disarm_reserve(item);
         }
     }
 
@@ -270,6 +520,22 @@ impl Acd {
             && let Some(group) = self.groups.remove(oldest)
         {
             self.group_of.remove(&group.key);
+            self.strike(&group);
+        }
+    }
+
+    /// Nobody may serve this group any more: it is gone.
+    pub(crate) fn strike(&mut self, group: &Group) {
+        let groups = &self.groups;
+        let is_valid = |listed: &Listed| groups.get(listed.group).is_some_and(|group| group.made == listed.made);
+        if let Some(only) = group.key.only {
+            if let Some(agent) = self.agents.get_mut(only) {
+                agent.own.strike(is_valid);
+            }
+            return;
+        }
+        for fit in &group.profiles {
+            self.profiles[fit.profile].listing.strike(is_valid);
         }
     }
 
@@ -288,10 +554,11 @@ impl Acd {
     /// The place of an item in its queue, 1-based, in the order in which an agent for all of them would be given them.
     pub(crate) fn position(&self, item: ItemIx, now: Mono) -> u32 {
         let waiting = &self.items[item];
-        let mine = matching::precedence(&self.urgencies[usize::from(waiting.line)], &waiting.place(item), now.0);
+        let mine =
+            matching::precedence(&self.urgencies[usize::from(waiting.line)], NEUTRAL, &waiting.place(item), now.0);
         let lines = self.urgencies.iter().zip(&self.queues[waiting.queue].lines);
         let ahead = lines.map(|(urgency, line)| {
-            line.count_ahead(|place: &Place| matching::precedence(urgency, place, now.0) < mine)
+            line.count_ahead(|place: &Place| matching::precedence(urgency, NEUTRAL, place, now.0) < mine)
         });
         count(ahead.sum()) + 1
     }
@@ -301,7 +568,8 @@ impl Acd {
         let lines = self.urgencies.iter().zip(&self.queues[queue].lines);
         let caller = |place: &&Place| self.items[place.item].kind == Kind::Call;
         let first = |line: &Line| line.iter().find(caller).copied();
-        let heads = lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, &first(line)?, now.0)));
+        let heads =
+            lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, NEUTRAL, &first(line)?, now.0)));
         heads.min().map(|first| first.item())
     }
 
@@ -314,7 +582,8 @@ impl Acd {
         self.rise(agent);
         self.agents[agent].listed = since;
         self.sit(agent);
-        for queue in &self.profiles[self.agents[agent].profile].key.queues {
+        let at = self.agents[agent].profile;
+        for queue in &self.profiles[at].key.queues {
             let ready = &mut self.queues[*queue].ready;
             match (was, since) {
                 (None, Some(_)) => *ready += 1,
@@ -322,13 +591,16 @@ impl Acd {
                 (Some(_), Some(_)) | (None, None) => {}
             }
         }
+        if was.is_some() != since.is_some() {
+            self.count_reserves(at, since.is_some());
+        }
     }
 
     /// Puts a listed agent where the choices of an agent find him.
     pub(crate) fn sit(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
@@ -342,7 +614,7 @@ impl Acd {
     fn rise(&mut self, agent: AgentIx) {
         let a = &self.agents[agent];
         let Some(since) = a.listed else { return };
-        let seat = (since, a.id, agent);
+        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {
@@ -369,6 +641,23 @@ fn number_in(queue: &Queue, agent: &Agent) -> Option<u64> {
             None
         }
     }
+}
+
+/// One arrival, in the units of the tables.
+const ARRIVAL: u64 = 1_000_000;
+
+fn agent_terms(candidate: &Candidate, now: Mono) -> AgentTerms {
+    AgentTerms {
+        fit_ms: candidate.appeal.fit / 1000,
+        opportunity_ms: candidate.appeal.opportunity / 1000,
+        idle_ms: now.0.saturating_sub(candidate.idle_since.0) / 1000,
+        bonus_ms: candidate.appeal.bonus / 1000,
+        points_ms: candidate.preference.points() / 1000,
+    }
+}
+
+fn micros(length: std::time::Duration) -> i64 {
+    i64::try_from(length.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn count(n: usize) -> u32 {

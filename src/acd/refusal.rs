@@ -45,6 +45,11 @@ pub enum Refusal {
         /// The station.
         station: StationId,
     },
+    /// The digits of an emergency code are neither on nor off, or name no queue.
+    NothingByCode {
+        /// The station.
+        station: StationId,
+    },
     /// More stations than the ACD keeps.
     TooManyStations,
     /// Nobody is to be called there.
@@ -86,6 +91,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::CallbackLive(number) => write!(f, "{number} is being called back just now"),
             Refusal::AppointmentOut(at) => write!(f, "{at} is past, or more than 31 days ahead"),
+            Refusal::NothingByCode { station } => {
+                write!(f, "the code dialled at station {station} is neither on nor off, or names no queue")
+            }
             Refusal::TooManyStations => f.write_str("the engine knows as many stations as it can"),
             Refusal::NoSuchQueue(queue) => write!(f, "there is no queue {queue}"),
             Refusal::NotWaiting(item) => {

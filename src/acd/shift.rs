@@ -21,6 +21,7 @@ impl Acd {
         if let Some(at) = self.agents[agent].doing.deadline() {
             self.timers.arm(at, Due::Agent(agent));
         }
+        self.measure(agent, old == Doing::LoggedOut, now);
         self.show(agent, now, out);
     }
 
@@ -173,6 +174,7 @@ impl Acd {
         self.seek_item(at, Trigger::Agent, now, out);
         // Not before: an item that arrives elsewhere could be offered to an agent who is just sitting down.
         if let Some(other) = other {
+            self.release_own(other, now, out);
             self.send_away(self.agents[other].profile, now, out);
         }
         Ok(())
@@ -237,15 +239,18 @@ impl Acd {
     /// Ends the shift of an agent who holds no reservation and no conversation.
     pub(crate) fn log_out(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         self.end_shift(agent, now, out);
+        self.release_own(agent, now, out);
         self.send_away(self.agents[agent].profile, now, out);
     }
 
-    /// Ends the shift; what that means for those who wait is for [`Acd::send_away`].
+    /// Ends the shift; what that means for those who wait is for [`Acd::release_own`] and [`Acd::send_away`].
     pub(crate) fn end_shift(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         if let Some(station) = self.agents[agent].station.take() {
             self.stand_up(station);
         }
-        for queue in &self.profiles[self.agents[agent].profile].key.queues {
+        let profile = self.agents[agent].profile;
+        self.profiles[profile].logged_in -= 1;
+        for queue in &self.profiles[profile].key.queues {
             self.queues[*queue].logged_in -= 1;
         }
         self.agents[agent].next = None;
@@ -270,6 +275,7 @@ impl Acd {
     }
 
     fn count_in(&mut self, profile: ProfileIx) {
+        self.profiles[profile].logged_in += 1;
         for queue in &self.profiles[profile].key.queues {
             self.queues[*queue].logged_in += 1;
         }

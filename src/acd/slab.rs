@@ -77,6 +77,10 @@ impl<I: Ix, T> Slab<I, T> {
         self.slots.get(ix.at())?.as_ref()
     }
 
+    pub(crate) fn get_mut(&mut self, ix: I) -> Option<&mut T> {
+        self.slots.get_mut(ix.at())?.as_mut()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

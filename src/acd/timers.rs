@@ -10,7 +10,15 @@ use crate::slab::{AgentIx, ItemIx, QueueIx};
 /// What is due; of equal instants the first named goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Due {
-    /// The item may be offered again to the agent it was kept apart from. Before all else, so that whatever else happens at
+    /// The tables of the rule are made anew. Decides nothing, so whatever is decided at that instant goes by the new ones.
+    Tables,
+    /// The item waits for its own agent no longer.
+    Owner(ItemIx),
+    /// The item's ring widens.
+    Ring(ItemIx),
+    /// The item may take agents from reserves.
+    Reserve(ItemIx),
+    /// The item may be offered again to the agent it was kept apart from. With those above before all else, so that whatever else happens at
     /// that instant finds all possible pairs made.
     Apart(ItemIx),
     /// The agent's state ends: ring limit, wrap-up or rest.

@@ -11,7 +11,7 @@ use crate::agent::{Doing, Next};
 use crate::boundary::Kind;
 use crate::expected::Accuracy;
 use crate::item::Stands;
-use crate::matching::{self, Precedence};
+use crate::matching::{self, NEUTRAL, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
 /// One queue.
@@ -106,6 +106,10 @@ pub struct AcdSizes {
     pub stations: u64,
     /// Places kept for a redial.
     pub redials: u64,
+    /// Agents remembered as the last whom a caller talked to.
+    pub last_agents: u64,
+    /// Combinations of skills and levels that the tables weigh.
+    pub recipes: u64,
     /// Classes whose waits are remembered.
     pub classes: u64,
     /// Callbacks kept.
@@ -130,7 +134,9 @@ impl Acd {
         let Some(&at) = self.queue_of.get(&queue) else { return Vec::new() };
         let lines = self.urgencies.iter().zip(&self.queues[at].lines);
         let mut lines: Vec<_> = lines
-            .map(|(urgency, line)| line.iter().map(|place| matching::precedence(urgency, place, now.mono.0)).peekable())
+            .map(|(urgency, line)| {
+                line.iter().map(|place| matching::precedence(urgency, NEUTRAL, place, now.mono.0)).peekable()
+            })
             .collect();
         let mut rows = Vec::new();
         while rows.len() < most {
@@ -148,7 +154,7 @@ impl Acd {
         let &at = self.item_of.get(&item)?;
         let waiting = &self.items[at];
         let urgency = &self.urgencies[usize::from(waiting.line)];
-        let precedence = matching::precedence(urgency, &waiting.place(at), now.mono.0);
+        let precedence = matching::precedence(urgency, NEUTRAL, &waiting.place(at), now.mono.0);
         Some(self.item_row(precedence, self.position(at, now.mono), now.mono))
     }
 
@@ -180,6 +186,8 @@ impl Acd {
             profiles: self.profiles.len() as u64,
             stations: self.stations.len() as u64,
             redials: self.redials.len() as u64,
+            last_agents: self.last_agents.len() as u64,
+            recipes: self.tables.recipes.len() as u64,
             classes: self.lessons.len() as u64,
             callbacks: self.callbacks.len() as u64,
             timers: self.timers.len() as u64,

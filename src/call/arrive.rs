@@ -177,17 +177,14 @@ pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Numbe
     leg
 }
 
-/// The feature code that was dialled, with the digits after it.
+/// The feature code that was dialled, with the digits after it. The longest is meant where one begins like another.
 fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
-    let after = |code: &str| (!code.is_empty()).then(|| dialled.strip_prefix(code)).flatten().map(str::to_owned);
-    let (in_out, pause) = (after(&config.codes.in_out), after(&config.codes.pause));
-    match (in_out, pause) {
-        // The longer code is meant where one begins like the other.
-        (Some(in_out), Some(pause)) => {
-            Some(if in_out.len() <= pause.len() { Code::InOut(in_out) } else { Code::Pause(pause) })
-        }
-        (Some(in_out), None) => Some(Code::InOut(in_out)),
-        (None, Some(pause)) => Some(Code::Pause(pause)),
-        (None, None) => None,
-    }
+    let codes = &config.codes;
+    let known: [(&str, fn(String) -> Code); 3] =
+        [(&codes.in_out, Code::InOut), (&codes.pause, Code::Pause), (&codes.emergency, Code::Emergency)];
+    let dialled = known.iter().filter(|(code, _)| !code.is_empty()).filter_map(|(code, meant)| {
+        let digits = dialled.strip_prefix(code)?;
+        Some((code.len(), meant(digits.to_owned())))
+    });
+    dialled.max_by_key(|&(length, _)| length).map(|(_, code)| code)
 }

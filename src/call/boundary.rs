@@ -396,6 +396,8 @@ pub enum AcdTell {
         caller: Option<String>,
         /// Waited before, ms.
         credit_ms: u64,
+        /// Its agent's leg died: it goes to the front (E10).
+        rescued: bool,
         /// The agent who looks after the customer.
         owner: Option<AgentId>,
         /// Where he may be called back.
@@ -432,4 +434,6 @@ pub enum Code {
     InOut(String),
     /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
     Pause(String),
+    /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
+    Emergency(String),
 }

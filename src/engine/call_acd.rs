@@ -30,8 +30,11 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner, callback_to } => {
-                let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner, callback_to } => {
+                let mut credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+                if rescued {
+                    credits.add(Credit::Rescue, self.config.acd.rescue_credit);
+                }
                 Event::Enter(Entry {
                     item,
                     kind: Kind::Call,
@@ -71,7 +74,7 @@ impl Rooms {
                 self.tell_decided(item, AcdEvent::Entered { queue, position, music, greeting }, turn);
             }
             Decision::Offer { item, queue, agent, station, epoch, why } => {
-                turn.out.push(Effect::Why { call: item.0, agent, epoch, why });
+                turn.out.push(Effect::Why { call: item.0, agent, epoch, why: *why });
                 self.fact(What::Offered { call: item.0, queue, agent, epoch }, turn);
                 self.tell_decided(item, AcdEvent::Offer { queue, agent, station, epoch }, turn);
             }

@@ -146,7 +146,7 @@ impl Rooms {
         self.settle(&mut turn);
     }
 
-    /// Passes effects of rooms on to other rooms until all is said.
+    /// Passes effects of rooms on to other rooms until all is said, and puts on record what was.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         loop {
             match turn.next() {
@@ -155,7 +155,7 @@ impl Rooms {
                 Some(Step::Acd(decision)) => self.on_decision(decision, turn),
                 None => match turn.next_ending() {
                     Some(ended) => self.fact(ended, turn),
-                    None => return,
+                    None => return self.store(turn),
                 },
             }
         }

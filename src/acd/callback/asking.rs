@@ -7,7 +7,7 @@ use turno_base::{E164, ItemId, Mono, QueueId};
 
 use super::{Asker, Callback, Standing};
 use crate::acd::Acd;
-use crate::boundary::{Credit, Credits, Decision, Entry, Kind, Overflow};
+use crate::boundary::{Credit, Decision, Entry, Kind, Overflow};
 use crate::entering::micros;
 use crate::item::Stands;
 use crate::limits::CALLBACK_CONFIRM;
@@ -77,17 +77,22 @@ impl Acd {
         true
     }
 
-    /// The door keeps a caller out and offers to call him back. False if he cannot be.
+    /// The door keeps a caller out and offers to call him back. False if he cannot be. `called`: the place of the callback that
+    /// he had.
     pub(crate) fn door_to_callback(
         &mut self,
         entry: &Entry,
-        credits: Credits,
+        called: Option<i64>,
         now: Mono,
         out: &mut Vec<Decision>,
     ) -> bool {
         let Some(number) = entry.callback_to.filter(|_| self.config.callbacks.contains_key(&entry.queue)) else {
             return false;
         };
+        let mut credits = entry.credits;
+        if let Some(v) = called {
+            credits.reach(Credit::Callback, v, now);
+        }
         self.seq += 1;
         let asker = Asker {
             number,

@@ -78,6 +78,7 @@ impl Acd {
                     callback.standing = Standing::Live;
                 }
                 self.callbacks.stale(queue);
+                self.step_out(at);
                 let waiting = &mut self.items[at];
                 waiting.kind = Kind::Call;
                 waiting.entered = now;

@@ -127,13 +127,14 @@ impl Acd {
         }
         let fresh: Vec<ItemIx> = free.into_iter().filter(|&item| self.items[item].stands != Stands::Free).collect();
         for item in fresh {
+            self.step_out(item);
             self.seek_agent(item, Trigger::Deadline, now, out);
         }
     }
 
     fn precedence_of(&self, item: ItemIx, now: Mono) -> Precedence {
         let waiting = &self.items[item];
-        matching::precedence(&self.urgencies[usize::from(waiting.line)], &waiting.place(item), now.0)
+        matching::precedence(&self.urgencies[usize::from(waiting.line)], matching::NEUTRAL, &waiting.place(item), now.0)
     }
 
     /// Whether an agent is ready, or expected to be within the ring limit, for this one beside all who stand ahead of it

@@ -12,6 +12,7 @@ mod naive;
 mod needs;
 mod orders;
 mod properties;
+mod rule;
 mod script;
 mod sim;
 mod strategies;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
-use crate::{Acd, AcdConfig, Decision, Entry, Event, Strategy};
+use crate::{Acd, AcdConfig, Decision, Entry, Event, RingNeed, RingRules, Strategy, TableRows, Topic};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ struct Coming {
     entry: Entry,
     v: i64,
     apart: Apart,
+    own: Option<AgentId>,
+    only_until: Option<Mono>,
     /// Not on its way from another queue.
     is_new: bool,
 }
@@ -30,13 +32,19 @@ pub(crate) struct Witness {
     /// Entries at the door, and items on their way to another queue.
     doors: BTreeMap<ItemId, Coming>,
     redials: Vec<(QueueId, String, i64, Mono)>,
+    /// Who talked to whom last, and until when that is remembered.
+    last_agents: BTreeMap<String, (AgentId, Mono)>,
+    /// As the machine shows them: what they are made of is a test of its own.
+    tables: Option<TableRows>,
     entered: u64,
     /// Entered, and left by outcome, per queue.
     pub(crate) flow: BTreeMap<QueueId, (u64, BTreeMap<&'static str, u64>)>,
     pub(crate) offers: u64,
     pub(crate) offers_ended: u64,
-    /// A change of configuration rings agents in their order, so only the item's choice is the rule's there.
+    /// A change of configuration may find many idle for many, so only the choice of an agent is the rule's there.
     is_configuring: bool,
+    /// Whom a supervisor moves to another queue.
+    moved: Option<ItemId>,
     /// Whom each queue rang last.
     turns: BTreeMap<QueueId, AgentId>,
     /// Where conversations came from.
@@ -47,6 +55,10 @@ pub(crate) struct Witness {
 pub(crate) struct Seat {
     pub(crate) state: AgentState,
     idle_since: Mono,
+    /// When the shift began, time worked in it, µs, and since when he works.
+    began: Mono,
+    worked: u64,
+    works_since: Option<Mono>,
     pub(crate) offer: Option<(ItemId, u64, Mono)>,
     keeps_idle_time: bool,
     /// Calls accepted and time talked, µs, by queue, during the shift.
@@ -64,25 +76,109 @@ pub(crate) struct Waiting {
     since: Mono,
     pub(crate) offered: Option<AgentId>,
     apart: Apart,
+    own: Option<AgentId>,
+    only_until: Option<Mono>,
+    /// Rings passed, and when the present one ends; none: through all of them.
+    ring: Option<(usize, Option<Mono>)>,
+    /// When it last was there for more agents than before.
+    sudden: Mono,
     tried: Option<AgentId>,
 }
 
 impl Witness {
-    pub(crate) fn configure(&mut self, config: &AcdConfig) {
+    pub(crate) fn configure(&mut self, config: &AcdConfig, now: Mono) {
         self.config = config.clone();
         self.is_configuring = true;
-        for (_, waiting) in self.items.iter_mut() {
-            // Forgotten with an agent who is no longer configured and not at work.
-            waiting.apart = waiting.apart.filter(|(agent, _)| {
-                config.agents.contains_key(agent)
-                    || self.agents.get(agent).is_some_and(|seat| {
-                        !matches!(
-                            seat.state,
-                            AgentState::LoggedOut | AgentState::Ready | AgentState::Paused(_) | AgentState::Outbound
-                        )
-                    })
-            });
+        // Forgotten with an agent who is no longer configured and not at work.
+        let is_known = |agents: &BTreeMap<AgentId, Seat>, agent: &AgentId| {
+            config.agents.contains_key(agent)
+                || agents.get(agent).is_some_and(|seat| {
+                    !matches!(
+                        seat.state,
+                        AgentState::LoggedOut | AgentState::Ready | AgentState::Paused(_) | AgentState::Outbound
+                    )
+                })
+        };
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let mut waiting = self.items[&id].clone();
+            waiting.apart = waiting.apart.filter(|(agent, _)| is_known(&self.agents, agent));
+            let keeps = waiting.own.is_some_and(|own| self.could(own, waiting.queue, &waiting.entry.need));
+            waiting.only_until = waiting.only_until.filter(|_| keeps);
+            waiting.own = waiting.own.filter(|own| is_known(&self.agents, own));
+            let rings = self.rings(waiting.queue, &waiting).len();
+            waiting.ring = waiting.ring.filter(|(passed, _)| *passed < rings);
+            self.begin_ring(&mut waiting, now);
+            self.items.insert(id, waiting);
         }
+    }
+
+    /// The rings of a queue that an item of this segment passes through.
+    fn rings(&self, queue: QueueId, item: &Waiting) -> Vec<RingRules> {
+        let Some(rules) = self.config.queues.get(&queue) else { return Vec::new() };
+        let rings = if rules.rings.is_empty() { &self.config.rings } else { &rules.rings };
+        let is_configured = self.config.segments.contains_key(&item.entry.segment);
+        let is_meant = |ring: &&RingRules| {
+            ring.segments.is_empty() || is_configured && ring.segments.contains(&item.entry.segment)
+        };
+        rings.iter().filter(is_meant).cloned().collect()
+    }
+
+    /// Begins the ring that is next, if none runs and it waits for nobody in particular.
+    fn begin_ring(&self, item: &mut Waiting, now: Mono) {
+        while let (Some((passed, None)), None) = (item.ring, item.only_until) {
+            let rings = self.rings(item.queue, item);
+            let Some(ring) = rings.get(passed) else {
+                item.ring = None;
+                return;
+            };
+            let is_there = |(agent, seat): (&AgentId, &Seat)| {
+                seat.state != AgentState::LoggedOut
+                    && self.could(*agent, item.queue, &item.entry.need)
+                    && self.is_in_ring(*agent, item, ring)
+            };
+            if ring.skip_if_none_logged_in && !self.agents.iter().any(is_there) {
+                item.ring = Some((passed + 1, None));
+            } else {
+                item.ring = Some((passed, Some(Mono(now.0 + ring.length.as_micros() as u64))));
+            }
+        }
+    }
+
+    /// Time passes for those who wait: own agents are waited for no longer, rings widen.
+    fn progress(&mut self, now: Mono) {
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let mut item = self.items[&id].clone();
+            loop {
+                if item.only_until.is_some_and(|until| until <= now) {
+                    item.only_until = None;
+                    item.sudden = now;
+                }
+                match item.ring {
+                    Some((passed, Some(until))) if until <= now => {
+                        item.ring = Some((passed + 1, None));
+                        item.sudden = now;
+                    }
+                    Some(_) | None => break,
+                }
+                if item.offered.is_some() {
+                    break;
+                }
+                self.begin_ring(&mut item, now);
+            }
+            if item.offered.is_none() {
+                self.begin_ring(&mut item, now);
+            }
+            self.items.insert(id, item);
+        }
+    }
+
+    /// Which place is kept for who asks for a queue now: his place there, else the oldest of his places.
+    fn kept(&self, caller: &str, asked: QueueId, now: Mono) -> Option<usize> {
+        let mine = |at: &usize| self.redials[*at].1 == caller && self.redials[*at].3 >= now;
+        (0..self.redials.len()).filter(mine).min_by_key(|at| {
+            let (queue, _, v, _) = &self.redials[*at];
+            (*queue != asked, *v, *queue)
+        })
     }
 
     /// What goes in.
@@ -91,24 +187,33 @@ impl Witness {
         if self.items.contains_key(&entry.item) {
             return;
         }
-        let mut v = now.0 as i64 - entry.credits.total().as_micros() as i64;
+        let is_there = |agent: &AgentId| self.agents.get(agent).is_some_and(|seat| seat.state != AgentState::LoggedOut);
+        let rule = self.config.rule;
+        let talked = entry.caller.as_ref().and_then(|caller| self.last_agents.get(caller));
+        let last = talked.filter(|(_, until)| *until >= now).map(|(agent, _)| *agent).or(entry.last_agent);
+        let (own, waits) = match entry.owner.filter(is_there) {
+            Some(owner) => (Some(owner), rule.owner_waits),
+            None => (last.filter(is_there), rule.last_agent_waits),
+        };
+        let absent = entry.owner.is_some_and(|owner| !is_there(&owner));
+        let absent = if absent { rule.owner_absent_credit.as_micros() as i64 } else { 0 };
+        let mut v = now.0 as i64 - absent - entry.credits.total().as_micros() as i64;
         if let Some(caller) = &entry.caller {
-            let kept = self.redials.iter().position(|(q, c, ..)| *q == entry.queue && c == caller);
-            if let Some((_, _, kept, until)) = kept.map(|at| self.redials[at].clone())
-                && until >= now
-            {
-                v = v.min(kept);
-            }
+            v = self.kept(caller, entry.queue, now).map_or(v, |at| v.min(self.redials[at].2));
         }
-        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, is_new: true });
+        let only_until = (!waits.is_zero()).then(|| Mono(now.0 + waits.as_micros() as u64)).filter(|_| own.is_some());
+        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, own, only_until, is_new: true });
     }
 
     /// What was decided; panics at the first thing that the rule would not have done.
     pub(crate) fn after(&mut self, out: &[Decision], now: Mono, acd: &Acd) {
+        self.tables = Some(acd.tables());
+        self.progress(now);
         for decision in out {
             self.see(decision, now);
         }
         self.is_configuring = false;
+        self.moved = None;
         self.doors.clear();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
             let missed = self.items.iter().find(|(_, i)| i.offered.is_none() && self.is_pair(*agent, i, now));
@@ -126,18 +231,91 @@ impl Witness {
         assert_eq!(acd.counts().healed, 0);
     }
 
-    /// May this agent be rung for this item, all else aside?
-    fn is_pair(&self, agent: AgentId, item: &Waiting, now: Mono) -> bool {
+    /// Does this agent serve the queue, and know what is needed?
+    fn could(&self, agent: AgentId, queue: QueueId, need: &Need) -> bool {
         let Some(rules) = self.config.agents.get(&agent) else { return false };
-        let Some(queue) = self.config.queues.get(&item.queue) else { return false };
-        rules.queues.contains(&item.queue)
-            && is_met(&queue.need, &rules.skills)
-            && is_met(&item.entry.need, &rules.skills)
-            && item.apart.is_none_or(|(from, until)| from != agent || until <= now)
+        let Some(asked) = self.config.queues.get(&queue) else { return false };
+        rules.queues.contains(&queue) && is_met(&asked.need, &rules.skills) && is_met(need, &rules.skills)
     }
 
-    /// Larger goes first; spec/routing.md, and the module `matching::item` in words.
-    fn urgency(&self, item: &Waiting, now: Mono) -> (bool, i128, i64, u32, i128) {
+    fn is_in_ring(&self, agent: AgentId, item: &Waiting, ring: &RingRules) -> bool {
+        let skills = &self.config.agents[&agent].skills;
+        match &ring.need {
+            RingNeed::Need(need) => is_met(need, skills),
+            RingNeed::Level(least) => self.level(agent, item).is_none_or(|level| level >= *least),
+        }
+    }
+
+    /// The level that counts of this agent for this item.
+    fn level(&self, agent: AgentId, item: &Waiting) -> Option<u8> {
+        let skills = &self.config.agents[&agent].skills;
+        let needs = [&self.config.queues[&item.queue].need, &item.entry.need];
+        needs.into_iter().filter_map(|need| level(need, skills)).min()
+    }
+
+    /// May this agent be rung for this item, all else aside?
+    fn is_pair(&self, agent: AgentId, item: &Waiting, now: Mono) -> bool {
+        if !self.could(agent, item.queue, &item.entry.need) {
+            return false;
+        }
+        if item.apart.is_some_and(|(from, until)| from == agent && until > now) {
+            return false;
+        }
+        if item.only_until.is_some() {
+            return item.own == Some(agent);
+        }
+        let rings = self.rings(item.queue, item);
+        let ring = item.ring.and_then(|(passed, _)| rings.get(passed));
+        ring.is_none_or(|ring| self.is_in_ring(agent, item, ring))
+            && (self.passes_reserve(item, now) || !self.is_reserved(agent))
+    }
+
+    /// Is he one of the few idle agents who are kept for others?
+    fn is_reserved(&self, agent: AgentId) -> bool {
+        let has = |agent: &AgentId, skill| self.config.agents.get(agent).is_some_and(|a| a.skills.contains_key(skill));
+        self.config.skills.iter().any(|(skill, rules)| {
+            let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
+            has(&agent, skill) && ready.filter(|(agent, _)| has(agent, skill)).count() as u32 <= rules.reserve
+        })
+    }
+
+    fn passes_reserve(&self, item: &Waiting, now: Mono) -> bool {
+        let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();
+        let top = self.config.segments.values().map(|rules| rules.value_pm).max();
+        let waited = (now.0 as i128 - item.v as i128).max(0);
+        let half = (rules.wait_target.as_micros() as i128).max(1000) / 2;
+        let guard = rules.wait_max.as_micros() as i128;
+        Some(rules.value_pm) == top || waited >= half || guard > 0 && waited >= guard
+    }
+
+    /// The topics that count of this agent for this item, with his levels.
+    fn topics(&self, agent: AgentId, item: &Waiting) -> Vec<(Topic, u8)> {
+        let skills = &self.config.agents[&agent].skills;
+        let mut found = BTreeMap::new();
+        for need in [&self.config.queues[&item.queue].need, &item.entry.need] {
+            counting(need, skills, &mut found);
+        }
+        if found.is_empty() {
+            return vec![(Topic::Queue(item.queue), 0)];
+        }
+        found.into_iter().map(|(skill, level)| (Topic::Skill(skill), level)).collect()
+    }
+
+    /// M x K, millionths.
+    fn factor(&self, agent: AgentId, item: &Waiting) -> i128 {
+        let tables = self.tables.as_ref().expect("seen before");
+        let row = |topic: Topic| tables.topics.iter().find(|row| row.topic == topic).expect("a topic has a row");
+        let topics = self.topics(agent, item);
+        let slowest = topics.iter().map(|(topic, level)| row(*topic).handle[usize::from(*level)].2).max();
+        let reference = self.config.rule.handle_reference.as_millis() as u64;
+        let handle = (reference * 1000 / slowest.expect("at least the queue")).clamp(700, 1400);
+        let pressure = topics.iter().map(|(topic, _)| row(*topic).weight_pm).max().expect("at least the queue");
+        i128::from(handle * pressure)
+    }
+
+    /// Larger goes first; spec/routing.md, and the module `matching::item` in words. Without an agent: as one would choose who
+    /// does all equally well.
+    fn urgency(&self, item: &Waiting, agent: Option<AgentId>, now: Mono) -> (bool, i128, i64, u32, i128) {
         let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();
         let waited = (now.0 as i128 - item.v as i128).max(0);
         let target = (rules.wait_target.as_micros() as i128).max(1000);
@@ -147,24 +325,58 @@ impl Witness {
         } else {
             1_250_000 + (waited - target) * 1_000_000 / target / 4
         };
-        let score = if guarded { 0 } else { i128::from(rules.value_pm) * g / 1000 };
+        let factor = agent.map_or(1_000_000, |agent| self.factor(agent, item));
+        let score = if guarded { 0 } else { weight(rules.value_pm) * factor / 1_000_000 * g / 1_000_000 };
         (guarded, score, -item.v, item.entry.value_pm, -i128::from(item.order))
     }
 
     fn place(&self, id: ItemId, now: Mono) -> u32 {
         let mine = &self.items[&id];
         let ahead = self.items.values().filter(|i| i.queue == mine.queue);
-        1 + ahead.filter(|i| self.urgency(i, now) > self.urgency(mine, now)).count() as u32
+        1 + ahead.filter(|i| self.urgency(i, None, now) > self.urgency(mine, None, now)).count() as u32
     }
 
     /// Larger is preferred.
     fn suits(&self, agent: AgentId, item: &Waiting, now: Mono) -> (i128, i128, std::cmp::Reverse<AgentId>) {
-        let skills = &self.config.agents[&agent].skills;
-        let needs = [&self.config.queues[&item.queue].need, &item.entry.need];
-        let level = needs.into_iter().filter_map(|need| level(need, skills)).min().unwrap_or(0);
-        let fit = i64::from(level) * 40_000_000;
-        let idle = i128::from(now.0 - self.agents[&agent].idle_since.0);
-        (i128::from(fit) + idle.min(600_000_000), idle, std::cmp::Reverse(agent))
+        let rule = &self.config.rule;
+        let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();
+        let root = i128::from((u64::from(rules.value_pm) * 1000).isqrt());
+        let level = i128::from(self.level(agent, item).unwrap_or(0));
+        let fit = level * rule.fit_per_level.as_micros() as i128 * root / 1000;
+        // What he is worth with all he has, less what the item itself needs.
+        let tables = self.tables.as_ref().expect("seen before");
+        let him = &self.config.agents[&agent];
+        let has = |topic: &Topic| match topic {
+            Topic::Skill(skill) => him.skills.contains_key(skill),
+            Topic::Queue(queue) => him.queues.contains(queue),
+        };
+        let needed: Vec<Topic> = self.topics(agent, item).into_iter().map(|(topic, _)| topic).collect();
+        let worth = |counts: &dyn Fn(&Topic) -> bool| {
+            let rows = tables.topics.iter().filter(|row| counts(&row.topic));
+            let sum: i128 = rows.map(|row| i128::from(row.pressure_micro)).sum();
+            rule.opportunity.as_micros() as i128 * sum / 1_000_000
+        };
+        let opportunity = (worth(&has) - worth(&|topic| needed.contains(topic))).max(0);
+        let bonus = if item.own == Some(agent) { rule.owner_bonus.as_micros() as i128 } else { 0 };
+        let idle = i128::from(now.0) - i128::from(self.ready_since(agent));
+        let points = fit - opportunity + idle.clamp(0, rule.idle_counted.as_micros() as i128) + bonus;
+        (points, idle, std::cmp::Reverse(agent))
+    }
+
+    /// Since when he counts as idle: later the more of his shift he has worked.
+    fn ready_since(&self, agent: AgentId) -> u64 {
+        let seat = &self.agents[&agent];
+        let shift = seat.idle_since.0 - seat.began.0;
+        let share = if shift == 0 { 0 } else { (seat.worked * 1000 / shift).min(1000) };
+        seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000
+    }
+
+    /// It became this agent's to take at this very instant, when others may have been dealt with before it.
+    fn is_sudden(&self, item: &Waiting, now: Mono) -> bool {
+        let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();
+        let waited = (now.0 as i128 - item.v as i128).max(0);
+        let half = (rules.wait_target.as_micros() as i128).max(1000) / 2;
+        item.sudden == now || waited == half || waited == rules.wait_max.as_micros() as i128
     }
 
     fn rank(&self, agent: AgentId, queue: QueueId) -> u8 {
@@ -190,9 +402,9 @@ impl Witness {
         };
         match strategy {
             Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
-            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (seat(a).idle_since, *a)),
-            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, seat(a).idle_since, *a)),
-            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, seat(a).idle_since, *a)),
+            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (self.ready_since(*a), *a)),
+            Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, self.ready_since(*a), *a)),
+            Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, self.ready_since(*a), *a)),
             Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
             Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
             Strategy::Random | Strategy::WeightedRandom => None,
@@ -205,8 +417,11 @@ impl Witness {
         assert_eq!(self.agents[&agent].state, AgentState::Ready, "only who is ready is rung");
         assert!(self.agents[&agent].offer.is_none() && item.offered.is_none(), "invariant 2");
         let free = self.items.iter().filter(|(_, i)| i.offered.is_none() && self.is_pair(agent, i, now));
-        let first = free.max_by_key(|(_, i)| self.urgency(i, now)).map(|(id, _)| *id);
-        assert_eq!(first, Some(id), "invariant 4: {agent} is due another item");
+        let settled = free.filter(|(other, i)| **other == id || !self.is_sudden(i, now));
+        let first = settled.max_by_key(|(_, i)| self.urgency(i, Some(agent), now)).map(|(id, _)| *id);
+        // Where reserves are kept or rules change several may be idle while something waits, and the item chooses.
+        let is_kept = self.config.skills.values().any(|rules| rules.reserve > 0);
+        assert!(is_kept || self.is_configuring || first == Some(id), "invariant 4: {agent} is due {first:?}, not {id}");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
         let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
         let strategy = self.config.queues[&item.queue].strategy;
@@ -216,19 +431,37 @@ impl Witness {
         }
         let ranked = able.iter().copied().filter(|a| Some(self.rank(*a, item.queue)) == best_rank);
         let best = self.best(strategy, ranked, item, now);
-        assert!(self.is_configuring || best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
+        assert!(best.is_none_or(|best| best == agent), "{id} is due to {best:?}, not {agent}");
     }
 
     fn see(&mut self, decision: &Decision, now: Mono) {
         match decision {
             Decision::Entered { item, queue, position } => {
-                let Coming { entry, v, apart, is_new } = self.doors.remove(item).expect("only who asked enters");
+                let Coming { entry, v, apart, own, only_until, is_new } =
+                    self.doors.remove(item).expect("only who asked enters");
                 self.entered += 1;
                 let order = self.entered;
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
-                    self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
+                    self.kept(caller, entry.queue, now).map(|at| self.redials.remove(at));
                 }
-                let waiting = Waiting { entry, queue: *queue, v, order, since: now, offered: None, apart, tried: None };
+                let mut waiting = Waiting {
+                    entry,
+                    queue: *queue,
+                    v,
+                    order,
+                    since: now,
+                    offered: None,
+                    apart,
+                    own,
+                    only_until: None,
+                    ring: None,
+                    sudden: Mono(u64::MAX),
+                    tried: None,
+                };
+                waiting.ring = (!self.rings(*queue, &waiting).is_empty()).then_some((0, None));
+                let own_may = own.is_some_and(|own| self.could(own, *queue, &waiting.entry.need));
+                waiting.only_until = only_until.filter(|_| own_may);
+                self.begin_ring(&mut waiting, now);
                 assert!(self.items.insert(*item, waiting).is_none(), "nobody waits twice");
                 self.flow.entry(*queue).or_default().0 += 1;
                 assert_eq!(*position, self.place(*item, now), "place on entering");
@@ -250,6 +483,10 @@ impl Witness {
             Decision::Connect { item, agent, epoch } => {
                 let open = self.agents[agent].offer.map(|(i, e, _)| (i, e));
                 assert_eq!(open, Some((*item, *epoch)), "only the holder of the reservation is connected");
+                let kept = self.config.rule.last_agent_kept.as_micros() as u64;
+                if let Some(caller) = self.items[item].entry.caller.clone().filter(|_| kept > 0) {
+                    self.last_agents.insert(caller, (*agent, Mono(now.0 + kept)));
+                }
                 let queue = self.items[item].queue;
                 self.agents.get_mut(agent).expect("known").tallies.entry(queue).or_default().0 += 1;
             }
@@ -270,7 +507,11 @@ impl Witness {
                 if apart_s > 0 {
                     waiting.v -= (now.0 - began.0) as i64;
                     waiting.apart = Some((*agent, Mono(now.0 + apart_s * 1_000_000)));
+                    waiting.only_until = None;
                 }
+                let mut waiting = waiting.clone();
+                self.begin_ring(&mut waiting, now);
+                self.items.insert(*item, waiting);
             }
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
@@ -278,8 +519,18 @@ impl Witness {
             Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. }
-            | Decision::Emergency { .. }
-            | Decision::Changed { .. } => {}
+            | Decision::Emergency { .. } => {}
+            Decision::Changed { item, change } => {
+                let waiting = self.items.get_mut(item).expect("only who waits is changed");
+                match change {
+                    WaitingChange::Bumped(ms) => waiting.v -= *ms as i64 * 1000,
+                    WaitingChange::Moved(from, _) => {
+                        assert_eq!(waiting.queue, *from);
+                        self.moved = Some(*item);
+                    }
+                    WaitingChange::Needs(need) => waiting.entry.need = need.clone(),
+                }
+            }
             Decision::CallbackTaken { .. }
             | Decision::CallbackRefused { .. }
             | Decision::CallBack { .. }
@@ -290,6 +541,9 @@ impl Witness {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
                     idle_since: now,
+                    began: now,
+                    worked: 0,
+                    works_since: None,
                     offer: None,
                     keeps_idle_time: false,
                     tallies: BTreeMap::new(),
@@ -300,7 +554,19 @@ impl Witness {
                     seat.idle_since = now;
                 }
                 seat.keeps_idle_time = false;
+                if seat.state == AgentState::LoggedOut && *state != AgentState::LoggedOut {
+                    (seat.began, seat.worked) = (now, 0);
+                }
                 seat.state = *state;
+                let works = matches!(
+                    state,
+                    AgentState::Talking | AgentState::Holding | AgentState::Consulting | AgentState::WrapUp
+                );
+                if !works {
+                    seat.worked += seat.works_since.take().map_or(0, |since| now.0 - since.0);
+                } else if seat.works_since.is_none() {
+                    seat.works_since = Some(now);
+                }
                 let talks = matches!(state, AgentState::Talking | AgentState::Holding | AgentState::Consulting);
                 let talked = talks.then_some(*item).flatten();
                 if let Some((before, since)) = seat.talks.filter(|(before, _)| Some(*before) != talked) {
@@ -316,6 +582,7 @@ impl Witness {
                 }
                 if *state == AgentState::LoggedOut {
                     seat.tallies.clear();
+                    self.nobody_waits_for(*agent, now);
                 }
             }
             Decision::Healed { reason } => panic!("a healthy run heals nothing: {reason:?}"),
@@ -338,8 +605,57 @@ impl Witness {
             self.redials.retain(|(q, c, ..)| *q != gone.entry.queue || *c != caller);
             self.redials.push((gone.entry.queue, caller, gone.v, Mono(now.0 + keeps)));
         }
-        if how == QueueLeft::Overflowed {
-            self.doors.insert(id, Coming { entry: gone.entry, v: gone.v, apart: gone.apart, is_new: false });
+        if how == QueueLeft::Overflowed || self.moved == Some(id) {
+            let (entry, v, apart, own) = (gone.entry, gone.v, gone.apart, gone.own);
+            self.doors.insert(id, Coming { entry, v, apart, own, only_until: None, is_new: false });
+        }
+    }
+
+    /// He has gone: those who waited for him alone are for anybody.
+    fn nobody_waits_for(&mut self, agent: AgentId, now: Mono) {
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let mut item = self.items[&id].clone();
+            if item.own == Some(agent) && item.only_until.take().is_some() {
+                item.sudden = now;
+                self.begin_ring(&mut item, now);
+                self.items.insert(id, item);
+            }
+        }
+    }
+}
+
+/// Value to the power 0.75, millionths: the values of the tests' segments.
+fn weight(value_pm: u32) -> i128 {
+    match value_pm {
+        10_000 => 5_623_413,
+        4000 => 2_828_427,
+        2000 => 1_681_793,
+        1000 => 1_000_000,
+        400 => 502_973,
+        300 => 405_360,
+        other => panic!("no weight for {other}"),
+    }
+}
+
+/// The skills that count: all that are needed together, of alternatives the best that is met, the first of equals.
+fn counting(need: &Need, skills: &BTreeMap<SkillId, u8>, found: &mut BTreeMap<SkillId, u8>) {
+    match need {
+        Need::Anyone | Need::Not(_) => {}
+        Need::AtLeast { skill, .. } => {
+            found.extend(skills.get(skill).map(|level| (*skill, *level)));
+        }
+        Need::All(parts) => parts.iter().for_each(|part| counting(part, skills, found)),
+        Need::Any(parts) => {
+            let mut best: Option<(Option<u8>, &Need)> = None;
+            for part in parts.iter().filter(|part| is_met(part, skills)) {
+                let at = level(part, skills);
+                if best.is_none_or(|(so_far, _)| at > so_far) {
+                    best = Some((at, part));
+                }
+            }
+            if let Some((_, part)) = best {
+                counting(part, skills, found);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use turno_base::{Need, SkillId};
 
-use crate::need::{NeedError, NeedFault, Skills, fit, is_met, parse, text};
+use crate::need::{NeedError, NeedFault, Skills, is_met, parse, text, weakest};
 
 fn skills(list: &str) -> BTreeMap<SkillId, u8> {
     let pairs = list.split_whitespace().map(|skill| skill.split_once(':').unwrap());
@@ -86,8 +86,8 @@ fn fit_is_the_weakest_needed_skill_or_the_best_alternative() {
         let mut numbers = Skills::default();
         let levels = numbers.levels(&skills(held));
         let judge = |text| numbers.judge(&parse(text).unwrap());
-        let fit = fit(&judge(queue), &judge(own), &levels);
-        assert_eq!(fit, level * 40_000_000, "{queue} + {own} against {held}");
+        let weakest = weakest(&judge(queue), &judge(own), &levels);
+        assert_eq!(weakest.unwrap_or(0), level, "{queue} + {own} against {held}");
     }
 }
 

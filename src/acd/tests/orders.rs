@@ -330,10 +330,12 @@ fn why_a_pair_was_chosen_is_told_in_numbers() {
     let (first, last) = (&whys[0], &whys[3]);
     assert_eq!(first.0, agent("boris"));
     assert_eq!(first.1.trigger, Trigger::Item);
-    assert_eq!(first.1.item_score, 4 * 750_000, "value 4, half of its target waited");
-    assert_eq!((first.1.fit, first.1.idle_ms, first.1.waited_ms), (120_000_000, 2000, 10_000));
+    let (item, who) = (first.1.item, first.1.agent);
+    assert_eq!((item.weight_micro, item.urgency_micro, item.waited_ms), (2_828_427, 750_000, 10_000), "value 4, half");
+    assert_eq!((item.handle_pm, item.pressure_pm, item.score), (1000, 1000, 2_121_320));
+    assert_eq!((who.fit_ms, who.idle_ms, who.opportunity_ms, who.points_ms), (240_000, 2000, 0, 242_000), "3 levels");
     assert_eq!((first.1.agents_eligible, first.1.items_eligible), (2, 0));
     assert_eq!(last.0, agent("boris"));
-    assert_eq!((last.1.trigger, last.1.idle_ms, last.1.waited_ms), (Trigger::Agent, 0, 3000));
+    assert_eq!((last.1.trigger, last.1.agent.idle_ms, last.1.item.waited_ms), (Trigger::Agent, 0, 3000));
     assert_eq!((last.1.agents_eligible, last.1.items_eligible), (0, 1));
 }

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, QueueId, SegmentId, StationId};
+use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, StationId};
 
 use super::naive::Witness;
 use super::script::Run;
@@ -20,15 +20,20 @@ const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
 const HOUSE: &str = "
-    queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9
-    queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x
-    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
+    queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9 onemergency=queue:b
+    queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x leaveignores=paused,in-call onemergency=prompt:sorry
+    queue c join=no joinignores=paused,unreachable onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
     queue d by=round_robin order=fay,anna ring=7
     queue e by=linear order=emil ring=7
     queue f by=least_talk ring=7
     queue g by=longest_idle ring=7
     queue h by=random ring=7
     queue i by=weighted_random ring=7
+    ring a level=3 for=2 of=gold skip=no
+    ring a level=2 for=3 of=gold,plain
+    ring b need=y for=3
+    ring * level=2 for=1 of=gold
+    rule owner=6 absent=3 last=4 kept=90 opportunity=50 every=7 occupancy=20
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
@@ -43,7 +48,11 @@ const HOUSE: &str = "
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 10] = [
+const CHANGES: [&str; 14] = [
+    "skill x reserve=2",
+    "skill y reserve=1 handle=30",
+    "skill x",
+    "ring a need=not_x for=4",
     "queue d by=linear ring=7",
     "queue d by=round_robin order=emil,fay,anna ring=7",
     "agent dora a,b,c skills=x:2",
@@ -80,7 +89,7 @@ impl World {
     fn new(saves: bool) -> World {
         let run = Run::new(HOUSE, Bounds::default());
         let mut witness = Witness::default();
-        witness.configure(&run.config);
+        witness.configure(&run.config, Mono(0));
         World { run, witness, now: Now::from_ms(0), decisions: Vec::new(), offers: Vec::new(), items: 0, saves }
     }
 
@@ -140,8 +149,8 @@ impl World {
                     value_pm: u32::from(b % 3),
                     caller: (a > 60).then(|| format!("+3460{}", b % 7)),
                     credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
-                    owner: None,
-                    last_agent: None,
+                    owner: (b > 190).then(|| agent(a ^ b)),
+                    last_agent: (b > 120 && b < 160).then(|| agent(a / 2)),
                     callback_to: None,
                 })
             }
@@ -184,7 +193,7 @@ impl World {
                 let words = pick(&CHANGES, a);
                 self.run.set(&words.split_whitespace().collect::<Vec<_>>());
                 let config: AcdConfig = self.run.config.clone();
-                self.witness.configure(&config);
+                self.witness.configure(&config, self.now.mono);
                 self.run.acd.configure(config, self.now, &mut out);
                 return self.seen(out);
             }
@@ -192,6 +201,7 @@ impl World {
                 self.run.acd.cut_waiting(self.now, &mut out);
                 return self.seen(out);
             }
+            124.. => return self.change(what, a, b),
             _ => {
                 if self.saves {
                     let bytes = postcard::to_stdvec(&self.run.acd).unwrap();
@@ -219,6 +229,23 @@ impl World {
             108..=110 => Command::Pause { agent, reason: Name::new(pick(&["lunch", "lunch", "siesta"], b)).unwrap() },
             _ => Command::Ready { agent },
         };
+        self.ask(command);
+    }
+
+    /// What supervisors do.
+    fn change(&mut self, what: u8, a: u8, b: u8) {
+        let item = self.item(a);
+        let queue = QueueId::new(pick(&QUEUES, b)).unwrap();
+        self.ask(match what {
+            124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
+            127..=129 => Command::Move { item, queue },
+            130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
+            133 => Command::Emergency { queue: Some(queue), on: a % 3 == 0 },
+            _ => Command::Emergency { queue: None, on: a % 16 == 0 },
+        });
+    }
+
+    fn ask(&mut self, command: Command) {
         let mut out = Vec::new();
         let now = self.now;
         if self.acd().on_command(command, now, &mut out).is_err() {
@@ -230,7 +257,7 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(
-        (0u8..124, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        (0u8..136, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
         1..250,
     )
 }

@@ -9,9 +9,12 @@
 //! segment gold 4000 20 240          value per mille, target s, guard s
 //! reason lunch 1800                 s
 //! redial 60                         s
+//! skill catalan reserve=1 handle=240
+//! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
+//! rule opportunity=500 fit=40       and more, s
 //! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
 //! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
-//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000
+//! 100 call c1 ventas gold need=b value=500 who=600 credit=5000 owner=anna last=boris
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
 //! 900 release anna                  about the item he serves; also hold, talk, consult
@@ -45,7 +48,8 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, Se
 use crate::calendar::{Calendar, Span};
 use crate::{
     Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Command, Credit, Credits, Decision, Entry, Event, Hours,
-    Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, SegmentRules, WrapUp, need,
+    Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, WrapUp,
+    need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -134,6 +138,28 @@ fn queue_rules(words: &[&str]) -> QueueRules {
         }
     }
     rules
+}
+
+fn ring_rules(words: &[&str]) -> RingRules {
+    let mut ring = RingRules {
+        segments: Vec::new(),
+        need: RingNeed::Need(Need::Anyone),
+        length: Duration::ZERO,
+        skip_if_none_logged_in: true,
+        widen_if_expected_over: None,
+    };
+    for word in words {
+        match word.split_once('=').expect(word) {
+            ("for", length) => ring.length = secs(length),
+            ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
+            ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
+            ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
+            ("over", length) => ring.widen_if_expected_over = Some(secs(length)),
+            ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
+            _ => panic!("ring {word}"),
+        }
+    }
+    ring
 }
 
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
@@ -232,6 +258,24 @@ impl Run {
             ["callback", queue, rest @ ..] => {
                 self.config.callbacks.insert(QueueId::new(queue).expect(queue), callback_rules(rest));
             }
+            ["rule", rest @ ..] => self.rule(rest),
+            ["skill", name, rest @ ..] => {
+                let mut rules = SkillRules::default();
+                for word in rest {
+                    match word.split_once('=').expect(word) {
+                        ("reserve", keeps) => rules.reserve = keeps.parse().expect(keeps),
+                        (_, handle) => rules.handle = Some(secs(handle)),
+                    }
+                }
+                self.config.skills.insert(SkillId::new(name).expect(name), rules);
+            }
+            ["ring", queue, rest @ ..] => {
+                let ring = ring_rules(rest);
+                match *queue {
+                    "*" => self.config.rings.push(ring),
+                    _ => self.config.queues.get_mut(&QueueId::new(queue).expect(queue)).expect(queue).rings.push(ring),
+                }
+            }
             ["calendar", name, from_minute, to_minute] => {
                 let span =
                     Span { from: from_minute.parse().expect("a minute"), to: to_minute.parse().expect("a minute") };
@@ -248,6 +292,29 @@ impl Run {
             _ => return false,
         }
         true
+    }
+
+    fn rule(&mut self, words: &[&str]) {
+        let rule = &mut self.config.rule;
+        for word in words {
+            let (key, value) = word.split_once('=').expect(word);
+            match key {
+                "exponent" => rule.value_exponent_pm = value.parse().expect(value),
+                "pressure" => rule.pressure_exponent_pm = value.parse().expect(value),
+                "fit" => rule.fit_per_level = secs(value),
+                "opportunity" => rule.opportunity = secs(value),
+                "counted" => rule.idle_counted = secs(value),
+                "reference" => rule.handle_reference = secs(value),
+                "occupancy" => rule.occupancy = secs(value),
+                "every" => rule.tables_every = secs(value),
+                "bonus" => rule.owner_bonus = secs(value),
+                "owner" => rule.owner_waits = secs(value),
+                "absent" => rule.owner_absent_credit = secs(value),
+                "last" => rule.last_agent_waits = secs(value),
+                "kept" => rule.last_agent_kept = secs(value),
+                _ => panic!("rule {word}"),
+            }
+        }
     }
 
     pub(crate) fn line(&mut self, at: u64, line: &str) {
@@ -412,6 +479,8 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
             Some(("to", to)) => entry.callback_to = Some(to.parse().expect(to)),
+            Some(("owner", who)) => entry.owner = Some(agent(who)),
+            Some(("last", who)) => entry.last_agent = Some(agent(who)),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
             Some(("credit", credit)) => {
                 entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))

@@ -24,6 +24,11 @@ const HOUSE: &str = "
     queue azar ring=9 by=weighted_random need=sales wait=100 onwait=queue:corto
     queue corto ring=9 by=least_talk wait=100 onwait=queue:largo
     queue largo ring=9 by=longest_idle
+    ring ventas level=3 for=2 of=platinum
+    ring ventas level=2 for=3 of=platinum
+    ring ventas level=2 for=4 of=gold
+    ring averias need=tech>=3_or_catalan for=6 of=platinum,gold skip=no
+    rule owner=15 absent=10 last=8 kept=3600
     segment platinum 10000 10 240
     segment gold 4000 20 240
     segment standard 1000 30 240
@@ -91,9 +96,11 @@ struct Day {
 
 impl Day {
     fn new(seed: u64) -> Day {
-        let run = Run::new(HOUSE, Bounds::default());
+        // Every fifth day keeps reserves.
+        let reserves = if seed % 5 == 2 { "skill catalan reserve=1\nskill tech reserve=2" } else { "" };
+        let run = Run::new(&format!("{HOUSE}{reserves}"), Bounds::default());
         let mut witness = Witness::default();
-        witness.configure(&run.config);
+        witness.configure(&run.config, Mono(0));
         let mut day = Day {
             acd: run.acd.clone(),
             run,
@@ -246,7 +253,7 @@ impl Day {
             value_pm: self.dice.below(1000) as u32,
             caller: Some(caller),
             credits: Credits::of(Credit::WaitedElsewhere, if self.chance(5) { self.dice.below(60_000) } else { 0 }),
-            owner: None,
+            owner: self.chance(10).then(|| self.somebody()),
             last_agent: None,
             callback_to: None,
         };
@@ -290,7 +297,7 @@ impl Day {
             Comes::Whim(agent) => self.whim(agent),
             Comes::Change(which) => {
                 self.run.set(&CHANGES[which].split_whitespace().collect::<Vec<_>>());
-                self.witness.configure(&self.run.config);
+                self.witness.configure(&self.run.config, self.now.mono);
                 let mut out = Vec::new();
                 self.acd.configure(self.run.config.clone(), self.now, &mut out);
                 self.seen(out);

@@ -187,7 +187,11 @@ fn queue() -> QueueRules {
 }
 
 pub(super) fn config(phones: usize) -> EngineConfig {
-    let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
+    let mut acd = AcdConfig {
+        redial_keeps_place: Duration::from_secs(60),
+        rescue_credit: Duration::from_secs(3600),
+        ..AcdConfig::default()
+    };
     acd.queues.insert(name("faults"), queue());
     acd.queues.insert(name("general"), QueueRules { need: Need::Anyone, ..queue() });
     for (segment, value_pm) in [("platinum", 10_000), ("standard", 1000)] {
@@ -222,7 +226,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions,
-            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
@@ -843,7 +847,7 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
-            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.waited_ms)),
+            Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Reply { .. }

@@ -27,6 +27,7 @@ const PROMPT_FORM: &str = "name a prompt of [prompts]";
 pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let section = root.section("acd");
     let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
+    let rescue_credit = section.duration("rescue_credit", HOUR, Duration::ZERO..=24 * HOUR);
     let rule = rule(&section.section("rule"));
     let rings = rings(&section);
     section.done();
@@ -39,6 +40,7 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         zone: Vec::new(),
         calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
+        rescue_credit,
         rule,
         skills: named(root, "skills", skill),
         rings,
@@ -89,6 +91,9 @@ fn rings(section: &Section<'_>) -> Vec<RingRules> {
             need,
             length: ring.duration("for", 5 * SECOND, SECOND / 10..=HOUR),
             skip_if_none_logged_in: ring.flag("skip_if_none_logged_in", true),
+            widen_if_expected_over: ring
+                .has("widen_if_expected_over")
+                .then(|| ring.duration("widen_if_expected_over", 60 * SECOND, SECOND..=HOUR)),
         };
         ring.done();
         rules

@@ -98,6 +98,7 @@ impl<'a> Checker<'a> {
             ("wait_prompt", prompts.wait),
             ("wait_minutes_prompt", prompts.wait_minutes),
             ("wait_minute_prompt", prompts.wait_minute),
+            ("rescued_prompt", prompts.rescued),
             ("done_prompt", prompts.done),
             ("refused_prompt", prompts.refused),
             ("callback_offer_prompt", prompts.callback_offer),

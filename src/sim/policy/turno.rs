@@ -171,6 +171,7 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
         need: RingNeed::Level(ring.level),
         length: seconds(ring.for_s * scale),
         skip_if_none_logged_in: true,
+        widen_if_expected_over: None,
     };
     let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one.name, widens)));
     let agent = |seat: &crate::day::Seat| {

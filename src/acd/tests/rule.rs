@@ -1,0 +1,648 @@
+//! The parts of the value-rate rule, one by one, as callers and agents see them.
+
+use expect_test::{Expect, expect};
+
+use super::script::{Run, agent, item, run};
+use crate::{Bounds, Credit, Decision, RunnerUp, Topic, Why};
+use turno_base::{Now, QueueId, SkillId};
+
+fn check(script: &str, transcript: Expect) {
+    transcript.assert_eq(&run(script));
+}
+
+/// A machine after its script.
+fn played(script: &str) -> Run {
+    let mut run = Run::new(script, Bounds::default());
+    run.play();
+    run
+}
+
+/// Why the offers of one line were made.
+fn whys(run: &mut Run, at: u64, line: &str) -> Vec<Why> {
+    run.until(at);
+    let decisions = run.tell(at, line).into_iter();
+    let why = |decision| match decision {
+        Decision::Offer { why, .. } => Some(*why),
+        _ => None,
+    };
+    decisions.filter_map(why).collect()
+}
+
+#[test]
+fn the_agent_who_is_needed_elsewhere_is_spared() {
+    // Both fit as well and boris is idle for longer, but he alone speaks Catalan, and Catalan is asked for.
+    check(
+        "queue ventas need=ventas
+         queue lengua need=catalan
+         rule every=1
+         agent anna ventas skills=ventas:2
+         agent boris ventas,lengua skills=ventas:2,catalan:2
+            0 in boris
+         1001 call c1 lengua
+         1500 accept boris
+         1600 release boris
+         2000 in anna
+         3000 call c2 ventas
+         3001 end",
+        expect![[r#"
+            0 boris ready
+            1001 c1 enters lengua at 1
+            1001 offer c1 to boris
+            1001 boris offered c1
+            1500 connect c1 with boris
+            1500 offer of c1 to boris ended: accepted after 499
+            1500 c1 leaves lengua: answered at 1 after 499
+            1500 boris talking c1
+            1600 boris ready
+            2000 anna ready
+            3000 c2 enters ventas at 1
+            3000 offer c2 to anna
+            3000 anna offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn rings_widen_one_by_one_and_the_place_is_kept() {
+    check(
+        "queue ventas need=ventas
+         segment platinum 10000 10 240
+         ring ventas level=3 for=2 of=platinum
+         ring ventas level=2 for=3 of=platinum
+         agent anna ventas skills=ventas:1
+         agent boris ventas skills=ventas:2
+         agent clara ventas skills=ventas:3
+         reason lunch 0
+            0 in anna
+            0 in boris
+            0 in clara
+            1 call c1 ventas platinum
+            2 accept clara
+            3 pause boris lunch
+          100 call c2 ventas platinum
+         2500 ready boris
+         3000 call c3 ventas platinum
+         9000 end",
+        expect![[r#"
+            0 anna ready
+            0 boris ready
+            0 clara ready
+            1 c1 enters ventas at 1
+            1 offer c1 to clara
+            1 clara offered c1
+            2 connect c1 with clara
+            2 offer of c1 to clara ended: accepted after 1
+            2 c1 leaves ventas: answered at 1 after 1
+            2 clara talking c1
+            3 boris paused lunch
+            100 c2 enters ventas at 1
+            2500 boris ready
+            2500 offer c2 to boris
+            2500 boris offered c2
+            3000 c3 enters ventas at 2
+            8000 offer c3 to anna
+            8000 anna offered c3
+        "#]],
+    );
+}
+
+#[test]
+fn a_ring_that_asks_for_nobody_who_is_logged_in_is_passed_at_once() {
+    check(
+        "queue ventas need=ventas
+         ring ventas level=3 for=20
+         ring ventas level=2 for=20 skip=no
+         agent anna ventas skills=ventas:1
+         agent clara ventas skills=ventas:3
+            0 in anna
+            1 call c1 ventas
+        20001 end",
+        expect![[r#"
+            0 anna ready
+            1 c1 enters ventas at 1
+            20001 offer c1 to anna
+            20001 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn an_owner_is_waited_for_while_he_is_there_and_then_anybody_helps() {
+    check(
+        "queue ventas
+         rule owner=5 absent=30
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            0 in boris
+            1 call c1 ventas
+            2 accept anna
+            3 call c2 ventas owner=anna
+         1000 release anna
+         1001 accept anna
+         2000 call c3 ventas owner=anna
+         7000 accept boris
+         8000 call c4 ventas
+         9000 call c5 ventas owner=nobody
+        10000 release boris
+        10001 end",
+        expect![[r#"
+            0 anna ready
+            0 boris ready
+            1 c1 enters ventas at 1
+            1 offer c1 to anna
+            1 anna offered c1
+            2 connect c1 with anna
+            2 offer of c1 to anna ended: accepted after 1
+            2 c1 leaves ventas: answered at 1 after 1
+            2 anna talking c1
+            3 c2 enters ventas at 1
+            1000 anna ready
+            1000 offer c2 to anna
+            1000 anna offered c2
+            1001 connect c2 with anna
+            1001 offer of c2 to anna ended: accepted after 1
+            1001 c2 leaves ventas: answered at 1 after 998
+            1001 anna talking c2
+            2000 c3 enters ventas at 1
+            7000 offer c3 to boris
+            7000 boris offered c3
+            7000 connect c3 with boris
+            7000 offer of c3 to boris ended: accepted after 0
+            7000 c3 leaves ventas: answered at 1 after 5000
+            7000 boris talking c3
+            8000 c4 enters ventas at 1
+            9000 c5 enters ventas at 1
+            10000 boris ready
+            10000 offer c5 to boris
+            10000 boris offered c5
+        "#]],
+    );
+}
+
+#[test]
+fn those_who_wait_for_an_agent_are_for_anybody_when_he_goes() {
+    check(
+        "queue ventas
+         rule owner=60
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 call c1 ventas
+            2 accept anna
+            3 in boris
+            4 call c2 ventas owner=anna
+          100 out anna
+          200 release anna
+          201 end",
+        expect![[r#"
+            0 anna ready
+            1 c1 enters ventas at 1
+            1 offer c1 to anna
+            1 anna offered c1
+            2 connect c1 with anna
+            2 offer of c1 to anna ended: accepted after 1
+            2 c1 leaves ventas: answered at 1 after 1
+            2 anna talking c1
+            3 boris ready
+            4 c2 enters ventas at 1
+            200 anna logged-out
+            200 offer c2 to boris
+            200 boris offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn who_talked_to_a_caller_last_is_preferred_and_waited_for() {
+    check(
+        "queue ventas
+         rule last=5 kept=600
+         agent anna ventas
+         agent boris ventas
+            0 in boris
+            1 in anna
+            2 call c1 ventas who=600
+            3 accept boris
+         1000 release boris
+         2000 call c2 ventas who=600
+         2001 accept boris
+         2002 call c3 ventas who=600
+         8000 end",
+        expect![[r#"
+            0 boris ready
+            1 anna ready
+            2 c1 enters ventas at 1
+            2 offer c1 to boris
+            2 boris offered c1
+            3 connect c1 with boris
+            3 offer of c1 to boris ended: accepted after 1
+            3 c1 leaves ventas: answered at 1 after 1
+            3 boris talking c1
+            1000 boris ready
+            2000 c2 enters ventas at 1
+            2000 offer c2 to boris
+            2000 boris offered c2
+            2001 connect c2 with boris
+            2001 offer of c2 to boris ended: accepted after 1
+            2001 c2 leaves ventas: answered at 1 after 1
+            2001 boris talking c2
+            2002 c3 enters ventas at 1
+            7002 offer c3 to anna
+            7002 anna offered c3
+        "#]],
+    );
+}
+
+#[test]
+fn an_owner_who_lets_it_ring_is_waited_for_no_longer() {
+    check(
+        "queue ventas ring=3
+         rule owner=60
+         agent anna ventas
+         agent boris ventas
+            0 in anna
+            1 in boris
+            2 call c1 ventas owner=boris
+         3002 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            2 c1 enters ventas at 1
+            2 offer c1 to boris
+            2 boris offered c1
+            3002 withdraw c1 from boris: ring_no_answer
+            3002 offer of c1 to boris ended: ring_no_answer after 3000
+            3002 boris ready
+            3002 offer c1 to anna
+            3002 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn a_reserve_is_kept_for_those_who_have_waited_half_their_target() {
+    check(
+        "queue ventas
+         segment platinum 10000 10 240
+         segment plain 1000 20 240
+         skill catalan reserve=1
+         agent anna ventas skills=catalan:1
+         agent boris ventas skills=catalan:1
+         agent clara ventas skills=catalan:1
+            0 in anna
+            1 in boris
+            2 call c1 ventas
+            3 call c2 ventas
+         1000 call c3 ventas platinum
+         1500 in clara
+        10003 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            2 c1 enters ventas at 1
+            2 offer c1 to anna
+            2 anna offered c1
+            3 c2 enters ventas at 2
+            1000 c3 enters ventas at 1
+            1000 offer c3 to boris
+            1000 boris offered c3
+            1500 clara ready
+            10003 offer c2 to clara
+            10003 clara offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn a_second_idle_agent_opens_the_reserve() {
+    check(
+        "queue ventas
+         segment platinum 10000 10 240
+         skill catalan reserve=1
+         agent anna ventas skills=catalan:1
+         agent boris ventas skills=catalan:1
+            0 in anna
+            1 call c1 ventas
+         2000 in boris
+         2001 end",
+        expect![[r#"
+            0 anna ready
+            1 c1 enters ventas at 1
+            2000 boris ready
+            2000 offer c1 to anna
+            2000 anna offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn who_has_worked_more_of_his_shift_rests_before_the_others() {
+    // Boris has been idle for longer when c2 comes, but he has worked for most of his shift.
+    let script = |occupancy: &str| {
+        format!(
+            "queue ventas
+             rule occupancy={occupancy}
+             agent anna ventas
+             agent boris ventas
+                0 in boris
+                1 call c1 ventas
+                2 accept boris
+            80000 release boris
+            82000 in anna
+           100000 call c2 ventas
+           100001 end"
+        )
+    };
+    let offered =
+        |occupancy| played(&script(occupancy)).acd.item(item("c2"), Now::from_ms(100_001)).unwrap().offered_to;
+    assert_eq!((offered("0"), offered("30")), (Some(agent("boris")), Some(agent("anna"))));
+}
+
+#[test]
+fn handle_times_are_measured_by_skill_and_level() {
+    let mut run = played(
+        "queue ventas need=ventas wrap=fixed:10
+         rule every=1 reference=100
+         agent anna ventas skills=ventas:3
+         agent boris ventas skills=ventas:1
+            0 in anna
+            1 call c1 ventas
+            1 accept anna
+        40001 release anna
+        50001 call c2 ventas
+        50001 accept anna
+        90001 release anna
+       100001 out anna
+       100002 in boris
+       100002 call c3 ventas
+       100002 accept boris
+       300002 release boris
+       310002 call c4 ventas
+       311500 end",
+    );
+    let tables = run.acd.tables();
+    let row = tables.topics.iter().find(|row| row.topic == Topic::Skill(SkillId::new("ventas").unwrap())).unwrap();
+    // Ten expected conversations of 100 s and three measured: 50, 50 and 210 s.
+    let mean = (1000 + 50 + 50 + 210) * 1000 / 13;
+    assert_eq!(row.handle[3], (3, 2, (100_000 + 10 * mean) / 12));
+    assert_eq!(row.handle[1], (1, 1, (210_000 + 10 * mean) / 11));
+    assert_eq!(row.handle[2], (2, 0, mean), "a level nobody has worked at is taken to be as the others");
+    assert_eq!((row.agents, row.weight_pm), (1, 1000), "the only skill has the mean pressure");
+    run.tell(311_501, "gone c4 withdrawn");
+    let why = whys(&mut run, 311_502, "call c5 ventas");
+    assert_eq!(why[0].item.handle_pm, 100 * 1_000_000 / ((210_000 + 10 * mean) / 11), "M of a beginner");
+}
+
+#[test]
+fn pressure_is_load_over_agents_and_the_scarcer_skill_goes_first() {
+    let mut script = String::from(
+        "queue ventas need=ventas
+         queue lengua need=catalan
+         rule every=1 reference=100
+         agent anna ventas,lengua skills=ventas:1,catalan:1
+         agent boris ventas skills=ventas:1
+         agent clara ventas skills=ventas:1
+            0 in anna
+            1 in boris
+            2 in clara
+            3 call c1 ventas
+            4 call c2 ventas
+            5 call c3 ventas
+            6 accept anna
+            7 accept boris
+            8 accept clara
+    ",
+    );
+    script.push_str("10 call c4 ventas\n 20 call c5 ventas\n 30 call c6 lengua\n 40 call c7 lengua\n 2000 end\n");
+    let mut run = played(&script);
+    let tables = run.acd.tables();
+    let row = |skill: &str| {
+        tables.topics.iter().find(|row| row.topic == Topic::Skill(SkillId::new(skill).unwrap())).unwrap().clone()
+    };
+    let (ventas, lengua) = (row("ventas"), row("catalan"));
+    // As if watched for five minutes at least: 5 and 2 calls of 100 s, the first second having faded by 1 in 900.
+    assert!((1660..=1667).contains(&ventas.erlangs_milli), "{ventas:?}");
+    assert!((660..=667).contains(&lengua.erlangs_milli), "{lengua:?}");
+    assert_eq!((ventas.agents, lengua.agents), (3, 1));
+    assert!(lengua.weight_pm > 1000 && ventas.weight_pm < 1000, "{lengua:?} {ventas:?}");
+    assert_eq!(ventas.weight_pm + lengua.weight_pm, 2000 - 1, "shares of the mean, rounded down");
+    // c4 is older than c6, but Catalan is scarcer.
+    let why = whys(&mut run, 3000, "release anna");
+    assert_eq!(why[0].item.pressure_pm, lengua.weight_pm);
+    let Some(RunnerUp::Item { item: next, terms }) = &why[0].runner_up else { panic!("{why:?}") };
+    assert_eq!((*next, terms.pressure_pm), (item("c7"), lengua.weight_pm));
+    assert_eq!((why[0].items_eligible, why[0].tables), (3, run.acd.tables().version));
+}
+
+#[test]
+fn queues_without_skills_are_weighed_like_skills() {
+    let run = played(
+        "queue ventas
+         queue averias
+         rule every=1
+         agent anna ventas,averias
+         agent boris ventas
+            0 in anna
+            1 in boris
+            2 call c1 averias
+         1003 end",
+    );
+    let tables = run.acd.tables();
+    let row = |queue: &str| {
+        tables.topics.iter().find(|row| row.topic == Topic::Queue(QueueId::new(queue).unwrap())).unwrap().clone()
+    };
+    assert_eq!((row("averias").agents, row("ventas").agents), (1, 2));
+    assert!(row("averias").erlangs_milli > 0 && row("ventas").erlangs_milli == 0);
+}
+
+#[test]
+fn tables_rest_when_nothing_happens_and_go_on_after_it() {
+    let mut run = played(
+        "queue ventas\nrule every=5\nagent anna ventas\n0 in anna\n1 call c1 ventas\n2 gone c1 abandoned\n90000 end",
+    );
+    let rested = run.acd.tables().version;
+    assert_eq!(run.acd.deadline(), None);
+    run.tell(100_000, "call c2 ventas");
+    run.until(105_000);
+    assert_eq!(run.acd.tables().version, rested + 1);
+}
+
+#[test]
+fn what_was_measured_survives_a_change_of_rules_and_a_restart() {
+    let script = |change: &str| {
+        format!(
+            "queue ventas need=ventas
+             rule every=1
+             agent anna ventas skills=ventas:3
+                0 in anna
+                1 call c1 ventas
+                2 accept anna
+             5000 {change}
+            50002 release anna
+            51000 call c2 ventas
+            53000 end"
+        )
+    };
+    let handle = |change: &str| {
+        let run = played(&script(change));
+        let tables = run.acd.tables();
+        tables.topics.iter().find(|row| row.topic == Topic::Skill(SkillId::new("ventas").unwrap())).unwrap().handle[3]
+    };
+    let plain = handle("end");
+    assert_eq!(plain.1, 1);
+    assert_eq!(handle("agent boris ventas skills=aaa:1"), plain, "skills are numbered anew");
+    assert_eq!(handle("save"), plain);
+}
+
+#[test]
+fn every_credit_is_kept_with_its_reason() {
+    let mut run = played(
+        "queue ventas ring=3 wait=60 onwait=queue:general
+         queue general
+         rule absent=7
+         redial 60
+         agent anna ventas
+            0 call c1 ventas who=600 credit=2000
+         1000 gone c1 abandoned
+         4000 call c2 ventas who=600 owner=boris
+         5000 in anna
+         8000 end",
+    );
+    let credits = |run: &Run, at| run.acd.explain_item(item("c2"), Now::from_ms(at)).unwrap().credits;
+    // The place that was kept (virtually there since -2000) is later than what the absent owner gives: the older counts.
+    assert_eq!(credits(&run, 8000), [(Credit::Rings, 3000), (Credit::OwnerAbsent, 7000)]);
+    run.until(64_000);
+    run.tell(64_000, "queue ventas ring=5");
+    run.tell(64_001, "save");
+    // Anna let it ring three times by now.
+    assert_eq!(
+        credits(&run, 64_001),
+        [(Credit::Rings, 9000), (Credit::OwnerAbsent, 7000)],
+        "moved, reloaded, restarted"
+    );
+    assert_eq!(run.acd.item(item("c2"), Now::from_ms(64_001)).unwrap().queue, QueueId::new("general").unwrap());
+}
+
+#[test]
+fn a_waiting_item_an_offer_and_an_idle_agent_are_explained() {
+    let mut run = played(
+        "queue ventas need=ventas
+         segment platinum 10000 10 240
+         segment gold 4000 20 240
+         segment plain 1000 30 240
+         ring ventas level=2 for=4 of=plain skip=no
+         skill ventas reserve=1
+         agent anna ventas skills=ventas:1
+         agent boris ventas skills=ventas:3
+         agent clara ventas skills=ventas:2
+         agent dora ventas
+            0 in anna
+            1 in dora
+         1000 call c1 ventas
+         2000 call c2 ventas
+         2500 call c3 ventas gold",
+    );
+    let said = |run: &Run, name: &str, at| run.acd.explain_item(item(name), Now::from_ms(at)).unwrap().to_string();
+    let agent_said =
+        |run: &Run, name: &str, at| run.acd.explain_agent(agent(name), Now::from_ms(at)).unwrap().to_string();
+    let mut text = String::new();
+    for name in ["c1", "c2", "c3"] {
+        text += &format!("{name}: {}\n", said(&run, name, 3000));
+    }
+    for name in ["anna", "boris", "dora"] {
+        text += &format!("{}\n", agent_said(&run, name, 3000));
+    }
+    run.until(9000);
+    run.tell(9000, "in boris");
+    run.tell(9000, "call c4 ventas owner=boris");
+    text += &format!("c1: {}\nc4: {}\n", said(&run, "c1", 9001), said(&run, "c4", 9001));
+    expect![[r#"
+        c1: 1st of 2 in its class; 1 gold ahead; 0 of 2 agents who may take it logged in, 0 ready; widens in 2 s
+        c2: 2nd of 2 in its class; 1 gold ahead; 1 plain ahead; 0 of 2 agents who may take it logged in, 0 ready; widens in 3 s
+        c3: 1st of 1 in its class; 1 of 3 agents who may take it logged in, 1 ready; anna is kept from it: kept in reserve for ventas
+        anna is ready for 3 s; kept in reserve for ventas; ventas: 3 wait, 2 ready, 0 for longer; 00000000000000000000000000000001: its ring asks for others at first; 00000000000000000000000000000002: its ring asks for others at first; 00000000000000000000000000000003: kept in reserve for ventas
+        boris is logged-out
+        dora is ready for 2 s; ventas: needs skills that he does not have; 00000000000000000000000000000001: needs skills that he does not have; 00000000000000000000000000000002: needs skills that he does not have; 00000000000000000000000000000003: needs skills that he does not have
+        c1: 1st of 2 in its class; 1 gold ahead; 2 of 3 agents who may take it logged in, 1 ready; anna is kept from it: kept in reserve for ventas
+        c4: 1st of 1 in its class; 1 gold ahead; 2 plain ahead; 2 of 3 agents who may take it logged in, 1 ready; waits for boris for 20 s more
+    "#]].assert_eq(&text);
+    let (offered, why) = run.acd.explain_offer(agent("boris")).unwrap();
+    assert_eq!((offered, why.at.as_ms()), (item("c3"), 9000));
+    assert!(run.acd.explain_item(item("c9"), Now::from_ms(0)).is_none());
+    assert!(run.acd.explain_agent(agent("zoe"), Now::from_ms(0)).is_none());
+    assert!(run.acd.explain_offer(agent("clara")).is_none(), "never rung");
+}
+
+#[test]
+fn a_ring_is_passed_at_once_when_the_line_is_too_long_for_it() {
+    // Anna answers a caller every four seconds until the queue's forecasts are known to be right; then a hundred come at once.
+    let mut script = String::from(
+        "queue ventas need=ventas
+         ring ventas level=3 for=30 over=60
+         agent anna ventas skills=ventas:3
+         agent boris ventas skills=ventas:1
+            0 in anna
+            1 call c1 ventas
+            2 accept anna\n",
+    );
+    for n in 2..60 {
+        let at = n * 4000;
+        script += &format!("{} call c{n} ventas\n{at} release anna\n{at} accept anna\n", at - 3000);
+    }
+    let mut run = played(&script);
+    let accuracy = run.acd.forecast_accuracy(QueueId::new("ventas").unwrap());
+    assert!(accuracy.judged > 20 && accuracy.within_pm > 900, "{accuracy:?}");
+    let in_ring = |run: &mut Run, n: u64| {
+        run.tell(240_000, &format!("call c{n} ventas"));
+        run.acd.explain_item(item(&format!("c{n}")), Now::from_ms(240_000)).unwrap().able_in_ring.is_some()
+    };
+    assert!(in_ring(&mut run, 100), "a short line");
+    (101..150).for_each(|n| {
+        in_ring(&mut run, n);
+    });
+    assert!(!in_ring(&mut run, 150), "a line of more than a minute");
+}
+
+#[test]
+fn bounds_of_the_rule_hold() {
+    let mut script = String::from("queue ventas need=ventas\nagent anna ventas skills=ventas:1\n");
+    (0..40).for_each(|_| script += "ring ventas level=3 for=10 skip=no\n");
+    script += "0 in anna\n1 call c1 ventas\n159999 end\n";
+    let mut run = played(&script);
+    assert!(run.acd.item(item("c1"), Now::from_ms(159_999)).unwrap().offered_to.is_none());
+    run.until(160_001);
+    let row = run.acd.item(item("c1"), Now::from_ms(160_001)).unwrap();
+    assert_eq!(row.offered_to, Some(agent("anna")), "sixteen rings count, whatever is configured");
+
+    let mut script =
+        String::from("queue ventas\nskill x reserve=100\nsegment plain 1000 20 0\nsegment gold 2000 20 0\n");
+    (0..20).for_each(|n| script += &format!("agent a{n} ventas skills=x:1\n0 in a{n}\n"));
+    script += "agent z ventas\n1 in z\n";
+    let mut run = played(&script);
+    let why = whys(&mut run, 2, "call c1 ventas");
+    assert_eq!((why[0].blocked.len(), why[0].agents_eligible), (crate::limits::BLOCKED_MAX, 20));
+
+    let bounds = Bounds { recipes_max: 3, redials_max: 2, ..Bounds::default() };
+    let mut run = Run::new(
+        "queue ventas need=ventas
+         rule kept=60
+         agent anna ventas skills=ventas:1
+         agent boris ventas skills=ventas:2
+         agent clara ventas skills=ventas:3
+            0 in clara
+            1 call c1 ventas who=1
+            1 accept clara
+            1 release clara
+            2 call c2 ventas who=2
+            2 accept clara
+            2 release clara
+            3 call c3 ventas who=3
+            3 accept clara",
+        bounds,
+    );
+    run.play();
+    let sizes = run.acd.sizes();
+    assert_eq!((sizes.recipes, sizes.last_agents), (3, 2));
+    assert_eq!(run.acd.explain_offer(agent("clara")).unwrap().1.item.handle_pm, 1000, "an average one");
+}
