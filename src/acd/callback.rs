@@ -318,6 +318,13 @@ impl Acd {
         Some(v)
     }
 
+    /// Whether a customer who was called back and goes like this will be called again: then his callback has his place, and
+    /// a redial must not find it a second time.
+    pub(crate) fn is_called_again(&self, item: ItemId, how: QueueLeft) -> bool {
+        let is_live = self.callback_of(item).is_some_and(|(_, callback)| callback.standing == Standing::Live);
+        is_live && matches!(how, QueueLeft::Failed | QueueLeft::ShortAbandoned)
+    }
+
     /// An item has gone for good: if it was a customer called back, so has his callback, or it is tried again.
     pub(crate) fn callback_departed(&mut self, item: ItemId, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         let Some((number, callback)) = self.callback_of(item) else { return };

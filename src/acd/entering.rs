@@ -223,6 +223,9 @@ impl Acd {
             | QueueLeft::Withdrawn => return,
         };
         let waiting = &self.items[item];
+        if self.is_called_again(waiting.id, how) {
+            return;
+        }
         if let Some(caller) = waiting.caller.clone()
             && !length.is_zero()
         {

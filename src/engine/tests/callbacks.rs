@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 use turno_acd::{CallbackRules, Overflow};
-use turno_base::fact::{CallbackAsked, OfferEnd, Party, QueueLeft, What};
+use turno_base::fact::{CallbackAsked, CallbackEnd, OfferEnd, Party, QueueLeft, What};
 use turno_base::{AgentId, CallId, E164, LegId, Mono, Number, Outcome, Seeded};
 use turno_call::ClassOfService;
 use turno_media::MediaEvent;
@@ -209,6 +209,8 @@ struct Watch {
     numbers: BTreeMap<CallId, String>,
     /// Since when a number has wanted an agent, and how long agents were rung in vain for it meanwhile, ms.
     wants: BTreeMap<String, (Mono, u64)>,
+    /// Callers on the line.
+    live: BTreeSet<CallId>,
     /// Callbacks that are not over, by number.
     open: BTreeMap<String, CallId>,
     /// Attempts under way, by call.
@@ -234,6 +236,9 @@ impl Watch {
                 What::CallArrived { call, ani, dnis, trunk } => {
                     let number = if trunk.is_some() { ani.raw } else { dnis.raw };
                     self.wants.entry(number.clone()).or_insert((fact.at.mono, 0));
+                    if trunk.is_some() {
+                        self.live.insert(call);
+                    }
                     self.numbers.insert(call, number);
                 }
                 What::LegBegan { leg, party: Party::Caller(Some(_)), .. } => self.fresh.push(leg),
@@ -257,9 +262,13 @@ impl Watch {
                     *self.ends.entry(end.as_str()).or_default() += 1;
                     let number = &self.numbers[&first.unwrap()];
                     assert_eq!(self.open.remove(number), first, "a callback of {number} is over twice");
+                    if end == CallbackEnd::Served {
+                        self.wants_no_more(&number.clone());
+                    }
                 }
                 What::CallEnded { call, .. } => {
                     self.attempts.remove(&call);
+                    self.live.remove(&call);
                 }
                 What::QueueEntered { call, .. } => {
                     self.entered.insert(call);
@@ -267,7 +276,8 @@ impl Watch {
                 What::QueueLeft { call, left, .. } => {
                     self.entered.remove(&call);
                     if let QueueLeft::Answered(_) = left {
-                        self.wants.remove(&self.numbers[&call]);
+                        self.live.remove(&call);
+                        self.wants_no_more(&self.numbers[&call].clone());
                     }
                 }
                 What::OfferEnded { call, agent, end, ring_ms, .. } if end != OfferEnd::Accepted => {
@@ -279,6 +289,14 @@ impl Watch {
                 What::Offered { call, agent, .. } => self.is_in_order(world, call, agent),
                 _ => {}
             }
+        }
+    }
+
+    /// A caller was answered: unless another of his number waits, or a callback, the next begins afresh.
+    fn wants_no_more(&mut self, number: &str) {
+        let is_left = self.live.iter().any(|call| self.numbers[call] == number) || self.open.contains_key(number);
+        if !is_left {
+            self.wants.remove(number);
         }
     }
 
