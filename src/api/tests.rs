@@ -79,6 +79,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
                 Command::QueueShow(None) => Ok(Answer::Queues(vec![QueueView {
                     queue,
                     waiting: Vec::new(),
+                    callbacks: 3,
                     logged_in: 2,
                     ready: 1,
                     is_emergency: false,

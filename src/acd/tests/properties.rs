@@ -158,6 +158,7 @@ impl World {
                     credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
                     owner: (b > 190).then(|| agent(a ^ b)),
                     last_agent: (b > 120 && b < 160).then(|| agent(a / 2)),
+                    callback_to: None,
                 })
             }
             25..=33 => {
@@ -322,6 +323,7 @@ kind: Kind::Call,
                     segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
  owner: None,
  last_agent: None,
+            callback_to: None,
                 }), now, &mut out);
             } else if let Some((item, agent)) = talking.take() {
                 acd.on_event(Event::Released { item, agent }, now, &mut out);
