@@ -120,7 +120,9 @@ impl Pupil {
             | What::OfferEnded { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
-            | What::AgentChanged { .. } => None,
+            | What::AgentChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Disposed { .. } => None,
         }
     }
 }
