@@ -7,7 +7,7 @@ use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
 use crate::leg::{Leg, LegState, Legs};
-use crate::plan::{CallConfig, Plan};
+use crate::plan::{CallConfig, Codes, Plan};
 use crate::turn::Turn;
 
 impl Call {
@@ -172,12 +172,12 @@ pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Numbe
 
 /// The feature code that was dialled, with the digits after it. The longest is meant where one begins like another.
 fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
-    let codes = &config.codes;
-    let known: [(&str, fn(String) -> Code); 3] =
-        [(&codes.in_out, Code::InOut), (&codes.pause, Code::Pause), (&codes.emergency, Code::Emergency)];
-    let dialled = known.iter().filter(|(code, _)| !code.is_empty()).filter_map(|(code, meant)| {
-        let digits = dialled.strip_prefix(code)?;
-        Some((code.len(), meant(digits.to_owned())))
-    });
-    dialled.max_by_key(|&(length, _)| length).map(|(_, code)| code)
+    let after = |code: &str| dialled.strip_prefix(code).filter(|_| !code.is_empty()).map(|rest| rest.to_owned());
+    let Codes { in_out, pause, emergency } = &config.codes;
+    let meant = [
+        after(in_out).map(|digits| (in_out.len(), Code::InOut(digits))),
+        after(pause).map(|digits| (pause.len(), Code::Pause(digits))),
+        after(emergency).map(|digits| (emergency.len(), Code::Emergency(digits))),
+    ];
+    meant.into_iter().flatten().max_by_key(|&(length, _)| length).map(|(_, code)| code)
 }
