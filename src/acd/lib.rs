@@ -8,7 +8,8 @@
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
-//! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
+//! - `matching`: the rule itself, pure functions; `pairing` brings it its candidates. `tables`: what the rule measures. `rings`,
+//!   `reserve`, `owner`: who may take whom for how long. `explain`: why.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 
 mod acd;

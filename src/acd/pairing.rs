@@ -171,25 +171,24 @@ impl Acd {
                 continue;
             }
             // The longest idle stands for his profile; the customer's own agent for himself.
-            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
-            let mut is_led = group.key.only.is_some();
-            for &seat in ready {
-                let (_, id, agent) = seat;
-                let is_own = own == Some(agent);
-                if is_led && !is_own {
-                    continue;
-                }
-                if let Some((_, until)) = waiting.apart.filter(|&(from, until)| from == agent && until > now) {
+            let mut see = |seat: (Mono, AgentId, AgentIx)| match waiting.apart {
+                Some((from, until)) if from == seat.2 && until > now => {
                     if blocked.len() < BLOCKED_MAX {
-                        blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Apart { until } });
+                        blocked.push(Blocked { item: waiting.id, agent: seat.1, by: Bar::Apart { until } });
                     }
-                } else {
+                    false
+                }
+                Some(_) | None => {
                     podium.see(self.candidate(item, fit, seat, now), Candidate::is_before);
-                    is_led |= !is_own;
+                    true
                 }
-                if is_led && (own.is_none() || is_own) {
-                    break;
-                }
+            };
+            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
+            if let Some(seat) = own.and_then(|own| self.seat_of(own)) {
+                see(seat);
+            }
+            if group.key.only.is_none() {
+                ready.iter().copied().filter(|&(_, _, agent)| own != Some(agent)).any(see);
             }
         }
         (blocked, podium)
@@ -317,8 +316,7 @@ impl Acd {
             _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
         let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
-        let since = seeker.ready_since(seeker.listed.unwrap_or(now), self.config.rule.occupancy);
-        let me = self.candidate(item, fit, (since, seeker.id, agent), now);
+        let me = self.candidate(item, fit, self.seat_of(agent)?, now);
         let runner_up = podium.second.map(|second| RunnerUp::Item {
             item: self.items[second.precedence.item()].id,
             terms: self.item_terms(second.precedence.item(), second.listed.recipe, now),
@@ -574,11 +572,16 @@ impl Acd {
         }
     }
 
+    /// Where a listed agent stands among the ready.
+    fn seat_of(&self, agent: AgentIx) -> Option<(Mono, AgentId, AgentIx)> {
+        let a = &self.agents[agent];
+        Some((a.ready_since(a.listed?, self.config.rule.occupancy), a.id, agent))
+    }
+
     /// Puts a listed agent where the choices of an agent find him.
     pub(crate) fn sit(&mut self, agent: AgentIx) {
+        let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
-        let Some(since) = a.listed else { return };
-        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
@@ -590,9 +593,8 @@ impl Acd {
 
     /// Takes him away from there. To be called before what he is found by changes: his tallies, the order.
     fn rise(&mut self, agent: AgentIx) {
+        let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
-        let Some(since) = a.listed else { return };
-        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {
