@@ -2,14 +2,29 @@
 //!
 //! The world is the room's ([`turno_sim`]); here are files, threads and the progress bar.
 
+mod fit;
+mod tune;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use turno_sim::{Centre, Comparison, Day, Figures, Named, ReadError, SHIPPED, Scenario, parse, picture, play, shipped};
 
+use turno_sim::fit::FitError;
+
 use crate::cli::REFUSED;
+use crate::shell::store::StoreError;
+
+/// What else there is to do with scenarios.
+#[derive(Debug, Subcommand)]
+pub(super) enum SimCommand {
+    /// Make a scenario from call records.
+    Fit(fit::FitArgs),
+    /// Search the rule's knobs for what you want, and judge what was found on other days.
+    Tune(tune::TuneArgs),
+}
 
 /// What to play.
 #[derive(Debug, Args)]
@@ -47,6 +62,14 @@ pub(super) enum Failure {
     Seeds(String),
     /// No scenario given.
     Nothing,
+    /// Records.
+    Records(PathBuf, std::io::Error),
+    /// The record store.
+    Store(PathBuf, StoreError),
+    /// Records that make no scenario.
+    Fit(String, FitError),
+    /// `--zone`.
+    Zone(String),
     /// The picture or file could not be written.
     Unwritable(PathBuf, std::io::Error),
 }
@@ -61,13 +84,22 @@ impl std::fmt::Display for Failure {
             Failure::Scenario(what, error) => write!(f, "{what}: {error}"),
             Failure::Seeds(text) => write!(f, "--seeds {text}: a number of seeds, or seeds with commas: 7,8,9"),
             Failure::Nothing => write!(f, "name a scenario: {}; or a file", shipped()),
+            Failure::Records(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
+            Failure::Store(path, error) => write!(f, "{}: {error}", path.display()),
+            Failure::Fit(what, error) => write!(f, "{what}: {error}"),
+            Failure::Zone(zone) => write!(f, "there is no time zone {zone:?}; for example Europe/Madrid"),
             Failure::Unwritable(path, error) => write!(f, "{} cannot be written: {error}", path.display()),
         }
     }
 }
 
 /// Runs it.
-pub(super) fn sim(args: &SimArgs, as_json: bool) -> u8 {
+pub(super) fn sim(command: Option<&SimCommand>, args: &SimArgs, as_json: bool) -> u8 {
+    match command {
+        Some(SimCommand::Fit(args)) => return fit::run(args),
+        Some(SimCommand::Tune(args)) => return tune::run(args, as_json),
+        None => {}
+    }
     answer(compare(args).map(|found| {
         if as_json {
             println!("{}", serde_json::json!(found));
@@ -92,7 +124,7 @@ fn compare(args: &SimArgs) -> Result<Comparison, Failure> {
     let scenario = scenario(args.scenario.as_deref().ok_or(Failure::Nothing)?)?;
     let seeds = seeds(args.seeds.as_deref(), args.fresh, scenario.seed)?;
     let days = args.days.unwrap_or(scenario.days).max(1);
-    let played = run(&scenario, &args.policies, &seeds, days, threads(args.threads));
+    let played = play_all(&scenario, &args.policies, &seeds, days, threads(args.threads));
     let named = args.policies.iter().map(|policy| policy.as_str().to_owned()).zip(played).collect::<Vec<_>>();
     let found = Comparison::of(&scenario, &seeds, days, &named);
     if let Some(path) = &args.svg {
@@ -140,7 +172,7 @@ pub(super) fn threads(asked: Option<usize>) -> usize {
 }
 
 /// Every policy over every day of every seed, by policy; the days in order whatever thread played them.
-pub(super) fn run(
+pub(super) fn play_all(
     scenario: &Scenario,
     policies: &[Named],
     seeds: &[u64],
@@ -150,7 +182,7 @@ pub(super) fn run(
     let centre = Centre::new(scenario);
     let each = seeds.len() * days as usize;
     let jobs = policies.len() * each;
-    let bar = progress(jobs);
+    let bar = progress(jobs, "days");
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -177,8 +209,8 @@ pub(super) fn run(
     policies.iter().map(|_| figures.by_ref().take(each).collect()).collect()
 }
 
-fn progress(jobs: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
-    let form = "{bar:30} {pos}/{len} days, {eta} left";
+pub(super) fn progress(jobs: usize, of_what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr()).with_message(of_what);
+    let form = "{bar:30} {pos}/{len} {msg}, {eta} left";
     bar.with_style(ProgressStyle::with_template(form).expect("the form above is one"))
 }

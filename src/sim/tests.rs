@@ -1,9 +1,11 @@
 //! The world, the baselines, the promises.
 
 mod files;
+mod fits;
 mod promises;
 mod rules;
 mod sanity;
+mod staff;
 
 use turno_base::Mono;
 

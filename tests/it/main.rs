@@ -10,6 +10,7 @@ mod calls;
 mod config;
 mod crash;
 mod crowd;
+mod doors;
 mod drain;
 mod fuzz;
 mod gun;

@@ -29,6 +29,7 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         wait: section.parsed("wait_prompt", PROMPT_FORM),
         wait_minutes: section.parsed("wait_minutes_prompt", PROMPT_FORM),
         wait_minute: section.parsed("wait_minute_prompt", PROMPT_FORM),
+        rescued: section.parsed("rescued_prompt", PROMPT_FORM),
         done: section.parsed("done_prompt", PROMPT_FORM),
         refused: section.parsed("refused_prompt", PROMPT_FORM),
         hold_music: section.parsed("hold_music", PROMPT_FORM),
@@ -122,9 +123,15 @@ fn codes(section: &Section<'_>) -> Codes {
         };
         section.read(key, &form, fits).unwrap_or_else(|| default.to_owned())
     };
-    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46") };
-    if codes.in_out.starts_with(&codes.pause) || codes.pause.starts_with(&codes.in_out) {
+    let emergency = if section.has("emergency") { code("emergency", "*47") } else { String::new() };
+    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46"), emergency };
+    let begins = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one.starts_with(other);
+    let clash = |one: &str, other: &str| begins(one, other) || begins(other, one);
+    if clash(&codes.in_out, &codes.pause) {
         section.error("pause", "one code is the beginning of the other");
+    }
+    if clash(&codes.emergency, &codes.in_out) || clash(&codes.emergency, &codes.pause) {
+        section.error("emergency", "one code is the beginning of the other");
     }
     section.done();
     codes

@@ -160,24 +160,22 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
         ..QueueRules::default()
     };
     let scale = knobs.ring_scale.unwrap_or(1.0);
-    let ring = |segment: SegmentId, ring: &crate::scenario::Widening| RingRules {
-        segments: vec![segment],
+    let ring = |segment: &crate::scenario::SegmentMix, ring: &crate::scenario::Widening| RingRules {
+        segments: vec![segment.name],
         need: RingNeed::Level(ring.level),
         length: seconds(ring.for_s * scale),
         skip_if_none_logged_in: true,
-        widen_if_expected_over: None,
+        widen_if_expected_over: Some(seconds(segment.target_s)),
     };
-    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one.name, widens)));
+    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one, widens)));
     let agent = |seat: &crate::day::Seat| {
         let serves = scenario.queues.iter().zip(&seat.levels).filter(|(_, level)| **level > 0);
         AgentRules {
             shown: seat.name.to_string(),
             skills: serves.clone().map(|(queue, &level)| (SkillId(queue.name.0), level)).collect(),
             queues: serves.map(|(queue, _)| queue.name).collect(),
-            code: String::new(),
-            station: None,
-            ranks: BTreeMap::new(),
             no_answer_max: scenario.ring.misses_max,
+            ..AgentRules::default()
         }
     };
     let segment = |segment: &crate::scenario::SegmentMix| SegmentRules {
