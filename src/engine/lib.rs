@@ -20,7 +20,7 @@ mod tests;
 
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
-pub use views::{AgentView, Answer, CalendarView, CallView, QueueView, Sizes, WaitingView};
+pub use views::{AgentView, Answer, CalendarView, CallView, Explained, OfferExplained, QueueView, Sizes, WaitingView};
 
 use serde::{Deserialize, Serialize};
 use turno_acd::Acd;

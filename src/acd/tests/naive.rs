@@ -144,6 +144,17 @@ impl Witness {
         }
     }
 
+    /// Those who returned from an offer go on, when what followed from its end has happened.
+    fn begin_rings(&mut self, now: Mono) {
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let mut item = self.items[&id].clone();
+            if item.offered.is_none() && item.ring.is_some_and(|(_, until)| until.is_none()) {
+                self.begin_ring(&mut item, now);
+                self.items.insert(id, item);
+            }
+        }
+    }
+
     /// Time passes for those who wait: own agents are waited for no longer, rings widen.
     fn progress(&mut self, now: Mono) {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
@@ -212,6 +223,7 @@ impl Witness {
         for decision in out {
             self.see(decision, now);
         }
+        self.begin_rings(now);
         self.is_configuring = false;
         self.moved = None;
         self.doors.clear();
@@ -367,7 +379,7 @@ impl Witness {
     fn ready_since(&self, agent: AgentId) -> u64 {
         let seat = &self.agents[&agent];
         let shift = seat.idle_since.0 - seat.began.0;
-        let share = if shift == 0 { 0 } else { (seat.worked * 1000 / shift).min(1000) };
+        let share = (seat.worked * 1000).checked_div(shift).unwrap_or(0).min(1000);
         seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000
     }
 
@@ -467,6 +479,7 @@ impl Witness {
                 assert_eq!(*position, self.place(*item, now), "place on entering");
             }
             Decision::Offer { item, agent, epoch, .. } => {
+                self.begin_rings(now);
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
                 let waiting = self.items.get_mut(item).expect("waits");
@@ -509,9 +522,6 @@ impl Witness {
                     waiting.apart = Some((*agent, Mono(now.0 + apart_s * 1_000_000)));
                     waiting.only_until = None;
                 }
-                let mut waiting = waiting.clone();
-                self.begin_ring(&mut waiting, now);
-                self.items.insert(*item, waiting);
             }
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
@@ -528,7 +538,10 @@ impl Witness {
                         assert_eq!(waiting.queue, *from);
                         self.moved = Some(*item);
                     }
-                    WaitingChange::Needs(need) => waiting.entry.need = need.clone(),
+                    WaitingChange::Needs(need) => {
+                        waiting.entry.need = need.clone();
+                        waiting.only_until = None;
+                    }
                 }
             }
             Decision::Agent { agent, state, item, .. } => {
@@ -568,11 +581,19 @@ impl Witness {
                         seat.tallies.entry(*queue).or_default().1 += now.0 - since.0;
                     }
                     seat.talks = None;
+                    if !self.agents.values().any(|seat| seat.talks.is_some_and(|(item, _)| item == before)) {
+                        self.came.remove(&before);
+                    }
                 }
+                let seat = self.agents.get_mut(agent).expect("known");
                 if let Some(item) = talked
                     && seat.talks.is_none()
                 {
                     seat.talks = Some((item, now));
+                    // Whoever joins a caller who waits takes him from his queue.
+                    if let Some(waiting) = self.items.get(&item) {
+                        self.came.insert(item, waiting.queue);
+                    }
                 }
                 if *state == AgentState::LoggedOut {
                     seat.tallies.clear();
@@ -588,7 +609,9 @@ impl Witness {
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
         assert!(gone.offered.is_none(), "its offer ended before");
-        self.came.insert(id, queue);
+        if matches!(how, QueueLeft::Answered(_)) {
+            self.came.insert(id, queue);
+        }
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
         let keeps = match how {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => self.config.redial_keeps_place.as_micros() as u64,

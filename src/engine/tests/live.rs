@@ -153,6 +153,32 @@ fn the_emergency_switch_sends_everybody_on_and_stays_on_over_a_restart() {
 }
 
 #[test]
+fn a_call_and_an_agent_are_explained() {
+    let mut world = World::open(0, Habit::Answers(2000), Weather::default(), 1);
+    world.call("+34612045118");
+    world.run(5000);
+    let Some(Answer::Calls(calls)) = world.ask(Command::CallShow(None)) else { panic!("shown") };
+    let call = calls[0].call;
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(call)) else { panic!("explained") };
+    assert_eq!(why.words, ["1st of 1 in its class; 0 of 0 agents who may take it logged in, 0 ready"]);
+    assert!(why.offer.is_none() && why.waiting.is_some_and(|waiting| waiting.position == 1));
+    assert!(matches!(refusal(&mut world, Command::AgentExplain(name("nobody"))), Refusal::Unknown { .. }));
+
+    let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
+    world.run(1000);
+    world.call("+34612045118");
+    world.run(8000);
+    let Some(Answer::Calls(calls)) = world.ask(Command::CallShow(None)) else { panic!("shown") };
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(calls[0].call)) else { panic!("explained") };
+    let offer = why.offer.clone().expect("it was offered");
+    assert_eq!((offer.agent, why.waiting.is_none(), why.words.len()), (name("agent0"), true, 1), "{why:?}");
+    assert!(why.words[0].contains("score 0.") && why.words[0].contains("of 1 agents and 1 calls"), "{why:?}");
+    let Some(Answer::Explained(why)) = world.ask(Command::AgentExplain(name("agent0"))) else { panic!("explained") };
+    assert_eq!(why.offer, Some(offer));
+    assert_eq!(why.words[0], "agent0 is talking");
+}
+
+#[test]
 fn a_caller_whose_agents_leg_dies_is_the_next_to_be_served_however_long_others_have_waited() {
     let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
     for ani in ["+34612045118", "+34612045119", "+34612045120"] {
