@@ -254,8 +254,8 @@ impl World {
             124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
             127..=129 => Command::Move { item, queue },
             130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
-            133 => Command::Emergency { queue: Some(queue), on: a % 3 == 0 },
-            _ => Command::Emergency { queue: None, on: a % 16 == 0 },
+            133 => Command::Emergency { queue: Some(queue), on: a.is_multiple_of(3) },
+            _ => Command::Emergency { queue: None, on: a.is_multiple_of(16) },
         });
     }
 
