@@ -22,6 +22,8 @@ use turno_media::{MediaCommand, MediaEvent, Play, Port};
 
 const PTIME: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 5;
+/// Longest wait for the streams to flow.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -50,6 +52,7 @@ fn main() {
     }
     println!("{callers} callers, {ROUNDS} rounds of {seconds} s, medians");
     println!("{:28} {:>14} {:>16} {:>16} {:>8}", "", "us/packet out", "ms/s per caller", "packets/s out", "lost %");
+    let mut medians: BTreeMap<&str, f64> = BTreeMap::new();
     for ((name, _), mut results) in kinds.iter().zip(results) {
         results.sort_by(|a, b| a.us_per_packet.total_cmp(&b.us_per_packet));
         let Some(run) = results.get(ROUNDS / 2) else { continue };
@@ -57,6 +60,12 @@ fn main() {
             "{name:28} {:>14.2} {:>16.3} {:>16.0} {:>8.2}",
             run.us_per_packet, run.ms_per_caller, run.packets_per_s, run.lost_percent
         );
+        medians.insert(name, run.ms_per_caller);
+    }
+    for (name, callers, goal) in [("music", 1.0, 0.2), ("bridge", 2.0, 0.6)] {
+        let took = medians.get(name).copied().unwrap_or(f64::NAN) * callers;
+        let met = if took <= goal { "met" } else { "MISSED" };
+        println!("verdict: CPU of {name} {took:.3} ms/s a call, goal at most {goal} ms/s: {met}");
     }
 }
 
@@ -129,9 +138,13 @@ fn phones(lines: Vec<(UdpSocket, SocketAddr, u8)>) -> Phones {
 }
 
 impl Phones {
-    /// Lets things settle for a second, then measures.
+    /// Measures once all streams flow: by then each caller has heard half a second.
     fn measure(self, thread: &str, callers: usize, time: Duration) -> Run {
-        std::thread::sleep(Duration::from_secs(1));
+        let began = Instant::now();
+        while self.heard.load(Ordering::Relaxed) < callers as u64 * 25 {
+            assert!(began.elapsed() < PATIENCE, "the streams do not flow");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let (cpu, heard, began) = (cpu_ns(thread), self.heard.load(Ordering::Relaxed), Instant::now());
         std::thread::sleep(time);
         let (cpu, heard) = (cpu_ns(thread) - cpu, self.heard.load(Ordering::Relaxed) - heard);

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
-use crate::shell::customers::Customers;
+use crate::shell::customers::{Callers, Customers};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 use crate::shell::serve::Reloader;
@@ -39,6 +39,8 @@ pub struct AppState {
     pub records: Arc<Path>,
     /// Who calls.
     pub customers: Customers,
+    /// What is known of those who call now.
+    pub callers: Callers,
     /// Bearer token; none: whoever reaches the address may.
     pub token: Option<Arc<str>>,
 }

@@ -9,6 +9,7 @@ mod play;
 mod records;
 mod serve;
 mod sim;
+mod staff;
 mod table;
 
 use std::path::PathBuf;
@@ -138,6 +139,9 @@ enum Command {
         #[command(flatten)]
         args: sim::SimArgs,
     },
+    /// How many agents, and when.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// Opening hours.
     #[command(subcommand)]
     Calendar(CalendarCommand),
@@ -181,6 +185,11 @@ enum AgentCommand {
         /// Agent.
         agent: Option<AgentId>,
     },
+    /// Why an agent gets what he gets, or nothing.
+    Explain {
+        /// Agent.
+        agent: AgentId,
+    },
     /// Sit down.
     Login {
         /// Agent.
@@ -209,6 +218,11 @@ enum AgentCommand {
 
 #[derive(Debug, Subcommand)]
 enum CallCommand {
+    /// Why a call waits, or was offered to whom it was.
+    Explain {
+        /// Call.
+        call: CallId,
+    },
     /// All live calls, or one.
     Show {
         /// Call.
@@ -305,6 +319,9 @@ pub fn main() -> ExitCode {
         Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
         }
+        Command::Call { command: Some(CallCommand::Explain { call }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallExplain(call))
+        }
         Command::Call { command: Some(CallCommand::Bump { call, by_s }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallBump(call, by_s))
         }
@@ -332,6 +349,7 @@ pub fn main() -> ExitCode {
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
+        Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
@@ -343,6 +361,7 @@ pub fn main() -> ExitCode {
 fn agent(command: AgentCommand) -> Ask {
     match command {
         AgentCommand::Show { agent } => Ask::AgentShow(agent),
+        AgentCommand::Explain { agent } => Ask::AgentExplain(agent),
         AgentCommand::Login { agent, station } => Ask::AgentLogin(agent, station),
         AgentCommand::Logout { agent } => Ask::AgentLogout(agent),
         AgentCommand::Pause { agent, reason } => Ask::AgentPause(agent, reason),

@@ -44,6 +44,13 @@ fn main() {
     }
 }
 
+/// One line that says whether a goal is met: `value` is to be at most `goal`, or at least.
+fn verdict(what: &str, unit: &str, value: f64, is_at_most: bool, goal: f64) {
+    let (bound, is_met) = if is_at_most { ("at most", value <= goal) } else { ("at least", value >= goal) };
+    let met = if is_met { "met" } else { "MISSED" };
+    println!("verdict: {what} {value:.3} {unit}, goal {bound} {goal} {unit}: {met}");
+}
+
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
@@ -63,9 +70,12 @@ fn cpu(rounds: usize, sink: u16, at: u64) {
         let _ = Sipp::callers(&warm_up).end(Duration::from_secs(2));
         let (before, threads) = (node.cpu(), node.cpu_by_thread());
         let callers = Callers { rate: at, calls: at * 20, talk: TALK, sink };
+        let slept = node.sleeps();
         let counts = Sipp::callers(&callers).end(Duration::from_secs(20));
+        let sleeps = (node.sleeps() - slept) as f64 / counts.successful.max(1) as f64;
         std::thread::sleep(TAIL);
         let used = node.cpu() - before;
+        assert_eq!(node.size("transactions"), 0, "transactions after {TAIL:?}");
         let ms = |time: Duration| time.as_secs_f64() * 1000.0 / counts.successful.max(1) as f64;
         let by_thread: Vec<String> = node
             .cpu_by_thread()
@@ -74,10 +84,14 @@ fn cpu(rounds: usize, sink: u16, at: u64) {
             .filter(|(_, time)| ms(*time) >= 0.001)
             .map(|(name, time)| format!("{name} {:.3}", ms(time)))
             .collect();
-        println!("cpu    round {round}: {:.3} ms a call at {at}/s, {counts:?}; {}", ms(used), by_thread.join(", "));
+        println!(
+            "cpu    round {round}: {:.3} ms a call at {at}/s, threads slept {sleeps:.1} times a call, {counts:?}; {}",
+            ms(used),
+            by_thread.join(", ")
+        );
         per_call.push(ms(used));
     }
-    println!("CPU per call at {at} calls/s: {:.3} ms (median of {rounds})", median(per_call));
+    verdict(&format!("CPU per call at {at} calls/s, median of {rounds}"), "ms", median(per_call), true, 0.5);
 }
 
 /// (b) The highest rate at which no call fails, nothing unexpected is heard and at most 0.1 % of messages are repeated.
@@ -90,13 +104,15 @@ fn rate(rounds: usize, sink: u16, from: u64) {
         let mut failures = 0;
         for rate in (1..).map(|step| step * 100).skip_while(|rate| *rate < from) {
             let seconds = 8;
-            std::thread::sleep(Duration::from_secs(2));
-            let (before, cpu, began) = (phones.counts(), node.cpu(), Instant::now());
+            if !node.becomes_idle() {
+                println!("rate   round {round}: calls of the last step have not ended");
+                break;
+            }
+            let (before, cpu, began) = (phones.counts_now(), node.cpu(), Instant::now());
             let callers = Callers { rate, calls: rate * seconds, talk: TALK, sink };
             let mut counts = Sipp::callers(&callers).end(Duration::from_secs(seconds));
             let took = began.elapsed().as_secs_f64();
-            std::thread::sleep(Duration::from_millis(1200));
-            let theirs = phones.counts().since(before);
+            let theirs = phones.counts_now().since(before);
             counts.retransmissions += theirs.retransmissions;
             counts.unexpected += theirs.unexpected;
             counts.failed += theirs.failed;
@@ -119,7 +135,7 @@ fn rate(rounds: usize, sink: u16, from: u64) {
         }
         highest.push(clean as f64);
     }
-    println!("highest clean rate: {:.0} calls/s (median of {rounds})", median(highest));
+    verdict(&format!("highest clean rate, median of {rounds}"), "calls/s", median(highest), false, 1500.0);
 }
 
 fn is_clean(counts: &Counts, calls: u64) -> bool {
@@ -149,7 +165,8 @@ fn gap(rounds: usize, sink: u16) {
         p50.push(ms(50));
         p99.push(ms(99));
     }
-    println!("agent free to INVITE: p50 {:.3} ms, p99 {:.3} ms (medians of {rounds})", median(p50), median(p99));
+    println!("agent free to INVITE, median of {rounds}: p50 {:.3} ms", median(p50));
+    verdict(&format!("agent free to INVITE, p99, median of {rounds}"), "ms", median(p99), true, 2.0);
 }
 
 /// (d) Memory of those who wait, without and with music.
@@ -161,13 +178,13 @@ fn memory(rounds: usize, sink: u16) {
             // What the first calls make it allocate once is no caller's.
             let first = Callers { rate: 100, calls: 200, talk: Duration::from_secs(3600), sink };
             let _first = Sipp::callers(&first);
-            std::thread::sleep(Duration::from_secs(5));
+            node.until("the first callers", |node| node.size("waiting") == first.calls);
             drop(_first);
             let before = node.memory();
             let callers = Callers { rate: 200, calls: WAITING, talk: Duration::from_secs(3600), sink };
             let sipp = Sipp::callers(&callers);
-            std::thread::sleep(Duration::from_secs(WAITING / 200 + 5));
-            let (counts, more) = (sipp.counts(), node.memory() - before);
+            node.until("all callers", |node| node.size("waiting") == first.calls + WAITING);
+            let (counts, more) = (sipp.counts_now(), node.memory() - before);
             let per = more as f64 / 1024.0 / counts.created.max(1) as f64;
             let cpu = node.cpu();
             std::thread::sleep(Duration::from_secs(5));
@@ -175,6 +192,7 @@ fn memory(rounds: usize, sink: u16) {
             println!("memory round {round}: {per:.1} KiB a caller, {cpu:.4} ms/s a caller, music {music}, {counts:?}");
             per_call.push(per);
         }
-        println!("memory per waiting caller, music {music}: {:.1} KiB (median of {rounds})", median(per_call));
+        let what = format!("memory per waiting caller, music {music}, median of {rounds}");
+        verdict(&what, "KiB", median(per_call), true, 16.0);
     }
 }

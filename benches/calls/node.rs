@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +16,10 @@ pub(crate) const CARRIER: &str = "127.0.7.2:5060";
 /// Where every agent's phone is.
 pub(crate) const PHONES: &str = "127.0.7.4:5060";
 const HTTP: &str = "127.0.7.1:8480";
+/// Free at the start: those of the configuration and the first that the engine asks for.
+const PORTS: u64 = 256;
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The kernel's unit of CPU time towards programs (USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
 
@@ -50,8 +56,40 @@ impl Node {
             (0..wanted.agents).for_each(|n| node.log_in(n));
         }
         // Ports are bound in the background.
-        std::thread::sleep(Duration::from_secs(2));
+        node.until("ports", |node| node.size("ports_free") >= PORTS);
         node
+    }
+
+    /// Waits until no call is left and no record is on its way to the disk. False: some are, as after a run that failed.
+    pub(crate) fn becomes_idle(&self) -> bool {
+        self.comes(|node| node.size("calls") == 0 && node.size("records_pending") == 0)
+    }
+
+    /// Waits for something that comes soon.
+    pub(crate) fn until(&self, what: &str, seen: impl Fn(&Node) -> bool) {
+        assert!(self.comes(seen), "{what}: not within {PATIENCE:?}");
+    }
+
+    fn comes(&self, seen: impl Fn(&Node) -> bool) -> bool {
+        let began = Instant::now();
+        while !seen(self) {
+            if began.elapsed() > PATIENCE {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        true
+    }
+
+    /// How many of something the engine has now.
+    pub(crate) fn size(&self, of: &str) -> u64 {
+        let mut page = String::new();
+        let mut stream = TcpStream::connect(HTTP).expect("the engine's HTTP");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: bench\r\n\r\n").expect("a request");
+        stream.read_to_string(&mut page).expect("metrics");
+        let name = format!("turno_size{{of=\"{of}\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(name.as_str()));
+        line.unwrap_or_else(|| panic!("no size of {of}")).trim().parse().expect("a count")
     }
 
     fn until_ready(&self) {
@@ -92,6 +130,17 @@ impl Node {
             *found.entry(read("comm").trim().to_owned()).or_default() += Duration::from_nanos(ns);
         }
         found
+    }
+
+    /// How often threads have gone to sleep since the start. Unlike CPU time it is nearly the same on a busy machine.
+    pub(crate) fn sleeps(&self) -> u64 {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("threads").flatten() {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            sum += line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+        sum
     }
 
     /// Resident memory, bytes.

@@ -10,6 +10,8 @@ use crate::node::{CARRIER, ENGINE, PHONES};
 
 /// How long calls may take to end once the last has begun.
 const END_PATIENCE: Duration = Duration::from_secs(40);
+/// SIPp writes a line a second, under load later.
+const LINES_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What SIPp counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,6 +71,16 @@ impl Sipp {
             callers.talk.as_millis().to_string(),
         ];
         start("caller", CARRIER, callers.sink, &arguments)
+    }
+
+    /// What it has counted up to now: waits for its next two lines, of which the second began after this call.
+    pub(crate) fn counts_now(&self) -> Counts {
+        let lines = || fs::read_to_string(&self.stats).unwrap_or_default().lines().count();
+        let (before, began) = (lines(), Instant::now());
+        while lines() < before + 2 && began.elapsed() < LINES_PATIENCE {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.counts()
     }
 
     /// What it has counted up to the last second.

@@ -26,6 +26,8 @@ pub struct AcdConfig {
     pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
     pub redial_keeps_place: Duration,
+    /// A caller whose agent's leg died counts as this much older, which brings him to the front (E10).
+    pub rescue_credit: Duration,
     /// The knobs of the value-rate rule.
     pub rule: Rule,
     /// What is known of skills beyond their names; a skill that is not here has [`SkillRules::default`].

@@ -9,10 +9,10 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, SkillId};
 
 use crate::acd::Acd;
-use crate::boundary::{Bar, Blocked, Credit, ItemTerms, Why};
+use crate::boundary::{Bar, Blocked, Credit, ItemTerms, RunnerUp, Why};
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
-use crate::matching;
+use crate::matching::{self, Strategy};
 use crate::slab::{AgentIx, ItemIx};
 
 /// Why a waiting item waits.
@@ -202,6 +202,14 @@ impl Acd {
         self.agents[at].last_offer.as_ref().map(|offer| (offer.0, offer.1.clone()))
     }
 
+    /// The last offer of this item that is still known, waiting or not: to whom and why; an agent's next offer takes the place
+    /// of the one before.
+    pub fn explain_offer_of(&self, item: ItemId) -> Option<(AgentId, Why)> {
+        let offers = self.agents.iter().filter_map(|(_, agent)| Some((agent.id, agent.last_offer.as_deref()?)));
+        let of_item = offers.filter(|(_, (offered, _))| *offered == item);
+        of_item.max_by_key(|(_, (_, why))| why.seq).map(|(agent, (_, why))| (agent, why.clone()))
+    }
+
     fn urgency_of(&self, item: ItemIx) -> &matching::Urgency {
         &self.urgencies[usize::from(self.items[item].line)]
     }
@@ -299,6 +307,56 @@ impl fmt::Display for ItemExplained {
             Some(expected) => write!(f, "; about {} s more", expected.as_secs()),
             None => Ok(()),
         }
+    }
+}
+
+/// A decision in words; who and what is for the reader to say.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ItemTerms { waited_ms, is_guarded, weight_micro, handle_pm, pressure_pm, urgency_micro, score } = self.item;
+        match is_guarded {
+            true => write!(f, "past its longest wait after {} s: ahead of all others", waited_ms / 1000)?,
+            false => write!(
+                f,
+                "score {} = value {} x handle time {} x pressure {} x urgency {} after {} s",
+                Thousandths(score / 1000),
+                Thousandths(i64::try_from(weight_micro / 1000).unwrap_or(i64::MAX)),
+                Thousandths(i64::try_from(handle_pm).unwrap_or(i64::MAX)),
+                Thousandths(i64::try_from(pressure_pm).unwrap_or(i64::MAX)),
+                Thousandths(i64::try_from(urgency_micro / 1000).unwrap_or(i64::MAX)),
+                waited_ms / 1000,
+            )?,
+        }
+        let agent = &self.agent;
+        match self.strategy {
+            Strategy::Value => {
+                write!(f, "; agent {} s = fit {}", agent.points_ms / 1000, agent.fit_ms / 1000)?;
+                write!(f, " - needed elsewhere {}", agent.opportunity_ms / 1000)?;
+                write!(f, " + idle {} + own {}", agent.idle_ms / 1000, agent.bonus_ms / 1000)?;
+            }
+            classic => write!(f, "; agent by {classic}, rank {}", self.rank)?,
+        }
+        match &self.runner_up {
+            Some(RunnerUp::Item { item, terms }) => {
+                write!(f, "; next {item} with {}", Thousandths(terms.score / 1000))?
+            }
+            Some(RunnerUp::Agent { agent, terms }) => write!(f, "; next {agent} with {} s", terms.points_ms / 1000)?,
+            None => {}
+        }
+        write!(f, "; of {} agents and {} calls", self.agents_eligible + 1, self.items_eligible + 1)?;
+        for blocked in &self.blocked {
+            write!(f, "; {} was kept from {}: {}", blocked.agent, blocked.item, blocked.by)?;
+        }
+        Ok(())
+    }
+}
+
+/// `1.234`.
+struct Thousandths(i64);
+
+impl fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1000, (self.0 % 1000).abs())
     }
 }
 

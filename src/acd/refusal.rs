@@ -45,6 +45,11 @@ pub enum Refusal {
         /// The station.
         station: StationId,
     },
+    /// The digits of an emergency code are neither on nor off, or name no queue.
+    NothingByCode {
+        /// The station.
+        station: StationId,
+    },
     /// More stations than the ACD keeps.
     TooManyStations,
     /// Not configured.
@@ -71,6 +76,9 @@ impl fmt::Display for Refusal {
             Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),
             Refusal::NoReasonByCode { station } => {
                 write!(f, "the code dialled at station {station} names no not-ready reason")
+            }
+            Refusal::NothingByCode { station } => {
+                write!(f, "the code dialled at station {station} is neither on nor off, or names no queue")
             }
             Refusal::TooManyStations => f.write_str("the engine knows as many stations as it can"),
             Refusal::NoSuchQueue(queue) => write!(f, "there is no queue {queue}"),

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use serde::Deserialize;
 use serde_json::json;
+use turno_base::CallId;
 
 use crate::api::AppState;
 use crate::shell::store::StoreError;
@@ -15,7 +16,11 @@ use crate::shell::store::customers::Customers;
 const LIMIT_DEFAULT: usize = 20;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/customers", get(search)).route("/customers/{id}", get(show))
+    Router::new()
+        .route("/customers", get(search))
+        .route("/customers/{id}", get(show))
+        .route("/customer-tasks", get(tasks))
+        .route("/calls/{call}/card", get(card))
 }
 
 /// `?search=&limit=`.
@@ -36,17 +41,26 @@ async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Response
     read(&state, move |store| Ok(store.get(&id)?.map(|customer| json!(customer)))).await
 }
 
+/// What is to be put right about customers.
+async fn tasks(State(state): State<AppState>) -> Response {
+    read(&state, |store| store.tasks().map(|tasks| Some(json!({"tasks": tasks})))).await
+}
+
+/// Who calls, as is known by now: also what the CRM said too late for the routing, and what the store knows besides.
+async fn card(State(state): State<AppState>, Path(call): Path<String>) -> Response {
+    let card = call.parse::<CallId>().ok().and_then(|call| state.callers.card(call));
+    let Some(card) = card else { return refused(StatusCode::NOT_FOUND, "there is no card of this call") };
+    let Some(id) = card.id.clone() else { return Json(json!({"card": card, "customer": null})).into_response() };
+    read(&state, move |store| Ok(Some(json!({"card": card, "customer": store.get(&id)?})))).await
+}
+
 /// On a thread that may wait for the disk.
 async fn read(
     state: &AppState,
     query: impl FnOnce(&mut Customers) -> Result<Option<serde_json::Value>, StoreError> + Send + 'static,
 ) -> Response {
     let dir = state.records.clone();
-    let query = move || match Customers::open_existing(&dir) {
-        Ok(mut store) => query(&mut store),
-        Err(StoreError::Missing(_)) => Ok(None),
-        Err(error) => Err(error),
-    };
+    let query = move || query(&mut Customers::open(&dir)?);
     match tokio::task::spawn_blocking(query).await {
         Ok(Ok(Some(json))) => Json(json).into_response(),
         Ok(Ok(None)) => refused(StatusCode::NOT_FOUND, "the store has no such customer"),

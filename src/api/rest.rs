@@ -22,6 +22,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/calls", get(calls))
         .route("/calls/{call}", get(call))
         .route("/calls/{call}", delete(hang_up))
+        .route("/calls/{call}/explain", get(explain_call))
         .route("/calls/{call}/bump", post(bump))
         .route("/calls/{call}/move", post(move_call))
         .route("/calls/{call}/needs", post(needs))
@@ -31,6 +32,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/queues/{queue}", get(queue))
         .route("/agents", get(agents))
         .route("/agents/{agent}", get(agent))
+        .route("/agents/{agent}/explain", get(explain_agent))
         .route("/agents/{agent}/login", post(login))
         .route("/agents/{agent}/logout", post(logout))
         .route("/agents/{agent}/pause", post(pause))
@@ -109,6 +111,10 @@ async fn call(State(state): State<AppState>, Path(call): Path<String>) -> Respon
         Ok(call) => ask(&state, Command::CallShow(Some(call))).await,
         Err(_) => unknown("call", &call),
     }
+}
+
+async fn explain_call(State(state): State<AppState>, Path(call): Path<String>) -> Response {
+    about_call(&state, &call, Command::CallExplain).await
 }
 
 async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Response {
@@ -196,6 +202,10 @@ async fn agent(State(state): State<AppState>, Path(agent): Path<String>) -> Resp
     about_agent(&state, &agent, |agent| Command::AgentShow(Some(agent))).await
 }
 
+async fn explain_agent(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, Command::AgentExplain).await
+}
+
 /// Where an agent sits down; none: his own station.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -274,6 +284,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Calls(calls) => json!({"calls": calls}),
         Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
         Answer::Calendars(calendars) => json!({"calendars": calendars}),
+        Answer::Explained(explained) => json!({"explained": explained}),
         Answer::Sizes(sizes) => json!({"sizes": sizes}),
     }
 }

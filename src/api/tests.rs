@@ -40,13 +40,16 @@ fn place(token: Option<&str>) -> Place {
     let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
     let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
+    let customers = crate::shell::customers::Customers::new(&settings);
+    let callers = crate::shell::customers::Callers::new(customers.clone(), None, inbox.clone());
     let state = AppState {
         asker,
         shots: tokio::sync::watch::Sender::new(crate::api::wall::Shot::default()).subscribe(),
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
-        customers: crate::shell::customers::Customers::new(&settings),
+        customers,
+        callers,
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
         records: records.into(),
         token: token.map(Into::into),
@@ -290,6 +293,26 @@ fn a_drain_ends_when_the_last_call_has_and_at_the_limit() {
     let (gate, asker) = (Arc::new(Gate::default()), Arc::new(Asker::new(inbox)));
     place.runtime.block_on(drain(gate.clone(), asker, Duration::from_millis(50)));
     assert!(gate.is_stopped());
+}
+
+#[test]
+fn customers_are_found_and_a_caller_has_a_card() {
+    let place = place(None);
+    let (status, body) = place.send("GET", "/api/v1/customers?search=ortega&limit=3", "", "");
+    let found: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &found["customers"][0]["id"]), (200, &json!("C-1001")));
+    assert_eq!(place.send("GET", "/api/v1/customers?find=x", "", "").0, 400);
+    assert_eq!(place.send("GET", "/api/v1/customers/C-1001", "", "").0, 404, "of the file, not of the store");
+    assert_eq!(place.send("GET", "/api/v1/customer-tasks", "", ""), (200, "{\"tasks\":[]}".to_owned()));
+    let call = turno_base::CallId(7);
+    place.state.callers.look_up(call, turno_base::E164::new("+34612045118").unwrap());
+    let (status, body) = place.send("GET", &format!("/api/v1/calls/{call}/card"), "", "");
+    let card: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, &card["card"]["name"], &card["card"]["sharers"]),
+        (200, &json!("Carmen Ortega"), &json!(["C-1001"]))
+    );
+    assert_eq!(place.send("GET", "/api/v1/calls/00000000000000000000000000000009/card", "", "").0, 404);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
 use crate::leg::{Leg, LegState, Legs};
-use crate::plan::{CallConfig, Plan};
+use crate::plan::{CallConfig, Codes, Plan};
 use crate::turn::Turn;
 
 impl Call {
@@ -170,17 +170,14 @@ pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Numbe
     leg
 }
 
-/// The feature code that was dialled, with the digits after it.
+/// The feature code that was dialled, with the digits after it. The longest is meant where one begins like another.
 fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
-    let after = |code: &str| (!code.is_empty()).then(|| dialled.strip_prefix(code)).flatten().map(str::to_owned);
-    let (in_out, pause) = (after(&config.codes.in_out), after(&config.codes.pause));
-    match (in_out, pause) {
-        // The longer code is meant where one begins like the other.
-        (Some(in_out), Some(pause)) => {
-            Some(if in_out.len() <= pause.len() { Code::InOut(in_out) } else { Code::Pause(pause) })
-        }
-        (Some(in_out), None) => Some(Code::InOut(in_out)),
-        (None, Some(pause)) => Some(Code::Pause(pause)),
-        (None, None) => None,
-    }
+    let after = |code: &str| dialled.strip_prefix(code).filter(|_| !code.is_empty()).map(|rest| rest.to_owned());
+    let Codes { in_out, pause, emergency } = &config.codes;
+    let meant = [
+        after(in_out).map(|digits| (in_out.len(), Code::InOut(digits))),
+        after(pause).map(|digits| (pause.len(), Code::Pause(digits))),
+        after(emergency).map(|digits| (emergency.len(), Code::Emergency(digits))),
+    ];
+    meant.into_iter().flatten().max_by_key(|&(length, _)| length).map(|(_, code)| code)
 }

@@ -363,6 +363,8 @@ pub enum AcdTell {
         caller: Option<String>,
         /// Waited before, ms.
         credit_ms: u64,
+        /// Its agent's leg died: it goes to the front (E10).
+        rescued: bool,
         /// The agent who looks after the customer.
         owner: Option<AgentId>,
     },
@@ -391,4 +393,6 @@ pub enum Code {
     InOut(String),
     /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
     Pause(String),
+    /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
+    Emergency(String),
 }

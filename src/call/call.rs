@@ -110,6 +110,8 @@ pub(crate) struct Waiting {
     pub(crate) announced: Option<Announced>,
     /// Greet on entering: not somebody who comes back.
     pub(crate) greets: bool,
+    /// Its agent's leg died.
+    pub(crate) rescued: bool,
     pub(crate) offers: Vec<Offer>,
 }
 

@@ -73,7 +73,7 @@ mod tests {
         CallConfig {
             routes: routes.iter().map(route).collect(),
             extensions: BTreeMap::new(),
-            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

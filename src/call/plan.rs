@@ -81,6 +81,8 @@ pub struct Codes {
     pub in_out: String,
     /// Pause or ready; default `*46`.
     pub pause: String,
+    /// Emergency switch; empty: none. Whoever may dial it may switch.
+    pub emergency: String,
 }
 
 /// Where somebody may call.
@@ -105,6 +107,8 @@ pub struct SystemPrompts {
     pub wait_minutes: Option<PromptId>,
     /// "The wait is about one minute".
     pub wait_minute: Option<PromptId>,
+    /// "We were cut off; the next agent is yours": to a caller whose agent's leg died.
+    pub rescued: Option<PromptId>,
     /// A feature code was done.
     pub done: Option<PromptId>,
     /// A feature code was refused.

@@ -137,7 +137,7 @@ impl Call {
     fn on_partner_gone(&mut self, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
         if !by_peer && let Some(came) = self.rescuable() {
             self.leave_acd(QueueLeft::Failed, t);
-            return self.enter_again(came, t);
+            return self.rescue(came, t);
         }
         match by_peer {
             true => self.finish(Outcome::NoAnswer, EndedBy::Agent, Cause::NORMAL, t),

@@ -13,7 +13,16 @@ use crate::turn::Turn;
 impl Waiting {
     pub(crate) fn new(queue: QueueId, need: Need, t: &Turn<'_>) -> Waiting {
         let place = Place::Asking { known_by: t.now.mono + KNOWN_WAIT };
-        Waiting { queue, need, place, greeting: Vec::new(), announced: None, greets: true, offers: Vec::new() }
+        Waiting {
+            queue,
+            need,
+            place,
+            greeting: Vec::new(),
+            announced: None,
+            greets: true,
+            rescued: false,
+            offers: Vec::new(),
+        }
     }
 
     pub(crate) fn is_asking(&self) -> bool {
@@ -63,6 +72,13 @@ impl Call {
         self.enter(waiting, t);
     }
 
+    /// Like [`Call::enter_again`], to the front, and told why: the conversation broke off through no fault of the caller's.
+    pub(crate) fn rescue(&mut self, came: Came, t: &mut Turn<'_>) {
+        let greeting = t.config.prompts.rescued.into_iter().collect();
+        let waiting = Waiting { greets: false, greeting, rescued: true, ..Waiting::new(came.queue, came.need, t) };
+        self.enter(waiting, t);
+    }
+
     pub(crate) fn tell_enter(&mut self, t: &mut Turn<'_>) {
         let (Stage::Waiting(waiting), Some(customer)) = (&mut self.stage, &self.customer) else { return };
         waiting.place = Place::Entering;
@@ -81,6 +97,7 @@ impl Call {
             value_pm: customer.value_pm,
             caller: customer.id.clone().or_else(canonical),
             credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
+            rescued: waiting.rescued,
             owner: customer.owner,
         };
         t.acd(self.id, tell);
@@ -102,7 +119,6 @@ impl Call {
                 if waiting.greets {
                     waiting.greeting.extend(greeting);
                 } else {
-                    waiting.greeting.clear();
                     waiting.greets = true;
                 }
                 self.music = music;

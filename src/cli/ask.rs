@@ -146,6 +146,7 @@ fn print(answer: Answer) {
             }
             table.print();
         }
+        Answer::Explained(explained) => explained.words.iter().for_each(|sentence| println!("{sentence}")),
         Answer::Sizes(sizes) => println!("{}", json!(sizes)),
     }
 }

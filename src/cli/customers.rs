@@ -1,6 +1,10 @@
 //! `turno customers`: the store's customers, beside a running engine or without one. A running engine knows of a change within
 //! seconds.
 
+mod person;
+mod twice;
+mod worth;
+
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +13,9 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use turno_customers::customer::Customer;
 use turno_customers::encoding::Encoding;
+use turno_customers::hygiene::TaskKind;
 use turno_customers::import::{Field, Mapping};
+use turno_customers::personal::Retention;
 use turno_customers::{HITS_MAX, Portfolio};
 
 use crate::cli::REFUSED;
@@ -18,7 +24,7 @@ use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Outcome, Reading, import};
 use crate::shell::customers::{HitView, search};
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::Customers;
+use crate::shell::store::customers::{Customers, MergeError};
 
 /// Row errors that are printed; the rest is counted.
 const ERRORS_SHOWN: usize = 20;
@@ -48,6 +54,74 @@ pub(super) enum CustomersCommand {
     Show {
         /// External id.
         id: String,
+    },
+    /// Everything kept about a person, the calls included, as JSON.
+    Export {
+        /// External id.
+        id: String,
+    },
+    /// Forget a customer for good. Records of calls stay for the bill, under a pseudonym and without the last digits.
+    Erase {
+        /// External id.
+        id: String,
+        /// Yes, for good.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take out what is older than it may be kept.
+    Retain {
+        /// Longest age of contacts, days.
+        #[arg(long)]
+        contacts_days: Option<u32>,
+        /// Longest age of notes, days.
+        #[arg(long)]
+        notes_days: Option<u32>,
+        /// Longest age of consents that ended, days.
+        #[arg(long)]
+        consents_days: Option<u32>,
+        /// Only say how many customers have such.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Who is there twice: groups that are one customer, and pairs for people to decide.
+    Duplicates {
+        /// Merge every group into its first customer; `unmerge` takes it back.
+        #[arg(long)]
+        merge: bool,
+    },
+    /// Make one customer of two.
+    Merge {
+        /// External id that stays.
+        kept: String,
+        /// External id that becomes another one of the same.
+        gone: String,
+    },
+    /// Take back the last merge into a customer.
+    Unmerge {
+        /// External id that stayed.
+        kept: String,
+    },
+    /// These two are two: `duplicates` names them no more.
+    Different {
+        /// External id.
+        a: String,
+        /// External id.
+        b: String,
+    },
+    /// Renew values and segments: by how lately, how often and for how much each customer calls, and by rules.
+    Value {
+        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, recency, frequency, money (1 to 5, at least), value, segment.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+        /// Only say how many would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// What calls have shown to be wrong, for people to put right.
+    Tasks {
+        /// This one is done.
+        #[arg(long, value_name = "TASK")]
+        done: Option<i64>,
     },
 }
 
@@ -109,6 +183,18 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         CustomersCommand::Undo { import } => undo(dir, as_json, *import),
         CustomersCommand::Search { question, limit } => find(dir, as_json, &question.join(" "), *limit),
         CustomersCommand::Show { id } => show(dir, as_json, id),
+        CustomersCommand::Export { id } => person::export(dir, id),
+        CustomersCommand::Erase { id, yes } => person::erase(dir, as_json, id, *yes),
+        CustomersCommand::Retain { contacts_days, notes_days, consents_days, dry_run } => {
+            let (contacts_days, notes_days, consents_days) = (*contacts_days, *notes_days, *consents_days);
+            person::retain(dir, as_json, &Retention { contacts_days, notes_days, consents_days }, *dry_run)
+        }
+        CustomersCommand::Duplicates { merge } => twice::duplicates(dir, as_json, *merge),
+        CustomersCommand::Merge { kept, gone } => twice::merge(dir, as_json, kept, gone),
+        CustomersCommand::Unmerge { kept } => twice::unmerge(dir, as_json, kept),
+        CustomersCommand::Different { a, b } => twice::different(dir, a, b),
+        CustomersCommand::Value { rules, dry_run } => worth::renew(dir, as_json, rules.as_deref(), *dry_run),
+        CustomersCommand::Tasks { done } => tasks(dir, as_json, *done),
     };
     match done {
         Ok(()) => 0,
@@ -124,8 +210,13 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
 enum Failure {
     Store(StoreError),
     File(FileError),
+    Merge(MergeError),
     NoCustomer(String),
+    NoTask(i64),
     NothingToUndo,
+    NotSure(String),
+    Rules(PathBuf, String),
+    Entropy,
 }
 
 impl From<StoreError> for Failure {
@@ -142,6 +233,11 @@ impl std::fmt::Display for Failure {
             Failure::NoCustomer(id) => {
                 write!(f, "there is no customer {id:?}; look for one with `turno customers search`")
             }
+            Failure::Merge(error) => error.fmt(f),
+            Failure::NoTask(task) => write!(f, "there is no task {task}, or it was done; see `turno customers tasks`"),
+            Failure::NotSure(id) => write!(f, "this cannot be taken back; say `turno customers erase {id} --yes`"),
+            Failure::Rules(path, why) => write!(f, "{}: {why}", path.display()),
+            Failure::Entropy => f.write_str("the system gives no random numbers for a pseudonym; nothing was erased"),
             Failure::NothingToUndo => {
                 f.write_str("there is no such import, or it was taken back; see `turno customers imports`")
             }
@@ -264,6 +360,35 @@ fn show(dir: &Path, as_json: bool, id: &str) -> Result<(), Failure> {
         true => println!("{}", json!(customer)),
         false => print_customer(&customer),
     }
+    Ok(())
+}
+
+fn tasks(dir: &Path, as_json: bool, done: Option<i64>) -> Result<(), Failure> {
+    let mut store = Customers::open_existing(dir)?;
+    if let Some(task) = done {
+        return match store.finish_task(task, wall())? {
+            true => Ok(()),
+            false => Err(Failure::NoTask(task)),
+        };
+    }
+    let tasks = store.tasks()?;
+    if as_json {
+        println!("{}", json!({"tasks": tasks}));
+        return Ok(());
+    }
+    let mut table = Table::new(&["task", "since", "customer", "number", "what"]);
+    for task in tasks {
+        let what =
+            [TaskKind::InactiveNumber, TaskKind::WrongNumber].into_iter().find(|kind| kind.as_str() == task.kind);
+        table.row([
+            task.task.to_string(),
+            turno_base::Wall(task.at_us).to_string(),
+            task.customer,
+            task.number,
+            what.map_or(task.kind, |kind| kind.sentence().to_owned()),
+        ]);
+    }
+    table.print();
     Ok(())
 }
 

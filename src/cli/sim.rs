@@ -182,7 +182,7 @@ pub(super) fn play_all(
     let centre = Centre::new(scenario);
     let each = seeds.len() * days as usize;
     let jobs = policies.len() * each;
-    let bar = progress(jobs);
+    let bar = progress(jobs, "days");
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -209,8 +209,8 @@ pub(super) fn play_all(
     policies.iter().map(|_| figures.by_ref().take(each).collect()).collect()
 }
 
-fn progress(jobs: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
-    let form = "{bar:30} {pos}/{len} days, {eta} left";
+pub(super) fn progress(jobs: usize, of_what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr()).with_message(of_what);
+    let form = "{bar:30} {pos}/{len} {msg}, {eta} left";
     bar.with_style(ProgressStyle::with_template(form).expect("the form above is one"))
 }

@@ -28,6 +28,10 @@ pub const SAME_MB: i32 = 15_000;
 /// From this weight on people decide, millibits.
 pub const MAYBE_MB: i32 = 7_000;
 
+/// Up to so many customers the two thresholds hold as they are; with each doubling chance brings twice as many strangers
+/// together, so that the lower one rises by a bit and the upper one by half a bit.
+const CUSTOMERS_PLAIN: u64 = 8192;
+
 /// What the weight of a pair says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,10 +100,12 @@ impl Finder {
             return None;
         }
         let weight_mb = evidence.weigh(one, other);
-        let verdict = match weight_mb {
-            SAME_MB.. if !evidence.is_of_another_name(one, other) => Verdict::Same,
-            MAYBE_MB.. => Verdict::Maybe,
-            _ => return None,
+        let more = weigh::log2_mb(self.profiles.len() as u64 / CUSTOMERS_PLAIN) as i32;
+        let is_same = weight_mb >= SAME_MB + more / 2 && !evidence.is_of_another_name(one, other);
+        let verdict = match is_same {
+            true => Verdict::Same,
+            false if weight_mb >= MAYBE_MB + more => Verdict::Maybe,
+            false => return None,
         };
         Some(Pair { a, b, weight_mb, verdict })
     }
@@ -110,9 +116,13 @@ impl Finder {
         group::groups(&self.profiles, &found.pairs)
     }
 
+    /// How common each trait is: what [`Finder::explain`] weighs with.
+    pub fn evidence(&self) -> Evidence {
+        Evidence::new(&self.profiles)
+    }
+
     /// Why: the evidence for and against a pair.
-    pub fn explain(&self, a: u32, b: u32) -> Vec<Part> {
-        let evidence = Evidence::new(&self.profiles);
+    pub fn explain(&self, evidence: &Evidence, a: u32, b: u32) -> Vec<Part> {
         match (self.profiles.get(a as usize), self.profiles.get(b as usize)) {
             (Some(one), Some(other)) => evidence.parts(one, other),
             (_, None) | (None, _) => Vec::new(),

@@ -317,8 +317,8 @@ fn named(cell: &str) -> Result<Name, Code> {
     Name::new(&cell.to_lowercase()).map_err(|_| Code::BadName(shown(cell)))
 }
 
-/// `2.5` as 2500.
-fn per_mille(text: &str) -> Option<u32> {
+/// `2.5` as 2500; none if it is no number from 0 to 1,000,000 with at most three decimals.
+pub fn per_mille(text: &str) -> Option<u32> {
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, ""));
     let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || part.len() > 3 || !digits(whole) || !digits(part) {

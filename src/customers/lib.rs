@@ -4,6 +4,7 @@
 //! arena, numbers sorted in one array, words in one vocabulary, so that a million customers with two million numbers fit into
 //! a few hundred megabytes, a look-up is one binary search and a search a few milliseconds. Nothing here reads files or clocks.
 
+pub mod breaker;
 pub mod customer;
 pub mod duplicates;
 pub mod encoding;

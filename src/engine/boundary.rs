@@ -106,6 +106,10 @@ pub enum Command {
     CallBump(CallId, u32),
     /// Move a waiting call to another queue, with its age.
     CallMove(CallId, QueueId),
+    /// Why a call waits, or was offered to whom it was.
+    CallExplain(CallId),
+    /// Why an agent gets what he gets, or nothing.
+    AgentExplain(AgentId),
     /// Change what a waiting call needs beyond what its queue needs.
     CallNeeds(CallId, Need),
     /// The emergency switch of a queue, or of all; on or off.

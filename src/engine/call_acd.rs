@@ -30,8 +30,11 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner } => {
-                let credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner } => {
+                let mut credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
+                if rescued {
+                    credits.add(Credit::Rescue, self.config.acd.rescue_credit);
+                }
                 Event::Enter(Entry {
                     item,
                     kind: Kind::Call,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::What;
 use turno_base::{CallId, Fact};
 use turno_call::CallEvent;
+use turno_tariff::cdr::Row;
 
 use crate::Rooms;
 use crate::boundary::Effect;
@@ -17,6 +18,10 @@ pub(crate) struct Records {
     seq: u64,
     durable: u64,
     waiting: VecDeque<(u64, CallId)>,
+    /// Of the turn under way: rows that have no number yet, and calls that go on once those are durable. Not the turn's own,
+    /// because a turn that a fault of ours ends leaves them to the next.
+    rows: Vec<Row>,
+    unrecorded: Vec<CallId>,
 }
 
 impl Records {
@@ -28,9 +33,9 @@ impl Records {
         self.seq.saturating_sub(self.durable)
     }
 
-    /// The call waits until every row up to the newest is durable; its open row is among them.
+    /// The call waits until every row up to now is durable; its open row is among them.
     pub(crate) fn await_durable(&mut self, call: CallId) {
-        self.waiting.push_back((self.seq, call));
+        self.unrecorded.push(call);
     }
 
     pub(crate) fn forget_waiting(&mut self) {
@@ -42,23 +47,22 @@ impl Rooms {
     /// Puts a fact on the event line.
     pub(crate) fn fact(&mut self, what: What, turn: &mut Turn<'_>) {
         let fact = Fact { at: turn.now, what };
-        let mut rows = Vec::new();
-        self.cdr.on_fact(&fact, &self.config.deck, &mut rows);
-        self.store(rows, turn);
+        self.cdr.on_fact(&fact, &self.config.deck, &mut self.records.rows);
         turn.out.push(Effect::Fact(fact));
     }
 
-    pub(crate) fn on_records_deadline(&mut self, turn: &mut Turn<'_>) {
-        let mut rows = Vec::new();
-        self.cdr.on_deadline(turn.now, &mut rows);
-        self.store(rows, turn);
+    pub(crate) fn on_records_deadline(&mut self, turn: &Turn<'_>) {
+        self.cdr.on_deadline(turn.now, &mut self.records.rows);
     }
 
-    fn store(&mut self, rows: Vec<turno_tariff::cdr::Row>, turn: &mut Turn<'_>) {
-        for row in rows {
-            self.records.seq += 1;
-            turn.out.push(Effect::Store { seq: self.records.seq, row });
+    /// Gives the rows of what was said so far their numbers.
+    pub(crate) fn store(&mut self, turn: &mut Turn<'_>) {
+        let Records { seq, rows, unrecorded, waiting, .. } = &mut self.records;
+        for row in rows.drain(..) {
+            *seq += 1;
+            turn.out.push(Effect::Store { seq: *seq, row });
         }
+        waiting.extend(unrecorded.drain(..).map(|call| (*seq, call)));
     }
 
     pub(crate) fn on_stored(&mut self, seq: u64, turn: &mut Turn<'_>) {

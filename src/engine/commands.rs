@@ -50,6 +50,8 @@ impl Rooms {
                 self.acd.queue(*queue, turn.now).ok_or_else(|| no_queue(*queue))?;
                 self.tell_waiting(*call, AcdCommand::Move { item: ItemId(*call), queue: *queue }, turn)
             }
+            Command::CallExplain(call) => self.explain_call(*call, turn.now).map(Answer::Explained),
+            Command::AgentExplain(agent) => self.explain_agent(*agent, turn.now).map(Answer::Explained),
             Command::CallNeeds(call, need) => {
                 self.tell_waiting(*call, AcdCommand::Needs { item: ItemId(*call), need: need.clone() }, turn)
             }

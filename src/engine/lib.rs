@@ -20,7 +20,7 @@ mod tests;
 
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
-pub use views::{AgentView, Answer, CalendarView, CallView, QueueView, Sizes, WaitingView};
+pub use views::{AgentView, Answer, CalendarView, CallView, Explained, OfferExplained, QueueView, Sizes, WaitingView};
 
 use serde::{Deserialize, Serialize};
 use turno_acd::Acd;
@@ -142,7 +142,7 @@ impl Rooms {
         self.settle(&mut turn);
     }
 
-    /// Passes effects of rooms on to other rooms until all is said.
+    /// Passes effects of rooms on to other rooms until all is said, and puts on record what was.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         loop {
             match turn.next() {
@@ -151,7 +151,7 @@ impl Rooms {
                 Some(Step::Acd(decision)) => self.on_decision(decision, turn),
                 None => match turn.next_ending() {
                     Some(ended) => self.fact(ended, turn),
-                    None => return,
+                    None => return self.store(turn),
                 },
             }
         }

@@ -1,9 +1,9 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::AgentRow;
+use turno_acd::{AgentExplained, AgentRow, ItemExplained, Why};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, Name, Now, QueueId, StationId, Wall};
+use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
 use turno_sip::ua::StationView;
@@ -33,6 +33,8 @@ pub enum Answer {
         /// Trunks.
         trunks: Vec<TrunkView>,
     },
+    /// Why.
+    Explained(Box<Explained>),
     /// Calendars.
     Calendars(Vec<CalendarView>),
     /// Sizes.
@@ -75,6 +77,36 @@ pub struct WaitingView {
     pub expected_ms: Option<u64>,
     /// Agent it is offered to.
     pub offered_to: Option<AgentId>,
+}
+
+/// Why a call waits or was offered, or what an agent gets: in words, and the parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// Sentences, in English.
+    pub words: Vec<String>,
+    /// Why a call waits; none: it does not, or an agent was asked about.
+    pub waiting: Option<ItemExplained>,
+    /// What an agent does.
+    pub agent: Option<AgentExplained>,
+    /// The last offer of the call, or to the agent.
+    pub offer: Option<OfferExplained>,
+}
+
+/// One offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferExplained {
+    /// The call.
+    pub call: CallId,
+    /// The agent.
+    pub agent: AgentId,
+    /// The decision's record.
+    pub why: Why,
+}
+
+impl OfferExplained {
+    fn words(&self) -> String {
+        format!("{} was offered to {}: {}", self.call, self.agent, self.why)
+    }
 }
 
 /// One calendar at an instant.
@@ -178,6 +210,28 @@ impl Rooms {
             forecast_within_pm: (row.accuracy.judged > 0).then_some(row.accuracy.within_pm),
         };
         Ok(rows.into_iter().map(view).collect())
+    }
+
+    /// Why a live call waits, or was offered to whom it was.
+    pub(crate) fn explain_call(&self, call: CallId, now: Now) -> Result<Box<Explained>, Refusal> {
+        self.live_calls(Some(call), now)?;
+        let waiting = self.acd.explain_item(ItemId(call), now);
+        let offer = self.acd.explain_offer_of(ItemId(call)).map(|(agent, why)| OfferExplained { call, agent, why });
+        let mut words: Vec<String> = waiting.iter().map(ToString::to_string).collect();
+        words.extend(offer.iter().map(OfferExplained::words));
+        if words.is_empty() {
+            words.push("it does not wait, and no offer of it is known any more".to_owned());
+        }
+        Ok(Box::new(Explained { words, waiting, agent: None, offer }))
+    }
+
+    /// Why an agent gets what he gets, or nothing.
+    pub(crate) fn explain_agent(&self, agent: AgentId, now: Now) -> Result<Box<Explained>, Refusal> {
+        let explained = self.acd.explain_agent(agent, now).ok_or_else(|| no_agent(agent))?;
+        let offer = self.acd.explain_offer(agent).map(|(item, why)| OfferExplained { call: item.0, agent, why });
+        let mut words = vec![explained.to_string()];
+        words.extend(offer.iter().map(OfferExplained::words));
+        Ok(Box::new(Explained { words, waiting: None, agent: Some(explained), offer }))
     }
 
     fn waiting(&self, queue: QueueId, now: Now) -> Vec<WaitingView> {

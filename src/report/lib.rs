@@ -7,6 +7,7 @@
 mod board;
 pub mod erlang;
 mod figures;
+pub mod forecast;
 mod histogram;
 mod view;
 

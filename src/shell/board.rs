@@ -35,7 +35,7 @@ const LISTENER_FACTS_MAX: usize = 4096;
 /// Facts taken before the clock is looked at.
 const BATCH_MAX: usize = 1024;
 /// Between batches: nobody sees a dashboard change faster, and to wake up for each fact costs more than to fold it.
-const BREATH: Duration = Duration::from_millis(5);
+const BREATH: Duration = Duration::from_millis(20);
 /// How late midnight may be noticed when nothing happens.
 const DAY_POLL: Duration = Duration::from_secs(1);
 

@@ -24,6 +24,7 @@ use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
 
+use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
 use crate::shell::net::NetSettings;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// The outside CRM; none: nobody else is asked who calls.
+    pub crm: Option<CrmSettings>,
 }
 
 /// A configuration with what is odd about it, or what is wrong with it.
@@ -124,7 +127,8 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), &node.data_dir);
-    let (country, portfolio, segment_default, value_default_pm) = calls::customers(&root.section("customers"), dir);
+    let calls::Customers { country, portfolio, segment_default, value_default_pm, crm } =
+        calls::customers(&root.section("customers"), dir);
     let deck = calls::tariff(&root.section("tariff"), dir);
     let prompts = calls::prompts(&root.section("prompts"), dir);
     let (media, engine_media) = node::media(&root.section("media"));
@@ -142,7 +146,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
 }
 
 #[cfg(test)]

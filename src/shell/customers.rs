@@ -1,7 +1,13 @@
 //! Who calls: the customers of the store and of the configured file, packed in memory outside the engine, so that no snapshot
 //! carries them. A thread looks now and then whether the store has changed and packs anew; look-ups go on meanwhile.
 
+mod callers;
+pub mod crm;
 pub mod file;
+pub mod learn;
+mod signature;
+
+pub use callers::{Callers, Card};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,6 +43,7 @@ struct Known {
     /// Of the store as well; none: it has none.
     all: Option<Portfolio>,
     segment_default: SegmentId,
+    value_default_pm: u32,
     /// Value of each segment, for customers without one of their own.
     values: BTreeMap<SegmentId, u32>,
 }
@@ -48,6 +55,7 @@ impl Known {
             file: settings.portfolio.clone(),
             all: None,
             segment_default: engine.segment_default,
+            value_default_pm: engine.value_default_pm,
             values: engine.acd.segments.iter().map(|(segment, rules)| (*segment, rules.value_pm)).collect(),
         }
     }
@@ -136,6 +144,24 @@ impl Customers {
         })
     }
 
+    /// Who else has this number, by external id.
+    pub fn sharers(&self, number: E164) -> Vec<String> {
+        self.known().portfolio().by_number_all(number).map(|known| known.id.to_owned()).collect()
+    }
+
+    /// Whom nobody knows.
+    pub fn stranger(&self) -> Customer {
+        let known = self.known();
+        let (segment, value_pm) = (known.segment_default, known.value_default_pm);
+        Customer { id: None, shown: String::new(), segment, value_pm, language: None, owner: None }
+    }
+
+    /// The segment if it is configured, else the default one.
+    pub fn segment(&self, named: SegmentId) -> SegmentId {
+        let known = self.known();
+        if known.values.contains_key(&named) { named } else { known.segment_default }
+    }
+
     /// Who fits a question, best first.
     pub fn search(&self, question: &str, limit: usize) -> Vec<HitView> {
         search(self.known().portfolio(), question, limit)
@@ -189,9 +215,10 @@ impl Customers {
 
     fn keep(&self, file: Portfolio, all: Option<Portfolio>) {
         let known = self.known();
-        let (segment_default, values) = (known.segment_default, known.values.clone());
+        let (segment_default, value_default_pm) = (known.segment_default, known.value_default_pm);
+        let values = known.values.clone();
         drop(known);
-        self.set(Known { file, all, segment_default, values });
+        self.set(Known { file, all, segment_default, value_default_pm, values });
     }
 
     fn set(&self, known: Known) {

@@ -144,6 +144,8 @@ pub struct MediaPlane {
     binder: Binder,
     /// Which thread a leg lives on; kept only if there is a choice.
     homes: BTreeMap<LegId, usize>,
+    /// Threads with orders that they were not woken for, a bit each.
+    unrung: u64,
     lost_commands: u64,
 }
 
@@ -215,11 +217,28 @@ impl MediaPlane {
             threads.push((mailbox.clone(), handle));
         }
         let binder = Binder::start(&config, mailboxes, tell)?;
-        Ok(MediaPlane { threads, binder, homes: BTreeMap::new(), lost_commands: 0 })
+        Ok(MediaPlane { threads, binder, homes: BTreeMap::new(), unrung: 0, lost_commands: 0 })
     }
 
-    /// Gives a command to a leg's session. Commands of one leg, and a bridge's two legs, keep their order.
+    /// Gives a command to a leg's session at once. Commands of one leg, and a bridge's two legs, keep their order.
     pub fn command(&mut self, leg: LegId, command: MediaCommand) {
+        self.gather(leg, command);
+        self.deliver();
+    }
+
+    /// Wakes the threads that commands were gathered for.
+    pub fn deliver(&mut self) {
+        let unrung = std::mem::take(&mut self.unrung);
+        for (n, (mailbox, _)) in self.threads.iter().enumerate() {
+            if unrung >> n & 1 == 1 {
+                mailbox.ring();
+            }
+        }
+    }
+
+    /// As [`MediaPlane::command`], but the thread need not look before [`MediaPlane::deliver`]: to wake it costs more than
+    /// most commands, and a turn of the engine has several.
+    pub fn gather(&mut self, leg: LegId, command: MediaCommand) {
         if self.threads.len() == 1 {
             return self.send(0, Order::Command(leg, command));
         }
@@ -255,7 +274,8 @@ impl MediaPlane {
 
     fn send(&mut self, thread: usize, order: Order) {
         let Some((mailbox, _)) = self.threads.get(thread) else { return };
-        if !mailbox.send(order, COMMAND_PATIENCE) {
+        self.unrung |= 1 << thread;
+        if !mailbox.leave(order, COMMAND_PATIENCE) {
             self.lost_commands += 1;
             tracing::error!(thread, "a media thread takes no commands; one was lost");
         }
@@ -286,6 +306,7 @@ impl MediaPlane {
         for n in 0..self.threads.len() {
             self.send(n, Order::Stop);
         }
+        self.deliver();
         for (_, handle) in self.threads.drain(..) {
             if handle.join().is_err() {
                 tracing::error!("a media thread ended by a fault");

@@ -6,7 +6,7 @@ mod streams;
 mod udp;
 
 pub use streams::{StreamLimits, Streams};
-pub use udp::UdpSender;
+pub use udp::send;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -119,18 +119,18 @@ impl Bound {
         let streams =
             Arc::new(Streams::new(settings.streams.clone(), locals, inbox.clone(), metrics.clone(), runtime.clone()));
         let mut udp = Vec::with_capacity(self.listeners.len());
-        for (at, (_, sockets)) in self.listeners.into_iter().enumerate() {
+        for (at, (listener, sockets)) in self.listeners.into_iter().enumerate() {
             let id = ListenerId(u16::try_from(at).unwrap_or(u16::MAX));
             match sockets {
                 Sockets::Udp(sockets) => {
-                    udp.push(sockets.first().cloned());
+                    udp.push(sockets.first().map(|socket| (socket.clone(), listener.local.is_ipv4())));
                     for socket in sockets {
                         udp::receive(socket, id, inbox.clone(), metrics.clone(), gate.clone())?;
                     }
                 }
-                Sockets::Tcp(listener) => {
+                Sockets::Tcp(socket) => {
                     udp.push(None);
-                    streams.listen(listener, id)?;
+                    streams.listen(socket, id)?;
                 }
             }
         }
@@ -141,8 +141,8 @@ impl Bound {
 /// The open sockets.
 #[derive(Debug)]
 pub struct Net {
-    /// UDP sockets by listener.
-    pub udp: Vec<Option<Arc<UdpSocket>>>,
+    /// UDP sockets by listener, and whether they are of IPv4.
+    pub udp: Vec<Option<(Arc<UdpSocket>, bool)>>,
     /// Stream connections.
     pub streams: Arc<Streams>,
 }

@@ -8,14 +8,12 @@ use turno_engine::{Effect, Input};
 
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
-use crate::shell::customers::Customers;
+use crate::shell::customers::Callers;
 use crate::shell::dns::Dns;
-use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, FORMAT, Wanted, Wish, effects_hash, frame_input};
-use crate::shell::line::LineIn;
 use crate::shell::media::MediaPlane;
 use crate::shell::metrics::Metrics;
-use crate::shell::post::{Outgoing, Parcel};
+use crate::shell::post::{Mail, Outgoing, Parcel};
 use crate::shell::run::World;
 use crate::shell::store::Store;
 
@@ -23,7 +21,7 @@ use crate::shell::store::Store;
 #[derive(Debug)]
 pub struct Outside {
     /// Journal and sockets.
-    pub post: LineIn<Parcel>,
+    pub post: Mail,
     /// Records.
     pub store: Arc<Store>,
     /// RTP.
@@ -31,9 +29,7 @@ pub struct Outside {
     /// Names.
     pub dns: Dns,
     /// Who calls.
-    pub customers: Customers,
-    /// For answers that are known at once.
-    pub inbox: Inbox,
+    pub callers: Callers,
     /// Dashboards.
     pub facts: FactLine,
     /// Counters.
@@ -84,16 +80,12 @@ impl World for Outside {
             }
             Effect::Close(flow) => self.turn.parcel.outgoing.push(Outgoing::Close(flow)),
             Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
-            Effect::Media { leg, command } => self.media.command(leg, command),
+            Effect::Media { leg, command } => self.media.gather(leg, command),
             Effect::WantPorts(count) => self.media.want_ports(count),
             Effect::Store { seq, row } => {
                 self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
             }
-            Effect::LookUp { call, number } => {
-                let customer = self.customers.look_up(number);
-                // Full: the engine's own deadline applies the default.
-                let _ = self.inbox.house_now(Input::Customer { call, customer });
-            }
+            Effect::LookUp { call, number } => self.callers.look_up(call, number),
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => self.facts.tell(fact),
             Effect::Count(count) => self.metrics.count(count),
@@ -119,9 +111,9 @@ impl World for Outside {
     }
 
     fn end_turn(&mut self) {
+        self.media.deliver();
         if !self.turn.parcel.is_empty() {
-            // The thread ends only after this sender.
-            let _ = self.post.send(std::mem::take(&mut self.turn.parcel));
+            self.post.send(&mut self.turn.parcel);
         }
     }
 

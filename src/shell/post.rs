@@ -1,12 +1,15 @@
-//! The outgoing side: one thread writes each turn's journal frames and only then sends its messages, answers who asked, and
-//! hands on its record rows, so that neither a peer nor an operator nor the record log knows of anything that a restart
-//! would not.
+//! The outgoing side: writes each turn's journal frames and only then sends its messages, answers who asked, and hands on
+//! its record rows, so that neither a peer nor an operator nor the record log knows of anything that a restart would not.
 //!
-//! System calls for sending are most of a message's cost; here they run beside the engine instead of in its turn.
+//! A small turn is posted by the engine's thread itself, because to wake another one costs as much as to send. Under load
+//! turns are large: then a thread of its own posts them, beside the engine. Turns leave in the order in which they were
+//! given, whoever posts them.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use turno_engine::{Answer, Input, Refusal};
 use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
@@ -17,11 +20,18 @@ use crate::shell::inbox::Inbox;
 use crate::shell::journal::{Begin, Writer};
 use crate::shell::line::{LineIn, LineOut, line};
 use crate::shell::metrics::Metrics;
-use crate::shell::net::{Net, UdpSender};
+use crate::shell::net::{self, Net};
 use crate::shell::store::{Full, Store};
 
 /// Turns that may wait here. Past it the loop waits: its delay grows and new calls are shed.
 const PARCELS_MAX: usize = 1024;
+
+/// A turn with at most so many messages is posted by the thread that made it.
+const SMALL_TURN_MAX: usize = 8;
+/// Posting that takes the engine's thread longer than this means that the disk or the network stands still.
+const STALL: Duration = Duration::from_millis(10);
+/// So long after a stall everything is left to the other thread.
+const STALL_REST: Duration = Duration::from_secs(5);
 
 /// One turn's outcome.
 #[derive(Debug, Default)]
@@ -69,9 +79,46 @@ impl Parcel {
     pub fn is_empty(&self) -> bool {
         self.segment.is_none() && self.frames.is_empty() && self.outgoing.is_empty()
     }
+
+    /// Little enough that to hand it over would cost as much as to post it.
+    fn is_small(&self) -> bool {
+        let messages = self.outgoing.iter().filter(|outgoing| matches!(outgoing, Outgoing::Send { .. })).count();
+        self.segment.is_none() && messages <= SMALL_TURN_MAX
+    }
 }
 
-/// Starts the thread; it ends, with everything written, when the sender is dropped. Join it then.
+/// Where the engine's thread gives its turns.
+#[derive(Debug)]
+pub struct Mail {
+    parcels: LineIn<Parcel>,
+    post: Arc<Mutex<Post>>,
+    /// Turns given to the thread that it has not posted yet.
+    under_way: Arc<AtomicUsize>,
+    stalled: Option<Instant>,
+}
+
+impl Mail {
+    /// Posts a turn, or has it posted behind those before it; waits if too many are under way. Leaves `parcel` empty.
+    pub fn send(&mut self, parcel: &mut Parcel) {
+        if parcel.is_small() && self.is_mine() {
+            let began = Instant::now();
+            // Nobody else holds it while nothing is under way.
+            self.post.lock().unwrap_or_else(PoisonError::into_inner).post(parcel);
+            self.stalled = (began.elapsed() > STALL).then_some(began);
+            return;
+        }
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        // The thread ends only after this sender.
+        let _ = self.parcels.send(std::mem::take(parcel));
+    }
+
+    /// Whether the thread has nothing to do that would have to leave first, and posting is quick.
+    fn is_mine(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0 && self.stalled.is_none_or(|at| at.elapsed() > STALL_REST)
+    }
+}
+
+/// Starts the thread; it ends, with everything written, when the mail is dropped. Join it then.
 pub fn start(
     net: Net,
     journal: Option<Writer>,
@@ -79,15 +126,26 @@ pub fn start(
     asker: Arc<Asker>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
-) -> io::Result<(LineIn<Parcel>, std::thread::JoinHandle<()>)> {
-    let (sender, parcels) = line(PARCELS_MAX);
-    let thread = std::thread::Builder::new().name("post".into()).spawn(move || {
-        let batches = net.udp.iter().map(|_| Batch::default()).collect();
-        Post { net, journal, store, asker, inbox, metrics, sender: UdpSender::default(), batches }.run(&parcels);
-    })?;
-    Ok((sender, thread))
+) -> io::Result<(Mail, std::thread::JoinHandle<()>)> {
+    let batches = net.udp.iter().map(|_| Batch::default()).collect();
+    let post = Arc::new(Mutex::new(Post { net, journal, store, asker, inbox, metrics: metrics.clone(), batches }));
+    let (parcels, incoming) = line(PARCELS_MAX);
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let mail = Mail { parcels, post: post.clone(), under_way: under_way.clone(), stalled: None };
+    let thread =
+        std::thread::Builder::new().name("post".into()).spawn(move || run(&incoming, &post, &under_way, &metrics))?;
+    Ok((mail, thread))
 }
 
+fn run(parcels: &LineOut<Parcel>, post: &Mutex<Post>, under_way: &AtomicUsize, metrics: &Metrics) {
+    while let Some(mut parcel) = parcels.recv() {
+        metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
+        post.lock().unwrap_or_else(PoisonError::into_inner).post(&mut parcel);
+        under_way.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[derive(Debug)]
 struct Post {
     net: Net,
     journal: Option<Writer>,
@@ -95,34 +153,32 @@ struct Post {
     asker: Arc<Asker>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
-    sender: UdpSender,
     /// Datagrams of one turn, by listener.
     batches: Vec<Batch>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Batch {
     datagrams: Vec<(SocketAddr, Vec<u8>)>,
     tokens: Vec<u64>,
 }
 
 impl Post {
-    fn run(&mut self, parcels: &LineOut<Parcel>) {
-        while let Some(parcel) = parcels.recv() {
-            self.metrics.journal_lag.set(i64::try_from(parcels.len()).unwrap_or(i64::MAX));
-            if let Some(journal) = &mut self.journal {
-                if let Some((number, begin, state)) = parcel.segment {
-                    journal.begin(number, begin, state);
-                }
-                if !parcel.frames.is_empty() {
-                    journal.append(&parcel.frames);
-                }
+    fn post(&mut self, parcel: &mut Parcel) {
+        let segment = parcel.segment.take();
+        if let Some(journal) = &mut self.journal {
+            if let Some((number, begin, state)) = segment {
+                journal.begin(number, begin, state);
             }
-            for outgoing in parcel.outgoing {
-                self.take(outgoing);
+            if !parcel.frames.is_empty() {
+                journal.append(&parcel.frames);
             }
-            self.send_datagrams();
         }
+        parcel.frames.clear();
+        for outgoing in parcel.outgoing.drain(..) {
+            self.take(outgoing);
+        }
+        self.send_datagrams();
     }
 
     fn take(&mut self, outgoing: Outgoing) {
@@ -160,20 +216,20 @@ impl Post {
     /// can reach the peer.
     fn socket_for(&self, listener: ListenerId, peer: SocketAddr) -> Option<usize> {
         let fits = |at: usize| {
-            let socket = self.net.udp.get(at)?.as_ref()?;
-            socket.local_addr().is_ok_and(|local| local.is_ipv4() == peer.is_ipv4()).then_some(at)
+            let (_, is_ipv4) = self.net.udp.get(at)?.as_ref()?;
+            (*is_ipv4 == peer.is_ipv4()).then_some(at)
         };
         fits(usize::from(listener.0)).or_else(|| (0..self.net.udp.len()).find_map(fits))
     }
 
     fn send_datagrams(&mut self) {
         for (batch, socket) in self.batches.iter_mut().zip(&self.net.udp) {
-            let Some(socket) = socket else { continue };
+            let Some((socket, _)) = socket else { continue };
             if batch.datagrams.is_empty() {
                 continue;
             }
             let (inbox, metrics, tokens) = (&self.inbox, &self.metrics, &batch.tokens);
-            self.sender.send(socket, &batch.datagrams, |at| {
+            net::send(socket, &batch.datagrams, |at| {
                 failed(inbox, metrics, tokens.get(at).copied().unwrap_or(0));
             });
             metrics.sent_udp.inc_by(batch.datagrams.len() as u64);
@@ -189,5 +245,67 @@ fn failed(inbox: &Inbox, metrics: &Metrics, token: u64) {
     metrics.send_failed.inc();
     if token != 0 {
         let _ = inbox.house_now(Input::SendFailed(token));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use turno_sip::flow::Listener;
+
+    use super::*;
+    use crate::shell::clock::Clock;
+    use crate::shell::inbox::inbox;
+    use crate::shell::net::{Bound, NetSettings, StreamLimits};
+    use crate::shell::run::Gate;
+    use crate::shell::store::{self, tests::Dir};
+
+    /// A parcel of so many numbered messages.
+    fn parcel(to: SocketAddr, numbers: std::ops::Range<u32>) -> Parcel {
+        let to = Destination::Address { transport: Transport::Udp, listener: ListenerId(0), peer: to };
+        let send = |n: u32| Outgoing::Send { to, bytes: n.to_be_bytes().to_vec(), token: 0 };
+        Parcel { outgoing: numbers.map(send).collect(), ..Parcel::default() }
+    }
+
+    #[tokio::test]
+    async fn turns_leave_in_order_whoever_posts_them() {
+        let listener = Listener { transport: Transport::Udp, local: "127.0.0.1:0".parse().unwrap(), external: None };
+        let settings = NetSettings { udp_threads: 1, streams: StreamLimits::default() };
+        let (inbox, _outlet) = inbox(Clock::begin());
+        let (metrics, gate) = (Arc::new(Metrics::new()), Arc::new(Gate::default()));
+        let bound = Bound::open(&[listener], &settings).unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let net = bound.start(&settings, &inbox, &metrics, &gate, &runtime).unwrap();
+        let dir = Dir::new("post");
+        let (store, _) = store::Store::open(&dir.0, store::Options::default(), |_| {}).unwrap();
+        let asker = Arc::new(Asker::new(inbox.clone()));
+        let (mut mail, thread) = start(net, None, Arc::new(store), asker, inbox, metrics.clone()).unwrap();
+
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        phone.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (to, mut sent) = (phone.local_addr().unwrap(), 0);
+        let heard = |wanted: std::ops::Range<u32>| {
+            for n in wanted {
+                let mut buffer = [0; 8];
+                let length = phone.recv(&mut buffer).expect("the next message");
+                assert_eq!(buffer[..length], n.to_be_bytes());
+            }
+        };
+        for round in 0..200 {
+            let first = sent;
+            // Large and small in turn, so that a small one often finds the large one before it under way.
+            for count in [SMALL_TURN_MAX as u32 + 1 + round % 60, 1, 2, SMALL_TURN_MAX as u32] {
+                let mut turn = parcel(to, sent..sent + count);
+                mail.send(&mut turn);
+                assert!(turn.is_empty());
+                sent += count;
+            }
+            heard(first..sent);
+        }
+        assert_eq!(metrics.sent_udp.get(), u64::from(sent));
+        drop(mail);
+        thread.join().unwrap();
+        gate.stop();
     }
 }

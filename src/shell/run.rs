@@ -18,8 +18,8 @@ use crate::shell::inbox::{Arrival, Outlet};
 use crate::shell::journal::Wish;
 use crate::shell::metrics::Metrics;
 
-/// Most inputs of one turn, after which what they caused leaves the process.
-pub const TURN_INPUTS_MAX: usize = 64;
+/// Most inputs of one turn, after which what they caused leaves the process: in a burst the first waits for so many.
+pub const TURN_INPUTS_MAX: usize = 16;
 /// How often the load is measured.
 const LOAD_EVERY: Duration = Duration::from_millis(100);
 /// After a load every measurement is told for so long, because the pressure that it made falls from one to the next.

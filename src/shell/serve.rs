@@ -24,7 +24,8 @@ use crate::shell::asker::Asker;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
-use crate::shell::customers::{Customers, Watch};
+use crate::shell::customers::crm::Crm;
+use crate::shell::customers::{Callers, Customers, Watch, learn};
 use crate::shell::dns::Dns;
 use crate::shell::entropy;
 use crate::shell::inbox::{Inbox, inbox};
@@ -176,20 +177,23 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
-    let (parcels, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
+    let (mail, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
     let customers = Customers::new(&settings);
     // Before the first call: who is in the store is known from the beginning.
     customers.read();
     let watch = customers.watch().map_err(about("the customers' thread"))?;
+    let crm = settings.crm.clone().map(|crm| Crm::new(crm, clock, handle.clone()));
+    let callers = Callers::new(customers.clone(), crm, inbox.clone());
+    learn::start(&board, customers.clone(), settings.store.dir.clone())
+        .map_err(about("the thread that learns from calls"))?;
     let media = media(&settings, &inbox)?;
     let outside = Outside {
-        post: parcels,
+        post: mail,
         store: store.clone(),
         media,
         dns: Dns::new(inbox.clone(), handle.clone()),
-        customers: customers.clone(),
-        inbox: inbox.clone(),
+        callers: callers.clone(),
         facts,
         metrics: metrics.clone(),
         wanted,
@@ -230,6 +234,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         metrics: metrics.clone(),
         gate: gate.clone(),
         customers: reloader.customers.clone(),
+        callers,
         reloader: reloader.clone(),
         records: settings.store.dir.clone().into(),
         token: settings.http.token.clone().map(Into::into),
@@ -525,6 +530,9 @@ impl Reloader {
             != (&now.node, &now.http, &now.journal, &now.store, &now.net)
         {
             problems.push(restart("node, http, journal, store or sip.streams"));
+        }
+        if settings.crm != now.crm {
+            problems.push(restart("customers.crm"));
         }
         // The engine may name a sound from now on that is not loaded: its caller hears nothing until then.
         if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {

@@ -8,6 +8,7 @@ mod consumer;
 pub mod customers;
 mod frame;
 mod log;
+pub mod pseudonym;
 mod reader;
 mod tables;
 mod writer;

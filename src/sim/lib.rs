@@ -5,7 +5,7 @@
 //!   that every policy meets the same callers.
 //! - [`play`]: runs a day under a [`Policy`]; [`Figures`]: what it came to. [`stats`]: differences and how sure they are.
 //! - `policy`: [`Named::Turno`] drives the real ACD through its front door; the rest are the baselines.
-//! - [`picture`]: one drawing for each scenario. [`fit`]: a scenario from call records. [`tune`]: a search over the knobs.
+//! - [`picture`]: one drawing for each scenario. [`staff`]: how many agents an interval needs.
 //!
 //! Pure: no clock, file or thread. Floating point draws the world and adds up figures; no matcher uses it.
 
@@ -18,6 +18,7 @@ pub mod picture;
 pub mod policy;
 mod scenario;
 mod shipped;
+pub mod staff;
 pub mod stats;
 pub mod tune;
 mod world;

@@ -5,6 +5,7 @@ mod fits;
 mod promises;
 mod rules;
 mod sanity;
+mod staff;
 
 use turno_base::Mono;
 

@@ -29,6 +29,13 @@ pub struct Row {
     pub kind: Kind,
 }
 
+impl Row {
+    /// Of this call and this very instant.
+    fn is_of(&self, call: CallId, at: Now) -> bool {
+        self.call == call && self.at == at
+    }
+}
+
 /// What a row says. Open and interim rows carry facts, so that recovery is the same fold as life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {

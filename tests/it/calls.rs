@@ -30,16 +30,16 @@ fn staffed(plan: &Plan<'_>) -> House {
     house
 }
 
-fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("no {path} in {value:#}"))
 }
 
-fn ms(value: &Value, key: &str) -> u64 {
+pub(crate) fn ms(value: &Value, key: &str) -> u64 {
     value[key].as_u64().unwrap_or_else(|| panic!("no {key} in {value:#}"))
 }
 
 /// Offers as `anna accepted, boris declined`.
-fn offers(record: &Value) -> String {
+pub(crate) fn offers(record: &Value) -> String {
     let one = |offer: &Value| format!("{} {}", text(offer, "/agent"), text(offer, "/end"));
     let offers: Vec<String> = record["offers"].as_array().unwrap().iter().map(one).collect();
     offers.join(", ")

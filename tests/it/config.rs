@@ -43,6 +43,7 @@ fn every_key_stands_in_the_sample() {
         "calls",
         "acd",
         "customers",
+        "customers.crm",
         "tariff",
         "trunks.x",
         "accounts.x",

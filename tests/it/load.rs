@@ -15,6 +15,10 @@ use super::rig::{Plan, Rig, options_from};
 /// Strangers' INVITEs a second, and for how long, unless `TURNO_FLOOD_RATE` and `TURNO_FLOOD_S` say.
 const FLOOD_RATE: u64 = 300;
 const FLOOD_S: u64 = 3;
+/// The goal's own rate, at which the goal's own figure for memory holds.
+const FLOOD_RATE_WHOLE: u64 = 6000;
+/// By then everything is forgotten that a flood can make us remember: twice the life of a transaction.
+const FORGOTTEN: Duration = Duration::from_secs(64);
 /// Slow streams unless `TURNO_SLOW_STREAMS` says how many.
 const SLOW_STREAMS: usize = 300;
 
@@ -79,6 +83,7 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
     rig.lasts = Duration::from_millis(800);
     rig.play(Duration::from_secs(2));
     let (rate, seconds) = (asked("TURNO_FLOOD_RATE", FLOOD_RATE), asked("TURNO_FLOOD_S", FLOOD_S));
+    let memory_before = rig.memory_kb();
     let held = rig.call(Duration::from_secs(seconds + 30));
     rig.play(Duration::from_millis(500));
     let sent = Arc::new(AtomicU64::new(0));
@@ -117,6 +122,11 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
         *refused.entry(caller.ended.map_or(0, |(_, cause)| cause.sip)).or_default() += 1;
     }
     println!("not answered, by status: {refused:?}");
+    let peak = rig.memory_kb();
+    // A short run's own calls are more than a tenth of what so small a process has.
+    let most = memory_before * 11 / 10 + if rate >= FLOOD_RATE_WHOLE { 0 } else { 16 * 1024 };
+    let took = rig.until_in(FORGOTTEN, "memory is back", |rig| rig.memory_kb() <= most);
+    println!("memory {memory_before} kB before, {peak} kB at its end, {} kB {took:?} later", rig.memory_kb());
     let in_time = during.iter().filter(|ms| **ms <= 4000).count();
     assert!(in_time * 100 >= during.len() * 99, "{in_time} of {} set up in time", during.len());
 }

@@ -2,22 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod alike;
 mod baresip;
 mod browser;
 mod caller;
 mod calls;
 mod config;
 mod crash;
+mod crowd;
+mod doors;
 mod drain;
 mod fuzz;
+mod gun;
 mod house;
 mod instructions;
 mod kamailio;
+mod limits;
 mod linphone;
 mod load;
 mod node;
+mod overload;
 mod rig;
 mod sipp;
+mod size;
 mod tidy;
 mod tone;
 mod wall;

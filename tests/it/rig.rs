@@ -24,7 +24,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// How long a caller waits for an answer at least.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Password of every account.
-const PASSWORD: &str = "secreta";
+pub(crate) const PASSWORD: &str = "secreta";
 
 /// One rig at a time: each of them loads the machine.
 static STANDING: Mutex<()> = Mutex::new(());
@@ -33,6 +33,16 @@ static BUILT: AtomicU8 = AtomicU8::new(0);
 /// What differs from rig to rig.
 pub(crate) struct Plan<'a> {
     pub(crate) phones: usize,
+    /// Accounts beside those of the agents, for a [`super::crowd::Crowd`].
+    pub(crate) accounts: usize,
+    /// Range of media ports.
+    pub(crate) ports: &'a str,
+    /// Lines for the queue.
+    pub(crate) queue: &'a str,
+    /// Further tables.
+    pub(crate) more: &'a str,
+    /// Lines for `[journal]`.
+    pub(crate) journal: &'a str,
     /// Lines for `[sip]`.
     pub(crate) sip: &'a str,
     /// Further lines for `[media]`.
@@ -49,6 +59,11 @@ impl Default for Plan<'_> {
     fn default() -> Self {
         Plan {
             phones: 4,
+            accounts: 0,
+            ports: "20000-20999",
+            queue: "",
+            more: "",
+            journal: "",
             sip: "",
             media: "",
             carrier_seen_at: 2,
@@ -119,7 +134,8 @@ impl Rig {
         rig
     }
 
-    fn build(plan: &Plan<'_>) -> Rig {
+    /// Its folder and who plays against it; [`Rig::start`] and [`Rig::seat`] make it an open one.
+    pub(crate) fn build(plan: &Plan<'_>) -> Rig {
         let alone = STANDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let net = free_net();
         let ip = |host: u8| IpAddr::V4(Ipv4Addr::new(net[0], net[1], net[2], host));
@@ -182,7 +198,8 @@ impl Rig {
         began.elapsed()
     }
 
-    fn seat(&mut self) {
+    /// Waits for the phones and logs the agents in.
+    pub(crate) fn seat(&mut self) {
         self.until("the phones are registered", |rig| rig.phones.iter().all(|p| p.registrations > 0));
         for n in 0..self.phones.len() {
             let agent = format!("agent{n}").parse().unwrap();
@@ -213,6 +230,27 @@ impl Rig {
             Some(None) => false,
             None => true,
         }
+    }
+
+    fn pid(&self) -> u32 {
+        self.engine.as_ref().unwrap().id()
+    }
+
+    /// Resident memory of the process.
+    pub(crate) fn memory_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap()
+    }
+
+    /// Open descriptors of the process.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// Threads of the process.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().count()
     }
 
     /// Status of the answer to an OPTIONS from a stranger, if one comes in time.
@@ -291,13 +329,18 @@ impl Rig {
     }
 
     /// Plays until `done`, at most [`SOON`].
-    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Rig) -> bool) -> Duration {
+    pub(crate) fn until(&mut self, what: &str, done: impl FnMut(&mut Rig) -> bool) -> Duration {
+        self.until_in(SOON, what, done)
+    }
+
+    /// Plays until `done`, at most so long.
+    pub(crate) fn until_in(&mut self, most: Duration, what: &str, mut done: impl FnMut(&mut Rig) -> bool) -> Duration {
         let began = Instant::now();
         loop {
             if done(self) {
                 return began.elapsed();
             }
-            assert!(began.elapsed() < SOON, "{what}: not within {SOON:?}\n{}", self.tail());
+            assert!(began.elapsed() < most, "{what}: not within {most:?}\n{}", self.tail());
             self.turn(Duration::from_millis(20));
         }
     }
@@ -473,6 +516,7 @@ format = "text"
 listen = "{engine}:8480"
 [journal]
 enabled = true
+{journal}
 [sip]
 domains = ["{engine}"]
 local_networks = ["127.0.0.0/8"]
@@ -490,7 +534,7 @@ transport = "udp"
 codecs = ["pcma"]
 trusted = true
 [media]
-ports = "20000-20999"
+ports = "{ports}"
 local_networks = ["127.0.0.0/8"]
 codecs = ["pcma"]
 {media}
@@ -502,6 +546,8 @@ redial_keeps_place = "60s"
 [queues.averias]
 need = "averias>=1"
 wrap_up = "0s"
+{queue}
+{more}
 [customers]
 country = "34"
 segment_default = "standard"
@@ -509,6 +555,10 @@ segment_default = "standard"
 value = 1
 "#,
         sip = plan.sip,
+        journal = plan.journal,
+        ports = plan.ports,
+        queue = plan.queue,
+        more = plan.more,
         media = plan.media,
     );
     for n in 0..plan.phones {
@@ -518,6 +568,9 @@ value = 1
             "[agents.agent{n}]\nskills = {{ averias = 3 }}\nqueues = [\"averias\"]\ncode = \"{account}\"\n\
              station = \"{account}\"\n[accounts.{account}]\npassword = \"{PASSWORD}\"\n"
         );
+    }
+    for n in 0..plan.accounts {
+        let _ = write!(text, "[accounts.{}]\npassword = \"{PASSWORD}\"\n", super::crowd::account(n));
     }
     text
 }

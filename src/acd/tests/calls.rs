@@ -559,6 +559,31 @@ fn a_caller_who_redials_in_time_is_back_at_his_place() {
 }
 
 #[test]
+fn who_asks_for_another_queue_when_he_redials_has_waited_all_the_same() {
+    check(
+        "queue ventas
+         queue averias
+         redial 60
+            0 call c1 ventas who=600
+         5000 call c2 averias who=601
+         9000 gone c1 abandoned
+        10000 call c3 averias who=600
+        11000 gone c3 abandoned
+        20000 call c4 ventas who=600
+        30000 call c5 averias who=600",
+        expect![[r#"
+            0 c1 enters ventas at 1
+            5000 c2 enters averias at 1
+            9000 c1 leaves ventas: abandoned at 1 after 9000
+            10000 c3 enters averias at 1
+            11000 c3 leaves averias: short_abandoned at 1 after 1000
+            20000 c4 enters ventas at 1
+            30000 c5 enters averias at 2
+        "#]],
+    );
+}
+
+#[test]
 fn callers_cut_off_by_a_restart_are_served_in_the_order_of_their_first_arrival() {
     check(
         "queue ventas

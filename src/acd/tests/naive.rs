@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
 
 use crate::need::is_met;
@@ -43,6 +43,8 @@ pub(crate) struct Witness {
     pub(crate) offers_ended: u64,
     /// A change of configuration may find many idle for many, so only the choice of an agent is the rule's there.
     is_configuring: bool,
+    /// Whom a supervisor moves to another queue.
+    moved: Option<ItemId>,
     /// Whom each queue rang last.
     turns: BTreeMap<QueueId, AgentId>,
     /// Where conversations came from.
@@ -142,6 +144,17 @@ impl Witness {
         }
     }
 
+    /// Those who returned from an offer go on, when what followed from its end has happened.
+    fn begin_rings(&mut self, now: Mono) {
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let mut item = self.items[&id].clone();
+            if item.offered.is_none() && item.ring.is_some_and(|(_, until)| until.is_none()) {
+                self.begin_ring(&mut item, now);
+                self.items.insert(id, item);
+            }
+        }
+    }
+
     /// Time passes for those who wait: own agents are waited for no longer, rings widen.
     fn progress(&mut self, now: Mono) {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
@@ -170,6 +183,15 @@ impl Witness {
         }
     }
 
+    /// Which place is kept for who asks for a queue now: his place there, else the oldest of his places.
+    fn kept(&self, caller: &str, asked: QueueId, now: Mono) -> Option<usize> {
+        let mine = |at: &usize| self.redials[*at].1 == caller && self.redials[*at].3 >= now;
+        (0..self.redials.len()).filter(mine).min_by_key(|at| {
+            let (queue, _, v, _) = &self.redials[*at];
+            (*queue != asked, *v, *queue)
+        })
+    }
+
     /// What goes in.
     pub(crate) fn before(&mut self, event: &Event, now: Mono) {
         let Event::Enter(entry) = event else { return };
@@ -188,12 +210,7 @@ impl Witness {
         let absent = if absent { rule.owner_absent_credit.as_micros() as i64 } else { 0 };
         let mut v = now.0 as i64 - absent - entry.credits.total().as_micros() as i64;
         if let Some(caller) = &entry.caller {
-            let kept = self.redials.iter().position(|(q, c, ..)| *q == entry.queue && c == caller);
-            if let Some((_, _, kept, until)) = kept.map(|at| self.redials[at].clone())
-                && until >= now
-            {
-                v = v.min(kept);
-            }
+            v = self.kept(caller, entry.queue, now).map_or(v, |at| v.min(self.redials[at].2));
         }
         let only_until = (!waits.is_zero()).then(|| Mono(now.0 + waits.as_micros() as u64)).filter(|_| own.is_some());
         self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, own, only_until, is_new: true });
@@ -206,7 +223,9 @@ impl Witness {
         for decision in out {
             self.see(decision, now);
         }
+        self.begin_rings(now);
         self.is_configuring = false;
+        self.moved = None;
         self.doors.clear();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
             let missed = self.items.iter().find(|(_, i)| i.offered.is_none() && self.is_pair(*agent, i, now));
@@ -360,7 +379,7 @@ impl Witness {
     fn ready_since(&self, agent: AgentId) -> u64 {
         let seat = &self.agents[&agent];
         let shift = seat.idle_since.0 - seat.began.0;
-        let share = if shift == 0 { 0 } else { (seat.worked * 1000 / shift).min(1000) };
+        let share = (seat.worked * 1000).checked_div(shift).unwrap_or(0).min(1000);
         seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000
     }
 
@@ -435,7 +454,7 @@ impl Witness {
                 self.entered += 1;
                 let order = self.entered;
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
-                    self.redials.retain(|(q, c, ..)| *q != entry.queue || c != caller);
+                    self.kept(caller, entry.queue, now).map(|at| self.redials.remove(at));
                 }
                 let mut waiting = Waiting {
                     entry,
@@ -460,6 +479,7 @@ impl Witness {
                 assert_eq!(*position, self.place(*item, now), "place on entering");
             }
             Decision::Offer { item, agent, epoch, .. } => {
+                self.begin_rings(now);
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
                 let waiting = self.items.get_mut(item).expect("waits");
@@ -502,9 +522,6 @@ impl Witness {
                     waiting.apart = Some((*agent, Mono(now.0 + apart_s * 1_000_000)));
                     waiting.only_until = None;
                 }
-                let mut waiting = waiting.clone();
-                self.begin_ring(&mut waiting, now);
-                self.items.insert(*item, waiting);
             }
             Decision::Left { item, queue, how, position, wait_ms } => {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
@@ -512,8 +529,21 @@ impl Witness {
             Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. }
-            | Decision::Emergency { .. }
-            | Decision::Changed { .. } => {}
+            | Decision::Emergency { .. } => {}
+            Decision::Changed { item, change } => {
+                let waiting = self.items.get_mut(item).expect("only who waits is changed");
+                match change {
+                    WaitingChange::Bumped(ms) => waiting.v -= *ms as i64 * 1000,
+                    WaitingChange::Moved(from, _) => {
+                        assert_eq!(waiting.queue, *from);
+                        self.moved = Some(*item);
+                    }
+                    WaitingChange::Needs(need) => {
+                        waiting.entry.need = need.clone();
+                        waiting.only_until = None;
+                    }
+                }
+            }
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
@@ -551,11 +581,19 @@ impl Witness {
                         seat.tallies.entry(*queue).or_default().1 += now.0 - since.0;
                     }
                     seat.talks = None;
+                    if !self.agents.values().any(|seat| seat.talks.is_some_and(|(item, _)| item == before)) {
+                        self.came.remove(&before);
+                    }
                 }
+                let seat = self.agents.get_mut(agent).expect("known");
                 if let Some(item) = talked
                     && seat.talks.is_none()
                 {
                     seat.talks = Some((item, now));
+                    // Whoever joins a caller who waits takes him from his queue.
+                    if let Some(waiting) = self.items.get(&item) {
+                        self.came.insert(item, waiting.queue);
+                    }
                 }
                 if *state == AgentState::LoggedOut {
                     seat.tallies.clear();
@@ -571,7 +609,9 @@ impl Witness {
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
         assert!(gone.offered.is_none(), "its offer ended before");
-        self.came.insert(id, queue);
+        if matches!(how, QueueLeft::Answered(_)) {
+            self.came.insert(id, queue);
+        }
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
         let keeps = match how {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => self.config.redial_keeps_place.as_micros() as u64,
@@ -582,7 +622,7 @@ impl Witness {
             self.redials.retain(|(q, c, ..)| *q != gone.entry.queue || *c != caller);
             self.redials.push((gone.entry.queue, caller, gone.v, Mono(now.0 + keeps)));
         }
-        if how == QueueLeft::Overflowed {
+        if how == QueueLeft::Overflowed || self.moved == Some(id) {
             let (entry, v, apart, own) = (gone.entry, gone.v, gone.apart, gone.own);
             self.doors.insert(id, Coming { entry, v, apart, own, only_until: None, is_new: false });
         }

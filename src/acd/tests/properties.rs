@@ -20,9 +20,9 @@ const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
 const HOUSE: &str = "
-    queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9
-    queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x
-    queue c join=no onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
+    queue a ring=8 wrap=atmost:6 wait=25 onwait=queue:b len=12 onfull=queue:c every=9 onemergency=queue:b
+    queue b ring=15 wrap=fixed:4 leave=yes onempty=queue:c need=x leaveignores=paused,in-call onemergency=prompt:sorry
+    queue c join=no joinignores=paused,unreachable onempty=prompt:closed wait=40 len=6 onfull=number:900 by=fewest_calls
     queue d by=round_robin order=fay,anna ring=7
     queue e by=linear order=emil ring=7
     queue f by=least_talk ring=7
@@ -200,6 +200,7 @@ impl World {
                 self.run.acd.cut_waiting(self.now, &mut out);
                 return self.seen(out);
             }
+            124.. => return self.change(what, a, b),
             _ => {
                 if self.saves {
                     let bytes = postcard::to_stdvec(&self.run.acd).unwrap();
@@ -227,6 +228,23 @@ impl World {
             108..=110 => Command::Pause { agent, reason: Name::new(pick(&["lunch", "lunch", "siesta"], b)).unwrap() },
             _ => Command::Ready { agent },
         };
+        self.ask(command);
+    }
+
+    /// What supervisors do.
+    fn change(&mut self, what: u8, a: u8, b: u8) {
+        let item = self.item(a);
+        let queue = QueueId::new(pick(&QUEUES, b)).unwrap();
+        self.ask(match what {
+            124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
+            127..=129 => Command::Move { item, queue },
+            130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
+            133 => Command::Emergency { queue: Some(queue), on: a % 3 == 0 },
+            _ => Command::Emergency { queue: None, on: a % 16 == 0 },
+        });
+    }
+
+    fn ask(&mut self, command: Command) {
         let mut out = Vec::new();
         let now = self.now;
         if self.acd().on_command(command, now, &mut out).is_err() {
@@ -238,7 +256,7 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(
-        (0u8..124, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        (0u8..136, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
         1..250,
     )
 }

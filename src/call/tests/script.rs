@@ -47,7 +47,7 @@ pub(crate) fn config() -> CallConfig {
             ("1003".to_owned(), Extension::Station(StationId(name("s3")))),
             ("22".to_owned(), Extension::Agent(AgentId(name("boris")))),
         ]),
-        codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+        codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
         outside: BTreeMap::from([
             (name("mobile"), ClassOfService { allow: vec![("6".into(), vec![t1, t2])], calls_max: 1 }),
             (name("help"), ClassOfService { allow: vec![("9".into(), vec![t1])], calls_max: 0 }),
@@ -57,6 +57,7 @@ pub(crate) fn config() -> CallConfig {
         prompts: SystemPrompts {
             position: Some(prompt("you-are")),
             digits: vec![prompt("one"), prompt("two")],
+            rescued: Some(prompt("cut-off")),
             wait: Some(prompt("wait-is")),
             wait_minutes: Some(prompt("minutes")),
             wait_minute: Some(prompt("wait-is-a-minute")),
@@ -211,6 +212,7 @@ impl Run {
             CallEffect::Code { leg, station, code } => match code {
                 Code::InOut(digits) => format!("{leg} code at {station}: in-out {digits:?}"),
                 Code::Pause(digits) => format!("{leg} code at {station}: pause {digits:?}"),
+                Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
             },
             CallEffect::Fact(what) => self.fact(what),
         }
@@ -389,9 +391,10 @@ fn sound_line(sound: &Sound) -> String {
 
 fn tell_line(tell: &AcdTell) -> String {
     match tell {
-        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, owner: _ } => format!(
-            "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}",
-            caller.as_deref().unwrap_or("unknown")
+        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner: _ } => format!(
+            "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}{}",
+            caller.as_deref().unwrap_or("unknown"),
+            if *rescued { ", rescued" } else { "" }
         ),
         AcdTell::Leave(how) => format!("leave {}", how.as_str()),
         AcdTell::Ringing(agent, epoch) => format!("{agent}/{epoch} rings"),

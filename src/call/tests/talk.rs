@@ -123,21 +123,25 @@ fn a_caller_who_hangs_up_on_hold_was_answered() {
 }
 
 #[test]
-fn when_the_agents_leg_dies_the_caller_waits_again_with_his_age() {
+fn when_the_agents_leg_dies_the_caller_is_rescued_with_his_age_and_told() {
     for dies in ["expired", "lost", "failed"] {
         let got = after(&talks(), &format!("60000 b1 {dies}"));
         assert!(got.contains("c1 acd: anna released\n"), "{dies}: {got}");
-        assert!(got.contains("c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000\n"), "{dies}: {got}");
+        assert!(
+            got.contains("c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued\n"),
+            "{dies}: {got}"
+        );
         assert!(!got.contains("a1 end"), "{dies}: {got}");
     }
     expect![[r#"
         60000  * c1 b1 ended 408/102 session-expired by Us
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000
+               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped
                * c1 a1 in queue sales
+               a1 hears cut-off, then salsa looped
         61000  * c1 b2 began 600111222 to s2 Agent(boris, s2)
                b2 dial s2 from 600111222 like a1
                * c1 b2 in ring boris
@@ -170,11 +174,12 @@ fn a_caller_who_gives_up_after_the_rescue_was_answered_once() {
     expect![[r#"
         60000  * c1 b1 ended 408/102 unreachable by Us
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000
+               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped
                * c1 a1 in queue sales
+               a1 hears cut-off, then salsa looped
         65000  * c1 a1 ended 200/16 peer by Caller
                c1 acd: leave abandoned
         67000  * c1 ended answered by Caller
@@ -199,7 +204,7 @@ fn silence_on_both_sides_ends_both_and_on_the_agents_side_alone_rescues() {
     expect![[r#"
         62000  b1 end 200/41 media-silent
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 62000
+               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 62000, rescued
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped

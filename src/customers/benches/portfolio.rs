@@ -2,6 +2,7 @@
 //! their file, packing, look-ups, searches and the search for duplicates take, and how much memory.
 
 #![expect(clippy::disallowed_types, reason = "a bench measures time")]
+#![expect(clippy::disallowed_methods, reason = "a bench asks the system what it used")]
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -157,13 +158,19 @@ fn report(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |pm: usize| times.get((times.len() * pm / 1000).min(times.len() - 1)).copied().unwrap_or_default();
     println!(
-        "{what:<34} n {:>7}  p50 {:>11?}  p95 {:>11?}  p99 {:>11?}  max {:>11?}",
+        "{what:<50} n {:>7}  p50 {:>11?}  p95 {:>11?}  p99 {:>11?}  max {:>11?}",
         times.len(),
         at(500),
         at(950),
         at(990),
         at(1000)
     );
+}
+
+/// Time that this thread has had a core, which a busy machine does not lengthen.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(stat.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }
 
 fn main() {
@@ -174,7 +181,7 @@ fn main() {
 
     let begun = Instant::now();
     let all = customers(&text);
-    println!("{:<34} {:?}", "rows to customers", begun.elapsed());
+    println!("{:<34} {:?} (cpu so far {:?})", "rows to customers", begun.elapsed(), cpu());
     let begun = Instant::now();
     let mut packer = Packer::default();
     all.iter().for_each(|one| packer.push(one).expect("ids ascend"));
@@ -229,6 +236,7 @@ fn searches(portfolio: &Portfolio, all: &[Customer], seeded: &mut Seeded) {
     let mut every = Vec::new();
     for (what, ask) in kinds {
         let mut times = Vec::new();
+        let cpu_before = cpu();
         for n in 0..300 {
             let question = ask(&all[seeded.below(all.len() as u64) as usize], n);
             let begun = Instant::now();
@@ -236,22 +244,24 @@ fn searches(portfolio: &Portfolio, all: &[Customer], seeded: &mut Seeded) {
             times.push(begun.elapsed());
         }
         every.extend(times.iter().copied());
-        report(what, times);
+        let mean = (cpu() - cpu_before) / 300;
+        report(&format!("{what} (cpu {mean:?})"), times);
     }
     report("search: all", every);
 }
 
 fn duplicates(all: &[Customer]) {
-    let begun = Instant::now();
+    let (begun, cpu_before) = (Instant::now(), cpu());
     let mut finder = Finder::default();
     all.iter().for_each(|one| finder.push(one));
     let found = finder.find(|_| ());
     let groups = finder.groups(&found);
     let same = found.pairs.iter().filter(|pair| pair.verdict == Verdict::Same).count();
     println!(
-        "{:<34} {:?}: {} pairs compared, {same} the same, {} for people, {} groups, {} keys too common",
+        "{:<34} {:?} (cpu {:?}): {} pairs compared, {same} the same, {} for people, {} groups, {} keys too common",
         "duplicates",
         begun.elapsed(),
+        cpu() - cpu_before,
         found.compared,
         found.pairs.len() - same,
         groups.len(),

@@ -96,12 +96,13 @@ fn a_pair_is_explained_by_its_parts() {
     let mut finder = Finder::default();
     finder.push(&with(person("a", "Ana", "Núñez"), "1980-05-12", "+34612045118", "", ""));
     finder.push(&with(person("b", "Ana", "Núñez"), "1980-05-13", "+34612045119", "", ""));
-    let parts = finder.explain(0, 1);
+    let evidence = finder.evidence();
+    let parts = finder.explain(&evidence, 0, 1);
     let shown: Vec<String> = parts.iter().map(|part| format!("{} {}", part.of, part.weight_mb)).collect();
     assert_eq!(shown, ["given name 8965", "surnames 8965", "born 7000", "number -400"]);
     let found = finder.find(|_| ());
     assert_eq!(found.pairs[0].weight_mb, parts.iter().map(|part| part.weight_mb).sum::<i32>());
-    assert_eq!(finder.explain(0, 9), []);
+    assert_eq!(finder.explain(&evidence, 0, 9), []);
 }
 
 #[test]

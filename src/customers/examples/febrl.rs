@@ -59,7 +59,7 @@ fn measure(file: &str, text: &str) -> bool {
                 given += 1;
                 right += u64::from(same(a, b));
                 if std::env::args().any(|arg| arg == "-v") && !same(a, b) {
-                    println!("wrong {a} {b} {:?}", finder.explain(a, b));
+                    println!("wrong {a} {b} {:?}", finder.explain(&finder.evidence(), a, b));
                 }
             }
         }

@@ -24,6 +24,7 @@ pub(super) struct Audit {
 
 #[derive(Default)]
 struct Call {
+    has_arrived: bool,
     legs: BTreeMap<LegId, Leg>,
     queue: Option<QueueId>,
     offers: BTreeSet<(AgentId, u64)>,
@@ -47,13 +48,19 @@ struct Agent {
 
 impl Audit {
     pub(super) fn on_effects(&mut self, effects: &[Effect]) {
+        // A turn's rows close it, and hold the facts that it tells: all of it leaves together.
+        for effect in effects {
+            if let Effect::Store { seq, row } = effect {
+                self.on_row(*seq, row);
+            }
+        }
         for effect in effects {
             match effect {
                 Effect::Fact(fact) => self.on_fact(&fact.what, fact.at.mono),
                 Effect::Healed(heal) => panic!("the reconciler had to heal {heal:?}"),
-                Effect::Store { seq, row } => self.on_row(*seq, row),
                 Effect::Send { bytes, .. } => self.on_sent(super::world::ENGINE.parse().unwrap(), bytes),
                 Effect::Close(_)
+                | Effect::Store { .. }
                 | Effect::Resolve { .. }
                 | Effect::Media { .. }
                 | Effect::LookUp { .. }
@@ -93,7 +100,7 @@ impl Audit {
     fn on_row(&mut self, seq: u64, row: &turno_tariff::cdr::Row) {
         self.row_seq += 1;
         assert_eq!(seq, self.row_seq, "rows count one by one");
-        // The open row goes out ahead of the fact that it holds.
+        // The open row goes out in the turn of the fact that it holds.
         if matches!(row.kind, Kind::Open(_)) {
             assert!(self.calls.insert(row.call, Call::default()).is_none(), "{} is opened twice", row.call);
         }
@@ -114,7 +121,8 @@ impl Audit {
     fn on_fact(&mut self, what: &What, now: Mono) {
         match what {
             What::CallArrived { call, .. } => {
-                assert_eq!(self.call(call).rows, 1, "{call} arrived twice");
+                let row = self.call(call);
+                assert!(!std::mem::replace(&mut row.has_arrived, true), "{call} arrived twice");
             }
             What::CustomerKnown { call, .. } => _ = self.call(call),
             What::LegBegan { call, leg, .. } => {

@@ -3,7 +3,9 @@
 use expect_test::expect;
 use turno_acd::Overflow;
 use turno_acd::calendar::{Calendar, Span};
+use turno_base::fact::{Party, What};
 use turno_base::{Name, Need, PromptId};
+use turno_media::MediaEvent;
 
 use super::world::{Habit, Weather, World, config};
 use crate::{Answer, Command, EngineConfig, Input, Refusal};
@@ -148,4 +150,99 @@ fn the_emergency_switch_sends_everybody_on_and_stays_on_over_a_restart() {
         13100 emergency false None
     "#]]
     .assert_eq(&world.said);
+}
+
+#[test]
+fn a_call_and_an_agent_are_explained() {
+    let mut world = World::open(0, Habit::Answers(2000), Weather::default(), 1);
+    world.call("+34612045118");
+    world.run(5000);
+    let Some(Answer::Calls(calls)) = world.ask(Command::CallShow(None)) else { panic!("shown") };
+    let call = calls[0].call;
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(call)) else { panic!("explained") };
+    assert_eq!(why.words, ["1st of 1 in its class; 0 of 0 agents who may take it logged in, 0 ready"]);
+    assert!(why.offer.is_none() && why.waiting.is_some_and(|waiting| waiting.position == 1));
+    assert!(matches!(refusal(&mut world, Command::AgentExplain(name("nobody"))), Refusal::Unknown { .. }));
+
+    let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
+    world.run(1000);
+    world.call("+34612045118");
+    world.run(8000);
+    let Some(Answer::Calls(calls)) = world.ask(Command::CallShow(None)) else { panic!("shown") };
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(calls[0].call)) else { panic!("explained") };
+    let offer = why.offer.clone().expect("it was offered");
+    assert_eq!((offer.agent, why.waiting.is_none(), why.words.len()), (name("agent0"), true, 1), "{why:?}");
+    assert!(why.words[0].contains("score 0.") && why.words[0].contains("of 1 agents and 1 calls"), "{why:?}");
+    let Some(Answer::Explained(why)) = world.ask(Command::AgentExplain(name("agent0"))) else { panic!("explained") };
+    assert_eq!(why.offer, Some(offer));
+    assert_eq!(why.words[0], "agent0 is talking");
+}
+
+#[test]
+fn a_caller_whose_agents_leg_dies_is_the_next_to_be_served_however_long_others_have_waited() {
+    let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
+    for ani in ["+34612045118", "+34612045119", "+34612045120"] {
+        world.call(ani);
+        world.run(1000);
+    }
+    world.run(300_000);
+    let leg = world.facts.iter().find_map(|fact| match fact.what {
+        What::LegBegan { leg, party: Party::Agent(..), .. } => Some(leg),
+        _ => None,
+    });
+    world.said.clear();
+    world.input(Input::Media { leg: leg.expect("the agent was rung"), event: MediaEvent::Failed });
+    let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(Some(name("faults")))) else { panic!("shown") };
+    let order: Vec<&str> = queues[0].waiting.iter().map(|row| row.ani.as_str()).collect();
+    assert_eq!(order, ["+34612045118"], "the others have gone on to the queue of those who wait too long");
+    // One of them even counts as 50 minutes older than he is; the rescued one as an hour.
+    let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(Some(name("general")))) else { panic!("shown") };
+    assert_eq!(world.ask(Command::CallBump(queues[0].waiting[0].call, 3000)), Some(Answer::Done));
+    world.run(10_000);
+    // The agent, who serves both queues, wraps up for 5 s: then it is his turn again, not that of the two who have waited for
+    // five minutes.
+    expect![[r#"
+        306100 c1 a0 Ivr(None)
+        306100 agent0 is wrap-up
+        306100 c1 enters faults at 1
+        306100 c1 a0 Queue(faults)
+        306100 c2 changed: Bumped(3000000)
+        311100 agent0 is ready
+        311100 c1 offered to agent0
+        311100 agent0 is offered
+        311100 c1 b2 Ring(agent0)
+        311100 agent0 is ringing
+        313100 c1 at agent0: accepted
+        313100 c1 leaves faults: answered
+        313100 agent0 is talking
+        313100 c1 a0 Talk(agent0)
+        313100 c1 b2 Talk(agent0)
+    "#]]
+    .assert_eq(&world.said);
+}
+
+#[test]
+fn the_emergency_code_switches_a_queue_or_all_of_them() {
+    let mut config = with_doors();
+    config.call.extensions.insert("600".to_owned(), turno_call::Extension::Queue(name("faults")));
+    let mut world = World::open_with(config, 1, Habit::Answers(2000), Weather::default(), 1);
+    // What is dialled at the phone, and the queues whose switch is on then.
+    for (dialled, on) in [
+        ("*471600", "faults"),
+        ("*4719", "faults"),    // no such extension
+        ("*4711001", "faults"), // a station
+        ("*47", "faults"),
+        ("*472", "faults"),
+        ("*471", "faults general"),
+        ("*470600", "faults general"), // all are still on
+        ("*470", ""),
+    ] {
+        world.dial(1, dialled, "1001");
+        world.run(20_000);
+        let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(None)) else { panic!("shown") };
+        let mut switched: Vec<&str> =
+            queues.iter().filter(|row| row.is_emergency).map(|row| row.queue.as_str()).collect();
+        switched.sort_unstable();
+        assert_eq!(switched.join(" "), on, "after {dialled}");
+    }
 }

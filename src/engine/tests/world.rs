@@ -185,7 +185,11 @@ fn queue() -> QueueRules {
 }
 
 pub(super) fn config(phones: usize) -> EngineConfig {
-    let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
+    let mut acd = AcdConfig {
+        redial_keeps_place: Duration::from_secs(60),
+        rescue_credit: Duration::from_secs(3600),
+        ..AcdConfig::default()
+    };
     acd.queues.insert(name("faults"), queue());
     acd.queues.insert(name("general"), QueueRules { need: Need::Anyone, ..queue() });
     for (segment, value_pm) in [("platinum", 10_000), ("standard", 1000)] {
@@ -220,7 +224,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions,
-            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
+            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

@@ -27,6 +27,7 @@ const PROMPT_FORM: &str = "name a prompt of [prompts]";
 pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let section = root.section("acd");
     let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
+    let rescue_credit = section.duration("rescue_credit", HOUR, Duration::ZERO..=24 * HOUR);
     let rule = rule(&section.section("rule"));
     let rings = rings(&section);
     section.done();
@@ -37,6 +38,7 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         reasons: named(root, "reasons", reason),
         calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
+        rescue_credit,
         rule,
         skills: named(root, "skills", skill),
         rings,

@@ -10,7 +10,9 @@ use turno_customers::Portfolio;
 use turno_tariff::Deck;
 
 use crate::shell::config::section::Section;
+use crate::shell::customers::crm::CrmSettings;
 
+const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const PROMPT_FORM: &str = "name a prompt of [prompts]";
@@ -27,6 +29,7 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         wait: section.parsed("wait_prompt", PROMPT_FORM),
         wait_minutes: section.parsed("wait_minutes_prompt", PROMPT_FORM),
         wait_minute: section.parsed("wait_minute_prompt", PROMPT_FORM),
+        rescued: section.parsed("rescued_prompt", PROMPT_FORM),
         done: section.parsed("done_prompt", PROMPT_FORM),
         refused: section.parsed("refused_prompt", PROMPT_FORM),
         hold_music: section.parsed("hold_music", PROMPT_FORM),
@@ -120,9 +123,15 @@ fn codes(section: &Section<'_>) -> Codes {
         };
         section.read(key, &form, fits).unwrap_or_else(|| default.to_owned())
     };
-    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46") };
-    if codes.in_out.starts_with(&codes.pause) || codes.pause.starts_with(&codes.in_out) {
+    let emergency = if section.has("emergency") { code("emergency", "*47") } else { String::new() };
+    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46"), emergency };
+    let begins = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one.starts_with(other);
+    let clash = |one: &str, other: &str| begins(one, other) || begins(other, one);
+    if clash(&codes.in_out, &codes.pause) {
         section.error("pause", "one code is the beginning of the other");
+    }
+    if clash(&codes.emergency, &codes.in_out) || clash(&codes.emergency, &codes.pause) {
+        section.error("emergency", "one code is the beginning of the other");
     }
     section.done();
     codes
@@ -168,8 +177,17 @@ fn station_class(root: &Section<'_>) -> BTreeMap<StationId, Name> {
     found
 }
 
-/// Country, portfolio, and segment and value of who is not in it.
-pub(super) fn customers(section: &Section<'_>, dir: &Path) -> (String, Portfolio, Option<SegmentId>, u32) {
+/// Who calls.
+pub(super) struct Customers {
+    pub(super) country: String,
+    pub(super) portfolio: Portfolio,
+    /// Segment and value of who is not in it.
+    pub(super) segment_default: Option<SegmentId>,
+    pub(super) value_default_pm: u32,
+    pub(super) crm: Option<CrmSettings>,
+}
+
+pub(super) fn customers(section: &Section<'_>, dir: &Path) -> Customers {
     let country = section.read("country", "write the country code without '+', for example \"34\"", |text| {
         ((1..=3).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0'))
             .then(|| text.to_owned())
@@ -178,8 +196,45 @@ pub(super) fn customers(section: &Section<'_>, dir: &Path) -> (String, Portfolio
     let segment = section.parsed_needed("segment_default", "name a segment of [segments], for example \"standard\"");
     let value = section.thousandths("value_default", VALUE_DEFAULT_PM, 1_000_000_000);
     let portfolio = section.text("file").map(|file| portfolio(section, &dir.join(file), &country));
+    let crm_section = section.section("crm");
+    let crm = if crm_section.is_present() { crm(&crm_section) } else { None };
+    crm_section.done();
     section.done();
-    (country, portfolio.unwrap_or_default(), segment, value)
+    Customers {
+        country,
+        portfolio: portfolio.unwrap_or_default(),
+        segment_default: segment,
+        value_default_pm: value,
+        crm,
+    }
+}
+
+const CRM_FORM: &str = "write \"http://host:port/path\"; for https put a TLS proxy on the way";
+
+fn crm(section: &Section<'_>) -> Option<CrmSettings> {
+    section.text_needed("url", "http://crm.example:8080/turno");
+    let url = section.read("url", CRM_FORM, |text| {
+        let uri: hyper::Uri = text.parse().ok()?;
+        let (authority, path) = (uri.authority()?, uri.path_and_query()?);
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@') && !host.is_empty();
+        plain.then(|| (host, authority.port_u16().unwrap_or(80), path.as_str().to_owned()))
+    });
+    let settings = CrmSettings {
+        host: String::new(),
+        port: 0,
+        path: String::new(),
+        secret: section.text("secret").filter(|secret| !secret.is_empty()),
+        // The engine itself waits 400 ms: what is known here must be there before.
+        deadline: section.duration("deadline", 350 * MILLISECOND, 10 * MILLISECOND..=390 * MILLISECOND),
+        late_limit: section.duration("late_limit", 10 * SECOND, SECOND..=60 * SECOND),
+        failures_max: section.integer("failures_max", 5, 1..=turno_customers::breaker::Breaker::FAILURES_MAX),
+        pause: section.duration("pause", 30 * SECOND, SECOND..=HOUR),
+        questions_max: section.integer("questions_max", 200, 1..=10_000),
+        allow_local: section.flag("allow_local", false),
+    };
+    let (host, port, path) = url?;
+    Some(CrmSettings { host, port, path, ..settings })
 }
 
 fn portfolio(section: &Section<'_>, path: &Path, country: &str) -> Portfolio {

@@ -39,7 +39,7 @@ pub(super) fn calendar(section: &Section<'_>, _: &str) -> Calendar {
     if let Some((_, rows)) = country {
         holidays.extend(rows.lines().filter_map(holiday));
     }
-    for day in section.list_read("holidays", DATE_FORM, |text| date(text)) {
+    for day in section.list_read("holidays", DATE_FORM, date) {
         holidays.insert(day, String::new());
     }
     let calendar = Calendar {

@@ -95,6 +95,7 @@ impl<'a> Checker<'a> {
             ("wait_prompt", prompts.wait),
             ("wait_minutes_prompt", prompts.wait_minutes),
             ("wait_minute_prompt", prompts.wait_minute),
+            ("rescued_prompt", prompts.rescued),
             ("done_prompt", prompts.done),
             ("refused_prompt", prompts.refused),
             ("hold_music", prompts.hold_music),

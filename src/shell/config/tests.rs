@@ -45,6 +45,11 @@ fn cases() -> Vec<(&'static str, String)> {
     vec![
         ("nothing wrong", FITS.to_owned()),
         ("an empty file", String::new()),
+        ("a CRM by https", and("[customers.crm]\nurl = \"https://crm.example/x\"\n")),
+        (
+            "a CRM slower than a caller waits",
+            and("[customers.crm]\nurl = \"http://crm.example/x\"\ndeadline = \"500ms\"\n"),
+        ),
         ("no TOML", and("[queues.averias\nx = ")),
         ("an unknown key", with("need =", "ned =")),
         ("an unknown key like no other", and("[log]\ncolour = true\n")),
@@ -113,6 +118,7 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a segment that is not there", with("segment_default = \"standard\"", "segment_default = \"gold\"")),
         ("no default segment", with("segment_default = \"standard\"", "")),
         ("a feature code without a star", and("[codes]\nin_out = \"45\"\n")),
+        ("an emergency code that begins like another", and("[codes]\nemergency = \"*451\"\n")),
         ("one code that begins another", and("[codes]\nin_out = \"*4\"\npause = \"*46\"\n")),
         ("a media range of one port", and("[media]\nports = \"20000-20000\"\n")),
         ("a file that is not there", and("[tariff]\nfile = \"nowhere.csv\"\n")),

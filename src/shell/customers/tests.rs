@@ -71,3 +71,25 @@ fn a_file_of_any_kind_comes_in_and_its_faults_are_named() {
     let missing = import(&mut Kept::open(&dir.0).unwrap(), Path::new("/none.csv"), &reading(), Wall(1), false, |_| ());
     assert!(matches!(missing, Err(FileError::Io(..))));
 }
+
+/// `tests/files/customers.xlsx`: the second sheet begins in the second row; a telephone number, a day and a value that the
+/// program took for numbers.
+#[test]
+fn a_workbook_comes_in_as_it_was_typed() {
+    let dir = Dir::new("book");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/customers.xlsx");
+    let bring = |sheet: Option<&str>| {
+        let reading = Reading { sheet: sheet.map(str::to_owned), ..reading() };
+        import(&mut Kept::open(&dir.0).unwrap(), &path, &reading, Wall(1), false, |_| ())
+    };
+    let outcome = bring(Some("Clientes")).unwrap();
+    let faults: Vec<String> = outcome.errors.iter().map(ToString::to_string).collect();
+    let fault = "line 5, column mobile: \"nada\" is no telephone number; write + and the country code first";
+    assert_eq!((outcome.counts.added, faults), (1, vec![fault.to_owned()]));
+    let one = Kept::open(&dir.0).unwrap().get("x1").unwrap().unwrap();
+    assert_eq!((one.name.as_str(), one.lines[0].number.to_string().as_str()), ("Núñez", "+34612345678"));
+    assert_eq!(one.born.map(|day| day.to_string()).as_deref(), Some("1980-05-12"));
+    assert_eq!(one.value.map(|value| value.pm), Some(2500));
+    assert!(matches!(bring(None), Err(FileError::Header(_))), "the first sheet is another");
+    assert_eq!(bring(Some("Hoja")).unwrap_err().to_string(), "there is no sheet \"Hoja\"; there are Notas, Clientes");
+}

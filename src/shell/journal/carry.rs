@@ -81,7 +81,10 @@ impl Carrier {
                 number = later;
             }
             match carry(&self.dir, number, || self.begun.is_empty()) {
-                Ok(()) => self.newest.store(number, Ordering::Relaxed),
+                // The engine may have written a later one meanwhile.
+                Ok(()) => {
+                    self.newest.fetch_max(number, Ordering::Relaxed);
+                }
                 Err(error) => {
                     self.metrics.journal_state_failures.inc();
                     tracing::error!(%error, segment = number, "the state of a journal segment could not be made; the engine writes it itself");

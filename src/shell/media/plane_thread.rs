@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -60,14 +60,16 @@ impl Mailbox {
         Ok(Mailbox { orders, orders_in, between, between_in, bell, rung, figures })
     }
 
-    /// From the engine; false if there was no room for that long.
-    pub(super) fn send(&self, order: Order, patience: Duration) -> bool {
-        let sent = match self.orders.send_timeout(order, patience) {
-            Ok(()) => true,
-            Err(SendTimeoutError::Timeout(_) | SendTimeoutError::Disconnected(_)) => false,
+    /// From the engine, to be taken once the thread is woken by [`Mailbox::ring`]; false if there was no room for that
+    /// long.
+    pub(super) fn leave(&self, order: Order, patience: Duration) -> bool {
+        let order = match self.orders.try_send(order) {
+            Ok(()) => return true,
+            Err(TrySendError::Disconnected(_)) => return false,
+            Err(TrySendError::Full(order)) => order,
         };
         self.ring();
-        sent
+        self.orders.send_timeout(order, patience).is_ok()
     }
 
     /// From another thread of the plane.
@@ -78,7 +80,7 @@ impl Mailbox {
     }
 
     /// One write a wake-up, however many orders come until then.
-    fn ring(&self) {
+    pub(super) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Err(error) = self.bell.write(1)
         {
@@ -96,6 +98,8 @@ const BELL: u64 = u64::MAX;
 const EVENTS: usize = 256;
 /// Packets read at once from a listener to whom nobody listens.
 const BATCH: usize = 16;
+/// Rests end together on this grid: each end is a wake-up here and an input of the engine, at any load two a call.
+const RESTS_END_US: u64 = 250_000;
 /// Orders taken per wake-up, so that a flood of them keeps no packet waiting.
 const ORDERS_PER_TURN: usize = 256;
 
@@ -444,7 +448,8 @@ impl PlaneThread {
     fn rest(&mut self, slot: Slot, now: Mono) {
         let Some(pair) = self.world.pair(slot) else { return };
         pair.rest();
-        self.resting.push_back((now + self.quarantine, slot));
+        let ends = (now + self.quarantine).0.div_ceil(RESTS_END_US) * RESTS_END_US;
+        self.resting.push_back((Mono(ends), slot));
     }
 
     fn end_rests(&mut self, now: Mono) {

@@ -1,5 +1,6 @@
-//! Datagrams in batches: one thread per socket receives and parses, one sender writes a turn's messages at once.
+//! Datagrams in batches: one thread per socket receives and parses; a turn's messages are written at once.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -114,44 +115,44 @@ fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port())))
 }
 
-/// Writes datagrams in batches; owned by the thread that does.
-#[derive(Debug)]
-pub struct UdpSender {
-    headers: MultiHeaders<SockaddrStorage>,
+thread_local! {
+    /// Room for a batch's headers, kept for the next batch.
+    static HEADERS: RefCell<MultiHeaders<SockaddrStorage>> = RefCell::new(MultiHeaders::preallocate(BATCH, None));
 }
 
-impl Default for UdpSender {
-    fn default() -> UdpSender {
-        UdpSender { headers: MultiHeaders::preallocate(BATCH, None) }
-    }
-}
-
-impl UdpSender {
-    /// Sends all of `datagrams` by `socket`, in order; calls `failed` with the index of each that did not leave.
-    pub fn send(&mut self, socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)], mut failed: impl FnMut(usize)) {
-        let mut at = 0;
-        while let Some(rest) = datagrams.get(at..).filter(|rest| !rest.is_empty()) {
-            let batch = rest.get(..BATCH).unwrap_or(rest);
-            match self.send_batch(socket, batch) {
-                Ok(sent) if sent > 0 => at += sent,
-                Err(Errno::EINTR) => {}
-                // The first of the batch is the one that failed; the others get their turn.
-                Ok(_) | Err(_) => {
-                    failed(at);
-                    at += 1;
-                }
+/// Sends all of `datagrams` by `socket`, in order; calls `failed` with the index of each that did not leave.
+pub fn send(socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)], mut failed: impl FnMut(usize)) {
+    let mut at = 0;
+    while let Some(rest) = datagrams.get(at..).filter(|rest| !rest.is_empty()) {
+        let batch = rest.get(..BATCH).unwrap_or(rest);
+        let sent = match batch {
+            // Most turns send one message, and headers for a batch of one cost as much as the copy.
+            [(to, bytes)] => socket.send_to(bytes, to).map(|_| 1),
+            batch => HEADERS.with_borrow_mut(|headers| send_batch(headers, socket, batch)).map_err(io::Error::from),
+        };
+        match sent {
+            Ok(sent) if sent > 0 => at += sent,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The first of the batch is the one that failed; the others get their turn.
+            Ok(_) | Err(_) => {
+                failed(at);
+                at += 1;
             }
         }
     }
+}
 
-    fn send_batch(&mut self, socket: &UdpSocket, batch: &[(SocketAddr, Vec<u8>)]) -> Result<usize, Errno> {
-        let slices: Vec<[IoSlice<'_>; 1]> = batch.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
-        let addresses: Vec<Option<SockaddrStorage>> =
-            batch.iter().map(|(to, _)| Some(SockaddrStorage::from(*to))).collect();
-        let none: [ControlMessage<'_>; 0] = [];
-        let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, &slices, &addresses, none, MsgFlags::empty())?;
-        Ok(sent.count())
-    }
+fn send_batch(
+    headers: &mut MultiHeaders<SockaddrStorage>,
+    socket: &UdpSocket,
+    batch: &[(SocketAddr, Vec<u8>)],
+) -> Result<usize, Errno> {
+    let slices: Vec<[IoSlice<'_>; 1]> = batch.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
+    let addresses: Vec<Option<SockaddrStorage>> =
+        batch.iter().map(|(to, _)| Some(SockaddrStorage::from(*to))).collect();
+    let none: [ControlMessage<'_>; 0] = [];
+    let sent = sendmmsg(socket.as_raw_fd(), headers, &slices, &addresses, none, MsgFlags::empty())?;
+    Ok(sent.count())
 }
 
 #[cfg(test)]
@@ -167,7 +168,7 @@ mod tests {
         let to = here.local_addr().unwrap();
         let datagrams: Vec<_> =
             (0..70).map(|n| (to, format!("OPTIONS sip:{n} SIP/2.0\r\n\r\n").into_bytes())).collect();
-        UdpSender::default().send(&there, &datagrams, |n| panic!("datagram {n} did not leave"));
+        send(&there, &datagrams, |n| panic!("datagram {n} did not leave"));
         let (inbox, outlet) = inbox(Clock::begin());
         let metrics = Metrics::new();
         let mut receiver = Receiver::new(ListenerId(3));
@@ -192,7 +193,7 @@ mod tests {
         let to = there.local_addr().unwrap();
         let datagrams = [(to, b"a".to_vec()), (to, vec![0; 70_000]), (to, b"c".to_vec())];
         let mut failed = Vec::new();
-        UdpSender::default().send(&here, &datagrams, |n| failed.push(n));
+        send(&here, &datagrams, |n| failed.push(n));
         assert_eq!(failed, [1]);
         let mut buffer = [0; 10];
         assert_eq!(there.recv(&mut buffer).unwrap(), 1);

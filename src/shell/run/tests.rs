@@ -201,6 +201,7 @@ struct Wire {
     sent: Vec<String>,
     /// Records of calls that are over.
     closed: u32,
+    full: bool,
 }
 
 impl World for Wire {
@@ -238,7 +239,7 @@ impl World for Wire {
     fn tick(&mut self) {}
 
     fn store_full(&self) -> bool {
-        false
+        self.full
     }
 }
 
@@ -286,8 +287,8 @@ fn said(l: &mut Loop<Engine, Wire>) -> (Vec<String>, String) {
     (lines, tags.next_back().map(|(_, tag)| tag.to_owned()).unwrap_or_default())
 }
 
-#[test]
-fn a_panic_of_the_engine_in_one_call_refuses_that_call_and_no_other() {
+/// A loop around a real engine with one trunk and one queue that nobody serves.
+fn real() -> (Loop<Engine, Wire>, Arc<Metrics>) {
     let text = r#"
 [sip]
 domains = ["127.0.0.1"]
@@ -315,14 +316,22 @@ value = 1
     let clock = Clock::begin();
     let (inbox, outlet) = inbox(clock);
     let (metrics, gate) = (Arc::new(Metrics::new()), Arc::new(Gate::default()));
-    let wire = Wire { inbox: inbox.clone(), sent: Vec::new(), closed: 0 };
+    let wire = Wire { inbox: inbox.clone(), sent: Vec::new(), closed: 0, full: false };
     let mut l = Loop::new(Engine::new(), wire, outlet, clock, gate, metrics.clone());
     l.begin(vec![Input::Configure(Box::new(settings.engine))]);
-    let play = |l: &mut Loop<Engine, Wire>, input: Input| {
-        inbox.datagram(clock.mono(), input);
-        (0..10).for_each(|_| l.turn());
-        said(l)
-    };
+    (l, metrics)
+}
+
+/// What is said to one more message.
+fn play(l: &mut Loop<Engine, Wire>, input: Input) -> (Vec<String>, String) {
+    l.world.inbox.datagram(l.clock.mono(), input);
+    (0..10).for_each(|_| l.turn());
+    said(l)
+}
+
+#[test]
+fn a_panic_of_the_engine_in_one_call_refuses_that_call_and_no_other() {
+    let (mut l, metrics) = real();
     let (lines, tag) = play(&mut l, from_carrier("INVITE", "a", "", 1));
     assert_eq!(lines, ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]);
     l.machine = poisoned(&l.machine);
@@ -332,4 +341,19 @@ value = 1
     assert_eq!(l.world.closed, 1, "it has its record");
     let (lines, _) = play(&mut l, from_carrier("BYE", "a", &format!(";tag={tag}"), 2));
     assert_eq!(lines, ["SIP/2.0 200 OK"], "the other call was up until now");
+}
+
+#[test]
+fn while_the_store_is_full_new_calls_are_refused_and_those_that_are_up_go_on() {
+    let (mut l, _) = real();
+    let (lines, tag) = play(&mut l, from_carrier("INVITE", "a", "", 1));
+    assert_eq!(lines, ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]);
+    l.world.full = true;
+    l.turn();
+    assert_eq!(play(&mut l, from_carrier("INVITE", "b", "", 1)).0, ["SIP/2.0 503 Service Unavailable"]);
+    assert_eq!(play(&mut l, from_carrier("BYE", "a", &format!(";tag={tag}"), 2)).0, ["SIP/2.0 200 OK"]);
+    l.world.full = false;
+    l.turn();
+    let (lines, _) = play(&mut l, from_carrier("INVITE", "c", "", 1));
+    assert_eq!(lines, ["SIP/2.0 100 Trying", "SIP/2.0 200 OK"]);
 }

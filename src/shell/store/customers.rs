@@ -2,7 +2,10 @@
 //! records nor they for it. Each customer is one row with everything in it; the engine reads all of them into memory and
 //! never asks this file while a call waits.
 
+mod care;
 mod changes;
+mod merges;
+mod worth;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +16,9 @@ use turno_customers::{Customer, Packer, Portfolio};
 
 use super::StoreError;
 
+pub use care::{Erased, Lesson, Task};
 pub use changes::{Import, Past, Undone};
+pub use merges::MergeError;
 
 const VERSION: u32 = 2;
 
@@ -34,6 +39,8 @@ CREATE TABLE IF NOT EXISTS merges (
 CREATE TABLE IF NOT EXISTS different (a TEXT NOT NULL, b TEXT NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks (
   n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, number TEXT NOT NULL, done_us INTEGER);
+CREATE TABLE IF NOT EXISTS stamp (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL);
+INSERT OR IGNORE INTO stamp VALUES (1, 0);
 CREATE UNIQUE INDEX IF NOT EXISTS tasks_open ON tasks (kind, id, number) WHERE done_us IS NULL;
 ";
 
@@ -73,6 +80,8 @@ impl Customers {
             db.pragma_update(None, "journal_mode", "wal")?;
             db.pragma_update(None, "synchronous", "normal")?;
             db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            // What is forgotten, replaced or merged away must not lie in free pages until it is overwritten by chance.
+            db.pragma_update(None, "secure_delete", "on")?;
             db.set_prepared_statement_cache_capacity(32);
             let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if version == 0 {
@@ -100,9 +109,9 @@ impl Customers {
         StoreError::Database { path: self.path.clone(), error }
     }
 
-    /// Changes with each change that another process or connection makes.
+    /// Changes with each change of what look-ups and searches find; a contact that is remembered is none.
     pub fn version(&self) -> Result<u64, StoreError> {
-        let version = self.db.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        let version = self.db.query_row("SELECT n FROM stamp", [], |row| row.get::<_, i64>(0));
         version.map(|version| version as u64).map_err(|error| self.fault(error))
     }
 
@@ -124,15 +133,11 @@ impl Customers {
 
     /// Keeps a customer as it is now.
     pub fn put(&mut self, customer: &Customer) -> Result<(), StoreError> {
-        write(&self.db, customer).map_err(|error| self.fault(error))
-    }
-
-    /// Forgets a customer. False: there was none.
-    pub fn remove(&mut self, id: &str) -> Result<bool, StoreError> {
-        self.db
-            .execute("DELETE FROM customers WHERE id = ?", [id])
-            .map(|gone| gone > 0)
-            .map_err(|error| self.fault(error))
+        let put = || {
+            write(&self.db, customer)?;
+            bump(&self.db)
+        };
+        put().map_err(|error| self.fault(error))
     }
 
     /// Calls `on` with each customer, ascending by external id, one in memory at a time; gives how many rows made no sense.
@@ -213,6 +218,11 @@ fn record(db: &Connection, id: &str) -> rusqlite::Result<Option<Customer>> {
 
 fn alias(db: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
     db.prepare_cached("SELECT id FROM aliases WHERE alias = ?")?.query_row([id], |row| row.get(0)).optional()
+}
+
+/// Says that what look-ups find has changed.
+fn bump(db: &Connection) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE stamp SET n = n + 1")?.execute([]).map(drop)
 }
 
 fn write(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {

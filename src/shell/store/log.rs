@@ -1,4 +1,5 @@
-//! The log as files: `log/<ordinal>.log`, each a header and frames. Reading back, cutting a torn tail.
+//! The log as files: `log/<ordinal>.log`, each a header and frames; the one being written has zeros behind them. Reading
+//! back, cutting a torn tail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -139,14 +140,16 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
     for &segment in &found {
         let bytes = fs::read(path(dir, segment))?;
         let good = scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_head(segment, body));
-        let rest = (bytes.len() - good) as u64;
+        let rest = bytes.get(good..).unwrap_or_default();
+        // The zeros at the end are room that no row has used.
+        let lost = rest.iter().rposition(|&byte| byte != 0).map_or(0, |at| at as u64 + 1);
         if Some(segment) != last {
-            recovered.damaged_bytes += rest;
+            recovered.damaged_bytes += lost;
             continue;
         }
-        recovered.torn_bytes = rest;
+        recovered.torn_bytes = lost;
         recovered.end = Place { segment, offset: good as u64 };
-        if rest > 0 {
+        if !rest.is_empty() {
             let file = File::options().write(true).open(path(dir, segment))?;
             file.set_len(good as u64)?;
             file.sync_all()?;

@@ -2,9 +2,30 @@
 
 use std::fmt::{self, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{Header, Message, Method};
 
 const COOKIE: &str = "z9hG4bK";
+
+/// Names a server transaction in a table. Tens of thousands are kept for their repetitions: that most comparisons end at
+/// the hash keeps them off the texts, which lie all over the memory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Key {
+    hash: u64,
+    text: String,
+}
+
+impl Key {
+    fn new(text: String) -> Key {
+        // Chosen texts can make it no worse than comparing texts.
+        const K: u64 = 0x9fb2_1c65_1e98_df25;
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
+        let hash = words.fold(0, |state: u64, word| (state ^ word).wrapping_mul(K).rotate_left(29));
+        Key { hash, text }
+    }
+}
 
 /// The branch of a client transaction of ours: its number, and 64 bits that nobody else knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +111,7 @@ pub(super) fn response_head(response: &Message) -> Option<ResponseHead<'_>> {
 }
 
 /// Key of the server transaction that a request belongs to; ACK has its INVITE's (RFC 3261 §17.2.3).
-pub(super) fn server_key(request: &Message) -> Option<String> {
+pub(super) fn server_key(request: &Message) -> Option<Key> {
     match request.method()? {
         Method::Invite | Method::Ack => keyed(request, "INVITE"),
         _ => keyed(request, request.method_text()),
@@ -98,32 +119,36 @@ pub(super) fn server_key(request: &Message) -> Option<String> {
 }
 
 /// Key of the INVITE server transaction that a CANCEL is about (RFC 3261 §9.2).
-pub(super) fn cancelled_key(cancel: &Message) -> Option<String> {
+pub(super) fn cancelled_key(cancel: &Message) -> Option<Key> {
     keyed(cancel, "INVITE")
 }
 
-fn keyed(request: &Message, method: &str) -> Option<String> {
+fn keyed(request: &Message, method: &str) -> Option<Key> {
     let via = request.top_via().ok()?;
     let port = via.port.unwrap_or(0);
     if let Some(branch) = via.cookie_branch() {
         let mut key = format!("{method} {branch} {}:{port}", via.host);
         key.make_ascii_lowercase();
-        return Some(key);
+        return Some(Key::new(key));
     }
     // Without the cookie a branch may repeat: the headers of RFC 2543 name the transaction. The To tag is left out,
     // because our own stands in the ACK and not in the INVITE.
     let (seq, _) = request.cseq_text().ok()?;
     let from_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
     let (uri, call_id) = (request.request_uri(), request.call_id().ok()?);
-    Some(format!("{method} {uri} {from_tag} {call_id} {seq} {}:{port} {}", via.host, via.branch().unwrap_or("")))
+    Some(Key::new(format!(
+        "{method} {uri} {from_tag} {call_id} {seq} {}:{port} {}",
+        via.host,
+        via.branch().unwrap_or("")
+    )))
 }
 
 /// What is equal in two copies of one request that came by different paths (RFC 3261 §8.2.2.2); none inside dialogs.
-pub(super) fn merge_key(request: &Message) -> Option<String> {
+pub(super) fn merge_key(request: &Message) -> Option<Key> {
     if request.to().ok()?.tag().is_some() {
         return None;
     }
     let (seq, method) = request.cseq_text().ok()?;
     let from_tag = request.from().ok()?.tag()?;
-    Some(format!("{} {from_tag} {seq} {method}", request.call_id().ok()?))
+    Some(Key::new(format!("{} {from_tag} {seq} {method}", request.call_id().ok()?)))
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use turno_base::Mono;
 
-use super::key::{self, Branch};
+use super::key::{self, Branch, Key};
 use super::timing::Timing;
 use super::{InviteClient, InviteServer, PlainClient, PlainServer};
 use super::{invite_client, invite_server, plain_client, plain_server};
@@ -95,10 +95,11 @@ pub struct Layer<O> {
     timing: Timing,
     count_max: usize,
     next: u64,
-    clients: BTreeMap<TxId, Client<O>>,
-    servers: BTreeMap<TxId, Server<O>>,
-    by_key: BTreeMap<String, TxId>,
-    by_merge: BTreeMap<String, TxId>,
+    // Boxed, because a table moves its neighbours at each change.
+    clients: BTreeMap<TxId, Box<Client<O>>>,
+    servers: BTreeMap<TxId, Box<Server<O>>>,
+    by_key: BTreeMap<Key, TxId>,
+    by_merge: BTreeMap<Key, TxId>,
     deadlines: BTreeSet<(Mono, TxId)>,
     /// Client transactions whose request went out on a stream, and INVITE server transactions whose request came by one.
     on_streams: BTreeSet<(Flow, TxId)>,
@@ -141,8 +142,8 @@ enum ServerMachine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Server<O> {
     machine: ServerMachine,
-    key: String,
-    merge: Option<String>,
+    key: Key,
+    merge: Option<Key>,
     to: Destination,
     /// The last response sent; empty before the first, and after a 2xx to INVITE, which the user repeats.
     last: Vec<u8>,
@@ -175,6 +176,13 @@ fn stream(to: &Destination) -> Option<Flow> {
 
 fn send(to: Destination, bytes: &[u8], id: TxId, out: &mut Vec<SipEffect>) {
     out.push(SipEffect::Send { to, bytes: bytes.to_vec(), token: id.0 });
+}
+
+/// Sends a message and gives what is kept of it for half a minute: a copy without the room that it was written in.
+fn send_kept(to: Destination, bytes: Vec<u8>, id: TxId, out: &mut Vec<SipEffect>) -> Vec<u8> {
+    let kept = bytes.clone();
+    out.push(SipEffect::Send { to, bytes, token: id.0 });
+    kept
 }
 
 impl<O: Clone> Layer<O> {
@@ -230,7 +238,7 @@ impl<O: Clone> Layer<O> {
     pub fn start(&mut self, request: Outgoing<O>, now: Mono, out: &mut Vec<SipEffect>) -> TxId {
         let Outgoing { branch, kind, bytes, to, owner } = request;
         let (id, timing) = (TxId(branch.id), self.timing.of(kind, &to));
-        send(to, &bytes, id, out);
+        let bytes = send_kept(to, bytes, id, out);
         let machine = match kind {
             Kind::Invite => ClientMachine::Invite(InviteClient::start(&timing, now)),
             Kind::Plain | Kind::Once => ClientMachine::Plain(PlainClient::start(&timing, now)),
@@ -249,7 +257,7 @@ impl<O: Clone> Layer<O> {
         if let Some(flow) = stream(&to) {
             self.on_streams.insert((flow, id));
         }
-        self.clients.insert(id, client);
+        self.clients.insert(id, Box::new(client));
         self.rearm_client(id);
         id
     }
@@ -273,7 +281,7 @@ impl<O: Clone> Layer<O> {
 
     /// Keeps the ACK of a 2xx and sends it; it is repeated for each repetition of the 2xx with this To tag.
     pub fn ack(&mut self, id: TxId, to_tag: &str, to: Destination, bytes: Vec<u8>, out: &mut Vec<SipEffect>) {
-        send(to, &bytes, TxId(0), out);
+        let bytes = send_kept(to, bytes, TxId(0), out);
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.bytes = Vec::new();
         if client.acks.len() < ACKS_PER_INVITE_MAX {
@@ -438,12 +446,10 @@ impl<O: Clone> Layer<O> {
             self.on_streams.extend(stream(&reply_to).map(|flow| (flow, id)));
         }
         let kept = trying.is_some().then(|| request.clone());
-        let last = trying.unwrap_or_default();
-        if !last.is_empty() {
-            send(reply_to, &last, id, out);
-        }
+        let last = trying.filter(|bytes| !bytes.is_empty()).map(|bytes| send_kept(reply_to, bytes, id, out));
+        let last = last.unwrap_or_default();
         let server = Server { machine, key, merge, to: reply_to, last, request: kept, owner, armed: None };
-        self.servers.insert(id, server);
+        self.servers.insert(id, Box::new(server));
         Some(id)
     }
 
@@ -497,7 +503,6 @@ impl<O: Clone> Layer<O> {
             }
         };
         if is_sent {
-            send(server.to, &bytes, id, out);
             if status >= 200 {
                 server.request = None;
                 if let Some(merge) = server.merge.take() {
@@ -505,7 +510,8 @@ impl<O: Clone> Layer<O> {
                 }
             }
             let is_answer = matches!(server.machine, ServerMachine::Invite(_)) && status / 100 == 2;
-            server.last = if is_answer { Vec::new() } else { bytes };
+            server.last = if is_answer { Vec::new() } else { bytes.clone() };
+            out.push(SipEffect::Send { to: server.to, bytes, token: id.0 });
         }
         self.rearm_server(id);
         if is_sent { Replied::Sent } else { Replied::TooLate }

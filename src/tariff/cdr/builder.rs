@@ -26,7 +26,7 @@ pub const STAGES_MAX: usize = 1000;
 pub const STAYS_MAX: usize = 1000;
 /// Offers of one record; later ones are counted.
 pub const OFFERS_MAX: usize = 1000;
-/// Facts that wait for the next row; at the bound a row is written at once.
+/// Facts of one row, and facts that wait for the next; at the bound a row is written at once.
 pub const PENDING_MAX: usize = 64;
 
 /// Drafts of all calls in progress.
@@ -53,7 +53,9 @@ pub struct Sizes {
 }
 
 impl Builder {
-    /// Takes one fact and appends the rows that it asks for. The deck prices the call when it ends.
+    /// Takes one fact and appends the rows that it asks for; facts of one instant share the row of their call that `out`
+    /// ends with, so that a turn of the engine makes one row and not one for each of its steps. The deck prices the call
+    /// when it ends.
     pub fn on_fact(&mut self, fact: &Fact, deck: &Deck, out: &mut Vec<Row>) {
         let Some(call) = call_of(&fact.what) else { return };
         if let What::CallArrived { ani, dnis, trunk, .. } = &fact.what {
@@ -74,6 +76,10 @@ impl Builder {
             };
             self.due.remove(&(draft.due, call));
             let record = draft.record(call, &End { at: fact.at, outcome, by, cause: None }, deck);
+            // The record holds all that the row before it would say.
+            if out.pop_if(|row| row.is_of(call, fact.at) && matches!(row.kind, Kind::Interim(_))).is_some() {
+                draft.seq -= 1;
+            }
             out.push(draft.row(call, fact.at, Kind::Close(Box::new(record))));
             return;
         }
@@ -83,8 +89,14 @@ impl Builder {
         };
         draft.fold(fact);
         draft.pending.push(fact.clone());
-        if is_milestone(&fact.what) || draft.pending.len() >= PENDING_MAX {
-            out.push(draft.interim(call, fact.at));
+        if !is_milestone(&fact.what) && draft.pending.len() < PENDING_MAX {
+            return;
+        }
+        match out.last_mut().filter(|row| row.is_of(call, fact.at)).map(|row| &mut row.kind) {
+            Some(Kind::Open(facts) | Kind::Interim(facts)) if facts.len() + draft.pending.len() <= PENDING_MAX => {
+                facts.append(&mut draft.pending);
+            }
+            Some(Kind::Open(_) | Kind::Interim(_) | Kind::Close(_)) | None => out.push(draft.interim(call, fact.at)),
         }
     }
 

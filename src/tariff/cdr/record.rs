@@ -107,7 +107,8 @@ pub struct Record {
 pub struct Leg {
     /// Key within the life of the engine.
     pub leg: LegId,
-    /// SIP Call-ID of its dialog.
+    /// SIP Call-ID of its dialog. A dialled leg that rang a second phone or was tried at a further address has `-2`, `-3`
+    /// behind it in those messages.
     pub sip_call_id: String,
     /// Whom it connected.
     pub party: Party,

@@ -126,7 +126,10 @@ pub(super) fn rows(script: &[(u64, What)]) -> Vec<Row> {
             let due = builder.deadline().unwrap();
             builder.on_deadline(at(due.as_ms()), &mut out);
         }
-        builder.on_fact(&Fact { at: at(*ms), what: what.clone() }, &deck, &mut out);
+        // Each is a turn of its own.
+        let mut turn = Vec::new();
+        builder.on_fact(&Fact { at: at(*ms), what: what.clone() }, &deck, &mut turn);
+        out.extend(turn);
     }
     out
 }
@@ -242,6 +245,37 @@ fn a_call_that_went_out_is_priced_on_the_leg_outside() {
     let [charge] = &record.legs[1].charges[..] else { panic!("the company pays, the caller does not") };
     // 31 s as 36 s at 0.06 a minute, and 0.005
     assert_eq!((charge.rated.net.unwrap().to_string(), charge.rated.billed_ms), ("0.0410".to_owned(), 36_000));
+}
+
+#[test]
+fn what_one_turn_says_of_a_call_is_one_row_and_tells_a_recovery_the_same() {
+    let (mut builder, mut out, deck) = (Builder::default(), Vec::new(), deck());
+    let script = a_queued_call();
+    for turn in script.chunk_by(|(a, _), (b, _)| a == b) {
+        let mut rows = Vec::new();
+        turn.iter().for_each(|(ms, what)| {
+            builder.on_fact(&Fact { at: at(*ms), what: what.clone() }, &deck, &mut rows);
+        });
+        assert!(rows.len() <= 1, "{rows:?}");
+        out.extend(rows);
+    }
+    let each = rows(&script);
+    assert!(out.len() < each.len(), "{} rows, {} with a turn for each fact", out.len(), each.len());
+    let close = |rows: &[Row]| match rows.last().map(|row| row.kind.clone()) {
+        Some(Kind::Close(record)) => record,
+        other => panic!("a record, not {other:?}"),
+    };
+    assert_eq!(close(&out), close(&each));
+    assert!(out.iter().enumerate().all(|(n, row)| row.seq as usize == n), "numbers ascend by one");
+    // A crash after each row leaves what a turn for each fact would have left by then.
+    for (n, row) in out.iter().enumerate().take(out.len() - 1) {
+        let by_then = each.iter().filter(|other| other.at <= row.at).cloned().collect::<Vec<Row>>();
+        let record_of = |rows: &[Row]| match &recover(rows, &deck)[..] {
+            [Row { kind: Kind::Close(record), .. }] => record.clone(),
+            other => panic!("one close: {other:?}"),
+        };
+        assert_eq!(record_of(&out[..=n]), record_of(&by_then), "after row {n}");
+    }
 }
 
 #[test]

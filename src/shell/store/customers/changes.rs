@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use turno_base::Wall;
 use turno_customers::import::Incoming;
 
-use super::{Customers, Imported, alias, record_bytes, write, write_bytes};
+use super::{Customers, Imported, alias, bump, record_bytes, write, write_bytes};
 use crate::shell::store::StoreError;
 
 /// An import under way; dropped without [`Import::finish`], nothing of it counts.
@@ -104,6 +104,7 @@ impl<'a> Import<'a> {
                 "UPDATE imports SET added = ?, changed = ?, same = ?, merged = ?, errors = ? WHERE n = ?",
                 params![int(counts.added), int(counts.changed), int(counts.same), int(counts.merged), int(errors), n],
             )?;
+            bump(&self.transaction)?;
             self.transaction.commit()
         };
         finish().map(|()| counts).map_err(|error| StoreError::Database { path, error })
@@ -156,6 +157,7 @@ impl Customers {
             let Some(n) = n else { return Ok(None) };
             let undone = undo(&transaction, n)?;
             transaction.execute("UPDATE imports SET undone_us = ? WHERE n = ?", params![at.0, n])?;
+            bump(&transaction)?;
             transaction.commit()?;
             Ok(Some(undone))
         };

@@ -99,3 +99,112 @@ fn tables_of_another_version_are_refused_not_changed() {
     assert!(matches!(Customers::open(&dir.0), Err(StoreError::DatabaseVersion { found: 1, .. })));
     assert!(matches!(Customers::open_existing(&dir.0.join("none")), Err(StoreError::Missing(_))));
 }
+
+#[test]
+fn merged_customers_answer_to_both_ids_and_part_again() {
+    let dir = Dir::new("customers");
+    let mut store = Customers::open(&dir.0).unwrap();
+    store.import("x", Wall(1), rows(FIRST), false).unwrap();
+    let before = (store.get("a").unwrap().unwrap(), store.get("b").unwrap().unwrap());
+    store.merge("a", "b", "clerk", Wall(2)).unwrap();
+    assert_eq!(store.get("b").unwrap().unwrap().id, "a");
+    assert_eq!(store.get("b").unwrap().unwrap().lines.len(), 3);
+    // The file that they came from does not part them.
+    let again = store.import("x", Wall(3), rows("id,name\nb,Luis\n"), false).unwrap();
+    assert_eq!((again.merged, again.added, store.count().unwrap()), (1, 0, 1));
+    let undone = store.undo(Some(1), Wall(4)).unwrap().unwrap();
+    assert_eq!((undone.restored, undone.kept.len()), (0, 2), "nor is their import taken back over it");
+    assert_eq!(store.unmerge("a", Wall(5)).unwrap(), before);
+    assert_eq!((store.get("a").unwrap().unwrap(), store.get("b").unwrap().unwrap()), before);
+    for (kept, gone, sentence) in
+        [("a", "z", "there is no customer \"z\""), ("a", "a", "they are the same customer already")]
+    {
+        assert_eq!(store.merge(kept, gone, "clerk", Wall(6)).unwrap_err().to_string(), sentence);
+    }
+    assert_eq!(store.unmerge("a", Wall(7)).unwrap_err().to_string(), "nothing was merged into \"a\"");
+    store.set_different("b", "a").unwrap();
+    assert_eq!(store.different().unwrap(), [("a".to_owned(), "b".to_owned())].into());
+}
+
+#[test]
+fn calls_teach_and_tasks_come_of_it() {
+    let dir = Dir::new("customers");
+    let mut store = Customers::open(&dir.0).unwrap();
+    store.import("x", Wall(1), rows(FIRST), false).unwrap();
+    let version = store.version().unwrap();
+    let number = E164::new("+34612345678").unwrap();
+    let lesson = |shown, at: i64| Lesson { customer: "a".into(), number, shown, at: Wall(at), contact: None };
+    use turno_customers::hygiene::Shown::{NoAnswer, NoSuchNumber, Reached};
+    assert_eq!(store.learn(&[lesson(NoAnswer, 2), lesson(NoAnswer, 3)]).unwrap(), 0);
+    assert_eq!(store.version().unwrap(), version, "nothing that a look-up finds has changed");
+    assert_eq!(store.learn(&[lesson(NoSuchNumber, 4), lesson(NoSuchNumber, 5)]).unwrap(), 1);
+    assert!(store.version().unwrap() > version);
+    let tasks = store.tasks().unwrap();
+    assert_eq!((tasks.len(), tasks[0].kind.as_str(), tasks[0].number.as_str()), (1, "wrong_number", "+34612345678"));
+    store.learn(&[lesson(Reached, 6)]).unwrap();
+    assert_eq!(store.tasks().unwrap(), [], "the customer answered on it after all");
+    store.learn(&[lesson(NoSuchNumber, 7)]).unwrap();
+    let task = store.tasks().unwrap()[0].task;
+    assert_eq!((store.finish_task(task, Wall(8)).unwrap(), store.finish_task(task, Wall(9)).unwrap()), (true, false));
+    assert_eq!(store.learn(&[Lesson { customer: "nobody".into(), ..lesson(NoSuchNumber, 10) }]).unwrap(), 0);
+}
+
+#[test]
+fn nothing_is_left_of_who_is_forgotten() {
+    let dir = Dir::new("customers");
+    let mut store = Customers::open(&dir.0).unwrap();
+    let file = "id,name,numbers\na,Xanthippe Ruiz,612345678;912345678\nb,Luis,912345678\nc,Xanthippe Roca,688000000\n";
+    store.import("x", Wall(1), rows(file), false).unwrap();
+    store.import("y", Wall(2), rows("id,name\na,Xanthippe R\n"), false).unwrap();
+    store.merge("a", "c", "clerk", Wall(3)).unwrap();
+    let erased = store.erase("c").unwrap().unwrap();
+    assert_eq!(erased.ids, ["c", "a"]);
+    let numbers: Vec<String> = erased.numbers.iter().map(ToString::to_string).collect();
+    assert_eq!(numbers, ["+34612345678", "+34688000000"], "the shared one is still another's");
+    assert_eq!((store.get("a").unwrap(), store.get("c").unwrap(), store.count().unwrap()), (None, None, 1));
+    assert_eq!(store.erase("a").unwrap(), None);
+    drop(store);
+    for entry in std::fs::read_dir(&dir.0).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(9).any(|window| window == b"Xanthippe"), "the disk remembers");
+    }
+}
+
+#[test]
+fn what_is_too_old_is_taken_out_of_everybody() {
+    use turno_customers::customer::Note;
+    use turno_customers::personal::Retention;
+    let dir = Dir::new("customers");
+    let mut store = Customers::open(&dir.0).unwrap();
+    for (id, day) in [("a", 1), ("b", 90)] {
+        let mut one = Customer { id: id.into(), ..Customer::default() };
+        one.add_note(Note { at: Wall(day * 86_400_000_000), by: "x".into(), text: "y".into() });
+        store.put(&one).unwrap();
+    }
+    let retention = Retention { notes_days: Some(30), ..Retention::default() };
+    let now = Wall(100 * 86_400_000_000);
+    assert_eq!(store.retain(&retention, now, true).unwrap(), 1);
+    assert_eq!(store.get("a").unwrap().unwrap().notes.len(), 1, "a dry run");
+    assert_eq!(store.retain(&retention, now, false).unwrap(), 1);
+    assert_eq!((store.get("a").unwrap().unwrap().notes.len(), store.get("b").unwrap().unwrap().notes.len()), (0, 1));
+}
+
+#[test]
+fn values_are_renewed_by_what_the_records_tell() {
+    let dir = Dir::new("worth");
+    let mut store = Customers::open(&dir.0).unwrap();
+    store.import("x", Wall(1), rows("id,name\na,Ana\nb,Luis\nc,Pia\n"), false).unwrap();
+    assert_eq!(store.renew(&dir.0, &[], Wall(2), false).unwrap(), 0, "no record tells anything");
+    let db = Connection::open(dir.0.join("records.sqlite")).unwrap();
+    let tables = "CREATE TABLE calls (call TEXT, customer TEXT, arrived_us INTEGER);
+                  CREATE TABLE charges (call TEXT, payer TEXT, net INTEGER, scale INTEGER);
+                  INSERT INTO calls VALUES ('1', 'a', 10), ('2', 'a', 90), ('3', 'b', 20), ('4', NULL, 30);
+                  INSERT INTO charges VALUES ('1', 'caller', 5000, 4), ('2', 'caller', 70, 2), ('3', 'caller', 1, 4), ('3', 'company', 999, 0);";
+    db.execute_batch(tables).unwrap();
+    assert_eq!(store.renew(&dir.0, &[], Wall(3), true).unwrap(), 2, "a dry run");
+    assert_eq!(store.renew(&dir.0, &[], Wall(3), false).unwrap(), 2);
+    let value = |id: &str| store.get(id).unwrap().unwrap().value.map(|value| value.pm);
+    let (a, b) = (value("a"), value("b"));
+    assert!(a > b && b.is_some() && value("c").is_none(), "{a:?} {b:?}");
+    assert_eq!(store.renew(&dir.0, &[], Wall(4), false).unwrap(), 0, "as they were");
+}

@@ -1,0 +1,273 @@
+//! What calls teach of customers, folded from the event line on a thread of its own: who was reached on which number, which
+//! numbers nobody answers or do not exist, and each contact.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use turno_base::fact::{Party, QueueLeft, What};
+use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Reason, Wall};
+use turno_customers::customer::Contact;
+use turno_customers::hygiene::Shown;
+
+use crate::shell::board::Board;
+use crate::shell::customers::Customers;
+use crate::shell::store::customers::{Customers as Kept, Lesson};
+
+/// Live legs and calls that are remembered; past it new ones teach nothing.
+const LIVE_MAX: usize = 100_000;
+/// Lessons brought to the disk at once.
+const LESSONS_MAX: usize = 1000;
+/// Lessons wait so long for others.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// A leg that we dialled outside.
+#[derive(Debug)]
+struct Dialled {
+    number: E164,
+    rang: bool,
+    answered: bool,
+}
+
+/// A caller.
+#[derive(Debug)]
+struct Caller {
+    number: Option<E164>,
+    customer: Option<String>,
+    agent: Option<AgentId>,
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub struct Pupil {
+    legs: BTreeMap<LegId, Dialled>,
+    calls: BTreeMap<CallId, Caller>,
+}
+
+/// What a fact taught: of a known customer, or of everybody with the number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taught {
+    /// A customer called or was called.
+    Of(Lesson),
+    /// A number was dialled.
+    Number(E164, Shown, Wall),
+}
+
+impl Pupil {
+    /// Takes in a fact.
+    pub fn on_fact(&mut self, fact: &Fact) -> Option<Taught> {
+        let at = fact.at.wall;
+        match &fact.what {
+            What::CallArrived { call, ani, trunk: Some(_), .. } if self.calls.len() < LIVE_MAX => {
+                let number = ani.e164.filter(|_| !ani.withheld);
+                self.calls.insert(*call, Caller { number, customer: None, agent: None });
+                None
+            }
+            What::CustomerKnown { call, customer, .. } => {
+                if let Some(caller) = self.calls.get_mut(call) {
+                    caller.customer.clone_from(customer);
+                }
+                None
+            }
+            What::QueueLeft { call, left: QueueLeft::Answered(agent), .. } => {
+                if let Some(caller) = self.calls.get_mut(call) {
+                    caller.agent = Some(*agent);
+                }
+                None
+            }
+            What::CallEnded { call, outcome, .. } => {
+                let Caller { number, customer, agent } = self.calls.remove(call)?;
+                let contact = Contact { at, call: Some(*call), agent, about: format!("call, {}", outcome.as_str()) };
+                Some(Taught::Of(Lesson {
+                    customer: customer?,
+                    number: number?,
+                    shown: Shown::Reached,
+                    at,
+                    contact: Some(contact),
+                }))
+            }
+            What::LegBegan { leg, b, party: Party::Outside(_), .. } if self.legs.len() < LIVE_MAX => {
+                let number = b.e164?;
+                self.legs.insert(*leg, Dialled { number, rang: false, answered: false });
+                None
+            }
+            What::LegRinging { leg, .. } => {
+                self.legs.get_mut(leg)?.rang = true;
+                None
+            }
+            What::LegAnswered { leg, .. } => {
+                self.legs.get_mut(leg)?.answered = true;
+                None
+            }
+            What::LegEnded { leg, cause, .. } => {
+                let dialled = self.legs.remove(leg)?;
+                Some(Taught::Number(dialled.number, shown(&dialled, *cause), at))
+            }
+            What::CallArrived { .. }
+            | What::LegBegan { .. }
+            | What::SegmentBegan { .. }
+            | What::LegQuality { .. }
+            | What::QueueEntered { .. }
+            | What::QueueLeft { .. }
+            | What::Offered { .. }
+            | What::OfferEnded { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
+            | What::AgentChanged { .. } => None,
+        }
+    }
+}
+
+fn shown(dialled: &Dialled, cause: Cause) -> Shown {
+    if dialled.answered {
+        return Shown::Reached;
+    }
+    // Q.850: 1 unallocated, 22 changed, 28 incomplete; 18 no user responding, 19 no answer.
+    match (cause.sip, cause.q850) {
+        (404 | 410 | 604 | 484, _) | (_, 1 | 22 | 28) => Shown::NoSuchNumber,
+        (_, 18 | 19) | (408 | 480, _) => Shown::NoAnswer,
+        _ if dialled.rang && cause.reason == Reason::RingLimit => Shown::NoAnswer,
+        _ => Shown::Nothing,
+    }
+}
+
+/// Learns from all facts from now on, until the board is gone. A store without customers stays as it is.
+pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Result<()> {
+    let mut facts = board.listen();
+    std::thread::Builder::new().name("learning".into()).spawn(move || {
+        let mut pupil = Pupil::default();
+        let mut lessons: Vec<Lesson> = Vec::new();
+        let mut due = Instant::now() + BREATH;
+        loop {
+            let fact = match facts.try_recv() {
+                Ok(fact) => Some(fact),
+                Err(TryRecvError::Empty) => {
+                    due = flush_if_due(&dir, &mut lessons, due);
+                    match lessons.is_empty() {
+                        true => match facts.blocking_recv() {
+                            Ok(fact) => Some(fact),
+                            Err(RecvError::Lagged(missed)) => lagged(missed),
+                            Err(RecvError::Closed) => return,
+                        },
+                        false => {
+                            std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+                            None
+                        }
+                    }
+                }
+                Err(TryRecvError::Lagged(missed)) => lagged(missed),
+                Err(TryRecvError::Closed) => return flush(&dir, &mut lessons),
+            };
+            match fact.and_then(|fact| pupil.on_fact(&fact.fact)) {
+                None => {}
+                Some(Taught::Of(lesson)) => lessons.push(lesson),
+                Some(Taught::Number(number, shown, at)) => {
+                    let of = |customer| Lesson { customer, number, shown, at, contact: None };
+                    lessons.extend(customers.sharers(number).into_iter().map(of));
+                }
+            }
+            if lessons.len() >= LESSONS_MAX {
+                flush(&dir, &mut lessons);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+fn lagged<T>(missed: u64) -> Option<T> {
+    tracing::warn!(missed, "facts came faster than customers' contacts can be kept; some contacts are missing");
+    None
+}
+
+fn flush_if_due(dir: &Path, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
+    if lessons.is_empty() {
+        return Instant::now() + BREATH;
+    }
+    if Instant::now() < due {
+        return due;
+    }
+    flush(dir, lessons);
+    Instant::now() + BREATH
+}
+
+fn flush(dir: &Path, lessons: &mut Vec<Lesson>) {
+    if !lessons.is_empty()
+        && let Ok(mut kept) = Kept::open_existing(dir)
+    {
+        match kept.learn(lessons) {
+            Ok(0) => {}
+            Ok(tasks) => tracing::info!(tasks, "numbers of customers are to be put right: turno customers tasks"),
+            Err(error) => tracing::error!(%error, "what calls taught of customers cannot be kept"),
+        }
+    }
+    lessons.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use turno_base::{EndedBy, Number, Outcome, Seeded, SegmentId, TrunkId};
+
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        Number { raw: text.to_owned(), e164: E164::new(text).ok(), withheld: false }
+    }
+
+    fn fact(what: What) -> Fact {
+        Fact { at: turno_base::Now::from_ms(7), what }
+    }
+
+    #[test]
+    fn a_dialled_number_is_judged_by_how_its_leg_ended() {
+        let call = CallId::mint(Wall(0), &mut Seeded::new(1));
+        let leg = LegId(1);
+        let cause = |sip, q850, reason| Cause::new(sip, q850, reason);
+        for (rang, answered, cause, want) in [
+            (true, true, Cause::NORMAL, Shown::Reached),
+            (false, false, cause(404, 1, Reason::Peer), Shown::NoSuchNumber),
+            (false, false, cause(500, 28, Reason::Peer), Shown::NoSuchNumber),
+            (true, false, cause(480, 0, Reason::Peer), Shown::NoAnswer),
+            (true, false, cause(487, 16, Reason::RingLimit), Shown::NoAnswer),
+            (true, false, cause(486, 17, Reason::Peer), Shown::Nothing),
+            (false, false, cause(503, 41, Reason::Unreachable), Shown::Nothing),
+        ] {
+            let mut pupil = Pupil::default();
+            let party = Party::Outside(TrunkId::new("carrier").unwrap());
+            let (a, b) = (number("+34910000001"), number("+34612345678"));
+            let began = What::LegBegan { call, leg, sip_call_id: String::new(), a, b, party };
+            assert_eq!(pupil.on_fact(&fact(began)), None);
+            if rang {
+                pupil.on_fact(&fact(What::LegRinging { call, leg }));
+            }
+            if answered {
+                pupil.on_fact(&fact(What::LegAnswered { call, leg }));
+            }
+            let taught = pupil.on_fact(&fact(What::LegEnded { call, leg, cause, by: EndedBy::Us }));
+            let at = fact(What::LegRinging { call, leg }).at.wall;
+            assert_eq!(taught, Some(Taught::Number(E164::new("+34612345678").unwrap(), want, at)), "{cause:?}");
+            assert!(pupil.legs.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_call_of_a_known_customer_is_a_contact() {
+        let call = CallId::mint(Wall(0), &mut Seeded::new(1));
+        let mut pupil = Pupil::default();
+        let trunk = TrunkId::new("carrier").ok();
+        let (ani, dnis) = (number("+34612345678"), number("+34910000001"));
+        pupil.on_fact(&fact(What::CallArrived { call, ani, dnis, trunk }));
+        let segment = SegmentId::new("gold").unwrap();
+        pupil.on_fact(&fact(What::CustomerKnown { call, customer: Some("C-1".into()), segment, value_pm: 1 }));
+        let ended = fact(What::CallEnded { call, outcome: Outcome::Abandoned, by: EndedBy::Caller });
+        let Some(Taught::Of(lesson)) = pupil.on_fact(&ended) else { panic!("nothing was learned") };
+        let contact = lesson.contact.unwrap();
+        assert_eq!(
+            (lesson.customer.as_str(), lesson.shown, contact.about.as_str()),
+            ("C-1", Shown::Reached, "call, abandoned")
+        );
+        assert!(pupil.calls.is_empty());
+    }
+}

@@ -1,0 +1,193 @@
+//! What calls teach, what people are to do about it, and forgetting.
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use serde::Serialize;
+use turno_base::{E164, Wall};
+use turno_customers::customer::{Contact, Validity};
+use turno_customers::hygiene::{Learned, Shown, on_call};
+use turno_customers::personal::{Retention, retain};
+
+use super::{Customers, alias, bump, record, write};
+use crate::shell::store::StoreError;
+
+/// Tasks in one list.
+const TASKS_MAX: u32 = 1000;
+
+/// Something for people to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// Number, to say by that it is done.
+    pub task: i64,
+    /// Since when, microseconds since 1970.
+    pub at_us: i64,
+    /// `wrong_number` or `inactive_number`.
+    pub kind: String,
+    /// Whose.
+    pub customer: String,
+    /// Which number.
+    pub number: String,
+}
+
+/// What a call showed of a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lesson {
+    /// External id.
+    pub customer: String,
+    /// Which of the numbers.
+    pub number: E164,
+    /// What.
+    pub shown: Shown,
+    /// When.
+    pub at: Wall,
+    /// To be remembered as a contact.
+    pub contact: Option<Contact>,
+}
+
+/// What is left of a customer who was forgotten: enough to find his calls in the records, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// All external ids he had.
+    pub ids: Vec<String>,
+    /// All numbers he had and nobody else has.
+    pub numbers: Vec<E164>,
+}
+
+impl Customers {
+    /// Takes in what calls have shown, all of it at once; gives how many tasks came of it.
+    pub fn learn(&mut self, lessons: &[Lesson]) -> Result<u64, StoreError> {
+        let run = |db: &mut Connection| -> rusqlite::Result<u64> {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut tasks = 0;
+            for lesson in lessons {
+                tasks += u64::from(learn(&transaction, lesson)?);
+            }
+            transaction.commit()?;
+            Ok(tasks)
+        };
+        run(&mut self.db).map_err(|error| self.fault(error))
+    }
+
+    /// What is to be done, oldest first.
+    pub fn tasks(&self) -> Result<Vec<Task>, StoreError> {
+        let run = || -> rusqlite::Result<Vec<Task>> {
+            let mut select = self
+                .db
+                .prepare("SELECT n, at_us, kind, id, number FROM tasks WHERE done_us IS NULL ORDER BY n LIMIT ?")?;
+            let task = |row: &rusqlite::Row<'_>| {
+                Ok(Task {
+                    task: row.get(0)?,
+                    at_us: row.get(1)?,
+                    kind: row.get(2)?,
+                    customer: row.get(3)?,
+                    number: row.get(4)?,
+                })
+            };
+            select.query_map([TASKS_MAX], task)?.collect()
+        };
+        run().map_err(|error| self.fault(error))
+    }
+
+    /// A task is done. False: there is no such task, or it was done.
+    pub fn finish_task(&mut self, task: i64, at: Wall) -> Result<bool, StoreError> {
+        let done = self.db.execute("UPDATE tasks SET done_us = ? WHERE n = ? AND done_us IS NULL", params![at.0, task]);
+        done.map(|done| done > 0).map_err(|error| self.fault(error))
+    }
+
+    /// Forgets a customer: the row, everything kept to take changes back, tasks, and the pages they were on. None: there is
+    /// nobody with this id.
+    pub fn erase(&mut self, id: &str) -> Result<Option<Erased>, StoreError> {
+        let Some(customer) = self.get(id)? else { return Ok(None) };
+        let mut ids = customer.aliases.clone();
+        ids.push(customer.id.clone());
+        let mut numbers: Vec<E164> = customer.lines.iter().map(|line| line.number).collect();
+        self.each(|other| {
+            if other.id != customer.id {
+                numbers.retain(|number| !other.lines.iter().any(|line| line.number == *number));
+            }
+        })?;
+        let run = |db: &mut Connection| -> rusqlite::Result<()> {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for id in &ids {
+                for statement in [
+                    "DELETE FROM customers WHERE id = ?1",
+                    "DELETE FROM aliases WHERE alias = ?1 OR id = ?1",
+                    "DELETE FROM import_changes WHERE id = ?1",
+                    "DELETE FROM merges WHERE kept = ?1 OR gone = ?1",
+                    "DELETE FROM different WHERE a = ?1 OR b = ?1",
+                    "DELETE FROM tasks WHERE id = ?1",
+                ] {
+                    transaction.execute(statement, [id])?;
+                }
+            }
+            bump(&transaction)?;
+            transaction.commit()?;
+            // What was deleted is still in the write-ahead log until that is taken in.
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        };
+        run(&mut self.db).map_err(|error| self.fault(error))?;
+        Ok(Some(Erased { ids, numbers }))
+    }
+
+    /// Takes out of every customer what is older than it may be; gives how many had such. In a dry run it only counts.
+    pub fn retain(&mut self, retention: &Retention, now: Wall, dry_run: bool) -> Result<u64, StoreError> {
+        let mut due = Vec::new();
+        self.each(|mut customer| {
+            if retain(&mut customer, retention, now) {
+                due.push(customer.id);
+            }
+        })?;
+        if dry_run {
+            return Ok(due.len() as u64);
+        }
+        let run = |db: &mut Connection| -> rusqlite::Result<()> {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for id in &due {
+                if let Some(mut customer) = record(&transaction, id)? {
+                    retain(&mut customer, retention, now);
+                    write(&transaction, &customer)?;
+                }
+            }
+            transaction.commit()
+        };
+        run(&mut self.db).map_err(|error| self.fault(error))?;
+        Ok(due.len() as u64)
+    }
+}
+
+/// True: a task came of it. A customer that the store does not have teaches nothing.
+fn learn(db: &Connection, lesson: &Lesson) -> rusqlite::Result<bool> {
+    let known = match record(db, &lesson.customer)? {
+        Some(known) => Some(known),
+        None => alias(db, &lesson.customer)?.map(|id| record(db, &id)).transpose()?.flatten(),
+    };
+    let Some(mut customer) = known else { return Ok(false) };
+    let wrong =
+        |of: &turno_customers::Customer| of.lines.iter().filter(|line| line.validity == Validity::Wrong).count();
+    let wrong_before = wrong(&customer);
+    let learned = on_call(&mut customer, lesson.number, lesson.shown, lesson.at);
+    if let Some(contact) = &lesson.contact {
+        customer.add_contact(contact.clone());
+    }
+    if learned == Learned::Nothing && lesson.contact.is_none() {
+        return Ok(false);
+    }
+    write(db, &customer)?;
+    if wrong(&customer) != wrong_before {
+        bump(db)?;
+    }
+    let number = lesson.number.to_string();
+    match learned {
+        Learned::Nothing | Learned::Changed => Ok(false),
+        Learned::Task(kind) => {
+            let made = db
+                .prepare_cached("INSERT OR IGNORE INTO tasks (at_us, kind, id, number) VALUES (?, ?, ?, ?)")?
+                .execute(params![lesson.at.0, kind.as_str(), customer.id, number])?;
+            Ok(made > 0)
+        }
+        Learned::Settled => {
+            db.prepare_cached("UPDATE tasks SET done_us = ? WHERE id = ? AND number = ? AND done_us IS NULL")?
+                .execute(params![lesson.at.0, customer.id, number])?;
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How many agents: against Erlang C where it has an answer, and where it has none.
+
+use super::{named, plain, scenario};
+use crate::scenario::Scenario;
+use crate::staff::{Goal, Requirement, Slot, require, slots};
+
+/// Of ten Erlang 13 agents answer 79 % within 20 s, 12 answer 64 %: no chance decides between them.
+const GOAL: Goal = Goal { answered_pct: 70.0, within_s: 20.0 };
+
+/// An hour from nine on.
+fn hour(scenario: &Scenario, calls: &[f64]) -> Requirement {
+    require(scenario, &Slot { from_s: 9.0 * 3600.0, lasts_s: 3600.0, calls: calls.to_vec() }, GOAL, 6)
+}
+
+#[test]
+fn one_queue_of_alike_agents_needs_what_erlang_c_says() {
+    let needed = hour(&plain(40, 200.0, 12.0, "short_abandon_s = 0", "", "patience_s = 0"), &[200.0]);
+    assert_eq!((needed.agents(), needed.erlang_c), (Some(13), Some(13)), "{needed:?}");
+    assert!((needed.erlangs - 10.0).abs() < 1e-9 && needed.answered_pct < 90.0, "{needed:?}");
+    assert_eq!(needed.on_shift(), 40);
+}
+
+const TWO: &str = "
+    name = 'two'
+    title = 'two queues'
+    hours = 12
+    days = 1
+    seed = 3
+    calls_per_day = 1200
+    [[queue]]
+    name = 'a'
+    share = 1
+    handle_s = 180
+    [[queue]]
+    name = 'b'
+    share = 1
+    handle_s = 180
+    [[segment]]
+    name = 'plain'
+    share = 1
+    value = 1
+    target_s = 20
+    patience_s = 600
+";
+
+#[test]
+fn agents_of_both_queues_make_fewer_do_than_the_formula_asks_for() {
+    let both = format!("{TWO}[[group]]\nname = 'both'\nagents = 10\nskills = {{ a = [1], b = [1] }}");
+    let apart = format!(
+        "{TWO}[[group]]\nname = 'a'\nagents = 5\nskills = {{ a = [1] }}\n\
+         [[group]]\nname = 'b'\nagents = 5\nskills = {{ b = [1] }}"
+    );
+    let (both, apart) = (hour(&scenario(&both), &[100.0, 100.0]), hour(&scenario(&apart), &[100.0, 100.0]));
+    assert_eq!(both.erlang_c, Some(16), "eight for each queue");
+    let (both, apart) = (both.agents().unwrap(), apart.agents().unwrap());
+    // Callers who give up make it a little easier than the formula believes.
+    assert!(both <= 14 && (14..=16).contains(&apart) && both < apart, "{both} {apart}");
+}
+
+#[test]
+fn a_group_that_is_not_needed_gives_everybody_back() {
+    let odd = format!(
+        "{TWO}[[group]]\nname = 'a'\nagents = 10\nskills = {{ a = [1] }}\n\
+         [[group]]\nname = 'b'\nagents = 10\nskills = {{ b = [1] }}"
+    );
+    let needed = hour(&scenario(&odd), &[100.0, 0.0]).groups.unwrap();
+    assert!(needed[0] > 5 && needed[1] == 0, "{needed:?}");
+    assert_eq!(hour(&scenario(&odd), &[0.0, 0.0]).agents(), Some(0));
+}
+
+#[test]
+fn what_no_number_of_agents_reaches_is_said() {
+    // Phones ring for five seconds: nobody is answered within two.
+    let slow = plain(10, 100.0, 12.0, "[ring]\nanswer_min_s = 5\nanswer_max_s = 5\nlimit_s = 20", "", "patience_s = 0");
+    let goal = Goal { answered_pct: 80.0, within_s: 2.0 };
+    let needed = require(&slow, &Slot { from_s: 0.0, lasts_s: 3600.0, calls: vec![20.0] }, goal, 1);
+    assert_eq!((needed.groups, needed.answered_pct), (None, 0.0));
+}
+
+#[test]
+fn the_intervals_of_a_day_have_all_its_calls() {
+    let mid = named("mid");
+    for (lasts_s, many) in [(1800.0, 24), (3600.0, 12), (5400.0, 8), (50_000.0, 1)] {
+        let slots = slots(&mid, lasts_s);
+        let calls: f64 = slots.iter().flat_map(|slot| &slot.calls).sum();
+        assert_eq!(slots.len(), many);
+        assert!((calls - mid.calls_expected()).abs() < 1e-6, "{lasts_s}: {calls}");
+    }
+    // The profile's fourth hour is its busiest.
+    let busiest = slots(&mid, 3600.0).into_iter().max_by(|a, b| a.calls[0].total_cmp(&b.calls[0])).unwrap();
+    assert_eq!(busiest.from_s, 11.0 * 3600.0);
+}
