@@ -214,6 +214,23 @@ enum AgentCommand {
         /// Agent.
         agent: AgentId,
     },
+    /// The work after the call is saved; ends a wrap-up, unless its length is fixed.
+    Saved {
+        /// Agent.
+        agent: AgentId,
+    },
+    /// A longer wrap-up, as often as acd.wrap_up_extensions allows.
+    Extend {
+        /// Agent.
+        agent: AgentId,
+    },
+    /// What came of the agent's present or last call.
+    Disposition {
+        /// Agent.
+        agent: AgentId,
+        /// A configured disposition.
+        disposition: Name,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +383,9 @@ fn agent(command: AgentCommand) -> Ask {
         AgentCommand::Logout { agent } => Ask::AgentLogout(agent),
         AgentCommand::Pause { agent, reason } => Ask::AgentPause(agent, reason),
         AgentCommand::Ready { agent } => Ask::AgentReady(agent),
+        AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
+        AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
+        AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
     }
 }
 

@@ -7,7 +7,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
-use crate::config::{AcdConfig, WrapUp};
+use crate::config::AcdConfig;
 use crate::expected::Lessons;
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
@@ -78,10 +78,6 @@ pub struct Acd {
 /// A conversation: the item no longer waits, these agents have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// Where it waited; none: it never did.
-    pub(crate) queue: Option<QueueId>,
-    /// Of that queue.
-    pub(crate) wrap_up: WrapUp,
     pub(crate) agents: Vec<AgentIx>,
 }
 
@@ -178,6 +174,9 @@ impl Acd {
             Command::Logout { agent } => self.logout(agent, now, out),
             Command::Pause { agent, reason } => self.pause(agent, reason, now, out),
             Command::Ready { agent } => self.ready(agent, now, out),
+            Command::Saved { agent } => self.saved(agent, now, out),
+            Command::Extend { agent } => self.extend(agent, now, out),
+            Command::Dispose { agent, disposition } => self.dispose(agent, disposition, now, out),
             Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
             Command::Bump { item, by } => self.bump(item, by, now, out),
             Command::Move { item, queue } => self.move_to(item, queue, now, out),

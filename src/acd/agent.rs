@@ -20,11 +20,12 @@ use crate::tables::Handling;
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) profile: ProfileIx,
-    /// Offers missed in a row before not-ready; 0: never.
-    pub(crate) misses_max: u32,
-    pub(crate) misses: u32,
+    /// Offers in a row that came to nothing.
+    pub(crate) misses: Misses,
     /// What he did for each queue since he logged in.
     pub(crate) tallies: BTreeMap<QueueId, Tally>,
+    /// His last conversation of this shift.
+    pub(crate) last: Option<Last>,
     pub(crate) station: Option<StationId>,
     pub(crate) doing: Doing,
     pub(crate) next: Option<Next>,
@@ -45,6 +46,21 @@ pub(crate) struct Agent {
     /// As last told to the outside.
     pub(crate) shown: Shown,
     pub(crate) shown_since: Mono,
+}
+
+/// Offers in a row that came to nothing, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Misses {
+    pub(crate) no_answer: u32,
+    pub(crate) declined: u32,
+    pub(crate) unreachable: u32,
+}
+
+/// A conversation that an agent had, and what he says came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Last {
+    pub(crate) item: ItemId,
+    pub(crate) disposition: Option<Name>,
 }
 
 /// What an agent did for a queue during his shift.
@@ -71,6 +87,8 @@ pub(crate) enum Doing {
     },
     Paused {
         reason: Name,
+        /// When it has been too long; none: never, or it was told.
+        longest: Option<Mono>,
     },
     /// The reservation: this item is his alone until it ends.
     Reserved {
@@ -89,11 +107,18 @@ pub(crate) enum Doing {
         epoch: Option<u64>,
         phase: Phase,
         since: Mono,
+        /// The queue it came from; none: from none.
+        queue: Option<QueueId>,
+        /// Of that queue when it began.
+        wrap_up: WrapUp,
     },
     WrapUp {
         item: ItemId,
+        since: Mono,
         until: Mono,
-        fixed: bool,
+        rule: WrapUp,
+        /// How often it was made longer.
+        extended: u8,
     },
 }
 
@@ -145,7 +170,8 @@ impl Doing {
     /// When it ends by itself.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         match self {
-            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => None,
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Serving { .. } => None,
+            Doing::Paused { longest, .. } => *longest,
             Doing::Resting { until, .. } | Doing::WrapUp { until, .. } => Some(*until),
             Doing::Reserved { rings_until, .. } => Some(*rings_until),
         }
@@ -158,16 +184,6 @@ impl Doing {
             Doing::LoggedOut | Doing::Reserved { .. } | Doing::Serving { .. } | Doing::WrapUp { .. } => false,
         }
     }
-
-    /// What comes after a conversation with this wrap-up.
-    pub(crate) fn after_talk(item: ItemId, wrap_up: WrapUp, now: Mono) -> Option<Doing> {
-        let (length, fixed) = match wrap_up {
-            WrapUp::None => return None,
-            WrapUp::Fixed(length) => (length, true),
-            WrapUp::AtMost(length) => (length, false),
-        };
-        (!length.is_zero()).then(|| Doing::WrapUp { item, until: now + length, fixed })
-    }
 }
 
 impl Rest {
@@ -177,14 +193,6 @@ impl Rest {
             Rest::LineBusy => limits::REASON_LINE_BUSY,
             Rest::Unreachable => limits::REASON_UNREACHABLE,
         })
-    }
-
-    pub(crate) fn length(self) -> std::time::Duration {
-        match self {
-            Rest::Declined => limits::REST_DECLINED,
-            Rest::LineBusy => limits::REST_LINE_BUSY,
-            Rest::Unreachable => limits::REST_UNREACHABLE,
-        }
     }
 }
 

@@ -101,7 +101,7 @@ pub enum Event {
 /// A person's command; refused with a sentence ([`crate::Refusal`]) or done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Sit down at a station; begins the shift, ready. Whoever sat there is logged out if idle (ready, resting or paused),
+    /// Sit down at a station; begins the shift, ready, or not ready if the configuration says so. Whoever sat there is logged out if idle (ready, resting or paused),
     /// else it is refused. Who is idle elsewhere moves, and keeps his pause.
     Login {
         /// The agent.
@@ -125,6 +125,23 @@ pub enum Command {
     Ready {
         /// The agent.
         agent: AgentId,
+    },
+    /// The work after the call is saved: ends a wrap-up, unless its length is fixed.
+    Saved {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// A longer wrap-up, as often as the configuration allows.
+    Extend {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// What came of his present call, or of his last. It may be said anew until the next begins.
+    Dispose {
+        /// The agent.
+        agent: AgentId,
+        /// Configured result.
+        disposition: Name,
     },
     /// The emergency switch of a queue, or of all queues together; switching all off switches each off.
     Emergency {
@@ -394,6 +411,22 @@ pub enum Decision {
         state: AgentState,
         /// About which item.
         item: Option<ItemId>,
+    },
+    /// An agent has been not ready for longer than his reason allows; told once for each time.
+    PauseTooLong {
+        /// The agent.
+        agent: AgentId,
+        /// The reason.
+        reason: Name,
+    },
+    /// The agent said what came of a call; the last word counts.
+    Disposed {
+        /// The item.
+        item: ItemId,
+        /// The agent.
+        agent: AgentId,
+        /// The result.
+        disposition: Name,
     },
     /// The emergency switch was used, whether it changed anything or not.
     Emergency {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use turno_base::fact::OfferEnd;
 use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
+use crate::agent::Rest;
 use crate::boundary::Overflow;
 use crate::calendar::Calendar;
 use crate::doors::DoorRules;
+use crate::limits::APART_LEAST;
 use crate::matching::Strategy;
 
 /// Everything the ACD needs to know from outside.
@@ -22,6 +25,16 @@ pub struct AcdConfig {
     pub segments: BTreeMap<SegmentId, SegmentRules>,
     /// Not-ready reasons an agent may choose.
     pub reasons: BTreeMap<Name, ReasonRules>,
+    /// Results an agent may say a call had.
+    pub dispositions: BTreeMap<Name, DispositionRules>,
+    /// An agent who needs longer gets this much more of a wrap-up each time.
+    pub wrap_up_extension: Duration,
+    /// So many times for one wrap-up; 0: never.
+    pub wrap_up_extensions_max: u8,
+    /// Pauses after offers that came to nothing, by cause.
+    pub back_off: BackOff,
+    /// Who logs in begins not ready with this reason; none: ready.
+    pub login_reason: Option<Name>,
     /// Opening hours, by name.
     pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.
@@ -206,6 +219,29 @@ pub enum WrapUp {
     Fixed(Duration),
     /// This long unless the agent says ready before.
     AtMost(Duration),
+    /// Until the agent has saved the call or said what came of it; at the latest after this long.
+    UntilSaved(Duration),
+}
+
+impl WrapUp {
+    /// How long without anybody's doing; none: there is no wrap-up.
+    pub(crate) fn length(self) -> Option<Duration> {
+        match self {
+            WrapUp::None => None,
+            WrapUp::Fixed(length) | WrapUp::AtMost(length) | WrapUp::UntilSaved(length) => {
+                (!length.is_zero()).then_some(length)
+            }
+        }
+    }
+}
+
+/// One result that an agent may say a call had.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispositionRules {
+    /// Shown name; data, never markup.
+    pub shown: String,
+    /// Wrap-up after a call with this result; none: as the agent or the queue has it.
+    pub wrap_up: Option<WrapUp>,
 }
 
 /// One agent.
@@ -225,6 +261,12 @@ pub struct AgentRules {
     pub station: Option<StationId>,
     /// Offers missed in a row before not-ready; 0: never.
     pub no_answer_max: u32,
+    /// Offers declined in a row before not-ready; 0: never.
+    pub declined_max: u32,
+    /// Offers in a row that did not reach his station before not-ready; 0: never.
+    pub unreachable_max: u32,
+    /// Wrap-up of this agent, whatever the queue; none: the queue's.
+    pub wrap_up: Option<WrapUp>,
 }
 
 /// One class of customers.
@@ -252,4 +294,82 @@ pub struct ReasonRules {
     pub paid: bool,
     /// Longest; past it the supervisor sees a warning. Zero: no bound.
     pub longest: Duration,
+    /// What becomes of the agent then.
+    pub then: TooLong,
+}
+
+/// What becomes of an agent who is not ready for longer than his reason allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooLong {
+    /// Nothing but the warning.
+    #[default]
+    Warn,
+    /// He is ready.
+    Ready,
+    /// His shift ends.
+    Logout,
+}
+
+/// Pauses after offers that came to nothing. The pair of an item and an agent stays apart, unless another agent is tried
+/// before; the agent rests, unless he says ready before. Zero: no pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackOff {
+    /// The pair, after no answer.
+    pub apart_no_answer: Duration,
+    /// The pair, after no answer in a queue that rings all.
+    pub apart_ring_all: Duration,
+    /// The pair, after a decline.
+    pub apart_declined: Duration,
+    /// The pair, after a busy line.
+    pub apart_busy: Duration,
+    /// The pair, after a station that could not be reached.
+    pub apart_unreachable: Duration,
+    /// The agent, after a decline.
+    pub rest_declined: Duration,
+    /// The agent, after a busy line; also until his station reports no calls.
+    pub rest_busy: Duration,
+    /// The agent, after a station that could not be reached; also until it is reachable.
+    pub rest_unreachable: Duration,
+}
+
+impl Default for BackOff {
+    fn default() -> BackOff {
+        BackOff {
+            apart_no_answer: Duration::from_secs(20),
+            apart_ring_all: Duration::from_secs(5),
+            apart_declined: Duration::from_secs(30),
+            apart_busy: Duration::from_secs(10),
+            apart_unreachable: Duration::from_secs(10),
+            rest_declined: Duration::from_secs(5),
+            rest_busy: Duration::from_secs(10),
+            rest_unreachable: Duration::from_secs(10),
+        }
+    }
+}
+
+impl BackOff {
+    /// How long the pair stays apart. Never zero: an offer that fails at once must not ring in circles within one turn.
+    pub(crate) fn apart(&self, end: OfferEnd, rings_all: bool) -> Duration {
+        let length = match end {
+            OfferEnd::RingNoAnswer if rings_all => self.apart_ring_all,
+            OfferEnd::RingNoAnswer => self.apart_no_answer,
+            OfferEnd::Declined => self.apart_declined,
+            OfferEnd::Busy => self.apart_busy,
+            // The rest is not the agent's doing, but whatever it was must not ring him in circles.
+            OfferEnd::Unreachable | OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => {
+                self.apart_unreachable
+            }
+        };
+        length.max(APART_LEAST)
+    }
+
+    /// How long the agent rests.
+    pub(crate) fn rest(&self, cause: Rest) -> Duration {
+        match cause {
+            Rest::Declined => self.rest_declined,
+            Rest::LineBusy => self.rest_busy,
+            Rest::Unreachable => self.rest_unreachable,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, Mono, Now, QueueId};
 
 use crate::acd::Acd;
-use crate::agent::{Agent, Doing, Next, Shown};
+use crate::agent::{Agent, Doing, Misses, Next, Shown};
 use crate::boundary::{Decision, Trigger};
 use crate::config::{AcdConfig, RingNeed, SegmentRules};
 use crate::doors::Presence;
@@ -47,7 +47,7 @@ impl Acd {
             self.take_place(item);
             match stands {
                 Stands::Free => self.stand_free(item),
-                Stands::Offered { agent, epoch } => self.stand_offered(item, agent, epoch),
+                Stands::Offered => self.stand_offered(item),
                 Stands::Nowhere => {}
             }
             self.arm_wait(item);
@@ -115,6 +115,7 @@ impl Acd {
     fn set_queues(&mut self) {
         for (_, queue) in self.queues.iter_mut() {
             queue.lines = Vec::new();
+            queue.rung.clear();
             queue.is_closing = !self.config.queues.contains_key(&queue.id);
         }
         for (id, rules) in &self.config.queues {
@@ -130,14 +131,14 @@ impl Acd {
 
     /// Brings agents in line with the configuration; returns those who must go now. Who is at work goes when it is over.
     fn set_agents(&mut self, now: Mono) -> Vec<AgentIx> {
-        for (id, rules) in &self.config.agents {
-            let at = *self.agent_of.entry(*id).or_insert_with(|| {
+        for id in self.config.agents.keys() {
+            self.agent_of.entry(*id).or_insert_with(|| {
                 self.agents.insert(Agent {
                     id: *id,
                     profile: ProfileIx(0),
-                    misses_max: 0,
-                    misses: 0,
+                    misses: Misses::default(),
                     tallies: BTreeMap::new(),
+                    last: None,
                     station: None,
                     doing: Doing::LoggedOut,
                     next: None,
@@ -152,7 +153,6 @@ impl Acd {
                     shown_since: now,
                 })
             });
-            self.agents[at].misses_max = rules.no_answer_max;
         }
         for (_, agent) in self.agents.iter_mut() {
             agent.own = Listing::default();
@@ -315,11 +315,12 @@ impl Acd {
         let apart: Vec<ItemIx> = self
             .items
             .iter()
-            .filter(|(_, item)| item.apart.is_some_and(|(from, _)| agents.contains(&from)))
+            .filter(|(_, item)| item.apart.iter().any(|(from, _)| agents.contains(from)))
             .map(|(at, _)| at)
             .collect();
         for item in apart {
-            self.set_apart(item, None);
+            let kept = self.items[item].apart.iter().copied().filter(|(from, _)| !agents.contains(from)).collect();
+            self.set_apart(item, kept);
         }
         for (_, item) in self.items.iter_mut() {
             item.own = item.own.filter(|own| !agents.contains(own));

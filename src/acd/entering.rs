@@ -6,7 +6,6 @@ use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
-use crate::agent::Doing;
 use crate::boundary::{Credit, Decision, Entry, Overflow, Trigger};
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
@@ -68,13 +67,15 @@ impl Acd {
             seq: 0,
             entered: now,
             stands: Stands::Nowhere,
+            offers: Vec::new(),
+            credited: now,
             asked,
             caller,
             wait_ends: None,
             is_overdue: false,
             announce: Announce::Off,
             promise: Promise::default(),
-            apart: None,
+            apart: Vec::new(),
             ring: None,
             own: own.agent,
             only_until: None,
@@ -155,7 +156,7 @@ impl Acd {
 
     /// Time to say the place; not while an agent's station rings: the answer would cut it off.
     pub(crate) fn announce(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
-        if let Stands::Offered { .. } = self.items[item].stands {
+        if self.items[item].stands == Stands::Offered {
             return self.arm_announce(item, now);
         }
         self.items[item].announce = Announce::Saying;
@@ -222,29 +223,23 @@ impl Acd {
 
     /// Takes a waiting item out: its offer is withdrawn in this turn, and its agent is free for the next.
     pub(crate) fn take_out(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
-        let mut freed = None;
-        if let Stands::Offered { agent, .. } = self.items[item].stands {
-            let end = match how {
-                QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
-                QueueLeft::Answered(_)
-                | QueueLeft::Overflowed
-                | QueueLeft::TimedOut
-                | QueueLeft::Empty
-                | QueueLeft::Withdrawn => OfferEnd::LostRace,
-            };
-            freed = self.withdraw(agent, end, now, out).map(|ended| (agent, ended.idle_since));
-        }
+        let end = match how {
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
+            QueueLeft::Answered(_)
+            | QueueLeft::Overflowed
+            | QueueLeft::TimedOut
+            | QueueLeft::Empty
+            | QueueLeft::Withdrawn => OfferEnd::LostRace,
+        };
+        let freed = self.withdraw_all(item, end, now, out);
         self.depart(item, how, now, out);
-        if let Some((agent, since)) = freed {
-            self.free(agent, Doing::Idle { since }, now, out);
-            self.after_free(agent, Trigger::Agent, now, out);
-        }
+        self.free_again(freed, now, out);
     }
 
     /// The stay in the queue is over, and the item forgotten. Its offer has ended before.
     pub(crate) fn depart(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         self.end_stay(item, how, now, out);
-        self.set_apart(item, None);
+        self.set_apart(item, Vec::new());
         self.forget_own_wait(item);
         self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
@@ -341,16 +336,10 @@ impl Acd {
                 break;
             }
             let Some(item) = self.first_in(queue, now) else { break };
-            if let Stands::Offered { agent, .. } = self.items[item].stands {
-                let ended = self.withdraw(agent, OfferEnd::LostRace, now, out);
-                freed.extend(ended.map(|ended| (agent, ended.idle_since)));
-            }
+            freed.extend(self.withdraw_all(item, OfferEnd::LostRace, now, out));
             self.overflow_on_empty(item, now, out);
         }
-        for (agent, since) in freed {
-            self.free(agent, Doing::Idle { since }, now, out);
-            self.after_free(agent, Trigger::Agent, now, out);
-        }
+        self.free_again(freed, now, out);
         if !self.queues[queue].keeps_nobody() {
             return;
         }
@@ -366,6 +355,9 @@ impl Acd {
         // Those being offered last, so that no agent who comes free is rung for one who is about to go.
         let (free, offered): (Vec<ItemIx>, Vec<ItemIx>) =
             self.item_of.values().partition(|&&item| self.items[item].stands == Stands::Free);
+        for (_, queue) in self.queues.iter_mut() {
+            queue.rung.clear();
+        }
         for item in free.into_iter().chain(offered) {
             self.keep_place(item, QueueLeft::Failed, now.mono);
             self.take_out(item, QueueLeft::Failed, now.mono, out);

@@ -230,11 +230,10 @@ impl Acd {
         able
     }
 
+    /// Of those who are being rung for it the first.
     fn offered_to(&self, item: ItemIx) -> Option<AgentId> {
-        match self.items[item].stands {
-            Stands::Offered { agent, .. } => self.agents.get(agent).map(|agent| agent.id),
-            Stands::Free | Stands::Nowhere => None,
-        }
+        let first = self.items[item].offers.first()?;
+        self.agents.get(first.agent).map(|agent| agent.id)
     }
 
     /// Ready agents whom a rule keeps from an item that they could take.
@@ -256,7 +255,8 @@ impl Acd {
         let levels = &self.profiles[me.profile].key.levels;
         let group = &self.groups[waiting.group];
         if let Some(other) = self.offered_to(item) {
-            return (other != me.id).then_some(Barred::Offered(other));
+            let is_rung = waiting.offers.iter().any(|held| held.agent == agent);
+            return (!is_rung).then_some(Barred::Offered(other));
         }
         if !self.queues[waiting.queue].judge.is_met(levels) || !self.skills.judge(&group.key.need).is_met(levels) {
             return Some(Barred::Skills);
@@ -269,7 +269,7 @@ impl Acd {
         if group.fit(me.profile).is_none() {
             return Some(Barred::Ring);
         }
-        if let Some((_, until)) = waiting.apart.filter(|&(from, until)| from == agent && until > now) {
+        if let Some(until) = waiting.apart_until(agent, now) {
             return Some(Barred::Bar(Bar::Apart { until }));
         }
         self.kept_from(item, me.profile, now).map(|skill| Barred::Bar(Bar::Reserve(skill)))

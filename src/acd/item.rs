@@ -27,6 +27,10 @@ pub(crate) struct Item {
     /// When this stay in this queue began.
     pub(crate) entered: Mono,
     pub(crate) stands: Stands,
+    /// The reservations that hold it: one, or in a queue that rings all as many as are rung.
+    pub(crate) offers: Vec<Held>,
+    /// The ring time of failed offers is credited up to here; offers that rang together are credited once.
+    pub(crate) credited: Mono,
     /// The queue it first asked for, under which a redial finds its place again.
     pub(crate) asked: QueueId,
     pub(crate) caller: Option<Box<str>>,
@@ -36,8 +40,8 @@ pub(crate) struct Item {
     pub(crate) is_overdue: bool,
     pub(crate) announce: Announce,
     pub(crate) promise: Promise,
-    /// Kept apart from this agent until then, or until another was tried.
-    pub(crate) apart: Option<(AgentIx, Mono)>,
+    /// Kept apart from these agents until then; where one is rung at a time, from the last one alone.
+    pub(crate) apart: Vec<(AgentIx, Mono)>,
     /// The rings of its queue and segment that it has passed, and when the present one ends; none: through all of them.
     pub(crate) ring: Option<(u8, Option<Mono>)>,
     /// The agent who looks after its customer, or talked to him last.
@@ -59,8 +63,15 @@ pub(crate) enum Stands {
     Nowhere,
     /// Any agent may have it.
     Free,
-    /// An agent is being rung for it.
-    Offered { agent: AgentIx, epoch: u64 },
+    /// Agents are being rung for it.
+    Offered,
+}
+
+/// An agent's reservation of an item, as the item knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) agent: AgentIx,
+    pub(crate) epoch: u64,
 }
 
 /// Position announcements of one item.
@@ -80,8 +91,13 @@ impl Item {
         Place { v: self.v, value_pm: std::cmp::Reverse(self.value_pm), seq: self.seq, item }
     }
 
+    /// Until when it may not go to this agent; none: it may.
+    pub(crate) fn apart_until(&self, agent: AgentIx, now: Mono) -> Option<Mono> {
+        self.apart.iter().find(|&&(from, until)| from == agent && until > now).map(|&(_, until)| until)
+    }
+
     /// May not go to this agent now.
     pub(crate) fn is_apart_from(&self, agent: AgentIx, now: Mono) -> bool {
-        self.apart.is_some_and(|(from, until)| from == agent && until > now)
+        self.apart_until(agent, now).is_some()
     }
 }

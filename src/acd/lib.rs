@@ -3,12 +3,13 @@
 //! One pure state machine, the single owner of every (item, agent) pair. Knows no SIP, no media and no call legs.
 //!
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
-//!   `shift`: agents and stations. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
+//!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
-//! - `matching`: the rule itself, two pure functions; `pairing` brings it its candidates.
+//! - `matching`: the rule itself, pure functions; `pairing` brings it its candidates. `tables`: what the rule measures. `rings`,
+//!   `reserve`, `owner`: who may take whom for how long. `explain`: why.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 
 mod acd;
@@ -36,12 +37,14 @@ mod reconcile;
 mod redial;
 mod refusal;
 mod reserve;
+mod ring_all;
 mod rings;
 mod shift;
 mod slab;
 mod tables;
 mod timers;
 mod views;
+mod wrapup;
 
 #[cfg(test)]
 mod tests;
@@ -53,7 +56,8 @@ pub use boundary::{
     RunnerUp, Trigger, Why,
 };
 pub use config::{
-    AcdConfig, AgentRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules, WrapUp,
+    AcdConfig, AgentRules, BackOff, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
+    SkillRules, TooLong, WrapUp,
 };
 pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};

@@ -41,26 +41,19 @@ pub const HANDLE_COUNTED_MAX: Duration = Duration::from_secs(2 * 3600);
 /// A restart keeps the places of those it cut off at least this long (spec/reliability.md C4).
 pub const CUT_KEEPS_PLACE: Duration = Duration::from_secs(60);
 
-/// The pair stays apart this long after no answer, unless another agent was tried before.
-pub const APART_NO_ANSWER: Duration = Duration::from_secs(20);
-/// The pair stays apart this long after a decline, unless another agent was tried before.
-pub const APART_DECLINED: Duration = Duration::from_secs(30);
-/// The pair stays apart this long after a busy line or an unreachable station, unless another agent was tried before.
-pub const APART_LINE: Duration = Duration::from_secs(10);
-/// Who declined gets nothing for this long, or until he says ready.
-pub const REST_DECLINED: Duration = Duration::from_secs(5);
-/// Whose line was busy gets nothing for this long, until he says ready or the station reports no calls.
-pub const REST_LINE_BUSY: Duration = Duration::from_secs(10);
-/// Whose station could not be reached gets nothing for this long, until he says ready or the station is reachable.
-pub const REST_UNREACHABLE: Duration = Duration::from_secs(10);
-
+/// The least that a pair stays apart after an offer that came to nothing.
+pub const APART_LEAST: Duration = Duration::from_secs(1);
+/// Most stations rung at once for one item by a queue that rings all; of more the longest idle, the others as these fail.
+pub const RING_ALL_MAX: usize = 24;
+/// Most agents an item is kept apart from; of more the one who would be free for it first is so at once.
+pub const APART_MAX: usize = 64;
 /// Reason shown after too many offers missed in a row; only the agent's `ready` ends it.
 pub const REASON_NO_ANSWER: &str = "no-answer";
-/// Reason shown during [`REST_DECLINED`].
+/// Reason shown while an agent rests after a decline, and after too many in a row.
 pub const REASON_DECLINED: &str = "declined";
-/// Reason shown during [`REST_LINE_BUSY`].
+/// Reason shown while an agent rests after his line was busy.
 pub const REASON_LINE_BUSY: &str = "line-busy";
-/// Reason shown while the station cannot be reached, and during [`REST_UNREACHABLE`].
+/// Reason shown while the station cannot be reached, while an agent rests after that, and after too often in a row.
 pub const REASON_UNREACHABLE: &str = "unreachable";
 
 /// One of the reasons above as a name.

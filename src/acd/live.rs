@@ -6,12 +6,11 @@ use turno_base::fact::{OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{ItemId, Mono, Need, QueueId};
 
 use crate::acd::Acd;
-use crate::agent::Doing;
 use crate::boundary::{Credit, Decision, Overflow, Trigger};
 use crate::item::Stands;
 use crate::queue::GroupKey;
 use crate::refusal::Refusal;
-use crate::slab::{AgentIx, ItemIx};
+use crate::slab::ItemIx;
 
 impl Acd {
     fn waits(&self, item: ItemId) -> Result<ItemIx, Refusal> {
@@ -51,7 +50,7 @@ impl Acd {
             return Err(Refusal::AlreadyThere(to));
         }
         out.push(Decision::Changed { item: id, change: WaitingChange::Moved(self.queues[from].id, to) });
-        let freed = self.stop_ringing(item, now, out);
+        let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
         let need = self.groups[self.items[item].group].key.need.clone();
         self.end_stay(item, QueueLeft::Withdrawn, now, out);
         out.push(Decision::Overflow { item: id, to: Overflow::Queue(to) });
@@ -76,7 +75,7 @@ impl Acd {
     ) -> Result<(), Refusal> {
         let item = self.waits(id)?;
         out.push(Decision::Changed { item: id, change: WaitingChange::Needs(need.clone()) });
-        let freed = self.stop_ringing(item, now, out);
+        let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
         self.step_out(item);
         let queue = self.items[item].queue;
         self.forget_own_wait(item);
@@ -86,18 +85,5 @@ impl Acd {
         self.foresee(item, now);
         self.free_again(freed, now, out);
         Ok(())
-    }
-
-    fn stop_ringing(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) -> Option<(AgentIx, Mono)> {
-        let Stands::Offered { agent, .. } = self.items[item].stands else { return None };
-        let ended = self.withdraw(agent, OfferEnd::LostRace, now, out)?;
-        Some((agent, ended.idle_since))
-    }
-
-    /// As if he had not been rung.
-    fn free_again(&mut self, freed: Option<(AgentIx, Mono)>, now: Mono, out: &mut Vec<Decision>) {
-        let Some((agent, since)) = freed else { return };
-        self.free(agent, Doing::Idle { since }, now, out);
-        self.after_free(agent, Trigger::Agent, now, out);
     }
 }

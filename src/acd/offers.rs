@@ -6,11 +6,12 @@ use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
-use crate::agent::{Doing, Next, Phase, Rest};
+use crate::agent::{Doing, Last, Misses, Next, Phase, Rest};
 use crate::boundary::{Credit, Decision, Trigger, Why};
 use crate::config::WrapUp;
 use crate::entering::micros;
-use crate::limits::{APART_DECLINED, APART_LINE, APART_NO_ANSWER, REASON_NO_ANSWER, reason};
+use crate::item::Held;
+use crate::limits::{APART_MAX, REASON_DECLINED, REASON_NO_ANSWER, REASON_UNREACHABLE, reason};
 use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
 use crate::tables::{Handling, Topic};
@@ -20,7 +21,7 @@ use crate::timers::Due;
 pub(crate) struct Ended {
     pub(crate) item: ItemIx,
     pub(crate) idle_since: Mono,
-    pub(crate) rang_us: u64,
+    pub(crate) since: Mono,
 }
 
 impl Acd {
@@ -46,7 +47,8 @@ impl Acd {
         });
         let idle_since = self.agents[agent].listed.unwrap_or(now);
         self.note_turn(item, agent);
-        self.stand_offered(item, agent, epoch);
+        self.stand_offered(item);
+        self.items[item].offers.push(Held { agent, epoch });
         let reserved = Doing::Reserved { item, epoch, since: now, rings_until, idle_since, is_ringing: false };
         self.turn(agent, reserved, now, out);
     }
@@ -114,16 +116,18 @@ impl Acd {
         };
         out.push(Decision::Connect { item, agent, epoch });
         let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
-        self.learn_wait(held, ended.map_or(0, |ended| ended.rang_us), now, out);
+        self.learn_wait(held, ended.map_or(0, |ended| now.0.saturating_sub(ended.since.0)), now, out);
+        let lost = self.withdraw_all(held, OfferEnd::LostRace, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
         let parts = self.parts_of(at, held);
         self.keep_last_agent(held, agent, now);
         self.depart(held, QueueLeft::Answered(agent), now, out);
-        self.agents[at].misses = 0;
+        self.agents[at].misses = Misses::default();
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);
         self.agents[at].handling = Some(Handling { since: now, parts });
+        self.free_again(lost, now, out);
     }
 
     /// What this item asks of this agent, for the tables.
@@ -142,15 +146,17 @@ impl Acd {
         now: Mono,
         out: &mut Vec<Decision>,
     ) {
-        let served = self.served.entry(item).or_insert(Served { queue, wrap_up, agents: Vec::new() });
+        let served = self.served.entry(item).or_insert(Served { agents: Vec::new() });
         if !served.agents.contains(&agent) {
             served.agents.push(agent);
         }
-        self.turn(agent, Doing::Serving { item, epoch, phase: Phase::Talking, since: now }, now, out);
+        self.agents[agent].last = Some(Last { item, disposition: None });
+        let doing = Doing::Serving { item, epoch, phase: Phase::Talking, since: now, queue, wrap_up };
+        self.turn(agent, doing, now, out);
     }
 
-    /// Ends the agent's reservation in the books, and says so. The item stands nowhere, the agent does nothing yet: the
-    /// caller decides about both.
+    /// Ends the agent's reservation in the books, and says so. The item stands nowhere unless others are being rung for it,
+    /// the agent does nothing yet: the caller decides about both.
     pub(crate) fn end_reservation(
         &mut self,
         agent: AgentIx,
@@ -160,11 +166,14 @@ impl Acd {
     ) -> Option<Ended> {
         let Doing::Reserved { item, epoch, since, idle_since, .. } = self.agents[agent].doing else { return None };
         let id = self.items[item].id;
-        let rang_us = now.0.saturating_sub(since.0);
+        let ring_ms = now.0.saturating_sub(since.0) / 1000;
         let name = self.agents[agent].id;
-        out.push(Decision::OfferEnded { item: id, agent: name, epoch, end, ring_ms: rang_us / 1000 });
-        self.step_out(item);
-        Some(Ended { item, idle_since, rang_us })
+        out.push(Decision::OfferEnded { item: id, agent: name, epoch, end, ring_ms });
+        self.items[item].offers.retain(|held| held.agent != agent);
+        if self.items[item].offers.is_empty() {
+            self.step_out(item);
+        }
+        Some(Ended { item, idle_since, since })
     }
 
     /// Stops the ringing of an open offer, then as [`Acd::end_reservation`].
@@ -178,6 +187,35 @@ impl Acd {
         let Doing::Reserved { item, epoch, .. } = self.agents[agent].doing else { return None };
         out.push(Decision::Withdraw { item: self.items[item].id, agent: self.agents[agent].id, epoch, end });
         self.end_reservation(agent, end, now, out)
+    }
+
+    /// Stops the ringing of all open offers of an item; who held them since when he was idle, the longest idle first.
+    pub(crate) fn withdraw_all(
+        &mut self,
+        item: ItemIx,
+        end: OfferEnd,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) -> Vec<(Mono, AgentId, AgentIx)> {
+        let mut freed = Vec::new();
+        for held in self.items[item].offers.clone() {
+            let agent = held.agent;
+            if self.holds(&held, item)
+                && let Some(ended) = self.withdraw(agent, end, now, out)
+            {
+                freed.push((ended.idle_since, self.agents[agent].id, agent));
+            }
+        }
+        freed.sort();
+        freed
+    }
+
+    /// They are as idle as before they were rung.
+    pub(crate) fn free_again(&mut self, freed: Vec<(Mono, AgentId, AgentIx)>, now: Mono, out: &mut Vec<Decision>) {
+        for (since, _, agent) in freed {
+            self.free(agent, Doing::Idle { since }, now, out);
+            self.after_free(agent, Trigger::Agent, now, out);
+        }
     }
 
     /// The offer failed on the wire.
@@ -215,20 +253,20 @@ impl Acd {
         now: Mono,
         out: &mut Vec<Decision>,
     ) {
-        let Ended { item, idle_since, rang_us } = ended;
-        self.credit(item, Credit::Rings, Duration::from_micros(rang_us));
-        let apart_for = match end {
-            OfferEnd::RingNoAnswer => APART_NO_ANSWER,
-            OfferEnd::Declined => APART_DECLINED,
-            OfferEnd::Busy | OfferEnd::Unreachable => APART_LINE,
-            // Not the agent's doing, but whatever it was must not ring him in circles.
-            OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => APART_LINE,
-        };
-        self.set_apart(item, Some((agent, now + apart_for)));
+        let Ended { item, idle_since, since } = ended;
+        self.credit_ring(item, since, now);
+        let rings_all = self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll;
+        let apart_for = self.config.back_off.apart(end, rings_all);
+        self.keep_apart(item, agent, now + apart_for, rings_all);
         self.forget_own_wait(item);
         let otherwise = self.fate(agent, end, idle_since, now);
         self.free(agent, otherwise, now, out);
-        if self.items[item].is_overdue {
+        let others_ring = !self.items[item].offers.is_empty();
+        if others_ring && rings_all && !self.items[item].is_overdue {
+            self.ring_all(item, Trigger::Item, now, out);
+        } else if others_ring {
+            // It waits for these rings alone.
+        } else if self.items[item].is_overdue {
             self.overflow_on_wait(item, now, out);
         } else {
             self.seek_agent(item, Trigger::Item, now, out);
@@ -237,25 +275,41 @@ impl Acd {
         self.after_free(agent, Trigger::Agent, now, out);
     }
 
-    /// What an agent does after an offer that he did not take.
+    /// What an agent does after an offer that he did not take: by cause he rests, or after too many in a row is not ready.
     fn fate(&mut self, agent: AgentIx, end: OfferEnd, idle_since: Mono, now: Mono) -> Doing {
-        let rest = |cause: Rest| Doing::Resting { cause, until: now + cause.length() };
+        let back_off = self.config.back_off;
+        let rest = |cause: Rest| match back_off.rest(cause) {
+            Duration::ZERO => Doing::Idle { since: now },
+            length => Doing::Resting { cause, until: now + length },
+        };
+        let a = &mut self.agents[agent];
+        let most = self.config.agents.get(&a.id).map(|r| (r.no_answer_max, r.declined_max, r.unreachable_max));
+        let (no_answer_max, declined_max, unreachable_max) = most.unwrap_or_default();
+        let too_many = |count: &mut u32, most: u32| {
+            *count += 1;
+            most > 0 && *count >= most
+        };
+        let not_ready = |text| Doing::Paused { reason: reason(text), longest: None };
         match end {
-            OfferEnd::RingNoAnswer => {
-                let a = &mut self.agents[agent];
-                a.misses += 1;
-                if a.misses_max > 0 && a.misses >= a.misses_max {
-                    Doing::Paused { reason: reason(REASON_NO_ANSWER) }
-                } else {
-                    Doing::Idle { since: now }
-                }
-            }
+            OfferEnd::RingNoAnswer if too_many(&mut a.misses.no_answer, no_answer_max) => not_ready(REASON_NO_ANSWER),
+            OfferEnd::RingNoAnswer => Doing::Idle { since: now },
+            OfferEnd::Declined if too_many(&mut a.misses.declined, declined_max) => not_ready(REASON_DECLINED),
             OfferEnd::Declined => rest(Rest::Declined),
             OfferEnd::Busy => rest(Rest::LineBusy),
+            OfferEnd::Unreachable if too_many(&mut a.misses.unreachable, unreachable_max) => {
+                not_ready(REASON_UNREACHABLE)
+            }
             OfferEnd::Unreachable => rest(Rest::Unreachable),
             // Not his doing: as if he had not been rung.
             OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => Doing::Idle { since: idle_since },
         }
+    }
+
+    /// Makes the item as much older as an offer that failed rang, but for what another that rang with it has given already.
+    fn credit_ring(&mut self, item: ItemIx, since: Mono, now: Mono) {
+        let from = since.max(self.items[item].credited);
+        self.items[item].credited = now.max(from);
+        self.credit(item, Credit::Rings, now.since(from));
     }
 
     /// Makes the item count as this much older. It stands in no group's line.
@@ -267,18 +321,44 @@ impl Acd {
         self.take_place(item);
     }
 
-    pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Option<(AgentIx, Mono)>) {
-        if let Some((_, until)) = std::mem::replace(&mut self.items[item].apart, apart) {
-            self.timers.disarm(until, Due::Apart(item));
+    /// Keeps the pair apart. Where one agent is rung at a time, another has been tried now and those before may be again.
+    fn keep_apart(&mut self, item: ItemIx, agent: AgentIx, until: Mono, with_others: bool) {
+        let mut apart = if with_others { self.items[item].apart.clone() } else { Vec::new() };
+        apart.retain(|&(from, _)| from != agent);
+        if apart.len() >= APART_MAX
+            && let Some(first) = (0..apart.len()).min_by_key(|&n| apart[n].1)
+        {
+            apart.remove(first);
+            self.counts.dropped += 1;
         }
-        if let Some((_, until)) = apart {
-            self.timers.arm(until, Due::Apart(item));
-        }
+        apart.push((agent, until));
+        self.set_apart(item, apart);
     }
 
-    /// The pair may meet again: nobody else could take the item, so it is the agent who chooses.
+    pub(crate) fn set_apart(&mut self, item: ItemIx, apart: Vec<(AgentIx, Mono)>) {
+        for &(_, until) in &self.items[item].apart {
+            self.timers.disarm(until, Due::Apart(item));
+        }
+        for &(_, until) in &apart {
+            self.timers.arm(until, Due::Apart(item));
+        }
+        self.items[item].apart = apart;
+    }
+
+    /// Pairs may meet again: nobody else could take the item, so it is the agent who chooses; of several the best rank first.
     pub(crate) fn apart_ended(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
-        if let Some((agent, _)) = self.items[item].apart.take() {
+        let (ended, kept) = self.items[item].apart.iter().copied().partition(|&(_, until)| until <= now);
+        self.set_apart(item, kept);
+        let ended: Vec<(AgentIx, Mono)> = ended;
+        let queue = self.items[item].queue;
+        let mut free: Vec<_> = ended
+            .into_iter()
+            .filter_map(|(at, _)| {
+                self.agents.get(at).map(|a| (self.profiles[a.profile].rank(queue), a.listed, a.id, at))
+            })
+            .collect();
+        free.sort();
+        for (.., agent) in free {
             self.seek_item(agent, Trigger::Deadline, now, out);
         }
     }
@@ -288,7 +368,7 @@ impl Acd {
     pub(crate) fn free(&mut self, agent: AgentIx, otherwise: Doing, now: Mono, out: &mut Vec<Decision>) {
         match self.agents[agent].next.take() {
             None => self.turn(agent, otherwise, now, out),
-            Some(Next::Pause(reason)) => self.turn(agent, Doing::Paused { reason }, now, out),
+            Some(Next::Pause(reason)) => self.turn(agent, self.paused(reason, now), now, out),
             Some(Next::Logout) => self.end_shift(agent, now, out),
         }
     }
@@ -311,28 +391,18 @@ impl Acd {
         }
     }
 
-    pub(crate) fn release(&mut self, item: ItemId, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
-        let wrap_up = self.unserve(item, agent, now);
-        match Doing::after_talk(item, wrap_up, now) {
-            Some(doing) => self.turn(agent, doing, now, out),
-            None => {
-                self.free(agent, Doing::Idle { since: now }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
+    /// Takes the agent out of the conversation's books; the wrap-up of the queue it came from.
+    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx, now: Mono) -> WrapUp {
+        if let Some(served) = self.served.get_mut(&item) {
+            served.agents.retain(|&a| a != agent);
+            if served.agents.is_empty() {
+                self.served.remove(&item);
             }
         }
-    }
-
-    /// Takes the agent out of the conversation's books; the wrap-up that is due.
-    pub(crate) fn unserve(&mut self, item: ItemId, agent: AgentIx, now: Mono) -> WrapUp {
-        let Some(served) = self.served.get_mut(&item) else { return WrapUp::None };
-        let wrap_up = served.wrap_up;
-        if let (Some(queue), Doing::Serving { since, .. }) = (served.queue, &self.agents[agent].doing) {
+        let Doing::Serving { queue, since, wrap_up, .. } = self.agents[agent].doing else { return WrapUp::None };
+        if let Some(queue) = queue {
             let talked_us = now.0.saturating_sub(since.0);
             self.agents[agent].tallies.entry(queue).or_default().talk_us += talked_us;
-        }
-        served.agents.retain(|&a| a != agent);
-        if served.agents.is_empty() {
-            self.served.remove(&item);
         }
         wrap_up
     }
@@ -355,6 +425,23 @@ impl Acd {
         }
     }
 
+    /// The queue that a conversation came from, and its wrap-up, as the agent knows them who has had it longest.
+    fn came_from(&self, item: ItemId) -> (Option<QueueId>, WrapUp) {
+        let first = self.served.get(&item).and_then(|served| served.agents.first());
+        match first.map(|&agent| &self.agents[agent].doing) {
+            Some(Doing::Serving { queue, wrap_up, .. }) => (*queue, *wrap_up),
+            Some(
+                Doing::LoggedOut
+                | Doing::Idle { .. }
+                | Doing::Resting { .. }
+                | Doing::Paused { .. }
+                | Doing::Reserved { .. }
+                | Doing::WrapUp { .. },
+            )
+            | None => (None, WrapUp::None),
+        }
+    }
+
     /// The agent has this conversation without an offer. Whatever he did before gives way: an open offer of something else is
     /// withdrawn with its place kept, another conversation counts as released. Who was paused is paused again after it.
     pub(crate) fn joined(&mut self, item: ItemId, agent: AgentId, now: Mono, out: &mut Vec<Decision>) {
@@ -371,12 +458,12 @@ impl Acd {
                     returns = Some(ended.item);
                 }
             }
-            Doing::Paused { reason } => {
+            Doing::Paused { reason, .. } => {
                 self.agents[at].next.get_or_insert(Next::Pause(reason));
             }
             Doing::Idle { .. } | Doing::Resting { .. } | Doing::WrapUp { .. } => {}
         }
-        let mut from = self.served.get(&item).map_or((None, WrapUp::None), |served| (served.queue, served.wrap_up));
+        let mut from = self.came_from(item);
         if let Some(&waiting) = self.item_of.get(&item) {
             let queue = &self.queues[self.items[waiting].queue];
             from = (Some(queue.id), queue.rules.wrap_up);
@@ -384,6 +471,7 @@ impl Acd {
         self.serve(item, at, None, from, now, out);
         if let Some(waiting) = returns
             && self.items[waiting].id != item
+            && self.items[waiting].offers.is_empty()
         {
             self.seek_agent(waiting, Trigger::Item, now, out);
         }

@@ -9,9 +9,9 @@ use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, RunnerUp, T
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::line::{Line, Place};
-use crate::matching::{self, Appeal, Bench, NEUTRAL, Precedence, Preference, Strategy};
+use crate::matching::{self, Appeal, Bench, NEUTRAL, Pick, Precedence, Preference, Strategy};
 use crate::need::{self, Judge};
-use crate::queue::{Asks, Fit, Group, GroupKey, Listed, Queue};
+use crate::queue::{Asks, Fit, Group, GroupKey, Listed, Queue, list, unlist};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// An agent chosen for an item.
@@ -74,21 +74,27 @@ impl Acd {
         if self.items[item].stands == Stands::Nowhere {
             self.find_group(item, now);
         }
+        if self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll {
+            return self.ring_all(item, trigger, now, out);
+        }
         match self.agent_for(item, trigger, now) {
             Some(Choice { agent, why }) => self.reserve(item, agent, why, now, out),
             None => self.stand_free(item),
         }
     }
 
-    /// The agent may be free: rings him for the item that goes first of those he may take.
+    /// The agent may be free: rings him for the item that goes first of those he may take. If all have somebody, he joins
+    /// those who are being rung for the first that rings all.
     pub(crate) fn seek_item(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if !self.reserves.is_empty() {
             return self.seek_among(agent, trigger, now, out);
         }
-        if self.agents.get(agent).is_some_and(|a| a.listed.is_some())
-            && let Some((item, why)) = self.item_for(agent, trigger, now)
-        {
-            self.reserve(item, agent, why, now, out);
+        if self.agents.get(agent).is_none_or(|a| a.listed.is_none()) {
+            return;
+        }
+        match self.item_for(agent, trigger, now) {
+            Some((item, why)) => self.reserve(item, agent, why, now, out),
+            None => self.join_ring(agent, trigger, now, out),
         }
     }
 
@@ -96,7 +102,16 @@ impl Acd {
     /// changed): the item chooses among them, and if it is not he, he is asked again.
     pub(crate) fn seek_among(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         while self.agents.get(agent).is_some_and(|a| a.listed.is_some()) {
-            let Some((item, why)) = self.item_for(agent, trigger, now) else { return };
+            let Some((item, why)) = self.item_for(agent, trigger, now) else {
+                return self.join_ring(agent, trigger, now, out);
+            };
+            if self.queues[self.items[item].queue].rules.strategy == Strategy::RingAll {
+                self.ring_all(item, trigger, now, out);
+                if self.items[item].stands == Stands::Free {
+                    return;
+                }
+                continue;
+            }
             match self.agent_for(item, trigger, now) {
                 Some(Choice { agent: other, why }) if other != agent => self.reserve(item, other, why, now, out),
                 Some(_) | None => return self.reserve(item, agent, why, now, out),
@@ -124,7 +139,34 @@ impl Acd {
             }
         };
         let best = podium.best?;
+        Some(Choice { agent: best.agent, why: self.why(item, &best, podium.second, blocked, trigger, now) })
+    }
+
+    /// Why this agent, who is ready, is rung with others for this item; none if he may not take it.
+    pub(crate) fn why_rung(
+        &self,
+        item: ItemIx,
+        (agent, profile, since): Pick,
+        trigger: Trigger,
+        now: Mono,
+    ) -> Option<Why> {
+        let fit = *self.groups[self.items[item].group].fit(profile)?;
+        let candidate = self.candidate(item, fit, (since, self.agents[agent].id, agent), now);
+        Some(self.why(item, &candidate, None, Vec::new(), trigger, now))
+    }
+
+    /// Why this one, who is ready, is rung for this item.
+    fn why(
+        &self,
+        item: ItemIx,
+        best: &Candidate,
+        second: Option<Candidate>,
+        blocked: Vec<Blocked>,
+        trigger: Trigger,
+        now: Mono,
+    ) -> Why {
         let waiting = &self.items[item];
+        let queue = waiting.queue;
         let group = &self.groups[waiting.group];
         let eligible = match group.key.only {
             Some(_) => 1,
@@ -132,25 +174,23 @@ impl Acd {
         };
         let listing = &self.profiles[best.fit.profile].listing.groups;
         let others: u32 = listing.iter().filter_map(|listed| self.valid(listed)).map(|group| group.free).sum();
-        let runner_up = podium
-            .second
+        let runner_up = second
             .map(|second| RunnerUp::Agent { agent: self.agents[second.agent].id, terms: agent_terms(&second, now) });
-        let why = Why {
+        Why {
             seq: self.epoch + 1,
             at: now,
             trigger,
-            strategy,
+            strategy: self.queues[queue].rules.strategy,
             rank: best.rank,
             item: self.item_terms(item, best.fit.recipe, now),
-            agent: agent_terms(&best, now),
+            agent: agent_terms(best, now),
             runner_up,
             agents_eligible: count(eligible.saturating_sub(1)),
             items_eligible: others.saturating_sub(u32::from(waiting.stands == Stands::Free)),
             blocked,
             tables: self.tables.version,
             config: self.configured,
-        };
-        Some(Choice { agent: best.agent, why })
+        }
     }
 
     /// The agent whom the value-rate rule prefers, the next, and who is kept apart.
@@ -171,25 +211,24 @@ impl Acd {
                 continue;
             }
             // The longest idle stands for his profile; the customer's own agent for himself.
-            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
-            let mut is_led = group.key.only.is_some();
-            for &seat in ready {
-                let (_, id, agent) = seat;
-                let is_own = own == Some(agent);
-                if is_led && !is_own {
-                    continue;
-                }
-                if let Some((_, until)) = waiting.apart.filter(|&(from, until)| from == agent && until > now) {
+            let mut see = |seat: (Mono, AgentId, AgentIx)| match waiting.apart_until(seat.2, now) {
+                Some(until) => {
                     if blocked.len() < BLOCKED_MAX {
-                        blocked.push(Blocked { item: waiting.id, agent: id, by: Bar::Apart { until } });
+                        blocked.push(Blocked { item: waiting.id, agent: seat.1, by: Bar::Apart { until } });
                     }
-                } else {
+                    false
+                }
+                None => {
                     podium.see(self.candidate(item, fit, seat, now), Candidate::is_before);
-                    is_led |= !is_own;
+                    true
                 }
-                if is_led && (own.is_none() || is_own) {
-                    break;
-                }
+            };
+            let own = waiting.own.filter(|&own| self.is_ready_in(own, fit.profile));
+            if let Some(seat) = own.and_then(|own| self.seat_of(own)) {
+                see(seat);
+            }
+            if group.key.only.is_none() {
+                ready.iter().copied().filter(|&(_, _, agent)| own != Some(agent)).any(see);
             }
         }
         (blocked, podium)
@@ -230,7 +269,7 @@ impl Acd {
     }
 
     /// The ready agents who may take the item, by profile.
-    fn benches(&self, item: ItemIx, now: Mono) -> Vec<Bench<'_>> {
+    pub(crate) fn benches(&self, item: ItemIx, now: Mono) -> Vec<Bench<'_>> {
         let waiting = &self.items[item];
         let fits = self.groups[waiting.group].profiles.iter();
         let bench = |fit: &Fit| {
@@ -286,9 +325,7 @@ impl Acd {
                         Some(skill) if group.key.only.is_none() && !self.passes_reserve(place.item, now) => {
                             Some(Bar::Reserve(skill))
                         }
-                        Some(_) | None => waiting
-                            .is_apart_from(agent, now)
-                            .then(|| Bar::Apart { until: waiting.apart.map_or(now, |(_, until)| until) }),
+                        Some(_) | None => waiting.apart_until(agent, now).map(|until| Bar::Apart { until }),
                     };
                     let Some(by) = bar else {
                         podium.see(head, |a, b| a.precedence < b.precedence);
@@ -317,8 +354,7 @@ impl Acd {
             _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
         let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
-        let since = seeker.ready_since(seeker.listed.unwrap_or(now), self.config.rule.occupancy);
-        let me = self.candidate(item, fit, (since, seeker.id, agent), now);
+        let me = self.candidate(item, fit, self.seat_of(agent)?, now);
         let runner_up = podium.second.map(|second| RunnerUp::Item {
             item: self.items[second.precedence.item()].id,
             terms: self.item_terms(second.precedence.item(), second.listed.recipe, now),
@@ -451,12 +487,18 @@ impl Acd {
         self.arm_reserve(item);
     }
 
-    /// Takes the item out of line: an agent is being rung for it.
-    pub(crate) fn stand_offered(&mut self, item: ItemIx, agent: AgentIx, epoch: u64) {
+    /// Takes the item out of line: agents are being rung for it.
+    pub(crate) fn stand_offered(&mut self, item: ItemIx) {
+        if self.items[item].stands == Stands::Offered {
+            return;
+        }
         self.step_out(item);
         let waiting = &mut self.items[item];
-        waiting.stands = Stands::Offered { agent, epoch };
-        let at = waiting.group;
+        waiting.stands = Stands::Offered;
+        let (at, queue) = (waiting.group, &mut self.queues[waiting.queue]);
+        if queue.rules.strategy == Strategy::RingAll {
+            list(&mut queue.rung, item);
+        }
         self.group_fills(at);
         self.groups[at].offered += 1;
     }
@@ -473,7 +515,10 @@ impl Acd {
                 group.lines[line].remove(&place);
                 group.free -= 1;
             }
-            Stands::Offered { .. } => group.offered -= 1,
+            Stands::Offered => {
+                group.offered -= 1;
+                unlist(&mut self.queues[waiting.queue].rung, &item);
+            }
         }
         if group.free == 0 && group.offered == 0 {
             self.group_emptied(at);
@@ -574,11 +619,16 @@ impl Acd {
         }
     }
 
+    /// Where a listed agent stands among the ready.
+    fn seat_of(&self, agent: AgentIx) -> Option<(Mono, AgentId, AgentIx)> {
+        let a = &self.agents[agent];
+        Some((a.ready_since(a.listed?, self.config.rule.occupancy), a.id, agent))
+    }
+
     /// Puts a listed agent where the choices of an agent find him.
     pub(crate) fn sit(&mut self, agent: AgentIx) {
+        let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
-        let Some(since) = a.listed else { return };
-        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
@@ -590,9 +640,8 @@ impl Acd {
 
     /// Takes him away from there. To be called before what he is found by changes: his tallies, the order.
     fn rise(&mut self, agent: AgentIx) {
+        let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
-        let Some(since) = a.listed else { return };
-        let seat = (a.ready_since(since, self.config.rule.occupancy), a.id, agent);
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {

@@ -12,7 +12,7 @@ use crate::doors::Doors;
 use crate::line::Line;
 use crate::matching::{Ready, Seats};
 use crate::need::Judge;
-use crate::slab::{AgentIx, GroupIx, ProfileIx, QueueIx};
+use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub(crate) struct Queue {
     pub(crate) rings_of: Vec<Vec<u8>>,
     /// Numbers of its agents, if its strategy goes by order.
     pub(crate) order: BTreeMap<AgentId, u64>,
+    /// Items for which agents are being rung, if its strategy rings all; sorted.
+    pub(crate) rung: Vec<ItemIx>,
     /// Who was rung last, if its strategy goes round.
     pub(crate) turn: Option<AgentId>,
 }
@@ -79,6 +81,7 @@ impl Queue {
             rings_of: Vec::new(),
             doors: Doors::default(),
             order: BTreeMap::new(),
+            rung: Vec::new(),
             turn: None,
         }
     }
@@ -215,5 +218,19 @@ impl Profile {
 
     pub(crate) fn rank(&self, queue: QueueIx) -> u8 {
         self.key.ranks.get(&queue).copied().unwrap_or(0)
+    }
+}
+
+/// Inserts into a sorted list; nothing if it is there.
+pub(crate) fn list<T: Ord>(sorted: &mut Vec<T>, value: T) {
+    if let Err(at) = sorted.binary_search(&value) {
+        sorted.insert(at, value);
+    }
+}
+
+/// Removes from a sorted list; nothing if it is not there.
+pub(crate) fn unlist<T: Ord>(sorted: &mut Vec<T>, value: &T) {
+    if let Ok(at) = sorted.binary_search(value) {
+        sorted.remove(at);
     }
 }

@@ -8,7 +8,7 @@ use turno_base::fact::OfferEnd;
 use crate::acd::Acd;
 use crate::agent::Doing;
 use crate::boundary::{Decision, Heal, Trigger};
-use crate::item::Stands;
+use crate::item::{Held, Stands};
 use crate::limits::{LEASE_SLACK, RECONCILE_EVERY, RECONCILE_PER_TURN};
 use crate::slab::{AgentIx, ItemIx, Ix};
 use crate::timers::Due;
@@ -46,6 +46,7 @@ impl Acd {
             let item = ItemIx::of(self.reconciler.items_seen);
             if self.is_lost(item) {
                 self.healed(Heal::ItemLost, out);
+                self.items[item].offers.clear();
                 self.step_out(item);
                 self.take_place(item);
                 self.seek_agent(item, Trigger::Deadline, now, out);
@@ -68,8 +69,8 @@ impl Acd {
                 if now > *rings_until + LEASE_SLACK {
                     return Some(Heal::LeaseExpired);
                 }
-                let mine = Stands::Offered { agent, epoch: *epoch };
-                self.items.get(*item).is_some_and(|i| i.stands == mine)
+                let mine = Held { agent, epoch: *epoch };
+                self.items.get(*item).is_some_and(|i| i.stands == Stands::Offered && i.offers.contains(&mine))
             }
             Doing::Serving { item, .. } => self.served.get(item).is_some_and(|s| s.agents.contains(&agent)),
             Doing::WrapUp { .. } | Doing::Resting { .. } => has_deadline(),
@@ -83,7 +84,7 @@ impl Acd {
     fn heal_agent(&mut self, agent: AgentIx, reason: Heal, now: Mono, out: &mut Vec<Decision>) {
         self.healed(reason, out);
         if let Doing::Reserved { item, epoch, .. } = self.agents[agent].doing
-            && self.items.get(item).is_some_and(|i| i.stands == Stands::Offered { agent, epoch })
+            && self.items.get(item).is_some_and(|i| i.offers.contains(&Held { agent, epoch }))
             && let Some(ended) = self.withdraw(agent, OfferEnd::RingNoAnswer, now, out)
         {
             return self.after_failure(agent, ended, OfferEnd::RingNoAnswer, now, out);
@@ -98,6 +99,13 @@ impl Acd {
         self.after_free(agent, Trigger::Deadline, now, out);
     }
 
+    /// The agent knows of this reservation.
+    pub(crate) fn holds(&self, held: &Held, reserved: ItemIx) -> bool {
+        self.agents.get(held.agent).is_some_and(
+            |a| matches!(a.doing, Doing::Reserved { item, epoch, .. } if item == reserved && epoch == held.epoch),
+        )
+    }
+
     /// In no line, and with no agent.
     fn is_lost(&self, item: ItemIx) -> bool {
         let Some(waiting) = self.items.get(item) else { return false };
@@ -109,9 +117,7 @@ impl Acd {
         match waiting.stands {
             Stands::Nowhere => true,
             Stands::Free => !self.groups[waiting.group].lines[line].contains(&place),
-            Stands::Offered { agent, epoch } => self.agents.get(agent).is_none_or(
-                |a| !matches!(a.doing, Doing::Reserved { item: held, epoch: e, .. } if held == item && e == epoch),
-            ),
+            Stands::Offered => !waiting.offers.iter().any(|held| self.holds(held, item)),
         }
     }
 }

@@ -35,6 +35,21 @@ pub enum Refusal {
         /// It ends in so many seconds, rounded up.
         left_s: u64,
     },
+    /// What came of the call is to be said, or the call saved, first.
+    WrapUpUnsaved(AgentId),
+    /// He wraps nothing up.
+    NoWrapUp(AgentId),
+    /// Made longer as often as it may be.
+    WrapUpExtended {
+        /// The agent.
+        agent: AgentId,
+        /// So often.
+        most: u8,
+    },
+    /// Not configured.
+    NoSuchDisposition(Name),
+    /// He has had no call since he logged in.
+    NoCallYet(AgentId),
     /// The digits name no agent, and nobody sits at or belongs to the station.
     NobodyByCode {
         /// The station.
@@ -73,6 +88,16 @@ impl fmt::Display for Refusal {
             Refusal::WrapUpFixed { agent, left_s } => {
                 write!(f, "the wrap-up of {agent} has a fixed length and ends in {left_s} s")
             }
+            Refusal::WrapUpUnsaved(agent) => {
+                write!(f, "{agent} has not saved the last call; save it or say what came of it")
+            }
+            Refusal::NoWrapUp(agent) => write!(f, "{agent} is in no wrap-up"),
+            Refusal::WrapUpExtended { agent, most: 0 } => write!(f, "the wrap-up of {agent} cannot be extended"),
+            Refusal::WrapUpExtended { agent, most } => {
+                write!(f, "the wrap-up of {agent} has been extended {most} times, as often as it may be")
+            }
+            Refusal::NoSuchDisposition(disposition) => write!(f, "there is no disposition {disposition}"),
+            Refusal::NoCallYet(agent) => write!(f, "{agent} has had no call since the login"),
             Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),
             Refusal::NoReasonByCode { station } => {
                 write!(f, "the code dialled at station {station} names no not-ready reason")

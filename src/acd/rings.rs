@@ -84,6 +84,8 @@ impl Acd {
         if self.items[item].stands == Stands::Free {
             self.step_out(item);
             self.seek_agent(item, Trigger::Deadline, now, out);
+        } else {
+            self.widen_ringing(item, now, out);
         }
     }
 }

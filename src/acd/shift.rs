@@ -4,12 +4,14 @@ use turno_base::fact::{AgentState, OfferEnd};
 use turno_base::{AgentId, ItemId, Mono, Name, StationId};
 
 use crate::acd::Acd;
-use crate::agent::{Doing, Next, Rest, Shown, Station};
+use crate::agent::{Doing, Misses, Next, Rest, Shown, Station};
 use crate::boundary::{Decision, Trigger};
+use crate::config::{TooLong, WrapUp};
 use crate::limits::{REASON_UNREACHABLE, reason};
 use crate::refusal::Refusal;
 use crate::slab::{AgentIx, ProfileIx};
 use crate::timers::Due;
+use crate::wrapup::fixed;
 
 impl Acd {
     /// The agent does this from now on: his deadline, his place among the ready and what is shown of him follow.
@@ -65,7 +67,7 @@ impl Acd {
                 }
             }
             Doing::Resting { cause, .. } => (AgentState::Paused(cause.reason()), None),
-            Doing::Paused { reason } => (AgentState::Paused(*reason), None),
+            Doing::Paused { reason, .. } => (AgentState::Paused(*reason), None),
             Doing::Reserved { item, is_ringing, .. } => {
                 let state = if *is_ringing { AgentState::Ringing } else { AgentState::Offered };
                 (state, self.items.get(*item).map(|i| i.id))
@@ -82,15 +84,33 @@ impl Acd {
         }
         match self.agents[agent].doing {
             Doing::Reserved { .. } => self.ring_ended(agent, now, out),
-            Doing::WrapUp { .. } => {
-                self.free(agent, Doing::Idle { since: now }, now, out);
-                self.after_free(agent, Trigger::Agent, now, out);
-            }
+            Doing::WrapUp { .. } => self.wrap_up_ended(agent, now, out),
             Doing::Resting { .. } => {
                 self.turn(agent, Doing::Idle { since: now }, now, out);
                 self.seek_item(agent, Trigger::Deadline, now, out);
             }
-            Doing::LoggedOut | Doing::Idle { .. } | Doing::Paused { .. } | Doing::Serving { .. } => {}
+            Doing::Paused { reason, .. } => self.paused_too_long(agent, reason, now, out),
+            Doing::LoggedOut | Doing::Idle { .. } | Doing::Serving { .. } => {}
+        }
+    }
+
+    /// Not ready with a reason from now on.
+    pub(crate) fn paused(&self, reason: Name, now: Mono) -> Doing {
+        let longest = self.config.reasons.get(&reason).map(|rules| rules.longest).filter(|longest| !longest.is_zero());
+        Doing::Paused { reason, longest: longest.map(|longest| now + longest) }
+    }
+
+    /// Not ready for longer than the reason allows: told once, and what the reason says becomes of him.
+    fn paused_too_long(&mut self, agent: AgentIx, reason: Name, now: Mono, out: &mut Vec<Decision>) {
+        out.push(Decision::PauseTooLong { agent: self.agents[agent].id, reason });
+        match self.config.reasons.get(&reason).map(|rules| rules.then).unwrap_or_default() {
+            TooLong::Warn => self.turn(agent, Doing::Paused { reason, longest: None }, now, out),
+            TooLong::Ready => {
+                self.agents[agent].misses = Misses::default();
+                self.turn(agent, Doing::Idle { since: now }, now, out);
+                self.seek_item(agent, Trigger::Deadline, now, out);
+            }
+            TooLong::Logout => self.log_out(agent, now, out),
         }
     }
 
@@ -103,7 +123,7 @@ impl Acd {
     }
 
     /// The agent of that name, logged in.
-    fn logged_in(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
+    pub(crate) fn logged_in(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
         let at = self.configured(agent)?;
         match self.agents[at].doing {
             Doing::LoggedOut => Err(Refusal::NotLoggedIn(agent)),
@@ -152,8 +172,9 @@ impl Acd {
             // The shift goes on at another station.
             Some(elsewhere) => self.stand_up(elsewhere),
             None => {
-                self.agents[at].misses = 0;
+                self.agents[at].misses = Misses::default();
                 self.agents[at].tallies.clear();
+                self.agents[at].last = None;
                 self.count_in(self.agents[at].profile);
             }
         }
@@ -161,10 +182,13 @@ impl Acd {
         self.agents[at].station = Some(station);
         // His pause goes with him, and his idle time if he could be rung where he sat.
         let doing = match self.agents[at].doing {
-            Doing::Paused { reason } => Doing::Paused { reason },
+            Doing::Paused { reason, longest } => Doing::Paused { reason, longest },
             Doing::Idle { since } if self.agents[at].listed.is_some() => Doing::Idle { since },
+            Doing::LoggedOut => match self.config.login_reason {
+                Some(reason) => self.paused(reason, now),
+                None => Doing::Idle { since: now },
+            },
             Doing::Idle { .. }
-            | Doing::LoggedOut
             | Doing::Resting { .. }
             | Doing::Reserved { .. }
             | Doing::Serving { .. }
@@ -202,7 +226,7 @@ impl Acd {
             return Err(Refusal::NoSuchReason(reason));
         }
         if self.agents[at].doing.is_idle() {
-            self.turn(at, Doing::Paused { reason }, now, out);
+            self.turn(at, self.paused(reason, now), now, out);
         } else {
             self.agents[at].next = Some(Next::Pause(reason));
         }
@@ -216,21 +240,19 @@ impl Acd {
                 self.agents[at].next = None;
                 return Ok(());
             }
-            Doing::WrapUp { fixed: true, until, .. } => {
+            Doing::WrapUp { rule: rule @ (WrapUp::Fixed(_) | WrapUp::UntilSaved(_)), until, .. } => {
                 // It takes back what was asked for after the wrap-up; the wrap-up itself it cannot shorten.
-                return match self.agents[at].next.take() {
-                    Some(_) => Ok(()),
-                    None => {
-                        let left_s = until.since(now).as_millis().div_ceil(1000);
-                        Err(Refusal::WrapUpFixed { agent, left_s: u64::try_from(left_s).unwrap_or(u64::MAX) })
-                    }
+                return match (self.agents[at].next.take(), rule) {
+                    (Some(_), _) => Ok(()),
+                    (None, WrapUp::UntilSaved(_)) => Err(Refusal::WrapUpUnsaved(agent)),
+                    (None, WrapUp::None | WrapUp::Fixed(_) | WrapUp::AtMost(_)) => Err(fixed(agent, until, now)),
                 };
             }
             Doing::Idle { .. } | Doing::LoggedOut => return Ok(()),
             Doing::Resting { .. } | Doing::Paused { .. } | Doing::WrapUp { .. } => {}
         }
         self.agents[at].next = None;
-        self.agents[at].misses = 0;
+        self.agents[at].misses = Misses::default();
         self.turn(at, Doing::Idle { since: now }, now, out);
         self.seek_item(at, Trigger::Agent, now, out);
         Ok(())

@@ -10,7 +10,6 @@ use crate::acd::Acd;
 use crate::agent::{Doing, Next};
 use crate::boundary::Kind;
 use crate::expected::Accuracy;
-use crate::item::Stands;
 use crate::matching::{self, NEUTRAL, Precedence};
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
@@ -58,8 +57,8 @@ pub struct ItemRow {
     pub is_guarded: bool,
     /// How long it will wait, ms; none: not sure. For a given item it never grows.
     pub expected_ms: Option<u64>,
-    /// Agent it is offered to.
-    pub offered_to: Option<AgentId>,
+    /// Agents it is offered to, in the order in which they were rung.
+    pub offered_to: Vec<AgentId>,
 }
 
 /// One agent.
@@ -211,10 +210,7 @@ impl Acd {
     fn item_row(&self, standing: Precedence, position: u32, now: Mono) -> ItemRow {
         let at: ItemIx = standing.item();
         let waiting = &self.items[at];
-        let offered_to = match waiting.stands {
-            Stands::Offered { agent, .. } => self.agents.get(agent).map(|a| a.id),
-            Stands::Free | Stands::Nowhere => None,
-        };
+        let offered_to = waiting.offers.iter().filter_map(|held| self.agents.get(held.agent)).map(|a| a.id).collect();
         ItemRow {
             item: waiting.id,
             kind: waiting.kind,

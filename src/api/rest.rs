@@ -37,6 +37,9 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/logout", post(logout))
         .route("/agents/{agent}/pause", post(pause))
         .route("/agents/{agent}/ready", post(ready))
+        .route("/agents/{agent}/saved", post(saved))
+        .route("/agents/{agent}/extend", post(extend))
+        .route("/agents/{agent}/disposition", post(disposition))
         .route("/reachable", get(reachable))
         .route("/board", get(board))
         .merge(records::router())
@@ -235,6 +238,29 @@ async fn pause(State(state): State<AppState>, Path(agent): Path<String>, Json(pa
 
 async fn ready(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
     about_agent(&state, &agent, Command::AgentReady).await
+}
+
+async fn saved(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, Command::AgentSaved).await
+}
+
+async fn extend(State(state): State<AppState>, Path(agent): Path<String>) -> Response {
+    about_agent(&state, &agent, Command::AgentExtend).await
+}
+
+/// What came of a call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disposition {
+    disposition: Name,
+}
+
+async fn disposition(
+    State(state): State<AppState>,
+    Path(agent): Path<String>,
+    Json(said): Json<Disposition>,
+) -> Response {
+    about_agent(&state, &agent, |agent| Command::AgentDisposition(agent, said.disposition)).await
 }
 
 async fn reachable(State(state): State<AppState>) -> Response {

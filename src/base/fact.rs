@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, EndedBy, Outcome};
 use crate::id::{AgentId, CallId, LegId, PromptId, QueueId, SegmentId, StationId, TrunkId};
+use crate::name::Name;
 use crate::need::Need;
 use crate::number::Number;
 use crate::stream::Codec;
@@ -174,6 +175,22 @@ pub enum What {
         state: AgentState,
         /// The call that the state is about, if any.
         call: Option<CallId>,
+    },
+    /// An agent has been not ready for longer than his reason allows; once for each time.
+    PauseTooLong {
+        /// The agent.
+        agent: AgentId,
+        /// The reason.
+        reason: Name,
+    },
+    /// An agent said what came of a call, which may have ended before; his last word counts.
+    Disposed {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The result.
+        disposition: Name,
     },
     /// The emergency switch was used.
     Emergency {

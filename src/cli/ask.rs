@@ -73,7 +73,7 @@ fn print(answer: Answer) {
                         call.segment.clone(),
                         clock(call.waited_ms),
                         call.expected_ms.map(clock).unwrap_or_default(),
-                        call.offered_to.map(|a| a.to_string()).unwrap_or_default(),
+                        call.offered_to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
                     ]);
                 }
             }

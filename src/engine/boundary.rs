@@ -98,6 +98,12 @@ pub enum Command {
     AgentPause(AgentId, Name),
     /// Ready.
     AgentReady(AgentId),
+    /// The work after the call is saved.
+    AgentSaved(AgentId),
+    /// A longer wrap-up.
+    AgentExtend(AgentId),
+    /// What came of the agent's present or last call.
+    AgentDisposition(AgentId, Name),
     /// All live calls, or one.
     CallShow(Option<CallId>),
     /// End a call.

@@ -107,6 +107,10 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::PauseTooLong { agent, reason } => self.fact(What::PauseTooLong { agent, reason }, turn),
+            Decision::Disposed { item, agent, disposition } => {
+                self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
+            }
             Decision::Changed { item, change } => self.fact(What::WaitingChanged { call: item.0, change }, turn),
             Decision::Emergency { queue, on } => self.fact(What::Emergency { queue, on }, turn),
             Decision::Healed { reason } => turn.out.push(Effect::Healed(reason)),

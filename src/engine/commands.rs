@@ -19,7 +19,10 @@ impl Rooms {
         if let Command::AgentLogin(agent, _)
         | Command::AgentLogout(agent)
         | Command::AgentPause(agent, _)
-        | Command::AgentReady(agent) = command
+        | Command::AgentReady(agent)
+        | Command::AgentSaved(agent)
+        | Command::AgentExtend(agent)
+        | Command::AgentDisposition(agent, _) = command
         {
             self.known_agent(*agent)?;
         }
@@ -36,6 +39,11 @@ impl Rooms {
                 self.tell_agent(AcdCommand::Pause { agent: *agent, reason: *reason }, turn)
             }
             Command::AgentReady(agent) => self.tell_agent(AcdCommand::Ready { agent: *agent }, turn),
+            Command::AgentSaved(agent) => self.tell_agent(AcdCommand::Saved { agent: *agent }, turn),
+            Command::AgentExtend(agent) => self.tell_agent(AcdCommand::Extend { agent: *agent }, turn),
+            Command::AgentDisposition(agent, disposition) => {
+                self.tell_agent(AcdCommand::Dispose { agent: *agent, disposition: *disposition }, turn)
+            }
             Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
             Command::CallHangUp(call) => {
                 self.live_calls(Some(*call), turn.now)?;

@@ -7,8 +7,10 @@ mod fault;
 mod live;
 mod refer;
 mod restart;
+mod ring_all;
 mod seeds;
 mod world;
+mod wrapup;
 
 use expect_test::expect;
 use world::{Act, Habit, Weather, World};

@@ -75,8 +75,8 @@ pub struct WaitingView {
     pub waited_ms: u64,
     /// How long it will wait from now on, ms; none: not sure. For a given call it never grows.
     pub expected_ms: Option<u64>,
-    /// Agent it is offered to.
-    pub offered_to: Option<AgentId>,
+    /// Agents it is offered to.
+    pub offered_to: Vec<AgentId>,
 }
 
 /// Why a call waits or was offered, or what an agent gets: in words, and the parts.

@@ -264,6 +264,8 @@ fn log_life(fact: &Fact) {
             tracing::debug!(%call, %agent, outcome = end.as_str(), ring_ms, "offer ended");
         }
         What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
+        What::PauseTooLong { agent, reason } => tracing::warn!(%agent, %reason, "agent not ready for too long"),
+        What::Disposed { call, agent, disposition } => tracing::info!(%call, %agent, %disposition, "result said"),
         What::AgentChanged { agent, state, station, .. } => match state {
             AgentState::LoggedOut => tracing::info!(%agent, "agent logged out"),
             AgentState::Ready | AgentState::Paused(_) => {
@@ -334,6 +336,8 @@ impl Counts {
                 metrics.calls_ended.with_label_values(&[outcome.as_str()]).inc();
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, fact.at.mono, metrics),
+            What::PauseTooLong { reason, .. } => metrics.pauses_too_long.with_label_values(&[reason.as_str()]).inc(),
+            What::Disposed { disposition, .. } => metrics.dispositions.with_label_values(&[disposition.as_str()]).inc(),
             What::LegBegan { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }

@@ -60,6 +60,8 @@ pub struct Metrics {
     forecasts_true: IntCounterVec,
     forecast_error: HistogramVec,
     pub offers_ended: IntCounterVec,
+    pub dispositions: IntCounterVec,
+    pub pauses_too_long: IntCounterVec,
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
@@ -134,6 +136,8 @@ impl Metrics {
                 &["queue"],
             ),
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
+            dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
+            pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
@@ -175,6 +179,8 @@ impl Metrics {
             gauges.with_label_values(&["x"]).set(1);
         }
         self.heals.with_label_values(&["x"]).inc();
+        self.dispositions.with_label_values(&["x"]).inc();
+        self.pauses_too_long.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);
         }

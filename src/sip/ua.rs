@@ -76,6 +76,8 @@ enum Owner {
         party: Origin,
         /// CSeq number of the last request in its dialogs: PRACKs come before a 2xx that may find no leg.
         seq: u32,
+        /// What the BYE says if it is answered when its leg is gone.
+        farewell: Cause,
     },
     /// re-INVITE or UPDATE of ours.
     Change { leg: LegId, party: Origin },
@@ -404,10 +406,10 @@ impl Ua {
             Owner::Notify(id) if status >= 200 => self.notifier.on_notify_answered(id, status),
             Owner::Notify(_) => {}
             Owner::Errand(errand) => self.on_errand_response(*errand, flow, response, now, out),
-            Owner::Dialled { leg, branch, party, seq } => match self.take(leg) {
+            Owner::Dialled { leg, branch, party, seq, farewell } => match self.take(leg) {
                 Some(leg) => self.on_dial_response(leg, (tx, branch, seq), flow, response, now, out),
                 None if status / 100 == 2 => {
-                    self.lost_race((tx, seq, Cause::NORMAL), party, flow, response, now, out);
+                    self.lost_race((tx, seq, farewell), party, flow, response, now, out);
                 }
                 None => {}
             },

@@ -9,5 +9,5 @@ mod strategy;
 pub(crate) use agent::{Appeal, Preference, preference};
 pub(crate) use item::{NEUTRAL, Precedence, Urgency, precedence, waited_us};
 pub(crate) use power::power;
-pub(crate) use strategy::{Bench, Ready, Seats, choose};
+pub(crate) use strategy::{Bench, Pick, Ready, Seats, choose, everybody};
 pub use strategy::{NoStrategy, Strategy};

@@ -42,10 +42,11 @@ pub enum Strategy {
 
 impl Strategy {
     /// All, in the order of the documentation.
-    pub const ALL: [Strategy; 8] = [
+    pub const ALL: [Strategy; 9] = [
         Strategy::Value,
         Strategy::LongestIdle,
         Strategy::RoundRobin,
+        Strategy::RingAll,
         Strategy::FewestCalls,
         Strategy::LeastTalk,
         Strategy::Linear,
@@ -134,6 +135,18 @@ pub(crate) fn choose(
         Strategy::Random => drawn(benches, false, is_apart, dice),
         Strategy::WeightedRandom => drawn(benches, true, is_apart, dice),
     }
+}
+
+/// Everybody of the best rank that anybody has who may be rung, the longest ready first.
+pub(crate) fn everybody(benches: &[Bench<'_>], is_apart: impl Fn(AgentIx) -> bool) -> Vec<Pick> {
+    let mut found = Vec::new();
+    for bench in benches {
+        let free = bench.ready.iter().filter(|(.., agent)| !is_apart(*agent));
+        found.extend(free.map(|&(since, id, agent)| ((bench.rank, since, id), (agent, bench.profile, since))));
+    }
+    found.sort_by_key(|(key, _)| *key);
+    let best = found.first().map(|((rank, ..), _)| *rank);
+    found.into_iter().take_while(|((rank, ..), _)| Some(*rank) == best).map(|(_, pick)| pick).collect()
 }
 
 /// The least number after `turn`; past the last, the least of all.

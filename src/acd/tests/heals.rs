@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::script::{Run, agent, item};
 use crate::Bounds;
 use crate::agent::{Doing, Phase};
-use crate::item::Stands;
+use crate::item::Held;
 use crate::timers::Due;
 
 /// Plays the script, breaks the machine, and returns what follows in the seconds after.
@@ -147,8 +147,8 @@ fn an_item_whose_agent_knows_nothing_of_it_is_offered_again() {
         |run| {
             let anna = run.acd.agent_of[&agent("anna")];
             let c1 = run.acd.item_of[&item("c1")];
-            run.acd.stand_offered(c1, anna, 1);
-            assert_eq!(run.acd.items[c1].stands, Stands::Offered { agent: anna, epoch: 1 });
+            run.acd.stand_offered(c1);
+            run.acd.items[c1].offers.push(Held { agent: anna, epoch: 1 });
         },
         1,
         expect![[r#"
@@ -191,8 +191,14 @@ fn an_agent_who_talks_at_no_station_is_logged_out() {
         |run| {
             let anna = run.acd.agent_of[&agent("anna")];
             run.acd.agents[anna].station = None;
-            run.acd.agents[anna].doing =
-                Doing::Serving { item: item("c9"), epoch: None, phase: Phase::Talking, since: turno_base::Mono(0) };
+            run.acd.agents[anna].doing = Doing::Serving {
+                item: item("c9"),
+                epoch: None,
+                phase: Phase::Talking,
+                since: turno_base::Mono(0),
+                queue: None,
+                wrap_up: crate::WrapUp::None,
+            };
         },
         1,
         expect![[r#"

@@ -300,7 +300,7 @@ fn views_show_who_waits_in_the_order_of_service_and_what_agents_do() {
     assert_eq!(anna.station, Some(StationId::new("desk1").unwrap()));
     let boris = run.acd.agent(agent("boris"), now).unwrap();
     assert_eq!((boris.state, boris.next.map(|n| matches!(n, Next::Pause(_)))), (AgentState::Offered, Some(true)));
-    assert_eq!(run.acd.waiting(ventas, 10, now)[0].offered_to, Some(agent("boris")));
+    assert_eq!(run.acd.waiting(ventas, 10, now)[0].offered_to, [agent("boris")]);
     assert_eq!(run.acd.agent_at(StationId::new("desk1").unwrap()), Some(agent("anna")));
     assert_eq!(run.acd.agents(now).len(), 2);
     assert_eq!(run.acd.queues(now), [queue]);

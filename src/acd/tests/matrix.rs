@@ -6,7 +6,7 @@ use expect_test::expect_file;
 
 use super::script::{Run, agent, item, state};
 use crate::{Bounds, Next};
-use turno_base::Now;
+use turno_base::{AgentId, Now};
 
 /// When the event of a cell happens.
 const AT: u64 = 10_000;
@@ -14,7 +14,11 @@ const AT: u64 = 10_000;
 const AGENT_HOUSE: &str = "
     queue ventas ring=20 wrap=atmost:30
     queue fija ring=20 wrap=fixed:30
-    agent anna ventas,fija misses=2
+    queue guarda ring=20 wrap=saved:30
+    disposition sale
+    disposition bad-line fixed:60
+    extension 30 1
+    agent anna ventas,fija,guarda misses=2
     agent boris ventas
     reason lunch 0
     reason meeting 0
@@ -41,6 +45,8 @@ const AGENT_STATES: &[(&str, &str)] = &[
     ("holding", "1 in anna\n2 call c1 ventas\n3 accept anna\n4 hold anna"),
     ("wrap-up of at most 30 s", "1 in anna\n2 call c1 ventas\n3 accept anna\n4 release anna"),
     ("wrap-up of 30 s", "1 in anna\n2 call c1 fija\n3 accept anna\n4 release anna"),
+    ("wrap-up until saved", "1 in anna\n2 call c1 guarda\n3 accept anna\n4 release anna"),
+    ("wrap-up until saved, extended", "1 in anna\n2 call c1 guarda\n3 accept anna\n4 release anna\n5 extend anna"),
     ("wrap-up, logout asked for", "1 in anna\n2 call c1 fija\n3 accept anna\n4 release anna\n5 out anna"),
 ];
 
@@ -51,6 +57,10 @@ const AGENT_EVENTS: &[(&str, &str)] = &[
     ("logout", "out anna"),
     ("pause", "pause anna meeting"),
     ("ready", "ready anna"),
+    ("saved", "saved anna"),
+    ("extends", "extend anna"),
+    ("says sale", "result anna sale"),
+    ("says bad line, which has a wrap-up of 60 s", "result anna bad-line"),
     ("a call arrives", "call c5 ventas"),
     ("rings", "ring anna"),
     ("accepts", "accept anna"),
@@ -205,10 +215,11 @@ fn anna(run: &Run) -> String {
 fn c1(run: &Run, at: u64) -> String {
     let row = run.acd.item(item("c1"), Now::from_ms(at));
     match row {
-        Some(row) => match row.offered_to {
-            Some(agent) => format!("{} {} for {agent}", row.queue, row.position),
-            None => format!("{} {}", row.queue, row.position),
-        },
+        Some(row) if row.offered_to.is_empty() => format!("{} {}", row.queue, row.position),
+        Some(row) => {
+            let agents: Vec<&str> = row.offered_to.iter().map(AgentId::as_str).collect();
+            format!("{} {} for {}", row.queue, row.position, agents.join(", "))
+        }
         None if run.acd.served.contains_key(&item("c1")) => "in conversation".to_owned(),
         None => "unknown".to_owned(),
     }

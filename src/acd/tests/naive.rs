@@ -22,7 +22,7 @@ struct Coming {
 }
 
 /// Whom an item is kept apart from, and until when.
-type Apart = Option<(AgentId, Mono)>;
+type Apart = Vec<(AgentId, Mono)>;
 
 #[derive(Clone, Default)]
 pub(crate) struct Witness {
@@ -74,7 +74,9 @@ pub(crate) struct Waiting {
     v: i64,
     order: u64,
     since: Mono,
-    pub(crate) offered: Option<AgentId>,
+    pub(crate) offered: Vec<AgentId>,
+    /// Ring time is credited up to here.
+    credited: Mono,
     apart: Apart,
     own: Option<AgentId>,
     only_until: Option<Mono>,
@@ -101,7 +103,7 @@ impl Witness {
         };
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut waiting = self.items[&id].clone();
-            waiting.apart = waiting.apart.filter(|(agent, _)| is_known(&self.agents, agent));
+            waiting.apart.retain(|(agent, _)| is_known(&self.agents, agent));
             let keeps = waiting.own.is_some_and(|own| self.could(own, waiting.queue, &waiting.entry.need));
             waiting.only_until = waiting.only_until.filter(|_| keeps);
             waiting.own = waiting.own.filter(|own| is_known(&self.agents, own));
@@ -148,7 +150,7 @@ impl Witness {
     fn begin_rings(&mut self, now: Mono) {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut item = self.items[&id].clone();
-            if item.offered.is_none() && item.ring.is_some_and(|(_, until)| until.is_none()) {
+            if item.offered.is_empty() && item.ring.is_some_and(|(_, until)| until.is_none()) {
                 self.begin_ring(&mut item, now);
                 self.items.insert(id, item);
             }
@@ -157,6 +159,10 @@ impl Witness {
 
     /// Time passes for those who wait: own agents are waited for no longer, rings widen.
     fn progress(&mut self, now: Mono) {
+        // What rings everybody goes on to the next ring while it rings.
+        let queues = self.config.queues.clone();
+        let rings_all = |item: &Waiting| queues.get(&item.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
+        let is_rung = |item: &Waiting| !item.offered.is_empty() && !rings_all(item);
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut item = self.items[&id].clone();
             loop {
@@ -171,12 +177,12 @@ impl Witness {
                     }
                     Some(_) | None => break,
                 }
-                if item.offered.is_some() {
+                if is_rung(&item) {
                     break;
                 }
                 self.begin_ring(&mut item, now);
             }
-            if item.offered.is_none() {
+            if !is_rung(&item) {
                 self.begin_ring(&mut item, now);
             }
             self.items.insert(id, item);
@@ -213,7 +219,8 @@ impl Witness {
             v = self.kept(caller, entry.queue, now).map_or(v, |at| v.min(self.redials[at].2));
         }
         let only_until = (!waits.is_zero()).then(|| Mono(now.0 + waits.as_micros() as u64)).filter(|_| own.is_some());
-        self.doors.insert(entry.item, Coming { entry: entry.clone(), v, apart: None, own, only_until, is_new: true });
+        let coming = Coming { entry: entry.clone(), v, apart: Vec::new(), own, only_until, is_new: true };
+        self.doors.insert(entry.item, coming);
     }
 
     /// What was decided; panics at the first thing that the rule would not have done.
@@ -228,7 +235,10 @@ impl Witness {
         self.moved = None;
         self.doors.clear();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
-            let missed = self.items.iter().find(|(_, i)| i.offered.is_none() && self.is_pair(*agent, i, now));
+            let missed = self
+                .items
+                .iter()
+                .find(|(_, i)| self.is_pair(*agent, i, now) && (i.offered.is_empty() || self.could_join(*agent, i)));
             assert!(missed.is_none(), "invariant 1: {agent} is idle, {:?} waits", missed.map(|(id, _)| id));
             assert!(seat.offer.is_none(), "a ready agent has no offer");
         }
@@ -241,6 +251,16 @@ impl Witness {
         let open = self.agents.values().filter(|seat| seat.offer.is_some()).count() as u64;
         assert_eq!(self.offers, self.offers_ended + open, "every offer ends once");
         assert_eq!(acd.counts().healed, 0);
+    }
+
+    /// A queue that rings all rings him too, if no better rank is being rung; where there is a wait limit, only before it. Who
+    /// is kept in reserve is not called to a ring that runs when the item comes to pass reserves.
+    fn could_join(&self, agent: AgentId, item: &Waiting) -> bool {
+        let queue = &self.config.queues[&item.queue];
+        queue.strategy == Strategy::RingAll
+            && queue.wait_limit.is_zero()
+            && self.config.skills.values().all(|rules| rules.reserve == 0)
+            && item.offered.iter().all(|a| self.rank(agent, item.queue) <= self.rank(*a, item.queue))
     }
 
     /// Does this agent serve the queue, and know what is needed?
@@ -270,7 +290,7 @@ impl Witness {
         if !self.could(agent, item.queue, &item.entry.need) {
             return false;
         }
-        if item.apart.is_some_and(|(from, until)| from == agent && until > now) {
+        if item.apart.iter().any(|(from, until)| *from == agent && *until > now) {
             return false;
         }
         if item.only_until.is_some() {
@@ -414,12 +434,12 @@ impl Witness {
         };
         match strategy {
             Strategy::Value => of.max_by_key(|a| self.suits(*a, item, now)),
-            Strategy::LongestIdle | Strategy::RingAll => of.min_by_key(|a| (self.ready_since(*a), *a)),
+            Strategy::LongestIdle => of.min_by_key(|a| (self.ready_since(*a), *a)),
             Strategy::FewestCalls => of.min_by_key(|a| (tally(a).0, self.ready_since(*a), *a)),
             Strategy::LeastTalk => of.min_by_key(|a| (tally(a).1, self.ready_since(*a), *a)),
             Strategy::RoundRobin => of.min_by_key(|a| place(a, self.turns.get(&item.queue).copied())),
             Strategy::Linear => of.min_by_key(|a| place(a, item.tried)),
-            Strategy::Random | Strategy::WeightedRandom => None,
+            Strategy::RingAll | Strategy::Random | Strategy::WeightedRandom => None,
         }
     }
 
@@ -427,17 +447,20 @@ impl Witness {
         let item = &self.items[&id];
         assert!(self.is_pair(agent, item, now), "{agent} may not take {id}");
         assert_eq!(self.agents[&agent].state, AgentState::Ready, "only who is ready is rung");
-        assert!(self.agents[&agent].offer.is_none() && item.offered.is_none(), "invariant 2");
-        let free = self.items.iter().filter(|(_, i)| i.offered.is_none() && self.is_pair(agent, i, now));
+        let strategy = self.config.queues[&item.queue].strategy;
+        assert!(self.agents[&agent].offer.is_none(), "invariant 2");
+        assert!(item.offered.is_empty() || strategy == Strategy::RingAll, "invariant 2");
+        let free = self.items.iter().filter(|(_, i)| i.offered.is_empty() && self.is_pair(agent, i, now));
         let settled = free.filter(|(other, i)| **other == id || !self.is_sudden(i, now));
         let first = settled.max_by_key(|(_, i)| self.urgency(i, Some(agent), now)).map(|(id, _)| *id);
-        // Where reserves are kept or rules change several may be idle while something waits, and the item chooses.
+        // Where reserves are kept or rules change several may be idle while something waits, and the item chooses. An agent
+        // joins others only if nobody waits for him alone.
         let is_kept = self.config.skills.values().any(|rules| rules.reserve > 0);
-        assert!(is_kept || self.is_configuring || first == Some(id), "invariant 4: {agent} is due {first:?}, not {id}");
+        let due = item.offered.is_empty().then_some(id);
+        assert!(is_kept || self.is_configuring || first == due, "invariant 4: {agent} is due {first:?}, not {id}");
         let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
         let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
-        let strategy = self.config.queues[&item.queue].strategy;
-        let best_rank = able.iter().map(|a| self.rank(*a, item.queue)).min();
+        let best_rank = able.iter().chain(&item.offered).map(|a| self.rank(*a, item.queue)).min();
         if strategy != Strategy::WeightedRandom {
             assert_eq!(Some(self.rank(agent, item.queue)), best_rank, "{agent} is of a rank that waits");
         }
@@ -462,7 +485,8 @@ impl Witness {
                     v,
                     order,
                     since: now,
-                    offered: None,
+                    offered: Vec::new(),
+                    credited: now,
                     apart,
                     own,
                     only_until: None,
@@ -483,7 +507,7 @@ impl Witness {
                 self.check_choice(*agent, *item, now);
                 self.offers += 1;
                 let waiting = self.items.get_mut(item).expect("waits");
-                waiting.offered = Some(*agent);
+                waiting.offered.push(*agent);
                 waiting.tried = Some(*agent);
                 self.turns.insert(waiting.queue, *agent);
                 self.agents.get_mut(agent).expect("known").offer = Some((*item, *epoch, now));
@@ -509,17 +533,23 @@ impl Witness {
                 let (i, e, began) = seat.offer.take().expect("open");
                 assert_eq!((i, e, (now.0 - began.0) / 1000), (*item, *epoch, *ring_ms));
                 seat.keeps_idle_time = matches!(end, OfferEnd::CallerLeft | OfferEnd::LostRace);
+                let waiting = self.items.get_mut(item).expect("waits");
+                let rings_all = self.config.queues.get(&waiting.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
                 let apart_s = match end {
-                    OfferEnd::RingNoAnswer => 20,
-                    OfferEnd::Declined => 30,
-                    OfferEnd::Busy | OfferEnd::Unreachable => 10,
+                    OfferEnd::RingNoAnswer if rings_all => self.config.back_off.apart_ring_all.as_secs(),
+                    OfferEnd::RingNoAnswer => self.config.back_off.apart_no_answer.as_secs(),
+                    OfferEnd::Declined => self.config.back_off.apart_declined.as_secs(),
+                    OfferEnd::Busy => self.config.back_off.apart_busy.as_secs(),
+                    OfferEnd::Unreachable => self.config.back_off.apart_unreachable.as_secs(),
                     OfferEnd::Accepted | OfferEnd::CallerLeft | OfferEnd::LostRace => 0,
                 };
-                let waiting = self.items.get_mut(item).expect("waits");
-                waiting.offered = None;
+                waiting.offered.retain(|rung| rung != agent);
                 if apart_s > 0 {
-                    waiting.v -= (now.0 - began.0) as i64;
-                    waiting.apart = Some((*agent, Mono(now.0 + apart_s * 1_000_000)));
+                    let from = began.max(waiting.credited);
+                    waiting.v -= (now.0 - from.0) as i64;
+                    waiting.credited = now;
+                    waiting.apart.retain(|(from, _)| rings_all && from != agent);
+                    waiting.apart.push((*agent, Mono(now.0 + apart_s * 1_000_000)));
                     waiting.only_until = None;
                 }
             }
@@ -527,6 +557,8 @@ impl Witness {
                 self.left(*item, *queue, *how, *position, *wait_ms, now)
             }
             Decision::Overflow { .. }
+            | Decision::Disposed { .. }
+            | Decision::PauseTooLong { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. }
             | Decision::Emergency { .. } => {}
@@ -608,7 +640,7 @@ impl Witness {
         assert_eq!(position, self.place(id, now), "place on leaving");
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
-        assert!(gone.offered.is_none(), "its offer ended before");
+        assert!(gone.offered.is_empty(), "its offers ended before");
         if matches!(how, QueueLeft::Answered(_)) {
             self.came.insert(id, queue);
         }

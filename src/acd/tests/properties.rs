@@ -15,7 +15,7 @@ use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, E
 type Step = (u8, u8, u8, u16);
 
 const AGENTS: [&str; 6] = ["anna", "boris", "clara", "dora", "emil", "fay"];
-const QUEUES: [&str; 13] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i"];
+const QUEUES: [&str; 17] = ["a", "b", "c", "gone", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "j", "k"];
 const SEGMENTS: [&str; 4] = ["gold", "plain", "basic", "unheard-of"];
 const NEEDS: [&str; 5] = ["", "x", "x>=3", "not y", "x or y>=2"];
 
@@ -29,6 +29,11 @@ const HOUSE: &str = "
     queue g by=longest_idle ring=7
     queue h by=random ring=7
     queue i by=weighted_random ring=7
+    queue j by=ring_all ring=6 wrap=saved:20
+    disposition sale
+    disposition bad-line fixed:5
+    extension 5 2
+    queue k by=ring_all ring=9 wait=30 onwait=queue:j
     ring a level=3 for=2 of=gold skip=no
     ring a level=2 for=3 of=gold,plain
     ring b need=y for=3
@@ -39,16 +44,18 @@ const HOUSE: &str = "
     segment basic 300 60 0
     reason lunch 0
     redial 20
-    agent anna a,b,d,e,f,g,h,i skills=x:3 misses=1
-    agent boris a,b,d,e,f ranks=d:1,e:2 skills=x:1,y:4 misses=2
-    agent clara a,b,c,h,i skills=x:3 ranks=a:1,i:3
-    agent dora a,c,f,g
-    agent emil b,c,d,e,f,g,h,i skills=x:9,y:1 misses=1
-    agent fay a,c,d,e,f,g,h,i ranks=c:1
+    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 misses=1
+    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 misses=2
+    agent clara a,b,c,h,i,j,k skills=x:3 ranks=a:1,i:3
+    agent dora a,c,f,g,k
+    agent emil b,c,d,e,f,g,h,i,j,k skills=x:9,y:1 misses=1
+    agent fay a,c,d,e,f,g,h,i,j,k ranks=c:1,k:1
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 14] = [
+const CHANGES: [&str; 16] = [
+    "queue j by=fewest_calls ring=6",
+    "queue j by=ring_all ring=6",
     "skill x reserve=2",
     "skill y reserve=1 handle=30",
     "skill x",
@@ -224,7 +231,14 @@ impl World {
                 let station = if b < 200 { pick(&AGENTS, a) } else { pick(&AGENTS, b) };
                 Command::Login { agent, station: StationId::new(station).unwrap() }
             }
-            105..=107 => Command::Logout { agent },
+            105 => match b % 5 {
+                0 => Command::Saved { agent },
+                1 => Command::Extend { agent },
+                2 => Command::Dispose { agent, disposition: Name::new("sale").unwrap() },
+                3 => Command::Dispose { agent, disposition: Name::new("bad-line").unwrap() },
+                _ => Command::Logout { agent },
+            },
+            106..=107 => Command::Logout { agent },
             108..=110 => Command::Pause { agent, reason: Name::new(pick(&["lunch", "lunch", "siesta"], b)).unwrap() },
             _ => Command::Ready { agent },
         };

@@ -356,7 +356,7 @@ fn who_has_worked_more_of_his_shift_rests_before_the_others() {
     };
     let offered =
         |occupancy| played(&script(occupancy)).acd.item(item("c2"), Now::from_ms(100_001)).unwrap().offered_to;
-    assert_eq!((offered("0"), offered("30")), (Some(agent("boris")), Some(agent("anna"))));
+    assert_eq!((offered("0"), offered("30")), (vec![agent("boris")], vec![agent("anna")]));
 }
 
 #[test]
@@ -610,10 +610,10 @@ fn bounds_of_the_rule_hold() {
     (0..40).for_each(|_| script += "ring ventas level=3 for=10 skip=no\n");
     script += "0 in anna\n1 call c1 ventas\n159999 end\n";
     let mut run = played(&script);
-    assert!(run.acd.item(item("c1"), Now::from_ms(159_999)).unwrap().offered_to.is_none());
+    assert!(run.acd.item(item("c1"), Now::from_ms(159_999)).unwrap().offered_to.is_empty());
     run.until(160_001);
     let row = run.acd.item(item("c1"), Now::from_ms(160_001)).unwrap();
-    assert_eq!(row.offered_to, Some(agent("anna")), "sixteen rings count, whatever is configured");
+    assert_eq!(row.offered_to, [agent("anna")], "sixteen rings count, whatever is configured");
 
     let mut script =
         String::from("queue ventas\nskill x reserve=100\nsegment plain 1000 20 0\nsegment gold 2000 20 0\n");

@@ -7,13 +7,18 @@
 //! queue linea by=linear order=boris,anna
 //! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1 ranks=general:1
 //! segment gold 4000 20 240          value per mille, target s, guard s
-//! reason lunch 1800                 s
+//! reason lunch 1800 ready           s, and what then; also logout
+//! backoff rest-declined 5           s
+//! begins lunch                      who logs in
 //! redial 60                         s
+//! disposition sale saved:60         the rule is optional
+//! extension 30 2                    s, times
 //! skill catalan reserve=1 handle=240
 //! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
 //! rule opportunity=500 fit=40       and more, s
 //! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
-//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready
+//! 100 in anna                       logs in at station anna; `in anna desk1` elsewhere; also out, pause, ready, saved, extend
+//! 100 result anna sale
 //! 100 call c1 ventas gold need=b value=500 who=600 credit=5000 owner=anna last=boris
 //! 200 ring anna                     about the last offer to anna; also accept, decline, busy, unreachable, noanswer, lost
 //! 200 accept anna stale             with the epoch before
@@ -41,8 +46,9 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, Se
 
 use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, Entry, Event, Ignored, Kind, Overflow,
-    Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Ignored,
+    Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, TooLong, WrapUp,
+    need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -85,6 +91,15 @@ fn overflow(text: &str) -> Overflow {
     }
 }
 
+fn wrap_up(text: &str) -> WrapUp {
+    match text.split_once(':') {
+        Some(("fixed", length)) => WrapUp::Fixed(secs(length)),
+        Some(("atmost", length)) => WrapUp::AtMost(secs(length)),
+        Some(("saved", length)) => WrapUp::UntilSaved(secs(length)),
+        Some(_) | None => WrapUp::None,
+    }
+}
+
 fn ignored(list: &str) -> Ignored {
     let named = |name: &str| Presence::ALL.into_iter().find(|presence| presence.as_str() == name).expect(name);
     Ignored::these(list.split(',').map(named))
@@ -101,12 +116,7 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "len" => rules.length_max = value.parse().expect(value),
             "ring" => rules.ring_limit = secs(value),
             "wait" => rules.wait_limit = secs(value),
-            "wrap" => {
-                rules.wrap_up = match value.split_once(':').expect(value) {
-                    ("fixed", length) => WrapUp::Fixed(secs(length)),
-                    (_, length) => WrapUp::AtMost(secs(length)),
-                }
-            }
+            "wrap" => rules.wrap_up = wrap_up(value),
             "join" => rules.join_when_empty = value == "yes",
             "leave" => rules.leave_when_empty = value == "yes",
             "onfull" => rules.on_full = overflow(value),
@@ -172,6 +182,9 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                     rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
                 }
             }
+            ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
+            ("declines", most) => rules.declined_max = most.parse().expect(most),
+            ("unreached", most) => rules.unreachable_max = most.parse().expect(most),
             ("misses", most) => rules.no_answer_max = most.parse().expect(most),
             ("code", code) => rules.code = code.to_owned(),
             ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
@@ -240,10 +253,40 @@ impl Run {
                 };
                 self.config.segments.insert(SegmentId::new(name).expect(name), rules);
             }
-            ["reason", name, longest] => {
-                let rules = ReasonRules { paid: true, longest: secs(longest) };
+            ["reason", name, longest, then @ ..] => {
+                let then = match then {
+                    ["ready"] => TooLong::Ready,
+                    ["logout"] => TooLong::Logout,
+                    _ => TooLong::Warn,
+                };
+                let rules = ReasonRules { paid: true, longest: secs(longest), then };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
             }
+            ["disposition", name, rule @ ..] => {
+                let rules =
+                    DispositionRules { wrap_up: rule.first().map(|rule| wrap_up(rule)), ..DispositionRules::default() };
+                self.config.dispositions.insert(Name::new(name).expect(name), rules);
+            }
+            ["extension", length, most] => {
+                self.config.wrap_up_extension = secs(length);
+                self.config.wrap_up_extensions_max = most.parse().expect(most);
+            }
+            ["backoff", cause, length] => {
+                let back_off = &mut self.config.back_off;
+                let at = match *cause {
+                    "apart-no-answer" => &mut back_off.apart_no_answer,
+                    "apart-ring-all" => &mut back_off.apart_ring_all,
+                    "apart-declined" => &mut back_off.apart_declined,
+                    "apart-busy" => &mut back_off.apart_busy,
+                    "apart-unreachable" => &mut back_off.apart_unreachable,
+                    "rest-declined" => &mut back_off.rest_declined,
+                    "rest-busy" => &mut back_off.rest_busy,
+                    "rest-unreachable" => &mut back_off.rest_unreachable,
+                    _ => panic!("{cause}"),
+                };
+                *at = secs(length);
+            }
+            ["begins", reason] => self.config.login_reason = Name::new(reason).ok(),
             ["rule", rest @ ..] => self.rule(rest),
             ["skill", name, rest @ ..] => {
                 let mut rules = SkillRules::default();
@@ -454,6 +497,9 @@ fn command(words: &[&str]) -> Option<Command> {
         ["in", who, at] => Command::Login { agent: agent(who), station: StationId::new(at).expect(at) },
         ["out", who] => Command::Logout { agent: agent(who) },
         ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
+        ["saved", who] => Command::Saved { agent: agent(who) },
+        ["extend", who] => Command::Extend { agent: agent(who) },
+        ["result", who, what] => Command::Dispose { agent: agent(who), disposition: Name::new(what).expect(what) },
         ["ready", who] => Command::Ready { agent: agent(who) },
         ["emergency", state, rest @ ..] => Command::Emergency {
             queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
@@ -515,6 +561,8 @@ pub(crate) fn told(decision: &Decision) -> String {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),
         },
+        Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),
+        Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
         Decision::Emergency { queue, on } => {
             let of = queue.map_or_else(|| "all queues".to_owned(), |queue| queue.to_string());
             format!("emergency {} for {of}", if *on { "on" } else { "off" })

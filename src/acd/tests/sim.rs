@@ -23,7 +23,11 @@ const HOUSE: &str = "
     queue linea ring=6 by=linear order=joan,gus,anna wait=120 onwait=queue:azar
     queue azar ring=9 by=weighted_random need=sales wait=100 onwait=queue:corto
     queue corto ring=9 by=least_talk wait=100 onwait=queue:largo
-    queue largo ring=9 by=longest_idle
+    queue largo ring=9 by=longest_idle wait=60 onwait=queue:todos
+    queue todos ring=12 by=ring_all wrap=saved:45
+    disposition sale
+    disposition bad-line fixed:20
+    extension 20 2
     ring ventas level=3 for=2 of=platinum
     ring ventas level=2 for=3 of=platinum
     ring ventas level=2 for=4 of=gold
@@ -33,21 +37,24 @@ const HOUSE: &str = "
     segment gold 4000 20 240
     segment standard 1000 30 240
     segment basic 400 60 240
-    reason lunch 1800
+    reason lunch 900 ready
+    backoff apart-busy 7
+    backoff apart-ring-all 8
     redial 60
     agent anna ventas,general,linea,azar skills=sales:3 misses=1 ranks=azar:1
     agent boris ventas,vip,general,pedidos,corto skills=sales:2,catalan:2 misses=2
     agent clara ventas,vip skills=sales:3,catalan:1 misses=1
-    agent dora averias,general skills=tech:3 misses=3
-    agent emil averias skills=tech:1,catalan:3
-    agent fay averias,ventas,general skills=tech:2,sales:1 misses=1
-    agent gus general,pedidos,linea,corto,largo misses=1
+    agent dora averias,general,todos skills=tech:3 misses=3
+    agent emil averias skills=tech:1,catalan:3 declines=2 unreached=3
+    agent fay averias,ventas,general,todos skills=tech:2,sales:1 misses=1
+    agent gus general,pedidos,linea,corto,largo,todos misses=1 ranks=todos:1
     agent hana general,ventas,azar,largo skills=sales:1 misses=2
-    agent ivan averias,general skills=tech:1 misses=1
-    agent joan ventas,vip,averias,general,pedidos,linea,azar,corto,largo ranks=pedidos:1,general:1 skills=tech:3,sales:3,catalan:3 misses=2
+    agent ivan averias,general,todos skills=tech:1 misses=1
+    agent joan ventas,vip,averias,general,pedidos,linea,azar,corto,largo,todos ranks=pedidos:1,general:1 skills=tech:3,sales:3,catalan:3 misses=2
 ";
 
-const QUEUES: [&str; 9] = ["ventas", "averias", "vip", "general", "pedidos", "linea", "azar", "corto", "largo"];
+const QUEUES: [&str; 10] =
+    ["ventas", "averias", "vip", "general", "pedidos", "linea", "azar", "corto", "largo", "todos"];
 const SEGMENTS: [&str; 4] = ["platinum", "gold", "standard", "basic"];
 const NEEDS: [&str; 6] = ["", "", "", "", "catalan", "catalan>=2 or not tech"];
 /// A working day of this world, ms.
@@ -63,6 +70,7 @@ enum Comes {
     Fails(ItemId, AgentId, u64, OfferEnd),
     Ends(ItemId, AgentId),
     Said(ItemId),
+    Saves(AgentId),
     Shift(AgentId),
     Whim(AgentId),
     Restart,
@@ -206,6 +214,8 @@ impl Day {
                 | Decision::Left { .. }
                 | Decision::Overflow { .. }
                 | Decision::Agent { .. }
+                | Decision::Disposed { .. }
+                | Decision::PauseTooLong { .. }
                 | Decision::Foreseen { .. }
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
@@ -256,8 +266,8 @@ impl Day {
     fn meet(&mut self, comes: Comes) {
         match comes {
             Comes::Call => {
-                let queue =
-                    QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 3][self.dice.below(12) as usize]]).unwrap();
+                let queue = QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9][self.dice.below(13) as usize]])
+                    .unwrap();
                 let caller = format!("+34{}", self.dice.below(100_000));
                 self.enter(caller, queue);
                 if self.now.mono.as_ms() < DAY {
@@ -281,6 +291,18 @@ impl Day {
                     self.later(120_000, Comes::Ends(item, colleague));
                 }
                 self.tell(Event::Released { item, agent });
+                self.later(40_000, Comes::Saves(agent));
+            }
+            Comes::Saves(agent) => {
+                let disposition = |name| Command::Dispose { agent, disposition: Name::new(name).unwrap() };
+                let does = match self.dice.below(5) {
+                    0 => Command::Saved { agent },
+                    1 => Command::Extend { agent },
+                    2 => disposition("sale"),
+                    3 => disposition("bad-line"),
+                    _ => return,
+                };
+                self.ask(does);
             }
             Comes::Said(item) => self.tell(Event::Announced { item }),
             Comes::Shift(agent) => {

@@ -1,6 +1,11 @@
 //! Queues with a classic strategy, as their users know them from elsewhere.
 
-use super::script::run;
+use expect_test::expect;
+
+use turno_base::Now;
+
+use super::script::{Run, item, run};
+use crate::Bounds;
 
 /// Who was offered what, in order.
 fn offers(script: &str) -> String {
@@ -169,7 +174,9 @@ fn least_talk_counts_time_in_conversation() {
 
 #[test]
 fn a_higher_rank_is_rung_only_when_nobody_of_a_lower_is_ready() {
-    for strategy in ["value", "longest_idle", "round_robin", "fewest_calls", "least_talk", "linear", "random"] {
+    for strategy in
+        ["value", "longest_idle", "round_robin", "fewest_calls", "least_talk", "linear", "random", "ring_all"]
+    {
         let got = offers(&format!(
             "queue a by={strategy} ring=10
              agent anna a ranks=a:1
@@ -255,4 +262,167 @@ fn a_strategy_changed_while_people_wait_holds_from_the_next_choice() {
          500 call c3 a",
     );
     assert_eq!(got, "100 c1 to boris\n300 c2 to anna\n500 c3 to boris\n");
+}
+
+#[test]
+fn ring_all_rings_everybody_and_the_first_answer_takes_the_call() {
+    expect![[r#"
+        0 anna ready
+        0 boris ready
+        0 clara ready
+        100 c1 enters a at 1
+        100 offer c1 to anna
+        100 anna offered c1
+        100 offer c1 to boris
+        100 boris offered c1
+        100 offer c1 to clara
+        100 clara offered c1
+        200 anna ringing c1
+        210 boris ringing c1
+        3000 connect c1 with boris
+        3000 offer of c1 to boris ended: accepted after 2900
+        3000 withdraw c1 from anna: lost_race
+        3000 offer of c1 to anna ended: lost_race after 2900
+        3000 withdraw c1 from clara: lost_race
+        3000 offer of c1 to clara ended: lost_race after 2900
+        3000 c1 leaves a: answered at 1 after 2900
+        3000 boris talking c1
+        3000 anna ready
+        3000 clara ready
+        3001 withdraw c1 from anna: lost_race
+        9000 boris ready
+    "#]]
+    .assert_eq(&run("queue a by=ring_all
+         agent anna a
+         agent boris a
+         agent clara a
+         0 in anna
+         0 in boris
+         0 in clara
+         100 call c1 a
+         200 ring anna
+         210 ring boris
+         3000 accept boris
+         3001 accept anna
+         9000 release boris"));
+}
+
+#[test]
+fn ring_all_stops_all_phones_when_the_caller_hangs_up() {
+    expect![[r#"
+        0 anna ready
+        5 boris ready
+        100 c1 enters a at 1
+        100 offer c1 to anna
+        100 anna offered c1
+        100 offer c1 to boris
+        100 boris offered c1
+        9000 withdraw c1 from anna: caller_left
+        9000 offer of c1 to anna ended: caller_left after 8900
+        9000 withdraw c1 from boris: caller_left
+        9000 offer of c1 to boris ended: caller_left after 8900
+        9000 c1 leaves a: abandoned at 1 after 8900
+        9000 anna ready
+        9000 boris ready
+        9001 withdraw c1 from anna: caller_left
+    "#]]
+    .assert_eq(&run("queue a by=ring_all
+         agent anna a
+         agent boris a
+         0 in anna
+         5 in boris
+         100 call c1 a
+         9000 gone c1 abandoned
+         9001 accept anna"));
+}
+
+#[test]
+fn ring_all_rings_again_after_a_pause_and_the_caller_is_credited_the_ring_once() {
+    let script = "queue a by=ring_all ring=10
+         agent anna a
+         agent boris a
+         0 in anna
+         0 in boris
+         100 call c1 a
+         20000 end";
+    assert_eq!(offers(script), "100 c1 to anna\n100 c1 to boris\n15100 c1 to anna\n15100 c1 to boris\n");
+    let mut played = Run::new(script, Bounds::default());
+    played.play();
+    // 19.9 s since it came, and 10 s of ringing in vain at two phones together.
+    assert_eq!(played.acd.item(item("c1"), Now::from_ms(20_000)).unwrap().waited_ms, 29_900);
+}
+
+#[test]
+fn ring_all_who_comes_free_while_it_rings_joins_unless_somebody_waits_for_him_alone() {
+    let got = offers(
+        "queue a by=ring_all
+         agent anna a
+         agent boris a
+         agent clara a
+         0 in anna
+         100 call c1 a
+         200 in boris
+         300 call c2 a
+         400 in clara
+         500 accept anna
+         600 save
+         700 decline boris",
+    );
+    // boris joins; clara is needed by c2; boris, who lost c1, joins her; then he declines and c2 keeps ringing at clara.
+    assert_eq!(got, "100 c1 to anna\n200 c1 to boris\n400 c2 to clara\n500 c2 to boris\n");
+}
+
+#[test]
+fn ring_all_rings_the_best_rank_that_is_there() {
+    let got = offers(
+        "queue a by=ring_all ring=10
+         agent anna a ranks=a:1
+         agent boris a
+         agent clara a
+         agent dora a ranks=a:2
+         0 in anna
+         0 in dora
+         100 call c1 a
+         200 in boris
+         300 in clara
+         400 accept anna
+         500 release anna
+         600 call c2 a
+         700 busy boris
+         800 decline clara",
+    );
+    // anna alone at first; boris and clara, of a better rank, join her; c2 rings at both, and when both fail at anna, not at dora.
+    assert_eq!(
+        got,
+        "100 c1 to anna\n200 c1 to boris\n300 c1 to clara\n600 c2 to boris\n600 c2 to clara\n800 c2 to anna\n"
+    );
+}
+
+#[test]
+fn ring_all_rings_no_more_stations_than_a_call_has_legs_for() {
+    let house: String = (0..30).map(|n| format!("agent a{n:02} a\n{n} in a{n:02}\n")).collect();
+    let got =
+        offers(&format!("queue a by=ring_all\n{house}100 call c1 a\n200 busy a03\n210 accept a07\n220 call c2 a"));
+    let of = |at: &str| got.lines().filter(|line| line.starts_with(at)).count();
+    assert_eq!((of("100 c1"), of("200 c1"), of("220 c2")), (24, 1, 24), "{got}");
+}
+
+#[test]
+fn a_queue_that_no_longer_rings_all_lets_those_ring_who_do() {
+    let got = offers(
+        "queue a by=ring_all ring=10
+         agent anna a
+         agent boris a
+         agent clara a ranks=a:1
+         0 in anna
+         0 in boris
+         0 in clara
+         100 call c1 a
+         200 queue a ring=10
+         300 decline anna
+         400 busy boris
+         500 gone c1 abandoned",
+    );
+    // While boris still rings, anna's no costs clara nothing; when he is gone too she is the one to ring.
+    assert_eq!(got, "100 c1 to anna\n100 c1 to boris\n400 c1 to clara\n");
 }

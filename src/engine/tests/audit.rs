@@ -170,6 +170,9 @@ impl Audit {
                 assert_eq!(agent_row.offer.take(), Some((*call, *epoch)), "{agent} had another offer");
                 self.see("offer", end.as_str());
             }
+            What::PauseTooLong { reason, .. } => self.see("too long", reason.as_str()),
+            // The call may be long over.
+            What::Disposed { disposition, .. } => self.see("disposition", disposition.as_str()),
             What::AgentChanged { agent, state, .. } => {
                 self.agents.entry(*agent).or_default().state = Some(*state);
                 self.see("agent", state.as_str());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use turno_acd::Strategy;
 use turno_base::{Mono, Seeded};
 use turno_sip::ua::Load;
 
@@ -29,6 +30,11 @@ pub(super) fn play(seed: u64) -> World {
     let phones = 1 + dice.below(PHONES_MAX) as usize;
     let mut config = config(phones);
     config.seed = seed;
+    if seed % 3 == 1 {
+        for queue in config.acd.queues.values_mut() {
+            queue.strategy = Strategy::RingAll;
+        }
+    }
     let by_session_timer = dice.below(3) == 0;
     if by_session_timer {
         config.sip.rules.session_expires = Duration::from_secs(90);

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, WrapUp};
+use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp};
 use turno_base::fact::What;
 use turno_base::{
     AgentId, CallId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
@@ -107,6 +107,8 @@ pub(super) struct World {
     /// How long calls had waited when they were offered, ms.
     pub(super) waited_ms: Vec<(CallId, u64)>,
     pub(super) audit: Audit,
+    /// Why legs ended, as their parties were told.
+    pub(super) ends: Vec<(usize, Cause)>,
     pub(super) weather: Weather,
     /// A second engine, made of the first one's snapshot, that must decide the same for so many inputs more.
     shadow: Option<(Engine, u32)>,
@@ -196,7 +198,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         let rules = SegmentRules { value_pm, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
         acd.segments.insert(name::<SegmentId>(segment), rules);
     }
-    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO });
+    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO, then: TooLong::Warn });
     let mut accounts = Vec::new();
     let mut extensions = BTreeMap::new();
     extensions.insert("700".to_owned(), Extension::Queue(name("general")));
@@ -257,6 +259,7 @@ impl World {
             records: Vec::new(),
             waited_ms: Vec::new(),
             audit: Audit::default(),
+            ends: Vec::new(),
             weather: Weather::default(),
             shadow: None,
             hears_silence: true,
@@ -644,7 +647,8 @@ impl World {
                     self.parties[at].ever_up += 1;
                 }
             }
-            SipEvent::Ended { leg, .. } => {
+            SipEvent::Ended { leg, cause, .. } => {
+                self.ends.push((at, cause));
                 self.parties[at].legs.remove(&leg);
                 self.parties[at].todo.retain(|_, (about, _)| *about != leg);
             }
@@ -846,6 +850,8 @@ impl World {
             What::OfferEnded { call, agent, end, .. } => format!("{} at {agent}: {}", named(call), end.as_str()),
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
+            What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
+            What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
             What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
             What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),

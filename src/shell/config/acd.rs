@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use turno_acd::{
-    AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules, SkillRules,
-    WrapUp,
+    AcdConfig, AgentRules, BackOff, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule,
+    SegmentRules, SkillRules, TooLong, WrapUp,
 };
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId};
@@ -30,12 +30,21 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     let rescue_credit = section.duration("rescue_credit", HOUR, Duration::ZERO..=24 * HOUR);
     let rule = rule(&section.section("rule"));
     let rings = rings(&section);
+    let wrap_up_extension = section.duration("wrap_up_extension", 30 * SECOND, Duration::ZERO..=HOUR);
+    let wrap_up_extensions_max = section.integer("wrap_up_extensions", 2, 0..=20);
+    let login_reason = section.parsed("login_reason", "name a reason of [reasons]");
+    let back_off = back_off(&section.section("back_off"));
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
         agents: named(root, "agents", agent),
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
+        dispositions: named(root, "dispositions", disposition),
+        back_off,
+        login_reason,
+        wrap_up_extension,
+        wrap_up_extensions_max,
         calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
         rescue_credit,
@@ -149,17 +158,37 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
     }
 }
 
-const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, fewest_calls, least_talk, linear, random or \
-                             weighted_random";
+const STRATEGY_FORM: &str = "write value, longest_idle, round_robin, ring_all, fewest_calls, least_talk, linear, random \
+                             or weighted_random";
 
 fn wrap_up(section: &Section<'_>) -> WrapUp {
     let duration = section.duration("wrap_up", Duration::ZERO, Duration::ZERO..=HOUR);
     let fixed = section.flag("wrap_up_fixed", false);
-    match (duration.is_zero(), fixed) {
-        (true, _) => WrapUp::None,
-        (false, true) => WrapUp::Fixed(duration),
-        (false, false) => WrapUp::AtMost(duration),
+    let until_saved = section.flag("wrap_up_until_saved", false);
+    match (duration.is_zero(), fixed, until_saved) {
+        (true, ..) => WrapUp::None,
+        (false, true, false) => WrapUp::Fixed(duration),
+        (false, false, false) => WrapUp::AtMost(duration),
+        (false, false, true) => WrapUp::UntilSaved(duration),
+        (false, true, true) => {
+            section.error(
+                "wrap_up_until_saved",
+                "a wrap-up that ends when the call is saved has no fixed length; remove one",
+            );
+            WrapUp::UntilSaved(duration)
+        }
     }
+}
+
+/// A wrap-up that need not be there.
+fn own_wrap_up(section: &Section<'_>) -> Option<WrapUp> {
+    let is_said = section.has("wrap_up");
+    let rule = wrap_up(section);
+    is_said.then_some(rule)
+}
+
+fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
+    DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
 const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
@@ -218,6 +247,9 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
         code: code.unwrap_or_default(),
         station: section.parsed("station", "name a station: an account, or its station"),
         no_answer_max: section.integer("no_answer_max", 3, 0..=100),
+        declined_max: section.integer("declined_max", 0, 0..=100),
+        unreachable_max: section.integer("unreachable_max", 0, 0..=100),
+        wrap_up: own_wrap_up(section),
     }
 }
 
@@ -233,9 +265,36 @@ fn segment(section: &Section<'_>, _: &str) -> SegmentRules {
     rules
 }
 
+fn too_long(text: &str) -> Option<TooLong> {
+    match text {
+        "warn" => Some(TooLong::Warn),
+        "ready" => Some(TooLong::Ready),
+        "logout" => Some(TooLong::Logout),
+        _ => None,
+    }
+}
+
+fn back_off(section: &Section<'_>) -> BackOff {
+    let usual = BackOff::default();
+    let pause = |key: &str, usual: Duration| section.duration(key, usual, Duration::ZERO..=HOUR);
+    let rules = BackOff {
+        apart_no_answer: pause("apart_no_answer", usual.apart_no_answer),
+        apart_ring_all: pause("apart_ring_all", usual.apart_ring_all),
+        apart_declined: pause("apart_declined", usual.apart_declined),
+        apart_busy: pause("apart_busy", usual.apart_busy),
+        apart_unreachable: pause("apart_unreachable", usual.apart_unreachable),
+        rest_declined: pause("rest_declined", usual.rest_declined),
+        rest_busy: pause("rest_busy", usual.rest_busy),
+        rest_unreachable: pause("rest_unreachable", usual.rest_unreachable),
+    };
+    section.done();
+    rules
+}
+
 fn reason(section: &Section<'_>, _: &str) -> ReasonRules {
     ReasonRules {
         paid: section.flag("paid", true),
         longest: section.duration("longest", Duration::ZERO, Duration::ZERO..=24 * HOUR),
+        then: section.read("then", "write warn, ready or logout", too_long).unwrap_or_default(),
     }
 }

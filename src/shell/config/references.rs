@@ -212,6 +212,10 @@ impl<'a> Checker<'a> {
     }
 
     fn agents(&self) {
+        let acd = &self.settings.engine.acd;
+        if let Some(reason) = acd.login_reason.filter(|reason| !acd.reasons.contains_key(reason)) {
+            self.problems.error("acd.login_reason", format!("there is no reason {reason}; add [reasons.{reason}]"));
+        }
         let mut codes: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, agent) in &self.settings.engine.acd.agents {
             let key = |what: &str| format!("agents.{name}.{what}");

@@ -76,8 +76,22 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a prompt that is not there", with("need =", "music = \"music\"\nneed =")),
         ("a prompt without its file", and("[prompts]\nmusic = \"nowhere.wav\"\n")),
         ("an agent at a station that is not there", with("station = \"1001\"", "station = \"1010\"")),
+        ("a ring with a level and a need", and("[[queues.averias.rings]]\nlevel = 3\nneed = \"averias>=4\"\n")),
+        ("a ring of a level that is none", and("[[acd.rings]]\nlevel = 11\n")),
+        ("a ring of a segment that is not there", and("[[acd.rings]]\nsegments = [\"gold\"]\nlevel = 4\n")),
+        ("a ring that nobody meets", and("[[queues.averias.rings]]\nneed = \"averias>=9\"\n")),
+        ("rings longer than half the target", and("[[acd.rings]]\nlevel = 4\nfor = \"31s\"\n")),
+        ("a reserve of everybody", and("[skills.averias]\nreserve = 1\n")),
+        ("a skill that nobody has", and("[skills.catalan]\nhandle = \"5m\"\n")),
+        ("a knob of the rule out of range", and("[acd.rule]\nvalue_exponent = 3\n")),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
+        (
+            "a wrap-up of fixed length that ends when saved",
+            with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
+        ),
+        ("a shift that begins with a reason that is not there", and("[acd]\nlogin_reason = \"setup\"\n")),
+        ("a limit with no known end", and("[reasons.lunch]\nlongest = \"45m\"\nthen = \"fire\"\n")),
         (
             "a calendar with all it can have wrong",
             and(

@@ -124,6 +124,8 @@ impl Turno {
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
                 | Decision::Foreseen { .. }
+                | Decision::Disposed { .. }
+                | Decision::PauseTooLong { .. }
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}

@@ -285,7 +285,8 @@ impl Ua {
         }
         let offer = branch.terms.offer(&dial.media);
         let bytes = with_body(writer, Some(offer));
-        let owner = Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq };
+        let owner =
+            Owner::Dialled { leg: dial.leg, branch: branch.id, party, seq: branch.seq, farewell: Cause::NORMAL };
         branch.tx =
             self.layer.start(Outgoing { branch: id, kind: Kind::Invite, bytes, to: branch.hop, owner }, now.mono, out);
     }
@@ -312,6 +313,10 @@ impl Ua {
         let reason = format!("Reason: {}\r\n", super::cause::reason_value(cause));
         for branch in dialling.branches.iter().filter(|b| Some(b.id) != but) {
             self.layer.cancel(branch.tx, &reason, now.mono, out);
+            // An answer may have crossed it.
+            if let Some(Owner::Dialled { farewell, .. }) = self.layer.client_owner(branch.tx) {
+                *farewell = cause;
+            }
         }
     }
 

@@ -153,7 +153,8 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::OfferEnded { call, .. }
         | What::WaitingChanged { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
-        What::AgentChanged { .. } | What::Emergency { .. } => None,
+        // A result may come after the record was closed, which stays as it is.
+        What::AgentChanged { .. } | What::PauseTooLong { .. } | What::Disposed { .. } | What::Emergency { .. } => None,
     }
 }
 
@@ -302,6 +303,8 @@ impl Draft {
             | What::WaitingChanged { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Disposed { .. }
             | What::Emergency { .. } => {}
         }
     }

@@ -172,7 +172,7 @@ fn a_cancel_waits_for_the_first_response_and_a_2xx_that_crossed_it_is_ended() {
         20     -> carrier x1 CANCEL sip:612@198.51.100.1:5060 | Reason: SIP;cause=200;text="Call completed elsewhere"
         40     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
         40     (LostRace)
-        40     -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: Q.850;cause=16;text="normal"
+        40     -> carrier x1 BYE sip:carrier@198.51.100.1:5060 | Reason: SIP;cause=200;text="Call completed elsewhere"
         50     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
         50     (Retransmission)
         99000  0 dialogs, 0 transactions, 0 timers, 0 bindings
