@@ -34,7 +34,7 @@ pub(super) struct SimArgs {
     /// Policies; the others are held against the first.
     #[arg(long = "policy", value_name = "NAMES", value_delimiter = ',', default_value = "fifo-rr,turno")]
     policies: Vec<Named>,
-    /// So many seeds from the scenario's on, or these: `7,8,9`.
+    /// So many seeds from the scenario's on, or these: `7,8,9`; one alone with a comma: `7,`.
     #[arg(long, value_name = "N|LIST", conflicts_with = "fresh")]
     seeds: Option<String>,
     /// A seed that nobody has seen.
@@ -154,8 +154,8 @@ pub(super) fn seeds(asked: Option<&str>, fresh: bool, first: u64) -> Result<Vec<
     }
     let Some(text) = asked else { return Ok(vec![first]) };
     let wrong = || Failure::Seeds(text.to_owned());
-    let given: Vec<u64> =
-        text.split(',').map(|seed| seed.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let named = text.trim_end_matches(',').split(',');
+    let given: Vec<u64> = named.map(|seed| seed.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
     match given[..] {
         [many @ 1..=10_000] if !text.contains(',') => Ok((0..many).map(|n| first.wrapping_add(n)).collect()),
         [_] if !text.contains(',') => Err(wrong()),
@@ -213,4 +213,37 @@ pub(super) fn progress(jobs: usize, of_what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr()).with_message(of_what);
     let form = "{bar:30} {pos}/{len} {msg}, {eta} left";
     bar.with_style(ProgressStyle::with_template(form).expect("the form above is one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_number_of_them_or_a_list() {
+        for (text, want) in [
+            ("3", Some(vec![5, 6, 7])),
+            ("7,8,9", Some(vec![7, 8, 9])),
+            ("4242,", Some(vec![4242])),
+            ("0", None),
+            ("10001", None),
+            ("x", None),
+            ("1,,2", None),
+            ("", None),
+        ] {
+            assert_eq!(seeds(Some(text), false, 5).ok(), want, "{text:?}");
+        }
+        assert_eq!(seeds(None, false, 5).ok(), Some(vec![5]));
+        assert_eq!(seeds(None, true, 5).map(|found| found.len()).ok(), Some(1));
+    }
+
+    #[test]
+    fn the_days_are_the_same_whatever_thread_played_them() {
+        let small = scenario("small").unwrap();
+        let policies = [Named::FifoRoundRobin, Named::Turno(turno_sim::Knobs::default())];
+        let alone = play_all(&small, &policies, &[3, 4], 2, 1);
+        assert_eq!(alone, play_all(&small, &policies, &[3, 4], 2, 3));
+        assert_eq!(alone.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
+        assert_ne!(alone[0][0], alone[0][1]);
+    }
 }

@@ -168,14 +168,15 @@ fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
         ..QueueRules::default()
     };
     let scale = knobs.ring_scale.unwrap_or(1.0);
-    let ring = |segment: &crate::scenario::SegmentMix, ring: &crate::scenario::Widening| RingRules {
-        segments: vec![segment.name],
+    let ring = |segment: SegmentId, ring: &crate::scenario::Widening| RingRules {
+        segments: vec![segment],
         need: RingNeed::Level(ring.level),
         length: seconds(ring.for_s * scale),
         skip_if_none_logged_in: true,
-        widen_if_expected_over: Some(seconds(segment.target_s)),
+        // Who will wait longer than the ring lasts waits in it for nothing.
+        widen_if_expected_over: Some(seconds(ring.for_s * scale)),
     };
-    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one, widens)));
+    let rings = scenario.segments.iter().flat_map(|one| one.rings.iter().map(|widens| ring(one.name, widens)));
     let agent = |seat: &crate::day::Seat| {
         let serves = scenario.queues.iter().zip(&seat.levels).filter(|(_, level)| **level > 0);
         AgentRules {
