@@ -315,7 +315,7 @@ impl Watch {
         let passed = waiting.iter().find(|row| {
             let is_apart = self.apart.get(&(row.call, agent)).is_some_and(|until| *until > now);
             let was_there = row.kind == "call" && self.entered.contains(&row.call);
-            was_there && row.offered_to.is_none() && row.waited_ms > offered.waited_ms && !is_apart
+            was_there && row.offered_to.is_empty() && row.waited_ms > offered.waited_ms && !is_apart
         });
         assert_eq!(passed, None, "{offered:?} passes a caller\n{}", tail(&world.said));
     }

@@ -321,7 +321,6 @@ impl Draft {
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
-            | What::Emergency { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. } => {}
         }
