@@ -163,7 +163,7 @@ impl Acd {
                         self.credit(at, Credit::Callback, older);
                         self.stand_free(at);
                     }
-                    Stands::Held | Stands::Offered { .. } | Stands::Nowhere => self.credit(at, Credit::Callback, older),
+                    Stands::Held | Stands::Offered | Stands::Nowhere => self.credit(at, Credit::Callback, older),
                 }
             }
             if let Some(callback) = self.callbacks.by_number.get_mut(&number) {

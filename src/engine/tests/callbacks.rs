@@ -333,6 +333,7 @@ fn tail(said: &str) -> &str {
 }
 
 /// How many callbacks the simulated days hold together; the figure of docs/reliability.md was made with 10,000.
+#[expect(clippy::disallowed_methods, reason = "the number of callbacks is for who runs the tests to say")]
 fn size() -> u64 {
     std::env::var("TURNO_CALLBACKS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
 }
