@@ -16,10 +16,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use turno_base::{AgentId, CallId, Name, QueueId, StationId};
+use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId, Wall};
 use turno_engine::Command as Ask;
 
 use crate::api::control::Request;
+use crate::shell::instant::wall_of;
 
 /// Where the engine's control socket is if nothing says otherwise.
 const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
@@ -81,6 +82,9 @@ enum Command {
     /// Agents.
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Callbacks: callers who hung up and will be called back.
+    #[command(subcommand)]
+    Callback(CallbackCommand),
     /// Live calls; or place one: `turno call --to averias`.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Call {
@@ -234,6 +238,39 @@ enum AgentCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum CallbackCommand {
+    /// All callbacks, or that of a number.
+    Show {
+        /// Number with its country code, for example +34612045118.
+        number: Option<E164>,
+    },
+    /// Have somebody called back. A number that has a callback keeps its place.
+    Add {
+        /// Number with its country code.
+        number: E164,
+        /// For this queue.
+        #[arg(long)]
+        queue: QueueId,
+        /// Not before then, for example 2026-03-10T11:00:00Z; absent: as soon as it is his turn.
+        #[arg(long, value_parser = wall_of)]
+        at: Option<Wall>,
+    },
+    /// Have somebody not called back.
+    Cancel {
+        /// Number with its country code.
+        number: E164,
+    },
+    /// Have somebody called back at another time.
+    Appoint {
+        /// Number with its country code.
+        number: E164,
+        /// When, for example 2026-03-10T11:00:00Z.
+        #[arg(value_parser = wall_of)]
+        at: Wall,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum CallCommand {
     /// Why a call waits, or was offered to whom it was.
     Explain {
@@ -330,6 +367,7 @@ pub fn main() -> ExitCode {
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
         Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
+        Command::Callback(command) => ask::command(&cli.socket, cli.json, callback(command)),
         Command::Call { command: Some(CallCommand::Show { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallShow(call))
         }
@@ -386,6 +424,15 @@ fn agent(command: AgentCommand) -> Ask {
         AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
         AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
         AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
+    }
+}
+
+fn callback(command: CallbackCommand) -> Ask {
+    match command {
+        CallbackCommand::Show { number } => Ask::CallbackShow(number),
+        CallbackCommand::Add { number, queue, at } => Ask::CallbackAdd { number, queue, at },
+        CallbackCommand::Cancel { number } => Ask::CallbackCancel(number),
+        CallbackCommand::Appoint { number, at } => Ask::CallbackAppoint { number, at },
     }
 }
 

@@ -7,6 +7,7 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, Seeded, SegmentId, Station
 
 use crate::agent::{Agent, Station};
 use crate::boundary::{Command, Decision, Event};
+use crate::callback::{Callbacks, Wanted};
 use crate::config::AcdConfig;
 use crate::expected::Lessons;
 use crate::item::Item;
@@ -50,6 +51,7 @@ pub struct Acd {
     pub(crate) tables: Tables,
     pub(crate) reserves: Vec<Reserve>,
     pub(crate) lessons: Lessons,
+    pub(crate) callbacks: Callbacks,
     /// The emergency switch of all queues.
     pub(crate) is_emergency: bool,
     /// Queues whose own is on.
@@ -124,6 +126,7 @@ impl Acd {
             tables: Tables::default(),
             reserves: Vec::new(),
             lessons: Lessons::default(),
+            callbacks: Callbacks::new(seed),
             is_emergency: false,
             emergencies: BTreeSet::new(),
             wall_ahead: 0,
@@ -161,6 +164,9 @@ impl Acd {
             Event::Station { station, reachable } => self.station(station, reachable, now, out),
             Event::StationCalls { station, calls } => self.station_calls(station, calls, now, out),
             Event::Announced { item } => self.announced(item, now),
+            Event::Key { item, key } => self.key(item, key, now, out),
+            Event::CallbackAnswered { item } => self.callback_answered(item, now, out),
+            Event::CallbackFailed { item, result } => self.callback_failed(item, result, now, out),
         }
         self.settle(now, out);
     }
@@ -177,6 +183,11 @@ impl Acd {
             Command::Saved { agent } => self.saved(agent, now, out),
             Command::Extend { agent } => self.extend(agent, now, out),
             Command::Dispose { agent, disposition } => self.dispose(agent, disposition, now, out),
+            Command::CallbackAdd { number, queue, segment, value_pm, at } => {
+                self.add_callback(Wanted { number, queue, segment, value_pm, at }, now, out)
+            }
+            Command::CallbackCancel { number } => self.cancel_callback(number, now, out),
+            Command::CallbackAppoint { number, at } => self.appoint_callback(number, at, now, out),
             Command::Emergency { queue, on } => self.emergency(queue, on, now, out),
             Command::Bump { item, by } => self.bump(item, by, now, out),
             Command::Move { item, queue } => self.move_to(item, queue, now, out),
@@ -203,6 +214,7 @@ impl Acd {
                 Due::Apart(item) => self.apart_ended(item, now, out),
                 Due::Announce(item) => self.announce(item, now, out),
                 Due::Drain(queue) => self.drain(queue, now, out),
+                Due::Callbacks(queue) => self.look_due(queue, now, out),
                 Due::Reserve(item) => self.reserve_passed(item, now, out),
                 Due::Owner(item) => self.own_wait_ended(item, now, out),
                 Due::Ring(item) => self.ring_widens(item, now, out),
@@ -217,6 +229,7 @@ impl Acd {
     /// The end of every turn.
     pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
         self.open_reserves(now, out);
+        self.tell_due(out);
         self.arm_reconciler(now);
         self.arm_tables(now);
     }

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
-use turno_base::{AgentId, ItemId, Mono, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
+use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, CallbackResult, OfferEnd, QueueLeft, WaitingChange};
+use turno_base::{
+    AgentId, CallId, E164, ItemId, Mono, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId, Wall,
+};
+
+use crate::callback::CallBack;
 
 use crate::matching::Strategy;
 
@@ -96,6 +100,25 @@ pub enum Event {
         /// The item.
         item: ItemId,
     },
+    /// A waiting caller, or one to whom a callback was offered, pressed a key.
+    Key {
+        /// The item.
+        item: ItemId,
+        /// `0`..`9`, `*`, `#`, `A`..`D`.
+        key: char,
+    },
+    /// The customer whom an attempt dialled has answered.
+    CallbackAnswered {
+        /// The item of the attempt.
+        item: ItemId,
+    },
+    /// An attempt has come to nothing.
+    CallbackFailed {
+        /// The item of the attempt.
+        item: ItemId,
+        /// How; none: by no doing of the customer's, so that it does not count.
+        result: Option<CallbackResult>,
+    },
 }
 
 /// A person's command; refused with a sentence ([`crate::Refusal`]) or done.
@@ -142,6 +165,31 @@ pub enum Command {
         agent: AgentId,
         /// Configured result.
         disposition: Name,
+    },
+    /// Somebody is to be called back. A number that has a callback keeps its place.
+    CallbackAdd {
+        /// Whom.
+        number: E164,
+        /// For which queue.
+        queue: QueueId,
+        /// Customer's segment.
+        segment: SegmentId,
+        /// Customer's value, per mille.
+        value_pm: u32,
+        /// Not before then; none: as soon as it is his turn.
+        at: Option<Wall>,
+    },
+    /// Somebody is not to be called back.
+    CallbackCancel {
+        /// Whom.
+        number: E164,
+    },
+    /// Somebody is to be called back at another time. Then he counts as having waited as long as when he asked.
+    CallbackAppoint {
+        /// Whom.
+        number: E164,
+        /// When.
+        at: Wall,
     },
     /// The emergency switch of a queue, or of all queues together; switching all off switches each off.
     Emergency {
@@ -217,6 +265,8 @@ pub struct Entry {
     pub owner: Option<AgentId>,
     /// The agent whom this customer talked to last, as others know it; what the ACD remembers itself is later and counts first.
     pub last_agent: Option<AgentId>,
+    /// Where he may be called back: his canonical number, if the dial plan lets us; none: nowhere.
+    pub callback_to: Option<E164>,
 }
 
 /// Why an item counts as older than it is.
@@ -283,6 +333,14 @@ impl Credits {
     pub fn add(&mut self, credit: Credit, more: Duration) {
         let us = &mut self.us[credit as usize];
         *us = us.saturating_add(u64::try_from(more.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Adds so much to one that who enters at `now` counts as having entered at `v`, µs; nothing if he does anyway.
+    pub(crate) fn reach(&mut self, credit: Credit, v: i64, now: Mono) {
+        let born = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let counts = born.saturating_sub(i64::try_from(self.total().as_micros()).unwrap_or(i64::MAX));
+        let missing = u64::try_from(counts.saturating_sub(v)).unwrap_or(0);
+        self.add(credit, Duration::from_micros(missing));
     }
 
     /// One of them.
@@ -401,6 +459,51 @@ pub enum Decision {
         /// What came, ms.
         waited_ms: u64,
     },
+    /// The caller hangs up, or is told good-bye, and his place stays.
+    CallbackTaken {
+        /// The item.
+        item: ItemId,
+        /// Where his place is.
+        queue: QueueId,
+        /// By what.
+        how: CallbackAsked,
+    },
+    /// The caller pressed the key for a callback and cannot be called back. He waits on.
+    CallbackRefused {
+        /// The item.
+        item: ItemId,
+    },
+    /// An attempt to call somebody back begins, as a call of the item's id. Answered by [`Event::CallbackAnswered`] or
+    /// [`Event::CallbackFailed`]; or, with the agent first, an offer of the item follows.
+    CallBack {
+        /// The item.
+        item: ItemId,
+        /// Whom, and for what.
+        back: Box<CallBack>,
+    },
+    /// The attempt's call is to end: its callback is over, or begins anew.
+    CallbackStop {
+        /// The item.
+        item: ItemId,
+    },
+    /// A callback is over.
+    CallbackEnded {
+        /// The call that asked for it; none: a person did.
+        first: Option<CallId>,
+        /// The queue.
+        queue: QueueId,
+        /// Why.
+        end: CallbackEnd,
+        /// Attempts that were made.
+        attempts: u32,
+    },
+    /// How many callbacks of a queue are still to be made has changed.
+    CallbacksDue {
+        /// The queue.
+        queue: QueueId,
+        /// How many.
+        due: u32,
+    },
     /// An agent's state changed.
     Agent {
         /// The agent.
@@ -470,6 +573,8 @@ pub enum Overflow {
     Number(String),
     /// A prompt, then good-bye.
     Prompt(PromptId),
+    /// He hangs up and his place stays: he is called back. Good-bye to whom that cannot be offered.
+    Callback,
     /// Good-bye at once.
     HangUp,
 }

@@ -10,6 +10,7 @@ use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, Sta
 use crate::agent::Rest;
 use crate::boundary::Overflow;
 use crate::calendar::Calendar;
+use crate::callback::{CallbackRules, Zone};
 use crate::doors::DoorRules;
 use crate::limits::APART_LEAST;
 use crate::matching::Strategy;
@@ -35,6 +36,10 @@ pub struct AcdConfig {
     pub back_off: BackOff,
     /// Who logs in begins not ready with this reason; none: ready.
     pub login_reason: Option<Name>,
+    /// Queues whose callers may be called back.
+    pub callbacks: BTreeMap<QueueId, CallbackRules>,
+    /// Local time, in which hours are meant.
+    pub zone: Zone,
     /// Opening hours, by name.
     pub calendars: BTreeMap<Name, Calendar>,
     /// A caller who hung up keeps his place this long for a redial (C4); zero: never.

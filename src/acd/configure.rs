@@ -48,6 +48,7 @@ impl Acd {
             match stands {
                 Stands::Free => self.stand_free(item),
                 Stands::Offered => self.stand_offered(item),
+                Stands::Held => self.stand_held(item),
                 Stands::Nowhere => {}
             }
             self.arm_wait(item);
@@ -63,6 +64,7 @@ impl Acd {
             self.look_at_hours(queue, now, out);
         }
         self.send_on(now, out);
+        self.look_everywhere(now, out);
         self.forget_unused();
         self.settle(now, out);
     }
@@ -332,6 +334,7 @@ impl Acd {
         for at in queues {
             // Its groups are empty.
             self.forget_groups(|key| key.queue == at);
+            self.forget_desk(at, self.queues[at].id);
             if let Some(queue) = self.queues.remove(at) {
                 self.queue_of.remove(&queue.id);
             }
@@ -360,8 +363,12 @@ impl Acd {
         for (_, _, agent) in ready {
             self.seek_among(agent, Trigger::Agent, now, out);
         }
-        let drained: Vec<QueueIx> =
-            self.queues.iter().filter(|(_, q)| q.keeps_nobody() && q.waiting > 0).map(|(at, _)| at).collect();
+        let drained: Vec<QueueIx> = self
+            .queues
+            .iter()
+            .filter(|(_, q)| q.is_closing || q.keeps_nobody() && q.waiting > 0)
+            .map(|(at, _)| at)
+            .collect();
         for queue in drained {
             self.drain(queue, now, out);
         }

@@ -248,6 +248,7 @@ impl Queue {
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
             | QueueLeft::Empty
+            | QueueLeft::CallbackTaken
             | QueueLeft::Withdrawn
             | QueueLeft::Failed => {}
         }
@@ -260,7 +261,8 @@ impl Acd {
         self.wall_ahead = now.wall.0.saturating_sub(i64::try_from(now.mono.0).unwrap_or(i64::MAX));
     }
 
-    fn wall(&self, now: Mono) -> Wall {
+    /// The wall clock at `now`.
+    pub(crate) fn wall(&self, now: Mono) -> Wall {
         Wall(i64::try_from(now.0).unwrap_or(i64::MAX).saturating_add(self.wall_ahead))
     }
 
@@ -284,7 +286,7 @@ impl Acd {
             Some(queue.way_out())
         } else if !self.is_open(queue, now) {
             Some(&doors.on_closed)
-        } else if queue.waiting >= rules.length_max {
+        } else if queue.waiting - queue.callbacks >= rules.length_max {
             Some(&rules.on_full)
         } else if nobody() || queue.keeps_nobody() {
             Some(&rules.on_empty)

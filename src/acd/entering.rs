@@ -6,7 +6,7 @@ use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
-use crate::boundary::{Credit, Decision, Entry, Overflow, Trigger};
+use crate::boundary::{Credit, Decision, Entry, Kind, Overflow, Trigger};
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
@@ -26,32 +26,36 @@ enum Way {
 
 impl Acd {
     pub(crate) fn enter(&mut self, entry: Entry, now: Mono, out: &mut Vec<Decision>) {
-        let Entry { item: id, kind, queue: asked, need, segment, value_pm, caller, mut credits, owner, last_agent } =
-            entry;
-        if self.item_of.contains_key(&id) {
+        if self.item_of.contains_key(&entry.item) {
             self.counts.stale += 1;
             return;
         }
+        let (id, asked) = (entry.item, entry.queue);
+        let called = self.take_place_over(&entry, now, out);
         let (queue, hops) = match self.way(Overflow::Queue(asked), 0, now) {
             Way::In(..) if self.items.len() >= self.bounds.items_max as usize => {
                 self.counts.dropped += 1;
                 return out.push(Decision::Overflow { item: id, to: Overflow::HangUp });
             }
             Way::In(queue, hops) => (queue, hops),
+            Way::Out(Overflow::Callback) if self.door_to_callback(&entry, called, now, out) => return,
+            Way::Out(Overflow::Callback) => return out.push(Decision::Overflow { item: id, to: Overflow::HangUp }),
             Way::Out(to) => return out.push(Decision::Overflow { item: id, to }),
             Way::Loop => return out.push(Decision::Overflow { item: id, to: Overflow::HangUp }),
         };
         if self.queues[queue].id != asked {
             out.push(Decision::Overflow { item: id, to: Overflow::Queue(self.queues[queue].id) });
         }
+        let Entry { kind, need, segment, value_pm, caller, owner, last_agent, mut credits, callback_to, .. } = entry;
         let caller = caller.map(String::into_boxed_str);
-        let born = i64::try_from(now.0).unwrap_or(i64::MAX);
         let own = self.own_agent(owner, last_agent, caller.as_deref(), &mut credits, now);
-        if let Some(kept) = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now)) {
-            let v = born.saturating_sub(micros(credits.total()));
-            credits.add(Credit::Redial, Duration::from_micros(u64::try_from(v.saturating_sub(kept)).unwrap_or(0)));
+        let kept = caller.as_deref().and_then(|caller| self.redials.take(asked, caller, now));
+        for (credit, v) in [(Credit::Redial, kept), (Credit::Callback, called)] {
+            if let Some(v) = v {
+                credits.reach(credit, v, now);
+            }
         }
-        let v = born.saturating_sub(micros(credits.total()));
+        let v = i64::try_from(now.0).unwrap_or(i64::MAX).saturating_sub(micros(credits.total()));
         let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
         let item = self.items.insert(Item {
@@ -71,6 +75,7 @@ impl Acd {
             credited: now,
             asked,
             caller,
+            callback_to,
             wait_ends: None,
             is_overdue: false,
             announce: Announce::Off,
@@ -130,7 +135,8 @@ impl Acd {
     pub(crate) fn arm_wait(&mut self, item: ItemIx) {
         let waiting = &self.items[item];
         let limit = self.queues[waiting.queue].rules.wait_limit;
-        let ends = (!limit.is_zero() && !waiting.is_overdue).then(|| waiting.entered + limit);
+        let is_on_line = waiting.kind == Kind::Call;
+        let ends = (is_on_line && !limit.is_zero() && !waiting.is_overdue).then(|| waiting.entered + limit);
         if let Some(old) = std::mem::replace(&mut self.items[item].wait_ends, ends) {
             self.timers.disarm(old, Due::Wait(item));
         }
@@ -141,7 +147,8 @@ impl Acd {
 
     pub(crate) fn arm_announce(&mut self, item: ItemIx, now: Mono) {
         let every = self.queues[self.items[item].queue].rules.announce_every;
-        let next = if every.is_zero() { Announce::Off } else { Announce::At(now + every) };
+        let is_on_line = self.items[item].kind == Kind::Call;
+        let next = if every.is_zero() || !is_on_line { Announce::Off } else { Announce::At(now + every) };
         self.set_announce(item, next);
     }
 
@@ -175,7 +182,9 @@ impl Acd {
 
     /// The item is gone, from its queue or from its conversation.
     pub(crate) fn leave(&mut self, id: ItemId, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
-        let Some(&item) = self.item_of.get(&id) else {
+        let Some(&item) = self.item_of.get(&id).filter(|&&item| self.items[item].kind == Kind::Call) else {
+            self.decline_callback(id);
+            self.callback_left(id, how, now, out);
             while let Some(&agent) = self.served.get(&id).and_then(|served| served.agents.first()) {
                 self.release(id, agent, now, out);
             }
@@ -194,7 +203,8 @@ impl Acd {
             | QueueLeft::Answered(_)
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
-            | QueueLeft::Empty => QueueLeft::Withdrawn,
+            | QueueLeft::Empty
+            | QueueLeft::CallbackTaken => QueueLeft::Withdrawn,
         };
         self.keep_place(item, how, now);
         self.take_out(item, how, now, out);
@@ -210,9 +220,13 @@ impl Acd {
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
             | QueueLeft::Empty
+            | QueueLeft::CallbackTaken
             | QueueLeft::Withdrawn => return,
         };
         let waiting = &self.items[item];
+        if self.is_called_again(waiting.id, how) {
+            return;
+        }
         if let Some(caller) = waiting.caller.clone()
             && !length.is_zero()
         {
@@ -224,7 +238,9 @@ impl Acd {
     /// Takes a waiting item out: its offer is withdrawn in this turn, and its agent is free for the next.
     pub(crate) fn take_out(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         let end = match how {
-            QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed => OfferEnd::CallerLeft,
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed | QueueLeft::CallbackTaken => {
+                OfferEnd::CallerLeft
+            }
             QueueLeft::Answered(_)
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
@@ -244,6 +260,7 @@ impl Acd {
         self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
+            self.callback_departed(gone.id, how, now, out);
         }
     }
 
@@ -256,6 +273,9 @@ impl Acd {
         let queue = waiting.queue;
         out.push(Decision::Left { item: waiting.id, queue: self.queues[queue].id, how, position, wait_ms });
         self.forget_stay(item);
+        if let QueueLeft::Answered(_) = how {
+            self.note_answer(Some(self.queues[queue].id), now);
+        }
         self.queues[queue].note_service(how, wait_ms, now);
         self.queues[queue].waiting -= 1;
         self.set_announce(item, Announce::Off);
@@ -282,6 +302,9 @@ impl Acd {
             Way::In(queue, _) if queue == waiting.queue => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::Loop => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::Out(Overflow::Callback) if self.overflow_to_callback(item, now, out) => {}
+            // Who cannot be called back is kept.
+            Way::Out(Overflow::Callback) => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::Out(to) => self.go_out(item, to, QueueLeft::TimedOut, now, out),
         }
     }
@@ -292,6 +315,8 @@ impl Acd {
         let to = self.queues[waiting.queue].way_out().clone();
         match self.way(to, waiting.hops, now) {
             Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::Out(Overflow::Callback) if self.overflow_to_callback(item, now, out) => {}
+            Way::Out(Overflow::Callback) => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
             Way::Out(to) => self.go_out(item, to, QueueLeft::Empty, now, out),
             Way::Loop => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
         }
@@ -318,7 +343,9 @@ impl Acd {
         let id = self.items[item].id;
         let how = match to {
             Overflow::HangUp => plain,
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) => QueueLeft::Overflowed,
+            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback => {
+                QueueLeft::Overflowed
+            }
         };
         self.take_out(item, how, now, out);
         out.push(Decision::Overflow { item: id, to });
@@ -329,13 +356,14 @@ impl Acd {
         if let Some(at) = self.queues[queue].drains_at.take() {
             self.timers.disarm(at, Due::Drain(queue));
         }
+        self.clear_line(queue, now, out);
         // Agents who were being rung are free when all have gone, so that none of these is offered to them.
         let mut freed = Vec::new();
         for _ in 0..DRAIN_PER_TURN {
             if !self.queues[queue].keeps_nobody() {
                 break;
             }
-            let Some(item) = self.first_in(queue, now) else { break };
+            let Some(item) = self.first_caller_in(queue, now) else { break };
             freed.extend(self.withdraw_all(item, OfferEnd::LostRace, now, out));
             self.overflow_on_empty(item, now, out);
         }
@@ -343,18 +371,22 @@ impl Acd {
         if !self.queues[queue].keeps_nobody() {
             return;
         }
-        if self.queues[queue].waiting > 0 {
+        if self.queues[queue].waiting > self.queues[queue].callbacks {
             self.queues[queue].drains_at = Some(now);
             self.timers.arm(now, Due::Drain(queue));
         }
     }
 
     /// We are about to lose every waiting caller (the process started again): all leave as failed, their places kept for a
-    /// redial, counted from their first arrival (C4). Conversations are not touched.
+    /// redial, counted from their first arrival (C4). Callbacks stay, those under way begin anew. Conversations are not
+    /// touched.
     pub fn cut_waiting(&mut self, now: turno_base::Now, out: &mut Vec<Decision>) {
         // Those being offered last, so that no agent who comes free is rung for one who is about to go.
+        self.see_wall(now);
+        self.cut_attempts(now.mono, out);
+        let callers = self.item_of.values().filter(|&&item| self.items[item].kind == Kind::Call);
         let (free, offered): (Vec<ItemIx>, Vec<ItemIx>) =
-            self.item_of.values().partition(|&&item| self.items[item].stands == Stands::Free);
+            callers.partition(|&&item| self.items[item].stands == Stands::Free);
         for (_, queue) in self.queues.iter_mut() {
             queue.rung.clear();
         }

@@ -105,6 +105,8 @@ pub enum Barred {
     OwnAgent(AgentId),
     /// Somebody is being rung for it.
     Offered(AgentId),
+    /// Its customer is still to be called back.
+    NotOnTheLine,
     /// A rule keeps the pair apart.
     Bar(Bar),
 }
@@ -243,7 +245,7 @@ impl Acd {
         let ready = group.profiles.iter().flat_map(|fit| self.profiles[fit.profile].ready.iter());
         let bars = ready.filter_map(|&(_, agent, at)| match self.bar_of(at, item, now)? {
             Barred::Bar(by) => Some(Blocked { item: waiting.id, agent, by }),
-            Barred::Skills | Barred::Ring | Barred::OwnAgent(_) | Barred::Offered(_) => None,
+            Barred::Skills | Barred::Ring | Barred::OwnAgent(_) | Barred::Offered(_) | Barred::NotOnTheLine => None,
         });
         bars.take(BLOCKED_MAX).collect()
     }
@@ -257,6 +259,9 @@ impl Acd {
         if let Some(other) = self.offered_to(item) {
             let is_rung = waiting.offers.iter().any(|held| held.agent == agent);
             return (!is_rung).then_some(Barred::Offered(other));
+        }
+        if waiting.stands == Stands::Held {
+            return Some(Barred::NotOnTheLine);
         }
         if !self.queues[waiting.queue].judge.is_met(levels) || !self.skills.judge(&group.key.need).is_met(levels) {
             return Some(Barred::Skills);
@@ -389,6 +394,7 @@ impl fmt::Display for Barred {
             Barred::Ring => f.write_str("its ring asks for others at first"),
             Barred::OwnAgent(agent) => write!(f, "waits for {agent}, its customer's own agent"),
             Barred::Offered(agent) => write!(f, "{agent} is being rung for it"),
+            Barred::NotOnTheLine => f.write_str("its customer is still to be called back"),
             Barred::Bar(bar) => bar.fmt(f),
         }
     }

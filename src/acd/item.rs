@@ -1,7 +1,7 @@
 //! A waiting item.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId};
+use turno_base::{AgentId, E164, ItemId, Mono, QueueId, SegmentId};
 
 use crate::boundary::{Credits, Kind};
 use crate::expected::Promise;
@@ -34,6 +34,8 @@ pub(crate) struct Item {
     /// The queue it first asked for, under which a redial finds its place again.
     pub(crate) asked: QueueId,
     pub(crate) caller: Option<Box<str>>,
+    /// Where he may be called back.
+    pub(crate) callback_to: Option<E164>,
     /// When its wait limit passes; none: no limit, or passed.
     pub(crate) wait_ends: Option<Mono>,
     /// The wait limit passed while an agent was being rung: it goes when that fails.
@@ -63,6 +65,8 @@ pub(crate) enum Stands {
     Nowhere,
     /// Any agent may have it.
     Free,
+    /// No agent may have it yet: its customer is not on the line.
+    Held,
     /// Agents are being rung for it.
     Offered,
 }

@@ -5,6 +5,7 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
+//! - `callback`: places of callers who have hung up. `expected`: how long those who wait will wait.
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
@@ -16,6 +17,7 @@ mod acd;
 mod agent;
 mod boundary;
 pub mod calendar;
+mod callback;
 mod codes;
 mod config;
 mod configure;
@@ -55,6 +57,7 @@ pub use boundary::{
     AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Kind, Overflow,
     RunnerUp, Trigger, Why,
 };
+pub use callback::{CallBack, CallbackRow, CallbackRules, Hours, Zone};
 pub use config::{
     AcdConfig, AgentRules, BackOff, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
     SkillRules, TooLong, WrapUp,

@@ -56,6 +56,19 @@ pub const REASON_LINE_BUSY: &str = "line-busy";
 /// Reason shown while the station cannot be reached, while an agent rests after that, and after too often in a row.
 pub const REASON_UNREACHABLE: &str = "unreachable";
 
+/// A caller to whom a callback was offered must have said yes within this.
+pub const CALLBACK_CONFIRM: Duration = Duration::from_secs(120);
+/// The pace of a queue's callbacks while any is in line.
+pub const CALLBACK_PACE: Duration = Duration::from_secs(1);
+/// The pace while all of them rest: steps of the wall clock are seen that soon.
+pub const CALLBACK_LOOK_MAX: Duration = Duration::from_secs(60);
+/// An attempt that came to nothing without the customer's doing is made again after this.
+pub const CALLBACK_SOON: Duration = Duration::from_secs(10);
+/// Most callbacks that a queue may be configured to keep; its pace looks at each.
+pub const CALLBACKS_KEPT_MAX: u32 = 10_000;
+/// How far ahead a customer may be called by appointment.
+pub const APPOINTMENT_MAX: Duration = Duration::from_secs(31 * 86_400);
+
 /// One of the reasons above as a name.
 pub(crate) fn reason(text: &'static str) -> Name {
     Name::new(text).expect("the reasons above are written as names")

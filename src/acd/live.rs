@@ -6,7 +6,7 @@ use turno_base::fact::{OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{ItemId, Mono, Need, QueueId};
 
 use crate::acd::Acd;
-use crate::boundary::{Credit, Decision, Overflow, Trigger};
+use crate::boundary::{Credit, Decision, Kind, Overflow, Trigger};
 use crate::item::Stands;
 use crate::queue::GroupKey;
 use crate::refusal::Refusal;
@@ -14,7 +14,8 @@ use crate::slab::ItemIx;
 
 impl Acd {
     fn waits(&self, item: ItemId) -> Result<ItemIx, Refusal> {
-        self.item_of.get(&item).copied().ok_or(Refusal::NotWaiting(item))
+        let at = self.item_of.get(&item).copied().filter(|&at| self.items[at].kind == Kind::Call);
+        at.ok_or(Refusal::NotWaiting(item))
     }
 
     /// Makes the item count as this much older. An agent who is being rung for it goes on ringing.

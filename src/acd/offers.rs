@@ -7,7 +7,7 @@ use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Last, Misses, Next, Phase, Rest};
-use crate::boundary::{Credit, Decision, Trigger, Why};
+use crate::boundary::{Credit, Decision, Kind, Trigger, Why};
 use crate::config::WrapUp;
 use crate::entering::micros;
 use crate::item::Held;
@@ -28,6 +28,7 @@ impl Acd {
     /// Reserves the agent for the item and rings him.
     pub(crate) fn reserve(&mut self, item: ItemIx, agent: AgentIx, why: Why, now: Mono, out: &mut Vec<Decision>) {
         let Some(station) = self.agents[agent].station else { return self.stand_free(item) };
+        self.callback_offered(item, now, out);
         self.epoch += 1;
         let epoch = self.epoch;
         let queue = &self.queues[self.items[item].queue];
@@ -116,13 +117,18 @@ impl Acd {
         };
         out.push(Decision::Connect { item, agent, epoch });
         let ended = self.end_reservation(at, OfferEnd::Accepted, now, out);
-        self.learn_wait(held, ended.map_or(0, |ended| now.0.saturating_sub(ended.since.0)), now, out);
         let lost = self.withdraw_all(held, OfferEnd::LostRace, now, out);
         let queue = &self.queues[self.items[held].queue];
         let (queue, wrap_up) = (queue.id, queue.rules.wrap_up);
         let parts = self.parts_of(at, held);
         self.keep_last_agent(held, agent, now);
-        self.depart(held, QueueLeft::Answered(agent), now, out);
+        match self.items[held].kind {
+            Kind::Call => {
+                self.learn_wait(held, ended.map_or(0, |ended| now.0.saturating_sub(ended.since.0)), now, out);
+                self.depart(held, QueueLeft::Answered(agent), now, out);
+            }
+            Kind::Callback => self.callback_accepted(held, agent, now),
+        }
         self.agents[at].misses = Misses::default();
         self.agents[at].tallies.entry(queue).or_default().calls += 1;
         self.serve(item, at, Some(epoch), (Some(queue), wrap_up), now, out);

@@ -5,7 +5,7 @@ use turno_base::{AgentId, Mono, SkillId};
 
 use crate::acd::Acd;
 use crate::agent::Agent;
-use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, RunnerUp, Trigger, Why};
+use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, Kind, RunnerUp, Trigger, Why};
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::line::{Line, Place};
@@ -416,8 +416,17 @@ impl Acd {
         }
         let lines = vec![Line::default(); self.urgencies.len()];
         let only = key.only;
-        let group =
-            Group { key: key.clone(), lines, free: 0, offered: 0, profiles, asks, made: self.made, emptied: None };
+        let group = Group {
+            key: key.clone(),
+            lines,
+            free: 0,
+            offered: 0,
+            held: 0,
+            profiles,
+            asks,
+            made: self.made,
+            emptied: None,
+        };
         let at = self.groups.insert(group);
         self.group_of.insert(key, at);
         for fit in &self.groups[at].profiles {
@@ -503,6 +512,16 @@ impl Acd {
         self.groups[at].offered += 1;
     }
 
+    /// Keeps the item from agents; its place in its queue is its own.
+    pub(crate) fn stand_held(&mut self, item: ItemIx) {
+        self.step_out(item);
+        let waiting = &mut self.items[item];
+        waiting.stands = Stands::Held;
+        let at = waiting.group;
+        self.group_fills(at);
+        self.groups[at].held += 1;
+    }
+
     /// The item stands nowhere in its group. To be called before its place changes.
     pub(crate) fn step_out(&mut self, item: ItemIx) {
         let waiting = &mut self.items[item];
@@ -519,8 +538,9 @@ impl Acd {
                 group.offered -= 1;
                 unlist(&mut self.queues[waiting.queue].rung, &item);
             }
+            Stands::Held => group.held -= 1,
         }
-        if group.free == 0 && group.offered == 0 {
+        if group.free == 0 && group.offered == 0 && group.held == 0 {
             self.group_emptied(at);
         }
         if stood == Stands::Free {
@@ -588,11 +608,13 @@ impl Acd {
         count(ahead.sum()) + 1
     }
 
-    /// Who stands first in the queue, offered or not.
-    pub(crate) fn first_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
+    /// Which caller stands first in the queue, offered or not.
+    pub(crate) fn first_caller_in(&self, queue: QueueIx, now: Mono) -> Option<ItemIx> {
         let lines = self.urgencies.iter().zip(&self.queues[queue].lines);
+        let caller = |place: &&Place| self.items[place.item].kind == Kind::Call;
+        let first = |line: &Line| line.iter().find(caller).copied();
         let heads =
-            lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, NEUTRAL, line.first()?, now.0)));
+            lines.filter_map(|(urgency, line)| Some(matching::precedence(urgency, NEUTRAL, &first(line)?, now.0)));
         heads.min().map(|first| first.item())
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Queue {
     pub(crate) lines: Vec<Line>,
     /// How many those are.
     pub(crate) waiting: u32,
+    /// Of them callbacks whose customers are not on the line.
+    pub(crate) callbacks: u32,
     /// Agents who serve it and are logged in.
     pub(crate) logged_in: u32,
     /// Of them ready.
@@ -73,6 +75,7 @@ impl Queue {
             is_closing: false,
             lines: Vec::new(),
             waiting: 0,
+            callbacks: 0,
             logged_in: 0,
             ready: 0,
             drains_at: None,
@@ -109,6 +112,8 @@ pub(crate) struct Group {
     pub(crate) free: u32,
     /// For how many an agent is being rung.
     pub(crate) offered: u32,
+    /// How many are held.
+    pub(crate) held: u32,
     /// Profiles whose agents may take them.
     pub(crate) profiles: Vec<Fit>,
     /// Skills (or the queue) that one of them asks for, millionths of an arrival.

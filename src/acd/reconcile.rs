@@ -116,6 +116,7 @@ impl Acd {
         }
         match waiting.stands {
             Stands::Nowhere => true,
+            Stands::Held => !self.callbacks.is_held(waiting.id),
             Stands::Free => !self.groups[waiting.group].lines[line].contains(&place),
             Stands::Offered => !waiting.offers.iter().any(|held| self.holds(held, item)),
         }

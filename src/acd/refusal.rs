@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, ItemId, Name, QueueId, StationId};
+use turno_base::{AgentId, E164, ItemId, Name, QueueId, StationId, Wall};
 
 /// Why a command is not done. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,14 @@ pub enum Refusal {
     },
     /// More stations than the ACD keeps.
     TooManyStations,
+    /// Nobody is to be called there.
+    NoSuchCallback(E164),
+    /// The queue calls nobody back.
+    NoCallbacks(QueueId),
+    /// He is being called, or on the line.
+    CallbackLive(E164),
+    /// In the past, or further ahead than [`crate::limits::APPOINTMENT_MAX`].
+    AppointmentOut(Wall),
     /// Not configured.
     NoSuchQueue(QueueId),
     /// With an agent, or gone.
@@ -102,6 +110,12 @@ impl fmt::Display for Refusal {
             Refusal::NoReasonByCode { station } => {
                 write!(f, "the code dialled at station {station} names no not-ready reason")
             }
+            Refusal::NoSuchCallback(number) => write!(f, "there is no callback for {number}"),
+            Refusal::NoCallbacks(queue) => {
+                write!(f, "queue {queue} calls nobody back; give it [queues.{queue}.callback]")
+            }
+            Refusal::CallbackLive(number) => write!(f, "{number} is being called back just now"),
+            Refusal::AppointmentOut(at) => write!(f, "{at} is past, or more than 31 days ahead"),
             Refusal::NothingByCode { station } => {
                 write!(f, "the code dialled at station {station} is neither on nor off, or names no queue")
             }

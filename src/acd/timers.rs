@@ -29,6 +29,8 @@ pub(crate) enum Due {
     Announce(ItemIx),
     /// The queue sends away the next of those it does not keep.
     Drain(QueueIx),
+    /// The queue's callbacks are looked at.
+    Callbacks(QueueIx),
     /// The queue opens or closes.
     Hours(QueueIx),
     /// The reconciler looks.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, StationId};
+use turno_base::{AgentId, E164, ItemId, Mono, Now, QueueId, SegmentId, StationId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Next};
@@ -20,8 +20,10 @@ pub struct QueueRow {
     pub queue: QueueId,
     /// No longer configured; sends away those who are left.
     pub is_closing: bool,
-    /// Items in it, offered ones among them.
+    /// Items in it, offered ones and callbacks among them.
     pub waiting: u32,
+    /// Callbacks still to be made, those that rest among them.
+    pub callbacks: u32,
     /// Agents who serve it and are logged in.
     pub logged_in: u32,
     /// Of them ready.
@@ -45,6 +47,8 @@ pub struct ItemRow {
     pub kind: Kind,
     /// Its queue.
     pub queue: QueueId,
+    /// Where it may be called back.
+    pub callback_to: Option<E164>,
     /// Customer's segment.
     pub segment: SegmentId,
     /// 1-based place in its queue.
@@ -107,6 +111,8 @@ pub struct AcdSizes {
     pub recipes: u64,
     /// Classes whose waits are remembered.
     pub classes: u64,
+    /// Callbacks kept.
+    pub callbacks: u64,
     /// Pending deadlines.
     pub timers: u64,
 }
@@ -182,6 +188,7 @@ impl Acd {
             last_agents: self.last_agents.len() as u64,
             recipes: self.tables.recipes.len() as u64,
             classes: self.lessons.len() as u64,
+            callbacks: self.callbacks.len() as u64,
             timers: self.timers.len() as u64,
         }
     }
@@ -198,6 +205,7 @@ impl Acd {
             queue: queue.id,
             is_closing: queue.is_closing,
             waiting: queue.waiting,
+            callbacks: self.callbacks_due(queue.id),
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
@@ -215,6 +223,7 @@ impl Acd {
             item: waiting.id,
             kind: waiting.kind,
             queue: self.queues[waiting.queue].id,
+            callback_to: waiting.callback_to,
             segment: waiting.segment,
             position,
             stayed_ms: now.0.saturating_sub(waiting.entered.0) / 1000,

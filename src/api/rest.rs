@@ -10,11 +10,12 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use turno_base::{AgentId, CallId, Name, QueueId, StationId};
+use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::{AppState, customers, records};
 use crate::shell::asker::Unanswered;
+use crate::shell::instant::wall_of;
 
 /// Routes below `/api/v1`.
 pub(super) fn router(state: AppState) -> Router<AppState> {
@@ -40,6 +41,8 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/saved", post(saved))
         .route("/agents/{agent}/extend", post(extend))
         .route("/agents/{agent}/disposition", post(disposition))
+        .route("/callbacks", get(callbacks).post(add_callback))
+        .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
         .route("/board", get(board))
         .merge(records::router())
@@ -263,6 +266,63 @@ async fn disposition(
     about_agent(&state, &agent, |agent| Command::AgentDisposition(agent, said.disposition)).await
 }
 
+async fn callbacks(State(state): State<AppState>) -> Response {
+    ask(&state, Command::CallbackShow(None)).await
+}
+
+async fn callback(State(state): State<AppState>, Path(number): Path<String>) -> Response {
+    about_number(&state, &number, |number| Command::CallbackShow(Some(number))).await
+}
+
+/// Somebody to call back; `at`: not before then, RFC 3339.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddCallback {
+    number: E164,
+    queue: QueueId,
+    at: Option<String>,
+}
+
+async fn add_callback(State(state): State<AppState>, Json(asked): Json<AddCallback>) -> Response {
+    match asked.at.as_deref().map(wall_of).transpose() {
+        Ok(at) => ask(&state, Command::CallbackAdd { number: asked.number, queue: asked.queue, at }).await,
+        Err(sentence) => bad(&sentence),
+    }
+}
+
+async fn cancel_callback(State(state): State<AppState>, Path(number): Path<String>) -> Response {
+    about_number(&state, &number, Command::CallbackCancel).await
+}
+
+/// When somebody wants to be called back, RFC 3339.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Appointment {
+    at: String,
+}
+
+async fn appoint_callback(
+    State(state): State<AppState>,
+    Path(number): Path<String>,
+    Json(asked): Json<Appointment>,
+) -> Response {
+    match wall_of(&asked.at) {
+        Ok(at) => about_number(&state, &number, |number| Command::CallbackAppoint { number, at }).await,
+        Err(sentence) => bad(&sentence),
+    }
+}
+
+async fn about_number(state: &AppState, number: &str, command: impl FnOnce(E164) -> Command) -> Response {
+    match number.parse() {
+        Ok(number) => ask(state, command(number)).await,
+        Err(_) => unknown("callback", number),
+    }
+}
+
+fn bad(sentence: &str) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": sentence}))).into_response()
+}
+
 async fn reachable(State(state): State<AppState>) -> Response {
     ask(&state, Command::RegShow).await
 }
@@ -308,6 +368,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Queues(queues) => json!({"queues": queues}),
         Answer::Agents(agents) => json!({"agents": agents}),
         Answer::Calls(calls) => json!({"calls": calls}),
+        Answer::Callbacks(callbacks) => json!({"callbacks": callbacks}),
         Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
         Answer::Calendars(calendars) => json!({"calendars": calendars}),
         Answer::Explained(explained) => json!({"explained": explained}),

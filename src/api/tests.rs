@@ -79,6 +79,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
                 Command::QueueShow(None) => Ok(Answer::Queues(vec![QueueView {
                     queue,
                     waiting: Vec::new(),
+                    callbacks: 3,
                     logged_in: 2,
                     ready: 1,
                     is_emergency: false,
@@ -174,7 +175,7 @@ fn http_shows_acts_and_refuses_in_words() {
     let queues: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(status, 200);
     let averias = json!({
-        "queue": "averias", "waiting": [], "logged_in": 2, "ready": 1,
+        "queue": "averias", "waiting": [], "callbacks": 3, "logged_in": 2, "ready": 1,
         "is_emergency": false, "expected_ms": 90_000, "forecast_error_ms": 12_000, "forecast_within_pm": 910,
     });
     assert_eq!(queues, json!({"queues": [averias]}));

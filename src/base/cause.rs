@@ -20,6 +20,8 @@ pub enum Outcome {
     Failed,
     /// The caller left before acceptance.
     Abandoned,
+    /// The caller left and is called back.
+    Callback,
 }
 
 impl Outcome {
@@ -33,6 +35,7 @@ impl Outcome {
             Outcome::Cancelled => "cancelled",
             Outcome::Failed => "failed",
             Outcome::Abandoned => "abandoned",
+            Outcome::Callback => "callback",
         }
     }
 }

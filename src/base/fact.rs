@@ -149,6 +149,42 @@ pub enum What {
         /// How long it rang, ms.
         ring_ms: u64,
     },
+    /// The caller hangs up and his place stays: he will be called back.
+    CallbackTaken {
+        /// The call.
+        call: CallId,
+        /// Where his place is.
+        queue: QueueId,
+        /// By what he took it.
+        how: CallbackAsked,
+    },
+    /// This call is an attempt to call somebody back.
+    CallingBack {
+        /// The call.
+        call: CallId,
+        /// The call that asked for it; none: a person did.
+        first: Option<CallId>,
+        /// 1 for the first.
+        attempt: u32,
+    },
+    /// A callback is over; exactly one for each that was taken by key, overflow or person and joined no other.
+    CallbackEnded {
+        /// The call that asked for it; none: a person did.
+        first: Option<CallId>,
+        /// Where its place was.
+        queue: QueueId,
+        /// Why.
+        end: CallbackEnd,
+        /// Attempts that were made.
+        attempts: u32,
+    },
+    /// How many callbacks of a queue are still to be made, whenever that changes.
+    CallbacksDue {
+        /// The queue.
+        queue: QueueId,
+        /// How many.
+        due: u32,
+    },
     /// Somebody changed how a waiting call waits, or where.
     WaitingChanged {
         /// The call.
@@ -212,6 +248,96 @@ pub enum WaitingChange {
     Needs(Need),
 }
 
+/// By what a callback was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackAsked {
+    /// The waiting caller pressed the key.
+    Key,
+    /// The queue did not keep him and offered it.
+    Overflow,
+    /// Somebody of the house entered it.
+    Person,
+}
+
+impl CallbackAsked {
+    /// The word in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CallbackAsked::Key => "key",
+            CallbackAsked::Overflow => "overflow",
+            CallbackAsked::Person => "person",
+        }
+    }
+}
+
+/// How an attempt to call back failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackResult {
+    /// 486, 600.
+    Busy,
+    /// It rang and nobody answered.
+    NoAnswer,
+    /// It could not be set up, or was refused.
+    Failed,
+    /// It was answered and gone at once: a voicemail, or somebody who hung up.
+    Unsure,
+}
+
+impl CallbackResult {
+    /// The word in rows and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CallbackResult::Busy => "busy",
+            CallbackResult::NoAnswer => "no-answer",
+            CallbackResult::Failed => "failed",
+            CallbackResult::Unsure => "unsure",
+        }
+    }
+}
+
+/// Why a callback is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackEnd {
+    /// The customer talks with an agent.
+    Served,
+    /// Called back, the customer left before an agent had him.
+    Abandoned,
+    /// Every attempt was made.
+    GaveUp,
+    /// A person took it out.
+    Cancelled,
+    /// The customer called again and waits in its place.
+    CalledAgain,
+    /// The queue keeps no more, and this one was the oldest.
+    Dropped,
+    /// Kept for as long as callbacks are kept.
+    Expired,
+    /// The queue is no more.
+    QueueGone,
+    /// Called back, the customer was sent elsewhere by a rule of the queue.
+    MovedOn,
+}
+
+impl CallbackEnd {
+    /// The label in metrics and on dashboards.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CallbackEnd::Served => "served",
+            CallbackEnd::Abandoned => "abandoned",
+            CallbackEnd::GaveUp => "gave_up",
+            CallbackEnd::Cancelled => "cancelled",
+            CallbackEnd::CalledAgain => "called_again",
+            CallbackEnd::Dropped => "dropped",
+            CallbackEnd::Expired => "expired",
+            CallbackEnd::QueueGone => "queue_gone",
+            CallbackEnd::MovedOn => "moved_on",
+        }
+    }
+}
+
 /// Whom a leg connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -262,6 +388,8 @@ pub enum QueueLeft {
     TimedOut,
     /// Nobody is there to serve it.
     Empty,
+    /// The caller hung up and is called back; his place stays.
+    CallbackTaken,
     /// An operator or a transfer took it out.
     Withdrawn,
     /// A failure of ours.
@@ -278,6 +406,7 @@ impl QueueLeft {
             QueueLeft::Overflowed => "overflowed",
             QueueLeft::TimedOut => "timed_out",
             QueueLeft::Empty => "empty",
+            QueueLeft::CallbackTaken => "callback_taken",
             QueueLeft::Withdrawn => "withdrawn",
             QueueLeft::Failed => "failed",
         }

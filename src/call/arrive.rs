@@ -23,7 +23,7 @@ impl Call {
         t.fact(What::CallArrived { call: id, ani: ani.clone(), dnis: dnis.clone(), trunk });
         let mut call = Call {
             id,
-            from,
+            from: Some(from),
             ani: ani.clone(),
             display,
             dnis: dnis.clone(),
@@ -38,6 +38,7 @@ impl Call {
             wants_since: None,
             music: None,
             consult: None,
+            back: None,
             talked: false,
             verdict: None,
             stage: Stage::Arriving { plan: Plan::Refuse(480), known_by: t.now.mono + KNOWN_WAIT },
@@ -49,8 +50,9 @@ impl Call {
     /// Decides by whence it came and what was dialled.
     pub(crate) fn decide(&mut self, t: &mut Turn<'_>) {
         match self.from {
-            From::Trunk(trunk) => self.decide_trunk(trunk, t),
-            From::Station(station, agent) => self.decide_station(station, agent, t),
+            Some(From::Trunk(trunk)) => self.decide_trunk(trunk, t),
+            Some(From::Station(station, agent)) => self.decide_station(station, agent, t),
+            None => self.call_back(t),
         }
     }
 
@@ -117,6 +119,7 @@ impl Call {
             Stage::Ringing(_)
             | Stage::Talking(_)
             | Stage::Transferring(_)
+            | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Ending => {}
@@ -133,7 +136,9 @@ impl Call {
                 Some(&station) => self.ring(Callee::Station(station), t),
                 None => self.finish(Outcome::Failed, EndedBy::Us, NOT_SEATED, t),
             },
-            Plan::Prompt(prompt) => self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: None },
+            Plan::Prompt(prompt) => {
+                self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: None, asks: false }
+            }
             Plan::Refuse(status) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
         }
     }
@@ -152,7 +157,9 @@ impl Call {
         let outcome = if done { Outcome::Answered } else { Outcome::Rejected };
         let prompts = &t.config.prompts;
         match if done { prompts.done } else { prompts.refused } {
-            Some(prompt) => self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: Some(outcome) },
+            Some(prompt) => {
+                self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: Some(outcome), asks: false }
+            }
             None => self.finish(outcome, EndedBy::Us, Cause::NORMAL, t),
         }
     }

@@ -1,10 +1,12 @@
 //! What the call room is told and what it wants. A leg is events; SIP, media and the ACD are the engine's to reach.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft, What};
+use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, What};
 use turno_base::{
-    AgentId, CallId, Cause, Direction, LegId, Name, Need, Number, PromptId, Quality, QueueId, SegmentId, StationId,
-    TrunkId,
+    AgentId, CallId, Cause, Direction, E164, LegId, Name, Need, Number, PromptId, Quality, QueueId, SegmentId,
+    StationId, TrunkId,
 };
 
 /// What happened to calls.
@@ -52,6 +54,8 @@ pub enum CallEvent {
         /// Where; none: nowhere.
         station: Option<StationId>,
     },
+    /// The ACD wants a customer called back: a new call, of the id that it gave.
+    CallBack(Box<CallingBack>),
     /// An operator ends the call.
     HangUp {
         /// The call.
@@ -64,6 +68,29 @@ pub enum CallEvent {
         /// The call.
         call: CallId,
     },
+}
+
+/// A customer who is to be called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallingBack {
+    /// The new call.
+    pub call: CallId,
+    /// Whom.
+    pub number: E164,
+    /// For which queue.
+    pub queue: QueueId,
+    /// Beyond the queue's own need.
+    pub need: Need,
+    /// The call that asked for it; none: a person did.
+    pub first: Option<CallId>,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// An offer follows, and the customer is dialled when an agent is connected; else he is dialled at once.
+    pub agent_first: bool,
+    /// Longest ring at the customer.
+    pub ring_limit: Duration,
+    /// Who he is.
+    pub customer: Customer,
 }
 
 /// A leg that arrived, as the plan sees it.
@@ -208,6 +235,10 @@ pub enum AcdEvent {
         /// How long it will wait, ms; none: nobody is sure, and nothing is said about it.
         expected_ms: Option<u64>,
     },
+    /// He is called back: he may hang up.
+    CallbackTaken,
+    /// He asked for a callback and cannot have one.
+    CallbackRefused,
 }
 
 /// Where a call goes when its queue does not keep it.
@@ -217,6 +248,8 @@ pub enum Elsewhere {
     Number(String),
     /// A prompt, then good-bye.
     Prompt(PromptId),
+    /// The offer of a callback; keys are told to the ACD while it is said.
+    Callback,
     /// Good-bye at once.
     HangUp,
 }
@@ -367,7 +400,15 @@ pub enum AcdTell {
         rescued: bool,
         /// The agent who looks after the customer.
         owner: Option<AgentId>,
+        /// Where he may be called back.
+        callback_to: Option<E164>,
     },
+    /// The caller pressed a key.
+    Key(char),
+    /// The customer called back has answered.
+    CallbackAnswered,
+    /// He could not be had; none: by no doing of his.
+    CallbackFailed(Option<CallbackResult>),
     /// It is gone.
     Leave(QueueLeft),
     /// The agent's station rings.

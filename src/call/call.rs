@@ -32,7 +32,8 @@ pub const RESCUE_GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) id: CallId,
-    pub(crate) from: From,
+    /// None: we call a customer back.
+    pub(crate) from: Option<From>,
     pub(crate) ani: Number,
     pub(crate) display: String,
     pub(crate) dnis: Number,
@@ -53,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) music: Option<PromptId>,
     /// The agent who asks a colleague while his customer is held.
     pub(crate) consult: Option<AgentId>,
+    /// It calls a customer back.
+    pub(crate) back: Option<Back>,
     /// A conversation took place.
     pub(crate) talked: bool,
     pub(crate) verdict: Option<(Outcome, EndedBy)>,
@@ -90,8 +93,10 @@ pub(crate) enum Stage {
     Talking(Talk),
     /// The caller is being connected elsewhere.
     Transferring(Transferring),
-    /// A prompt, then good-bye.
-    Saying { prompt: PromptId, then: Cause, outcome: Option<Outcome> },
+    /// A customer who is called back is dialled.
+    CallingBack(Dialling),
+    /// A prompt, then good-bye; `asks`: keys meanwhile are the ACD's to hear.
+    Saying { prompt: PromptId, then: Cause, outcome: Option<Outcome>, asks: bool },
     /// A feature code is carried out.
     Coding { station: StationId, code: Code, asked: bool },
     /// Every leg was told to end.
@@ -151,6 +156,26 @@ pub(crate) struct Dial {
     pub(crate) ring_until: Mono,
 }
 
+/// A call back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Back {
+    pub(crate) agent_first: bool,
+    pub(crate) ring_limit: Duration,
+    /// The customer has answered.
+    pub(crate) is_reached: bool,
+}
+
+/// A customer who is dialled, with the agent who waits for him or without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dialling {
+    pub(crate) dial: Dial,
+    pub(crate) agency: Option<Agency>,
+    /// To be said to the agent, or being said; none once said.
+    pub(crate) whisper: Option<PromptId>,
+    /// The ACD knows how it ended.
+    pub(crate) is_told: bool,
+}
+
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Talk {
@@ -183,7 +208,7 @@ pub(crate) struct Transferring {
 impl Call {
     /// Whether it serves somebody from outside, or somebody who asked a queue for an agent.
     pub(crate) fn is_customers(&self) -> bool {
-        self.came.is_some() || matches!(self.from, From::Trunk(_))
+        self.came.is_some() || matches!(self.from, Some(From::Trunk(_)))
     }
 
     pub(crate) fn party_agent(&self, leg: LegId) -> Option<(AgentId, StationId)> {
@@ -301,9 +326,29 @@ impl Call {
                     t.released(self.id, agency);
                 }
             }
+            Stage::CallingBack(Dialling { is_told, .. }) => {
+                if !std::mem::replace(is_told, true) {
+                    let tell = match how {
+                        QueueLeft::Withdrawn => AcdTell::Leave(how),
+                        QueueLeft::Answered(_)
+                        | QueueLeft::Abandoned
+                        | QueueLeft::ShortAbandoned
+                        | QueueLeft::Overflowed
+                        | QueueLeft::TimedOut
+                        | QueueLeft::Empty
+                        | QueueLeft::CallbackTaken
+                        | QueueLeft::Failed => AcdTell::CallbackFailed(None),
+                    };
+                    t.acd(self.id, tell);
+                }
+            }
+            Stage::Saying { asks: asks @ true, .. } => {
+                *asks = false;
+                t.acd(self.id, AcdTell::Leave(how));
+            }
             Stage::Arriving { .. }
             | Stage::Ringing(_)
-            | Stage::Saying { .. }
+            | Stage::Saying { asks: false, .. }
             | Stage::Coding { .. }
             | Stage::Ending => {}
         }
@@ -347,7 +392,9 @@ impl Call {
                 Place::Out { since } => Some(since),
                 Place::Entering | Place::In => None,
             },
-            Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) => Some(dial.ring_until),
+            Stage::Ringing(dial)
+            | Stage::Transferring(Transferring { dial, .. })
+            | Stage::CallingBack(Dialling { dial, .. }) => Some(dial.ring_until),
             Stage::Talking(talk) => talk.silent,
             Stage::Saying { .. } | Stage::Coding { .. } | Stage::Ending => None,
         };

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::What;
-use turno_base::{CallId, Cause, EndedBy, LegId, Mono, Now, Outcome, Reason};
+use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Now, Outcome, Reason};
 
-use crate::boundary::{Arrived, CallEffect, CallEvent, From, LegCommand, LegEvent};
+use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, From, LegCommand, LegEvent};
 use crate::call::Call;
-use crate::dialplan::DialPlan;
+use crate::dialplan::{self, DialPlan};
 use crate::plan::CallConfig;
 use crate::transfer::{NO_SUCH_DIALOG, attend};
 use crate::turn::{House, Turn};
@@ -56,6 +56,7 @@ impl Calls {
             CallEvent::Known { call, customer } => self.turn(call, now, out, |call, t| call.on_known(customer, t)),
             CallEvent::Acd { call, event } => self.turn(call, now, out, |call, t| call.on_acd(event, t)),
             CallEvent::Recorded { call } => self.turn(call, now, out, Call::on_recorded),
+            CallEvent::CallBack(back) => self.on_call_back(*back, now, out),
             CallEvent::HangUp { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::Operator), t);
             }),
@@ -107,6 +108,26 @@ impl Calls {
         let id = call.id;
         self.calls.insert(id, call);
         self.turn(id, now, out, |call, t| if refused { call.refuse(NO_SUCH_DIALOG, t) } else { call.decide(t) });
+    }
+
+    /// At the bound of calls the ACD is told that it came to nothing, and tries again.
+    fn on_call_back(&mut self, back: CallingBack, now: Now, out: &mut Vec<CallEffect>) {
+        let id = back.call;
+        if self.calls.contains_key(&id) {
+            return self.stale();
+        }
+        if self.calls.len() >= CALLS_MAX {
+            return out.push(CallEffect::Acd { call: id, tell: AcdTell::CallbackFailed(None) });
+        }
+        let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
+        let call = Call::begin_back(back, &mut t);
+        self.calls.insert(id, call);
+        self.turn(id, now, out, Call::call_back);
+    }
+
+    /// Whether the dial plan lets a person have this number called back.
+    pub fn may_call_back(&self, number: E164) -> bool {
+        dialplan::may_call_back(&self.config, number)
     }
 
     /// The conversation whose leg this one may take the place of. Only a station may: its dialog's names are a secret

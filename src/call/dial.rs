@@ -6,7 +6,7 @@ use turno_base::{Cause, EndedBy, LegId, Name, Outcome, QueueId, Reason, StationI
 
 use crate::arrive::{NOT_FOUND, NOT_SEATED};
 use crate::boundary::{AcdTell, DialTo, LegCommand, Transfer};
-use crate::call::{Agency, Call, Dial, Stage, Transferring};
+use crate::call::{Agency, Call, Dial, Dialling, Stage, Transferring};
 use crate::dialplan;
 use crate::leg::LegState;
 use crate::plan::Extension;
@@ -99,7 +99,9 @@ impl Call {
 
     fn dialling(&mut self) -> Option<&mut Dial> {
         match &mut self.stage {
-            Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) => Some(dial),
+            Stage::Ringing(dial)
+            | Stage::Transferring(Transferring { dial, .. })
+            | Stage::CallingBack(Dialling { dial, .. }) => Some(dial),
             Stage::Arriving { .. }
             | Stage::Waiting(_)
             | Stage::Talking(_)
@@ -139,12 +141,16 @@ impl Call {
     }
 
     pub(crate) fn on_dial_answered(&mut self, leg: LegId, t: &mut Turn<'_>) {
+        if matches!(self.stage, Stage::CallingBack(_)) {
+            return self.on_customer_answered(t);
+        }
         let taken = match &mut self.stage {
             Stage::Transferring(Transferring { by, agency, .. }) => Some((by.take(), agency.take())),
             Stage::Ringing(_)
             | Stage::Arriving { .. }
             | Stage::Waiting(_)
             | Stage::Talking(_)
+            | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Ending => None,
@@ -185,6 +191,9 @@ impl Call {
 
     /// The called party cannot be had: the next trunk, the way back, or the end.
     pub(crate) fn on_dial_failed(&mut self, cause: Cause, t: &mut Turn<'_>) {
+        if matches!(self.stage, Stage::CallingBack(_)) {
+            return self.on_attempt_failed(cause, is_worth_another_trunk(cause), t);
+        }
         let Some(dial) = self.dialling() else { return };
         if is_worth_another_trunk(cause) && !dial.rest.is_empty() {
             let (trunk, number, charged) = (dial.rest.remove(0), dial.number.clone(), dial.charged);
@@ -202,6 +211,7 @@ impl Call {
             | Stage::Arriving { .. }
             | Stage::Waiting(_)
             | Stage::Talking(_)
+            | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Ending => {
@@ -235,7 +245,7 @@ pub(crate) fn status(cause: Cause) -> u16 {
     if (400..=699).contains(&cause.sip) { cause.sip } else { 480 }
 }
 
-fn verdict_of(cause: Cause) -> (Outcome, EndedBy) {
+pub(crate) fn verdict_of(cause: Cause) -> (Outcome, EndedBy) {
     match (cause.sip, cause.reason) {
         (_, Reason::RingLimit) => (Outcome::NoAnswer, EndedBy::Us),
         (_, Reason::Unreachable | Reason::Fault) => (Outcome::Failed, EndedBy::Us),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{Number, TrunkId};
+use turno_base::{E164, Number, TrunkId};
 
 use crate::plan::{CallConfig, ClassOfService, Plan};
 
@@ -57,6 +57,12 @@ pub(crate) fn trunks<'a>(class: &'a ClassOfService, number: &str) -> Option<&'a 
     fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, trunks)| trunks.as_slice())
 }
 
+/// Whether the class of service of callbacks carries this number. Without such a class nobody is called back.
+pub(crate) fn may_call_back(config: &CallConfig, number: E164) -> bool {
+    let class = config.callback_class.as_ref().and_then(|name| config.outside.get(name));
+    class.and_then(|class| trunks(class, &number.to_string())).is_some_and(|trunks| !trunks.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +83,8 @@ mod tests {
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
+            callback_class: None,
+            callback_shows: Number::default(),
             prompts: SystemPrompts::default(),
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(3600),

@@ -5,6 +5,7 @@
 mod arrive;
 mod boundary;
 mod call;
+mod callback;
 mod calls;
 mod dial;
 mod dialplan;
@@ -20,8 +21,8 @@ mod view;
 mod wait;
 
 pub use boundary::{
-    AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, Code, Customer, DialTo, Elsewhere, From, LegCommand, LegEvent,
-    Sound, Transfer,
+    AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Code, Customer, DialTo, Elsewhere, From,
+    LegCommand, LegEvent, Sound, Transfer,
 };
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};

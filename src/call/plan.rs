@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use turno_base::{AgentId, Name, Need, PromptId, QueueId, StationId, TrunkId};
+use turno_base::{AgentId, Name, Need, Number, PromptId, QueueId, StationId, TrunkId};
 
 /// Everything the call room needs to know from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct CallConfig {
     pub station_class: BTreeMap<StationId, Name>,
     /// Class of service of overflows to a number; none: refused.
     pub overflow_class: Option<Name>,
+    /// Class of service of callbacks; none: nobody is called back.
+    pub callback_class: Option<Name>,
+    /// The number that a customer who is called back sees.
+    pub callback_shows: Number,
     /// Prompts that the call room says itself.
     pub prompts: SystemPrompts,
     /// Longest ring of a leg that no queue dialled (internal, outside).
@@ -113,6 +117,16 @@ pub struct SystemPrompts {
     pub done: Option<PromptId>,
     /// A feature code was refused.
     pub refused: Option<PromptId>,
+    /// Offers a callback to a caller whom his queue does not keep.
+    pub callback_offer: Option<PromptId>,
+    /// A callback is booked.
+    pub callback_taken: Option<PromptId>,
+    /// He cannot be called back.
+    pub callback_refused: Option<PromptId>,
+    /// To a customer who is called back, when he answers before an agent has him.
+    pub callback_hello: Option<PromptId>,
+    /// To an agent, before he hears the customer being called back.
+    pub callback_whisper: Option<PromptId>,
     /// Looped for who is held, unless a queue with its own music gave the call.
     pub hold_music: Option<PromptId>,
 }

@@ -6,7 +6,7 @@ use turno_base::fact::{AgentState, Segment, What};
 use turno_base::{LegId, PromptId};
 
 use crate::boundary::{AcdTell, CallEffect, LegCommand, Sound};
-use crate::call::{Agency, Call, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
+use crate::call::{Agency, Call, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
 use crate::leg::{Announced, Hears, Leg, LegState, Speech, Want};
 use crate::turn::Turn;
 
@@ -31,7 +31,12 @@ impl Call {
         let second = match &self.stage {
             Stage::Waiting(Waiting { place: Place::In, .. }) | Stage::Saying { .. } | Stage::Coding { .. } => None,
             Stage::Talking(talk) => Some(talk.other),
-            Stage::Waiting(_) | Stage::Arriving { .. } | Stage::Ringing(_) | Stage::Transferring(_) | Stage::Ending => {
+            Stage::Waiting(_)
+            | Stage::Arriving { .. }
+            | Stage::Ringing(_)
+            | Stage::Transferring(_)
+            | Stage::CallingBack(_)
+            | Stage::Ending => {
                 return;
             }
         };
@@ -114,6 +119,8 @@ impl Call {
             }
             Stage::Ringing(dial) if dial.leg == leg.id => ring(leg),
             Stage::Ringing(_) => Segment::Ivr(None),
+            // The agent's leg rings on for the record: nobody talks with him yet.
+            Stage::CallingBack(_) => now,
             Stage::Transferring(transferring) => {
                 match (transferring.dial.leg == leg.id, transferring.by == Some(leg.id)) {
                     (true, _) => ring(leg),
@@ -226,6 +233,9 @@ impl Call {
                 (Place::Out { .. }, _) => None,
             },
             Stage::Waiting(_) => None,
+            Stage::CallingBack(_) if is_caller => None,
+            Stage::CallingBack(Dialling { whisper: Some(whisper), .. }) => Some(Want::Speech(Speech::Prompt(*whisper))),
+            Stage::CallingBack(_) => Some(Want::Ringback),
             Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) => {
                 let early = self.legs.get(dial.leg).is_some_and(|leg| leg.early) && self.is_open(self.caller);
                 match (is_caller, leg.id == dial.leg, early) {
@@ -268,6 +278,8 @@ impl Call {
             (Speech::Greeting, Stage::Waiting(waiting)) => waiting.greeting.clone(),
             (Speech::Greeting, _) => Vec::new(),
             (Speech::Place(announced), _) => place_prompts(announced, t),
+            // Time to find the key.
+            (Speech::Prompt(prompt), Stage::Saying { asks: true, .. }) => vec![prompt, prompt],
             (Speech::Prompt(prompt), _) => vec![prompt],
         };
         match (self.music(t), what) {

@@ -5,8 +5,8 @@ use turno_base::fact::{OfferEnd, QueueLeft, What};
 use turno_base::{Cause, Direction, EndedBy, LegId, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
-use crate::call::{Agency, Call, Came, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring};
-use crate::leg::{Hears, LegState};
+use crate::call::{Agency, Call, Came, Dialling, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring};
+use crate::leg::{Hears, Leg, LegState};
 use crate::turn::Turn;
 use crate::wait::{OVERFLOWED, offer_end};
 
@@ -22,8 +22,9 @@ impl Call {
             LegEvent::MediaSilent => self.on_silent(leg, t),
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
             LegEvent::Quality(quality) => self.on_quality(leg, quality, t),
-            // SIP ends a leg whose ACK never comes; keys have no meaning yet.
-            LegEvent::Confirmed | LegEvent::Key(_) => {}
+            LegEvent::Key(key) => self.on_key(leg, key, t),
+            // SIP ends a leg whose ACK never comes.
+            LegEvent::Confirmed => {}
         }
     }
 
@@ -91,8 +92,8 @@ impl Call {
         }
         match expected {
             true => {}
-            false if id == self.caller => self.on_caller_gone(cause, by_peer, t),
             false if dialling => self.on_dial_failed(cause, t),
+            false if id == self.caller => self.on_caller_gone(cause, by_peer, t),
             false => self.on_other_gone(id, cause, by_peer, t),
         }
     }
@@ -106,6 +107,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Talking(_)
             | Stage::Transferring(_)
+            | Stage::CallingBack(_)
             | Stage::Coding { .. }
             | Stage::Ending => None,
         };
@@ -122,8 +124,12 @@ impl Call {
             Stage::Waiting(_) => self.on_offer_failed(id, offer_end(cause), t),
             Stage::Talking(talk) if talk.other == id => self.on_partner_gone(cause, by_peer, t),
             Stage::Transferring(transferring) if transferring.by == Some(id) => self.on_transferor_gone(t),
+            Stage::CallingBack(dialling) if dialling.agency.is_some_and(|agency| agency.leg == id) => {
+                self.on_agent_left(cause, by_peer, t);
+            }
             Stage::Talking(_)
             | Stage::Transferring(_)
+            | Stage::CallingBack(_)
             | Stage::Arriving { .. }
             | Stage::Ringing(_)
             | Stage::Saying { .. }
@@ -163,8 +169,9 @@ impl Call {
 
     fn on_play_ended(&mut self, leg: LegId, t: &mut Turn<'_>) {
         let Some(what) = self.after_speech(leg, t) else { return t.stale() };
-        match &self.stage {
+        match &mut self.stage {
             Stage::Waiting(_) => self.on_waiting_said(what, t),
+            Stage::CallingBack(dialling) => dialling.whisper = None,
             Stage::Saying { then, outcome, .. } => {
                 let (then, outcome) = (*then, outcome.unwrap_or(Outcome::Cancelled));
                 self.finish(outcome, EndedBy::Us, then, t);
@@ -185,6 +192,9 @@ impl Call {
         if id == self.caller {
             return self.finish(Outcome::Failed, EndedBy::Us, SILENT, t);
         }
+        if matches!(self.stage, Stage::CallingBack(_)) {
+            return self.on_agent_left(SILENT, false, t);
+        }
         let rescuable = self.rescuable().is_some();
         match &mut self.stage {
             Stage::Talking(talk) if talk.other == id && rescuable => {
@@ -197,6 +207,7 @@ impl Call {
             }
             Stage::Talking(_)
             | Stage::Transferring(_)
+            | Stage::CallingBack(_)
             | Stage::Waiting(_)
             | Stage::Arriving { .. }
             | Stage::Ringing(_)
@@ -207,11 +218,13 @@ impl Call {
     }
 
     fn on_media_failed(&mut self, id: LegId, t: &mut Turn<'_>) {
-        let Some(leg) = self.legs.get(id).filter(|leg| !leg.is_ending()) else { return t.stale() };
-        if leg.id == self.caller {
-            return self.finish(Outcome::Failed, EndedBy::Us, MEDIA_FAILED, t);
+        if self.legs.get(id).is_none_or(Leg::is_ending) {
+            return t.stale();
         }
         let dialling = self.is_dialling(id);
+        if id == self.caller && !dialling {
+            return self.finish(Outcome::Failed, EndedBy::Us, MEDIA_FAILED, t);
+        }
         self.end_leg(id, MEDIA_FAILED, EndedBy::Us, t);
         if dialling {
             return self.on_dial_failed(MEDIA_FAILED, t);
@@ -220,6 +233,7 @@ impl Call {
             Stage::Waiting(_) => self.on_offer_failed(id, OfferEnd::Unreachable, t),
             Stage::Talking(talk) if talk.other == id => self.on_partner_gone(MEDIA_FAILED, false, t),
             Stage::Transferring(transferring) if transferring.by == Some(id) => self.on_transferor_gone(t),
+            Stage::CallingBack(_) => self.on_agent_left(MEDIA_FAILED, false, t),
             Stage::Talking(_)
             | Stage::Transferring(_)
             | Stage::Arriving { .. }
@@ -286,7 +300,11 @@ impl Call {
                 Place::Out { since } if since <= now => self.finish(Outcome::NoAnswer, EndedBy::Us, OVERFLOWED, t),
                 Place::Asking { .. } | Place::Out { .. } | Place::Entering | Place::In => {}
             },
-            Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) if dial.ring_until <= now => {
+            Stage::Ringing(dial)
+            | Stage::Transferring(Transferring { dial, .. })
+            | Stage::CallingBack(Dialling { dial, .. })
+                if dial.ring_until <= now =>
+            {
                 self.on_dial_limit(t);
             }
             Stage::Talking(Talk { other, silent: Some(until), .. }) if *until <= now => {
@@ -298,6 +316,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Talking(_)
             | Stage::Transferring(_)
+            | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Ending => {}

@@ -1,6 +1,7 @@
 //! Scripts in, transcripts out, in invented time. Every run is also audited: see [`audit`].
 
 mod audit;
+mod callback;
 mod limits;
 mod matrix;
 mod property;

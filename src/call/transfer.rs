@@ -159,6 +159,7 @@ fn consultation(call: &Call, leg: LegId) -> Option<Consultation> {
         Stage::Waiting(waiting) => (call.caller == leg && !waiting.is_asking()).then_some(Consultation::Waits),
         Stage::Arriving { .. }
         | Stage::Transferring(_)
+        | Stage::CallingBack(_)
         | Stage::Saying { .. }
         | Stage::Coding { .. }
         | Stage::Ending => None,

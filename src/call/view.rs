@@ -18,7 +18,7 @@ pub struct CallRow {
     pub ani: Number,
     /// What was dialled.
     pub dnis: Number,
-    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `announcement`, `ending`.
+    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `announcement`, `ending`.
     pub stage: String,
     /// The queue it waits in or came from.
     pub queue: Option<QueueId>,
@@ -91,6 +91,7 @@ fn stage(call: &Call) -> &'static str {
         Stage::Ringing(_) => "ringing",
         Stage::Talking(_) => "talking",
         Stage::Transferring(_) => "transferring",
+        Stage::CallingBack(_) => "calling-back",
         Stage::Saying { .. } | Stage::Coding { .. } => "announcement",
         Stage::Ending => "ending",
     }
@@ -103,6 +104,7 @@ fn queue(call: &Call) -> Option<QueueId> {
         | Stage::Ringing(_)
         | Stage::Talking(_)
         | Stage::Transferring(_)
+        | Stage::CallingBack(_)
         | Stage::Saying { .. }
         | Stage::Coding { .. }
         | Stage::Ending => call.came.as_ref().map(|came| came.queue),
@@ -119,6 +121,7 @@ fn agent(call: &Call) -> Option<AgentId> {
             talk.agency.map(|agency| agency.agent).or(other)
         }
         Stage::Transferring(transferring) => transferring.agency.map(|agency| agency.agent),
+        Stage::CallingBack(dialling) => dialling.agency.map(|agency| agency.agent),
         Stage::Arriving { .. }
         | Stage::Waiting(_)
         | Stage::Ringing(_)

@@ -2,10 +2,11 @@
 //! is rung; this only carries out.
 
 use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
-use turno_base::{AgentId, Cause, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
+use turno_base::{AgentId, Cause, E164, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
 
-use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere};
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere, From};
 use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
+use crate::dialplan;
 use crate::leg::{Announced, Leg, LegState, Speech};
 use crate::settle::place_prompts;
 use crate::turn::Turn;
@@ -99,11 +100,25 @@ impl Call {
             credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
             rescued: waiting.rescued,
             owner: customer.owner,
+            callback_to: self.callback_to(t),
         };
         t.acd(self.id, tell);
     }
 
+    /// Where he may be called back: only at the number that a trunk brought him by, and if the dial plan carries it.
+    fn callback_to(&self, t: &Turn<'_>) -> Option<E164> {
+        let comes_from_outside = match self.from {
+            Some(From::Trunk(_)) | None => true,
+            Some(From::Station(..)) => false,
+        };
+        let number = self.ani.e164.filter(|_| !self.ani.withheld && comes_from_outside)?;
+        dialplan::may_call_back(t.config, number).then_some(number)
+    }
+
     pub(crate) fn on_acd(&mut self, event: AcdEvent, t: &mut Turn<'_>) {
+        if event == AcdEvent::CallbackTaken {
+            return self.on_callback_taken(t);
+        }
         let Stage::Waiting(waiting) = &mut self.stage else { return on_acd_late(&event, t) };
         if waiting.is_asking() {
             return on_acd_late(&event, t);
@@ -116,7 +131,9 @@ impl Call {
                 waiting.place = Place::In;
                 waiting.queue = queue;
                 waiting.announced = None;
-                if waiting.greets {
+                if self.back.is_some() {
+                    // He heard it when he called.
+                } else if waiting.greets {
                     waiting.greeting.extend(greeting);
                 } else {
                     waiting.greets = true;
@@ -137,6 +154,8 @@ impl Call {
             }
             AcdEvent::Overflow(elsewhere) => self.on_overflow(elsewhere, t),
             AcdEvent::Announce { position, expected_ms } => self.on_announce(position, expected_ms, t),
+            AcdEvent::CallbackRefused => self.on_callback_refused(t),
+            AcdEvent::CallbackTaken => {}
         }
     }
 
@@ -167,6 +186,9 @@ impl Call {
         for leg in lost {
             self.end_leg(leg, withdrawn(OfferEnd::LostRace), EndedBy::Us, t);
         }
+        if self.is_to_dial() {
+            return self.dial_for(won, t);
+        }
         self.talk_with(won.leg, Some((agent, won.station)), t);
     }
 
@@ -190,8 +212,9 @@ impl Call {
         match elsewhere {
             Elsewhere::HangUp => self.finish(Outcome::NoAnswer, EndedBy::Us, OVERFLOWED, t),
             Elsewhere::Prompt(prompt) => {
-                self.stage = Stage::Saying { prompt, then: OVERFLOWED, outcome: Some(Outcome::NoAnswer) };
+                self.stage = Stage::Saying { prompt, then: OVERFLOWED, outcome: Some(Outcome::NoAnswer), asks: false };
             }
+            Elsewhere::Callback => self.offer_callback(t),
             Elsewhere::Number(number) => {
                 let class = t.config.overflow_class;
                 match t.callee_outside(&number, class.as_ref(), None) {
@@ -272,7 +295,9 @@ fn on_acd_late(event: &AcdEvent, t: &mut Turn<'_>) {
         | AcdEvent::Offer { .. }
         | AcdEvent::Connect { .. }
         | AcdEvent::Overflow(_)
-        | AcdEvent::Announce { .. } => t.stale(),
+        | AcdEvent::Announce { .. }
+        | AcdEvent::CallbackTaken
+        | AcdEvent::CallbackRefused => t.stale(),
     }
 }
 

@@ -48,12 +48,13 @@ fn print(answer: Answer) {
     match answer {
         Answer::Done => {}
         Answer::Queues(queues) => {
-            let mut table = Table::new(&["queue", "waiting", "longest", "next waits", "agents", "ready"]);
+            let mut table = Table::new(&["queue", "waiting", "callbacks", "longest", "next waits", "agents", "ready"]);
             for queue in &queues {
                 let longest = queue.waiting.iter().map(|w| w.waited_ms).max();
                 table.row([
                     queue.queue.to_string(),
                     queue.waiting.len().to_string(),
+                    queue.callbacks.to_string(),
                     longest.map(clock).unwrap_or_default(),
                     queue.expected_ms.map(clock).unwrap_or_default(),
                     queue.logged_in.to_string(),
@@ -62,12 +63,13 @@ fn print(answer: Answer) {
             }
             table.print();
             let mut waiting =
-                Table::new(&["queue", "place", "call", "from", "segment", "waited", "still", "offered to"]);
+                Table::new(&["queue", "place", "kind", "call", "from", "segment", "waited", "still", "offered to"]);
             for queue in &queues {
                 for (at, call) in queue.waiting.iter().enumerate() {
                     waiting.row([
                         queue.queue.to_string(),
                         (at + 1).to_string(),
+                        call.kind.clone(),
                         call.call.to_string(),
                         call.ani.clone(),
                         call.segment.clone(),
@@ -93,6 +95,24 @@ fn print(answer: Answer) {
                     agent.reason.unwrap_or_default(),
                     clock(agent.since_ms),
                     agent.call.map(|c| c.to_string()).unwrap_or_default(),
+                ]);
+            }
+            table.print();
+        }
+        Answer::Callbacks(callbacks) => {
+            let head = ["number", "queue", "state", "place", "waited", "asked by", "attempts", "last", "not before"];
+            let mut table = Table::new(&head);
+            for callback in callbacks {
+                table.row([
+                    callback.number,
+                    callback.queue.to_string(),
+                    callback.state,
+                    callback.position.map(|place| place.to_string()).unwrap_or_default(),
+                    clock(callback.waited_ms),
+                    callback.asked_by,
+                    callback.attempts.to_string(),
+                    callback.last.unwrap_or_default(),
+                    callback.not_before.unwrap_or_default(),
                 ]);
             }
             table.print();

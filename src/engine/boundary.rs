@@ -108,6 +108,26 @@ pub enum Command {
     CallShow(Option<CallId>),
     /// End a call.
     CallHangUp(CallId),
+    /// All callbacks, or that of a number.
+    CallbackShow(Option<E164>),
+    /// Somebody is to be called back.
+    CallbackAdd {
+        /// Whom.
+        number: E164,
+        /// For which queue.
+        queue: QueueId,
+        /// Not before then; none: as soon as it is his turn.
+        at: Option<Wall>,
+    },
+    /// Somebody is not to be called back.
+    CallbackCancel(E164),
+    /// Somebody is to be called back at another time.
+    CallbackAppoint {
+        /// Whom.
+        number: E164,
+        /// When.
+        at: Wall,
+    },
     /// Make a waiting call count as this much older, s.
     CallBump(CallId, u32),
     /// Move a waiting call to another queue, with its age.

@@ -30,7 +30,7 @@ impl Rooms {
     fn tell_acd(&mut self, call: CallId, tell: AcdTell, turn: &mut Turn<'_>) {
         let item = ItemId(call);
         let event = match tell {
-            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner } => {
+            AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner, callback_to } => {
                 let mut credits = Credits::of(Credit::WaitedElsewhere, credit_ms);
                 if rescued {
                     credits.add(Credit::Rescue, self.config.acd.rescue_credit);
@@ -46,6 +46,7 @@ impl Rooms {
                     credits,
                     owner,
                     last_agent: None,
+                    callback_to,
                 })
             }
             AcdTell::Leave(how) => Event::Leave { item, how },
@@ -56,6 +57,9 @@ impl Rooms {
             AcdTell::Phase(agent, state) => Event::Phase { item, agent, state },
             AcdTell::Joined(agent) => Event::Joined { item, agent },
             AcdTell::Announced => Event::Announced { item },
+            AcdTell::Key(key) => Event::Key { item, key },
+            AcdTell::CallbackAnswered => Event::CallbackAnswered { item },
+            AcdTell::CallbackFailed(result) => Event::CallbackFailed { item, result },
         };
         self.acd.on_event(event, turn.now, turn.acd());
     }
@@ -93,6 +97,7 @@ impl Rooms {
                     Overflow::Queue(_) => return,
                     Overflow::Number(number) => Elsewhere::Number(number),
                     Overflow::Prompt(prompt) => Elsewhere::Prompt(prompt),
+                    Overflow::Callback => Elsewhere::Callback,
                     Overflow::HangUp => Elsewhere::HangUp,
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
@@ -104,6 +109,17 @@ impl Rooms {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
                 self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
             }
+            Decision::CallbackTaken { item, queue, how } => {
+                self.fact(What::CallbackTaken { call: item.0, queue, how }, turn);
+                self.tell_decided(item, AcdEvent::CallbackTaken, turn);
+            }
+            Decision::CallbackRefused { item } => self.tell_decided(item, AcdEvent::CallbackRefused, turn),
+            Decision::CallBack { item, back } => self.call_back(item, *back, turn),
+            Decision::CallbackStop { item } => self.tell_call(CallEvent::HangUp { call: item.0 }, turn),
+            Decision::CallbackEnded { first, queue, end, attempts } => {
+                self.fact(What::CallbackEnded { first, queue, end, attempts }, turn);
+            }
+            Decision::CallbacksDue { queue, due } => self.fact(What::CallbacksDue { queue, due }, turn),
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }

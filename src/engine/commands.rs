@@ -32,23 +32,31 @@ impl Rooms {
             Command::AgentLogin(agent, station) => {
                 let station = station.or_else(|| self.own_station(*agent)).ok_or_else(|| no_station(*agent))?;
                 self.known_station(station)?;
-                self.tell_agent(AcdCommand::Login { agent: *agent, station }, turn)
+                self.tell_acd_command(AcdCommand::Login { agent: *agent, station }, turn)
             }
-            Command::AgentLogout(agent) => self.tell_agent(AcdCommand::Logout { agent: *agent }, turn),
+            Command::AgentLogout(agent) => self.tell_acd_command(AcdCommand::Logout { agent: *agent }, turn),
             Command::AgentPause(agent, reason) => {
-                self.tell_agent(AcdCommand::Pause { agent: *agent, reason: *reason }, turn)
+                self.tell_acd_command(AcdCommand::Pause { agent: *agent, reason: *reason }, turn)
             }
-            Command::AgentReady(agent) => self.tell_agent(AcdCommand::Ready { agent: *agent }, turn),
-            Command::AgentSaved(agent) => self.tell_agent(AcdCommand::Saved { agent: *agent }, turn),
-            Command::AgentExtend(agent) => self.tell_agent(AcdCommand::Extend { agent: *agent }, turn),
+            Command::AgentReady(agent) => self.tell_acd_command(AcdCommand::Ready { agent: *agent }, turn),
+            Command::AgentSaved(agent) => self.tell_acd_command(AcdCommand::Saved { agent: *agent }, turn),
+            Command::AgentExtend(agent) => self.tell_acd_command(AcdCommand::Extend { agent: *agent }, turn),
             Command::AgentDisposition(agent, disposition) => {
-                self.tell_agent(AcdCommand::Dispose { agent: *agent, disposition: *disposition }, turn)
+                self.tell_acd_command(AcdCommand::Dispose { agent: *agent, disposition: *disposition }, turn)
             }
             Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
             Command::CallHangUp(call) => {
                 self.live_calls(Some(*call), turn.now)?;
                 self.tell_call(CallEvent::HangUp { call: *call }, turn);
                 Ok(Answer::Done)
+            }
+            Command::CallbackShow(number) => self.callbacks(*number, turn.now).map(Answer::Callbacks),
+            Command::CallbackAdd { number, queue, at } => self.add_callback(*number, *queue, *at, turn),
+            Command::CallbackCancel(number) => {
+                self.tell_acd_command(AcdCommand::CallbackCancel { number: *number }, turn)
+            }
+            Command::CallbackAppoint { number, at } => {
+                self.tell_acd_command(AcdCommand::CallbackAppoint { number: *number, at: *at }, turn)
             }
             Command::CallBump(call, by_s) => {
                 let by = std::time::Duration::from_secs(u64::from(*by_s));
@@ -67,7 +75,7 @@ impl Rooms {
                 if let Some(queue) = queue {
                     self.acd.queue(*queue, turn.now).ok_or_else(|| no_queue(*queue))?;
                 }
-                self.tell_agent(AcdCommand::Emergency { queue: *queue, on: *on }, turn)
+                self.tell_acd_command(AcdCommand::Emergency { queue: *queue, on: *on }, turn)
             }
             Command::CalendarShow(only, at) => {
                 self.calendars(*only, at.unwrap_or(turn.now.wall)).map(Answer::Calendars)
@@ -77,7 +85,7 @@ impl Rooms {
         }
     }
 
-    fn tell_agent(&mut self, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
+    pub(crate) fn tell_acd_command(&mut self, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
         let now = turn.now;
         match self.acd.on_command(command, now, turn.acd()) {
             Ok(()) => Ok(Answer::Done),
@@ -88,7 +96,7 @@ impl Rooms {
     /// About a call that must be live, else the sentence is about that.
     fn tell_waiting(&mut self, call: CallId, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
         self.live_calls(Some(call), turn.now)?;
-        self.tell_agent(command, turn)
+        self.tell_acd_command(command, turn)
     }
 
     fn own_station(&self, agent: AgentId) -> Option<StationId> {

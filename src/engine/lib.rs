@@ -6,6 +6,7 @@
 mod acd_agents;
 mod boundary;
 mod call_acd;
+mod call_back;
 mod call_cdr;
 mod call_customer;
 mod call_media;
@@ -20,7 +21,9 @@ mod tests;
 
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
-pub use views::{AgentView, Answer, CalendarView, CallView, Explained, OfferExplained, QueueView, Sizes, WaitingView};
+pub use views::{
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, WaitingView,
+};
 
 use serde::{Deserialize, Serialize};
 use turno_acd::Acd;
@@ -134,7 +137,10 @@ impl Rooms {
             Input::Ports(ports) => self.audio.on_ports(ports),
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
-            Input::Load(load) => self.ua.on_load(*load, now),
+            Input::Load(load) => {
+                self.ua.on_load(*load, now);
+                self.acd.pause_callbacks(load.draining || load.store_full);
+            }
             Input::Restarted => self.on_restarted(&mut turn),
             Input::Fault { message } => self.on_fault(panicked, message.as_deref(), &mut turn),
             Input::Deadline => self.on_deadline(&mut turn),
@@ -229,6 +235,7 @@ impl Rooms {
             | CallEvent::HangUp { call }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
+            CallEvent::CallBack(back) => Some(back.call),
             CallEvent::Arrived(_) | CallEvent::Seat { .. } | CallEvent::Restarted => None,
         };
         self.calls.on_event(event, turn.now, turn.call());

@@ -1,6 +1,7 @@
 //! Whole calls through the engine, in invented time.
 
 mod audit;
+mod callbacks;
 mod changes;
 mod day;
 mod fault;

@@ -61,6 +61,18 @@ impl<'a> Turn<'a> {
         &mut self.acd
     }
 
+    /// Takes away what has been said and not yet taken up, so that something else is said before it.
+    pub(crate) fn put_aside(&mut self) -> VecDeque<Step> {
+        self.collect();
+        std::mem::take(&mut self.steps)
+    }
+
+    /// Puts what was taken away behind what has been said since.
+    pub(crate) fn take_back(&mut self, aside: VecDeque<Step>) {
+        self.collect();
+        self.steps.extend(aside);
+    }
+
     /// The oldest thing said.
     pub(crate) fn next(&mut self) -> Option<Step> {
         self.collect();

@@ -1,7 +1,7 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::{AgentExplained, AgentRow, ItemExplained, Why};
+use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, Why};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, StationId, Wall};
 use turno_call::CallRow;
@@ -13,7 +13,7 @@ use crate::boundary::Refusal;
 use crate::commands::{no_agent, no_call, no_queue};
 
 /// Most waiting calls shown of one queue, and most live calls shown at once.
-const ROWS_MAX: usize = 1000;
+pub(crate) const ROWS_MAX: usize = 1000;
 
 /// Answer to a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub enum Answer {
     Agents(Vec<AgentView>),
     /// Live calls.
     Calls(Vec<CallView>),
+    /// Callbacks.
+    Callbacks(Vec<CallbackView>),
     /// Registrations and trunks.
     Reachable {
         /// Stations.
@@ -48,6 +50,8 @@ pub struct QueueView {
     pub queue: QueueId,
     /// Who waits, in the order in which an agent for all of them would be given them.
     pub waiting: Vec<WaitingView>,
+    /// Callbacks still to be made, those that are not in line now among them.
+    pub callbacks: u32,
     /// Agents who serve it and are logged in.
     pub logged_in: u32,
     /// Of them ready.
@@ -67,7 +71,9 @@ pub struct QueueView {
 pub struct WaitingView {
     /// The call.
     pub call: CallId,
-    /// Calling number.
+    /// `call`, or `callback` for the place of somebody who has hung up.
+    pub kind: String,
+    /// Calling number, or the one that will be called back.
     pub ani: String,
     /// Segment.
     pub segment: String,
@@ -107,6 +113,35 @@ impl OfferExplained {
     fn words(&self) -> String {
         format!("{} was offered to {}: {}", self.call, self.agent, self.why)
     }
+}
+
+/// One callback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackView {
+    /// Whom to call.
+    pub number: String,
+    /// Where his place is.
+    pub queue: QueueId,
+    /// Segment.
+    pub segment: String,
+    /// `key`, `overflow` or `person`.
+    pub asked_by: String,
+    /// The call that asked for it.
+    pub first: Option<CallId>,
+    /// `offered`, `resting`, `waiting`, `dialling`, `seeking`, `connecting` or `waiting-again`.
+    pub state: String,
+    /// Place in the queue while it is in line.
+    pub position: Option<u32>,
+    /// What the order goes by, ms.
+    pub waited_ms: u64,
+    /// Since it was asked for, ms.
+    pub age_ms: u64,
+    /// Attempts made.
+    pub attempts: u32,
+    /// How the last one ended: `busy`, `no-answer`, `failed` or `unsure`.
+    pub last: Option<String>,
+    /// Not before then; RFC 3339, UTC.
+    pub not_before: Option<String>,
 }
 
 /// One calendar at an instant.
@@ -202,6 +237,7 @@ impl Rooms {
         let view = |row: turno_acd::QueueRow| QueueView {
             queue: row.queue,
             waiting: self.waiting(row.queue, now),
+            callbacks: row.callbacks,
             logged_in: row.logged_in,
             ready: row.ready,
             is_emergency: row.is_emergency,
@@ -239,7 +275,11 @@ impl Rooms {
         rows.into_iter()
             .map(|row| WaitingView {
                 call: row.item.0,
-                ani: self.calls.row(row.item.0, now).map(|call| call.ani.raw).unwrap_or_default(),
+                kind: row.kind.as_str().to_owned(),
+                ani: match row.callback_to.filter(|_| row.kind == Kind::Callback) {
+                    Some(number) => number.to_string(),
+                    None => self.calls.row(row.item.0, now).map(|call| call.ani.raw).unwrap_or_default(),
+                },
                 segment: row.segment.to_string(),
                 waited_ms: row.waited_ms,
                 expected_ms: row.expected_ms,

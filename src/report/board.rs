@@ -63,6 +63,8 @@ struct QueueBoard {
     today: Figures,
     /// By entered-at, so that the oldest comes first.
     waiting: BTreeSet<(Mono, CallId)>,
+    /// Callbacks still to be made.
+    callbacks: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,9 +162,13 @@ impl Board {
                 self.calls.remove(call);
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, at),
+            What::CallbacksDue { queue, due } => self.queues.entry(*queue).or_default().callbacks = *due,
             What::CallArrived { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
+            | What::CallbackTaken { .. }
+            | What::CallingBack { .. }
+            | What::CallbackEnded { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
             | What::LegBegan { .. }
@@ -287,6 +293,7 @@ impl Board {
         BoardView {
             at: now.wall,
             waiting: self.waiting,
+            callbacks: self.queues.values().map(|queue| queue.callbacks).sum(),
             waiting_peak: self.waiting_peak,
             waiting_minutes: minutes.most.into(),
             longest: self.longest(now),
@@ -322,6 +329,7 @@ impl Board {
             queue,
             shown: terms.shown.clone(),
             waiting: board.waiting.len() as u32,
+            callbacks: board.callbacks,
             longest_ms: board.waiting.first().map(|(since, _)| ms(now.mono.since(*since))),
             threshold_s: u32::try_from(terms.threshold.as_secs()).unwrap_or(u32::MAX),
             target_pct: terms.target_pct,

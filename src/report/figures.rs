@@ -26,6 +26,8 @@ pub struct Figures {
     pub timed_out: u64,
     /// F: nobody was there.
     pub empty: u64,
+    /// F: the caller hung up and is called back.
+    pub callback_taken: u64,
     /// F: taken out.
     pub withdrawn: u64,
     /// F: failures of ours.
@@ -65,6 +67,7 @@ impl Default for Figures {
             overflowed: 0,
             timed_out: 0,
             empty: 0,
+            callback_taken: 0,
             withdrawn: 0,
             failed: 0,
             flowed_in_time: 0,
@@ -106,6 +109,7 @@ impl Figures {
             QueueLeft::Overflowed => &mut self.overflowed,
             QueueLeft::TimedOut => &mut self.timed_out,
             QueueLeft::Empty => &mut self.empty,
+            QueueLeft::CallbackTaken => &mut self.callback_taken,
             QueueLeft::Withdrawn => &mut self.withdrawn,
             QueueLeft::Failed => &mut self.failed,
         };
@@ -130,7 +134,7 @@ impl Figures {
 
     /// F: entries that ended neither answered nor abandoned.
     pub fn flowed(&self) -> u64 {
-        self.overflowed + self.timed_out + self.empty + self.withdrawn + self.failed
+        self.overflowed + self.timed_out + self.empty + self.callback_taken + self.withdrawn + self.failed
     }
 
     /// `sl_std` as numerator and denominator: A_T of N − S. What still waits is not in N yet: it counts when it ends.
@@ -162,6 +166,7 @@ impl Figures {
             overflowed,
             timed_out,
             empty,
+            callback_taken,
             withdrawn,
             failed,
             flowed_in_time,
@@ -185,6 +190,7 @@ impl Figures {
             (&mut self.overflowed, overflowed),
             (&mut self.timed_out, timed_out),
             (&mut self.empty, empty),
+            (&mut self.callback_taken, callback_taken),
             (&mut self.withdrawn, withdrawn),
             (&mut self.failed, failed),
             (&mut self.flowed_in_time, flowed_in_time),
@@ -224,6 +230,7 @@ mod tests {
             QueueLeft::Overflowed,
             QueueLeft::TimedOut,
             QueueLeft::Empty,
+            QueueLeft::CallbackTaken,
             QueueLeft::Withdrawn,
             QueueLeft::Failed,
         ]);

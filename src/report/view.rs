@@ -10,6 +10,8 @@ pub struct BoardView {
     pub at: Wall,
     /// Calls that wait now.
     pub waiting: u32,
+    /// Callbacks still to be made.
+    pub callbacks: u32,
     /// Most that waited at once today.
     pub waiting_peak: u32,
     /// Most that waited in each of the last minutes, oldest first; the last one is the current minute.
@@ -54,6 +56,8 @@ pub struct QueueRow {
     pub shown: String,
     /// Calls that wait now.
     pub waiting: u32,
+    /// Callbacks still to be made.
+    pub callbacks: u32,
     /// Wait of the oldest of them.
     pub longest_ms: Option<u64>,
     /// Service-level threshold.

@@ -280,6 +280,17 @@ fn log_life(fact: &Fact) {
             | AgentState::WrapUp
             | AgentState::Outbound => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
         },
+        What::CallbackTaken { call, queue, how } => {
+            tracing::info!(%call, %queue, how = how.as_str(), "caller will be called back");
+        }
+        What::CallingBack { call, attempt, first } => {
+            let first = first.map(|first| first.to_string()).unwrap_or_default();
+            tracing::info!(%call, attempt, first, "calling back");
+        }
+        What::CallbackEnded { first, queue, end, attempts } => {
+            let first = first.map(|first| first.to_string()).unwrap_or_default();
+            tracing::info!(first, %queue, end = end.as_str(), attempts, "callback is over");
+        }
         What::WaitingChanged { call, change } => match change {
             WaitingChange::Bumped(ms) => tracing::info!(%call, older_ms = ms, "waiting call counts as older"),
             WaitingChange::Moved(from, to) => tracing::info!(%call, %from, %to, "waiting call moved"),
@@ -292,6 +303,7 @@ fn log_life(fact: &Fact) {
             tracing::warn!(queue, on, "emergency switch");
         }
         What::CustomerKnown { .. }
+        | What::CallbacksDue { .. }
         | What::LegRinging { .. }
         | What::LegAnswered { .. }
         | What::SegmentBegan { .. }
@@ -319,6 +331,7 @@ impl Counts {
                     QueueLeft::Overflowed
                     | QueueLeft::TimedOut
                     | QueueLeft::Empty
+                    | QueueLeft::CallbackTaken
                     | QueueLeft::Withdrawn
                     | QueueLeft::Failed => return,
                 };
@@ -338,7 +351,15 @@ impl Counts {
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, fact.at.mono, metrics),
             What::PauseTooLong { reason, .. } => metrics.pauses_too_long.with_label_values(&[reason.as_str()]).inc(),
             What::Disposed { disposition, .. } => metrics.dispositions.with_label_values(&[disposition.as_str()]).inc(),
-            What::LegBegan { .. }
+            What::CallbackTaken { queue, how, .. } => {
+                metrics.callbacks_taken.with_label_values(&[queue.as_str(), how.as_str()]).inc();
+            }
+            What::CallingBack { .. } => metrics.callback_attempts.inc(),
+            What::CallbackEnded { queue, end, .. } => {
+                metrics.callbacks_ended.with_label_values(&[queue.as_str(), end.as_str()]).inc();
+            }
+            What::CallbacksDue { .. }
+            | What::LegBegan { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
             | What::LegRinging { .. }

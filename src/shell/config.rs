@@ -3,6 +3,7 @@
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
+mod callbacks;
 mod calls;
 mod doors;
 mod node;
@@ -134,7 +135,8 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
-    let acd = acd::acd(root);
+    let mut acd = acd::acd(root);
+    acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,
         sip,

@@ -62,12 +62,16 @@ pub struct Metrics {
     pub offers_ended: IntCounterVec,
     pub dispositions: IntCounterVec,
     pub pauses_too_long: IntCounterVec,
+    pub callbacks_taken: IntCounterVec,
+    pub callback_attempts: IntCounter,
+    pub callbacks_ended: IntCounterVec,
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
     agents: IntGaugeVec,
     queue_waiting: IntGaugeVec,
     queue_longest: IntGaugeVec,
+    queue_callbacks: IntGaugeVec,
     queue_agents: IntGaugeVec,
     store_rows_spooled: IntGauge,
     store_rows_refused: IntCounter,
@@ -138,12 +142,20 @@ impl Metrics {
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
             pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
+            callbacks_taken: r.counters(
+                "callbacks_taken_total",
+                "Callers who hung up to be called back.",
+                &["queue", "how"],
+            ),
+            callback_attempts: r.counter("callback_attempts_total", "Attempts to call somebody back."),
+            callbacks_ended: r.counters("callbacks_ended_total", "Callbacks that are over.", &["queue", "outcome"]),
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
             agents: r.gauges("agents", "Agents logged in, by state.", &["state"]),
             queue_waiting: r.gauges("queue_waiting", "Calls that wait.", &["queue"]),
             queue_longest: r.gauges("queue_longest_wait_seconds", "Wait of the oldest call that waits.", &["queue"]),
+            queue_callbacks: r.gauges("queue_callbacks", "Callbacks still to be made.", &["queue"]),
             queue_agents: r.gauges("queue_agents", "Agents who serve the queue.", &["queue", "state"]),
             store_rows_spooled: r.gauge("store_rows_spooled", "Record rows in memory that the disk did not take."),
             store_rows_refused: r.counter("store_rows_refused_total", "Record rows lost because everything was full."),
@@ -172,7 +184,7 @@ impl Metrics {
         {
             counters.with_label_values(&["x"]).inc();
         }
-        for counters in [&self.queue_left, &self.offers_ended] {
+        for counters in [&self.queue_left, &self.offers_ended, &self.callbacks_taken, &self.callbacks_ended] {
             counters.with_label_values(&["x", "y"]).inc();
         }
         for gauges in [&self.trunk_up, &self.store_failing] {
@@ -186,7 +198,7 @@ impl Metrics {
         }
         self.queue_wait.with_label_values(&["x", "y", "z"]).observe(1.0);
         self.count_forecast("x", 1000, 2000);
-        for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest] {
+        for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest, &self.queue_callbacks] {
             gauges.with_label_values(&["x"]).set(1);
         }
         self.queue_agents.with_label_values(&["x", "y"]).set(1);
@@ -231,6 +243,7 @@ impl Metrics {
         for row in &view.queues {
             let queue = row.queue.as_str();
             self.queue_waiting.with_label_values(&[queue]).set(i64::from(row.waiting));
+            self.queue_callbacks.with_label_values(&[queue]).set(i64::from(row.callbacks));
             let longest_s = row.longest_ms.unwrap_or(0) / 1000;
             self.queue_longest.with_label_values(&[queue]).set(i64::try_from(longest_s).unwrap_or(i64::MAX));
             self.queue_agents.with_label_values(&[queue, "ready"]).set(i64::from(row.ready));

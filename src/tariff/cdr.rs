@@ -10,7 +10,7 @@ mod record;
 mod recovery;
 
 pub use builder::{Builder, INTERIM_EVERY, LEGS_MAX, OFFERS_MAX, PENDING_MAX, STAGES_MAX, STAYS_MAX, Sizes};
-pub use record::{Charge, Cost, Direction, Leg, Offer, Purpose, Record, Stage, Stay};
+pub use record::{CallingBack, Charge, Cost, Direction, Leg, Offer, Purpose, Record, Stage, Stay};
 pub use recovery::{Recovery, recover};
 
 use serde::{Deserialize, Serialize};

@@ -197,6 +197,8 @@ codecs = ["pcma", "pcmu"]
 [prompts]
 dir = "{prompts}"
 music = "music.wav"
+taken = "en/callback-taken.wav"
+whisper = "en/callback-whisper.wav"
 [[routes]]
 dnis = "+34900100101"
 to = "queue:averias"

@@ -5,6 +5,7 @@
 mod alike;
 mod baresip;
 mod browser;
+mod callbacks;
 mod caller;
 mod calls;
 mod config;

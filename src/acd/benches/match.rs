@@ -166,6 +166,7 @@ impl Floor {
             credits: Credits::default(),
             owner: None,
             last_agent: None,
+            callback_to: None,
         })
     }
 

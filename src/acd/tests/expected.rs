@@ -165,6 +165,7 @@ impl World {
                     credits: crate::Credits::default(),
                     owner: None,
                     last_agent: None,
+                    callback_to: None,
                 }));
             }
         }

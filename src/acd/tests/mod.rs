@@ -1,6 +1,7 @@
 //! Tests through the front door: a script in, a transcript out, in invented time.
 
 mod agents;
+mod callbacks;
 mod calls;
 mod doors;
 mod expected;

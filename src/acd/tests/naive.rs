@@ -576,6 +576,12 @@ impl Witness {
                     }
                 }
             }
+            Decision::CallbackTaken { .. }
+            | Decision::CallbackRefused { .. }
+            | Decision::CallBack { .. }
+            | Decision::CallbackStop { .. }
+            | Decision::CallbackEnded { .. }
+            | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,

@@ -158,6 +158,7 @@ impl World {
                     credits: Credits::of(Credit::WaitedElsewhere, if a % 11 == 0 { u64::from(b) * 100 } else { 0 }),
                     owner: (b > 190).then(|| agent(a ^ b)),
                     last_agent: (b > 120 && b < 160).then(|| agent(a / 2)),
+                    callback_to: None,
                 })
             }
             25..=33 => {
@@ -253,8 +254,8 @@ impl World {
             124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
             127..=129 => Command::Move { item, queue },
             130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
-            133 => Command::Emergency { queue: Some(queue), on: a % 3 == 0 },
-            _ => Command::Emergency { queue: None, on: a % 16 == 0 },
+            133 => Command::Emergency { queue: Some(queue), on: a.is_multiple_of(3) },
+            _ => Command::Emergency { queue: None, on: a.is_multiple_of(16) },
         });
     }
 
@@ -322,6 +323,7 @@ kind: Kind::Call,
                     segment: SegmentId::new("plain").unwrap(), value_pm: 0, caller: None, credits: Credits::default(),
  owner: None,
  last_agent: None,
+            callback_to: None,
                 }), now, &mut out);
             } else if let Some((item, agent)) = talking.take() {
                 acd.on_event(Event::Released { item, agent }, now, &mut out);

@@ -34,6 +34,12 @@
 //! 900 dial anna shift 77            a feature code from that station; also pause
 //! 900 save                          the machine goes through bytes
 //! 900 drop queue ventas             also agent
+//! callback ventas key=1 first=agent dials=2 kept=9 attempts=3 busy=60 noanswer=60 failed=60 unsure=60 hours=540-1200
+//! 100 call c1 ventas to=+34600000001   may be called back there
+//! 200 key c1 1
+//! 900 answered b1                   the customer whom the attempt b1 dialled; attempts are b1, b2 … in order
+//! 900 failed b1 busy                also noanswer, failed, unsure, nothing
+//! 900 back +34600000001 ventas      a person wants it; `at=SECONDS` by the wall clock; also unback, appoint NUMBER SECONDS
 //! 900 end
 //! ```
 
@@ -41,14 +47,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
-use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId};
+use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, WaitingChange};
+use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, Command, Credit, Credits, Decision, DispositionRules, Entry, Event, Ignored,
-    Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules, SkillRules, TooLong, WrapUp,
-    need,
+    Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Command, Credit, Credits, Decision, DispositionRules, Entry,
+    Event, Hours, Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules,
+    SkillRules, TooLong, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -67,6 +73,8 @@ pub(crate) struct Run {
     lines: Vec<(u64, String)>,
     /// Last offer to each agent: item, epoch, and the epoch of the one before.
     offers: BTreeMap<AgentId, (ItemId, u64, u64)>,
+    /// Attempts to call back, in order.
+    backs: Vec<ItemId>,
 }
 
 pub(crate) fn agent(text: &str) -> AgentId {
@@ -86,6 +94,7 @@ fn overflow(text: &str) -> Overflow {
         None => Overflow::HangUp,
         Some(("queue", to)) => Overflow::Queue(QueueId::new(to).expect(to)),
         Some(("number", to)) => Overflow::Number(to.to_owned()),
+        Some(("callback", _)) => Overflow::Callback,
         Some(("prompt", to)) => Overflow::Prompt(PromptId::new(to).expect(to)),
         Some((word, _)) => panic!("overflow to {word}"),
     }
@@ -202,6 +211,7 @@ impl Run {
             text: String::new(),
             lines: Vec::new(),
             offers: BTreeMap::new(),
+            backs: Vec::new(),
         };
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             match line.split_once(' ').and_then(|(at, rest)| Some((at.parse().ok()?, rest.to_owned()))) {
@@ -287,6 +297,9 @@ impl Run {
                 *at = secs(length);
             }
             ["begins", reason] => self.config.login_reason = Name::new(reason).ok(),
+            ["callback", queue, rest @ ..] => {
+                self.config.callbacks.insert(QueueId::new(queue).expect(queue), callback_rules(rest));
+            }
             ["rule", rest @ ..] => self.rule(rest),
             ["skill", name, rest @ ..] => {
                 let mut rules = SkillRules::default();
@@ -395,7 +408,7 @@ impl Run {
         Some(match words {
             ["call", id, queue, rest @ ..] => Event::Enter(entry(id, queue, rest)),
             ["gone", id, how] => Event::Leave {
-                item: item(id),
+                item: self.named(id),
                 how: match *how {
                     "abandoned" => QueueLeft::Abandoned,
                     "failed" => QueueLeft::Failed,
@@ -434,6 +447,18 @@ impl Run {
             ["private", name, calls] => {
                 Event::StationCalls { station: StationId::new(name).expect(name), calls: calls.parse().expect(calls) }
             }
+            ["key", id, key] => Event::Key { item: self.named(id), key: key.chars().next().expect(key) },
+            ["answered", id] => Event::CallbackAnswered { item: self.named(id) },
+            ["failed", id, how] => Event::CallbackFailed {
+                item: self.named(id),
+                result: match *how {
+                    "busy" => Some(CallbackResult::Busy),
+                    "noanswer" => Some(CallbackResult::NoAnswer),
+                    "failed" => Some(CallbackResult::Failed),
+                    "unsure" => Some(CallbackResult::Unsure),
+                    _ => None,
+                },
+            },
             ["said", id] => Event::Announced { item: item(id) },
             _ => return None,
         })
@@ -447,12 +472,27 @@ impl Run {
 
     fn note(&mut self, at: u64, out: &[Decision]) {
         for decision in out {
-            let _ = writeln!(self.text, "{at} {}", told(decision));
+            let mut line = told(decision);
+            for (at, back) in self.backs.iter().enumerate() {
+                line = line.replace(&short(back), &format!("b{}", at + 1));
+            }
+            let _ = writeln!(self.text, "{at} {line}");
+        }
+    }
+
+    /// `c1`, or `b1` for the first attempt to call back.
+    fn named(&self, id: &str) -> ItemId {
+        match id.strip_prefix('b').and_then(|n| n.parse::<usize>().ok()) {
+            Some(n) => self.backs.get(n - 1).copied().unwrap_or_else(|| panic!("{id} has not begun:\n{}", self.text)),
+            None => item(id),
         }
     }
 
     fn remember(&mut self, out: &[Decision]) {
         for decision in out {
+            if let Decision::CallBack { item, .. } = decision {
+                self.backs.push(*item);
+            }
             if let Decision::Offer { item, agent, epoch, .. } = decision {
                 let before = self.offers.get(agent).map_or(0, |&(_, epoch, _)| epoch);
                 self.offers.insert(*agent, (*item, *epoch, before));
@@ -473,12 +513,14 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
         credits: Credits::default(),
         owner: None,
         last_agent: None,
+        callback_to: None,
     };
     for word in words {
         match word.split_once('=') {
             None => entry.segment = SegmentId::new(word).expect(word),
             Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
             Some(("value", value)) => entry.value_pm = value.parse().expect(value),
+            Some(("to", to)) => entry.callback_to = Some(to.parse().expect(to)),
             Some(("owner", who)) => entry.owner = Some(agent(who)),
             Some(("last", who)) => entry.last_agent = Some(agent(who)),
             Some(("who", who)) => entry.caller = Some(who.to_owned()),
@@ -491,6 +533,36 @@ fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
     entry
 }
 
+fn wall(seconds: &str) -> Wall {
+    Wall::from_secs(seconds.parse().expect(seconds))
+}
+
+fn callback_rules(words: &[&str]) -> CallbackRules {
+    let mut rules = CallbackRules::default();
+    for word in words {
+        let (key, value) = word.split_once('=').expect(word);
+        match key {
+            "key" => rules.key = value.chars().next(),
+            "first" => rules.agent_first = value == "agent",
+            "dials" => rules.dials_max = value.parse().expect(value),
+            "kept" => rules.kept_max = value.parse().expect(value),
+            "attempts" => rules.attempts_max = value.parse().expect(value),
+            "busy" => rules.after_busy = secs(value),
+            "noanswer" => rules.after_no_answer = secs(value),
+            "failed" => rules.after_failed = secs(value),
+            "unsure" => rules.after_unsure = secs(value),
+            "ring" => rules.ring_limit = secs(value),
+            "for" => rules.keep_for = secs(value),
+            "hours" => {
+                let (from, to) = value.split_once('-').expect(value);
+                rules.hours = Some(Hours { from_min: from.parse().expect(from), to_min: to.parse().expect(to) });
+            }
+            _ => panic!("callback {word}"),
+        }
+    }
+    rules
+}
+
 fn command(words: &[&str]) -> Option<Command> {
     Some(match words {
         ["in", who] => Command::Login { agent: agent(who), station: StationId::new(who).expect(who) },
@@ -501,6 +573,15 @@ fn command(words: &[&str]) -> Option<Command> {
         ["extend", who] => Command::Extend { agent: agent(who) },
         ["result", who, what] => Command::Dispose { agent: agent(who), disposition: Name::new(what).expect(what) },
         ["ready", who] => Command::Ready { agent: agent(who) },
+        ["back", number, queue, rest @ ..] => Command::CallbackAdd {
+            number: number.parse().expect(number),
+            queue: QueueId::new(queue).expect(queue),
+            segment: SegmentId::new("plain").expect("plain"),
+            value_pm: 0,
+            at: rest.first().and_then(|at| at.strip_prefix("at=")).map(wall),
+        },
+        ["unback", number] => Command::CallbackCancel { number: number.parse().expect(number) },
+        ["appoint", number, at] => Command::CallbackAppoint { number: number.parse().expect(number), at: wall(at) },
         ["emergency", state, rest @ ..] => Command::Emergency {
             queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
             on: *state == "on",
@@ -548,6 +629,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Queue(queue) => format!("{} goes on to {queue}", short(item)),
             Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
+            Overflow::Callback => format!("{} is offered a callback", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
         Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
@@ -557,6 +639,19 @@ pub(crate) fn told(decision: &Decision) -> String {
         Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
             format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
         }
+        Decision::CallbackTaken { item, queue, how } => {
+            format!("{} will be called back for {queue}: {}", short(item), how.as_str())
+        }
+        Decision::CallbackRefused { item } => format!("{} cannot be called back", short(item)),
+        Decision::CallBack { item, back } => {
+            let first = if back.agent_first { "agent" } else { "customer" };
+            format!("call back {} as {}, {first} first, attempt {}", back.number, short(item), back.attempt)
+        }
+        Decision::CallbackStop { item } => format!("stop {}", short(item)),
+        Decision::CallbackEnded { queue, end, attempts, .. } => {
+            format!("a callback of {queue} is over: {} after {attempts}", end.as_str())
+        }
+        Decision::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
         Decision::Agent { agent, state: now, item, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
             None => format!("{agent} {}", state(*now)),

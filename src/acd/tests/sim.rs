@@ -220,6 +220,12 @@ impl Day {
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
+                Decision::CallbackTaken { .. }
+                | Decision::CallbackRefused { .. }
+                | Decision::CallBack { .. }
+                | Decision::CallbackStop { .. }
+                | Decision::CallbackEnded { .. }
+                | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
             }
         }
     }
@@ -259,6 +265,7 @@ impl Day {
             credits: Credits::of(Credit::WaitedElsewhere, if self.chance(5) { self.dice.below(60_000) } else { 0 }),
             owner: self.chance(10).then(|| self.somebody()),
             last_agent: None,
+            callback_to: None,
         };
         self.tell(Event::Enter(entry));
     }

@@ -40,7 +40,9 @@ impl Faces {
     pub fn new(settings: &WallSettings, acd: &AcdConfig) -> Faces {
         let then = acd.queues.iter().filter_map(|(queue, rules)| match &rules.on_wait {
             Overflow::Queue(next) if !rules.wait_limit.is_zero() => Some((*queue, settings.shown(next.as_str()))),
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::HangUp => None,
+            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback | Overflow::HangUp => {
+                None
+            }
         });
         let first = settings.queues.first().and_then(|queue| acd.queues.get(queue)).or(acd.queues.values().next());
         Faces {
@@ -97,7 +99,7 @@ pub(super) fn draw(view: &BoardView, faces: &Faces) -> Value {
             "abandoned_pm": share_pm(view.totals.abandoned, view.totals.entered - view.totals.short_abandoned),
             "wait_mean_ms": view.totals.wait_mean_ms.unwrap_or(0),
             "handle_mean_ms": view.totals.handle_mean_ms.unwrap_or(0),
-            "callbacks_due": 0,
+            "callbacks_due": view.callbacks,
         },
     })
 }
@@ -109,6 +111,7 @@ fn queue(row: &QueueRow, at_ms: i64, faces: &Faces) -> Value {
         "shown": row.shown,
         "then": faces.then.get(&row.queue),
         "waiting": row.waiting,
+        "callbacks": row.callbacks,
         "longest_since": row.longest_ms.map(|ms| since(at_ms, ms)),
         "longest_level": row.longest_ms.map_or("ok", |ms| wait_level(ms, row.threshold_s)),
         "pct": row.level_pm.map(percent),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use turno_base::fact::{QueueLeft, Segment, What};
 use turno_base::{AgentId, CallId, LegId, Now, StationId};
 
-use crate::boundary::{AcdEvent, AcdTell, CallEffect, CallEvent, LegCommand, LegEvent, Sound};
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere, LegCommand, LegEvent, Sound};
 
 /// Follows events and effects and panics at the first that cannot be.
 #[derive(Default)]
@@ -45,6 +45,10 @@ struct Acd {
     accepted: BTreeSet<(AgentId, u64)>,
     /// Who has the conversation.
     with: BTreeSet<AgentId>,
+    /// It was offered a callback, and the ACD hears whether it says yes.
+    asked: bool,
+    /// It calls a customer back whom it has not reached.
+    calls_back: bool,
 }
 
 impl Audit {
@@ -57,6 +61,10 @@ impl Audit {
                 self.ended.insert(*leg);
             }
             CallEvent::Acd { call, event } => self.on_acd(*call, event, now),
+            CallEvent::CallBack(back) => {
+                let acd = Acd { waits: back.agent_first, calls_back: true, ..Acd::default() };
+                self.acd.insert(back.call, acd);
+            }
             _ => {}
         }
     }
@@ -79,10 +87,16 @@ impl Audit {
                     acd.out = Some(now);
                 }
             }
-            AcdEvent::Overflow(_) => {
+            AcdEvent::Overflow(elsewhere) => {
+                acd.waits = false;
+                acd.out = None;
+                acd.asked |= *elsewhere == Elsewhere::Callback;
+            }
+            AcdEvent::CallbackTaken => {
                 acd.waits = false;
                 acd.out = None;
             }
+            AcdEvent::CallbackRefused => {}
             AcdEvent::Entered { .. } => acd.waits |= acd.out.take() == Some(now) && goes_on,
             AcdEvent::Withdraw { agent, epoch, .. } => {
                 acd.accepted.remove(&(*agent, *epoch));
@@ -149,7 +163,22 @@ impl Audit {
                 assert!(acd.with.is_empty(), "{call} enters while {:?} has it", acd.with);
                 *acd = Acd { waits: true, ..Acd::default() };
             }
-            AcdTell::Leave(_) => assert!(std::mem::take(&mut acd.waits), "{call} leaves what it is not in"),
+            AcdTell::Leave(_) => {
+                let was = std::mem::take(&mut acd.waits);
+                let asked = std::mem::take(&mut acd.asked);
+                let called = std::mem::take(&mut acd.calls_back);
+                assert!(was || asked || called, "{call} leaves what it is not in");
+                acd.with.clear();
+            }
+            AcdTell::Key(_) => assert!(acd.waits || acd.asked, "{call}: a key that means nothing"),
+            AcdTell::CallbackAnswered => {
+                assert!(std::mem::take(&mut acd.calls_back), "{call} reaches its customer twice");
+                acd.waits = acd.with.is_empty();
+            }
+            AcdTell::CallbackFailed(_) => {
+                assert!(std::mem::take(&mut acd.calls_back), "{call} fails to reach its customer twice");
+                acd.with.clear();
+            }
             AcdTell::Ringing(..) | AcdTell::Announced => assert!(acd.waits, "{call}: {tell:?} outside a queue"),
             AcdTell::Accept(agent, epoch) => {
                 assert!(acd.waits, "{call}: {tell:?} outside a queue");
@@ -172,6 +201,7 @@ impl Audit {
         }
         let call = match what {
             What::CustomerKnown { call, .. }
+            | What::CallingBack { call, .. }
             | What::LegBegan { call, .. }
             | What::LegRinging { call, .. }
             | What::LegAnswered { call, .. }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 
+use super::callback::calls_back;
 use super::queue::WAITS;
 use super::script::{Run, config};
 use super::talk::talks;
@@ -31,6 +32,10 @@ fn stages() -> Vec<(&'static str, String)> {
         ("ringing: a number, early media", "0 station a1 s1 600\n1 recorded c1\n2 b1 agreed".into()),
         ("talking with a number", "0 station a1 s1 600\n1 recorded c1\n2 b1 answered".into()),
         ("saying a prompt", "0 trunk a1 903\n0 known c1\n1 recorded c1".into()),
+        ("offered a callback", format!("{waits}\n9999 acd c1 left overflowed\n9999 acd c1 overflow callback")),
+        ("calling back: an agent is sought", "0 back +34600111222 agent\n1 recorded c1\n1 acd c1 entered 1".into()),
+        ("calling back: the customer rings, anna hears it", calls_back()),
+        ("calling back: the customer rings", "0 back +34600111222 customer\n1 recorded c1".into()),
         ("a code is carried out", "0 station a1 s1 *45\n1 recorded c1".into()),
         ("ending", format!("{}\n9900 a1 bye", talks())),
     ]
@@ -74,6 +79,9 @@ const EVENTS: &[&str] = &[
     "acd c1 overflow number 911",
     "acd c1 overflow prompt sorry",
     "acd c1 overflow hang-up",
+    "acd c1 overflow callback",
+    "acd c1 taken",
+    "acd c1 refused",
     "acd c1 announce 1",
     "code a1 done",
     "hang-up c1",

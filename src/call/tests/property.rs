@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use turno_base::fact::What;
 use turno_base::{LegId, Mono};
 
 use super::script::{Run, config};
@@ -60,6 +61,13 @@ const NOISE: &[&str] = &[
     "acd c{} left overflowed",
     "acd c{} overflow number 911",
     "acd c{} overflow prompt sorry",
+    "acd c{} overflow callback",
+    "acd c{} taken",
+    "acd c{} refused",
+    "a{} key 1",
+    "back +34600111222 agent",
+    "back +34600111222 customer",
+    "back +44600111222 customer",
     "known c{}",
     "recorded c{}",
     "code a{} done",
@@ -127,7 +135,14 @@ fn follow(effects: &[CallEffect], run: &Run, world: &mut World) {
                     AcdTell::Accept(agent, epoch) => {
                         say(next, &[format!("acd {call} connect {agent} {epoch}").as_str(); 3]);
                     }
-                    AcdTell::Leave(_)
+                    AcdTell::CallbackAnswered => {
+                        world.epoch += 2;
+                        next.push(format!("acd {call} entered 1"));
+                        next.push(format!("acd {call} offer anna s1 {}", world.epoch));
+                    }
+                    AcdTell::Key(_) => next.push(format!("acd {call} taken")),
+                    AcdTell::CallbackFailed(_)
+                    | AcdTell::Leave(_)
                     | AcdTell::Ringing(..)
                     | AcdTell::OfferFailed(..)
                     | AcdTell::Released(_)
@@ -137,6 +152,12 @@ fn follow(effects: &[CallEffect], run: &Run, world: &mut World) {
                 }
             }
             CallEffect::Code { leg, .. } => next.push(format!("code {leg} done")),
+            CallEffect::Fact(What::CallingBack { call, .. }) => {
+                let call = run.short(*call);
+                world.epoch += 2;
+                next.push(format!("acd {call} entered 1"));
+                next.push(format!("acd {call} offer anna s1 {}", world.epoch));
+            }
             CallEffect::Sound { .. } | CallEffect::StationCalls { .. } | CallEffect::Fact(_) => {}
         }
     }
@@ -261,9 +282,18 @@ fn random_runs_reach_every_stage() {
     for _ in 0..400 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         let run = play(&steps, None);
-        for word in
-            ["joined", "consulting", "released", "transfer done", "transferred by Agent", "hears b", "failed busy"]
-        {
+        for word in [
+            "not reached: busy",
+            "customer answered",
+            "key 1",
+            "joined",
+            "consulting",
+            "released",
+            "transfer done",
+            "transferred by Agent",
+            "hears b",
+            "failed busy",
+        ] {
             if run.printed.contains(word) {
                 seen.insert(word.to_owned());
             }
@@ -273,11 +303,15 @@ fn random_runs_reach_every_stage() {
     let all = [
         "announcement",
         "arriving",
+        "calling-back",
         "consulting",
+        "customer answered",
         "ending",
         "failed busy",
         "hears b",
         "joined",
+        "key 1",
+        "not reached: busy",
         "offered",
         "released",
         "ringing",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use turno_base::fact::{OfferEnd, QueueLeft, Segment, What};
+use turno_base::fact::{CallbackResult, OfferEnd, QueueLeft, Segment, What};
 use turno_base::{
     AgentId, CallId, Cause, Direction, LegId, Mono, Name, Need, Now, Number, PromptId, Quality, QueueId, Reason,
     SegmentId, StationId, TrunkId,
@@ -14,8 +14,8 @@ use turno_base::{
 
 use super::audit::Audit;
 use crate::{
-    AcdEvent, AcdTell, Arrived, CallConfig, CallEffect, CallEvent, Calls, ClassOfService, Code, Codes, Customer,
-    DialTo, Elsewhere, Extension, From, LegCommand, LegEvent, Plan, Route, Sound, SystemPrompts, Transfer,
+    AcdEvent, AcdTell, Arrived, CallConfig, CallEffect, CallEvent, CallingBack, Calls, ClassOfService, Code, Codes,
+    Customer, DialTo, Elsewhere, Extension, From, LegCommand, LegEvent, Plan, Route, Sound, SystemPrompts, Transfer,
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -51,9 +51,12 @@ pub(crate) fn config() -> CallConfig {
         outside: BTreeMap::from([
             (name("mobile"), ClassOfService { allow: vec![("6".into(), vec![t1, t2])], calls_max: 1 }),
             (name("help"), ClassOfService { allow: vec![("9".into(), vec![t1])], calls_max: 0 }),
+            (name("back"), ClassOfService { allow: vec![("+34".into(), vec![t1, t2])], calls_max: 0 }),
         ]),
         station_class: BTreeMap::from([(StationId(name("s1")), name("mobile"))]),
         overflow_class: Some(name("help")),
+        callback_class: Some(name("back")),
+        callback_shows: Number { raw: "900".into(), ..Number::default() },
         prompts: SystemPrompts {
             position: Some(prompt("you-are")),
             digits: vec![prompt("one"), prompt("two")],
@@ -63,6 +66,11 @@ pub(crate) fn config() -> CallConfig {
             wait_minute: Some(prompt("wait-is-a-minute")),
             done: Some(prompt("done")),
             refused: Some(prompt("no")),
+            callback_offer: Some(prompt("press-1")),
+            callback_taken: Some(prompt("we-call")),
+            callback_refused: Some(prompt("no")),
+            callback_hello: Some(prompt("as-asked")),
+            callback_whisper: Some(prompt("callback")),
             hold_music: Some(prompt("hold")),
         },
         ring_limit: Duration::from_secs(30),
@@ -189,6 +197,20 @@ impl Run {
                 CallEvent::Known { call: self.call(call), customer: customer(Some(name(language))) }
             }
             ["recorded", call] => CallEvent::Recorded { call: self.call(call) },
+            ["back", number, first] => {
+                let call = CallId(1000 + self.names.len() as u128);
+                CallEvent::CallBack(Box::new(CallingBack {
+                    call,
+                    number: number.parse().unwrap(),
+                    queue: QueueId(name("sales")),
+                    need: Need::Anyone,
+                    first: None,
+                    attempt: 1,
+                    agent_first: first == "agent",
+                    ring_limit: Duration::from_secs(25),
+                    customer: customer(None),
+                }))
+            }
             ["hang-up", call] => CallEvent::HangUp { call: self.call(call) },
             ["fault", call] => CallEvent::Fault { call: self.call(call) },
             ["restarted"] => CallEvent::Restarted,
@@ -238,6 +260,9 @@ impl Run {
             }
             What::CallEnded { call, outcome, by } => {
                 format!("* {} ended {} by {by:?}", self.short(*call), outcome.as_str())
+            }
+            What::CallingBack { call, attempt, .. } => {
+                format!("* {} calls back, attempt {attempt}", self.short(*call))
             }
             other => format!("{other:?}"),
         }
@@ -342,6 +367,10 @@ fn acd(words: &[&str]) -> AcdEvent {
         ["left", "answered", who] => AcdEvent::Left { queue, how: QueueLeft::Answered(agent(who)) },
         ["overflow", "number", number] => AcdEvent::Overflow(Elsewhere::Number(number.into())),
         ["overflow", "prompt", text] => AcdEvent::Overflow(Elsewhere::Prompt(prompt(text))),
+        ["overflow", "callback"] => AcdEvent::Overflow(Elsewhere::Callback),
+        ["left", "callback"] => AcdEvent::Left { queue, how: QueueLeft::CallbackTaken },
+        ["taken"] => AcdEvent::CallbackTaken,
+        ["refused"] => AcdEvent::CallbackRefused,
         ["overflow", "hang-up"] => AcdEvent::Overflow(Elsewhere::HangUp),
         ["announce", position] => AcdEvent::Announce { position: position.parse().unwrap(), expected_ms: None },
         ["announce", position, expected_ms] => {
@@ -391,11 +420,17 @@ fn sound_line(sound: &Sound) -> String {
 
 fn tell_line(tell: &AcdTell) -> String {
     match tell {
-        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner: _ } => format!(
-            "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}{}",
-            caller.as_deref().unwrap_or("unknown"),
-            if *rescued { ", rescued" } else { "" }
-        ),
+        AcdTell::Enter { queue, need, segment, value_pm, caller, credit_ms, rescued, owner: _, callback_to } => {
+            format!(
+                "enter {queue} {need:?} {segment} {value_pm} {} credit {credit_ms}{}{}",
+                caller.as_deref().unwrap_or("unknown"),
+                if *rescued { ", rescued" } else { "" },
+                if callback_to.is_some() { ", may be called back" } else { "" }
+            )
+        }
+        AcdTell::Key(key) => format!("key {key}"),
+        AcdTell::CallbackAnswered => "customer answered".into(),
+        AcdTell::CallbackFailed(result) => format!("not reached: {}", result.map_or("-", CallbackResult::as_str)),
         AcdTell::Leave(how) => format!("leave {}", how.as_str()),
         AcdTell::Ringing(agent, epoch) => format!("{agent}/{epoch} rings"),
         AcdTell::Accept(agent, epoch) => format!("{agent}/{epoch} accepts"),

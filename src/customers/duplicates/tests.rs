@@ -63,6 +63,11 @@ fn pairs_as_clerks_make_them() {
             Some(Maybe),
             "a brother, one number",
         ),
+        (
+            with(person("b", "Ana María", "Núñez Roca"), "1980-05-12", "", "", ""),
+            Some(Maybe),
+            "another second surname, one birthday",
+        ),
         (with(person("b", "Juan", "Garay Oña"), "1983-07-02", "+34612045118", "", ""), None, "a number that moved on"),
         (
             with(person("b", "Begoña", "Roca Gil"), "1980-05-12", "", "Calle Mayor 3", ""),

@@ -147,12 +147,13 @@ impl Evidence {
         }
         let (short, long) = if a.split(' ').count() <= b.split(' ').count() { (a, b) } else { (b, a) };
         let mut rest: Vec<&str> = long.split(' ').collect();
-        let (mut sum, mut best_of_all) = (0, i32::MIN);
+        // Who has another second surname is another person: where both have as many words, a wrong one weighs twice.
+        let as_many = short.split(' ').count() == rest.len();
+        let mut sum = 0;
         for word in short.split(' ') {
             let likest = (0..rest.len()).max_by_key(|&at| (jaro_winkler_pm(word, rest[at]), std::cmp::Reverse(at)))?;
             let weight = self.rare(weights, word, rest.swap_remove(likest)).unwrap_or(0);
-            best_of_all = best_of_all.max(weight);
-            sum += weight;
+            sum += if as_many && weight <= weights.differ { 2 * weight } else { weight };
         }
         // Joined or split words: `maria jose` and `mariajose`.
         let joined = jaro_winkler_pm(&a.replace(' ', ""), &b.replace(' ', ""));
@@ -194,7 +195,9 @@ impl Evidence {
 
     /// Town and postal code say the same thing twice: what the weaker of the two adds is a quarter.
     fn place(&self, a: &Profile, b: &Profile) -> (Option<i32>, Option<i32>) {
-        let town = self.rare(&TOWN, &a.town, &b.town);
+        // With another number it is another district.
+        let same_district = digits(&a.town) == digits(&b.town);
+        let town = self.rare(&TOWN, &a.town, &b.town).map(|town| if same_district { town } else { TOWN.differ });
         let postcode = self.exact(&POSTCODE, &a.postcode, &b.postcode);
         match (town, postcode) {
             (Some(town), Some(postcode)) if town > 0 && postcode > 0 => match town < postcode {
@@ -241,6 +244,11 @@ impl Evidence {
         let differs = |weight: Option<i32>| weight.is_some_and(|weight| weight <= NAME.differ);
         let born = self.exact(&BORN, &a.born, &b.born).is_some_and(|weight| weight > 0);
         let id = id(a, b).is_some_and(|weight| weight >= ID.alike);
+        let shares = self.number(a, b).is_some_and(|weight| weight > 0) || email(a, b).is_some_and(|weight| weight > 0);
+        let crossed = jaro_winkler_pm(&a.given, &b.surnames) >= NAME.alike_pm;
+        if !id && !shares && !crossed && has_another_surname(&a.surnames, &b.surnames) {
+            return true;
+        }
         let given_differs = if given.is_some() { differs(given) } else { differs(surnames) };
         !id && given_differs && (!born || differs(surnames))
     }
@@ -300,9 +308,19 @@ fn id(a: &Profile, b: &Profile) -> Option<i32> {
 fn email(a: &Profile, b: &Profile) -> Option<i32> {
     let pairs = || a.emails.iter().flat_map(|a| b.emails.iter().map(move |b| (a, b)));
     // Many houses number their customers' addresses: digits must be the same.
-    let digits = |of: &'_ str| of.chars().filter(char::is_ascii_digit).collect::<String>();
     let like = |a: &str, b: &str| if digits(a) == digits(b) { likeness(&EMAIL, a, b) } else { Some(EMAIL.differ) };
     pairs().filter_map(|(a, b)| like(a, b)).max()
+}
+
+/// Both have two surnames or more, as many, and one of them has no likeness among the other's.
+fn has_another_surname(a: &str, b: &str) -> bool {
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = (a.split(' ').collect(), b.split(' ').collect());
+    let is_strange = |word: &str| theirs.iter().all(|other| jaro_winkler_pm(word, other) + 100 < NAME.alike_pm);
+    ours.len() >= 2 && ours.len() == theirs.len() && ours.iter().any(|word| is_strange(word))
+}
+
+fn digits(of: &str) -> String {
+    of.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// The words that name a street, sorted and joined, and its house numbers.

@@ -177,6 +177,16 @@ impl Audit {
                 self.agents.entry(*agent).or_default().state = Some(*state);
                 self.see("agent", state.as_str());
             }
+            What::CallbackTaken { call, .. } => {
+                self.see("callback", "taken");
+                self.call(call);
+            }
+            What::CallingBack { call, .. } => {
+                self.see("callback", "attempt");
+                self.call(call);
+            }
+            What::CallbackEnded { end, .. } => self.see("callback", end.as_str()),
+            What::CallbacksDue { .. } => {}
             What::WaitingChanged { call, .. } => {
                 assert!(self.call(call).queue.is_some(), "{call} does not wait");
                 self.see("waiting", "changed");

@@ -60,6 +60,8 @@ pub(super) enum Habit {
     Answers(u64),
     /// Does what people do, by the party's own dice.
     Person,
+    /// Is a customer called back: busy, not there, or answers and hangs up after a while.
+    Customer,
 }
 
 /// What somebody at a party does with a leg.
@@ -80,7 +82,7 @@ pub(super) enum Act {
 pub(super) struct Party {
     at: SocketAddr,
     ua: Ua,
-    habit: Habit,
+    pub(super) habit: Habit,
     dialled: u64,
     todo: BTreeMap<(Mono, u64), (LegId, Act)>,
     /// Its REGISTERs ask for nothing any more.
@@ -230,6 +232,8 @@ pub(super) fn config(phones: usize) -> EngineConfig {
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
+            callback_class: None,
+            callback_shows: Number::default(),
             prompts: SystemPrompts::default(),
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),
@@ -640,6 +644,7 @@ impl World {
                         self.do_later(at, ms, leg, Act::Answer);
                     }
                     Habit::Person => self.on_called(at, leg),
+                    Habit::Customer => self.on_called_back(at, leg),
                 }
             }
             SipEvent::Answered { leg } | SipEvent::Confirmed { leg } => {
@@ -769,6 +774,24 @@ impl World {
         self.parties[at].dice = dice;
     }
 
+    fn on_called_back(&mut self, at: usize, leg: LegId) {
+        let now = self.now;
+        let mut dice = self.parties[at].dice.clone();
+        match dice.below(100) {
+            0..12 => self.do_later(at, 300, leg, Act::End(486)),
+            12..15 => self.do_later(at, 300, leg, Act::End(503)),
+            15..27 => self.with(at, |ua, out| ua.ring(leg, now, out)),
+            _ => {
+                self.with(at, |ua, out| ua.ring(leg, now, out));
+                let answer = 1000 + dice.below(9000);
+                self.do_later(at, answer, leg, Act::Answer);
+                let stays = if dice.below(20) == 0 { dice.below(3000) } else { 15_000 + dice.below(60_000) };
+                self.do_later(at, answer + stays, leg, Act::End(200));
+            }
+        }
+        self.parties[at].dice = dice;
+    }
+
     fn end_call_later(&mut self, at: usize, leg: LegId, mut dice: Seeded, statuses: [u16; 5]) {
         let status = statuses[dice.below(5) as usize];
         self.do_later(at, dice.below(4000), leg, Act::End(status));
@@ -853,6 +876,17 @@ impl World {
             What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
+            What::CallbackTaken { call, queue, how } => {
+                format!("{} will be called back for {queue}: {}", named(call), how.as_str())
+            }
+            What::CallingBack { call, first, attempt } => {
+                let of = first.map_or(String::new(), |first| format!(" of {}", named(&first)));
+                format!("{} calls back{of}, attempt {attempt}", named(call))
+            }
+            What::CallbackEnded { queue, end, attempts, .. } => {
+                format!("a callback of {queue} is over: {} after {attempts}", end.as_str())
+            }
+            What::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
             What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
             What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }

@@ -45,6 +45,8 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         login_reason,
         wrap_up_extension,
         wrap_up_extensions_max,
+        callbacks: super::callbacks::callbacks(root),
+        zone: Vec::new(),
         calendars: named(root, "calendars", doors::calendar),
         redial_keeps_place,
         rescue_credit,
@@ -133,6 +135,8 @@ pub(super) fn need(section: &Section<'_>, key: &str) -> Option<Need> {
 }
 
 fn queue(section: &Section<'_>, _: &str) -> QueueRules {
+    // Read by `callbacks`.
+    section.has("callback");
     let limits = SECOND..=Duration::from_secs(u64::from(RING_LIMIT_MAX_S));
     QueueRules {
         need: need(section, "need").unwrap_or(Need::Anyone),
@@ -191,12 +195,15 @@ fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
     DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
-const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
+const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
 
 pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
     let read = section.read(key, OVERFLOW_FORM, |text| {
         if text == "hangup" {
             return Some(Overflow::HangUp);
+        }
+        if text == "callback" {
+            return Some(Overflow::Callback);
         }
         let (kind, name) = text.split_once(':')?;
         Some(match kind {

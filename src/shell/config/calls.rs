@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use turno_base::{Name, PromptId, SegmentId, StationId, TrunkId};
+use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
 use turno_call::{CallConfig, ClassOfService, Codes, Extension, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
 use turno_tariff::Deck;
@@ -33,6 +33,11 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         done: section.parsed("done_prompt", PROMPT_FORM),
         refused: section.parsed("refused_prompt", PROMPT_FORM),
         hold_music: section.parsed("hold_music", PROMPT_FORM),
+        callback_offer: section.parsed("callback_offer_prompt", PROMPT_FORM),
+        callback_taken: section.parsed("callback_taken_prompt", PROMPT_FORM),
+        callback_refused: section.parsed("callback_refused_prompt", PROMPT_FORM),
+        callback_hello: section.parsed("callback_hello_prompt", PROMPT_FORM),
+        callback_whisper: section.parsed("callback_whisper_prompt", PROMPT_FORM),
     };
     let config = CallConfig {
         routes: root.array("routes").iter().filter_map(route).collect(),
@@ -41,6 +46,8 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         outside: root.named("outside").iter().filter_map(|(name, section)| class(name, section)).collect(),
         station_class: station_class(root),
         overflow_class: section.parsed("overflow_class", "name a class of [outside]"),
+        callback_class: section.parsed("callback_class", "name a class of [outside]"),
+        callback_shows: callback_shows(&section),
         prompts,
         ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
         duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
@@ -48,6 +55,14 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
     };
     section.done();
     config
+}
+
+/// What customers who are called back see: a number of ours, or nothing at all.
+fn callback_shows(section: &Section<'_>) -> Number {
+    let form = "write a number of yours with its country code, for example \"+34910000001\"";
+    let e164 = section.parsed::<E164>("callback_shows", form);
+    let raw = e164.map_or(String::new(), |number| number.to_string());
+    Number { raw, e164, withheld: e164.is_none() }
 }
 
 fn route(section: &Section<'_>) -> Option<Route> {

@@ -89,6 +89,9 @@ impl<'a> Checker<'a> {
         if let Some(class) = call.overflow_class {
             self.class("calls.overflow_class", class);
         }
+        if let Some(class) = call.callback_class {
+            self.class("calls.callback_class", class);
+        }
         let prompts = &call.prompts;
         for (key, prompt) in [
             ("position_prompt", prompts.position),
@@ -98,6 +101,11 @@ impl<'a> Checker<'a> {
             ("rescued_prompt", prompts.rescued),
             ("done_prompt", prompts.done),
             ("refused_prompt", prompts.refused),
+            ("callback_offer_prompt", prompts.callback_offer),
+            ("callback_taken_prompt", prompts.callback_taken),
+            ("callback_refused_prompt", prompts.callback_refused),
+            ("callback_hello_prompt", prompts.callback_hello),
+            ("callback_whisper_prompt", prompts.callback_whisper),
             ("hold_music", prompts.hold_music),
         ] {
             if let Some(prompt) = prompt {
@@ -154,10 +162,15 @@ impl<'a> Checker<'a> {
                         self.problems
                             .error(&key(what), "goes outside, which calls.overflow_class does not allow; set it");
                     }
+                    Overflow::Callback => self.calls_back(&key(what), *name),
                     Overflow::Number(_) | Overflow::HangUp => {}
                 }
             }
             self.rings(&key("rings"), &queue.rings);
+            if self.settings.engine.acd.callbacks.contains_key(name) && call.callback_class.is_none() {
+                let sentence = "calls nobody: calls.callback_class does not say who may be called; set it";
+                self.problems.error(&key("callback"), sentence);
+            }
             let prompts = &call.prompts;
             let says_something = [prompts.position, prompts.wait, prompts.wait_minute].iter().any(Option::is_some);
             if !queue.announce_every.is_zero() && !says_something {
@@ -273,6 +286,18 @@ impl<'a> Checker<'a> {
                     format!("names segment {segment}, which [segments] does not have; its customers count as segment_default"),
                 );
             }
+        }
+    }
+
+    /// An overflow to a callback needs rules for it, and words if there is a key to be pressed.
+    fn calls_back(&self, key: &str, queue: QueueId) {
+        let engine = &self.settings.engine;
+        match engine.acd.callbacks.get(&queue) {
+            None => self.problems.error(key, format!("calls nobody back; add [queues.{queue}.callback]")),
+            Some(rules) if rules.key.is_some() && engine.call.prompts.callback_offer.is_none() => {
+                self.problems.error(key, "asks for a key that nobody is told of; set calls.callback_offer_prompt");
+            }
+            Some(_) => {}
         }
     }
 

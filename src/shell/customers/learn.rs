@@ -107,6 +107,10 @@ impl Pupil {
                 Some(Taught::Number(dialled.number, shown(&dialled, *cause), at))
             }
             What::CallArrived { .. }
+            | What::CallbackTaken { .. }
+            | What::CallingBack { .. }
+            | What::CallbackEnded { .. }
+            | What::CallbacksDue { .. }
             | What::LegBegan { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
@@ -116,7 +120,9 @@ impl Pupil {
             | What::OfferEnded { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
-            | What::AgentChanged { .. } => None,
+            | What::AgentChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Disposed { .. } => None,
         }
     }
 }

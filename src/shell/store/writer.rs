@@ -32,8 +32,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 const LAST_TRIES: u32 = 10;
 /// Rows of one commit.
 const COMMIT_ROWS_MAX: usize = 4096;
-/// Room that is written with zeros before it is needed. A sync of bytes over bytes is one write to the disk; one that
-/// makes the file longer brings the file system's own records there as well, at least twice the work.
+/// Room that is written with zeros before it is needed. A sync of bytes over bytes need not wait for the file system's own
+/// records of a file that grew (fdatasync(2)).
 pub(super) const ROOM_BYTES: usize = 256 << 10;
 static ROOM: [u8; ROOM_BYTES] = [0; ROOM_BYTES];
 

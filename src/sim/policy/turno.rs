@@ -128,6 +128,12 @@ impl Turno {
                 | Decision::PauseTooLong { .. }
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
+                | Decision::CallbackTaken { .. }
+                | Decision::CallbackRefused { .. }
+                | Decision::CallBack { .. }
+                | Decision::CallbackStop { .. }
+                | Decision::CallbackEnded { .. }
+                | Decision::CallbacksDue { .. }
                 | Decision::Healed { .. } => {}
             }
         }
@@ -210,6 +216,7 @@ impl Policy for Turno {
             credits: Credits::default(),
             owner: None,
             last_agent: None,
+            callback_to: None,
         };
         self.tell(Event::Enter(entry), now, out);
     }

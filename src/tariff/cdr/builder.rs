@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::fact::{CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::{
     CallId, Cause, EndedBy, LegId, Mono, Now, Number, Outcome, Quality, QueueId, Reason, SegmentId, TrunkId, Wall,
 };
 
-use super::record::{Charge, Direction, Leg, Offer, Purpose, Record, Stage, Stay};
+use super::record::{CallingBack, Charge, Direction, Leg, Offer, Purpose, Record, Stage, Stay, customer};
 use super::{Kind, Row};
 use crate::amount::allocate;
 use crate::deck::{Deck, Payer};
@@ -152,9 +152,16 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::Offered { call, .. }
         | What::OfferEnded { call, .. }
         | What::WaitingChanged { call, .. }
+        | What::CallbackTaken { call, .. }
+        | What::CallingBack { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
         // A result may come after the record was closed, which stays as it is.
-        What::AgentChanged { .. } | What::PauseTooLong { .. } | What::Disposed { .. } | What::Emergency { .. } => None,
+        What::AgentChanged { .. }
+        | What::PauseTooLong { .. }
+        | What::Disposed { .. }
+        | What::Emergency { .. }
+        | What::CallbackEnded { .. }
+        | What::CallbacksDue { .. } => None,
     }
 }
 
@@ -168,6 +175,8 @@ pub(super) struct Draft {
     customer: Option<String>,
     segment: Option<SegmentId>,
     value_pm: Option<u32>,
+    callback_asked: Option<CallbackAsked>,
+    calling_back: Option<CallingBack>,
     legs: Vec<DraftLeg>,
     stays: Vec<DraftStay>,
     offers: Vec<Offer>,
@@ -221,6 +230,8 @@ impl Draft {
             customer: None,
             segment: None,
             value_pm: None,
+            callback_asked: None,
+            calling_back: None,
             legs: Vec::new(),
             stays: Vec::new(),
             offers: Vec::new(),
@@ -299,13 +310,19 @@ impl Draft {
                 self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
+            What::CallbackTaken { how, .. } => self.callback_asked = Some(*how),
+            What::CallingBack { first, attempt, .. } => {
+                self.calling_back = Some(CallingBack { first: *first, attempt: *attempt });
+            }
             What::CallArrived { .. }
             | What::WaitingChanged { .. }
+            | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
-            | What::Emergency { .. } => {}
+            | What::CallbackEnded { .. }
+            | What::CallbacksDue { .. } => {}
         }
     }
 
@@ -328,8 +345,8 @@ impl Draft {
     pub(super) fn record(&mut self, call: CallId, end: &End, deck: &Deck) -> Record {
         let legs: Vec<Leg> = std::mem::take(&mut self.legs).into_iter().map(|leg| leg.close(end, deck)).collect();
         let stays = self.stays.iter().map(|stay| stay.close(end)).collect();
-        let caller = legs.iter().find(|leg| matches!(leg.party, Party::Caller(_)));
-        let outside = legs.iter().any(|leg| matches!(leg.party, Party::Outside(_)));
+        let caller = customer(&legs, self.calling_back.is_some());
+        let outside = self.calling_back.is_some() || legs.iter().any(|leg| matches!(leg.party, Party::Outside(_)));
         Record {
             call,
             direction: match (self.trunk, outside) {
@@ -337,13 +354,19 @@ impl Draft {
                 (None, true) => Direction::Outbound,
                 (None, false) => Direction::Internal,
             },
-            purpose: if self.stays.is_empty() { Purpose::Direct } else { Purpose::Queue },
+            purpose: match (self.calling_back, self.stays.is_empty()) {
+                (Some(_), _) => Purpose::Callback,
+                (None, false) => Purpose::Queue,
+                (None, true) => Purpose::Direct,
+            },
             ani: std::mem::take(&mut self.ani),
             dnis: std::mem::take(&mut self.dnis),
             trunk: self.trunk,
             customer: self.customer.take(),
             segment: self.segment,
             value_pm: self.value_pm,
+            callback_asked: self.callback_asked,
+            calling_back: self.calling_back,
             arrived: self.arrived.wall,
             ended: end.at.wall,
             total_ms: ms_between(self.arrived, end.at),

@@ -2,7 +2,7 @@
 //! billed, so they need not agree over a step of the wall clock.
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{OfferEnd, Party, QueueLeft, Segment};
+use turno_base::fact::{CallbackAsked, OfferEnd, Party, QueueLeft, Segment};
 use turno_base::{
     AgentId, CallId, Cause, EndedBy, LegId, Money, Number, Outcome, Quality, QueueId, SegmentId, TrunkId, Wall,
 };
@@ -39,6 +39,8 @@ impl Direction {
 pub enum Purpose {
     /// It entered a queue.
     Queue,
+    /// It called a customer back.
+    Callback,
     /// It went straight to a party, a prompt or nowhere.
     Direct,
 }
@@ -48,6 +50,7 @@ impl Purpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Purpose::Queue => "queue",
+            Purpose::Callback => "callback",
             Purpose::Direct => "direct",
         }
     }
@@ -74,6 +77,10 @@ pub struct Record {
     pub segment: Option<SegmentId>,
     /// Value as of the call, per mille.
     pub value_pm: Option<u32>,
+    /// The caller left to be called back, by this.
+    pub callback_asked: Option<CallbackAsked>,
+    /// It is an attempt to call a customer back.
+    pub calling_back: Option<CallingBack>,
     /// First INVITE.
     pub arrived: Wall,
     /// End.
@@ -100,6 +107,15 @@ pub struct Record {
     pub costs: Vec<Cost>,
     /// Legs, stays and offers beyond the bounds of a record, counted but not kept.
     pub left_out: u32,
+}
+
+/// Which attempt a call was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallingBack {
+    /// The call that asked for it; none: a person did.
+    pub first: Option<CallId>,
+    /// 1 for the first.
+    pub attempt: u32,
 }
 
 /// One leg.
@@ -210,9 +226,9 @@ pub struct Offer {
 }
 
 impl Record {
-    /// The caller's leg.
+    /// The customer's leg: the caller's, or the last by which he was called back.
     pub fn caller(&self) -> Option<&Leg> {
-        self.legs.iter().find(|leg| matches!(leg.party, Party::Caller(_)))
+        customer(&self.legs, self.calling_back.is_some())
     }
 
     /// Time in queues, ms.
@@ -267,4 +283,11 @@ impl Record {
         }
         costs
     }
+}
+
+/// The leg of the customer whom the call is about.
+pub(crate) fn customer(legs: &[Leg], is_callback: bool) -> Option<&Leg> {
+    let caller = legs.iter().find(|leg| matches!(leg.party, Party::Caller(_)));
+    let called = || legs.iter().rev().find(|leg| is_callback && matches!(leg.party, Party::Outside(_)));
+    caller.or_else(called)
 }

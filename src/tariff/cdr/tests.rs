@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use proptest::prelude::*;
-use turno_base::fact::{Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::fact::{CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::number::normalise;
 use turno_base::{
     AgentId, CallId, Cause, Codec, E164, EndedBy, LegId, Name, Now, Number, Outcome, Quality, QueueId, Reason,
@@ -245,6 +245,38 @@ fn a_call_that_went_out_is_priced_on_the_leg_outside() {
     let [charge] = &record.legs[1].charges[..] else { panic!("the company pays, the caller does not") };
     // 31 s as 36 s at 0.06 a minute, and 0.005
     assert_eq!((charge.rated.net.unwrap().to_string(), charge.rated.billed_ms), ("0.0410".to_owned(), 36_000));
+}
+
+#[test]
+fn a_callback_is_chained_to_the_call_that_asked_and_priced_on_the_customers_leg() {
+    let (b, c, first) = (LegId::dialled(1), LegId::dialled(2), CallId(7));
+    let record = record(&[
+        (0, What::CallArrived { call: CALL, ani: number("910020000"), dnis: number("622333444"), trunk: None }),
+        (0, What::CallingBack { call: CALL, first: Some(first), attempt: 2 }),
+        (0, began(c, Party::Agent(agent("anna"), station("1001")))),
+        (2000, What::LegAnswered { call: CALL, leg: c }),
+        (2000, began(b, Party::Outside(trunk()))),
+        (5000, What::LegAnswered { call: CALL, leg: b }),
+        (5000, segment(b, Segment::Talk(agent("anna")))),
+        (36_000, ended(b, Cause::NORMAL, EndedBy::Caller)),
+        (36_000, ended(c, Cause::NORMAL, EndedBy::Caller)),
+        (36_000, What::CallEnded { call: CALL, outcome: Outcome::Answered, by: EndedBy::Caller }),
+    ]);
+    assert_eq!((record.direction, record.purpose), (Direction::Outbound, Purpose::Callback));
+    assert_eq!(record.calling_back, Some(CallingBack { first: Some(first), attempt: 2 }));
+    assert_eq!((record.agent(), record.talk_ms()), (Some(agent("anna")), 31_000));
+    assert_eq!(record.costs[0].net.unwrap().to_string(), "0.0410");
+    assert_eq!(record.costs.len(), 1, "the customer who is called pays nothing");
+}
+
+#[test]
+fn a_caller_who_left_to_be_called_back_says_by_what() {
+    let record = record(&[
+        (0, arrived()),
+        (4000, What::CallbackTaken { call: CALL, queue: queue("averias"), how: CallbackAsked::Key }),
+        (5000, What::CallEnded { call: CALL, outcome: Outcome::Callback, by: EndedBy::Caller }),
+    ]);
+    assert_eq!((record.callback_asked, record.outcome), (Some(CallbackAsked::Key), Outcome::Callback));
 }
 
 #[test]

@@ -103,7 +103,8 @@ function drawQueues(board) {
     const meter = el('span', { class: `meter ${q.service_level}` }, sign(q.service_level), q.pct === undefined ? '–' : `${q.pct} %`, bar(q.pct ?? 0, q.target_pct));
     return el('tr', { class: q.longest_level === 'alert' || q.service_level === 'alert' ? 'alert' : '' },
       el('td', {}, bold(q.shown), el('small', {}, `${q.target_pct} / ${q.threshold_s} s${q.then ? ` · ${fill(words.then, q.then)}` : ''}`)),
-      el('td', { class: `count ${q.waiting ? '' : 'none'}` }, String(q.waiting)),
+      el('td', { class: `count ${q.waiting ? '' : 'none'}` }, String(q.waiting),
+        ...(q.callbacks ? [el('span', { class: 'callbacks', title: words.callbacks }, ` +${q.callbacks}`)] : [])),
       el('td', { class: q.longest_since ? q.longest_level : 'none', 'data-since': q.longest_since ?? '' }, sign(q.longest_since ? q.longest_level : 'ok'), longest),
       el('td', { class: q.service_level }, meter),
       el('td', { class: q.abandoned_level }, sign(q.abandoned_level), percent(q.abandoned_pm)),

@@ -315,6 +315,8 @@ fn config() -> EngineConfig {
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
+            callback_class: None,
+            callback_shows: turno_base::Number::default(),
             prompts: SystemPrompts::default(),
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),

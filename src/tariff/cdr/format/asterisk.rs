@@ -54,7 +54,7 @@ fn disposition(outcome: Outcome, answered: bool) -> &'static str {
         _ if answered => "ANSWERED",
         Outcome::Answered => "ANSWERED",
         Outcome::Busy => "BUSY",
-        Outcome::NoAnswer | Outcome::Cancelled | Outcome::Abandoned => "NO ANSWER",
+        Outcome::NoAnswer | Outcome::Cancelled | Outcome::Abandoned | Outcome::Callback => "NO ANSWER",
         Outcome::Rejected | Outcome::Failed => "FAILED",
     }
 }

@@ -8,7 +8,7 @@ use crate::cdr::record::Record;
 /// The header, with its LF.
 pub const CSV_HEADER: &str = "call,direction,purpose,from,to,trunk,customer,segment,value_per_mille,queue,agent,arrived,\
     ended,total_ms,wait_ms,talk_ms,hold_ms,offers,outcome,ended_by,sip,q850,reason,codec,mos,company_net,caller_net,currency,\
-    unrated,recovered,estimated\n";
+    unrated,recovered,estimated,callback_asked,callback_of,callback_attempt\n";
 
 /// One line with its LF. Numbers are printed without `+`: it would begin a formula.
 pub fn csv(record: &Record) -> String {
@@ -19,7 +19,7 @@ pub fn csv(record: &Record) -> String {
     let codec = quality.and_then(|q| q.codec).map_or("", |codec| codec.as_str());
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let bare = |of| clean(number(of).trim_start_matches('+'));
-    let fields: [String; 31] = [
+    let fields: [String; 34] = [
         record.call.to_string(),
         record.direction.as_str().to_owned(),
         record.purpose.as_str().to_owned(),
@@ -51,6 +51,9 @@ pub fn csv(record: &Record) -> String {
         record.costs.iter().map(|cost| cost.unrated).sum::<u32>().to_string(),
         record.recovered.to_string(),
         record.estimated.to_string(),
+        record.callback_asked.map_or("", |how| how.as_str()).to_owned(),
+        text(record.calling_back.and_then(|back| back.first)),
+        text(record.calling_back.map(|back| back.attempt)),
     ];
     let cells: Vec<Cow<'_, str>> = fields.iter().map(|field| cell(field)).collect();
     cells.join(",") + "\n"

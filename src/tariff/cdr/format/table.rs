@@ -46,6 +46,13 @@ pub fn shown(record: &Record) -> String {
         record.direction.as_str(),
         record.purpose.as_str()
     ));
+    if let Some(how) = record.callback_asked {
+        line(format_args!("callback  asked for by {}", how.as_str()));
+    }
+    if let Some(back) = record.calling_back {
+        let first = back.first.map_or(String::new(), |first| format!(" of {first}"));
+        line(format_args!("callback  attempt {}{first}", back.attempt));
+    }
     if let Some(customer) = &record.customer {
         line(format_args!("customer  {}", clean(customer)));
     }
