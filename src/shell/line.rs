@@ -127,10 +127,10 @@ impl<T> LineOut<T> {
     /// The next; none once all senders are gone and all was taken.
     pub fn recv(&self) -> Option<T> {
         loop {
-            match self.receiver.try_recv() {
+            match self.next_or_sleep(None) {
                 Ok(thing) => return Some(thing),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => self.sleeper.sleep(None, || !self.receiver.is_empty()),
+                Err(TryRecvError::Empty) => {}
             }
         }
     }
@@ -139,13 +139,26 @@ impl<T> LineOut<T> {
     pub fn recv_timeout(&self, patience: Duration) -> Result<T, RecvTimeoutError> {
         let until = Instant::now() + patience;
         loop {
-            match self.receiver.try_recv() {
+            match self.next_or_sleep(Some(until)) {
                 Ok(thing) => return Ok(thing),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) if Instant::now() >= until => return Err(RecvTimeoutError::Timeout),
-                Err(TryRecvError::Empty) => self.sleeper.sleep(Some(until), || !self.receiver.is_empty()),
+                Err(TryRecvError::Empty) => {}
             }
         }
+    }
+
+    /// Looks, sleeps if there is nothing, and looks once more where the sleeper has introduced itself: the last sender may
+    /// have gone before it did, and wakes nobody a second time.
+    fn next_or_sleep(&self, until: Option<Instant>) -> Result<T, TryRecvError> {
+        let mut next = self.receiver.try_recv();
+        if matches!(next, Err(TryRecvError::Empty)) {
+            self.sleeper.sleep(until, || {
+                next = self.receiver.try_recv();
+                !matches!(next, Err(TryRecvError::Empty))
+            });
+        }
+        next
     }
 
     /// How many wait.
@@ -184,6 +197,22 @@ mod tests {
         drop(line_in);
         drop(other);
         assert_eq!(sleeper.join().unwrap(), None);
+    }
+
+    #[test]
+    fn the_end_of_the_last_sender_is_noticed_at_whatever_moment_of_the_first_sleep() {
+        for n in 0..20_000_u32 {
+            let (line_in, line_out) = line::<()>(1);
+            let (up, is_up) = bounded(0);
+            let sleeper = std::thread::spawn(move || {
+                let _ = up.send(());
+                line_out.recv()
+            });
+            is_up.recv().unwrap();
+            (0..n % 512).for_each(|_| std::hint::spin_loop());
+            drop(line_in);
+            assert_eq!(sleeper.join().unwrap(), None);
+        }
     }
 
     #[test]

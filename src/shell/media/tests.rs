@@ -403,7 +403,7 @@ fn every_prompt_that_ships_can_be_played() {
         let folder = std::fs::read_dir(root.join(language)).expect("a folder of prompts");
         files.extend(folder.map(|entry| entry.expect("a file").path()));
     }
-    assert_eq!(files.len(), 1 + 2 * 32);
+    assert_eq!(files.len(), 1 + 2 * 41);
     for path in files {
         let sound = super::prompts::load(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
         assert!(PromptId::new(&format!("es-{}", path.file_stem().unwrap().to_str().unwrap())).is_ok());
