@@ -91,7 +91,7 @@ fn bar(svg: &mut String, one: &Requirement, (x, width): (f64, f64), y: &impl Fn(
         }
     }
     if width > 24.0 {
-        text(svg, x + width / 2.0, y(agents) - 6.0, "middle", "font-size='12'", &agents.to_string());
+        text(svg, x + width / 2.0, y(agents) + 16.0, "middle", "fill='#ffffff' font-size='12'", &agents.to_string());
     }
 }
 
