@@ -9,8 +9,8 @@
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
 //! - `expected`: how long those who wait will wait.
-//! - `matching`: the rule itself, pure functions; `pairing` brings it its candidates. `tables`: what the rule measures. `rings`,
-//!   `reserve`, `owner`: who may take whom for how long. `explain`: why.
+//! - `matching`: the rule itself, pure functions; `pairing` brings it its candidates; `standing` keeps the lines.
+//!   `tables`: what the rule measures. `rings`, `reserve`, `owner`: who may take whom for how long. `explain`: why.
 //! - [`need`]: needs as text. [`limits`]: bounds and pauses.
 
 mod acd;
@@ -43,6 +43,7 @@ mod ring_all;
 mod rings;
 mod shift;
 mod slab;
+mod standing;
 mod tables;
 mod timers;
 mod views;

@@ -35,7 +35,7 @@ fn fire(gun: &mut Gun, rate: u64, time: Duration) {
 }
 
 #[test]
-fn at_ten_times_what_it_can_take_it_takes_as_many_and_refuses_the_rest_at_once() {
+fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     let is_whole = std::env::var_os("TURNO_OVERLOAD_WHOLE").is_some();
     let time = Duration::from_secs(if is_whole { 10 } else { 2 });
     // Ports that rest between two calls would be what it runs out of.
