@@ -6,6 +6,7 @@ mod ask;
 mod customers;
 mod journal;
 mod play;
+mod rate;
 mod records;
 mod serve;
 mod sim;
@@ -133,8 +134,8 @@ enum Command {
         #[command(subcommand)]
         command: customers::CustomersCommand,
     },
-    /// Price a call by a price book.
-    Rate(records::RateArgs),
+    /// Price a call by a price book, or cases from standard input.
+    Rate(rate::RateArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Sim {
@@ -406,7 +407,7 @@ pub fn main() -> ExitCode {
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
-        Command::Rate(args) => records::price(&args, cli.json),
+        Command::Rate(args) => rate::rate(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };
