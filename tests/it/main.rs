@@ -11,6 +11,7 @@ mod calls;
 mod config;
 mod crash;
 mod crowd;
+mod deploy;
 mod doors;
 mod drain;
 mod fuzz;
