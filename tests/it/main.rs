@@ -23,6 +23,7 @@ mod limits;
 mod linphone;
 mod load;
 mod node;
+mod operator;
 mod overload;
 mod rig;
 mod sipp;

@@ -220,7 +220,7 @@ fn an_operator_starts_asks_steers_and_ends_it() {
     for asked in ["show", "login", "logout", "ready"] {
         let refused = node.turno(&["agent", asked, "nobody"]);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert_eq!((refused.status.code(), said.as_str()), (Some(1), "there is no agent \"nobody\"\n"), "{asked}");
+        assert_eq!((refused.status.code(), said.as_str()), (Some(3), "there is no agent \"nobody\"\n"), "{asked}");
     }
     assert_eq!(node.json(&["queue", "show"])["queues"][0]["ready"], 1);
     let kept = std::fs::metadata(place.dir.join("data")).unwrap().permissions();
@@ -240,7 +240,7 @@ fn an_operator_starts_asks_steers_and_ends_it() {
         .arg(place.dir.join("data/turno.sock"))
         .output()
         .unwrap();
-    assert_eq!(gone.status.code(), Some(3));
+    assert_eq!(gone.status.code(), Some(4));
     let (equal, said) = replay(&place.dir.join("data/journal"));
     assert!(equal && said.trim_end().ends_with("equal"), "{said}");
 }
