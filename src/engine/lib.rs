@@ -143,7 +143,7 @@ impl Rooms {
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => {
-                self.ua.on_load(*load, now);
+                self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
             Input::Restarted => self.on_restarted(&mut turn),

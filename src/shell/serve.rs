@@ -155,6 +155,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    inbox.configure(&settings.engine.sip);
     let store = Arc::new(store(&settings, &mut past, &inbox)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
@@ -574,6 +575,7 @@ impl Reloader {
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");
