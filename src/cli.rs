@@ -19,7 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId, Wall};
+use turno_acd::SkillChange;
+use turno_base::{AgentId, CallId, E164, Name, QueueId, SkillId, StationId, Wall};
 use turno_engine::Command as Ask;
 
 use crate::api::control::Request;
@@ -258,6 +259,40 @@ enum AgentCommand {
         /// A configured disposition.
         disposition: Name,
     },
+    /// Change what an agent knows, at once and over restarts, or have it as configured again.
+    Skill {
+        /// Agent.
+        agent: AgentId,
+        #[command(subcommand)]
+        change: SkillCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SkillCommand {
+    /// He has it at this level.
+    Set {
+        /// A skill that the configuration names.
+        skill: SkillId,
+        /// 1 to 10.
+        level: u8,
+        /// As configured again from then on, for example 2026-03-10T18:00:00Z.
+        #[arg(long, value_parser = wall_of)]
+        until: Option<Wall>,
+    },
+    /// He does not have it.
+    Unset {
+        /// A skill that the configuration names.
+        skill: SkillId,
+        /// As configured again from then on.
+        #[arg(long, value_parser = wall_of)]
+        until: Option<Wall>,
+    },
+    /// As configured.
+    Reset {
+        /// A skill that the configuration names.
+        skill: SkillId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -451,6 +486,14 @@ fn agent(command: AgentCommand) -> Ask {
         AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
         AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
         AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
+        AgentCommand::Skill { agent, change } => {
+            let (skill, change) = match change {
+                SkillCommand::Set { skill, level, until } => (skill, SkillChange::Set { level, until }),
+                SkillCommand::Unset { skill, until } => (skill, SkillChange::Unset { until }),
+                SkillCommand::Reset { skill } => (skill, SkillChange::AsConfigured),
+            };
+            Ask::AgentSkill(agent, skill, change)
+        }
     }
 }
 

@@ -22,7 +22,8 @@ mod tests;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
+    WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
