@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use turno_base::{CallId, QueueId};
 
-use super::fold::Entry;
+use super::entry::Entry;
 use super::quarter::Quarter;
 use super::tally::{Key, Tally};
 
@@ -81,7 +81,7 @@ pub fn audit(of: &Audited) -> Vec<Difference> {
         within_tally(*key, tally, kept.remove(key).unwrap_or_default(), &mut found);
     }
     for (key, kept) in kept {
-        let what = format!("{} entries are kept where nothing was counted", kept.entered);
+        let what = format!("{} entries are kept where nothing was counted", kept.calls.len());
         found.push(difference(Identity::CountsAreEntries, key, what, kept.calls));
     }
     against_records(&by_call, &of.recorded, &mut found);
@@ -90,23 +90,46 @@ pub fn audit(of: &Audited) -> Vec<Difference> {
 
 #[derive(Debug, Default)]
 struct Kept {
-    entered: u64,
-    answered: u64,
-    ended: u64,
-    wait_ms: u64,
+    waiting: u64,
+    sum: Tally,
     calls: Vec<CallId>,
 }
 
 impl Kept {
     fn add(&mut self, entry: &Entry) {
-        self.entered += 1;
-        self.ended += u64::from(entry.left.is_some());
-        if entry.agent.is_some() {
-            self.answered += 1;
-            self.wait_ms += entry.wait_ms;
-        }
+        self.waiting += u64::from(entry.left.is_none());
+        self.sum.merge(&entry.tally());
         self.calls.push(entry.call);
     }
+}
+
+/// What stays add up to in the same way in which they are counted.
+fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
+    const EQUAL: [&str; 18] = [
+        "entered",
+        "answered",
+        "answered_in_time",
+        "abandoned",
+        "abandoned_in_time",
+        "short_abandoned",
+        "overflowed",
+        "callback_taken",
+        "callback_in_time",
+        "timed_out",
+        "withdrawn",
+        "empty",
+        "failed",
+        "flowed_in_time",
+        "handled",
+        "value_offered",
+        "value_in_time",
+        "value_abandoned",
+    ];
+    let mut counts = of.counts.named();
+    counts.retain(|(name, _)| EQUAL.contains(name));
+    counts.push(("wait of answered, ms", of.wait_answered.sum_ms()));
+    counts.push(("wait of abandoned, ms", of.wait_abandoned.sum_ms()));
+    counts
 }
 
 fn difference(identity: Identity, key: Key, what: String, mut calls: Vec<CallId>) -> Difference {
@@ -116,23 +139,22 @@ fn difference(identity: Identity, key: Key, what: String, mut calls: Vec<CallId>
 
 fn within_tally(key: Key, tally: &Tally, kept: Kept, found: &mut Vec<Difference>) {
     let c = &tally.counts;
+    let waiting = kept.waiting;
     if key.queue.is_some() {
-        let waiting = kept.entered - kept.ended;
         if c.entered != tally.ended() + waiting {
             let what = format!("{} entered, {} ended and {waiting} wait", c.entered, tally.ended());
             found.push(difference(Identity::EnteredIsOutcomes, key, what, kept.calls.clone()));
         }
-        let (counted, stored) =
-            ((c.entered, c.answered, tally.wait_answered.sum_ms()), (kept.entered, kept.answered, kept.wait_ms));
-        if counted != stored {
-            let words = |(entered, answered, ms): (u64, u64, u64)| format!("{entered}, {answered} answered in {ms} ms");
-            let what = format!("counted {}; kept {}", words(counted), words(stored));
-            found.push(difference(Identity::CountsAreEntries, key, what, kept.calls.clone()));
+        let pairs = comparable(tally).into_iter().zip(comparable(&kept.sum));
+        let differing = pairs.filter(|((_, counted), (_, kept))| counted != kept);
+        let words: Vec<String> =
+            differing.map(|((name, counted), (_, kept))| format!("{name}: {counted} counted, {kept} kept")).collect();
+        if !words.is_empty() {
+            found.push(difference(Identity::CountsAreEntries, key, words.join("; "), kept.calls.clone()));
         }
     }
     let ended = c.accepted + c.declined + c.ring_no_answer + c.busy + c.unreachable + c.caller_left + c.lost_race;
-    let waits = kept.entered > kept.ended;
-    if c.offers != ended && !(waits && c.offers > ended) {
+    if c.offers != ended && !(waiting > 0 && c.offers > ended) {
         let what = format!("{} offers, {ended} ended", c.offers);
         found.push(difference(Identity::OffersAreEnds, key, what, kept.calls));
     }

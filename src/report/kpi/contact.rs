@@ -2,6 +2,8 @@
 //!
 //! Judged over contacts that are sorted by customer and time, one after the other, so that a year of them needs no memory.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use turno_base::{Name, Wall};
 
@@ -58,43 +60,45 @@ fn is_same_matter(one: &Contact, other: &Contact) -> bool {
     }
 }
 
-/// Judges the contacts that begin in `from..until`; those before and after it are there to be compared with. Sorted by
-/// customer, then time. What is later than `known` has not happened yet: a window that reaches beyond is not judged.
-pub fn judge(
-    sorted: impl IntoIterator<Item = Contact>,
-    from: Wall,
-    until: Wall,
+/// Judges contacts by the group that each belongs to; those of none are there to be compared with. Sorted by customer, then
+/// time. What is later than `known` has not happened yet: a window that reaches beyond it is not judged.
+pub fn judge<G: Ord>(
+    sorted: impl IntoIterator<Item = (Option<G>, Contact)>,
     known: Wall,
     windows: Windows,
-) -> Repeats {
-    let mut repeats = Repeats::default();
-    let mut same: Vec<Contact> = Vec::new();
-    for contact in sorted {
-        if same.first().is_some_and(|first| first.who != contact.who) {
-            judge_one(&same, from, until, known, windows, &mut repeats);
-            same.clear();
+) -> BTreeMap<G, Repeats> {
+    let mut repeats = BTreeMap::new();
+    let mut same: Vec<(Option<G>, Contact)> = Vec::new();
+    for (group, contact) in sorted {
+        if same.first().is_some_and(|(_, first)| first.who != contact.who) {
+            judge_one(&mut same, known, windows, &mut repeats);
         }
-        same.push(contact);
+        same.push((group, contact));
     }
-    judge_one(&same, from, until, known, windows, &mut repeats);
+    judge_one(&mut same, known, windows, &mut repeats);
     repeats
 }
 
-/// Contacts of one customer, by time.
-fn judge_one(same: &[Contact], from: Wall, until: Wall, known: Wall, windows: Windows, repeats: &mut Repeats) {
+/// Contacts of one customer, by time; they are taken out.
+fn judge_one<G: Ord>(
+    same: &mut Vec<(Option<G>, Contact)>,
+    known: Wall,
+    windows: Windows,
+    repeats: &mut BTreeMap<G, Repeats>,
+) {
     let within = |earlier: &Contact, later: &Contact, window_s: i64| later.at.0 - earlier.at.0 <= window_s * 1_000_000;
-    for (n, contact) in same.iter().enumerate() {
-        if contact.at < from || contact.at >= until {
-            continue;
-        }
+    let (groups, contacts): (Vec<Option<G>>, Vec<Contact>) = same.drain(..).unzip();
+    for (n, (group, contact)) in groups.into_iter().zip(&contacts).enumerate() {
+        let Some(group) = group else { continue };
+        let repeats = repeats.entry(group).or_default();
         repeats.calls += 1;
-        let before = n.checked_sub(1).and_then(|n| same.get(n));
+        let before = n.checked_sub(1).and_then(|n| contacts.get(n));
         repeats.redials += u64::from(before.is_some_and(|before| within(before, contact, windows.redial_s)));
         if !contact.answered || contact.at.0 + windows.resolved_s * 1_000_000 > known.0 {
             continue;
         }
         repeats.contacts += 1;
-        let later = same.iter().skip(n + 1).take_while(|later| within(contact, later, windows.resolved_s));
+        let later = contacts.iter().skip(n + 1).take_while(|later| within(contact, later, windows.resolved_s));
         let again = later.into_iter().any(|later| is_same_matter(contact, later));
         repeats.resolved += u64::from(!again);
     }
@@ -120,7 +124,8 @@ mod tests {
 
     fn judged(of: &[(&str, i64, bool, &str)]) -> (u64, u64, u64, u64) {
         let far = Wall::from_secs(400 * DAY);
-        let got = judge(contacts(of), Wall(0), far, far, Windows::default());
+        let counted = contacts(of).into_iter().map(|contact| (Some(()), contact));
+        let got = judge(counted, far, Windows::default())[&()];
         (got.calls, got.redials, got.contacts, got.resolved)
     }
 
@@ -149,10 +154,15 @@ mod tests {
     #[test]
     fn what_lies_around_the_period_is_compared_with_and_not_counted() {
         let of = contacts(&[("a", 0, true, "x"), ("a", 10 * HOUR, true, "x"), ("a", 20 * HOUR, true, "x")]);
-        let at = Wall::from_secs;
-        let got = judge(of.clone(), at(5 * HOUR), at(15 * HOUR), at(400 * DAY), Windows::default());
-        assert_eq!((got.calls, got.redials, got.contacts, got.resolved), (1, 1, 1, 0));
-        let open = judge(of, at(0), at(400 * DAY), at(3 * DAY), Windows::default());
-        assert_eq!((open.calls, open.contacts), (3, 0), "a window that has not passed is not judged");
+        let group = |contact: &Contact| (contact.at == Wall::from_secs(10 * HOUR)).then_some("in it");
+        let grouped = of.clone().into_iter().map(|contact| (group(&contact), contact));
+        let got = judge(grouped, Wall::from_secs(400 * DAY), Windows::default());
+        assert_eq!(
+            got.into_iter().collect::<Vec<_>>(),
+            [("in it", Repeats { calls: 1, redials: 1, contacts: 1, resolved: 0 })]
+        );
+        let open =
+            judge(of.into_iter().map(|contact| ((Some(())), contact)), Wall::from_secs(3 * DAY), Windows::default());
+        assert_eq!((open[&()].calls, open[&()].contacts), (3, 0), "a window that has not passed is not judged");
     }
 }

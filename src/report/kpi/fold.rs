@@ -4,14 +4,15 @@
 mod agents;
 mod calls;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, Fact, QueueLeft, What};
+use turno_base::fact::{AgentState, Fact, What};
 use turno_base::{AgentId, CallId, Money, Mono, Name, Now, QueueId, SegmentId, Wall};
 
 use super::contact::Contact;
+use super::entry::Entry;
 use super::law::LAW_WITHIN_MS;
 use super::quarter::Quarter;
 use super::shift::AgentTally;
@@ -69,47 +70,6 @@ impl Default for KpiTerms {
             law_ms: LAW_WITHIN_MS,
         }
     }
-}
-
-/// One stay in one queue, as far as it has come: what a figure drills down to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The call.
-    pub call: CallId,
-    /// Which of the call's stays, from 1.
-    pub n: u32,
-    /// Where it is counted.
-    pub key: Key,
-    /// When it entered.
-    pub entered: Wall,
-    /// How it ended; none: it waits.
-    pub left: Option<QueueLeft>,
-    /// Entered → left, ms, ring time included.
-    pub wait_ms: u64,
-    /// Of it, an agent was being rung, ms.
-    pub ring_ms: u64,
-    /// It ended within the threshold.
-    pub in_time: bool,
-    /// Value as it entered, per mille.
-    pub value_pm: u32,
-    /// Offers that were not taken.
-    pub missed: u32,
-    /// Who answered.
-    pub agent: Option<AgentId>,
-    /// Agents who talked.
-    pub handled: u32,
-    /// Talk of all of them, ms.
-    pub talk_ms: u64,
-    /// Hold and consultation, ms.
-    pub hold_ms: u64,
-    /// Wrap-up, ms.
-    pub wrap_up_ms: u64,
-    /// What came of the call.
-    pub disposition: Option<Name>,
-    /// Within the law's limit of first entering a queue; none: no agent answered, or it is not the first answer.
-    pub law_from_queue: Option<bool>,
-    /// Within the law's limit of the first INVITE.
-    pub law_from_arrival: Option<bool>,
 }
 
 /// A state of an agent, from its beginning to its end.
@@ -183,11 +143,15 @@ pub struct Fold {
     ended: VecDeque<(Mono, CallId)>,
     agents: BTreeMap<AgentId, Agent>,
     late: u64,
+    /// Calls that are not as [`Fold::take_touched`] told them last.
+    touched: BTreeSet<CallId>,
 }
 
+/// What the fold keeps of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Call {
+pub struct Call {
     arrived: Now,
+    ended: Option<Mono>,
     number_type: Option<Name>,
     from_outside: bool,
     ani: String,
@@ -241,7 +205,7 @@ impl Fold {
         match &fact.what {
             What::CallArrived { call, ani, dnis, trunk } => self.arrived(*call, ani, dnis, trunk.is_some(), at, terms),
             What::CustomerKnown { call, customer, segment, value_pm } => {
-                if let Some(call) = self.calls.get_mut(call) {
+                if let Some(call) = self.call(*call) {
                     call.customer.clone_from(customer);
                     call.segment = Some(*segment);
                     call.value_pm = *value_pm;
@@ -293,6 +257,35 @@ impl Fold {
         for (id, agent) in &mut self.agents {
             agent.count(*id, now, terms.rate(*id), out);
         }
+    }
+
+    /// The calls that changed since this was asked last, as they are now; none: known no more. Whoever keeps those beside
+    /// [`Fold::head`] has the whole state without writing every call anew.
+    pub fn take_touched(&mut self) -> Vec<(CallId, Option<&Call>)> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().map(|id| (id, self.calls.get(&id))).collect()
+    }
+
+    /// Everything but the calls.
+    pub fn head(&self) -> Fold {
+        Fold { agents: self.agents.clone(), late: self.late, ..Fold::default() }
+    }
+
+    /// The state again, of a [`Fold::head`] and the calls that were kept beside it.
+    pub fn whole(mut head: Fold, calls: impl IntoIterator<Item = (CallId, Call)>) -> Fold {
+        head.calls = calls.into_iter().collect();
+        let ended = head.calls.iter().filter_map(|(id, call)| call.ended.map(|ended| (ended, *id)));
+        let mut ended: Vec<(Mono, CallId)> = ended.collect();
+        ended.sort_unstable();
+        head.ended = ended.into();
+        head
+    }
+
+    /// To change it.
+    fn call(&mut self, id: CallId) -> Option<&mut Call> {
+        let call = self.calls.get_mut(&id)?;
+        self.touched.insert(id);
+        Some(call)
     }
 
     /// How much there is.

@@ -10,6 +10,7 @@
 mod adherence;
 mod audit;
 mod contact;
+mod entry;
 mod fold;
 mod formula;
 mod law;
@@ -20,7 +21,8 @@ mod tally;
 pub use adherence::{Adherence, Due, adherence};
 pub use audit::{Audited, Difference, Identity, audit};
 pub use contact::{Contact, Repeats, Windows, judge};
-pub use fold::{CALLS_MAX, Changes, Entry, Fold, KEPT, KpiTerms, Period, Sizes};
+pub use entry::Entry;
+pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KpiTerms, Period, Sizes};
 pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
 pub use law::{LAW_PER_MILLE, LAW_WITHIN_MS, Law, law};
 pub use quarter::{By, QUARTER_S, Quarter, Zone};

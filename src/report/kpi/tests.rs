@@ -1,5 +1,6 @@
 //! What must hold of any day: parts merge to the whole, a kept state goes on, time is neither lost nor doubled.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -30,6 +31,7 @@ proptest! {
         places.extend([0, facts.len()]);
         places.sort_unstable();
         let (mut fold, mut merged) = (Fold::default(), Changes::default());
+        let mut calls: BTreeMap<CallId, Vec<u8>> = BTreeMap::new();
         for pair in places.windows(2) {
             let mut part = Changes::default();
             let stretch = &facts[pair[0]..pair[1]];
@@ -37,12 +39,20 @@ proptest! {
             if let Some(last) = stretch.last() {
                 fold.on_time(last.at.mono, &terms(), &mut part);
             }
-            let kept = postcard::to_allocvec(&(&fold, &part)).unwrap();
-            let (again, part): (Fold, Changes) = postcard::from_bytes(&kept).unwrap();
-            fold = again;
+            for (id, call) in fold.take_touched() {
+                match call {
+                    Some(call) => drop(calls.insert(id, postcard::to_allocvec(call).unwrap())),
+                    None => drop(calls.remove(&id)),
+                }
+            }
+            let head = postcard::to_allocvec(&fold.head()).unwrap();
+            let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
+            fold = Fold::whole(postcard::from_bytes(&head).unwrap(), calls);
+            part = postcard::from_bytes(&postcard::to_allocvec(&part).unwrap()).unwrap();
             merged.merge(part);
         }
-        let (whole_fold, whole) = folded(&facts);
+        let (mut whole_fold, whole) = folded(&facts);
+        whole_fold.take_touched();
         prop_assert_eq!(&merged, &whole);
         prop_assert_eq!(&fold, &whole_fold);
     }

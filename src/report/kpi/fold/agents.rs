@@ -84,7 +84,7 @@ impl Fold {
 
     /// An agent has the call from now on: handled once for each.
     fn begins(&mut self, id: CallId, out: &mut Changes) -> Option<Work> {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return None;
         };
@@ -111,7 +111,7 @@ impl Fold {
             tally.hold.add(hold_ms);
         }
         tally.agent_cost += u128::from(rate) * u128::from(work.talk_us + work.hold_us);
-        let Some(stay) = self.calls.get_mut(&work.call).and_then(|call| call.stay(work.n)) else { return };
+        let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
         stay.entry.talk_ms += talk_ms;
         stay.entry.hold_ms += hold_ms;
         if stay.entry.agent.is_some() && !stay.completed {
@@ -125,7 +125,7 @@ impl Fold {
         let tally = out.tally(work.key);
         tally.wrap_up.add(us / 1000);
         tally.agent_cost += u128::from(rate) * u128::from(us);
-        let Some(stay) = self.calls.get_mut(&work.call).and_then(|call| call.stay(work.n)) else { return };
+        let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
         stay.entry.wrap_up_ms += us / 1000;
         out.entries.insert((work.call, work.n), stay.entry.clone());
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, Mono, Name, Now, Number, QueueId};
 
-use super::{CALLS_MAX, Call, Changes, ENTRIES_MAX, Entry, Fold, KEPT, KpiTerms, Stay};
+use super::{CALLS_MAX, Call, Changes, ENTRIES_MAX, Fold, KEPT, KpiTerms, Stay};
 use crate::kpi::contact::Contact;
+use crate::kpi::entry::{Entry, MISSED_MAX};
 use crate::kpi::quarter::Quarter;
 use crate::kpi::tally::{Key, Left};
 
@@ -65,11 +66,12 @@ impl Fold {
     ) {
         if self.calls.len() >= CALLS_MAX {
             // Ids ascend with time: the first is the oldest.
-            self.calls.pop_first();
+            self.touched.extend(self.calls.pop_first().map(|(id, _)| id));
         }
         let digits = dnis.e164.map(|number| number.digits().to_owned()).unwrap_or_default();
         let fresh = Call {
             arrived: at,
+            ended: None,
             number_type: terms.number_type(&digits),
             from_outside,
             ani: ani.e164.map_or_else(|| ani.raw.clone(), |number| number.to_string()),
@@ -83,10 +85,11 @@ impl Fold {
             disposition: None,
         };
         self.calls.insert(call, fresh);
+        self.touched.insert(call);
     }
 
     pub(super) fn entered(&mut self, id: CallId, queue: QueueId, at: Now, out: &mut Changes) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
@@ -103,7 +106,7 @@ impl Fold {
             ring_ms: 0,
             in_time: false,
             value_pm: call.value_pm,
-            missed: 0,
+            missed: Vec::new(),
             agent: None,
             handled: 0,
             talk_ms: 0,
@@ -134,7 +137,7 @@ impl Fold {
         terms: &KpiTerms,
         out: &mut Changes,
     ) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
@@ -170,7 +173,7 @@ impl Fold {
 
     pub(super) fn offered(&mut self, call: CallId, agent: AgentId, at: Now, out: &mut Changes) {
         out.agents.entry((Quarter::of(at.wall), agent)).or_default().offers += 1;
-        let Some(call) = self.calls.get_mut(&call) else {
+        let Some(call) = self.call(call) else {
             self.late += 1;
             return;
         };
@@ -185,7 +188,7 @@ impl Fold {
 
     pub(super) fn offer_ended(&mut self, id: CallId, agent: AgentId, end: OfferEnd, at: Now, out: &mut Changes) {
         out.agents.entry((Quarter::of(at.wall), agent)).or_default().offer_ended(end);
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
@@ -195,16 +198,19 @@ impl Fold {
         stay.offers = stay.offers.saturating_sub(1);
         (stay.rung_us, stay.rung_since) = (rung_us, at.mono);
         if end != OfferEnd::Accepted {
-            stay.entry.missed += 1;
+            if stay.entry.missed.len() < MISSED_MAX {
+                stay.entry.missed.push(end);
+            }
             out.entries.insert((id, stay.entry.n), stay.entry.clone());
         }
     }
 
     pub(super) fn ended(&mut self, id: CallId, at: Now, out: &mut Changes) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
+        call.ended = Some(at.mono);
         let last = call.entries.last().and_then(|stay| stay.entry.left);
         match call.first {
             Some((key, _)) => {
@@ -225,7 +231,7 @@ impl Fold {
     }
 
     pub(super) fn disposed(&mut self, id: CallId, disposition: Name, out: &mut Changes) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
@@ -245,6 +251,7 @@ impl Fold {
         while let Some(&(_, call)) = self.ended.front().filter(|(ended, _)| *ended + KEPT <= now) {
             self.ended.pop_front();
             self.calls.remove(&call);
+            self.touched.insert(call);
         }
     }
 }
