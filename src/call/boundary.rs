@@ -174,6 +174,8 @@ pub enum LegEvent {
     MediaSilent,
     /// The media session could not be opened or broke.
     MediaFailed,
+    /// There is no port for its media, so that what was commanded with SDP did not happen: it is not answered.
+    NoPorts,
     /// Media figures; after `Ended`.
     Quality(Quality),
 }

@@ -21,6 +21,7 @@ impl Call {
             LegEvent::PlayEnded => self.on_play_ended(leg, t),
             LegEvent::MediaSilent => self.on_silent(leg, t),
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
+            LegEvent::NoPorts => self.on_no_ports(leg, t),
             LegEvent::Quality(quality) => self.on_quality(leg, quality, t),
             LegEvent::Key(key) => self.on_key(leg, key, t),
             // SIP ends a leg whose ACK never comes.
@@ -244,6 +245,21 @@ impl Call {
         }
     }
 
+    /// All ports are in use: whoever calls is refused as by any other overload, and comes back when there is room.
+    fn on_no_ports(&mut self, id: LegId, t: &mut Turn<'_>) {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| !leg.is_ending()) else { return t.stale() };
+        leg.state = LegState::Arrived { ringing: true };
+        leg.early = false;
+        leg.owes_figures = false;
+        if id == self.caller {
+            return self.finish(Outcome::Failed, EndedBy::Us, NO_PORTS, t);
+        }
+        self.end_leg(id, NO_PORTS, EndedBy::Us, t);
+        if matches!(&self.stage, Stage::Talking(talk) if talk.other == id) {
+            self.on_partner_gone(NO_PORTS, false, t);
+        }
+    }
+
     fn on_quality(&mut self, id: LegId, quality: Quality, t: &mut Turn<'_>) {
         let awaited = match self.figures.iter().position(|&(leg, _)| leg == id) {
             Some(at) => {
@@ -272,9 +288,8 @@ impl Call {
 
     /// A fault was contained to this call; what it was doing is not known to be whole.
     pub(crate) fn on_fault(&mut self, t: &mut Turn<'_>) {
-        let fault = Cause::new(500, 41, Reason::Fault);
-        self.finish(Outcome::Failed, EndedBy::Us, fault, t);
-        self.end_all(fault, EndedBy::Us, t);
+        self.finish(Outcome::Failed, EndedBy::Us, FAULT, t);
+        self.end_all(FAULT, EndedBy::Us, t);
     }
 
     pub(crate) fn on_deadline(&mut self, t: &mut Turn<'_>) {
@@ -352,7 +367,11 @@ impl Call {
 
 /// No media from the peer.
 const SILENT: Cause = Cause::new(480, 41, Reason::MediaSilent);
-/// No media session for the peer.
-const MEDIA_FAILED: Cause = Cause::new(500, 41, Reason::Fault);
+/// A fault of ours.
+const FAULT: Cause = Cause::new(500, 41, Reason::Fault);
+/// No media session for the peer (Q.850 41): the session broke.
+const MEDIA_FAILED: Cause = FAULT;
+/// No port is free (Q.850 47, resource unavailable).
+const NO_PORTS: Cause = Cause::new(503, 47, Reason::Overload);
 /// The store or the look-up is silent: refused before a record is lost.
 const UNRECORDED: Cause = Cause::new(503, 41, Reason::Overload);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod callback;
+mod joining;
 mod limits;
 mod matrix;
 mod property;

@@ -111,16 +111,18 @@ impl Call {
     /// nought for a moment the ACD would offer its agent another call.
     fn adopt(&mut self, id: LegId, from: &mut Call, t: &mut Turn<'_>) {
         let Some(leg) = from.legs.remove(id) else { return };
+        // At once: whatever else may fail, the leg is somebody's.
+        t.house.legs.insert(id, self.id);
+        self.legs.push(Leg { segment: None, ..leg });
         t.fact(What::LegEnded { call: from.id, leg: id, cause: TRANSFERRED, by: EndedBy::Agent });
-        self.say_began(&leg, t);
+        let Some(leg) = self.legs.get(id) else { return };
+        self.say_began(leg, t);
         if matches!(leg.state, LegState::Dialled { ringing: true }) {
             t.fact(What::LegRinging { call: self.id, leg: id });
         }
         if leg.is_up() {
             t.fact(What::LegAnswered { call: self.id, leg: id });
         }
-        t.house.legs.insert(id, self.id);
-        self.legs.push(Leg { segment: None, ..leg });
     }
 
     /// Whether a new leg may take the place of this one (RFC 3891 §3): a confirmed conversation with room for it.

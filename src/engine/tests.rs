@@ -6,6 +6,7 @@ mod changes;
 mod day;
 mod fault;
 mod live;
+mod ports;
 mod refer;
 mod restart;
 mod ring_all;

@@ -52,6 +52,7 @@ const EVENTS: &[&str] = &[
     "a1 transfer 70",
     "a1 silent",
     "a1 failed",
+    "a1 no-ports",
     "a1 bye",
     "a1 lost",
     "a1 figures",

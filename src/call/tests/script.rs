@@ -326,6 +326,7 @@ fn leg_event(words: &[&str]) -> LegEvent {
         ["played"] => LegEvent::PlayEnded,
         ["silent"] => LegEvent::MediaSilent,
         ["failed"] => LegEvent::MediaFailed,
+        ["no-ports"] => LegEvent::NoPorts,
         ["figures"] => LegEvent::Quality(Quality::default()),
         _ => panic!("{words:?} is no event of a leg"),
     }

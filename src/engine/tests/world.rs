@@ -120,6 +120,8 @@ pub(super) struct World {
     talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
     ports_open: BTreeMap<LegId, Port>,
     ports_given: u64,
+    /// The range of ports holds no more than so many pairs.
+    pub(super) ports_max: u64,
     replies: BTreeMap<u64, Answer>,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
@@ -270,6 +272,7 @@ impl World {
             talks_with: BTreeMap::new(),
             ports_open: BTreeMap::new(),
             ports_given: 0,
+            ports_max: 10_000,
             replies: BTreeMap::new(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
@@ -829,6 +832,7 @@ impl World {
                 | MediaCommand::Held(_) => {}
             },
             Effect::WantPorts(more) => {
+                let more = u64::from(more).min(self.ports_max.saturating_sub(self.ports_given));
                 let base = 10_000 + u16::try_from(self.ports_given).unwrap() * 2;
                 let ports: Vec<Port> = (0..u16::try_from(more).unwrap()).map(|n| port(base + n * 2)).collect();
                 self.ports_given += ports.len() as u64;
