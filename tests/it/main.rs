@@ -8,6 +8,7 @@ mod browser;
 mod callbacks;
 mod caller;
 mod calls;
+mod chosen;
 mod config;
 mod crash;
 mod crowd;
