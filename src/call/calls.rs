@@ -9,6 +9,7 @@ use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Now, Outcome, Reason
 use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, From, LegCommand, LegEvent};
 use crate::call::Call;
 use crate::dialplan::{self, DialPlan};
+use crate::park::take;
 use crate::plan::CallConfig;
 use crate::transfer::{NO_SUCH_DIALOG, attend};
 use crate::turn::{House, Turn};
@@ -60,6 +61,9 @@ impl Calls {
             CallEvent::HangUp { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::Operator), t);
             }),
+            CallEvent::Park { call, slot } => self.turn(call, now, out, |call, t| call.on_park(slot, t)),
+            CallEvent::Pull { call, agent } => self.turn(call, now, out, |call, t| call.on_pull(agent, t)),
+            CallEvent::Take { leg, call } => self.on_take(leg, call, now, out),
             CallEvent::Fault { call } => self.on_fault(call, now, out),
             CallEvent::CodeDone { leg, done } => match self.house.legs.get(&leg) {
                 Some(&call) => self.turn(call, now, out, |call, t| call.on_code_done(done, t)),
@@ -152,13 +156,34 @@ impl Calls {
         let Some(other) = other.filter(|other| self.calls.contains_key(other)) else {
             return self.turn(asked, now, out, |call, t| call.refuse_transfer(by, 481, t));
         };
-        // Kept in the room and named while two are in hand: a fault of ours on the way ends both.
-        self.house.joining = Some((asked, other));
-        if let Some((asked, other)) = two(&mut self.calls, asked, other) {
-            let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
-            attend(asked, by, other, named, &mut t);
+        self.join(asked, other, now, out, |asked, other, t| attend(asked, by, other, named, t));
+    }
+
+    /// Whoever dialled for a call gets it.
+    fn on_take(&mut self, leg: LegId, call: CallId, now: Now, out: &mut Vec<CallEffect>) {
+        let Some(&his) = self.house.legs.get(&leg) else { return self.stale() };
+        if his == call || !self.calls.contains_key(&call) {
+            return self.turn(his, now, out, |his, t| his.on_code_done(false, t));
         }
-        self.turn(asked, now, out, |_, _| {});
+        self.join(call, his, now, out, |call, his, t| take(call, his, leg, t));
+    }
+
+    /// Gives two calls a turn together. They are kept in the room and named while both are in hand: a fault of ours on the way
+    /// ends both.
+    fn join(
+        &mut self,
+        one: CallId,
+        other: CallId,
+        now: Now,
+        out: &mut Vec<CallEffect>,
+        act: impl FnOnce(&mut Call, &mut Call, &mut Turn<'_>),
+    ) {
+        self.house.joining = Some((one, other));
+        if let Some((one, other)) = two(&mut self.calls, one, other) {
+            let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
+            act(one, other, &mut t);
+        }
+        self.turn(one, now, out, |_, _| {});
         self.turn(other, now, out, |_, _| {});
         self.house.joining = None;
     }

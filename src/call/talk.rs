@@ -110,6 +110,7 @@ impl Call {
             | Stage::Transferring(_)
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => None,
         };
         if by_peer {
@@ -135,6 +136,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -182,6 +184,7 @@ impl Call {
             | Stage::Talking(_)
             | Stage::Transferring(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -214,6 +217,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => t.stale(),
         }
     }
@@ -241,6 +245,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -322,6 +327,7 @@ impl Call {
             {
                 self.on_dial_limit(t);
             }
+            Stage::Parked(parked) if parked.until <= now => self.on_park_limit(t),
             Stage::Talking(Talk { other, silent: Some(until), .. }) if *until <= now => {
                 let other = *other;
                 self.end_leg(other, SILENT, EndedBy::Us, t);
@@ -334,6 +340,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }

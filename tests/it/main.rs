@@ -24,6 +24,7 @@ mod linphone;
 mod load;
 mod node;
 mod overload;
+mod parking;
 mod rig;
 mod sipp;
 mod size;

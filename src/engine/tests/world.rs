@@ -23,7 +23,7 @@ use turno_tariff::cdr::{Kind, Record};
 
 use super::audit::Audit;
 use super::refer::Dialogs;
-use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Sizes};
+use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Refusal, Sizes};
 
 /// Where the engine listens.
 pub(super) const ENGINE: &str = "10.0.0.1:5060";
@@ -123,6 +123,7 @@ pub(super) struct World {
     /// The range of ports holds no more than so many pairs.
     pub(super) ports_max: u64,
     replies: BTreeMap<u64, Answer>,
+    refusals: BTreeMap<u64, Refusal>,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
@@ -230,7 +231,14 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions,
-            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
+            codes: Codes {
+                in_out: "*45".into(),
+                pause: "*46".into(),
+                emergency: "*47".into(),
+                park: "*68".into(),
+                pull: "*69".into(),
+            },
+            park: turno_call::ParkRules::default(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
@@ -274,6 +282,7 @@ impl World {
             ports_given: 0,
             ports_max: 10_000,
             replies: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
             sent: 0,
@@ -418,6 +427,11 @@ impl World {
     pub(super) fn ask(&mut self, command: Command) -> Option<Answer> {
         self.input(Input::Command { id: 99, command });
         self.replies.remove(&99)
+    }
+
+    pub(super) fn refused(&mut self, command: Command) -> Option<Refusal> {
+        self.ask(command);
+        self.refusals.remove(&99)
     }
 
     pub(super) fn sizes(&mut self) -> Sizes {
@@ -855,10 +869,12 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
+            Effect::Reply { id, answer: Err(refusal) } => {
+                self.refusals.insert(id, refusal);
+            }
             Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
-            | Effect::Reply { .. }
             | Effect::Count(_)
             | Effect::Foreseen { .. }
             | Effect::Trunk { .. } => {}
