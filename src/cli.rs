@@ -360,6 +360,21 @@ enum CallCommand {
         /// Queue.
         queue: QueueId,
     },
+    /// Put a conversation into a slot, with music; whoever had it is free.
+    Park {
+        /// Call.
+        call: CallId,
+        /// Which; the first that is free if absent.
+        #[arg(long)]
+        slot: Option<u32>,
+    },
+    /// Take a waiting or parked call: the agent's phone rings for it.
+    Pull {
+        /// Call.
+        call: CallId,
+        /// Agent.
+        agent: AgentId,
+    },
     /// Change what a waiting call needs beyond what its queue needs; `anyone` for nothing.
     Needs {
         /// Call.
@@ -447,6 +462,12 @@ pub fn main() -> ExitCode {
         }
         Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
+        }
+        Command::Call { command: Some(CallCommand::Park { call, slot }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallPark(call, slot))
+        }
+        Command::Call { command: Some(CallCommand::Pull { call, agent }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallPull(call, agent))
         }
         Command::Emergency { state, queue } => {
             ask::command(&cli.socket, cli.json, Ask::Emergency(queue, state == Switch::On))

@@ -12,6 +12,7 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod parking;
 mod sip_call;
 mod turn;
 mod views;
@@ -239,6 +240,9 @@ impl Rooms {
             | CallEvent::Acd { call, .. }
             | CallEvent::Recorded { call }
             | CallEvent::HangUp { call }
+            | CallEvent::Park { call, .. }
+            | CallEvent::Pull { call, .. }
+            | CallEvent::Take { call, .. }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),
