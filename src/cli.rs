@@ -8,6 +8,7 @@ mod doctor;
 mod init;
 mod journal;
 mod play;
+mod rate;
 mod records;
 mod serve;
 mod shells;
@@ -157,8 +158,8 @@ enum Command {
         #[command(subcommand)]
         command: customers::CustomersCommand,
     },
-    /// Price a call by a price book.
-    Rate(records::RateArgs),
+    /// Price a call by a price book, or cases from standard input.
+    Rate(rate::RateArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Sim {
@@ -489,7 +490,7 @@ pub fn main() -> ExitCode {
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
-        Command::Rate(args) => records::price(&args, cli.json),
+        Command::Rate(args) => rate::rate(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };
