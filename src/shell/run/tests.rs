@@ -26,7 +26,7 @@ impl Machine for Fragile {
                 let state = turno_base::fact::AgentState::Ready;
                 out.push(Effect::Fact(Fact {
                     at: now,
-                    what: What::AgentChanged { agent: *agent, station: None, state, call: None },
+                    what: What::AgentChanged { agent: *agent, station: None, state, call: None, is_paid: true },
                 }));
             }
             _ => {}
