@@ -90,14 +90,16 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     }
     // A key's variable names its table before two underscores; TURNO_SOCKET and the like are the command line's.
     let given = environment.unwrap_or_else(|| std::env::vars().collect());
-    let given = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
-    let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
-    let variables = variables.source(Some(given));
-    let merged = Config::builder()
-        .add_source(::config::File::from_str(text, FileFormat::Toml))
-        .add_source(variables)
-        .build()
-        .and_then(|merged| merged.collect());
+    let given: ::config::Map<_, _> = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
+    let source = ::config::File::from_str(text, FileFormat::Toml);
+    let merged = if given.keys().any(|name| name.to_ascii_uppercase().starts_with("TURNO_")) {
+        let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
+        let merged = Config::builder().add_source(source).add_source(variables.source(Some(given))).build();
+        merged.and_then(|merged| merged.collect())
+    } else {
+        // Merging copies the whole several times, which thousands of accounts feel.
+        source.collect()
+    };
     let tree = match merged {
         Ok(tree) => tree,
         Err(error) => {
