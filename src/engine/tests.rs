@@ -6,6 +6,7 @@ mod changes;
 mod day;
 mod fault;
 mod live;
+mod queue_log;
 mod refer;
 mod restart;
 mod ring_all;
