@@ -67,7 +67,8 @@ fn whom_nobody_takes_returns_to_the_agent_who_parked_him_before_others() {
         126600 agent0 is talking
         126600 c1 a0 Talk(agent0)
         126600 c1 b2 Talk(agent0)
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     world.hang_up_all();
     world.run(60_000);
     world.assert_drained();
@@ -102,7 +103,8 @@ fn a_supervisor_takes_a_waiting_call_for_an_agent_and_is_refused_what_cannot_be(
         8600 c2 a1 Talk(agent1)
         8600 c2 b2 Talk(agent1)
         8600 agent1 is talking
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     world.hang_up_all();
     world.run(60_000);
     world.assert_drained();
