@@ -3,6 +3,7 @@
 //! A deck is refused or loaded as a whole. Rating is a closed form over bands and slots; what is derived from it (budgets, interim
 //! debits, routes by cost, …) has one file each. Time-zone data is part of the program, never the machine's.
 
+pub mod again;
 mod amount;
 mod band;
 pub mod batch;
@@ -12,6 +13,7 @@ mod credit;
 mod decimal;
 mod deck;
 mod json;
+mod kind;
 mod number;
 mod prefix;
 mod rating;
@@ -24,6 +26,7 @@ pub use band::BANDS_MAX;
 pub use credit::{concurrent, max_duration_ms};
 pub use decimal::Decimal;
 pub use deck::{AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer};
+pub use kind::{NumberType, Numbering};
 pub use number::key_of;
 pub use prefix::{Key, PrefixMap};
 pub use rating::{CALL_MS_MAX, Call, Rated, Run, Status, rate};
