@@ -22,6 +22,7 @@ mod kamailio;
 mod limits;
 mod linphone;
 mod load;
+mod menus;
 mod node;
 mod overload;
 mod parking;
