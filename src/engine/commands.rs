@@ -22,7 +22,8 @@ impl Rooms {
         | Command::AgentReady(agent)
         | Command::AgentSaved(agent)
         | Command::AgentExtend(agent)
-        | Command::AgentDisposition(agent, _) = command
+        | Command::AgentDisposition(agent, _)
+        | Command::AgentSkill(agent, ..) = command
         {
             self.known_agent(*agent)?;
         }
@@ -43,6 +44,9 @@ impl Rooms {
             Command::AgentExtend(agent) => self.tell_acd_command(AcdCommand::Extend { agent: *agent }, turn),
             Command::AgentDisposition(agent, disposition) => {
                 self.tell_acd_command(AcdCommand::Dispose { agent: *agent, disposition: *disposition }, turn)
+            }
+            Command::AgentSkill(agent, skill, change) => {
+                self.tell_acd_command(AcdCommand::Skill { agent: *agent, skill: *skill, change: *change }, turn)
             }
             Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
             Command::CallHangUp(call) => {

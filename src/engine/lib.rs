@@ -23,7 +23,8 @@ mod tests;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
+    WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,11 @@ impl Engine {
     pub fn stored_to(&self) -> u64 {
         self.rooms.as_ref().map_or(0, |rooms| rooms.records.seq())
     }
+
+    /// Number of the last fact that went out; 0: none. Facts are numbered from 1, in the order of their effects.
+    pub fn told_to(&self) -> u64 {
+        self.rooms.as_ref().map_or(0, |rooms| rooms.records.facts())
+    }
 }
 
 impl Rooms {
@@ -139,7 +145,7 @@ impl Rooms {
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => {
-                self.ua.on_load(*load, now);
+                self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
             Input::Restarted => self.on_restarted(&mut turn),

@@ -40,7 +40,7 @@ fn a_key_in_a_menu_leads_to_its_queue_and_none_to_the_other() {
     let records = house.records(2);
     for record in &records {
         is_sound(record);
-        assert_eq!(kinds(&record["legs"][0]), "ivr ivr ivr queue", "{record:#}");
+        assert!(kinds(&record["legs"][0]).ends_with("ivr queue"), "{record:#}");
     }
     house.is_clean();
 }
