@@ -251,6 +251,7 @@ impl Queue {
             | QueueLeft::TimedOut
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey
             | QueueLeft::Withdrawn
             | QueueLeft::Failed => {}
         }

@@ -398,6 +398,8 @@ pub enum QueueLeft {
     Withdrawn,
     /// A failure of ours.
     Failed,
+    /// The caller left by a key that leads elsewhere.
+    ExitKey,
 }
 
 impl QueueLeft {
@@ -413,6 +415,7 @@ impl QueueLeft {
             QueueLeft::CallbackTaken => "callback_taken",
             QueueLeft::Withdrawn => "withdrawn",
             QueueLeft::Failed => "failed",
+            QueueLeft::ExitKey => "exit_key",
         }
     }
 }

@@ -6,6 +6,7 @@ mod acd;
 mod callbacks;
 mod calls;
 mod doors;
+mod menus;
 mod node;
 mod problem;
 mod references;

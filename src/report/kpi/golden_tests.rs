@@ -231,6 +231,7 @@ const AVERIAS: &[(&str, &str)] = &[
     ("withdrawn", "1"),
     ("empty", "1"),
     ("failed", "1"),
+    ("exit_key", "0"),
     ("sl_std", "54.1 %"),                   // 20 / 37
     ("sl_answered", "83.3 %"),              // 20 / 24
     ("sl_asterisk", "83.3 %"),              // 20 / 24, every conversation being over
