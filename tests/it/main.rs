@@ -29,3 +29,4 @@ mod size;
 mod tidy;
 mod tone;
 mod wall;
+mod whatif;
