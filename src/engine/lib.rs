@@ -12,6 +12,7 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod parking;
 mod sip_call;
 mod turn;
 mod views;
@@ -22,7 +23,8 @@ mod tests;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
+    WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -103,6 +105,11 @@ impl Engine {
     pub fn stored_to(&self) -> u64 {
         self.rooms.as_ref().map_or(0, |rooms| rooms.records.seq())
     }
+
+    /// Number of the last fact that went out; 0: none. Facts are numbered from 1, in the order of their effects.
+    pub fn told_to(&self) -> u64 {
+        self.rooms.as_ref().map_or(0, |rooms| rooms.records.facts())
+    }
 }
 
 impl Rooms {
@@ -148,7 +155,7 @@ impl Rooms {
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => {
-                self.ua.on_load(*load, now);
+                self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
             Input::Restarted => self.on_restarted(&mut turn),
@@ -243,6 +250,9 @@ impl Rooms {
             | CallEvent::Acd { call, .. }
             | CallEvent::Recorded { call }
             | CallEvent::HangUp { call }
+            | CallEvent::Park { call, .. }
+            | CallEvent::Pull { call, .. }
+            | CallEvent::Take { call, .. }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),
