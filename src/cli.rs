@@ -15,6 +15,7 @@ mod shells;
 mod sim;
 mod staff;
 mod table;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -168,6 +169,9 @@ enum Command {
         #[command(flatten)]
         args: sim::SimArgs,
     },
+    /// A day of a journal under other policies, beside what really happened.
+    #[command(name = "whatif")]
+    WhatIf(whatif::WhatIfArgs),
     /// How many agents, and when.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -488,6 +492,7 @@ pub fn main() -> ExitCode {
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
+        Command::WhatIf(args) => whatif::whatif(&args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => rate::rate(&args, cli.json),

@@ -24,6 +24,7 @@ mod config;
 mod configure;
 mod doors;
 mod entering;
+mod entry;
 mod expected;
 mod explain;
 mod item;

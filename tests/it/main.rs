@@ -34,3 +34,4 @@ mod size;
 mod tidy;
 mod tone;
 mod wall;
+mod whatif;
