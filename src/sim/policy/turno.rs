@@ -125,6 +125,7 @@ impl Turno {
                 | Decision::Announce { .. }
                 | Decision::Foreseen { .. }
                 | Decision::Disposed { .. }
+                | Decision::Task { .. }
                 | Decision::PauseTooLong { .. }
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
