@@ -6,6 +6,7 @@ mod customers;
 pub mod http;
 mod records;
 pub mod rest;
+mod tasks;
 pub mod wall;
 
 use std::path::Path;

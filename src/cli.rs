@@ -15,6 +15,7 @@ mod shells;
 mod sim;
 mod staff;
 mod table;
+mod tasks;
 mod whatif;
 
 use std::path::PathBuf;
@@ -111,6 +112,9 @@ enum Command {
     /// Callbacks: callers who hung up and will be called back.
     #[command(subcommand)]
     Callback(CallbackCommand),
+    /// Tasks: work without a caller on the line.
+    #[command(subcommand)]
+    Task(tasks::TaskCommand),
     /// Live calls; or place one: `turno call --to averias`.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Call {
@@ -449,6 +453,7 @@ pub fn main() -> ExitCode {
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
         Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
+        Command::Task(command) => ask::command(&cli.socket, cli.json, tasks::command(command)),
         Command::Callback(command) => ask::command(&cli.socket, cli.json, callback(command)),
         Command::Call { command: Some(CallCommand::Show { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallShow(call))
