@@ -93,6 +93,11 @@ impl Engine {
     pub fn stored_to(&self) -> u64 {
         self.rooms.as_ref().map_or(0, |rooms| rooms.records.seq())
     }
+
+    /// Number of the last fact that went out; 0: none. Facts are numbered from 1, in the order of their effects.
+    pub fn told_to(&self) -> u64 {
+        self.rooms.as_ref().map_or(0, |rooms| rooms.records.facts())
+    }
 }
 
 impl Rooms {

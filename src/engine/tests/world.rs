@@ -719,6 +719,8 @@ impl World {
         for effect in out {
             self.perform(effect);
         }
+        let is_up = self.engine.config().is_some();
+        assert!(!is_up || self.engine.told_to() == self.facts.len() as u64, "every fact has its number");
     }
 
     fn follow(&mut self, mut shadow: Engine, left: u32, input: &Input, decided: &[Effect]) {
