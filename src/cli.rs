@@ -7,6 +7,7 @@ mod customers;
 mod journal;
 mod play;
 mod records;
+mod report;
 mod serve;
 mod sim;
 mod staff;
@@ -133,6 +134,12 @@ enum Command {
         #[command(subcommand)]
         command: customers::CustomersCommand,
     },
+    /// Figures: service levels, agents, law, dispositions, repeat callers, cost; as table, CSV, JSON, XLSX or picture.
+    Report(report::ReportArgs),
+    /// Compare the figures of a day with the stays and records behind them.
+    Audit(report::AuditArgs),
+    /// What a configuration allows and nobody can have meant.
+    Lint(report::LintArgs),
     /// Price a call by a price book.
     Rate(records::RateArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
@@ -406,6 +413,9 @@ pub fn main() -> ExitCode {
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
+        Command::Report(args) => report::report(&args, cli.json),
+        Command::Audit(args) => report::audit(&args, cli.json),
+        Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, customers, records};
+use crate::api::{AppState, customers, records, reports};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -46,6 +46,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/reachable", get(reachable))
         .route("/board", get(board))
         .merge(records::router())
+        .merge(reports::router())
         .merge(customers::router())
         .layer(from_fn_with_state(state, guard))
 }

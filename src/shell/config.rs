@@ -6,6 +6,7 @@ mod acd;
 mod callbacks;
 mod calls;
 mod doors;
+mod figures;
 mod node;
 mod problem;
 mod references;
@@ -13,6 +14,8 @@ mod section;
 mod sip;
 mod values;
 
+pub use doors::offsets as zone_offsets;
+pub use figures::{Export, FigureSettings};
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
@@ -56,6 +59,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// Figures, reports and the nightly audit.
+    pub figures: FigureSettings,
     /// The outside CRM; none: nobody else is asked who calls.
     pub crm: Option<CrmSettings>,
 }
@@ -135,6 +140,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
+    let figures = figures::figures(&root.section("figures"), dir);
     let mut acd = acd::acd(root);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
@@ -148,7 +154,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, figures, crm })
 }
 
 #[cfg(test)]

@@ -266,6 +266,14 @@ impl Fold {
         touched.into_iter().map(|id| (id, self.calls.get(&id))).collect()
     }
 
+    /// The engine began afresh: it knows no call and no agent of the life before.
+    pub fn begin_life(&mut self) {
+        let late = self.late;
+        let gone = std::mem::take(&mut self.calls).into_keys();
+        let touched = std::mem::take(&mut self.touched).into_iter().chain(gone).collect();
+        *self = Fold { late, touched, ..Fold::default() };
+    }
+
     /// Everything but the calls.
     pub fn head(&self) -> Fold {
         Fold { agents: self.agents.clone(), late: self.late, ..Fold::default() }

@@ -10,6 +10,7 @@
 mod adherence;
 mod audit;
 mod contact;
+mod cost;
 mod entry;
 mod fold;
 mod formula;
@@ -19,8 +20,9 @@ mod shift;
 mod tally;
 
 pub use adherence::{Adherence, Due, adherence};
-pub use audit::{Audited, Difference, Identity, audit};
+pub use audit::{Audited, Difference, Identity, Recorded, audit};
 pub use contact::{Contact, Repeats, Windows, judge};
+pub use cost::{of_hours, share_out};
 pub use entry::Entry;
 pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KpiTerms, Period, Sizes};
 pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
