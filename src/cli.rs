@@ -10,6 +10,7 @@ mod journal;
 mod play;
 mod rate;
 mod records;
+mod report;
 mod serve;
 mod shells;
 mod sim;
@@ -165,6 +166,12 @@ enum Command {
     },
     /// Price a call by a price book, or cases from standard input.
     Rate(rate::RateArgs),
+    /// Figures: service levels, agents, law, dispositions, repeat callers, cost; as table, CSV, JSON, XLSX or picture.
+    Report(report::ReportArgs),
+    /// Compare the figures of a day with the stays and records behind them.
+    Audit(report::AuditArgs),
+    /// What a configuration allows and nobody can have meant.
+    Lint(report::LintArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Sim {
@@ -501,6 +508,9 @@ pub fn main() -> ExitCode {
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
         Command::Rate(args) => rate::rate(&args, cli.json),
+        Command::Report(args) => report::report(&args, cli.json),
+        Command::Audit(args) => report::audit(&args, cli.json),
+        Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

@@ -120,6 +120,7 @@ impl QueueLog {
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
             | What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::Disposed { .. }
             | What::Emergency { .. } => {}
         }
@@ -232,6 +233,8 @@ impl Caller {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => ("ABANDON", None, None),
             QueueLeft::Overflowed | QueueLeft::TimedOut => ("EXITWITHTIMEOUT", None, None),
             QueueLeft::Empty => ("EXITEMPTY", None, None),
+            // Which key it was is not on the event line.
+            QueueLeft::ExitKey => ("EXITWITHKEY", Some("key"), None),
             QueueLeft::CallbackTaken => match self.asked {
                 Some(CallbackAsked::Key) => ("EXITWITHKEY", Some("callback"), None),
                 Some(CallbackAsked::Overflow) | None => ("EXITWITHTIMEOUT", None, None),
