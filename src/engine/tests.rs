@@ -9,10 +9,13 @@ mod limits;
 mod live;
 mod parking;
 mod ports;
+mod queue_log;
 mod refer;
 mod restart;
 mod ring_all;
 mod seeds;
+mod skills_and_tasks;
+
 mod world;
 mod wrapup;
 
