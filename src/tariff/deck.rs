@@ -193,8 +193,32 @@ pub(crate) struct Version {
     pub(crate) valid_from: Wall,
     pub(crate) revision: u32,
     /// Called prefix, then calling prefix, to the place in `rules`.
-    by_payer: BTreeMap<Payer, PrefixMap<PrefixMap<u32>>>,
+    by_payer: BTreeMap<Payer, PrefixMap<Calling>>,
     rules: Vec<Rule>,
+}
+
+/// The rules of a called prefix by calling one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Calling {
+    /// One for all, which is what most called prefixes have.
+    Any(u32),
+    By(PrefixMap<u32>),
+}
+
+impl Calling {
+    fn new(rules: BTreeMap<Key, u32>) -> Calling {
+        match rules.get(&Key::EMPTY) {
+            Some(&rule) if rules.len() == 1 => Calling::Any(rule),
+            Some(_) | None => Calling::By(PrefixMap::from_sorted(rules)),
+        }
+    }
+
+    fn rule(&self, a: Key) -> Option<u32> {
+        match self {
+            Calling::Any(rule) => Some(*rule),
+            Calling::By(rules) => rules.longest_first(a).next().copied(),
+        }
+    }
 }
 
 /// One price line.
@@ -468,8 +492,8 @@ impl Version {
     /// The rule for this payer: longest called prefix, then longest calling prefix. Price never decides (S4).
     pub(crate) fn rule(&self, payer: Payer, a: Key, b: Key) -> Option<&Rule> {
         let called = self.by_payer.get(&payer)?;
-        let at = called.longest_first(b).find_map(|calling| calling.longest_first(a).next())?;
-        self.rules.get(*at as usize)
+        let at = called.longest_first(b).find_map(|calling| calling.rule(a))?;
+        self.rules.get(at as usize)
     }
 }
 
@@ -500,7 +524,7 @@ impl VersionDraft {
 
     pub(crate) fn finish(self, valid_from: Wall, revision: u32) -> Version {
         let by_payer = self.by_payer.into_iter().map(|(payer, called)| {
-            let called = called.into_iter().map(|(b, calling)| (b, PrefixMap::from_sorted(calling)));
+            let called = called.into_iter().map(|(b, calling)| (b, Calling::new(calling)));
             (payer, PrefixMap::from_sorted(called))
         });
         Version { valid_from, revision, by_payer: by_payer.collect(), rules: self.rules }

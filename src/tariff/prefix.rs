@@ -76,28 +76,29 @@ const NO_PARENT: u32 = u32::MAX;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry<T> {
-    key: Key,
     /// Where the longest other prefix of this one is.
     parent: u32,
     value: T,
 }
 
-/// Values by prefix.
+/// Values by prefix. The keys lie together: a search among tens of thousands touches few lines of memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrefixMap<T> {
+    keys: Vec<Key>,
+    /// One for each key.
     entries: Vec<Entry<T>>,
 }
 
 impl<T> Default for PrefixMap<T> {
     fn default() -> PrefixMap<T> {
-        PrefixMap { entries: Vec::new() }
+        PrefixMap { keys: Vec::new(), entries: Vec::new() }
     }
 }
 
 impl<T> PrefixMap<T> {
     /// From pairs in ascending order of key without duplicates, such as a `BTreeMap` yields.
     pub fn from_sorted(pairs: impl IntoIterator<Item = (Key, T)>) -> PrefixMap<T> {
-        let mut entries: Vec<Entry<T>> = Vec::new();
+        let (mut keys, mut entries): (Vec<Key>, Vec<Entry<T>>) = (Vec::new(), Vec::new());
         let mut open: Vec<(Key, u32)> = Vec::new(); // the chain of prefixes that the next key may continue
         for (key, value) in pairs {
             while open.last().is_some_and(|(longer, _)| !longer.begins(key)) {
@@ -105,21 +106,24 @@ impl<T> PrefixMap<T> {
             }
             let parent = open.last().map_or(NO_PARENT, |&(_, at)| at);
             open.push((key, entries.len() as u32));
-            entries.push(Entry { key, parent, value });
+            keys.push(key);
+            entries.push(Entry { parent, value });
         }
+        keys.shrink_to_fit();
         entries.shrink_to_fit();
-        PrefixMap { entries }
+        PrefixMap { keys, entries }
     }
 
     /// Values of all prefixes of `number`, longest first.
     pub fn longest_first(&self, number: Key) -> impl Iterator<Item = &T> {
         // A prefix of `number` in the map is also a prefix of the greatest key that is not above it.
-        let above = self.entries.partition_point(|entry| entry.key <= number);
+        let above = self.keys.partition_point(|key| *key <= number);
         let mut at = above.checked_sub(1);
         std::iter::from_fn(move || {
-            while let Some(entry) = at.and_then(|at| self.entries.get(at)) {
+            while let Some((place, key)) = at.and_then(|at| Some((at, self.keys.get(at)?))) {
+                let entry = self.entries.get(place)?;
                 at = (entry.parent != NO_PARENT).then_some(entry.parent as usize);
-                if entry.key.begins(number) {
+                if key.begins(number) {
                     return Some(&entry.value);
                 }
             }
