@@ -141,7 +141,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
     let figures = figures::figures(&root.section("figures"), dir);
-    let mut acd = acd::acd(root);
+    let mut acd = acd::acd(root, &node.zone);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,

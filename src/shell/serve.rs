@@ -158,6 +158,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    inbox.configure(&settings.engine.sip);
     let terms: SharedTerms = Arc::new(Mutex::new(figures::terms(&settings)));
     let store = Arc::new(store(&settings, &mut past, &inbox, &terms)?);
     let metrics = Arc::new(Metrics::new());
@@ -601,6 +602,7 @@ impl Reloader {
         self.board.set_terms(board::terms(&settings));
         *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

@@ -79,8 +79,9 @@ fn at(s: i64) -> Now {
 /// The facts of one step; `entered` is the second at which the call entered its queue.
 fn step(call: CallId, words: &[&str], s: i64, queued: &mut Option<(QueueId, i64)>) -> Vec<What> {
     let who = |n: usize| agent(words[n]);
-    let state = |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: Some(call) };
-    let alone = |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: None };
+    let state =
+        |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: Some(call), is_paid: true };
+    let alone = |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: None, is_paid: true };
     let ended = |end| What::OfferEnded { call, agent: who(1), epoch: 1, end, ring_ms: 0 };
     let refused = |end| vec![ended(end), alone(who(1), AgentState::Ready)];
     let left = |how, queued: &mut Option<(QueueId, i64)>| {
@@ -142,7 +143,8 @@ fn number(digits: &str) -> Number {
 /// Everything that happens on the day, in order.
 pub(super) fn day() -> Vec<Fact> {
     let mut timed: Vec<(i64, What)> = Vec::new();
-    let changed = |who: &str, state| What::AgentChanged { agent: agent(who), station: None, state, call: None };
+    let changed =
+        |who: &str, state| What::AgentChanged { agent: agent(who), station: None, state, call: None, is_paid: true };
     for who in ["anna", "boris"] {
         timed.push((0, changed(who, AgentState::Ready)));
         timed.push((7200, changed(who, AgentState::LoggedOut)));

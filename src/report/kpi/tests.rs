@@ -75,7 +75,7 @@ proptest! {
                 4 => AgentState::WrapUp,
                 _ => AgentState::Outbound,
             };
-            let what = What::AgentChanged { agent: anna(), station: None, state, call: None };
+            let what = What::AgentChanged { agent: anna(), station: None, state, call: None, is_paid: true };
             fold.on_fact(&Fact { at: Now { mono: Mono(mono), wall: Wall(wall) }, what }, &terms(), &mut out);
             mono += us;
             // Somebody sets the clock while he works.
