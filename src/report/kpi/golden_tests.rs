@@ -81,7 +81,10 @@ fn step(call: CallId, words: &[&str], s: i64, queued: &mut Option<(QueueId, i64)
     let who = |n: usize| agent(words[n]);
     let state =
         |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: Some(call), is_paid: true };
-    let alone = |agent: AgentId, state| What::AgentChanged { agent, station: None, state, call: None, is_paid: true };
+    let alone = |agent: AgentId, state| {
+        let is_paid = !matches!(state, AgentState::Paused(_));
+        What::AgentChanged { agent, station: None, state, call: None, is_paid }
+    };
     let ended = |end| What::OfferEnded { call, agent: who(1), epoch: 1, end, ring_ms: 0 };
     let refused = |end| vec![ended(end), alone(who(1), AgentState::Ready)];
     let left = |how, queued: &mut Option<(QueueId, i64)>| {
@@ -335,7 +338,7 @@ fn agents_time_is_split_where_quarters_meet_and_none_is_lost() {
     // Talk: 6 x 60, 2 x 80, 20 (23), 30, 20, 70, 30 (37), 10 (38), 40 (39). Hold: 2 x 20, 15. Died on call 38 for 54 s.
     let times = &anna.times;
     assert_eq!((secs(times.talk), secs(times.hold), secs(times.not_ready())), (740, 55, 54));
-    assert_eq!(secs(times.paid(|reason| reason.as_str() == "unreachable")), 7200 - 54);
+    assert_eq!(secs(times.paid()), 7200 - 54);
     assert_eq!(anna.cost, 360_000 * 7_200_000_000_u128);
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn facts(calls: u32) -> Vec<Fact> {
         };
         let trunk = TrunkId::new("carrier").ok();
         let left = |left, wait_ms| What::QueueLeft { call, queue, left, position: 1, wait_ms };
-        let agent = |state, call| What::AgentChanged { agent: anna, station: None, state, call };
+        let agent = |state, call| What::AgentChanged { agent: anna, station: None, state, call, is_paid: true };
         at(0, What::CallArrived { call, ani, dnis: Number::default(), trunk });
         at(1, What::QueueEntered { call, queue, position: 1 });
         if n % 3 == 0 {
@@ -280,7 +280,6 @@ fn a_nightly_report_is_written_once_and_whole() {
         segment: None,
         figures: vec!["all".to_owned()],
         with_idle: false,
-        unpaid: Vec::new(),
         currency: settings.figures.currency,
     };
     nightly::export_day(dir.path(), export, ask.clone()).unwrap();
