@@ -7,6 +7,7 @@ pub mod http;
 mod records;
 mod reports;
 pub mod rest;
+mod tasks;
 pub mod wall;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ mod callbacks;
 mod calls;
 mod doors;
 mod figures;
+mod menus;
 mod node;
 mod problem;
 mod references;
@@ -94,14 +95,16 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     }
     // A key's variable names its table before two underscores; TURNO_SOCKET and the like are the command line's.
     let given = environment.unwrap_or_else(|| std::env::vars().collect());
-    let given = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
-    let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
-    let variables = variables.source(Some(given));
-    let merged = Config::builder()
-        .add_source(::config::File::from_str(text, FileFormat::Toml))
-        .add_source(variables)
-        .build()
-        .and_then(|merged| merged.collect());
+    let given: ::config::Map<_, _> = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
+    let source = ::config::File::from_str(text, FileFormat::Toml);
+    let merged = if given.keys().any(|name| name.to_ascii_uppercase().starts_with("TURNO_")) {
+        let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
+        let merged = Config::builder().add_source(source).add_source(variables.source(Some(given))).build();
+        merged.and_then(|merged| merged.collect())
+    } else {
+        // Merging copies the whole several times, which thousands of accounts feel.
+        source.collect()
+    };
     let tree = match merged {
         Ok(tree) => tree,
         Err(error) => {
@@ -140,8 +143,8 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
-    let figures = figures::figures(&root.section("figures"), dir);
     let mut acd = acd::acd(root, &node.zone);
+    let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,

@@ -221,7 +221,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the engine's thread"))?;
 
     let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
-    let shots = wall::watch_board(&handle, board.clone(), faces);
+    let shots = wall::watch_board(&handle, board.clone(), faces, asker.clone());
     let reloader = Arc::new(Reloader {
         file,
         faces: faces_now,

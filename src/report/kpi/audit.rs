@@ -139,7 +139,7 @@ impl Kept {
 
 /// What stays add up to in the same way in which they are counted.
 fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
-    const EQUAL: [&str; 18] = [
+    const EQUAL: [&str; 19] = [
         "entered",
         "answered",
         "answered_in_time",
@@ -153,6 +153,7 @@ fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
         "withdrawn",
         "empty",
         "failed",
+        "exit_key",
         "flowed_in_time",
         "handled",
         "value_offered",

@@ -226,6 +226,7 @@ impl Fold {
             }
             What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
             What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::CallbackTaken { .. }
             | What::CallingBack { .. }
             | What::CallbacksDue { .. }

@@ -41,7 +41,7 @@ const DAY: &str = "
 21  40 b free 2 q averias, 5 out short, 5 bye
 22  42 b free 2 q averias, 5 out short, 5 bye
 23  44 b free 2 q averias, 47 out overflowed, 47 q ventas, 53 offer anna, 57 take anna, 77 wrap anna, 77 bye, 77 free anna
-24  46 b free 2 q averias, 12 out overflowed, 12 bye
+24  46 b free 2 q averias, 12 out exit-key, 12 bye
 25  48 b free 2 q averias, 20 out callback, 20 bye
 26  50 b free 2 q averias, 27 out callback, 27 bye
 27  52 b free 2 q averias, 62 out timed-out, 62 bye
@@ -121,6 +121,7 @@ fn step(call: CallId, words: &[&str], s: i64, queued: &mut Option<(QueueId, i64)
                 "callback" => QueueLeft::CallbackTaken,
                 "timed-out" => QueueLeft::TimedOut,
                 "withdrawn" => QueueLeft::Withdrawn,
+                "exit-key" => QueueLeft::ExitKey,
                 "empty" => QueueLeft::Empty,
                 "failed" => QueueLeft::Failed,
                 other => panic!("no outcome {other}"),
@@ -228,12 +229,13 @@ const AVERIAS: &[(&str, &str)] = &[
     ("answered", "24"),
     ("abandoned", "5"),
     ("short_abandoned", "2"),
-    ("overflowed", "2"),
+    ("overflowed", "1"),
     ("callback_taken", "2"),
     ("timed_out", "1"),
     ("withdrawn", "1"),
     ("empty", "1"),
     ("failed", "1"),
+    ("exit_key", "1"),
     ("sl_std", "54.1 %"),                   // 20 / 37
     ("sl_answered", "83.3 %"),              // 20 / 24
     ("sl_asterisk", "83.3 %"),              // 20 / 24, every conversation being over

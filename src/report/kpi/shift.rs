@@ -23,6 +23,8 @@ pub struct Times {
     pub wrap_up: u64,
     /// On a call that the queue did not give.
     pub outbound: u64,
+    /// On a task beside calls: an e-mail, a complaint.
+    pub task: u64,
     /// Not ready, by reason.
     pub paused: BTreeMap<Name, u64>,
     /// Of all of that, not paid.
@@ -40,6 +42,7 @@ impl Times {
             AgentState::Holding | AgentState::Consulting => &mut self.hold,
             AgentState::WrapUp => &mut self.wrap_up,
             AgentState::Outbound => &mut self.outbound,
+            AgentState::Task => &mut self.task,
             AgentState::Paused(reason) => self.paused.entry(reason).or_default(),
         };
         *sum += us;
@@ -48,22 +51,23 @@ impl Times {
 
     /// Adds all of another.
     pub fn merge(&mut self, other: &Times) {
-        let Times { ready, ring, talk, hold, wrap_up, outbound, paused, unpaid } = other;
+        let Times { ready, ring, talk, hold, wrap_up, outbound, task, paused, unpaid } = other;
         self.ready += ready;
         self.ring += ring;
         self.talk += talk;
         self.hold += hold;
         self.wrap_up += wrap_up;
         self.outbound += outbound;
+        self.task += task;
         self.unpaid += unpaid;
         for (reason, us) in paused {
             *self.paused.entry(*reason).or_default() += us;
         }
     }
 
-    /// Busy with a call, µs.
+    /// Busy with a call or a task, µs.
     pub fn handling(&self) -> u64 {
-        self.ring + self.talk + self.hold + self.wrap_up + self.outbound
+        self.ring + self.talk + self.hold + self.wrap_up + self.outbound + self.task
     }
 
     /// Not ready for any reason, µs.
@@ -214,19 +218,20 @@ figures! {
     hold: "customer on hold, or a colleague asked" = |a| time(a.times.hold);
     wrap_up: "after-call work" = |a| time(a.times.wrap_up);
     outbound: "calls that no queue gave" = |a| time(a.times.outbound);
+    task: "tasks beside calls" = |a| time(a.times.task);
     handled: "conversations that began" = |a| Value::Count(a.handled);
     aht: "(talk + hold + wrap-up) / handled" = |a| each(a.times.talk + a.times.hold + a.times.wrap_up, a.handled);
     tmo_sin_acw: "(talk + hold) / handled" = |a| each(a.times.talk + a.times.hold, a.handled);
     talk_mean: "talk / handled" = |a| each(a.times.talk, a.handled);
-    occupancy: "(ring + talk + hold + wrap-up + outbound) / (that + ready)" =
+    occupancy: "(ring + talk + hold + wrap-up + outbound + task) / (that + ready)" =
         |a| share(a.times.handling(), a.times.handling() + a.times.ready);
-    occupancy_unrung: "(talk + hold + wrap-up + outbound) / (that + ready)" = |a| {
+    occupancy_unrung: "(talk + hold + wrap-up + outbound + task) / (that + ready)" = |a| {
         let busy = a.times.handling() - a.times.ring;
         share(busy, busy + a.times.ready)
     };
-    utilisation: "(ring + talk + hold + wrap-up + outbound) / logged in" =
+    utilisation: "(ring + talk + hold + wrap-up + outbound + task) / logged in" =
         |a| share(a.times.handling(), a.times.logged_in());
-    availability: "(ready + ring + talk + hold + wrap-up + outbound) / logged in" =
+    availability: "(ready + ring + talk + hold + wrap-up + outbound + task) / logged in" =
         |a| share(a.times.ready + a.times.handling(), a.times.logged_in());
     offers: "offers" = |a| Value::Count(a.offers);
     no_answer: "offers that were not taken / offers that ended" = |a| {
