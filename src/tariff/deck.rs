@@ -426,6 +426,11 @@ impl Deck {
         self.terms.as_ref().map_or(4, |terms| terms.scale)
     }
 
+    /// How stored amounts are rounded.
+    pub(crate) fn rounding(&self) -> Rounding {
+        self.terms.as_ref().map_or(Rounding::default(), |terms| terms.rounding)
+    }
+
     /// The local date of an instant, in days since 1970-01-01.
     pub(crate) fn day(&self, at: Wall) -> i32 {
         self.terms.as_ref().map_or(0, |terms| terms.zone.day(at.0))

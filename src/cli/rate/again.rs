@@ -16,7 +16,7 @@ use crate::shell::instant::wall_of;
 
 /// Which period, by which book.
 #[derive(Debug, Args)]
-pub(super) struct AgainArgs {
+pub(in crate::cli) struct AgainArgs {
     /// Arrived at or after, for example 2026-03-01.
     #[arg(long, value_parser = wall_of)]
     from: Wall,
