@@ -57,6 +57,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// By what customers' values are renewed when their calls end; none: only by command.
+    pub value_rules: Option<Vec<turno_customers::value::Rule>>,
     /// The outside CRM; none: nobody else is asked who calls.
     pub crm: Option<CrmSettings>,
 }
@@ -129,7 +131,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), &node.data_dir);
-    let calls::Customers { country, portfolio, segment_default, value_default_pm, crm } =
+    let calls::Customers { country, portfolio, segment_default, value_default_pm, value_rules, crm } =
         calls::customers(&root.section("customers"), dir);
     let deck = calls::tariff(&root.section("tariff"), dir);
     let prompts = calls::prompts(&root.section("prompts"), dir);
@@ -149,7 +151,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, value_rules, crm })
 }
 
 #[cfg(test)]

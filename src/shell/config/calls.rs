@@ -7,10 +7,12 @@ use std::time::Duration;
 use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
 use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, ParkRules, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
+use turno_customers::value::Rule;
 use turno_tariff::Deck;
 
 use crate::shell::config::section::Section;
 use crate::shell::customers::crm::{Authorities, CrmSettings};
+use crate::shell::customers::rules::rules_of;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -214,6 +216,7 @@ pub(super) struct Customers {
     /// Segment and value of who is not in it.
     pub(super) segment_default: Option<SegmentId>,
     pub(super) value_default_pm: u32,
+    pub(super) value_rules: Option<Vec<Rule>>,
     pub(super) crm: Option<CrmSettings>,
 }
 
@@ -226,6 +229,7 @@ pub(super) fn customers(section: &Section<'_>, dir: &Path) -> Customers {
     let segment = section.parsed_needed("segment_default", "name a segment of [segments], for example \"standard\"");
     let value = section.thousandths("value_default", VALUE_DEFAULT_PM, 1_000_000_000);
     let portfolio = section.text("file").map(|file| portfolio(section, &dir.join(file), &country));
+    let value_rules = section.text("value_rules").and_then(|file| value_rules(section, &dir.join(file)));
     let crm_section = section.section("crm");
     let crm = if crm_section.is_present() { crm(&crm_section, dir) } else { None };
     crm_section.done();
@@ -235,7 +239,19 @@ pub(super) fn customers(section: &Section<'_>, dir: &Path) -> Customers {
         portfolio: portfolio.unwrap_or_default(),
         segment_default: segment,
         value_default_pm: value,
+        value_rules,
         crm,
+    }
+}
+
+fn value_rules(section: &Section<'_>, path: &Path) -> Option<Vec<Rule>> {
+    let read = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"));
+    match read.and_then(|text| rules_of(&text)) {
+        Ok(rules) => Some(rules),
+        Err(why) => {
+            section.error("value_rules", format!("{}: {why}", path.display()));
+            None
+        }
     }
 }
 
