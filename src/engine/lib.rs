@@ -4,6 +4,7 @@
 //! Each seam is one file: an `if` there that depends on a business fact belongs in a room.
 
 mod acd_agents;
+mod acd_tasks;
 mod boundary;
 mod call_acd;
 mod call_back;
@@ -20,11 +21,12 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub use acd_tasks::TaskEntry;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
     AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
-    WaitingView,
+    TaskView, WaitingView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -133,6 +133,7 @@ impl Recorder {
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
             | What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::Disposed { .. }
             | What::Emergency { .. } => {}
         }

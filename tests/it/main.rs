@@ -23,6 +23,7 @@ mod kamailio;
 mod limits;
 mod linphone;
 mod load;
+mod menus;
 mod node;
 mod operator;
 mod overload;

@@ -361,14 +361,6 @@ impl Rig {
         self.callers.values().all(|c| c.ended.is_some()) && self.phones.iter().all(|p| p.up.is_empty())
     }
 
-    /// Every agent hangs up.
-    pub(crate) fn phones_hang_up(&mut self) {
-        let now = Instant::now();
-        for phone in &mut self.phones {
-            phone.todo.extend(phone.up.iter().map(|&leg| (now, leg, Act::HangUp)));
-        }
-    }
-
     /// A phone that talks, and its leg.
     pub(crate) fn talking(&self) -> Option<(&Party, LegId)> {
         self.phones.iter().find_map(|p| Some((&p.party, *p.up.first()?)))

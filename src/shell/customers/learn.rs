@@ -126,7 +126,8 @@ impl Pupil {
             | What::Emergency { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
-            | What::Disposed { .. } => None,
+            | What::Disposed { .. }
+            | What::Task { .. } => None,
         }
     }
 }

@@ -126,6 +126,7 @@ pub(super) fn act(decision: &Decision, index: &BTreeMap<AgentId, usize>) -> Opti
         | Decision::Announce { .. }
         | Decision::Foreseen { .. }
         | Decision::Disposed { .. }
+        | Decision::Task { .. }
         | Decision::PauseTooLong { .. }
         | Decision::Emergency { .. }
         | Decision::Changed { .. }

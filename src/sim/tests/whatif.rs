@@ -66,7 +66,7 @@ fn told(script: &str) -> Result<Trace, TraceError> {
         let agent = |word: usize| name::<AgentId>(words[word]);
         let queue: QueueId = name("help");
         let left = |call, left| What::QueueLeft { call, queue, left, position: 1, wait_ms: 0 };
-        let state = |agent, state, call| What::AgentChanged { agent, station: None, state, call };
+        let state = |agent, state, call| What::AgentChanged { agent, station: None, state, call, is_paid: true };
         let ended = |end| What::OfferEnded { call: call(3), agent: agent(2), epoch: 1, end, ring_ms: 0 };
         let of_call = || words.get(3).map(|_| call(3));
         let facts = match words[1] {
@@ -279,7 +279,7 @@ impl Taped<'_> {
     fn agent(&mut self, at: u64, agent: usize, state: AgentState, call: Option<u32>) {
         let agent = self.centre.seats[agent].name;
         let call = call.map(|item| CallId(u128::from(item)));
-        self.fact(at, What::AgentChanged { agent, station: None, state, call });
+        self.fact(at, What::AgentChanged { agent, station: None, state, call, is_paid: true });
     }
 
     fn fact(&mut self, at: u64, what: What) {

@@ -314,6 +314,7 @@ fn is_sent_on(left: QueueLeft) -> bool {
         | QueueLeft::TimedOut
         | QueueLeft::Empty
         | QueueLeft::CallbackTaken
+        | QueueLeft::ExitKey
         | QueueLeft::Withdrawn
         | QueueLeft::Failed => true,
     }
@@ -411,7 +412,8 @@ fn shift(
                 }
                 None => Move::Paused,
             },
-            AgentState::Ready | AgentState::Offered | AgentState::Ringing => Move::In,
+            // A call interrupts a task.
+            AgentState::Ready | AgentState::Offered | AgentState::Ringing | AgentState::Task => Move::In,
             AgentState::Paused(reason) if [REASON_NO_ANSWER, REASON_DECLINED].contains(&reason.as_str()) => {
                 shift.deaf.push((at, until));
                 if reason.as_str() == REASON_NO_ANSWER {
