@@ -8,10 +8,13 @@ mod fault;
 mod live;
 mod parking;
 mod ports;
+mod queue_log;
 mod refer;
 mod restart;
 mod ring_all;
 mod seeds;
+mod skills_and_tasks;
+
 mod world;
 mod wrapup;
 

@@ -6,6 +6,8 @@ mod acd;
 mod callbacks;
 mod calls;
 mod doors;
+mod figures;
+mod menus;
 mod node;
 mod problem;
 mod references;
@@ -14,6 +16,7 @@ mod sip;
 mod values;
 
 pub use doors::offsets as zone_offsets;
+pub use figures::{Export, FigureSettings};
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
@@ -57,6 +60,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// Figures, reports and the nightly audit.
+    pub figures: FigureSettings,
     /// The outside CRM; none: nobody else is asked who calls.
     pub crm: Option<CrmSettings>,
 }
@@ -139,6 +144,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
+    let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,
@@ -151,7 +157,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, figures, crm })
 }
 
 #[cfg(test)]

@@ -88,6 +88,10 @@ fn cases() -> Vec<(&'static str, String)> {
             "a certificate with all it can have wrong",
             and("[agents.anna.certificates.catalan]\nlevel = 11\nuntil = \"next year\"\nfrom = \"2026-01-01\"\n"),
         ),
+        (
+            "tasks with all they can have wrong",
+            and("[acd.tasks]\ndue_urgent = \"0s\"\ndue_soon = \"1h\"\n[agents.anna.tasks]\nmail = 2\nfax = 21\n"),
+        ),
         ("a knob of the rule out of range", and("[acd.rule]\nvalue_exponent = 3\n")),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
