@@ -157,7 +157,7 @@ pub(super) fn journal(section: &Section<'_>, data_dir: &Path) -> Option<JournalS
     let dir = section.text("dir").map_or_else(|| data_dir.join("journal"), PathBuf::from);
     let settings = JournalSettings {
         dir,
-        segment_bytes_max: section.bytes("segment_size", 64 * MB, MB..=1024 * MB),
+        segment_bytes_max: section.bytes("segment_size", 16 * MB, MB..=1024 * MB),
         segment_age_max: section.duration("segment_age", 600 * SECOND, 10 * SECOND..=DAY),
         bytes_max: section.bytes("size", 1024 * MB, 2 * MB..=1024 * 1024 * MB),
         age_max: section.duration("age", 7 * DAY, HOUR..=365 * DAY),
