@@ -9,6 +9,7 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, SkillId};
 
 use crate::acd::Acd;
+use crate::agent::{Agent, Doing};
 use crate::boundary::{Bar, Blocked, Credit, ItemTerms, RunnerUp, Why};
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
@@ -216,12 +217,14 @@ impl Acd {
         self.agents[at].last_offer.as_ref().map(|offer| (offer.0, offer.1.clone()))
     }
 
-    /// The last offer of this item that is still known, waiting or not: to whom and why; an agent's next offer takes the place
-    /// of the one before.
+    /// The offer of this item to whoever has it, else the last one that is still known, waiting or not: to whom and why; an
+    /// agent's next offer takes the place of the one before.
     pub fn explain_offer_of(&self, item: ItemId) -> Option<(AgentId, Why)> {
-        let offers = self.agents.iter().filter_map(|(_, agent)| Some((agent.id, agent.last_offer.as_deref()?)));
+        let offers = self.agents.iter().filter_map(|(_, agent)| Some((agent, agent.last_offer.as_deref()?)));
         let of_item = offers.filter(|(_, (offered, _))| *offered == item);
-        of_item.max_by_key(|(_, (_, why))| why.seq).map(|(agent, (_, why))| (agent, why.clone()))
+        let has_it = |agent: &Agent| matches!(agent.doing, Doing::Serving { item: held, .. } if held == item);
+        let best = of_item.max_by_key(|(agent, (_, why))| (has_it(agent), why.seq));
+        best.map(|(agent, (_, why))| (agent.id, why.clone()))
     }
 
     fn urgency_of(&self, item: ItemIx) -> &matching::Urgency {

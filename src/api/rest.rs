@@ -28,6 +28,8 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/calls/{call}/bump", post(bump))
         .route("/calls/{call}/move", post(move_call))
         .route("/calls/{call}/needs", post(needs))
+        .route("/calls/{call}/park", post(park))
+        .route("/calls/{call}/pull", post(pull))
         .route("/emergency", post(emergency))
         .route("/calendars", get(calendars))
         .route("/queues", get(queues))
@@ -167,6 +169,29 @@ async fn needs(State(state): State<AppState>, Path(call): Path<String>, Json(nee
         Ok(need) => about_call(&state, &call, |call| Command::CallNeeds(call, need)).await,
         Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": error.to_string()}))).into_response(),
     }
+}
+
+/// Into which slot; none: the first that is free.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Park {
+    slot: Option<u32>,
+}
+
+async fn park(State(state): State<AppState>, Path(call): Path<String>, body: Option<Json<Park>>) -> Response {
+    let slot = body.and_then(|Json(park)| park.slot);
+    about_call(&state, &call, |call| Command::CallPark(call, slot)).await
+}
+
+/// For whom.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pull {
+    agent: AgentId,
+}
+
+async fn pull(State(state): State<AppState>, Path(call): Path<String>, Json(pull): Json<Pull>) -> Response {
+    about_call(&state, &call, |call| Command::CallPull(call, pull.agent)).await
 }
 
 /// The emergency switch; of all queues without a name.

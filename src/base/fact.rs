@@ -461,6 +461,8 @@ pub enum Segment {
     Hold(AgentId),
     /// The agent asks a colleague.
     Consult(AgentId),
+    /// Put aside by an agent, for whoever takes it.
+    Parked,
 }
 
 /// How an entry of a queue ended (spec/kpi.md).

@@ -8,7 +8,7 @@ use turno_engine::{AgentView, Answer, Command};
 use crate::api::control::{self, Reply, Request};
 use crate::api::rest::shown;
 use crate::cli::table::Table;
-use crate::cli::{REFUSED, UNREACHABLE, tasks};
+use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE, tasks};
 
 /// Asks the engine and prints its answer.
 pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
@@ -35,6 +35,10 @@ pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
         Reply::Refused(sentences) => {
             sentences.iter().for_each(|sentence| eprintln!("{sentence}"));
             return REFUSED;
+        }
+        Reply::Unknown(sentence) => {
+            eprintln!("{sentence}");
+            return NOT_FOUND;
         }
         Reply::Unavailable(sentence) => {
             eprintln!("{sentence}");

@@ -121,6 +121,10 @@ pub enum Command {
     CallShow(Option<CallId>),
     /// End a call.
     CallHangUp(CallId),
+    /// Put a conversation into a slot; none: into the first that is free.
+    CallPark(CallId, Option<u32>),
+    /// Take a waiting or parked call for an agent, whose station is called.
+    CallPull(CallId, AgentId),
     /// All callbacks, or that of a number.
     CallbackShow(Option<E164>),
     /// Somebody is to be called back.

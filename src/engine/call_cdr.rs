@@ -1,4 +1,4 @@
-//! Seam: facts become rows of the record log; durability of the open row lets the call be answered.
+//! Seam: facts are numbered and become rows of the record log; durability of the open row lets the call be answered.
 
 use std::collections::VecDeque;
 
@@ -17,6 +17,8 @@ use crate::turn::Turn;
 pub(crate) struct Records {
     seq: u64,
     durable: u64,
+    /// Number of the last fact.
+    facts: u64,
     waiting: VecDeque<(u64, CallId)>,
     /// Of the turn under way: rows that have no number yet, and calls that go on once those are durable. Not the turn's own,
     /// because a turn that a fault of ours ends leaves them to the next.
@@ -27,6 +29,10 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn seq(&self) -> u64 {
         self.seq
+    }
+
+    pub(crate) fn facts(&self) -> u64 {
+        self.facts
     }
 
     pub(crate) fn pending(&self) -> u64 {
@@ -48,6 +54,7 @@ impl Rooms {
     pub(crate) fn fact(&mut self, what: What, turn: &mut Turn<'_>) {
         let fact = Fact { at: turn.now, what };
         self.cdr.on_fact(&fact, &self.config.deck, &mut self.records.rows);
+        self.records.facts += 1;
         turn.out.push(Effect::Fact(fact));
     }
 

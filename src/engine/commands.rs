@@ -65,6 +65,8 @@ impl Rooms {
                 self.tell_call(CallEvent::HangUp { call: *call }, turn);
                 Ok(Answer::Done)
             }
+            Command::CallPark(call, slot) => self.park(*call, *slot, turn),
+            Command::CallPull(call, agent) => self.pull(*call, *agent, turn),
             Command::CallbackShow(number) => self.callbacks(*number, turn.now).map(Answer::Callbacks),
             Command::CallbackAdd { number, queue, at } => self.add_callback(*number, *queue, *at, turn),
             Command::CallbackCancel(number) => {
@@ -118,7 +120,7 @@ impl Rooms {
         self.config.acd.agents.get(&agent).and_then(|rules| rules.station)
     }
 
-    fn known_agent(&self, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn known_agent(&self, agent: AgentId) -> Result<(), Refusal> {
         match self.config.acd.agents.contains_key(&agent) {
             true => Ok(()),
             false => Err(no_agent(agent)),

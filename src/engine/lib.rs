@@ -13,6 +13,7 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod parking;
 mod sip_call;
 mod turn;
 mod views;
@@ -96,6 +97,11 @@ impl Engine {
     pub fn stored_to(&self) -> u64 {
         self.rooms.as_ref().map_or(0, |rooms| rooms.records.seq())
     }
+
+    /// Number of the last fact that went out; 0: none. Facts are numbered from 1, in the order of their effects.
+    pub fn told_to(&self) -> u64 {
+        self.rooms.as_ref().map_or(0, |rooms| rooms.records.facts())
+    }
 }
 
 impl Rooms {
@@ -141,7 +147,7 @@ impl Rooms {
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => {
-                self.ua.on_load(*load, now);
+                self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
             Input::Restarted => self.on_restarted(&mut turn),
@@ -236,6 +242,9 @@ impl Rooms {
             | CallEvent::Acd { call, .. }
             | CallEvent::Recorded { call }
             | CallEvent::HangUp { call }
+            | CallEvent::Park { call, .. }
+            | CallEvent::Pull { call, .. }
+            | CallEvent::Take { call, .. }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),

@@ -6,6 +6,8 @@ mod changes;
 mod day;
 mod fault;
 mod live;
+mod parking;
+mod ports;
 mod refer;
 mod restart;
 mod ring_all;

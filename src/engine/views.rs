@@ -251,12 +251,14 @@ pub struct CallView {
     pub ani: String,
     /// Dialled number.
     pub dnis: String,
-    /// What it does: `arriving`, `waiting`, `offered`, `talking`, `announcement`, `ending`.
+    /// What it does: `arriving`, `waiting`, `offered`, `talking`, `parked`, `announcement`, `ending`.
     pub stage: String,
     /// Queue, if it waits or came from one.
     pub queue: Option<QueueId>,
     /// Agent who talks.
     pub agent: Option<AgentId>,
+    /// The slot it is parked in.
+    pub slot: Option<u32>,
     /// Since its first INVITE, ms.
     pub age_ms: u64,
     /// Live legs.
@@ -318,6 +320,7 @@ impl Rooms {
         let waiting = self.acd.explain_item(ItemId(call), now);
         let offer = self.acd.explain_offer_of(ItemId(call)).map(|(agent, why)| OfferExplained { call, agent, why });
         let mut words: Vec<String> = waiting.iter().map(ToString::to_string).collect();
+        words.extend(self.parked_words(call, now));
         words.extend(offer.iter().map(OfferExplained::words));
         if words.is_empty() {
             words.push("it does not wait, and no offer of it is known any more".to_owned());
@@ -457,6 +460,7 @@ fn call_view(row: CallRow) -> CallView {
         stage: row.stage,
         queue: row.queue,
         agent: row.agent,
+        slot: row.parked.map(|(slot, ..)| slot),
         age_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
         legs: row.legs,
     }

@@ -13,6 +13,7 @@ mod section;
 mod sip;
 mod values;
 
+pub use doors::offsets as zone_offsets;
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;

@@ -12,6 +12,7 @@ use turno_sip::ua::Count;
 
 use crate::shell::media::PlaneCounts;
 use crate::shell::store::Health;
+use crate::shell::store::consumer::ConsumerHealth;
 
 /// Buckets for waits, seconds (spec/kpi.md).
 pub const WAIT_BUCKETS: &[f64] =
@@ -79,6 +80,12 @@ pub struct Metrics {
     store_failing: IntGaugeVec,
     store_disk_used: IntGauge,
     store_stored: IntGauge,
+    /// Facts that are not kept because everything was full.
+    pub facts_lost: IntCounter,
+    consumer_failing: IntGaugeVec,
+    consumer_behind: IntGaugeVec,
+    consumer_refused: IntCounterVec,
+    consumer_missed: IntCounterVec,
     media_packets: IntCounterVec,
     media_sessions: IntGauge,
     media_encodings: IntCounter,
@@ -164,6 +171,23 @@ impl Metrics {
             store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
             store_disk_used: r.gauge("store_disk_used_percent", "Use of the disk of the records."),
             store_stored: r.gauge("store_row_stored", "Number of the last record row that is durable."),
+            facts_lost: r.counter("store_facts_lost_total", "Facts that are not kept because everything was full."),
+            consumer_failing: r.gauges("consumer_failing", "1 while a consumer takes no records.", &["consumer"]),
+            consumer_behind: r.gauges(
+                "consumer_behind_bytes",
+                "Record log that a consumer has not taken.",
+                &["consumer"],
+            ),
+            consumer_refused: r.counters(
+                "consumer_refused_total",
+                "Records that a consumer refused and set aside.",
+                &["consumer"],
+            ),
+            consumer_missed: r.counters(
+                "consumer_missed_segments_total",
+                "Pieces of the record log that were gone before a consumer took them.",
+                &["consumer"],
+            ),
             media_packets: r.counters("media_packets_total", "Media packets by what became of them.", &["what"]),
             media_sessions: r.gauge("media_sessions", "Open media sessions."),
             media_encodings: r.counter("media_encodings_total", "Encodings of prompts made."),
@@ -189,10 +213,12 @@ impl Metrics {
         for counters in [&self.queue_left, &self.offers_ended, &self.callbacks_taken, &self.callbacks_ended] {
             counters.with_label_values(&["x", "y"]).inc();
         }
-        for gauges in [&self.trunk_up, &self.store_failing] {
+        for gauges in [&self.trunk_up, &self.store_failing, &self.consumer_failing, &self.consumer_behind] {
             gauges.with_label_values(&["x"]).set(1);
         }
-        self.heals.with_label_values(&["x"]).inc();
+        for counters in [&self.heals, &self.consumer_refused, &self.consumer_missed] {
+            counters.with_label_values(&["x"]).inc();
+        }
         self.dispositions.with_label_values(&["x"]).inc();
         self.tasks.with_label_values(&["x", "y", "z"]).inc();
         self.pauses_too_long.with_label_values(&["x"]).inc();
@@ -238,8 +264,13 @@ impl Metrics {
 
     /// Takes what the board shows.
     pub fn set_board(&self, view: &BoardView) {
-        // A state that nobody is in any more must not keep its last count.
-        self.agents.reset();
+        // A state that nobody is in any more counts 0: a series that vanished would look like an engine that does not answer.
+        for family in self.agents.collect() {
+            for sample in family.get_metric() {
+                let state: Vec<&str> = sample.get_label().iter().map(|label| label.value()).collect();
+                self.agents.with_label_values(&state).set(0);
+            }
+        }
         for (state, count) in &view.states {
             self.agents.with_label_values(&[state]).set(i64::from(*count));
         }
@@ -255,7 +286,7 @@ impl Metrics {
     }
 
     /// Takes how the store is.
-    pub fn set_store(&self, health: &Health) {
+    pub fn set_store(&self, health: &Health, consumers: &[ConsumerHealth]) {
         let size = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.store_rows_spooled.set(size(health.spooled));
         raise(&self.store_rows_refused, health.refused);
@@ -268,6 +299,13 @@ impl Metrics {
             ("disk", health.disk_alarm),
         ] {
             self.store_failing.with_label_values(&[part]).set(i64::from(failing));
+        }
+        for consumer in consumers {
+            let label = [consumer.name.as_str()];
+            self.consumer_failing.with_label_values(&label).set(i64::from(consumer.failing));
+            self.consumer_behind.with_label_values(&label).set(size(consumer.behind_bytes));
+            raise(&self.consumer_refused.with_label_values(&label), consumer.refused);
+            raise(&self.consumer_missed.with_label_values(&label), consumer.missed_segments);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use turno_acd::Heal;
-use turno_base::Now;
+use turno_base::{Fact, Now};
 use turno_engine::{Effect, Input};
 
 use crate::shell::board::FactLine;
@@ -43,15 +43,17 @@ pub struct Outside {
 }
 
 impl TurnState {
-    /// The first segment of this process will have this number.
-    pub fn new(next_segment: u64) -> TurnState {
-        TurnState { next_segment, ..TurnState::default() }
+    /// The first segment of this process will have this number, and its first fact the one after `told_to`.
+    pub fn new(next_segment: u64, told_to: u64) -> TurnState {
+        TurnState { next_segment, facts: Facts { told_to, ..Facts::default() }, ..TurnState::default() }
     }
 }
 
 impl Outside {
     /// Ends the threads that only the engine fed.
-    pub fn end(self) {
+    pub fn end(mut self) {
+        self.turn.store_facts();
+        self.end_turn();
         self.media.stop();
     }
 }
@@ -65,6 +67,43 @@ pub struct TurnState {
     next_segment: u64,
     disk_alarm: bool,
     store_full: bool,
+    facts: Facts,
+}
+
+/// Facts on their way to the store. They leave together with the next row, which mostly is that of the same turn, and else at
+/// the next tick: a piece of its own for each would cost more than what is in it.
+#[derive(Debug, Default)]
+struct Facts {
+    /// Number of the last fact that there was.
+    told_to: u64,
+    /// How many of them wait.
+    waiting: u64,
+    /// Their postcards.
+    bytes: Vec<u8>,
+}
+
+/// Facts that wait leave once they take so many bytes.
+const FACTS_BYTES_MAX: usize = 64 << 10;
+
+impl TurnState {
+    fn keep_fact(&mut self, fact: &Fact) {
+        let facts = &mut self.facts;
+        let bytes = std::mem::take(&mut facts.bytes);
+        facts.bytes = postcard::to_extend(fact, bytes).expect("plain data in memory always serialises");
+        facts.told_to += 1;
+        facts.waiting += 1;
+        if facts.bytes.len() >= FACTS_BYTES_MAX {
+            self.store_facts();
+        }
+    }
+
+    fn store_facts(&mut self) {
+        let facts = &mut self.facts;
+        if facts.waiting > 0 {
+            let (count, bytes) = (std::mem::take(&mut facts.waiting), std::mem::take(&mut facts.bytes));
+            self.parcel.outgoing.push(Outgoing::Facts { first: facts.told_to - count + 1, count, bytes });
+        }
+    }
 }
 
 impl World for Outside {
@@ -83,11 +122,15 @@ impl World for Outside {
             Effect::Media { leg, command } => self.media.gather(leg, command),
             Effect::WantPorts(count) => self.media.want_ports(count),
             Effect::Store { seq, row } => {
+                self.turn.store_facts();
                 self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
             }
             Effect::LookUp { call, number } => self.callers.look_up(call, number),
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
-            Effect::Fact(fact) => self.facts.tell(fact),
+            Effect::Fact(fact) => {
+                self.turn.keep_fact(&fact);
+                self.facts.tell(fact);
+            }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
                 self.metrics.trunk_up.with_label_values(&[trunk.as_str()]).set(i64::from(up));
@@ -132,9 +175,10 @@ impl World for Outside {
     }
 
     fn tick(&mut self) {
+        self.turn.store_facts();
         self.metrics.set_media(&self.media.counts());
         let health = self.store.health();
-        self.metrics.set_store(&health);
+        self.metrics.set_store(&health, &self.store.consumers());
         if health.disk_alarm != self.turn.disk_alarm {
             self.turn.disk_alarm = health.disk_alarm;
             match health.disk_alarm {

@@ -65,6 +65,15 @@ pub enum Outgoing {
         /// The answer.
         answer: Result<Answer, Refusal>,
     },
+    /// A piece of the event line.
+    Facts {
+        /// Number of the first.
+        first: u64,
+        /// How many.
+        count: u64,
+        /// Their postcards, one behind the other.
+        bytes: Vec<u8>,
+    },
     /// A row of the record log.
     Store {
         /// Its number.
@@ -204,6 +213,12 @@ impl Post {
             }
             Outgoing::Close(flow) => self.net.streams.close(flow),
             Outgoing::Reply { id, answer } => self.asker.answer(id, answer),
+            Outgoing::Facts { first, count, bytes } => {
+                if !self.store.append_facts(first, count, bytes) {
+                    self.metrics.facts_lost.inc_by(count);
+                    tracing::error!(first, count, "facts are lost: the store takes nothing and its memory is full");
+                }
+            }
             Outgoing::Store { seq, row } => {
                 if let Err(Full(row)) = self.store.append(seq, *row) {
                     tracing::error!(call = %row.call, seq, "a record row is lost: the store takes nothing and its memory is full");
@@ -278,7 +293,7 @@ mod tests {
         let runtime = tokio::runtime::Handle::current();
         let net = bound.start(&settings, &inbox, &metrics, &gate, &runtime).unwrap();
         let dir = Dir::new("post");
-        let (store, _) = store::Store::open(&dir.0, store::Options::default(), |_| {}).unwrap();
+        let (store, _) = store::Store::open(&dir.0, store::Options::default(), Vec::new(), |_| {}).unwrap();
         let asker = Arc::new(Asker::new(inbox.clone()));
         let (mut mail, thread) = start(net, None, Arc::new(store), asker, inbox, metrics.clone()).unwrap();
 
@@ -303,9 +318,9 @@ mod tests {
             }
             heard(first..sent);
         }
-        assert_eq!(metrics.sent_udp.get(), u64::from(sent));
         drop(mail);
         thread.join().unwrap();
+        assert_eq!(metrics.sent_udp.get(), u64::from(sent));
         gate.stop();
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use turno_base::{CallId, Now};
+use turno_base::{CallId, Fact, Now};
 use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
@@ -155,6 +155,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    inbox.configure(&settings.engine.sip);
     let store = Arc::new(store(&settings, &mut past, &inbox)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
@@ -198,7 +199,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         metrics: metrics.clone(),
         wanted,
         clock,
-        turn: TurnState::new(past.next_segment),
+        turn: TurnState::new(past.next_segment, past.engine.told_to()),
     };
     let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
     if past.resumed {
@@ -349,6 +350,8 @@ struct Past {
     resumed: bool,
     /// Rows that it decided on and may not have stored.
     rows: Vec<(u64, Row)>,
+    /// Its last facts, which may not all be stored.
+    facts: Vec<Fact>,
     /// Today's figures, up to its last fact.
     board: turno_report::Board,
 }
@@ -359,6 +362,19 @@ impl Past {
     fn wrote(&self, seq: u64, call: CallId) -> bool {
         seq <= self.engine.stored_to() && self.rows.iter().all(|(s, row)| *s != seq || row.call == call)
     }
+}
+
+/// Of the last `facts`, the one numbered `told_to` at their end, those that the store does not have, and the number of the
+/// first. `last`: the last number that it has; `stored`: what it has of a number.
+fn untold(told_to: u64, facts: &[Fact], last: Option<u64>, stored: impl FnOnce(u64) -> Option<Fact>) -> (u64, &[Fact]) {
+    let first = (told_to + 1).saturating_sub(facts.len() as u64);
+    // The log may be ahead of a journal whose tail was torn off. Numbers begin again in a life that begins afresh: only what
+    // says the same is the same.
+    let common = last.map_or(0, |last| last.min(told_to));
+    let at = common.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+    let same = at.filter(|&at| facts.get(at).is_some_and(|fact| stored(common).as_ref() == Some(fact)));
+    let has = same.map_or(0, |at| at + 1);
+    (first + has as u64, facts.get(has..).unwrap_or_default())
 }
 
 /// Starts the board with the figures that the last process had.
@@ -375,7 +391,8 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
 fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, StartError> {
     let telling = inbox.clone();
     let tell = move |seq| telling.patiently(Input::Stored(seq));
-    let (store, left) = Store::open(&settings.store.dir, store::Options::default(), tell).map_err(StartError::Store)?;
+    let (store, left) =
+        Store::open(&settings.store.dir, store::Options::default(), Vec::new(), tell).map_err(StartError::Store)?;
     let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
     let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
@@ -383,6 +400,12 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, S
             known.insert(row.call);
         }
         again += u64::from(store.append(seq, row).is_ok());
+    }
+    let fact = |number| left.fact(number).ok().flatten();
+    let (first, untold) = untold(past.engine.told_to(), &past.facts, left.fact_last, fact);
+    if !untold.is_empty() {
+        let bytes = untold.iter().flat_map(|fact| postcard::to_allocvec(fact).expect("plain data always serialises"));
+        store.append_facts(first, untold.len() as u64, bytes.collect());
     }
     let now = past.clock.now();
     let mut effects = Vec::new();
@@ -419,6 +442,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
         next_segment,
         resumed: false,
         rows: Vec::new(),
+        facts: Vec::new(),
         board: turno_report::Board::default(),
     };
     let Some(journal) = &settings.journal else { return Ok(fresh(0)) };
@@ -443,7 +467,15 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
             let clock = Clock::resume(&past.mark, past.last);
             let mut board = board::kept(&journal.dir, past.segment);
             past.facts.iter().for_each(|fact| board.on_fact(fact));
-            Past { engine: past.engine, clock, next_segment: past.next, resumed: true, rows: past.rows, board }
+            Past {
+                engine: past.engine,
+                clock,
+                next_segment: past.next,
+                resumed: true,
+                rows: past.rows,
+                facts: past.facts,
+                board,
+            }
         }
     })
 }
@@ -543,6 +575,7 @@ impl Reloader {
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

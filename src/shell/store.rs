@@ -1,15 +1,17 @@
-//! Records on disk (spec/cdr.md, durability): an append-only log that one thread makes durable in groups, and SQLite tables
-//! that another fills from it.
+//! Records and the event line on disk (spec/cdr.md, durability): an append-only log that one thread makes durable in groups,
+//! and consumers that take it from there, each on a thread of its own. One of them fills SQLite tables.
 //!
 //! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so
 //! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`.
 
-mod consumer;
+pub mod consumer;
 pub mod customers;
+pub mod feed;
 mod frame;
 mod log;
 pub mod pseudonym;
 mod reader;
+mod sqlite;
 mod tables;
 mod writer;
 
@@ -25,16 +27,19 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{TrySendError, bounded};
 use turno_tariff::cdr::Row;
 
-pub use log::Recovered;
+pub use log::{Place, Recovered};
 pub use reader::{Filter, Order, Reader, Refused};
 
 use crate::shell::line::{LineIn, line};
-use consumer::{Consumer, Wake};
-use log::Place;
+use consumer::{Bells, Consumer, ConsumerHealth, Desk, Runner, Wake};
+use sqlite::Tables;
 use writer::{Message, Writer};
 
 /// Rows on the way to the writer; more are given back. Half of it, and new calls are refused.
 const ROWS_MAX: usize = 65_536;
+
+/// The consumer that is always there.
+const TABLES: &str = "sqlite";
 
 /// Sizes that an operator or a test may want otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,12 @@ pub struct Options {
     pub disk_alarm_pct: u64,
     /// A process in which nothing happens proves this often that it lives.
     pub beat_every: Duration,
+    /// What every consumer has taken is kept so long for folds that are made anew, while the disk is not short of room...
+    pub kept_for: Duration,
+    /// ...and while the log is not larger than this.
+    pub kept_bytes_max: u64,
+    /// A log larger than this no longer waits for consumers other than the tables.
+    pub held_bytes_max: u64,
 }
 
 impl Default for Options {
@@ -59,6 +70,9 @@ impl Default for Options {
             reserve_bytes: 64 << 20,
             disk_alarm_pct: 80,
             beat_every: Duration::from_secs(1),
+            kept_for: Duration::from_secs(8 * 86_400),
+            kept_bytes_max: 2 << 30,
+            held_bytes_max: 16 << 30,
         }
     }
 }
@@ -145,15 +159,17 @@ struct Shared {
     refused: AtomicU64,
     disk_used_pct: AtomicU64,
     disk_alarm: AtomicBool,
-    consumer_failing: AtomicBool,
     stored: AtomicU64,
-    /// The tables' thread knows of rows that it has not looked at yet.
-    told: AtomicBool,
     /// Oldest segment that a restart needs.
     needed: AtomicU64,
     closing: AtomicBool,
     closing_for_good: AtomicBool,
     durable: Mutex<Place>,
+    options: Options,
+    /// Of the tables first.
+    desks: Vec<Arc<Desk>>,
+    /// Only one thread removes segments at a time.
+    sweeping: Mutex<()>,
 }
 
 impl Shared {
@@ -164,13 +180,50 @@ impl Shared {
     fn set_durable(&self, place: Place) {
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
+
+    /// Removes the segments that neither a restart nor a consumer needs and nobody may ask for any more.
+    fn sweep(&self, dir: &Path) {
+        let _one = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = self.sweep_now(dir) {
+            tracing::warn!(%error, "segments of the record log that nobody needs cannot be removed");
+        }
+    }
+
+    fn sweep_now(&self, dir: &Path) -> io::Result<()> {
+        let mut found = Vec::new();
+        for segment in log::segments(dir)? {
+            let metadata = fs::metadata(log::path(dir, segment))?;
+            let age = metadata.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+            found.push((segment, metadata.len(), age));
+        }
+        let mut total: u64 = found.iter().map(|(_, bytes, _)| bytes).sum();
+        let (mut needed, mut wanted) = (self.needed.load(Ordering::Relaxed), u64::MAX);
+        for (segment, is_essential) in self.desks.iter().map(|desk| desk.needs()) {
+            wanted = wanted.min(segment);
+            if is_essential {
+                needed = needed.min(segment);
+            }
+        }
+        let short = self.short.load(Ordering::Relaxed);
+        for (segment, bytes, age) in found {
+            let is_wanted = segment >= wanted && total <= self.options.held_bytes_max;
+            let is_kept = age < self.options.kept_for && total <= self.options.kept_bytes_max && !short;
+            if segment >= needed || is_wanted || is_kept {
+                break;
+            }
+            fs::remove_file(log::path(dir, segment))?;
+            total -= bytes;
+        }
+        Ok(())
+    }
 }
 
 /// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
 #[derive(Debug)]
 pub struct Store {
     rows: Option<LineIn<Message>>,
-    wakes: Option<LineIn<Wake>>,
+    /// Of the consumers, the tables first.
+    wakes: Vec<LineIn<Wake>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     /// Held as long as the store is.
@@ -178,11 +231,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the store in `dir`, cuts a torn tail and says what a crash left open. `on_stored` is called on the
-    /// writer's thread with the highest number that became durable; it must not block.
+    /// Opens or makes the store in `dir`, cuts a torn tail and says what a crash left open. `consumers` take the log besides
+    /// the tables, by names that are theirs alone. `on_stored` is called on the writer's thread with the highest number that
+    /// became durable; it must not block.
     pub fn open(
         dir: &Path,
         options: Options,
+        consumers: Vec<(String, Box<dyn Consumer>)>,
         on_stored: impl Fn(u64) + Send + 'static,
     ) -> Result<(Store, Recovered), StoreError> {
         let records = dir.join("log");
@@ -197,48 +252,63 @@ impl Store {
         lock.try_lock().map_err(|_| StoreError::InUse(dir.to_owned()))?;
         let mut recovered = log::recover(&records).map_err(disk("read back", &records))?;
 
-        let shared = Arc::new(Shared::default());
-        let consumer = Consumer::open(&dir.join("records.sqlite"), records.clone(), shared.clone())?;
-        if recovered.end < consumer.cursor() {
+        let mut tables = Tables::open(&dir.join("records.sqlite"))?;
+        if let Some(taken) = tables.taken_to().filter(|taken| recovered.end < *taken) {
             // Somebody removed the log but not the tables: go on behind what they have seen, or they would skip it.
-            recovered.end = Place { segment: consumer.cursor().segment, offset: u64::MAX };
+            recovered.end = Place { segment: taken.segment, offset: u64::MAX };
         }
+        let mut all: Vec<(Arc<Desk>, Box<dyn Consumer>)> = vec![(Desk::new(TABLES, true), Box::new(tables))];
+        all.extend(consumers.into_iter().map(|(name, consumer)| (Desk::new(&name, false), consumer)));
+        let desks = all.iter().map(|(desk, _)| desk.clone()).collect();
+        let shared = Arc::new(Shared { options, desks, ..Shared::default() });
         shared.set_durable(recovered.end);
         let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
         shared.needed.store(oldest, Ordering::Relaxed);
         shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
-        let (wakes, woken) = line(16);
+        let (mut wakes, mut bells, mut threads) = (Vec::new(), Bells::default(), Vec::new());
+        for (desk, consumer) in all {
+            let (wake, woken) = line(16);
+            let thread = format!("to-{}", desk.health().name);
+            wakes.push(wake.clone());
+            bells.0.push((wake, desk.clone()));
+            let runner = Runner::new(&records, consumer, shared.clone(), desk);
+            threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
+        }
         let (rows, incoming) = line(ROWS_MAX);
-        let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, wakes.clone());
-        let threads = vec![
-            spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?,
-            spawn("records-sqlite", move || consumer.run(&woken)).map_err(disk("start a thread for", dir))?,
-        ];
-        Ok((Store { rows: Some(rows), wakes: Some(wakes), shared, threads, _lock: lock }, recovered))
+        let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, bells);
+        threads.push(spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?);
+        Ok((Store { rows: Some(rows), wakes, shared, threads, _lock: lock }, recovered))
     }
 
     /// Sends a row on its way; never waits. Numbers ascend. Given back when 65,536 rows wait for the writer, which begins to
     /// happen only after the spool is full too; [`Health::full`] is true long before.
     pub fn append(&self, seq: u64, row: Row) -> Result<(), Full> {
-        self.send(Message::Row(seq, row))
+        self.send(Message::Row(seq, row)).or_else(|full| full.map_or(Ok(()), Err))
     }
 
     /// Sends a row that closes a call after a crash; it has no number.
     pub fn append_recovered(&self, row: Row) -> Result<(), Full> {
-        self.send(Message::Recovered(row))
+        self.send(Message::Recovered(row)).or_else(|full| full.map_or(Ok(()), Err))
     }
 
-    fn send(&self, message: Message) -> Result<(), Full> {
+    /// Sends a piece of the event line on its way: the number of its first fact, how many, and their postcards one behind the
+    /// other. Sent before the rows of the same turn, it is durable no later than they are. False: lost, everything was full.
+    pub fn append_facts(&self, first: u64, count: u64, bytes: Vec<u8>) -> bool {
+        self.send(Message::Facts(first, count, bytes)).is_ok()
+    }
+
+    fn send(&self, message: Message) -> Result<(), Option<Full>> {
         let Some(rows) = &self.rows else { return Ok(()) };
         match rows.try_send(message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
-                self.shared.refused.fetch_add(1, Ordering::Relaxed);
-                match message {
-                    Message::Row(_, row) | Message::Recovered(row) => Err(Full(Box::new(row))),
-                    Message::Flush(_) => Ok(()),
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => match message {
+                Message::Row(_, row) | Message::Recovered(row) => {
+                    self.shared.refused.fetch_add(1, Ordering::Relaxed);
+                    Err(Some(Full(Box::new(row))))
                 }
-            }
+                Message::Facts(..) => Err(None),
+                Message::Flush(_) => Ok(()),
+            },
         }
     }
 
@@ -254,27 +324,43 @@ impl Store {
             refused: shared.refused.load(Ordering::Relaxed),
             disk_used_pct: shared.disk_used_pct.load(Ordering::Relaxed),
             disk_alarm: shared.disk_alarm.load(Ordering::Relaxed),
-            database_failing: shared.consumer_failing.load(Ordering::Relaxed),
+            database_failing: shared.desks.first().is_some_and(|desk| desk.is_failing()),
             stored: shared.stored.load(Ordering::Relaxed),
         }
     }
 
+    /// How each consumer is, the tables first.
+    pub fn consumers(&self) -> Vec<ConsumerHealth> {
+        self.shared.desks.iter().map(|desk| desk.health()).collect()
+    }
+
     /// Waits until all that was appended before is durable and in the tables, at most `patience`. False: it is not.
     pub fn flush(&self, patience: Duration) -> bool {
+        self.flush_to(1, patience)
+    }
+
+    /// Waits until all that was appended before is durable and every consumer has taken it, at most `patience`.
+    pub fn flush_all(&self, patience: Duration) -> bool {
+        self.flush_to(self.wakes.len(), patience)
+    }
+
+    fn flush_to(&self, consumers: usize, patience: Duration) -> bool {
         let until = Instant::now() + patience;
-        let (Some(rows), Some(wakes)) = (&self.rows, &self.wakes) else { return false };
+        let Some(rows) = &self.rows else { return false };
         let (done, durable) = bounded(1);
         if !rows.send_deadline(Message::Flush(done), until) || durable.recv_deadline(until).is_err() {
             return false;
         }
-        let (done, taken) = bounded(1);
-        wakes.send_deadline(Wake::Flush(done), until) && taken.recv_deadline(until).is_ok()
+        let (done, taken) = bounded(consumers);
+        let asked = self.wakes.iter().take(consumers);
+        asked.filter(|wakes| wakes.send_deadline(Wake::Flush(done.clone()), until)).count() == consumers
+            && (0..consumers).all(|_| taken.recv_deadline(until).is_ok())
     }
 
-    /// Ends: everything becomes durable, and gets into the tables if that takes no longer than `patience`; the rest does at
+    /// Ends: everything becomes durable, and gets to the consumers if that takes no longer than `patience`; the rest does at
     /// the next start.
     pub fn close(mut self, patience: Duration) {
-        self.flush(patience);
+        self.flush_all(patience);
         self.end();
     }
 
@@ -282,7 +368,7 @@ impl Store {
         self.shared.closing.store(true, Ordering::Relaxed);
         self.rows = None;
         self.shared.closing_for_good.store(true, Ordering::Relaxed);
-        self.wakes = None;
+        self.wakes.clear();
         for thread in self.threads.drain(..) {
             // A panic there was printed there.
             let _ = thread.join();

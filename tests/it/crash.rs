@@ -1,10 +1,13 @@
 //! kill -9 under load (reliability C1-C5), and replay. `TURNO_KILLS=200 cargo test --release --test it crash` kills as often.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use turno::shell::store::feed::History;
+use turno_base::fact::What;
 use turno_base::{LegId, Reason, Seeded};
 
 use super::rig::{Plan, Rig};
@@ -28,6 +31,25 @@ fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
         let reasons: Vec<Reason> = records[number][0].legs.iter().map(|leg| leg.cause.reason).collect();
         assert!(reasons.contains(&Reason::Restart), "{number} was up when we were killed: {reasons:?}");
     }
+}
+
+/// The event line in the log: every number once and in order, every call that came ended once.
+fn check_facts(rig: &Rig) {
+    let (mut before, mut calls) = (0, BTreeMap::new());
+    let history = History::open(&rig.dir.join("data/records")).unwrap();
+    history
+        .each_fact(|number, fact| {
+            assert_eq!(number, before + 1, "{fact:?}");
+            before = number;
+            match &fact.what {
+                What::CallArrived { call, .. } => assert_eq!(calls.insert(*call, 0), None, "{call} arrives twice"),
+                What::CallEnded { call, .. } => *calls.get_mut(call).expect("it arrived") += 1,
+                _ => {}
+            }
+        })
+        .unwrap();
+    assert_eq!(calls.len(), rig.records().values().map(Vec::len).sum::<usize>());
+    assert!(calls.values().all(|&ends| ends == 1), "{calls:?}");
 }
 
 /// Calls that were answered and that nobody was about to end.
@@ -70,6 +92,7 @@ fn killed_at_any_instant_no_record_is_lost_or_doubled_and_the_next_call_reaches_
     });
     rig.play(Duration::from_millis(500));
     check_records(&mut rig, &[]);
+    check_facts(&rig);
     let max = |of: &[u128]| of.iter().max().copied().unwrap_or(0);
     println!(
         "{kills} kills, {} calls: OPTIONS after {} ms at most, first call taken {} ms later at most, BYE {} ms at most",

@@ -33,7 +33,7 @@ fn asked(name: &str, default: u64) -> u64 {
 fn write_records(rig: &Rig, count: u64) {
     let dir = rig.dir.join("data/records");
     std::fs::create_dir_all(&dir).unwrap();
-    let (store, _) = Store::open(&dir, Options::default(), |_| {}).unwrap();
+    let (store, _) = Store::open(&dir, Options::default(), Vec::new(), |_| {}).unwrap();
     let (mut builder, deck, mut seq) = (Builder::default(), Deck::default(), 1);
     for n in 0..count {
         let (call, leg) = (CallId((u128::from(1_700_000_000_000 + n) << 80) | u128::from(n)), LegId::arrived(n));

@@ -18,7 +18,7 @@ fn settings(dir: &Dir) -> Settings {
 /// Starts the store over `log`, as a process that replayed `replayed` from its journal; the records, and rows refused.
 fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
     let dir = Dir::new("serve");
-    let (before, _) = Store::open(&dir.0, store::Options::default(), |_| {}).unwrap();
+    let (before, _) = Store::open(&dir.0, store::Options::default(), Vec::new(), |_| {}).unwrap();
     for (seq, row) in log {
         before.append(*seq, row.clone()).unwrap();
     }
@@ -28,6 +28,7 @@ fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
         clock: Clock::begin(),
         next_segment: 0,
         resumed: true,
+        facts: Vec::new(),
         rows: replayed,
         board: turno_report::Board::default(),
     };
@@ -54,4 +55,26 @@ fn rows_of_a_life_that_began_afresh_are_not_taken_for_those_of_the_one_before() 
     let before: Vec<Row> = (0..3).flat_map(rows).collect();
     let (records, refused) = over(&numbered(1, before), numbered(1, rows(7)));
     assert_eq!((records.len(), refused), (4, 0));
+}
+
+#[test]
+fn facts_that_the_crash_kept_from_the_store_are_told_again_and_no_others() {
+    let fact = |n: u64| Fact {
+        at: Now::from_ms(n),
+        what: turno_base::fact::What::Emergency { queue: None, on: n.is_multiple_of(2) },
+    };
+    let facts: Vec<Fact> = (7..=10).map(fact).collect();
+    for (last, is_ours, has) in [
+        (None, true, 0),       // nothing is there
+        (Some(6), true, 0),    // it ends right before
+        (Some(8), true, 2),    // it has some
+        (Some(10), true, 4),   // it has all
+        (Some(12), true, 4),   // it has more: the journal lost its tail
+        (Some(8), false, 0),   // of another life
+        (Some(500), false, 0), // of another, longer life
+    ] {
+        let stored = |n| Some(fact(if is_ours { n } else { 99 }));
+        assert_eq!(untold(10, &facts, last, stored), (7 + has as u64, &facts[has..]), "{last:?}");
+    }
+    assert_eq!(untold(0, &[], None, |_| None), (1, &[][..]));
 }

@@ -1,264 +1,342 @@
-//! The thread that takes the durable log into SQLite. The cursor is part of each transaction, so every record takes effect
-//! exactly once; a record that SQLite refuses is set aside with the reason and blocks nothing.
+//! Consumers of the log: each on a thread of its own, each with its own durable place, so that one that hangs or fails delays
+//! neither the others nor the log.
+//!
+//! At least once, effective exactly once: a consumer makes its place durable together with what it took, or knows what it
+//! took already by its key. What it refuses is set aside with the reason and blocks nothing.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender};
-use rusqlite::{Connection, ErrorCode};
-use turno_tariff::cdr::{Kind, Row};
 
-use super::frame::Entry;
+use super::feed::{self, Item, Next, Wants};
 use super::log::{self, HEADER_BYTES, Place};
-use super::tables::{self, Inserted};
-use super::{Shared, StoreError, writer};
-use crate::shell::line::LineOut;
+use super::{Shared, StoreError};
+use crate::shell::line::{LineIn, LineOut};
 
-/// Records of one transaction.
-const BATCH_RECORDS_MAX: usize = 512;
-/// Bytes of the log read at a time.
-const READ_BYTES_MAX: u64 = 4 << 20;
-/// Records of so long share a transaction: each one costs a copy of every page that it touches.
+/// Items of one batch.
+const BATCH_ITEMS_MAX: usize = 512;
+/// What becomes durable within so long is taken together: each batch costs a copy of every page that it touches.
 const SETTLE: Duration = Duration::from_millis(200);
-/// After SQLite was locked or failed.
-const RETRY_EVERY: Duration = Duration::from_millis(100);
-/// A busy database is waited for this long inside one statement.
-const BUSY_FOR: Duration = Duration::from_millis(100);
-/// Consumed segments that are kept for whoever wants to read the log itself.
-const SEGMENTS_KEPT: u64 = 2;
+/// After the first failure; twice as long after each further one.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
 
-/// Why the consumer wakes up.
+/// Takes what the log holds to where somebody wants it.
+pub trait Consumer: Send + fmt::Debug {
+    /// What it asks for.
+    fn wants(&self) -> Wants;
+
+    /// Where it goes on; asked before the first batch and after a failure. The default place: at the oldest there is.
+    fn place(&mut self) -> Result<Place, Trouble>;
+
+    /// Takes all of `items` and the place behind the last, durably, or nothing.
+    fn take(&mut self, items: &[Item]) -> Result<(), Trouble>;
+
+    /// Keeps an item that it refused, with the reason and the place behind it, where a person finds it.
+    fn set_aside(&mut self, item: &Item, reason: &str) -> Result<(), Trouble>;
+
+    /// Everything before `to` was taken: goes on there, durably. Nothing before it is asked for again.
+    fn pass(&mut self, to: Place) -> Result<(), Trouble>;
+
+    /// Longest wait between two tries after failures.
+    fn retry_max(&self) -> Duration {
+        RETRY_FIRST
+    }
+}
+
+/// Why a consumer did not take something.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Time heals it: a lock, a full disk, a peer that does not answer. Tried again.
+    Passing(Box<dyn std::error::Error + Send + Sync>),
+    /// It is about the item: the same again would be refused again.
+    Refused(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Passing(error) | Trouble::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Trouble {
+    /// Of the file system.
+    pub fn passing(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Trouble {
+        Trouble::Passing(error.into())
+    }
+}
+
+/// How a consumer is, for metrics and for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsumerHealth {
+    /// Its name.
+    pub name: String,
+    /// It takes nothing at the moment.
+    pub failing: bool,
+    /// Items set aside since the start.
+    pub refused: u64,
+    /// Bytes of the log that it has not taken, about; as of its last batch.
+    pub behind_bytes: u64,
+    /// Segments that were removed before it had taken them.
+    pub missed_segments: u64,
+}
+
+/// What others know of a consumer.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    name: String,
+    failing: AtomicBool,
+    refused: AtomicU64,
+    behind: AtomicU64,
+    missed: AtomicU64,
+    /// It knows of rows that it has not looked at yet.
+    told: AtomicBool,
+    /// Oldest segment that it may still ask for.
+    segment: AtomicU64,
+    /// The log waits for it however far behind it is.
+    essential: bool,
+}
+
+impl Desk {
+    pub(super) fn new(name: &str, essential: bool) -> Arc<Desk> {
+        Arc::new(Desk { name: name.to_owned(), essential, ..Desk::default() })
+    }
+
+    pub(super) fn health(&self) -> ConsumerHealth {
+        ConsumerHealth {
+            name: self.name.clone(),
+            failing: self.failing.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            behind_bytes: self.behind.load(Ordering::Relaxed),
+            missed_segments: self.missed.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Oldest segment that it may ask for, and whether the log waits for it.
+    pub(super) fn needs(&self) -> (u64, bool) {
+        (self.segment.load(Ordering::Relaxed), self.essential)
+    }
+}
+
+/// Why a consumer wakes up.
 #[derive(Debug)]
 pub(super) enum Wake {
-    /// More rows are durable.
-    Rows,
-    /// Answer when everything durable was taken in.
+    /// More is durable.
+    More,
+    /// Answer when everything durable was taken.
     Flush(Sender<()>),
 }
 
-#[derive(Debug)]
-pub(super) struct Consumer {
-    dir: PathBuf,
-    db: Connection,
-    shared: Arc<Shared>,
-    /// Behind the last frame that was taken in.
-    cursor: Place,
-}
+/// The writer's end of all consumers.
+#[derive(Debug, Default)]
+pub(super) struct Bells(pub(super) Vec<(LineIn<Wake>, Arc<Desk>)>);
 
-/// One frame to take in.
-struct Pending {
-    at: Place,
-    frame: Vec<u8>,
-    entry: Result<Row, postcard::Error>,
-}
-
-impl Consumer {
-    pub(super) fn open(database: &Path, dir: PathBuf, shared: Arc<Shared>) -> Result<Consumer, StoreError> {
-        let fail = |error| StoreError::Database { path: database.to_owned(), error };
-        let db = Connection::open(database).map_err(fail)?;
-        db.busy_timeout(BUSY_FOR).map_err(fail)?;
-        db.pragma_update(None, "journal_mode", "wal").map_err(fail)?;
-        db.pragma_update(None, "synchronous", "normal").map_err(fail)?;
-        db.set_prepared_statement_cache_capacity(32);
-        if let Err(found) = tables::create(&db).map_err(fail)? {
-            return Err(StoreError::DatabaseVersion { path: database.to_owned(), found });
+impl Bells {
+    pub(super) fn ring(&self) {
+        for (wakes, desk) in &self.0 {
+            if !desk.told.swap(true, Ordering::AcqRel) {
+                // Full of flushes: any of them has it look.
+                let _ = wakes.try_send(Wake::More);
+            }
         }
-        let cursor = tables::cursor(&db).map_err(fail)?;
-        Ok(Consumer { dir, db, shared, cursor })
+    }
+}
+
+/// The thread of a consumer.
+#[derive(Debug)]
+pub(super) struct Runner {
+    dir: PathBuf,
+    consumer: Box<dyn Consumer>,
+    shared: Arc<Shared>,
+    desk: Arc<Desk>,
+    /// Behind the last item taken; none: the consumer is to be asked.
+    place: Option<Place>,
+    retry: Duration,
+}
+
+/// What one look at the log came to.
+enum Step {
+    Taken,
+    Done,
+}
+
+impl Runner {
+    pub(super) fn new(dir: &Path, consumer: Box<dyn Consumer>, shared: Arc<Shared>, desk: Arc<Desk>) -> Runner {
+        Runner { dir: dir.to_owned(), consumer, shared, desk, place: None, retry: RETRY_FIRST }
     }
 
-    /// How far the log was taken in.
-    pub(super) fn cursor(&self) -> Place {
-        self.cursor
-    }
-
-    /// Until the writer is gone and everything durable was taken in, or cannot be.
+    /// Until the writer is gone and everything durable was taken, or the store is closed for good.
     pub(super) fn run(mut self, wakes: &LineOut<Wake>) {
         let mut flushes: Vec<Sender<()>> = Vec::new();
         let mut open = true;
         loop {
-            self.shared.told.store(false, Ordering::Release);
+            self.desk.told.store(false, Ordering::Release);
             let done = self.catch_up();
             if done {
                 for flush in flushes.drain(..) {
                     let _ = flush.send(());
                 }
-                if !open {
-                    return;
-                }
-            } else if !open && self.shared.closing_for_good.load(Ordering::Relaxed) {
+            }
+            if !open && (done || self.is_over()) {
                 return;
             }
-            let wake = match done {
-                true => wakes.recv().ok_or(RecvTimeoutError::Disconnected),
-                false if open => wakes.recv_timeout(RETRY_EVERY),
-                false => {
-                    std::thread::sleep(RETRY_EVERY);
+            let wake = match (done, open) {
+                (true, _) => wakes.recv().ok_or(RecvTimeoutError::Disconnected),
+                (false, true) => wakes.recv_timeout(self.retry),
+                (false, false) => {
+                    std::thread::sleep(RETRY_FIRST);
                     Err(RecvTimeoutError::Timeout)
                 }
             };
             match wake {
                 Ok(Wake::Flush(flush)) => flushes.push(flush),
-                Ok(Wake::Rows) => open = settle(wakes, &mut flushes),
+                Ok(Wake::More) => open = settle(wakes, &mut flushes),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         }
     }
 
-    /// Takes in all that is durable. False: the database does not let it, try again.
+    fn is_over(&self) -> bool {
+        self.shared.closing_for_good.load(Ordering::Relaxed)
+    }
+
+    /// Takes all that is durable. False: it could not, try again.
     fn catch_up(&mut self) -> bool {
         loop {
             match self.step() {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.shared.consumer_failing.store(false, Ordering::Relaxed);
+                Ok(Step::Taken) if self.is_over() => return false,
+                Ok(Step::Taken) => self.is_well(),
+                Ok(Step::Done) => {
+                    self.is_well();
                     return true;
                 }
-                Err(error) => {
-                    if !self.shared.consumer_failing.swap(true, Ordering::Relaxed) {
-                        tracing::warn!(%error, "the database of records does not take them; they wait in the log");
+                Err(trouble) => {
+                    if self.desk.failing.swap(true, Ordering::Relaxed) {
+                        self.retry = (self.retry * 2).min(self.consumer.retry_max());
+                    } else {
+                        self.retry = RETRY_FIRST;
+                        let consumer = &self.desk.name;
+                        tracing::warn!(consumer, %trouble, "a consumer takes no records; they wait in the log");
                     }
+                    // What it did of the last batch is for it to say.
+                    self.place = None;
                     return false;
                 }
             }
         }
     }
 
-    /// One transaction. False: nothing is left to do.
-    fn step(&mut self) -> Result<bool, StoreError> {
-        let durable = self.shared.durable();
-        let Some(start) = self.start(durable)? else { return Ok(false) };
-        let end = if start.segment == durable.segment { Some(durable.offset) } else { None };
-        let read = |to| {
-            let path = log::path(&self.dir, start.segment);
-            log::read_range(&self.dir, start, to).map_err(|error| StoreError::Disk { what: "read", path, error })
+    fn is_well(&mut self) {
+        self.retry = RETRY_FIRST;
+        if self.desk.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!(consumer = self.desk.name, "the consumer takes records again");
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, Trouble> {
+        let place = match self.place {
+            Some(place) => place,
+            None => self.begin()?,
         };
-        let part = end.map_or(start.offset + READ_BYTES_MAX, |end| end.min(start.offset + READ_BYTES_MAX));
-        let length = self.length(start.segment)?;
-        let mut bytes = read(Some(part.min(length)))?;
-        let (mut pending, mut good) = pending(start, &bytes);
-        if good == 0 && part < length {
-            // One frame is longer than what is read at a time.
-            bytes = read(end)?;
-            (pending, good) = self::pending(start, &bytes);
-        }
-        if good == 0 {
-            // What is left of a segment before the last is damage; recovery counted it.
-            let next = Place { segment: start.segment + 1, offset: HEADER_BYTES };
-            return if start.segment < durable.segment { self.advance(next).map(|()| true) } else { Ok(false) };
-        }
-        let to = Place { segment: start.segment, offset: start.offset + good as u64 };
-        self.take(&pending, to)?;
-        Ok(true)
-    }
-
-    /// Where to read on; none: everything durable was read.
-    fn start(&mut self, durable: Place) -> Result<Option<Place>, StoreError> {
-        if durable.segment == 0 {
-            return Ok(None);
-        }
-        if self.cursor.segment == 0 {
-            let first = log::segments(&self.dir).map_err(|error| StoreError::Disk {
-                what: "list",
-                path: self.dir.clone(),
-                error,
-            })?;
-            let Some(&segment) = first.first() else { return Ok(None) };
-            self.cursor = Place { segment, offset: HEADER_BYTES };
-        }
-        while self.cursor.segment < durable.segment && !log::path(&self.dir, self.cursor.segment).exists() {
-            self.cursor = Place { segment: self.cursor.segment + 1, offset: HEADER_BYTES };
-        }
-        let there = self.cursor < durable && log::path(&self.dir, self.cursor.segment).exists();
-        Ok(there.then_some(self.cursor))
-    }
-
-    fn length(&self, segment: u64) -> Result<u64, StoreError> {
-        let path = log::path(&self.dir, segment);
-        let length = std::fs::metadata(&path).map(|metadata| metadata.len());
-        length.map_err(|error| StoreError::Disk { what: "read", path, error })
-    }
-
-    /// The next segment; those that nobody needs any more are removed once what they held is safe in the database file.
-    fn advance(&mut self, to: Place) -> Result<(), StoreError> {
-        self.cursor = to;
-        self.guarded(|db| tables::set_cursor(db, to))?;
-        let busy: i64 = self.guarded(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)))?;
-        if busy == 0 {
-            let needed = self.shared.needed.load(Ordering::Relaxed).min(to.segment.saturating_sub(SEGMENTS_KEPT));
-            let removed = writer::remove_before(&self.dir, needed);
-            removed.map_err(|error| StoreError::Disk { what: "remove", path: self.dir.clone(), error })?;
-        }
-        Ok(())
-    }
-
-    /// All of them in one transaction; if one is refused, each in its own so that the others get in.
-    fn take(&mut self, pending: &[Pending], to: Place) -> Result<(), StoreError> {
-        for batch in pending.chunks(BATCH_RECORDS_MAX) {
-            let at = batch.last().map_or(to, |last| last.at);
-            match self.take_batch(batch, at) {
-                Ok(()) => {}
-                Err(error) if is_passing(&error) => return Err(self.database(error)),
-                Err(_) => {
-                    for one in batch {
-                        self.take_or_refuse(one)?;
-                    }
-                }
+        let durable = self.shared.durable();
+        let next = feed::next(&self.dir, place, durable, self.consumer.wants()).map_err(Trouble::passing)?;
+        match next {
+            Next::Nothing => {
+                self.desk.behind.store(0, Ordering::Relaxed);
+                return Ok(Step::Done);
+            }
+            Next::Turned(to) => {
+                self.consumer.pass(to)?;
+                self.arrive(to);
+                self.shared.sweep(&self.dir);
+            }
+            Next::Items(items, to) => {
+                items.chunks(BATCH_ITEMS_MAX).try_for_each(|batch| self.take(batch))?;
+                // Frames that it does not want are read again after a restart, which costs nothing; a heartbeat a second
+                // would cost a transaction a second.
+                self.arrive(to);
             }
         }
-        // Frames without a record behind the last one are read again after a restart, which costs nothing; a heartbeat a
-        // second would cost a transaction a second.
-        self.cursor = to;
-        Ok(())
+        let at = self.place.unwrap_or_default();
+        let segments = durable.segment.saturating_sub(at.segment).saturating_mul(self.shared.options.segment_bytes);
+        let behind = segments.saturating_add(durable.offset).saturating_sub(at.offset);
+        self.desk.behind.store(behind, Ordering::Relaxed);
+        Ok(Step::Taken)
     }
 
-    fn take_batch(&mut self, batch: &[Pending], at: Place) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
-        for one in batch {
-            take_one(&transaction, one)?;
+    /// Where the consumer goes on. One that knows less than the log holds begins with the oldest there is.
+    fn begin(&mut self) -> Result<Place, Trouble> {
+        let mut place = self.consumer.place()?;
+        let oldest = log::segments(&self.dir).map_err(Trouble::passing)?.first().copied().unwrap_or(0);
+        if place.segment < oldest {
+            if place.segment > 0 {
+                let missed = oldest - place.segment;
+                self.desk.missed.fetch_add(missed, Ordering::Relaxed);
+                let consumer = &self.desk.name;
+                tracing::error!(consumer, missed, "segments of the record log were gone before the consumer took them");
+            }
+            place = Place { segment: oldest, offset: HEADER_BYTES };
         }
-        tables::set_cursor(&transaction, at)?;
-        transaction.commit()?;
-        self.cursor = at;
-        Ok(())
+        self.arrive(place);
+        Ok(place)
     }
 
-    fn take_or_refuse(&mut self, one: &Pending) -> Result<(), StoreError> {
-        let Err(error) = self.take_batch(std::slice::from_ref(one), one.at) else { return Ok(()) };
-        if is_passing(&error) {
-            return Err(self.database(error));
+    fn arrive(&mut self, at: Place) {
+        self.place = Some(at);
+        self.desk.segment.store(at.segment, Ordering::Relaxed);
+    }
+
+    /// All of them at once; if one is refused, each by itself so that the others get in.
+    fn take(&mut self, batch: &[Item]) -> Result<(), Trouble> {
+        let readable = batch.iter().all(|item| !matches!(item.content, feed::Content::Unreadable(_)));
+        let taken = if readable { self.consumer.take(batch) } else { Err(unreadable()) };
+        match taken {
+            Ok(()) => Ok(()),
+            Err(Trouble::Passing(error)) => Err(Trouble::Passing(error)),
+            Err(Trouble::Refused(_)) => batch.iter().try_for_each(|item| self.take_or_set_aside(item)),
         }
-        let call = one.entry.as_ref().ok().map(|row| (row.call.to_string(), row.seq));
-        tracing::error!(%error, call = call.as_ref().map(|(call, _)| call.as_str()), "a record was refused and set aside");
-        self.guarded(|db| {
-            let transaction = db.transaction()?;
-            let row = call.as_ref().map(|(call, seq)| (call.as_str(), *seq));
-            tables::refuse(&transaction, one.at, row, &error.to_string(), &one.frame)?;
-            tables::set_cursor(&transaction, one.at)?;
-            transaction.commit()
-        })?;
-        self.cursor = one.at;
+    }
+
+    fn take_or_set_aside(&mut self, item: &Item) -> Result<(), Trouble> {
+        let taken = match &item.content {
+            feed::Content::Unreadable(error) => Err(Trouble::Refused(error.to_string().into())),
+            feed::Content::Record { .. } | feed::Content::Facts { .. } => {
+                self.consumer.take(std::slice::from_ref(item))
+            }
+        };
+        let reason = match taken {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Passing(error)) => return Err(Trouble::Passing(error)),
+            Err(Trouble::Refused(reason)) => reason.to_string(),
+        };
+        let (consumer, call) = (&self.desk.name, item.key().map(|(call, _)| call.to_string()).unwrap_or_default());
+        tracing::error!(consumer, call, reason, "a record was refused and set aside");
+        self.consumer.set_aside(item, &reason)?;
+        self.desk.refused.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    }
-
-    fn guarded<T>(&mut self, run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        run(&mut self.db).map_err(|error| self.database(error))
-    }
-
-    fn database(&self, error: rusqlite::Error) -> StoreError {
-        StoreError::Database { path: self.db.path().map_or_else(PathBuf::new, PathBuf::from), error }
     }
 }
 
-/// Lets more rows come, unless somebody waits for those that are there. False: the writer is gone.
+fn unreadable() -> Trouble {
+    Trouble::Refused("one of them cannot be read".into())
+}
+
+/// Lets more come, unless somebody waits for what is there. False: the writer is gone.
 fn settle(wakes: &LineOut<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
     let until = Instant::now() + SETTLE;
     loop {
         match wakes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Wake::Rows) => {}
+            Ok(Wake::More) => {}
             Ok(Wake::Flush(flush)) => {
                 flushes.push(flush);
                 return true;
@@ -269,48 +347,8 @@ fn settle(wakes: &LineOut<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
     }
 }
 
-/// The frames that say something to the tables, and how many bytes all good frames take.
-fn pending(start: Place, bytes: &[u8]) -> (Vec<Pending>, usize) {
-    let mut pending = Vec::new();
-    let good = log::scan(bytes, 0, |body, behind| {
-        let at = Place { segment: start.segment, offset: start.offset + behind as u64 };
-        let entry = match postcard::from_bytes(body) {
-            Ok(Entry::Row(_, row) | Entry::Recovered(row)) if matches!(row.kind, Kind::Close(_)) => Ok(row),
-            Ok(Entry::Row(..) | Entry::Recovered(_) | Entry::Beat(_)) => return,
-            Err(error) => Err(error),
-        };
-        pending.push(Pending { at, frame: body.to_vec(), entry });
-    });
-    (pending, good)
-}
-
-fn take_one(db: &Connection, one: &Pending) -> rusqlite::Result<()> {
-    let row = match &one.entry {
-        Ok(row) => row,
-        Err(error) => return tables::refuse(db, one.at, None, &error.to_string(), &one.frame),
-    };
-    let Kind::Close(record) = &row.kind else { return Ok(()) };
-    match tables::insert(db, row.seq, record)? {
-        Inserted::New | Inserted::Again => Ok(()),
-        Inserted::Different => {
-            let call = row.call.to_string();
-            tables::refuse(db, one.at, Some((&call, row.seq)), "the call has another record already", &one.frame)
-        }
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Trouble {
+        Trouble::Passing(Box::new(error))
     }
-}
-
-/// Time heals it: another process holds the lock, or the disk is full or failing.
-fn is_passing(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::CannotOpen
-                | ErrorCode::OutOfMemory
-                | ErrorCode::ReadOnly
-        )
-    )
 }

@@ -1,11 +1,12 @@
 //! Frames of the record log: length, checksum, postcard.
 
 use serde::{Deserialize, Serialize};
-use turno_base::{CallId, Now, Wall};
+use turno_base::{CallId, Fact, Now, Wall};
 use turno_tariff::cdr::Row;
 
 /// Largest frame: a record at every bound at once is smaller. A longer length is damage.
 pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+const PLAIN: &str = "plain data in memory always serialises";
 /// Length and checksum.
 const HEAD_BYTES: usize = 8;
 
@@ -18,6 +19,8 @@ pub(super) enum Entry {
     Recovered(Row),
     /// The process was alive.
     Beat(Wall),
+    /// A piece of the event line: the number of its first fact, and the facts.
+    Facts(u64, Vec<Fact>),
 }
 
 /// [`Entry`] by reference, with the same layout.
@@ -30,15 +33,17 @@ pub(super) enum EntryRef<'a> {
 
 /// The beginning of an [`Entry`], with the same layout: what a start reads of every frame. The facts and records behind it
 /// are most of the bytes and all of the allocations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum EntryHead {
     Row(u64, RowHead),
     Recovered(RowHead),
     Beat(Wall),
+    /// The number of its first fact, and how many.
+    Facts(u64, u64),
 }
 
 /// The beginning of a [`Row`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RowHead {
     pub(super) call: CallId,
     pub(super) seq: u32,
@@ -47,7 +52,7 @@ pub(super) struct RowHead {
 }
 
 /// Which [`turno_tariff::cdr::Kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum KindHead {
     Open,
     Interim,
@@ -61,10 +66,35 @@ pub(super) fn head(body: &[u8]) -> Option<EntryHead> {
 
 /// Appends the frame of `entry` to `out`. Returns whether it fits a frame; what does not is not appended.
 pub(super) fn encode(entry: EntryRef<'_>, out: &mut Vec<u8>) -> bool {
+    close(out, |frame| postcard::to_extend(&entry, frame).expect(PLAIN))
+}
+
+/// Appends the frame of an [`Entry::Facts`] whose facts are serialised already, one behind the other.
+pub(super) fn encode_facts(facts: &FactsRef<'_>, out: &mut Vec<u8>) -> bool {
+    close(out, |frame| {
+        let head = EntryHead::Facts(facts.first, facts.count);
+        let mut frame = postcard::to_extend(&head, frame).expect(PLAIN);
+        frame.extend_from_slice(facts.bytes);
+        frame
+    })
+}
+
+/// A run of facts in the form in which they travel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FactsRef<'a> {
+    /// Number of the first.
+    pub(super) first: u64,
+    /// How many.
+    pub(super) count: u64,
+    /// Their postcards.
+    pub(super) bytes: &'a [u8],
+}
+
+fn close(out: &mut Vec<u8>, fill: impl FnOnce(Vec<u8>) -> Vec<u8>) -> bool {
     let at = out.len();
     let mut frame = std::mem::take(out);
     frame.extend_from_slice(&[0; HEAD_BYTES]);
-    *out = postcard::to_extend(&entry, frame).expect("plain data in memory always serialises");
+    *out = fill(frame);
     let body = out.get(at + HEAD_BYTES..).unwrap_or(&[]);
     if body.len() > FRAME_BYTES_MAX {
         out.truncate(at);
@@ -144,6 +174,7 @@ const fn tables() -> [[u32; 256]; 8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use turno_base::fact::What;
 
     #[test]
     fn the_checksum_is_the_known_one() {
@@ -158,6 +189,19 @@ mod tests {
     fn an_entry_and_its_reference_are_the_same_bytes() {
         let beat = postcard::to_allocvec(&EntryRef::Beat(Wall(5))).unwrap();
         assert_eq!(postcard::from_bytes::<Entry>(&beat), Ok(Entry::Beat(Wall(5))));
+    }
+
+    #[test]
+    fn facts_that_were_serialised_one_by_one_are_read_as_a_list() {
+        let fact = |on| Fact { at: Now::from_ms(300), what: What::Emergency { queue: None, on } };
+        let facts = vec![fact(true), fact(false)];
+        let bytes: Vec<u8> = facts.iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
+        let mut out = Vec::new();
+        assert!(encode_facts(&FactsRef { first: 700, count: 2, bytes: &bytes }, &mut out));
+        let (body, length) = first(&out).unwrap();
+        assert_eq!(length, out.len());
+        assert_eq!(head(body), Some(EntryHead::Facts(700, 2)));
+        assert_eq!(postcard::from_bytes::<Entry>(body), Ok(Entry::Facts(700, facts)));
     }
 
     proptest! {

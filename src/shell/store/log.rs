@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use turno_base::{CallId, Wall};
+use turno_base::{CallId, Fact, Wall};
 use turno_tariff::cdr::Recovery;
 
 use super::frame::{self, Entry, EntryHead, KindHead, crc32};
@@ -16,15 +16,15 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
-/// A place in the log.
+/// A place in the log: what a consumer keeps as its cursor. The default is before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub struct Place {
     /// Segment, from 1.
-    pub(super) segment: u64,
+    pub segment: u64,
     /// Bytes from its beginning.
-    pub(super) offset: u64,
+    pub offset: u64,
 }
 
 /// What a start found.
@@ -37,13 +37,16 @@ pub struct Recovered {
     pub alive: Option<Wall>,
     /// Number and call of the last numbered row that is durable.
     pub last: Option<(u64, CallId)>,
+    /// Number of the last fact that is durable.
+    pub fact_last: Option<u64>,
     /// Rows read back.
     pub rows: u64,
     /// Bytes of a torn tail that were cut.
     pub torn_bytes: u64,
     /// Bytes before the tail that cannot be read: damage, not a crash.
     pub damaged_bytes: u64,
-    /// Where the log goes on.
+    /// The files, and where the log goes on.
+    dir: PathBuf,
     pub(super) end: Place,
     /// Calls that are open, with the segment in which each began.
     pub(super) open: BTreeMap<CallId, u64>,
@@ -114,7 +117,7 @@ pub(super) fn scan(bytes: &[u8], mut offset: usize, mut on: impl FnMut(&[u8], us
 
 /// Reads back what a restart needs and cuts a torn tail. `dir` exists.
 pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
-    let mut recovered = Recovered::default();
+    let mut recovered = Recovered { dir: dir.to_owned(), ..Recovered::default() };
     let mut found = segments(dir)?;
     // A crash right after a segment was created may leave less than a header: nothing was ever in it.
     while let Some(&last) = found.last() {
@@ -170,6 +173,26 @@ impl Recovered {
         self.last.map(|(seq, _)| seq)
     }
 
+    /// The youngest fact of this number, in the segments that are there.
+    pub fn fact(&self, number: u64) -> io::Result<Option<Fact>> {
+        for segment in segments(&self.dir)?.into_iter().rev() {
+            let mut found = None;
+            scan(&fs::read(path(&self.dir, segment))?, HEADER_BYTES as usize, |body, _| match frame::head(body) {
+                Some(EntryHead::Facts(first, count)) if (first..first.saturating_add(count)).contains(&number) => {
+                    if let Ok(Entry::Facts(first, facts)) = postcard::from_bytes(body) {
+                        found = facts.into_iter().nth((number - first) as usize);
+                    }
+                }
+                Some(EntryHead::Facts(..) | EntryHead::Row(..) | EntryHead::Recovered(_) | EntryHead::Beat(_))
+                | None => {}
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     fn on_head(&mut self, segment: u64, body: &[u8]) {
         let row = match frame::head(body) {
             Some(EntryHead::Row(seq, row)) => {
@@ -180,6 +203,10 @@ impl Recovered {
             Some(EntryHead::Recovered(row)) => row,
             Some(EntryHead::Beat(wall)) => {
                 self.alive = Some(wall);
+                return;
+            }
+            Some(EntryHead::Facts(first, count)) => {
+                self.fact_last = (first.saturating_add(count)).checked_sub(1);
                 return;
             }
             None => {
@@ -206,27 +233,23 @@ impl Recovered {
     fn on_body(&mut self, body: &[u8]) {
         let of_open_call = match frame::head(body) {
             Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => self.open.contains_key(&row.call),
-            Some(EntryHead::Beat(_)) | None => false,
+            Some(EntryHead::Beat(_) | EntryHead::Facts(..)) | None => false,
         };
         if !of_open_call {
             return;
         }
         match postcard::from_bytes(body) {
             Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
-            Ok(Entry::Beat(_)) => {}
+            Ok(Entry::Beat(_) | Entry::Facts(..)) => {}
             Err(_) => self.damaged_bytes += body.len() as u64,
         }
     }
 }
 
-/// The bytes of a segment from `from` to `to`, or to its end.
-pub(super) fn read_range(dir: &Path, from: Place, to: Option<u64>) -> io::Result<Vec<u8>> {
+/// The bytes of a segment from `from` to `to`.
+pub(super) fn read_range(dir: &Path, from: Place, to: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path(dir, from.segment))?;
-    let end = match to {
-        Some(end) => end,
-        None => file.metadata()?.len(),
-    };
-    let mut bytes = vec![0; usize::try_from(end.saturating_sub(from.offset)).unwrap_or(usize::MAX)];
+    let mut bytes = vec![0; usize::try_from(to.saturating_sub(from.offset)).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, from.offset)?;
     Ok(bytes)
 }

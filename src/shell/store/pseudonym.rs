@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_bill_stays_and_the_person_goes() {
         let dir = Dir::new("pseudonym");
-        let (store, _) = Store::open(&dir.0, Options::default(), |_| ()).unwrap();
+        let (store, _) = Store::open(&dir.0, Options::default(), Vec::new(), |_| ()).unwrap();
         for (seq, row) in (1..).zip((0..3).flat_map(rows)) {
             store.append(seq, row).unwrap();
         }

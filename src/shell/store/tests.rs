@@ -94,7 +94,7 @@ fn open(dir: &Dir, options: Options) -> (Store, Recovered, mpsc::Receiver<u64>) 
     let on_stored = move |seq| {
         let _ = told.send(seq);
     };
-    let (store, recovered) = Store::open(&dir.0, options, on_stored).unwrap();
+    let (store, recovered) = Store::open(&dir.0, options, Vec::new(), on_stored).unwrap();
     (store, recovered, stored)
 }
 
@@ -141,7 +141,7 @@ fn what_was_stored_is_durable_and_in_the_tables_once() {
 fn a_second_writer_is_refused() {
     let dir = Dir::new("lock");
     let (_store, ..) = open(&dir, Options::default());
-    let second = Store::open(&dir.0, Options::default(), |_| {});
+    let second = Store::open(&dir.0, Options::default(), Vec::new(), |_| {});
     assert!(matches!(second, Err(StoreError::InUse(_))));
 }
 
@@ -172,7 +172,7 @@ fn a_filter_finds_the_records_it_names() {
 #[test]
 fn segments_turn_and_those_that_nobody_needs_go() {
     let dir = Dir::new("segments");
-    let small = Options { segment_bytes: 8_000, ..Options::default() };
+    let small = Options { segment_bytes: 8_000, kept_for: Duration::ZERO, ..Options::default() };
     let (store, ..) = open(&dir, small);
     let held = rows(1000);
     store.append(1, held[0].clone()).unwrap();
@@ -486,11 +486,12 @@ const CHILD: &str = "TURNO_STORE_TEST_DIR";
 fn writer_of_the_kill_test() {
     let Some(dir) = std::env::var_os(CHILD) else { return };
     let dir = PathBuf::from(dir);
-    let (store, recovered) = Store::open(&dir, Options { segment_bytes: 50_000, ..Options::default() }, |seq| {
-        // Whole lines: the parent believes what it can read.
-        let _ = std::io::stdout().write_all(format!("stored {seq}\n").as_bytes());
-    })
-    .unwrap();
+    let (store, recovered) =
+        Store::open(&dir, Options { segment_bytes: 50_000, ..Options::default() }, Vec::new(), |seq| {
+            // Whole lines: the parent believes what it can read.
+            let _ = std::io::stdout().write_all(format!("stored {seq}\n").as_bytes());
+        })
+        .unwrap();
     let mut seq = recovered.seq_last().unwrap_or(0);
     for row in recovered.recovery.finish(&deck(), recovered.alive, |_| false) {
         store.append_recovered(row).unwrap();
@@ -587,3 +588,5 @@ fn a_frame_is_what_the_reader_takes() {
     assert_eq!(postcard::from_bytes::<Entry>(body), Ok(Entry::Row(1, rows(1).remove(0))));
     assert!(length < 400, "an open row takes {length} bytes");
 }
+
+mod consumers;

@@ -1,7 +1,7 @@
 //! The thread that makes rows durable: group commit, a spool while the disk fails, heartbeats while nothing happens.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 use turno_base::{CallId, Wall};
 use turno_tariff::cdr::{Kind, Row};
 
-use super::consumer::Wake;
-use super::frame::{EntryRef, encode};
+use super::consumer::Bells;
+use super::frame::{EntryRef, FactsRef, encode, encode_facts};
 use super::log::{self, HEADER_BYTES, Place, Recovered};
 use super::{Options, Shared};
-use crate::shell::line::{LineIn, LineOut};
+use crate::shell::line::LineOut;
 
 /// Least time between two fdatasync: rows that arrive meanwhile share the next one. A row that comes alone waits for
 /// nothing but its own.
@@ -44,6 +44,8 @@ pub(super) enum Message {
     Row(u64, Row),
     /// A row that closes a call after a crash.
     Recovered(Row),
+    /// A piece of the event line: the number of its first fact, how many, and their postcards.
+    Facts(u64, u64, Vec<u8>),
     /// Answer when everything sent before is durable.
     Flush(Sender<()>),
 }
@@ -65,7 +67,7 @@ pub(super) struct Writer<F> {
     open: BTreeMap<CallId, u64>,
     shared: Arc<Shared>,
     on_stored: F,
-    consumer: LineIn<Wake>,
+    consumers: Bells,
     synced_at: Instant,
     space_at: Option<Instant>,
 }
@@ -77,7 +79,7 @@ impl<F: Fn(u64)> Writer<F> {
         recovered: &Recovered,
         shared: Arc<Shared>,
         on_stored: F,
-        consumer: LineIn<Wake>,
+        consumers: Bells,
     ) -> Writer<F> {
         Writer {
             dir,
@@ -92,7 +94,7 @@ impl<F: Fn(u64)> Writer<F> {
             open: recovered.open.clone(),
             shared,
             on_stored,
-            consumer,
+            consumers,
             synced_at: Instant::now(),
             space_at: None,
         }
@@ -144,6 +146,13 @@ impl<F: Fn(u64)> Writer<F> {
                 (EntryRef::Row(*seq, row), row)
             }
             Message::Recovered(row) => (EntryRef::Recovered(row), row),
+            Message::Facts(first, count, bytes) => {
+                let facts = FactsRef { first: *first, count: *count, bytes };
+                if !encode_facts(&facts, &mut self.spool) {
+                    tracing::error!(count, "a piece of the event line is larger than a frame may be and is not kept");
+                }
+                return;
+            }
             Message::Flush(done) => {
                 self.flushes.push(done.clone());
                 return;
@@ -187,10 +196,7 @@ impl<F: Fn(u64)> Writer<F> {
                     self.shared.stored.store(seq, Ordering::Relaxed);
                     (self.on_stored)(seq);
                 }
-                if !self.shared.told.swap(true, Ordering::AcqRel) {
-                    // Full of flushes: any of them has the tables look.
-                    let _ = self.consumer.try_send(Wake::Rows);
-                }
+                self.consumers.ring();
                 self.answer();
             }
             Err(error) => {
@@ -265,7 +271,12 @@ impl<F: Fn(u64)> Writer<F> {
         let used_pct = used_pct(space.blocks().saturating_sub(space.blocks_free()), free);
         self.shared.disk_used_pct.store(used_pct, Ordering::Relaxed);
         let free_bytes = free.saturating_mul(space.fragment_size());
-        self.shared.short.store(free_bytes < self.options.reserve_bytes, Ordering::Relaxed);
+        let short = free_bytes < self.options.reserve_bytes;
+        if short && !self.shared.short.swap(short, Ordering::Relaxed) {
+            // What is kept for convenience goes before a call is refused for long.
+            self.shared.sweep(&self.dir);
+        }
+        self.shared.short.store(short, Ordering::Relaxed);
         // Once raised it stays until there is clearly room again: a use that sways about the bound is one alarm.
         let raised = self.shared.disk_alarm.load(Ordering::Relaxed);
         let slack = if raised { DISK_ALARM_SLACK_PCT } else { 0 };
@@ -278,14 +289,6 @@ impl<F: Fn(u64)> Writer<F> {
 fn used_pct(used: u64, free: u64) -> u64 {
     let all = (u128::from(used) + u128::from(free)).max(1);
     (u128::from(used) * 100).div_ceil(all) as u64
-}
-
-/// Removes segments that neither a restart nor the consumer needs.
-pub(super) fn remove_before(dir: &std::path::Path, segment: u64) -> io::Result<()> {
-    for old in log::segments(dir)?.into_iter().filter(|&old| old < segment) {
-        fs::remove_file(log::path(dir, old))?;
-    }
-    Ok(())
 }
 
 fn wall_now() -> Wall {
