@@ -5,6 +5,7 @@ pub mod control;
 mod customers;
 pub mod http;
 mod records;
+mod reports;
 pub mod rest;
 mod tasks;
 pub mod wall;

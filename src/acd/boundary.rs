@@ -525,6 +525,8 @@ pub enum Overflow {
     Prompt(PromptId),
     /// He hangs up and his place stays: he is called back. Good-bye to whom that cannot be offered.
     Callback,
+    /// A menu of the dial plan.
+    Menu(Name),
     /// Good-bye at once.
     HangUp,
 }

@@ -190,6 +190,8 @@ pub struct QueueRules {
     pub greeting: Option<PromptId>,
     /// Rings, in order; empty: those of all queues.
     pub rings: Vec<RingRules>,
+    /// Where the keys lead that a waiting caller may press; that of the callback stands before them.
+    pub keys: BTreeMap<char, Overflow>,
 }
 
 /// A queue that anybody serves, without limits but on ring and length.
@@ -216,6 +218,7 @@ impl Default for QueueRules {
             music: None,
             greeting: None,
             rings: Vec::new(),
+            keys: BTreeMap::new(),
         }
     }
 }

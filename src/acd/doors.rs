@@ -252,6 +252,7 @@ impl Queue {
             | QueueLeft::TimedOut
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey
             | QueueLeft::Withdrawn
             | QueueLeft::Failed => {}
         }

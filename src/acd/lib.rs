@@ -26,6 +26,7 @@ mod configure;
 mod credits;
 mod doors;
 mod entering;
+mod entry;
 mod expected;
 mod explain;
 mod item;

@@ -14,7 +14,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, customers, records, tasks};
+use crate::api::{AppState, customers, records, reports, tasks};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -51,6 +51,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/board", get(board))
         .merge(tasks::router())
         .merge(records::router())
+        .merge(reports::router())
         .merge(customers::router())
         .layer(from_fn_with_state(state, guard))
 }

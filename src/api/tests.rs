@@ -456,3 +456,41 @@ fn tasks_are_entered_listed_moved_and_done_over_rest() {
         assert_eq!(add(body).0, status, "{body}");
     }
 }
+
+#[test]
+fn reports_answer_by_rest_and_refuse_in_sentences() {
+    let place = place(None);
+    let get = |path: &str| place.send("GET", path, "", "");
+    for (path, status, words) in [
+        ("/api/v1/reports/nothing", 404, "there are reports queues, agents, law"),
+        ("/api/v1/reports/queues?from=yesterday", 400, "write a day such as 2026-03-10"),
+        ("/api/v1/reports/queues?zone=Nowhere/Here", 400, "there is no time zone"),
+        ("/api/v1/reports/queues?from=2026-03-10", 503, "figures cannot be read now"),
+        ("/api/v1/figures/sl_std/calls?from=2026-03-10", 503, "figures cannot be read now"),
+    ] {
+        let (got, body) = get(path);
+        assert!(got == status && body.contains(words), "{path}: {got} {body}");
+    }
+    let dir = place.state.records.clone();
+    std::fs::create_dir_all(&dir).unwrap();
+    crate::shell::figures::tests::stored(
+        &crate::shell::figures::path(&dir),
+        &crate::shell::figures::tests::facts(9),
+        50,
+    );
+    let (status, body) = get("/api/v1/reports/queues?from=2026-03-10&by=month&figures=entered,sl_std");
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, &json["rows"][0]),
+        (
+            200,
+            &json!({
+                "month": "2026-03", "queue": "averias", "entered": 9, "sl_std": {"percent": "66.7", "part": "6", "whole": "9"}
+            })
+        )
+    );
+    let (status, body) = get("/api/v1/figures/abandonment/calls?from=2026-03-10&format=csv");
+    assert_eq!((status, body.matches(",yes").count()), (200, 3));
+    assert_eq!(get("/api/v1/figures/nope/calls?from=2026-03-10").0, 400);
+    std::fs::remove_dir_all(&dir).unwrap();
+}

@@ -487,6 +487,8 @@ pub enum QueueLeft {
     Withdrawn,
     /// A failure of ours.
     Failed,
+    /// The caller left by a key that leads elsewhere.
+    ExitKey,
 }
 
 impl QueueLeft {
@@ -502,6 +504,7 @@ impl QueueLeft {
             QueueLeft::CallbackTaken => "callback_taken",
             QueueLeft::Withdrawn => "withdrawn",
             QueueLeft::Failed => "failed",
+            QueueLeft::ExitKey => "exit_key",
         }
     }
 }

@@ -98,6 +98,7 @@ impl Rooms {
                     Overflow::Number(number) => Elsewhere::Number(number),
                     Overflow::Prompt(prompt) => Elsewhere::Prompt(prompt),
                     Overflow::Callback => Elsewhere::Callback,
+                    Overflow::Menu(menu) => Elsewhere::Menu(menu),
                     Overflow::HangUp => Elsewhere::HangUp,
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);

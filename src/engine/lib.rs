@@ -30,8 +30,8 @@ pub use views::{
 };
 
 use serde::{Deserialize, Serialize};
-use turno_acd::Acd;
-use turno_base::{CallId, Mono, Now};
+use turno_acd::{Acd, AgentRow, Entry};
+use turno_base::{CallId, ItemId, Mono, Now};
 use turno_call::{CallEvent, Calls};
 use turno_sip::flow::Flow;
 use turno_sip::message::Message;
@@ -91,6 +91,16 @@ impl Engine {
     /// The configuration in force.
     pub fn config(&self) -> Option<&EngineConfig> {
         self.rooms.as_ref().map(|rooms| &rooms.config)
+    }
+
+    /// As whom a waiting call entered its queue; none if it does not wait.
+    pub fn entry(&self, call: CallId) -> Option<Entry> {
+        self.rooms.as_ref()?.acd.entry(ItemId(call))
+    }
+
+    /// How every agent stands.
+    pub fn agents(&self, now: Now) -> Vec<AgentRow> {
+        self.rooms.as_ref().map_or_else(Vec::new, |rooms| rooms.acd.agents(now))
     }
 
     /// Sequence number of the last record row that went out; 0: none.

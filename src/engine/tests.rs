@@ -8,6 +8,7 @@ mod fault;
 mod live;
 mod parking;
 mod ports;
+mod queue_log;
 mod refer;
 mod restart;
 mod ring_all;

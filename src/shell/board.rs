@@ -337,6 +337,7 @@ impl Counts {
                     | QueueLeft::Empty
                     | QueueLeft::CallbackTaken
                     | QueueLeft::Withdrawn
+                    | QueueLeft::ExitKey
                     | QueueLeft::Failed => return,
                 };
                 let segment = self.segments.get(call).map_or("", |s| s.as_str());

@@ -63,6 +63,8 @@ pub struct Metrics {
     pub offers_ended: IntCounterVec,
     pub dispositions: IntCounterVec,
     pub tasks: IntCounterVec,
+    pub audit_differences: IntGaugeVec,
+    pub audits: IntCounter,
     pub pauses_too_long: IntCounterVec,
     pub callbacks_taken: IntCounterVec,
     pub callback_attempts: IntCounter,
@@ -150,6 +152,8 @@ impl Metrics {
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             tasks: r.counters("tasks_total", "What became of tasks.", &["queue", "kind", "change"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
+            audit_differences: r.gauges("audit_differences", "Differences that the last nightly audit found.", &["identity"]),
+            audits: r.counter("audits_total", "Nightly audits that were made."),
             pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
             callbacks_taken: r.counters(
                 "callbacks_taken_total",
@@ -221,6 +225,7 @@ impl Metrics {
         }
         self.dispositions.with_label_values(&["x"]).inc();
         self.tasks.with_label_values(&["x", "y", "z"]).inc();
+        self.audit_differences.with_label_values(&["x"]).set(0);
         self.pauses_too_long.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);

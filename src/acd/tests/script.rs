@@ -103,6 +103,7 @@ fn overflow(text: &str) -> Overflow {
         Some(("number", to)) => Overflow::Number(to.to_owned()),
         Some(("callback", _)) => Overflow::Callback,
         Some(("prompt", to)) => Overflow::Prompt(PromptId::new(to).expect(to)),
+        Some(("menu", to)) => Overflow::Menu(Name::new(to).expect(to)),
         Some((word, _)) => panic!("overflow to {word}"),
     }
 }
@@ -138,6 +139,10 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "onfull" => rules.on_full = overflow(value),
             "onwait" => rules.on_wait = overflow(value),
             "onempty" => rules.on_empty = overflow(value),
+            "key" => {
+                let (key, to) = value.split_once('>').expect(value);
+                rules.keys.insert(key.chars().next().expect(key), overflow(to));
+            }
             "short" => rules.short_abandon = secs(value),
             "every" => rules.announce_every = secs(value),
             "joinignores" => rules.doors.join_ignores = ignored(value),
@@ -726,6 +731,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::Callback => format!("{} is offered a callback", short(item)),
+            Overflow::Menu(menu) => format!("{} goes on to menu {menu}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
         Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),

@@ -40,9 +40,12 @@ impl Faces {
     pub fn new(settings: &WallSettings, acd: &AcdConfig) -> Faces {
         let then = acd.queues.iter().filter_map(|(queue, rules)| match &rules.on_wait {
             Overflow::Queue(next) if !rules.wait_limit.is_zero() => Some((*queue, settings.shown(next.as_str()))),
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback | Overflow::HangUp => {
-                None
-            }
+            Overflow::Queue(_)
+            | Overflow::Number(_)
+            | Overflow::Prompt(_)
+            | Overflow::Menu(_)
+            | Overflow::Callback
+            | Overflow::HangUp => None,
         });
         let first = settings.queues.first().and_then(|queue| acd.queues.get(queue)).or(acd.queues.values().next());
         Faces {

@@ -239,6 +239,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
                 pull: "*69".into(),
             },
             park: turno_call::ParkRules::default(),
+            menus: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

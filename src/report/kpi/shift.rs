@@ -23,7 +23,7 @@ pub struct Times {
     pub wrap_up: u64,
     /// On a call that the queue did not give.
     pub outbound: u64,
-    /// At tasks, which calls may interrupt.
+    /// On a task beside calls: an e-mail, a complaint.
     pub task: u64,
     /// Not ready, by reason.
     pub paused: BTreeMap<Name, u64>,
@@ -61,9 +61,9 @@ impl Times {
         }
     }
 
-    /// Busy with a call, µs.
+    /// Busy with a call or a task, µs.
     pub fn handling(&self) -> u64 {
-        self.ring + self.talk + self.hold + self.wrap_up + self.outbound
+        self.ring + self.talk + self.hold + self.wrap_up + self.outbound + self.task
     }
 
     /// Not ready for any reason, µs.
@@ -73,7 +73,7 @@ impl Times {
 
     /// From login to logout, µs.
     pub fn logged_in(&self) -> u64 {
-        self.ready + self.handling() + self.task + self.not_ready()
+        self.ready + self.handling() + self.not_ready()
     }
 
     /// Logged in but for the reasons named, µs.
@@ -214,7 +214,6 @@ figures! {
     hold: "customer on hold, or a colleague asked" = |a| time(a.times.hold);
     wrap_up: "after-call work" = |a| time(a.times.wrap_up);
     outbound: "calls that no queue gave" = |a| time(a.times.outbound);
-    task: "at tasks" = |a| time(a.times.task);
     handled: "conversations that began" = |a| Value::Count(a.handled);
     aht: "(talk + hold + wrap-up) / handled" = |a| each(a.times.talk + a.times.hold + a.times.wrap_up, a.handled);
     tmo_sin_acw: "(talk + hold) / handled" = |a| each(a.times.talk + a.times.hold, a.handled);
@@ -227,8 +226,8 @@ figures! {
     };
     utilisation: "(ring + talk + hold + wrap-up + outbound) / logged in" =
         |a| share(a.times.handling(), a.times.logged_in());
-    availability: "(ready + ring + talk + hold + wrap-up + outbound + task) / logged in" =
-        |a| share(a.times.ready + a.times.handling() + a.times.task, a.times.logged_in());
+    availability: "(ready + ring + talk + hold + wrap-up + outbound) / logged in" =
+        |a| share(a.times.ready + a.times.handling(), a.times.logged_in());
     offers: "offers" = |a| Value::Count(a.offers);
     no_answer: "offers that were not taken / offers that ended" = |a| {
         let by_agent = a.declined + a.ring_no_answer + a.busy;

@@ -14,9 +14,10 @@ use turno_acd::{
 use turno_base::fact::TaskKind;
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId, SegmentId, SkillId, Wall};
+use turno_call::Goal;
 
-use crate::shell::config::doors;
 use crate::shell::config::section::Section;
+use crate::shell::config::{doors, menus};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -190,6 +191,7 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         music: section.parsed("music", PROMPT_FORM),
         greeting: section.parsed("greeting", PROMPT_FORM),
         rings: rings(section),
+        keys: keys(&section.section("keys")),
     }
 }
 
@@ -226,29 +228,29 @@ fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
     DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
-const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
+const OVERFLOW_FORM: &str =
+    "write \"queue:NAME\", \"menu:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
 
 pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
-    let read = section.read(key, OVERFLOW_FORM, |text| {
-        if text == "hangup" {
-            return Some(Overflow::HangUp);
-        }
-        if text == "callback" {
-            return Some(Overflow::Callback);
-        }
-        let (kind, name) = text.split_once(':')?;
-        Some(match kind {
-            "queue" => Overflow::Queue(name.parse::<QueueId>().ok()?),
-            "prompt" => Overflow::Prompt(name.parse().ok()?),
-            "number" => {
-                let digits = name.strip_prefix('+').unwrap_or(name);
-                let fits = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
-                Overflow::Number(fits.then(|| name.to_owned())?)
-            }
-            _ => return None,
-        })
-    });
-    read.unwrap_or(Overflow::HangUp)
+    section.read(key, OVERFLOW_FORM, |text| overflow_of(text)).unwrap_or(Overflow::HangUp)
+}
+
+fn overflow_of(text: &str) -> Option<Overflow> {
+    if text == "callback" {
+        return Some(Overflow::Callback);
+    }
+    Some(match menus::goal(text)? {
+        Goal::Queue(queue) => Overflow::Queue(queue),
+        Goal::Menu(menu) => Overflow::Menu(menu),
+        Goal::Number(number) => Overflow::Number(number),
+        Goal::Prompt(prompt) => Overflow::Prompt(prompt),
+        Goal::HangUp => Overflow::HangUp,
+    })
+}
+
+/// Keys of waiting callers; that of the callback is its own.
+fn keys(section: &Section<'_>) -> BTreeMap<char, Overflow> {
+    menus::keys(section, OVERFLOW_FORM, overflow_of)
 }
 
 /// A table of skills and their levels.
