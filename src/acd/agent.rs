@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Name, QueueId, StationId};
 
-use crate::boundary::Why;
 use crate::config::WrapUp;
 use crate::limits;
 use crate::queue::Listing;
 use crate::slab::{ItemIx, ProfileIx};
 use crate::tables::Handling;
+use crate::why::Why;
 
 /// A person who takes calls. Only a configured one can log in; one whom the configuration has dropped finishes his call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,15 +7,13 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{
     AgentState, CallbackAsked, CallbackEnd, CallbackResult, OfferEnd, QueueLeft, TaskChange, TaskKind, WaitingChange,
 };
-use turno_base::{
-    AgentId, CallId, E164, ItemId, Mono, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId, Wall,
-};
+use turno_base::{AgentId, CallId, E164, ItemId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use crate::callback::CallBack;
-
-use crate::matching::Strategy;
+use crate::credits::Credits;
 use crate::skills::SkillChange;
 use crate::tasks::NewTask;
+use crate::why::Why;
 
 /// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,96 +296,6 @@ pub struct Entry {
     pub callback_to: Option<E164>,
 }
 
-/// Why an item counts as older than it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Credit {
-    /// Waited before in another queue, a menu or with an agent who is gone.
-    WaitedElsewhere,
-    /// Called again soon after hanging up.
-    Redial,
-    /// The call dropped while an agent had it.
-    Rescue,
-    /// A supervisor said so.
-    Bump,
-    /// Agents were rung in vain: the caller does not pay for who does not answer.
-    Rings,
-    /// The agent who looks after this customer is not there.
-    OwnerAbsent,
-    /// Waited for a callback.
-    Callback,
-}
-
-impl Credit {
-    /// All there are.
-    pub const ALL: [Credit; 7] = [
-        Credit::WaitedElsewhere,
-        Credit::Redial,
-        Credit::Rescue,
-        Credit::Bump,
-        Credit::Rings,
-        Credit::OwnerAbsent,
-        Credit::Callback,
-    ];
-
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Credit::WaitedElsewhere => "waited-elsewhere",
-            Credit::Redial => "redial",
-            Credit::Rescue => "rescue",
-            Credit::Bump => "bump",
-            Credit::Rings => "rings",
-            Credit::OwnerAbsent => "owner-absent",
-            Credit::Callback => "callback",
-        }
-    }
-}
-
-/// How much older an item counts than it is, by reason. Credits only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credits {
-    us: [u64; 7],
-}
-
-impl Credits {
-    /// One credit, ms.
-    pub fn of(credit: Credit, ms: u64) -> Credits {
-        let mut credits = Credits::default();
-        credits.add(credit, Duration::from_millis(ms));
-        credits
-    }
-
-    /// Adds to one.
-    pub fn add(&mut self, credit: Credit, more: Duration) {
-        let us = &mut self.us[credit as usize];
-        *us = us.saturating_add(u64::try_from(more.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// Adds so much to one that who enters at `now` counts as having entered at `v`, µs; nothing if he does anyway.
-    pub(crate) fn reach(&mut self, credit: Credit, v: i64, now: Mono) {
-        let born = i64::try_from(now.0).unwrap_or(i64::MAX);
-        let counts = born.saturating_sub(i64::try_from(self.total().as_micros()).unwrap_or(i64::MAX));
-        let missing = u64::try_from(counts.saturating_sub(v)).unwrap_or(0);
-        self.add(credit, Duration::from_micros(missing));
-    }
-
-    /// One of them.
-    pub fn get(&self, credit: Credit) -> Duration {
-        Duration::from_micros(self.us[credit as usize])
-    }
-
-    /// All together.
-    pub fn total(&self) -> Duration {
-        Duration::from_micros(self.us.iter().fold(0, |sum, us| sum.saturating_add(*us)))
-    }
-
-    /// Those that are not zero.
-    pub fn list(&self) -> Vec<(Credit, Duration)> {
-        Credit::ALL.into_iter().map(|credit| (credit, self.get(credit))).filter(|(_, much)| !much.is_zero()).collect()
-    }
-}
-
 /// What the ACD wants done. Order is part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decision {
@@ -621,122 +529,4 @@ pub enum Overflow {
     Menu(Name),
     /// Good-bye at once.
     HangUp,
-}
-
-/// Why this pair: the decision's record, for people and for replay. Integers only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
-    /// The reservation's epoch: decisions in order.
-    pub seq: u64,
-    /// When.
-    pub at: Mono,
-    /// What made the matcher look.
-    pub trigger: Trigger,
-    /// How the queue chooses; the agent's terms below are those of [`Strategy::Value`], and told for all.
-    pub strategy: Strategy,
-    /// The agent's rank in the queue.
-    pub rank: u8,
-    /// The item's score for this agent.
-    pub item: ItemTerms,
-    /// What spoke for the agent.
-    pub agent: AgentTerms,
-    /// Who would have been next, by that rule.
-    pub runner_up: Option<RunnerUp>,
-    /// How many other agents could have taken it.
-    pub agents_eligible: u32,
-    /// How many other items the agent could have taken.
-    pub items_eligible: u32,
-    /// Pairs that a rule kept apart, the first few ([`crate::limits::BLOCKED_MAX`]).
-    pub blocked: Vec<Blocked>,
-    /// Version of the tables ([`crate::Acd::tables`]).
-    pub tables: u64,
-    /// How many configurations there had been.
-    pub config: u64,
-}
-
-/// The parts of a score `W x M x K x g`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ItemTerms {
-    /// How long it had waited, credits included, ms.
-    pub waited_ms: u64,
-    /// Past its guard: ahead of all scores.
-    pub is_guarded: bool,
-    /// W, by the segment's value, micro-units.
-    pub weight_micro: u64,
-    /// M, by how long agents of this level take, per mille.
-    pub handle_pm: u64,
-    /// K, by how scarce its skills are, per mille.
-    pub pressure_pm: u64,
-    /// g, by its wait against the segment's target, micro-units.
-    pub urgency_micro: u64,
-    /// The product, micro-units.
-    pub score: i64,
-}
-
-/// The parts of an agent's points `fit - opportunity + idle + bonus`, ms of idle time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentTerms {
-    /// His level, times the root of the customer's value.
-    pub fit_ms: i64,
-    /// What he is worth to others with the skills that this item does not need.
-    pub opportunity_ms: i64,
-    /// How long he was idle, less what his occupancy takes off; it counts up to a limit.
-    pub idle_ms: u64,
-    /// For the customer's own agent.
-    pub bonus_ms: i64,
-    /// The sum.
-    pub points_ms: i64,
-}
-
-/// Who would have been chosen next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RunnerUp {
-    /// An agent came free: another item.
-    Item {
-        /// Which.
-        item: ItemId,
-        /// Its score.
-        terms: ItemTerms,
-    },
-    /// An item came: another agent.
-    Agent {
-        /// Who.
-        agent: AgentId,
-        /// What spoke for him.
-        terms: AgentTerms,
-    },
-}
-
-/// A pair that suits and that a rule keeps apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blocked {
-    /// The item.
-    pub item: ItemId,
-    /// The agent.
-    pub agent: AgentId,
-    /// Which rule.
-    pub by: Bar,
-}
-
-/// What keeps a pair apart that would suit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Bar {
-    /// He has just let it ring, declined it or could not be reached.
-    Apart {
-        /// Until then, or until another agent was tried.
-        until: Mono,
-    },
-    /// He is kept in reserve for callers who need this skill more.
-    Reserve(SkillId),
-}
-
-/// What made the matcher look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Trigger {
-    /// An item arrived or came back.
-    Item,
-    /// An agent became free.
-    Agent,
-    /// A back-off, ring or wait passed.
-    Deadline,
 }

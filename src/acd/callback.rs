@@ -24,7 +24,8 @@ pub use rules::{CallbackRules, Hours, Zone};
 pub use views::CallbackRow;
 
 use crate::acd::Acd;
-use crate::boundary::{Credit, Credits, Decision, Entry, Kind};
+use crate::boundary::{Decision, Entry, Kind};
+use crate::credits::{Credit, Credits};
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::queue::GroupKey;

@@ -10,7 +10,7 @@ use turno_base::{AgentId, Mono, Now, QueueId, Wall};
 
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Misses, Next, Shown};
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::config::{AcdConfig, RingNeed, SegmentRules};
 use crate::doors::Presence;
 use crate::item::{Announce, Stands};
@@ -23,6 +23,7 @@ use crate::reserve::Reserve;
 use crate::slab::{AgentIx, GroupIx, ItemIx, Ix, ProfileIx, QueueIx, Slab};
 use crate::tables::Topic;
 use crate::timers::Due;
+use crate::why::Trigger;
 
 impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.

@@ -6,13 +6,15 @@ use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{ItemId, Mono, QueueId};
 
 use crate::acd::Acd;
-use crate::boundary::{Credit, Decision, Entry, Kind, Overflow, Trigger};
+use crate::boundary::{Decision, Entry, Kind, Overflow};
+use crate::credits::Credit;
 use crate::expected::Promise;
 use crate::item::{Announce, Item, Stands};
 use crate::limits::{CUT_KEEPS_PLACE, DRAIN_PER_TURN, OVERFLOW_HOPS_MAX};
 use crate::queue::GroupKey;
 use crate::slab::{ItemIx, QueueIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 /// Where a way through doors and overflows ends.
 enum Way {

@@ -10,12 +10,13 @@ use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, SkillId};
 
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing};
-use crate::boundary::{Bar, Blocked, Credit, ItemTerms, RunnerUp, Why};
+use crate::credits::Credit;
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::matching::{self, Strategy};
 use crate::skills::Uncertified;
 use crate::slab::{AgentIx, ItemIx};
+use crate::why::{Bar, Blocked, ItemTerms, RunnerUp, Why};
 
 /// Why a waiting item waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

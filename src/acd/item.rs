@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, E164, ItemId, Mono, QueueId, SegmentId};
 
-use crate::boundary::{Credits, Kind};
+use crate::boundary::Kind;
+use crate::credits::Credits;
 use crate::expected::Promise;
 use crate::line::Place;
 use crate::slab::{AgentIx, GroupIx, QueueIx};

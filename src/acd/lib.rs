@@ -23,6 +23,7 @@ mod callback;
 mod codes;
 mod config;
 mod configure;
+mod credits;
 mod doors;
 mod entering;
 mod entry;
@@ -52,6 +53,7 @@ mod tables;
 mod tasks;
 mod timers;
 mod views;
+mod why;
 mod wrapup;
 
 #[cfg(test)]
@@ -59,15 +61,13 @@ mod tests;
 
 pub use acd::{Acd, Counts};
 pub use agent::Next;
-pub use boundary::{
-    AgentTerms, Bar, Blocked, Command, Credit, Credits, Decision, Entry, Event, Heal, ItemTerms, Kind, Overflow,
-    RunnerUp, Trigger, Why,
-};
+pub use boundary::{Command, Decision, Entry, Event, Heal, Kind, Overflow};
 pub use callback::{CallBack, CallbackRow, CallbackRules, Hours, Zone};
 pub use config::{
     AcdConfig, AgentRules, BackOff, DispositionRules, QueueRules, ReasonRules, RingNeed, RingRules, Rule, SegmentRules,
     SkillRules, TooLong, WrapUp,
 };
+pub use credits::{Credit, Credits};
 pub use doors::{DoorRules, Ignored, LEVEL_AFTER, LEVEL_OVER, Presence};
 pub use expected::{Accuracy, FORECAST_AFTER, SURE_AFTER, SURE_WITHIN_PM, WITHIN_LEAST_MS, came_true};
 pub use explain::{Able, AgentExplained, Barred, ItemExplained, QueueForAgent};
@@ -78,3 +78,4 @@ pub use skills::{Certificate, NoCertificate, SkillChange, SkillRow, Uncertified}
 pub use tables::{TableRows, Topic, TopicRow};
 pub use tasks::{NewTask, Priority, TaskRow, TaskRules, TaskState};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};
+pub use why::{AgentTerms, Bar, Blocked, ItemTerms, RunnerUp, Trigger, Why};

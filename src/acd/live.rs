@@ -6,11 +6,13 @@ use turno_base::fact::{OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{ItemId, Mono, Need, QueueId};
 
 use crate::acd::Acd;
-use crate::boundary::{Credit, Decision, Kind, Overflow, Trigger};
+use crate::boundary::{Decision, Kind, Overflow};
+use crate::credits::Credit;
 use crate::item::Stands;
 use crate::queue::GroupKey;
 use crate::refusal::Refusal;
 use crate::slab::ItemIx;
+use crate::why::Trigger;
 
 impl Acd {
     fn waits(&self, item: ItemId) -> Result<ItemIx, Refusal> {

@@ -7,8 +7,9 @@ use turno_base::{AgentId, ItemId, Mono, QueueId};
 
 use crate::acd::{Acd, Served};
 use crate::agent::{Doing, Last, Misses, Next, Phase, Rest};
-use crate::boundary::{Credit, Decision, Kind, Trigger, Why};
+use crate::boundary::{Decision, Kind};
 use crate::config::WrapUp;
+use crate::credits::Credit;
 use crate::entering::micros;
 use crate::item::Held;
 use crate::limits::{APART_MAX, REASON_DECLINED, REASON_NO_ANSWER, REASON_UNREACHABLE, reason};
@@ -16,6 +17,7 @@ use crate::matching::Strategy;
 use crate::slab::{AgentIx, ItemIx};
 use crate::tables::{Handling, Topic};
 use crate::timers::Due;
+use crate::why::{Trigger, Why};
 
 /// A reservation that has just ended, as its agent held it.
 pub(crate) struct Ended {

@@ -9,10 +9,12 @@ use turno_base::{AgentId, Mono};
 
 use crate::acd::Acd;
 use crate::agent::Doing;
-use crate::boundary::{Credit, Credits, Decision, Trigger};
+use crate::boundary::Decision;
+use crate::credits::{Credit, Credits};
 use crate::item::Stands;
 use crate::slab::{AgentIx, GroupIx, ItemIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 /// Who talked to whom last, the first to be forgotten first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

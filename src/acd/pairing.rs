@@ -4,12 +4,13 @@
 use turno_base::{AgentId, Mono, SkillId};
 
 use crate::acd::Acd;
-use crate::boundary::{AgentTerms, Bar, Blocked, Decision, ItemTerms, RunnerUp, Trigger, Why};
+use crate::boundary::Decision;
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::matching::{self, Appeal, Bench, NEUTRAL, Pick, Precedence, Preference, Strategy};
 use crate::queue::{Fit, Listed};
 use crate::slab::{AgentIx, ItemIx, ProfileIx};
+use crate::why::{AgentTerms, Bar, Blocked, ItemTerms, RunnerUp, Trigger, Why};
 
 /// An agent chosen for an item.
 pub(crate) struct Choice {

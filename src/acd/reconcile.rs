@@ -7,11 +7,12 @@ use turno_base::fact::OfferEnd;
 
 use crate::acd::Acd;
 use crate::agent::Doing;
-use crate::boundary::{Decision, Heal, Trigger};
+use crate::boundary::{Decision, Heal};
 use crate::item::{Held, Stands};
 use crate::limits::{LEASE_SLACK, RECONCILE_EVERY, RECONCILE_PER_TURN};
 use crate::slab::{AgentIx, ItemIx, Ix};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 /// How far the reconciler is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

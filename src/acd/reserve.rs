@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use turno_base::{Mono, SkillId};
 
 use crate::acd::Acd;
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::item::Stands;
 use crate::matching;
 use crate::slab::{ItemIx, ProfileIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 /// One reserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,11 +3,12 @@
 use turno_base::Mono;
 
 use crate::acd::Acd;
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::item::Stands;
 use crate::limits::RING_ALL_MAX;
 use crate::matching::{self, NEUTRAL, Pick, Strategy};
 use crate::slab::{AgentIx, ItemIx, ProfileIx};
+use crate::why::Trigger;
 
 impl Acd {
     /// Rings everybody of the best rank for the item, or lets it stand in line. While some are being rung, those for whom

@@ -4,11 +4,12 @@
 use turno_base::Mono;
 
 use crate::acd::Acd;
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::item::Stands;
 use crate::queue::GroupKey;
 use crate::slab::{GroupIx, ItemIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 impl Acd {
     /// An item that is new in its queue begins with the first of its rings.

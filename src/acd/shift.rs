@@ -5,12 +5,13 @@ use turno_base::{AgentId, ItemId, Mono, Name, StationId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Misses, Next, Rest, Shown, Station};
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::config::{TooLong, WrapUp};
 use crate::limits::{REASON_UNREACHABLE, reason};
 use crate::refusal::Refusal;
 use crate::slab::{AgentIx, ProfileIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 use crate::wrapup::fixed;
 
 impl Acd {

@@ -7,10 +7,11 @@ use turno_base::{AgentId, ItemId, Mono, Name};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Last};
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::config::WrapUp;
 use crate::refusal::Refusal;
 use crate::slab::AgentIx;
+use crate::why::Trigger;
 
 impl Acd {
     /// The conversation is over for this agent: wrap-up, or what comes after it.

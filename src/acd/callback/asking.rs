@@ -7,7 +7,8 @@ use turno_base::{E164, ItemId, Mono, QueueId};
 
 use super::{Asker, Callback, Standing};
 use crate::acd::Acd;
-use crate::boundary::{Credit, Decision, Entry, Kind, Overflow};
+use crate::boundary::{Decision, Entry, Kind, Overflow};
+use crate::credits::Credit;
 use crate::entering::micros;
 use crate::item::Stands;
 use crate::limits::CALLBACK_CONFIRM;

@@ -6,9 +6,10 @@ use turno_base::{AgentId, E164, ItemId, Mono};
 use super::{CallBack, Standing};
 use crate::acd::Acd;
 use crate::agent::Doing;
-use crate::boundary::{Decision, Kind, Trigger};
+use crate::boundary::{Decision, Kind};
 use crate::limits::CALLBACK_SOON;
 use crate::slab::ItemIx;
+use crate::why::Trigger;
 
 impl Acd {
     /// The attempt that begins; its call is to be made.

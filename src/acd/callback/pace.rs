@@ -12,12 +12,13 @@ use turno_base::{E164, Mono, QueueId, Wall};
 
 use super::{CallbackRules, Standing};
 use crate::acd::Acd;
-use crate::boundary::{Decision, Trigger};
+use crate::boundary::Decision;
 use crate::item::Stands;
 use crate::limits::{CALLBACK_LOOK_MAX, CALLBACK_PACE};
 use crate::matching::{self, Precedence};
 use crate::slab::{ItemIx, QueueIx};
 use crate::timers::Due;
+use crate::why::Trigger;
 
 /// A new gap between answers moves their mean by one in so many.
 const INTERVAL_WEIGHT: u64 = 8;

@@ -5,7 +5,8 @@ use turno_base::{E164, Mono, Need, QueueId, SegmentId, Wall};
 
 use super::{Asker, Standing};
 use crate::acd::Acd;
-use crate::boundary::{Credits, Decision};
+use crate::boundary::Decision;
+use crate::credits::Credits;
 use crate::limits::APPOINTMENT_MAX;
 use crate::refusal::Refusal;
 
