@@ -15,6 +15,7 @@ mod crowd;
 mod deploy;
 mod doors;
 mod drain;
+mod figures;
 mod fuzz;
 mod gun;
 mod house;
