@@ -358,7 +358,7 @@ mod tests {
         let silent = Lesson { contact: None, ..lesson.clone() };
         worth.renew(&mut kept, &[silent]).unwrap();
         assert_eq!(seen(&customers).0, value_before, "nobody called");
-        worth.renew(&mut kept, &[lesson.clone()]).unwrap();
+        worth.renew(&mut kept, std::slice::from_ref(&lesson)).unwrap();
         assert_eq!(seen(&customers), (7500, "gold".to_owned()));
         assert_eq!(kept.version().unwrap(), stamp, "nobody has to read a million customers for one call");
         assert_eq!(kept.get("X-1").unwrap().unwrap().value.unwrap().pm, 7500);
