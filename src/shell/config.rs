@@ -13,6 +13,7 @@ mod problem;
 mod references;
 mod section;
 mod sip;
+mod tariff;
 mod values;
 
 pub use doors::offsets as zone_offsets;
@@ -140,10 +141,11 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let store = node::store(&root.section("store"), &node.data_dir);
     let calls::Customers { country, portfolio, segment_default, value_default_pm, value_rules, crm } =
         calls::customers(&root.section("customers"), dir);
-    let deck = calls::tariff(&root.section("tariff"), dir);
     let prompts = calls::prompts(&root.section("prompts"), dir);
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
+    let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
+    let deck = tariff::tariff(&root.section("tariff"), dir, &trunks);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
     let figures = figures::figures(&root.section("figures"), dir);

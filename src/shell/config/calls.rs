@@ -8,7 +8,6 @@ use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
 use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, ParkRules, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
 use turno_customers::value::Rule;
-use turno_tariff::Deck;
 
 use crate::shell::config::menus;
 use crate::shell::config::section::Section;
@@ -319,26 +318,6 @@ fn portfolio(section: &Section<'_>, path: &Path, country: &str) -> Portfolio {
             .warn("file", format!("{}: {} more rows were left out", path.display(), errors.len() - ROW_ERRORS_SHOWN));
     }
     portfolio
-}
-
-pub(super) fn tariff(section: &Section<'_>, dir: &Path) -> Deck {
-    let path = section.text("file").map(|file| dir.join(file));
-    section.done();
-    let Some(path) = path else { return Deck::default() };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            section.error("file", format!("{} cannot be read: {error}", path.display()));
-            return Deck::default();
-        }
-    };
-    match Deck::parse(&text) {
-        Ok(deck) => deck,
-        Err(error) => {
-            section.error("file", format!("{}: {error}", path.display()));
-            Deck::default()
-        }
-    }
 }
 
 pub(super) fn prompts(section: &Section<'_>, dir: &Path) -> BTreeMap<PromptId, PathBuf> {
