@@ -234,7 +234,11 @@ pub fn trade(title: &str, subtitle: &str, tried: &[Tried], marked: &[Marked]) ->
             from + 16.0,
             name_y,
             "start",
-            &format!("fill='{colour}' font-weight='bold' font-size='12'"),
+            // A white rim keeps the name readable above the marks behind it.
+            &format!(
+                "fill='{colour}' font-weight='bold' font-size='12' paint-order='stroke' stroke='#ffffff' \
+                 stroke-width='4' stroke-linejoin='round'"
+            ),
             &label,
         );
     }
