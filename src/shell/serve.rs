@@ -437,8 +437,11 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, terms: &SharedTerm
     Ok(store)
 }
 
+/// Somebody who takes the log, by name.
+type Named = (String, Box<dyn Consumer>);
+
 /// Those who take the log besides the tables of records.
-fn consumers(settings: &Settings, terms: &SharedTerms) -> Result<Vec<(String, Box<dyn Consumer>)>, StartError> {
+fn consumers(settings: &Settings, terms: &SharedTerms) -> Result<Vec<Named>, StartError> {
     let dir = &settings.store.dir;
     fs::create_dir_all(dir).map_err(about(format!("the folder {}", dir.display())))?;
     figures::opens(dir).map_err(StartError::Store)?;
