@@ -6,6 +6,7 @@ mod customers;
 pub mod http;
 mod records;
 pub mod rest;
+mod voicemail;
 pub mod wall;
 
 use std::path::Path;
@@ -37,6 +38,8 @@ pub struct AppState {
     pub reloader: Arc<Reloader>,
     /// Folder of the records.
     pub records: Arc<Path>,
+    /// Folder of the messages.
+    pub voicemail: Arc<Path>,
     /// Who calls.
     pub customers: Customers,
     /// What is known of those who call now.

@@ -14,6 +14,7 @@ mod shells;
 mod sim;
 mod staff;
 mod table;
+mod voicemail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
 
 /// Where call records are if nothing says otherwise.
 const RECORDS_DEFAULT: &str = "turno-data/records";
+
+/// Where messages are if nothing says otherwise.
+const VOICEMAIL_DEFAULT: &str = "turno-data/voicemail";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
@@ -156,6 +160,14 @@ enum Command {
         records: PathBuf,
         #[command(subcommand)]
         command: customers::CustomersCommand,
+    },
+    /// Messages that callers left.
+    Voicemail {
+        /// Folder of the messages.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_VOICEMAIL", default_value = VOICEMAIL_DEFAULT)]
+        voicemail: PathBuf,
+        #[command(subcommand)]
+        command: voicemail::VoicemailCommand,
     },
     /// Price a call by a price book.
     Rate(records::RateArgs),
@@ -489,6 +501,7 @@ pub fn main() -> ExitCode {
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
+        Command::Voicemail { voicemail, command } => voicemail::voicemail(&voicemail, cli.json, &command),
         Command::Rate(args) => records::price(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),

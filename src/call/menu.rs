@@ -25,6 +25,7 @@ impl Call {
                     Err(cause) => self.refuse(cause, t),
                 }
             }
+            Goal::Voicemail(mailbox) => self.go_to_mailbox(mailbox, t),
             Goal::Queue(queue) => {
                 let waiting = Waiting::new(queue, Need::Anyone, t);
                 self.enter(waiting, t);

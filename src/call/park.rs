@@ -135,6 +135,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => false,
         };
         waits && self.legs.is_up(self.caller) && self.legs.len() < LEGS_PER_CALL_MAX

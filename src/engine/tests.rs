@@ -12,6 +12,7 @@ mod refer;
 mod restart;
 mod ring_all;
 mod seeds;
+mod voicemail;
 mod world;
 mod wrapup;
 

@@ -13,6 +13,7 @@ mod references;
 mod section;
 mod sip;
 mod values;
+mod voicemail;
 
 pub use doors::offsets as zone_offsets;
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
@@ -31,6 +32,7 @@ use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
 use crate::shell::net::NetSettings;
+use crate::shell::voicemail::VoicemailSettings;
 use section::Section;
 
 /// A checked configuration.
@@ -54,6 +56,8 @@ pub struct Settings {
     pub net: NetSettings,
     /// Media threads.
     pub media: MediaSettings,
+    /// Messages.
+    pub voicemail: VoicemailSettings,
     /// Sound files by name.
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
@@ -136,6 +140,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let prompts = calls::prompts(&root.section("prompts"), dir);
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
+    let voicemail = voicemail::voicemail(&root.section("voicemail"), dir, &node.data_dir);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
     acd.zone = callbacks::zone_table(&node.zone);
@@ -150,7 +155,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, voicemail, prompts, portfolio, crm })
 }
 
 #[cfg(test)]

@@ -33,4 +33,5 @@ mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod voicemail;
 mod wall;

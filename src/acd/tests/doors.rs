@@ -367,7 +367,8 @@ fn keys_lead_out_of_a_queue_and_whoever_was_rung_is_free() {
         70 c3 leaves ventas: exit_key at 1 after 40
         70 anna ready
         70 c3 is told good-bye
-    "#]].assert_eq(&calls);
+    "#]]
+    .assert_eq(&calls);
 }
 
 #[test]

@@ -52,7 +52,8 @@ fn a_phone_parks_by_refer_another_takes_by_code_and_the_card_says_where_it_is() 
         12601 c2 ends: answered by Agent
         17600 agent1 is ready
         17601 c1 ends: answered by Caller
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     let parked = world.records.iter().find(|record| record.trunk.is_some()).unwrap();
     assert_eq!(parked.agent().unwrap().to_string(), "agent1");
     assert!((6000..8000).contains(&parked.hold_ms()), "{}", parked.hold_ms());

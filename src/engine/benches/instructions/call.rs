@@ -320,6 +320,7 @@ fn config() -> EngineConfig {
             },
             park: turno_call::ParkRules::default(),
             menus: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
