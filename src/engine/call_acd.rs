@@ -128,6 +128,9 @@ impl Rooms {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
             Decision::PauseTooLong { agent, reason } => self.fact(What::PauseTooLong { agent, reason }, turn),
+            Decision::Task { item, queue, kind, change } => {
+                self.fact(What::Task { task: item.0, queue, kind, change }, turn);
+            }
             Decision::Disposed { item, agent, disposition } => {
                 self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
             }

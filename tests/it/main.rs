@@ -35,3 +35,4 @@ mod tidy;
 mod tone;
 mod voicemail;
 mod wall;
+mod whatif;

@@ -301,7 +301,7 @@ pub(super) fn tariff(section: &Section<'_>, dir: &Path) -> Deck {
             return Deck::default();
         }
     };
-    match Deck::parse_csv(&text) {
+    match Deck::parse(&text) {
         Ok(deck) => deck,
         Err(error) => {
             section.error("file", format!("{}: {error}", path.display()));

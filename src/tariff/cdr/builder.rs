@@ -159,6 +159,7 @@ fn call_of(what: &What) -> Option<CallId> {
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
         | What::Disposed { .. }
+        | What::Task { .. }
         | What::Emergency { .. }
         | What::CallbackEnded { .. }
         | What::CallbacksDue { .. } => None,
@@ -321,6 +322,7 @@ impl Draft {
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
+            | What::Task { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. } => {}
         }

@@ -205,6 +205,7 @@ impl World {
             Effect::Store { seq, .. } => self.house(Input::Stored(seq)),
             Effect::Media { .. }
             | Effect::Fact(_)
+            | Effect::Mail(_)
             | Effect::Foreseen { .. }
             | Effect::Healed(_)
             | Effect::Close(_)

@@ -1,0 +1,360 @@
+//! Asterisk's `queue_log` as a fold over the event line (spec/cdr.md): `epoch|callid|queue|agent|EVENT|p1|p2|…`.
+//!
+//! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
+//! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::{AgentState, CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
+
+use super::asterisk::asterisk_id;
+
+/// Calls at once that are followed; the lines of more are not written.
+pub(super) const CALLS_MAX: usize = 100_000;
+
+/// Which queues each agent serves: AgentChanged does not say, ADDMEMBER must.
+pub type Serving = BTreeMap<AgentId, Vec<QueueId>>;
+
+/// What must be remembered between facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueLog {
+    calls: BTreeMap<CallId, Caller>,
+    /// Who is logged in, and whether he is paused.
+    agents: BTreeMap<AgentId, bool>,
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Caller {
+    number: String,
+    dialled: String,
+    name: String,
+    /// The customer's.
+    leg: Option<LegId>,
+    is_callback: bool,
+    /// Queues that it has been in.
+    entered: BTreeSet<QueueId>,
+    stay: Option<Stay>,
+    talk: Option<Talk>,
+    /// The agents' legs: unique ids in CONNECT.
+    legs: Vec<(AgentId, LegId, Wall)>,
+    /// Called number of the last leg that we dialled: where a transfer goes.
+    dialled_last: String,
+    /// Ring time of the offer that was taken, ms.
+    rang_ms: u64,
+    /// By what he asked to be called back.
+    asked: Option<CallbackAsked>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stay {
+    queue: QueueId,
+    id: String,
+    original: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Talk {
+    agent: AgentId,
+    since: Now,
+    hold_s: u64,
+    /// The caller is on his way to somebody else.
+    leaving: Option<Now>,
+    /// The caller's or the agent's leg has ended.
+    gone: Option<Now>,
+}
+
+/// The line that Asterisk writes when it starts.
+pub fn queue_start(at: Wall) -> String {
+    line(at, "NONE", "NONE", "NONE", "QUEUESTART", &[])
+}
+
+/// The line that Asterisk writes when its configuration was read again.
+pub fn config_reload(at: Wall) -> String {
+    line(at, "NONE", "NONE", "NONE", "CONFIGRELOAD", &[])
+}
+
+impl QueueLog {
+    /// Takes a fact and appends its lines, each with its LF.
+    pub fn on_fact(&mut self, fact: &Fact, serving: &Serving, out: &mut String) {
+        let at = fact.at;
+        match &fact.what {
+            What::CallArrived { call, ani, dnis, .. } => self.on_arrived(*call, ani, dnis),
+            What::CallEnded { call, by, .. } => {
+                if let Some(mut caller) = self.calls.remove(call) {
+                    caller.on_ended(at, *by, out);
+                }
+            }
+            What::AgentChanged { agent, state, .. } => self.on_agent(*agent, *state, at.wall, serving, out),
+            What::CustomerKnown { call, customer, .. } => {
+                self.with(call, |caller| caller.name = customer.clone().unwrap_or_default());
+            }
+            What::CallingBack { call, .. } => self.with(call, |caller| caller.is_callback = true),
+            What::LegBegan { call, leg, b, party, .. } => {
+                self.with(call, |caller| caller.on_leg(*leg, b, *party, at.wall));
+            }
+            What::LegEnded { call, leg, .. } => self.with(call, |caller| caller.on_leg_ended(*leg, at)),
+            What::SegmentBegan { call, leg, segment } => self.with(call, |caller| {
+                if caller.leg == Some(*leg) {
+                    caller.on_segment(*segment, at, out);
+                }
+            }),
+            What::QueueEntered { call, queue, position } => {
+                self.with(call, |caller| caller.on_entered(*call, *queue, *position, at, out));
+            }
+            What::QueueLeft { call, left, position, wait_ms, .. } => {
+                self.with(call, |caller| caller.on_left(*left, *position, *wait_ms, at, out));
+            }
+            What::OfferEnded { call, agent, end, ring_ms, .. } => {
+                self.with(call, |caller| caller.on_offer_ended(*agent, *end, *ring_ms, at.wall, out));
+            }
+            What::CallbackTaken { call, how, .. } => self.with(call, |caller| caller.asked = Some(*how)),
+            What::LegRinging { .. }
+            | What::LegAnswered { .. }
+            | What::LegQuality { .. }
+            | What::Offered { .. }
+            | What::CallbackEnded { .. }
+            | What::CallbacksDue { .. }
+            | What::WaitingChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Task { .. }
+            | What::Disposed { .. }
+            | What::Emergency { .. } => {}
+        }
+    }
+
+    fn with(&mut self, call: &CallId, change: impl FnOnce(&mut Caller)) {
+        if let Some(caller) = self.calls.get_mut(call) {
+            change(caller);
+        }
+    }
+
+    fn on_arrived(&mut self, call: CallId, ani: &Number, dnis: &Number) {
+        if self.calls.len() >= CALLS_MAX {
+            return;
+        }
+        let bare = |number: &Number| super::number(number).trim_start_matches('+').to_owned();
+        let caller = Caller {
+            number: if ani.withheld { "anonymous".to_owned() } else { bare(ani) },
+            dialled: bare(dnis),
+            name: String::new(),
+            leg: None,
+            is_callback: false,
+            entered: BTreeSet::new(),
+            stay: None,
+            talk: None,
+            legs: Vec::new(),
+            dialled_last: String::new(),
+            rang_ms: 0,
+            asked: None,
+        };
+        self.calls.entry(call).or_insert(caller);
+    }
+
+    fn on_agent(&mut self, agent: AgentId, state: AgentState, at: Wall, serving: &Serving, out: &mut String) {
+        let queues = serving.get(&agent).map_or(&[][..], |queues| queues);
+        let mut each = |event: &str, of: &[&str], all: bool| {
+            if all {
+                let event = format!("{event}ALL");
+                out.push_str(&line(at, "NONE", "NONE", agent.as_str(), &event, of));
+            }
+            for queue in queues {
+                out.push_str(&line(at, "NONE", queue.as_str(), agent.as_str(), event, of));
+            }
+        };
+        let was = self.agents.get(&agent).copied();
+        match (was, state) {
+            (Some(_), AgentState::LoggedOut) => {
+                each("REMOVEMEMBER", &[""], false);
+                self.agents.remove(&agent);
+            }
+            (None, AgentState::LoggedOut) => {}
+            (None, AgentState::Paused(_)) => {
+                each("ADDMEMBER", &["PAUSED"], false);
+                self.agents.insert(agent, true);
+            }
+            (Some(_), AgentState::Paused(reason)) => {
+                each("PAUSE", &[reason.as_str()], true);
+                self.agents.insert(agent, true);
+            }
+            (Some(true), AgentState::Ready | AgentState::Offered | AgentState::Ringing) => {
+                each("UNPAUSE", &[""], true);
+                self.agents.insert(agent, false);
+            }
+            (Some(_), _) => {}
+            (None, _) => {
+                each("ADDMEMBER", &[""], false);
+                self.agents.insert(agent, false);
+            }
+        }
+    }
+}
+
+impl Caller {
+    fn on_leg(&mut self, leg: LegId, b: &Number, party: Party, at: Wall) {
+        match party {
+            Party::Caller(_) => self.leg = Some(leg),
+            Party::Outside(_) if self.is_callback => self.leg = Some(leg),
+            Party::Agent(agent, _) => self.legs.push((agent, leg, at)),
+            Party::Outside(_) | Party::Station(_) => {}
+        }
+        if self.leg != Some(leg) {
+            self.dialled_last = super::number(b).trim_start_matches('+').to_owned();
+        }
+    }
+
+    fn on_entered(&mut self, call: CallId, queue: QueueId, position: u32, at: Now, out: &mut String) {
+        self.end_talk(queue.as_str(), at, out);
+        // The same call in the same queue once more is a call of its own to readers.
+        let id = match self.entered.contains(&queue) {
+            false => asterisk_id(call),
+            true => format!("{}.{}", at.wall.as_secs(), asterisk_id(call).rsplit('.').next().unwrap_or("0")),
+        };
+        if self.entered.is_empty() {
+            out.push_str(&line(at.wall, &id, "NONE", "NONE", "DID", &[&self.dialled]));
+        }
+        self.entered.insert(queue);
+        let of = ["", &self.number, &position.to_string(), &self.name];
+        out.push_str(&line(at.wall, &id, queue.as_str(), "NONE", "ENTERQUEUE", &of));
+        self.stay = Some(Stay { queue, id, original: position });
+    }
+
+    fn on_left(&mut self, left: QueueLeft, position: u32, wait_ms: u64, at: Now, out: &mut String) {
+        if let QueueLeft::Answered(agent) = left {
+            return self.connect(agent, wait_ms, at, out);
+        }
+        let Some(stay) = self.stay.take() else { return };
+        let (place, first, wait) = (position.to_string(), stay.original.to_string(), (wait_ms / 1000).to_string());
+        let (event, before, after) = match left {
+            QueueLeft::Answered(_) => return,
+            QueueLeft::Abandoned | QueueLeft::ShortAbandoned => ("ABANDON", None, None),
+            QueueLeft::Overflowed | QueueLeft::TimedOut => ("EXITWITHTIMEOUT", None, None),
+            QueueLeft::Empty => ("EXITEMPTY", None, None),
+            // Which key it was is not on the event line.
+            QueueLeft::ExitKey => ("EXITWITHKEY", Some("key"), None),
+            QueueLeft::CallbackTaken => match self.asked {
+                Some(CallbackAsked::Key) => ("EXITWITHKEY", Some("callback"), None),
+                Some(CallbackAsked::Overflow) | None => ("EXITWITHTIMEOUT", None, None),
+                Some(CallbackAsked::Person) => ("WITHDRAW", None, Some("callback")),
+            },
+            QueueLeft::Withdrawn => ("WITHDRAW", None, Some("")),
+            QueueLeft::Failed => ("WITHDRAW", None, Some("failed")),
+        };
+        let of: Vec<&str> = before.into_iter().chain([&*place, &*first, &*wait]).chain(after).collect();
+        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), "NONE", event, &of));
+    }
+
+    fn connect(&mut self, agent: AgentId, wait_ms: u64, at: Now, out: &mut String) {
+        let Some(stay) = &self.stay else { return };
+        let leg = self.legs.iter().rev().find(|(of, ..)| *of == agent);
+        let unique = leg.map_or_else(|| "NONE".to_owned(), |(_, leg, at)| format!("{}.{}", at.as_secs(), leg.0));
+        let hold_s = wait_ms / 1000;
+        let of = [&*hold_s.to_string(), &unique, &(self.rang_ms / 1000).to_string()];
+        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), agent.as_str(), "CONNECT", &of));
+        self.talk = Some(Talk { agent, since: at, hold_s, leaving: None, gone: None });
+    }
+
+    fn on_offer_ended(&mut self, agent: AgentId, end: OfferEnd, ring_ms: u64, at: Wall, out: &mut String) {
+        let event = match end {
+            OfferEnd::Accepted => {
+                self.rang_ms = ring_ms;
+                return;
+            }
+            OfferEnd::Declined | OfferEnd::RingNoAnswer | OfferEnd::Busy | OfferEnd::Unreachable => "RINGNOANSWER",
+            OfferEnd::CallerLeft | OfferEnd::LostRace => "RINGCANCELED",
+        };
+        if let Some(stay) = &self.stay {
+            let ms = ring_ms.to_string();
+            out.push_str(&line(at, &stay.id, stay.queue.as_str(), agent.as_str(), event, &[&ms]));
+        }
+    }
+
+    fn on_leg_ended(&mut self, leg: LegId, at: Now) {
+        let Some(talk) = &mut self.talk else { return };
+        let is_agents = || self.legs.iter().any(|(of, l, _)| *of == talk.agent && *l == leg);
+        if self.leg == Some(leg) || is_agents() {
+            talk.gone.get_or_insert(at);
+        }
+    }
+
+    /// With whom the customer is now says whether the agent of the queue still has him.
+    fn on_segment(&mut self, segment: Segment, at: Now, out: &mut String) {
+        let Some(talk) = &mut self.talk else { return };
+        match segment {
+            Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) if agent == talk.agent => {
+                talk.leaving = None;
+            }
+            // Announcements and ringing on the way to somebody else, or put aside for whoever takes it.
+            Segment::Ivr(_) | Segment::Parked | Segment::Voicemail => {
+                talk.leaving.get_or_insert(at);
+            }
+            Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) | Segment::Ring(agent) => {
+                self.end_talk(agent.as_str(), at, out);
+            }
+            Segment::TalkOutside => {
+                let to = self.dialled_last.clone();
+                self.end_talk(&to, at, out);
+            }
+            // The fact of the entry ends it.
+            Segment::Queue(_) => {}
+        }
+    }
+
+    /// The customer goes on without the agent of the queue.
+    fn end_talk(&mut self, to: &str, at: Now, out: &mut String) {
+        let (Some(talk), Some(stay)) = (self.talk.take(), self.stay.take()) else { return };
+        let left = talk.leaving.or(talk.gone).unwrap_or(at);
+        let (hold, seconds, first) = talk.figures(left, &stay);
+        let (event, of) = match (talk.leaving, talk.gone) {
+            (Some(_), _) => {
+                let to = if self.dialled_last.is_empty() { to } else { &self.dialled_last };
+                ("BLINDTRANSFER", vec![to, "turno"])
+            }
+            // His phone is gone and the customer waits again.
+            (None, Some(_)) => ("COMPLETEAGENT", vec![]),
+            (None, None) => ("ATTENDEDTRANSFER", vec!["AGENT", to]),
+        };
+        let of: Vec<&str> = of.into_iter().chain([&*hold, &*seconds, &*first]).collect();
+        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
+    }
+
+    fn on_ended(&mut self, at: Now, by: EndedBy, out: &mut String) {
+        if self.talk.as_ref().is_some_and(|talk| talk.leaving.is_some()) {
+            return self.end_talk("", at, out);
+        }
+        let (Some(talk), Some(stay)) = (self.talk.take(), self.stay.take()) else { return };
+        let (hold, seconds, first) = talk.figures(talk.gone.unwrap_or(at), &stay);
+        let event = match by {
+            EndedBy::Caller => "COMPLETECALLER",
+            EndedBy::Agent | EndedBy::Us => "COMPLETEAGENT",
+        };
+        let of = [&*hold, &*seconds, &*first];
+        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
+    }
+}
+
+impl Talk {
+    /// Hold and talk seconds, original position.
+    fn figures(&self, until: Now, stay: &Stay) -> (String, String, String) {
+        let seconds = until.mono.0.saturating_sub(self.since.mono.0) / 1_000_000;
+        (self.hold_s.to_string(), seconds.to_string(), stay.original.to_string())
+    }
+}
+
+/// A line is five fields and the event's own; nothing in a field can end it or the line.
+fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> String {
+    let mut line = String::new();
+    let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
+    let _ = write!(line, "{}|{id}|{queue}|{agent}|{event}|", at.as_secs());
+    for (n, field) in of.iter().enumerate() {
+        let _ = write!(line, "{}{}", if n > 0 { "|" } else { "" }, clean(field));
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests;
