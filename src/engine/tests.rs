@@ -5,6 +5,7 @@ mod callbacks;
 mod changes;
 mod day;
 mod fault;
+mod limits;
 mod live;
 mod parking;
 mod ports;

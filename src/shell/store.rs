@@ -8,6 +8,7 @@ pub mod consumer;
 pub mod customers;
 pub mod feed;
 mod frame;
+pub mod ledger;
 mod log;
 pub mod pseudonym;
 mod reader;
