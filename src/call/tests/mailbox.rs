@@ -49,7 +49,7 @@ fn who_hangs_up_while_he_speaks_has_left_what_he_said() {
         20000  * c1 a1 ended 200/16 peer by Caller
         20001  c1 tape of a1 is done
         20002  * c1 a1 figures
-               * c1 ended abandoned by Caller
+               * c1 ended no-answer by Caller
     "#]]
     .assert_eq(&after(
         &speaks(),
