@@ -8,6 +8,7 @@ mod records;
 mod reports;
 pub mod rest;
 mod tasks;
+mod voicemail;
 pub mod wall;
 
 use std::path::Path;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub reloader: Arc<Reloader>,
     /// Folder of the records.
     pub records: Arc<Path>,
+    /// Folder of the messages.
+    pub voicemail: Arc<Path>,
     /// Who calls.
     pub customers: Customers,
     /// What is known of those who call now.

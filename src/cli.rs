@@ -17,6 +17,7 @@ mod sim;
 mod staff;
 mod table;
 mod tasks;
+mod voicemail;
 mod whatif;
 
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
 
 /// Where call records are if nothing says otherwise.
 const RECORDS_DEFAULT: &str = "turno-data/records";
+
+/// Where messages are if nothing says otherwise.
+const VOICEMAIL_DEFAULT: &str = "turno-data/voicemail";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
@@ -163,6 +167,14 @@ enum Command {
         records: PathBuf,
         #[command(subcommand)]
         command: customers::CustomersCommand,
+    },
+    /// Messages that callers left.
+    Voicemail {
+        /// Folder of the messages.
+        #[arg(long, global = true, value_name = "DIR", env = "TURNO_VOICEMAIL", default_value = VOICEMAIL_DEFAULT)]
+        voicemail: PathBuf,
+        #[command(subcommand)]
+        command: voicemail::VoicemailCommand,
     },
     /// Price a call by a price book, or cases from standard input.
     Rate(rate::RateArgs),
@@ -507,6 +519,7 @@ pub fn main() -> ExitCode {
         Command::WhatIf(args) => whatif::whatif(&args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
+        Command::Voicemail { voicemail, command } => voicemail::voicemail(&voicemail, cli.json, &command),
         Command::Rate(args) => rate::rate(&args, cli.json),
         Command::Report(args) => report::report(&args, cli.json),
         Command::Audit(args) => report::audit(&args, cli.json),

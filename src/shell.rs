@@ -31,3 +31,4 @@ pub mod serve;
 pub mod signals;
 pub mod store;
 pub mod systemd;
+pub mod voicemail;

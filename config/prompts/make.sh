@@ -25,6 +25,9 @@ bar 7 D3 A3 D4 F4 A4
 bar 8 E3 B3 E4 G4 B4
 sox -R "$work"/[1-8].wav -r 8000 -b 16 -c 1 music.wav norm -9
 
+# The tone after which a caller speaks.
+sox -R -n -r 8000 -b 16 -c 1 beep.wav synth 0.4 sine 1000 fade t .01 0.4 .01 norm -12
+
 # say LANGUAGE NAME TEXT
 say() {
     mkdir -p "$1"
@@ -53,6 +56,8 @@ say es callback-taken 'De acuerdo. Le llamaremos a este número cuando llegue su
 say es callback-refused 'Lo sentimos, no podemos llamarle a este número. Por favor, siga a la espera.'
 say es callback-hello 'Le llamamos como nos pidió. Enseguida le atendemos.'
 say es callback-whisper 'Devolución de llamada.'
+say es leave-a-message 'Deje su mensaje después de la señal. Pulse almohadilla al terminar.'
+say es main-menu 'Para averías, pulse uno. Para ventas, pulse dos.'
 say es logged-in 'Sesión iniciada.'
 say es logged-out 'Sesión cerrada.'
 n=1
@@ -81,6 +86,8 @@ say en callback-taken 'All right. We will call you on this number when it is you
 say en callback-refused 'Sorry, we cannot call you on this number. Please hold the line.'
 say en callback-hello 'We are calling you back as you asked. We will be with you shortly.'
 say en callback-whisper 'Call back.'
+say en leave-a-message 'Please leave a message after the tone. Press the pound key when you are done.'
+say en main-menu 'For fault repair, press one. For sales, press two.'
 say en logged-in 'You are logged in.'
 say en logged-out 'You are logged out.'
 n=1

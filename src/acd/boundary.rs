@@ -527,6 +527,8 @@ pub enum Overflow {
     Callback,
     /// A menu of the dial plan.
     Menu(Name),
+    /// A mailbox, where he leaves a message.
+    Voicemail(Name),
     /// Good-bye at once.
     HangUp,
 }

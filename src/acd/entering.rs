@@ -377,9 +377,12 @@ impl Acd {
         let id = self.items[item].id;
         let how = match to {
             Overflow::HangUp => plain,
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback | Overflow::Menu(_) => {
-                QueueLeft::Overflowed
-            }
+            Overflow::Queue(_)
+            | Overflow::Number(_)
+            | Overflow::Prompt(_)
+            | Overflow::Callback
+            | Overflow::Menu(_)
+            | Overflow::Voicemail(_) => QueueLeft::Overflowed,
         };
         self.take_out(item, how, now, out);
         out.push(Decision::Overflow { item: id, to });

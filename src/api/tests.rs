@@ -52,6 +52,7 @@ fn place(token: Option<&str>) -> Place {
         customers,
         callers,
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
+        voicemail: records.join("voicemail").into(),
         records: records.into(),
         token: token.map(Into::into),
     };

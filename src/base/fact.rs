@@ -463,6 +463,8 @@ pub enum Segment {
     Consult(AgentId),
     /// Put aside by an agent, for whoever takes it.
     Parked,
+    /// Leaving a message.
+    Voicemail,
 }
 
 /// How an entry of a queue ended (spec/kpi.md).

@@ -14,6 +14,7 @@ pub mod number;
 pub mod redacted;
 pub mod seeded;
 pub mod stream;
+pub mod tape;
 pub mod time;
 
 pub use cause::{Cause, EndedBy, Outcome, Reason};
@@ -27,4 +28,5 @@ pub use number::{E164, Number};
 pub use redacted::Redacted;
 pub use seeded::Seeded;
 pub use stream::{Codec, Direction, StreamAgreement};
+pub use tape::TapeEnd;
 pub use time::{Mono, Now, Wall};

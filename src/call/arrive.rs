@@ -38,6 +38,7 @@ impl Call {
             wants_since: None,
             music: None,
             consult: None,
+            is_taped: false,
             menus: 0,
             parker: None,
             back: None,
@@ -62,7 +63,14 @@ impl Call {
         match t.plan.route(&self.dnis, trunk).cloned() {
             None => self.refuse(NOT_FOUND, t),
             Some(Plan::Refuse(status)) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
-            Some(plan @ (Plan::Queue { .. } | Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_) | Plan::Menu(_))) => {
+            Some(
+                plan @ (Plan::Queue { .. }
+                | Plan::Station(_)
+                | Plan::Agent(_)
+                | Plan::Prompt(_)
+                | Plan::Menu(_)
+                | Plan::Voicemail(_)),
+            ) => {
                 self.stage = Stage::Arriving { plan, known_by: t.now.mono + KNOWN_WAIT };
                 t.out.push(CallEffect::LookUp { call: self.id, ani: self.ani.clone() });
                 self.ask_record(t);
@@ -126,6 +134,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {}
         }
     }
@@ -144,6 +153,7 @@ impl Call {
                 self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: None, asks: false }
             }
             Plan::Menu(menu) => self.go(Goal::Menu(menu), t),
+            Plan::Voicemail(mailbox) => self.go(Goal::Voicemail(mailbox), t),
             Plan::Refuse(status) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, What};
 use turno_base::{
     AgentId, CallId, Cause, Direction, E164, LegId, Name, Need, Number, PromptId, Quality, QueueId, SegmentId,
-    StationId, TrunkId,
+    StationId, TapeEnd, TrunkId,
 };
 
 /// What happened to calls.
@@ -202,6 +202,8 @@ pub enum LegEvent {
     MediaFailed,
     /// There is no port for its media, so that what was commanded with SDP did not happen: it is not answered.
     NoPorts,
+    /// What was taken down of what it says is over; perhaps after `Ended`.
+    Taped(TapeEnd),
     /// Media figures; after `Ended`.
     Quality(Quality),
 }
@@ -278,6 +280,8 @@ pub enum Elsewhere {
     Prompt(PromptId),
     /// A menu.
     Menu(Name),
+    /// A mailbox.
+    Voicemail(Name),
     /// The offer of a callback; keys are told to the ACD while it is said.
     Callback,
     /// Good-bye at once.
@@ -336,8 +340,47 @@ pub enum CallEffect {
         /// What he wants.
         code: Code,
     },
+    /// Take down a message.
+    Tape {
+        /// The call that leaves it: its id is the message's.
+        call: CallId,
+        /// Who speaks.
+        leg: LegId,
+        /// What.
+        tape: Tape,
+    },
     /// A fact for the event line.
     Fact(What),
+}
+
+/// What is to be done about a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tape {
+    /// Take it down from now on; [`LegEvent::Taped`] says that it is over.
+    Begin(Box<Message>),
+    /// That is enough.
+    End,
+    /// It is whole: once, after every `Begin`.
+    Done,
+}
+
+/// A message that a caller is about to leave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Where.
+    pub mailbox: Name,
+    /// Calling number.
+    pub from: Number,
+    /// Customer's external id.
+    pub customer: Option<String>,
+    /// The queue that he was in last.
+    pub queue: Option<QueueId>,
+    /// No longer than this.
+    pub longest: Duration,
+    /// So much silence ends it.
+    pub silence: Duration,
+    /// A shorter one is nothing.
+    pub least: Duration,
 }
 
 /// What may be done with a leg.

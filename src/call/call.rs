@@ -57,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) consult: Option<AgentId>,
     /// It calls a customer back.
     pub(crate) back: Option<Back>,
+    /// A message of it is being taken down.
+    pub(crate) is_taped: bool,
     /// Menus it has passed through.
     pub(crate) menus: u8,
     /// Who parked it last.
@@ -108,8 +110,28 @@ pub(crate) enum Stage {
     Parked(Parked),
     /// A menu.
     Choosing(Choosing),
+    /// A mailbox.
+    Leaving(Leaving),
     /// Every leg was told to end.
     Ending,
+}
+
+/// A caller who leaves a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leaving {
+    pub(crate) mailbox: Name,
+    pub(crate) taping: Taping,
+}
+
+/// How far he is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Taping {
+    /// He hears what the mailbox says.
+    Before,
+    /// He speaks.
+    Now,
+    /// It is over.
+    After,
 }
 
 /// A caller in a menu.
@@ -389,6 +411,7 @@ impl Call {
             | Stage::Saying { asks: false, .. }
             | Stage::Coding { .. }
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {}
         }
     }
@@ -437,7 +460,7 @@ impl Call {
             Stage::Talking(talk) => talk.silent,
             Stage::Parked(parked) => Some(parked.until),
             Stage::Choosing(choosing) => choosing.until,
-            Stage::Saying { .. } | Stage::Coding { .. } | Stage::Ending => None,
+            Stage::Saying { .. } | Stage::Coding { .. } | Stage::Leaving(_) | Stage::Ending => None,
         };
         let longest = if matches!(self.stage, Stage::Ending) { None } else { Some(self.ends_at) };
         let record = if matches!(self.stage, Stage::Ending) { None } else { record };

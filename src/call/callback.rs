@@ -49,6 +49,7 @@ impl Call {
             wants_since: Some(t.now.mono),
             music: None,
             consult: None,
+            is_taped: false,
             menus: 0,
             parker: None,
             back: Some(Back { agent_first, ring_limit, is_reached: false }),
@@ -187,6 +188,9 @@ impl Call {
         if matches!(self.stage, Stage::Choosing(_)) && leg == self.caller {
             return self.on_menu_key(key, t);
         }
+        if matches!(self.stage, Stage::Leaving(_)) && leg == self.caller {
+            return self.on_mailbox_key(key, t);
+        }
         let listens = match &self.stage {
             Stage::Waiting(waiting) => matches!(waiting.place, Place::In),
             Stage::Saying { asks, .. } => *asks,
@@ -198,6 +202,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => false,
         };
         if listens && leg == self.caller {
@@ -218,6 +223,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => return t.stale(),
         }
         match t.config.prompts.callback_taken {

@@ -236,6 +236,10 @@ impl Calls {
             }
         }
         if call.is_over() {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.end_tape(out);
+            }
+            let Some(call) = self.calls.get(&id) else { return };
             let (outcome, by) = call.verdict.unwrap_or((Outcome::Failed, EndedBy::Us));
             out.push(CallEffect::Fact(What::CallEnded { call: id, outcome, by }));
             self.calls.remove(&id);

@@ -109,6 +109,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => None,
         }
     }
@@ -157,6 +158,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => None,
         };
         let Some((by, agency)) = taken else { return self.talk_with(leg, None, t) };
@@ -220,6 +222,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {
                 let (outcome, by) = verdict_of(cause);
                 self.finish(outcome, by, Cause { sip: status(cause), ..cause }, t);

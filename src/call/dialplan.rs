@@ -88,6 +88,7 @@ mod tests {
             },
             park: crate::ParkRules::default(),
             menus: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

@@ -71,6 +71,8 @@ pub(crate) enum Speech {
     Prompt(PromptId),
     /// A menu, for the so-many-th time of all menus and times.
     Menu(u16),
+    /// What the mailbox says.
+    Mailbox,
 }
 
 /// What a waiting caller is told, as far as there are prompts for it.

@@ -10,6 +10,7 @@ mod calls;
 mod dial;
 mod dialplan;
 mod leg;
+mod mailbox;
 mod menu;
 mod park;
 mod plan;
@@ -24,11 +25,13 @@ mod wait;
 
 pub use boundary::{
     AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Code, Customer, DialTo, Elsewhere, From,
-    LegCommand, LegEvent, Sound, Transfer,
+    LegCommand, LegEvent, Message, Sound, Tape, Transfer,
 };
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
 pub use menu::MENU_HOPS_MAX;
 pub use park::{PARK_SLOTS_MAX, ParkRefusal};
-pub use plan::{CallConfig, ClassOfService, Codes, Extension, Goal, Menu, ParkRules, Plan, Route, SystemPrompts};
+pub use plan::{
+    CallConfig, ClassOfService, Codes, Extension, Goal, Mailbox, Menu, ParkRules, Plan, Route, SystemPrompts,
+};
 pub use view::{CallRow, CallSizes};

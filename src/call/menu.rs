@@ -25,6 +25,7 @@ impl Call {
                     Err(cause) => self.refuse(cause, t),
                 }
             }
+            Goal::Voicemail(mailbox) => self.go_to_mailbox(mailbox, t),
             Goal::Queue(queue) => {
                 let waiting = Waiting::new(queue, Need::Anyone, t);
                 self.enter(waiting, t);
@@ -50,7 +51,7 @@ impl Call {
     /// The menu was said: so long there is time for a key.
     pub(crate) fn on_menu_said(&mut self, t: &mut Turn<'_>) {
         let Stage::Choosing(choosing) = &mut self.stage else { return };
-        let wait = t.config.menus.get(&choosing.menu).map_or_else(Default::default, |menu| menu.wait);
+        let wait = t.config.menus.get(&choosing.menu).map(|menu| menu.wait).unwrap_or_default();
         choosing.until = Some(t.now.mono + wait);
     }
 

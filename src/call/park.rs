@@ -135,6 +135,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => false,
         };
         waits && self.legs.is_up(self.caller) && self.legs.len() < LEGS_PER_CALL_MAX
@@ -178,10 +179,10 @@ impl Call {
         self.caller = stays;
         self.consult = None;
         self.parker = Some(Parker { station, agent });
-        self.into_slot(slot, t);
+        self.take_slot(slot, t);
     }
 
-    fn into_slot(&mut self, slot: u32, t: &mut Turn<'_>) {
+    fn take_slot(&mut self, slot: u32, t: &mut Turn<'_>) {
         t.house.parked.insert(slot, self.id);
         let since = t.now.mono;
         self.stage = Stage::Parked(Parked { slot, since, until: since + t.config.park.limit });
@@ -227,7 +228,7 @@ impl Call {
             return self.enter_again(came, t);
         }
         match t.house.slot(None, t.config.park.slots).ok().filter(|_| self.parker.is_some()) {
-            Some(slot) => self.into_slot(slot, t),
+            Some(slot) => self.take_slot(slot, t),
             None => self.finish(Outcome::Failed, EndedBy::Us, NOBODY_TOOK_IT, t),
         }
     }

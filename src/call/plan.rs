@@ -26,6 +26,8 @@ pub struct CallConfig {
     pub callback_class: Option<Name>,
     /// The number that a customer who is called back sees.
     pub callback_shows: Number,
+    /// Mailboxes.
+    pub mailboxes: BTreeMap<Name, Mailbox>,
     /// Menus.
     pub menus: BTreeMap<Name, Menu>,
     /// Prompts that the call room says itself.
@@ -69,6 +71,8 @@ pub enum Plan {
     Prompt(PromptId),
     /// Let him choose.
     Menu(Name),
+    /// Let him leave a message.
+    Voicemail(Name),
     /// Refuse with this SIP status, 400..=699.
     Refuse(u16),
 }
@@ -88,6 +92,19 @@ pub struct Menu {
     pub otherwise: Goal,
 }
 
+/// Where callers leave messages (R27).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Said before the tape begins; the last of them is best a tone.
+    pub prompts: Vec<PromptId>,
+    /// Longest message.
+    pub longest: Duration,
+    /// So much silence ends it.
+    pub silence: Duration,
+    /// Shorter messages are not kept.
+    pub least: Duration,
+}
+
 /// Where a key leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Goal {
@@ -95,6 +112,8 @@ pub enum Goal {
     Queue(QueueId),
     /// A menu.
     Menu(Name),
+    /// A mailbox.
+    Voicemail(Name),
     /// A number outside, by the class of service of overflows.
     Number(String),
     /// A prompt, then good-bye.

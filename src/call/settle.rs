@@ -6,7 +6,9 @@ use turno_base::fact::{AgentState, Segment, What};
 use turno_base::{LegId, PromptId};
 
 use crate::boundary::{AcdTell, CallEffect, LegCommand, Sound};
-use crate::call::{Agency, Call, Choosing, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
+use crate::call::{
+    Agency, Call, Choosing, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Taping, Transferring, Waiting,
+};
 use crate::leg::{Announced, Hears, Leg, LegState, Speech, Want};
 use crate::turn::Turn;
 
@@ -32,7 +34,8 @@ impl Call {
             Stage::Waiting(Waiting { place: Place::In, .. })
             | Stage::Saying { .. }
             | Stage::Coding { .. }
-            | Stage::Choosing(_) => None,
+            | Stage::Choosing(_)
+            | Stage::Leaving(_) => None,
             Stage::Talking(talk) => Some(talk.other),
             Stage::Waiting(_)
             | Stage::Arriving { .. }
@@ -113,6 +116,7 @@ impl Call {
                 let menu = t.config.menus.get(&choosing.menu);
                 Segment::Ivr(menu.and_then(|menu| menu.prompts.first()).copied())
             }
+            Stage::Leaving(_) => Segment::Voicemail,
             Stage::Parked(_) => Segment::Parked,
             Stage::Saying { prompt, .. } => Segment::Ivr(Some(*prompt)),
             Stage::Waiting(waiting) => {
@@ -239,6 +243,10 @@ impl Call {
                 is_caller.then_some(Want::Speech(Speech::Menu(u16::from(self.menus) << 8 | u16::from(*round))))
             }
             Stage::Choosing(_) => is_caller.then_some(Want::Nothing),
+            Stage::Leaving(leaving) => is_caller.then_some(match leaving.taping {
+                Taping::Before => Want::Speech(Speech::Mailbox),
+                Taping::Now | Taping::After => Want::Nothing,
+            }),
             Stage::Saying { prompt, .. } => is_caller.then_some(Want::Speech(Speech::Prompt(*prompt))),
             Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.announced) {
                 (Place::In, _) if !waiting.greeting.is_empty() => Some(Want::Speech(Speech::Greeting)),
@@ -298,11 +306,15 @@ impl Call {
             (Speech::Menu(_), Stage::Choosing(choosing)) => {
                 t.config.menus.get(&choosing.menu).map_or_else(Vec::new, |menu| menu.prompts.clone())
             }
-            (Speech::Menu(_), _) => Vec::new(),
+            (Speech::Mailbox, Stage::Leaving(leaving)) => {
+                t.config.mailboxes.get(&leaving.mailbox).map_or_else(Vec::new, |mailbox| mailbox.prompts.clone())
+            }
+            (Speech::Menu(_) | Speech::Mailbox, _) => Vec::new(),
         };
         match (self.music(t), what) {
             (Some(music), Speech::Greeting | Speech::Place(_)) => Sound::OnceThenLoop(said, music),
-            (None, Speech::Greeting | Speech::Place(_)) | (_, Speech::Prompt(_) | Speech::Menu(_)) => Sound::Once(said),
+            (None, Speech::Greeting | Speech::Place(_))
+            | (_, Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox) => Sound::Once(said),
         }
     }
 
@@ -313,7 +325,8 @@ impl Call {
         let Hears::Speech { what, .. } = leg.hears else { return None };
         leg.hears = match (what, music) {
             (Speech::Greeting | Speech::Place(_), Some(music)) => Hears::Music(music),
-            (Speech::Greeting | Speech::Place(_), None) | (Speech::Prompt(_) | Speech::Menu(_), _) => Hears::Nothing,
+            (Speech::Greeting | Speech::Place(_), None)
+            | (Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox, _) => Hears::Nothing,
         };
         Some(what)
     }

@@ -6,7 +6,8 @@ use turno_base::{Cause, Direction, EndedBy, LegId, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
 use crate::call::{
-    Agency, Call, Came, Choosing, Dialling, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring,
+    Agency, Call, Came, Choosing, Dialling, FIGURES_WAIT, Leaving, Place, RESCUE_GRACE, Record, Stage, Talk, Taping,
+    Transferring,
 };
 use crate::leg::{Hears, Leg, LegState};
 use crate::turn::Turn;
@@ -24,6 +25,7 @@ impl Call {
             LegEvent::MediaSilent => self.on_silent(leg, t),
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
             LegEvent::NoPorts => self.on_no_ports(leg, t),
+            LegEvent::Taped(end) => self.on_taped(end, t),
             LegEvent::Quality(quality) => self.on_quality(leg, quality, t),
             LegEvent::Key(key) => self.on_key(leg, key, t),
             // SIP ends a leg whose ACK never comes.
@@ -105,6 +107,8 @@ impl Call {
     fn on_caller_gone(&mut self, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
         let said = match &self.stage {
             Stage::Saying { outcome, .. } => *outcome,
+            // Whoever speaks has left something.
+            Stage::Leaving(Leaving { taping: Taping::Now | Taping::After, .. }) => Some(Outcome::NoAnswer),
             Stage::Arriving { .. }
             | Stage::Waiting(_)
             | Stage::Ringing(_)
@@ -114,6 +118,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => None,
         };
         if by_peer {
@@ -141,6 +146,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {}
         }
     }
@@ -180,6 +186,7 @@ impl Call {
             Stage::Waiting(_) => self.on_waiting_said(what, t),
             Stage::CallingBack(dialling) => dialling.whisper = None,
             Stage::Choosing(_) => self.on_menu_said(t),
+            Stage::Leaving(_) => self.on_mailbox_said(t),
             Stage::Saying { then, outcome, .. } => {
                 let (then, outcome) = (*then, outcome.unwrap_or(Outcome::Cancelled));
                 self.finish(outcome, EndedBy::Us, then, t);
@@ -224,6 +231,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => t.stale(),
         }
     }
@@ -253,6 +261,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {}
         }
     }
@@ -350,6 +359,7 @@ impl Call {
             | Stage::Coding { .. }
             | Stage::Parked(_)
             | Stage::Choosing(_)
+            | Stage::Leaving(_)
             | Stage::Ending => {}
         }
     }

@@ -4,6 +4,7 @@ mod audit;
 mod callback;
 mod joining;
 mod limits;
+mod mailbox;
 mod matrix;
 mod menu;
 mod park;

@@ -175,6 +175,7 @@ fn consultation(call: &Call, leg: LegId) -> Option<Consultation> {
         | Stage::Coding { .. }
         | Stage::Parked(_)
         | Stage::Choosing(_)
+        | Stage::Leaving(_)
         | Stage::Ending => None,
     }
 }

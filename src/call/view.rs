@@ -18,7 +18,7 @@ pub struct CallRow {
     pub ani: Number,
     /// What was dialled.
     pub dnis: Number,
-    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `parked`, `menu`, `announcement`,
+    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `parked`, `menu`, `voicemail`, `announcement`,
     /// `ending`.
     pub stage: String,
     /// The slot that it is parked in, for how long already, and how much longer before it goes back.
@@ -98,6 +98,7 @@ fn stage(call: &Call) -> &'static str {
         Stage::CallingBack(_) => "calling-back",
         Stage::Parked(_) => "parked",
         Stage::Choosing(_) => "menu",
+        Stage::Leaving(_) => "voicemail",
         Stage::Saying { .. } | Stage::Coding { .. } => "announcement",
         Stage::Ending => "ending",
     }
@@ -115,6 +116,7 @@ fn queue(call: &Call) -> Option<QueueId> {
         | Stage::Coding { .. }
         | Stage::Parked(_)
         | Stage::Choosing(_)
+        | Stage::Leaving(_)
         | Stage::Ending => call.came.as_ref().map(|came| came.queue),
     }
 }
@@ -137,6 +139,7 @@ fn agent(call: &Call) -> Option<AgentId> {
         | Stage::Coding { .. }
         | Stage::Parked(_)
         | Stage::Choosing(_)
+        | Stage::Leaving(_)
         | Stage::Ending => None,
     }
 }

@@ -213,6 +213,7 @@ impl Call {
         match elsewhere {
             Elsewhere::HangUp => self.go(Goal::HangUp, t),
             Elsewhere::Prompt(prompt) => self.go(Goal::Prompt(prompt), t),
+            Elsewhere::Voicemail(mailbox) => self.go(Goal::Voicemail(mailbox), t),
             Elsewhere::Menu(menu) => self.go(Goal::Menu(menu), t),
             Elsewhere::Number(number) => self.go(Goal::Number(number), t),
             Elsewhere::Callback => self.offer_callback(t),
@@ -246,7 +247,7 @@ impl Call {
                     t.acd(self.id, AcdTell::Announced);
                 }
             }
-            Speech::Prompt(_) | Speech::Menu(_) => {}
+            Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox => {}
         }
     }
 

@@ -195,6 +195,8 @@ pub enum Effect {
         /// What.
         command: MediaCommand,
     },
+    /// About a message that a caller leaves.
+    Mail(Mail),
     /// Who calls? Answered by [`Input::Customer`]; silence is covered by a deadline and the default segment.
     LookUp {
         /// The call.
@@ -251,6 +253,26 @@ pub enum Effect {
     },
     /// The reconciler healed something; a healthy run has none.
     Healed(Heal),
+}
+
+/// What is to be done with a message. Its sound comes from the media session of the leg; a failure to keep it is told as
+/// [`MediaEvent::Taped`] of that leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mail {
+    /// It begins: what the leg's session takes down belongs to it.
+    Open {
+        /// Who speaks.
+        leg: LegId,
+        /// The call, whose id is the message's.
+        call: CallId,
+        /// Where, who and how long.
+        message: Box<turno_call::Message>,
+    },
+    /// It is whole; a message shorter than its least is nothing.
+    Done {
+        /// The call.
+        call: CallId,
+    },
 }
 
 /// Why a command is not done. The sentence is for a person: lower case, names the object and the fix.

@@ -20,6 +20,7 @@ impl Rooms {
             CallEffect::StationCalls { station, calls } => {
                 self.acd.on_event(Event::StationCalls { station, calls }, turn.now, turn.acd());
             }
+            CallEffect::Tape { call, leg, tape } => self.tape(call, leg, tape, turn),
             CallEffect::Code { leg, station, code } => self.on_code(leg, station, code, turn),
             // Its stay in a queue may still be about to end.
             CallEffect::Fact(ended @ What::CallEnded { .. }) => turn.end_call(ended),
@@ -99,6 +100,7 @@ impl Rooms {
                     Overflow::Prompt(prompt) => Elsewhere::Prompt(prompt),
                     Overflow::Callback => Elsewhere::Callback,
                     Overflow::Menu(menu) => Elsewhere::Menu(menu),
+                    Overflow::Voicemail(mailbox) => Elsewhere::Voicemail(mailbox),
                     Overflow::HangUp => Elsewhere::HangUp,
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);

@@ -185,6 +185,7 @@ impl Rooms {
                 return;
             }
             MediaEvent::PlayEnded(_) => LegEvent::PlayEnded,
+            MediaEvent::Taped { ms: _, end } => LegEvent::Taped(*end),
             MediaEvent::Silent => LegEvent::MediaSilent,
             MediaEvent::Closed(quality) => LegEvent::Quality(*quality),
             MediaEvent::Failed => LegEvent::MediaFailed,

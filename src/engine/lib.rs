@@ -18,12 +18,13 @@ mod parking;
 mod sip_call;
 mod turn;
 mod views;
+mod voicemail;
 
 #[cfg(test)]
 mod tests;
 
 pub use acd_tasks::TaskEntry;
-pub use boundary::{Command, Effect, Input, Refusal};
+pub use boundary::{Command, Effect, Input, Mail, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
     AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,

@@ -15,7 +15,7 @@ mod restart;
 mod ring_all;
 mod seeds;
 mod skills_and_tasks;
-
+mod voicemail;
 mod world;
 mod wrapup;
 

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{LegId, PromptId, Quality as LegQuality, StreamAgreement};
+use turno_base::{LegId, PromptId, Quality as LegQuality, StreamAgreement, TapeEnd};
+
+use crate::tape::TapeRules;
 
 /// A pair of bound sockets, RTP and RTCP, that the media threads hand to the engine to place legs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +41,11 @@ pub enum MediaCommand {
     },
     /// Hold exempts from the short media limit (N2).
     Held(bool),
+    /// Take down what the peer says, instead of what was being taken down: the samples go out in pieces, and `Taped` says that it
+    /// is over.
+    Tape(TapeRules),
+    /// No more of it.
+    EndTape,
     /// End; answered by `Closed`. The port comes back to the engine among its free ports once it has rested.
     Close,
 }
@@ -70,6 +77,13 @@ pub enum MediaEvent {
     },
     /// The last prompt of `Once` (or the `once` part of `OnceThenLoop`) has ended, of the `Play` with this number.
     PlayEnded(u32),
+    /// What was taken down is over and has gone out; before `Closed`.
+    Taped {
+        /// So much, ms.
+        ms: u32,
+        /// Why.
+        end: TapeEnd,
+    },
     /// Neither RTP nor RTCP for the media limit.
     Silent,
     /// Closed; the figures of its life.

@@ -21,6 +21,7 @@ pub mod rtp;
 mod session;
 mod shard;
 pub mod sound;
+mod tape;
 
 pub use boundary::{MediaCommand, MediaEvent, Play, Port};
 pub use latch::Network;
@@ -29,6 +30,7 @@ pub use prompt::{Library, Unplayable};
 pub use session::Rules;
 pub use shard::{Counts, Listening, Moving, Out, Shard, Slot};
 pub use sound::Sound;
+pub use tape::{PIECE_SAMPLES, TapeRules};
 
 #[cfg(test)]
 mod tests;

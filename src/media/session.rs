@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{Codec, LegId, Mono, Now, Quality, Seeded, StreamAgreement};
+use turno_base::{Codec, LegId, Mono, Now, Quality, Seeded, StreamAgreement, TapeEnd};
 
 use crate::boundary::{MediaEvent, Play};
 use crate::g711::{A_TO_U, U_TO_A, convert};
@@ -22,6 +22,7 @@ use crate::reports::Reports;
 use crate::rtcp::{self, Block, Part, Report, Sent};
 use crate::rtp::{self, HEADER_BYTES, Header};
 use crate::shard::{Counts, Out, Slot};
+use crate::tape::{Tape, TapeRules};
 
 /// What an operator sets for all sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,7 @@ pub(crate) struct Session {
     silence_told: bool,
     heard_codec: Option<Codec>,
     reports: Reports,
+    tape: Option<Box<Tape>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +138,7 @@ impl Session {
             silence_told: false,
             heard_codec: None,
             reports: Reports::new(dice, now),
+            tape: None,
         }
     }
 
@@ -206,8 +209,25 @@ impl Session {
         }
     }
 
+    /// Takes down what the peer says from now on.
+    pub(crate) fn tape(&mut self, rules: TapeRules, now: Mono, out: &mut impl Out) {
+        self.end_tape(TapeEnd::Told, out);
+        self.tape = Some(Box::new(Tape::new(rules, now)));
+    }
+
+    /// What is not out yet of what was taken down goes out, and that was it.
+    pub(crate) fn end_tape(&mut self, end: TapeEnd, out: &mut impl Out) {
+        let Some(mut tape) = self.tape.take() else { return };
+        let rest = tape.take();
+        if !rest.is_empty() {
+            out.samples(self.leg, rest);
+        }
+        out.event(self.leg, MediaEvent::Taped { ms: tape.length_ms(), end });
+    }
+
     /// Says goodbye and gives the figures.
     pub(crate) fn close(&mut self, slot: Slot, now: Mono, out: &mut impl Out) -> Quality {
+        self.end_tape(TapeEnd::Closed, out);
         self.report(slot, true, now, out);
         self.quality()
     }
@@ -278,6 +298,11 @@ impl Session {
             return None;
         };
         self.heard_codec = Some(codec);
+        if let Some(tape) = &mut self.tape
+            && let Some(piece) = tape.on_packet(&header, codec, sound, now)
+        {
+            out.samples(self.leg, piece);
+        }
         if let Some(inband) = &mut self.inband
             && self.bridged.is_none()
         {
@@ -468,6 +493,9 @@ impl Session {
     pub(crate) fn on_second(&mut self, slot: Slot, now: Mono, rules: &Rules, out: &mut impl Out) {
         if self.reports.is_due(now) {
             self.report(slot, false, now, out);
+        }
+        if let Some(end) = self.tape.as_ref().and_then(|tape| tape.ends(now)) {
+            self.end_tape(end, out);
         }
         let Some(terms) = &self.terms else { return };
         let held = self.held || !terms.agreement.direction.receives();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{LegId, Mono, Now, Quality, Seeded};
+use turno_base::{LegId, Mono, Now, Quality, Seeded, TapeEnd};
 
 use crate::boundary::{MediaCommand, MediaEvent};
 use crate::limits::{GRID_US, PACKET_BYTES_MAX};
@@ -25,6 +25,8 @@ pub trait Out {
     fn rtp(&mut self, slot: Slot, to: SocketAddr, packet: &[u8]);
     /// Send from the slot's RTCP socket.
     fn rtcp(&mut self, slot: Slot, to: SocketAddr, packet: &[u8]);
+    /// What a peer said while it is taken down: 16 bit, 8 kHz.
+    fn samples(&mut self, leg: LegId, samples: Vec<i16>);
     /// Tell the engine.
     fn event(&mut self, leg: LegId, event: MediaEvent);
     /// How to listen on the slot from now on.
@@ -240,6 +242,8 @@ impl Shard {
             MediaCommand::Unbridge => self.unbridge(slot, now.mono, out),
             MediaCommand::Key { key, ms } => session.press(*key, *ms, &mut self.counts),
             MediaCommand::Held(held) => session.hold(*held, now.mono),
+            MediaCommand::Tape(rules) => session.tape(*rules, now.mono, out),
+            MediaCommand::EndTape => session.end_tape(TapeEnd::Told, out),
             MediaCommand::Close => {
                 self.unbridge(slot, now.mono, out);
                 if let Some(mut session) = self.remove(leg, slot) {

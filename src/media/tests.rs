@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use turno_base::{Codec, Direction, LegId, Now, PromptId, Quality, Seeded, StreamAgreement};
+use turno_base::{Codec, Direction, LegId, Now, PromptId, Quality, Seeded, StreamAgreement, TapeEnd};
 
 use crate::g711::{A_TO_LINEAR, U_TO_LINEAR, a_encode};
 use crate::rtcp::{self, Part};
 use crate::rtp::{self, Header};
-use crate::{Library, Listening, MediaCommand, MediaEvent, Network, Out, Play, Port, Rules, Shard, Slot, Sound};
+use crate::{
+    Library, Listening, MediaCommand, MediaEvent, Network, Out, Play, Port, Rules, Shard, Slot, Sound, TapeRules,
+};
 
 const A: LegId = LegId::arrived(1);
 const B: LegId = LegId::dialled(1);
@@ -19,6 +21,7 @@ const B: LegId = LegId::dialled(1);
 /// Everything that comes out, as lines; packets also whole.
 #[derive(Default)]
 struct Transcript {
+    samples: Vec<i16>,
     now_ms: u64,
     text: String,
     packets: Vec<(Slot, SocketAddr, Vec<u8>)>,
@@ -56,6 +59,10 @@ impl Out for Transcript {
             }
         }
         self.line(format_args!("{} -> {to} rtcp{text}", slot.0));
+    }
+    fn samples(&mut self, leg: LegId, samples: Vec<i16>) {
+        self.line(format_args!("{leg} said {} samples", samples.len()));
+        self.samples.extend(samples);
     }
     fn event(&mut self, leg: LegId, event: MediaEvent) {
         self.events.push((leg, event.clone()));
@@ -231,7 +238,7 @@ fn every_state_answers_every_event() {
             h.order(A, MediaCommand::Close);
         }),
     ];
-    let events: [Step; 18] = [
+    let events: [Step; 20] = [
         ("open", |h| h.shard.open(A, Slot(0), h.now(), &mut h.out)),
         ("open by command", |h| h.order(A, MediaCommand::Open(Port { rtp: address(0), rtcp: address(0) }))),
         ("agree", |h| h.order(A, MediaCommand::Agree(terms(0, Codec::Pcma)))),
@@ -245,6 +252,8 @@ fn every_state_answers_every_event() {
         ("unbridge", |h| h.order(A, MediaCommand::Unbridge)),
         ("key", |h| h.order(A, MediaCommand::Key { key: '1', ms: 40 })),
         ("hold", |h| h.order(A, MediaCommand::Held(true))),
+        ("tape", |h| h.order(A, MediaCommand::Tape(TAPE))),
+        ("tape ends", |h| h.order(A, MediaCommand::EndTape)),
         ("close", |h| h.order(A, MediaCommand::Close)),
         ("packet", |h| h.say(0, Codec::Pcma, 2)),
         ("packet of the other", |h| h.say(1, Codec::Pcma, 2)),
@@ -411,6 +420,52 @@ fn a_relayed_tone_keeps_its_frequency_and_level_through_both_laws() {
     assert!(rest.iter().all(|&level| level < 60.0), "{rest:?}");
 }
 
+const TAPE: TapeRules = TapeRules { longest: Duration::from_secs(120), silence: Duration::from_secs(4) };
+
+#[test]
+fn what_a_peer_says_is_taken_down_until_he_falls_silent_is_told_to_stop_or_hangs_up() {
+    let speaks = |house: &mut House, from: u16, packets: u16| {
+        let tone = Sound::tone(8000, 1004.0, 6_000, u32::from(packets) * 20).samples;
+        for (n, part) in (from..).zip(tone.chunks(160)) {
+            let payload: Vec<u8> = part.iter().map(|&s| a_encode(s)).collect();
+            house.run_to(u64::from(n) * 20);
+            house.hear(0, address(0), header(8, n, u32::from(n) * 160, 70), &payload);
+        }
+    };
+    let taped = |house: &House| -> Vec<(u32, TapeEnd)> {
+        let ends = house.out.events.iter().filter_map(|(_, event)| match event {
+            MediaEvent::Taped { ms, end } => Some((*ms, *end)),
+            _ => None,
+        });
+        ends.collect()
+    };
+    for (name, end, expected) in [
+        ("falls silent", TapeEnd::Silence, None),
+        ("told", TapeEnd::Told, Some(MediaCommand::EndTape)),
+        ("hangs up", TapeEnd::Closed, Some(MediaCommand::Close)),
+    ] {
+        let mut house = House::new(Rules::default());
+        house.open(A, 0, Codec::Pcma);
+        // Before the tape nothing is taken down.
+        speaks(&mut house, 0, 50);
+        house.order(A, MediaCommand::Tape(TAPE));
+        speaks(&mut house, 50, 75);
+        assert_eq!(house.out.samples.len(), 8000, "{name}: a second went out, half a one waits");
+        match expected {
+            Some(command) => house.order(A, command),
+            None => house.run_to(9000),
+        }
+        assert_eq!(taped(&house), [(1500, end)], "{name}");
+        assert_eq!(house.out.samples.len(), 12_000, "{name}");
+        let level = Sound::level_of(&house.out.samples, 8000, 1004.0);
+        assert!((level - 6_000.0).abs() < 200.0, "{name}: {level}");
+        if end != TapeEnd::Closed {
+            speaks(&mut house, 500, 10);
+            assert_eq!(house.out.samples.len(), 12_000, "{name}: nothing after it");
+        }
+    }
+}
+
 #[test]
 fn nobody_is_heard_but_the_peer() {
     let mut house =
@@ -493,6 +548,7 @@ impl Out for Reports {
     fn rtcp(&mut self, _: Slot, _: SocketAddr, packet: &[u8]) {
         self.0.push(packet.to_vec());
     }
+    fn samples(&mut self, _: LegId, _: Vec<i16>) {}
     fn event(&mut self, _: LegId, _: MediaEvent) {}
     fn listen(&mut self, _: Slot, _: Listening) {}
     fn read(&mut self, _: Slot) {}
@@ -637,6 +693,7 @@ proptest! {
                 7 => house.run_to(house.out.now_ms + n as u64 * 37),
                 8 => house.say(slot, Codec::Pcma, n as u16),
                 9 => house.hear(slot, address(slot), header(101, n as u16, n as u32 * 160, 70), &bytes),
+                10 if n % 3 == 0 => house.order(leg, MediaCommand::Tape(TAPE)),
                 10 => house.order(leg, MediaCommand::Held(n % 2 == 0)),
                 11 => house.order(leg, MediaCommand::Agree(StreamAgreement { direction: Direction::RecvOnly, ptime_ms: bytes.len() as u8, ..terms(slot, Codec::Pcmu) })),
                 12 => {

@@ -15,6 +15,7 @@ mod section;
 mod sip;
 mod tariff;
 mod values;
+mod voicemail;
 
 pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
@@ -34,6 +35,7 @@ use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
 use crate::shell::net::NetSettings;
+use crate::shell::voicemail::VoicemailSettings;
 use section::Section;
 
 /// A checked configuration.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub net: NetSettings,
     /// Media threads.
     pub media: MediaSettings,
+    /// Messages.
+    pub voicemail: VoicemailSettings,
     /// Sound files by name.
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
@@ -144,6 +148,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let prompts = calls::prompts(&root.section("prompts"), dir);
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
+    let voicemail = voicemail::voicemail(&root.section("voicemail"), dir, &node.data_dir);
     let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
     let deck = tariff::tariff(&root.section("tariff"), dir, &trunks);
     let call = calls::calls(root);
@@ -171,6 +176,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         store,
         net,
         media,
+        voicemail,
         prompts,
         portfolio,
         value_rules,

@@ -99,7 +99,9 @@ fn skills(settings: &Settings, found: &mut Vec<Finding>) {
     let acd = &settings.engine.acd;
     let routed = settings.engine.call.routes.iter().filter_map(|route| match &route.plan {
         Plan::Queue { queue, need, .. } => Some((format!("routes {}", route.dnis), *queue, need)),
-        Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_) | Plan::Menu(_) | Plan::Refuse(_) => None,
+        Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_) | Plan::Menu(_) | Plan::Voicemail(_) | Plan::Refuse(_) => {
+            None
+        }
     });
     let own = acd.queues.iter().map(|(queue, rules)| (format!("queues.{queue}.need"), *queue, &rules.need));
     for (object, queue, needed) in own.chain(routed) {

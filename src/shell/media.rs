@@ -79,6 +79,8 @@ impl MediaPlaneConfig {
 pub enum MediaOut {
     /// A session saw something.
     Event(LegId, MediaEvent),
+    /// What a peer said while it is taken down: 16 bit, 8 kHz.
+    Samples(LegId, Vec<i16>),
     /// These ports may be used, for the first time or again.
     Ports(Vec<Port>),
 }
@@ -116,6 +118,8 @@ pub enum MediaError {
 }
 
 pub use prompts::WavFault;
+#[cfg(test)]
+pub(crate) use prompts::load as load_prompt;
 
 impl fmt::Display for MediaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -255,6 +259,8 @@ impl MediaPlane {
             | MediaCommand::Quiet
             | MediaCommand::Unbridge
             | MediaCommand::Key { .. }
+            | MediaCommand::Tape(_)
+            | MediaCommand::EndTape
             | MediaCommand::Held(_) => self.homes.get(&leg).copied().unwrap_or(0),
         };
         self.send(at, Order::Command(leg, command));

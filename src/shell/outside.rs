@@ -16,6 +16,7 @@ use crate::shell::metrics::Metrics;
 use crate::shell::post::{Mail, Outgoing, Parcel};
 use crate::shell::run::World;
 use crate::shell::store::Store;
+use crate::shell::voicemail::Voicemail;
 
 /// Everything outside the engine.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Outside {
     pub store: Arc<Store>,
     /// RTP.
     pub media: MediaPlane,
+    /// Messages.
+    pub voicemail: Voicemail,
     /// Names.
     pub dns: Dns,
     /// Who calls.
@@ -120,6 +123,7 @@ impl World for Outside {
             Effect::Close(flow) => self.turn.parcel.outgoing.push(Outgoing::Close(flow)),
             Effect::Resolve { query, host, transport } => self.dns.resolve(query, host, transport),
             Effect::Media { leg, command } => self.media.gather(leg, command),
+            Effect::Mail(mail) => self.voicemail.order(mail),
             Effect::WantPorts(count) => self.media.want_ports(count),
             Effect::Store { seq, row } => {
                 self.turn.store_facts();

@@ -40,6 +40,7 @@ use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
 use crate::shell::store::consumer::Consumer;
 use crate::shell::store::{self, Store, StoreError};
+use crate::shell::voicemail::Voicemail;
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
 const IO_THREADS: usize = 2;
@@ -127,6 +128,7 @@ pub struct Node {
     engine: JoinHandle<()>,
     post: JoinHandle<()>,
     customers_watch: Watch,
+    voicemail: (Voicemail, JoinHandle<()>),
     nightly: nightly::Nightly,
     // Held for as long as the data folder is in use.
     _lock: File,
@@ -193,11 +195,15 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     learn::start(&board, customers.clone(), settings.store.dir.clone())
         .map_err(about("the thread that learns from calls"))?;
     let nightly = nightly::start(&settings, metrics.clone()).map_err(about("the nightly thread"))?;
-    let media = media(&settings, &inbox)?;
+    let dir = settings.voicemail.dir.display();
+    let what = format!("the folder {dir} of voicemail");
+    let voicemail = Voicemail::start(settings.voicemail.clone(), inbox.clone()).map_err(about(what))?;
+    let media = media(&settings, &inbox, voicemail.0.clone())?;
     let outside = Outside {
         post: mail,
         store: store.clone(),
         media,
+        voicemail: voicemail.0.clone(),
         dns: Dns::new(inbox.clone(), handle.clone()),
         callers: callers.clone(),
         facts,
@@ -244,6 +250,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         callers,
         reloader: reloader.clone(),
         records: settings.store.dir.clone().into(),
+        voicemail: settings.voicemail.dir.clone().into(),
         token: settings.http.token.clone().map(Into::into),
     };
     let socket = settings.node.socket.clone();
@@ -273,6 +280,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         engine,
         post,
         customers_watch: watch,
+        voicemail,
         nightly,
         _lock: lock,
     })
@@ -306,6 +314,9 @@ impl Node {
         // The loop contains panics of the engine; one of its own would have been logged by the hook.
         let _ = self.engine.join();
         let _ = self.post.join();
+        // The engine's end was that of the media threads: nobody speaks any more.
+        self.voicemail.0.stop();
+        let _ = self.voicemail.1.join();
         drop(self.customers_watch);
         drop(self.nightly);
         // Everybody else who had it has ended; if not, the log is still made durable when they do.
@@ -319,7 +330,7 @@ impl Node {
 }
 
 /// Starts the media threads; their events and ports go to the engine.
-fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
+fn media(settings: &Settings, inbox: &Inbox, voicemail: Voicemail) -> Result<MediaPlane, StartError> {
     let media = &settings.media;
     let mut addresses = media.addresses.clone();
     if addresses.is_empty() {
@@ -345,6 +356,7 @@ fn media(settings: &Settings, inbox: &Inbox) -> Result<MediaPlane, StartError> {
     let inbox = inbox.clone();
     let tell = move |out| match out {
         MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
+        MediaOut::Samples(leg, samples) => voicemail.samples(leg, samples),
         MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),
     };
     MediaPlane::start(config, tell).map_err(StartError::Media)
@@ -587,10 +599,10 @@ impl Reloader {
         if settings.engine.sip.listeners != self.configured {
             problems.push(restart("sip.listeners"));
         }
-        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net)
-            != (&now.node, &now.http, &now.journal, &now.store, &now.net)
+        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net, &settings.voicemail)
+            != (&now.node, &now.http, &now.journal, &now.store, &now.net, &now.voicemail)
         {
-            problems.push(restart("node, http, journal, store or sip.streams"));
+            problems.push(restart("node, http, journal, store, voicemail or sip.streams"));
         }
         if settings.crm != now.crm {
             problems.push(restart("customers.crm"));

@@ -34,5 +34,6 @@ mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod voicemail;
 mod wall;
 mod whatif;

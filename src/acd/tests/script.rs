@@ -731,6 +731,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::Callback => format!("{} is offered a callback", short(item)),
+            Overflow::Voicemail(mailbox) => format!("{} goes on to voicemail {mailbox}", short(item)),
             Overflow::Menu(menu) => format!("{} goes on to menu {menu}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },

@@ -44,6 +44,7 @@ impl Faces {
             | Overflow::Number(_)
             | Overflow::Prompt(_)
             | Overflow::Menu(_)
+            | Overflow::Voicemail(_)
             | Overflow::Callback
             | Overflow::HangUp => None,
         });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use turno_base::fact::{QueueLeft, Segment, What};
 use turno_base::{AgentId, CallId, LegId, Now, StationId};
 
-use crate::boundary::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere, LegCommand, LegEvent, Sound};
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, CallEvent, Elsewhere, LegCommand, LegEvent, Sound, Tape};
 
 /// Follows events and effects and panics at the first that cannot be.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Audit {
     stations: BTreeMap<StationId, u32>,
     /// Who talks with whom, so that no bridge has three ends.
     bridges: BTreeMap<LegId, LegId>,
+    /// Calls whose message is being taken down.
+    taped: BTreeSet<CallId>,
 }
 
 #[derive(Default)]
@@ -135,7 +137,19 @@ impl Audit {
             }
             CallEffect::Fact(what) => self.on_fact(what, now),
             CallEffect::Code { leg, .. } => assert_eq!(self.live.get(leg), Some(&false), "code of a leg that is gone"),
+            CallEffect::Tape { call, leg, tape } => self.on_tape(*call, *leg, tape),
             CallEffect::LookUp { .. } | CallEffect::Record { .. } => {}
+        }
+    }
+
+    fn on_tape(&mut self, call: CallId, leg: LegId, tape: &Tape) {
+        match tape {
+            Tape::Begin(_) => {
+                assert_eq!(self.live.get(&leg), Some(&false), "{leg} is gone or going and leaves a message");
+                assert!(self.taped.insert(call), "{call} leaves two messages");
+            }
+            Tape::End => assert_eq!(self.live.get(&leg), Some(&false), "{leg} is gone or going"),
+            Tape::Done => assert!(self.taped.remove(&call), "{call} has left a message twice"),
         }
     }
 
@@ -252,6 +266,7 @@ impl Audit {
     /// Nothing is left.
     pub(crate) fn assert_over(&self) {
         assert!(self.records.values().all(|record| record.over), "a call without an end");
+        assert!(self.taped.is_empty(), "a message that nobody ends: {:?}", self.taped);
         assert!(self.stations.values().all(|calls| *calls == 0), "stations left busy: {:?}", self.stations);
         assert!(self.acd.values().all(|acd| !acd.waits && acd.with.is_empty()), "the ACD still has a call");
         assert!(self.live.values().all(|told| *told), "a leg nobody told to end");

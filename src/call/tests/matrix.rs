@@ -40,6 +40,8 @@ fn stages() -> Vec<(&'static str, String)> {
         ("parked by anna", format!("{}\n9500 b1 transfer *68", talks())),
         ("a menu is said", super::menu::CHOOSES.to_owned()),
         ("a menu was said", format!("{}\n4000 a1 played", super::menu::CHOOSES)),
+        ("a mailbox speaks", super::mailbox::CALLS.to_owned()),
+        ("a message is left", format!("{}\n4000 a1 played", super::mailbox::CALLS)),
         ("ending", format!("{}\n9900 a1 bye", talks())),
     ]
 }
@@ -58,6 +60,8 @@ const EVENTS: &[&str] = &[
     "a1 no-ports",
     "a1 bye",
     "a1 lost",
+    "a1 taped silence",
+    "a1 taped failed",
     "a1 figures",
     "b1 ringing",
     "b1 agreed",
@@ -85,6 +89,7 @@ const EVENTS: &[&str] = &[
     "acd c1 overflow hang-up",
     "acd c1 overflow callback",
     "acd c1 overflow menu more",
+    "acd c1 overflow voicemail box",
     "acd c1 taken",
     "acd c1 refused",
     "acd c1 announce 1",

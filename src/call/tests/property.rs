@@ -9,7 +9,7 @@ use turno_base::{LegId, Mono};
 use super::script::{Run, config};
 use super::talk::talks;
 use super::transfer::consults;
-use crate::{AcdTell, CallEffect, CallEvent, Calls, Code, LegCommand, LegEvent, Sound};
+use crate::{AcdTell, CallEffect, CallEvent, Calls, Code, LegCommand, LegEvent, Sound, Tape};
 
 /// One step: how long after the last, and which of what may follow.
 type Step = (u16, u16, u8);
@@ -22,6 +22,9 @@ const NOISE: &[&str] = &[
     "trunk new 903",
     "trunk new 904",
     "trunk new 905",
+    "trunk new 906",
+    "a{} key #",
+    "a{} taped failed",
     "station new s1 70",
     "station new s1 600",
     "station new s1 1002",
@@ -67,6 +70,8 @@ const NOISE: &[&str] = &[
     "acd c{} overflow menu main",
     "acd c{} taken",
     "acd c{} refused",
+    "a{} key 1",
+    "a{} key 1",
     "a{} key 1",
     "back +34600111222 agent",
     "back +34600111222 customer",
@@ -164,6 +169,10 @@ fn follow(effects: &[CallEffect], run: &Run, world: &mut World) {
                 next.push(format!("code {leg} no"));
             }
             CallEffect::Code { leg, .. } => next.push(format!("code {leg} done")),
+            CallEffect::Tape { leg, tape: Tape::Begin(_), .. } => {
+                say(next, &[&format!("{leg} taped silence"), &format!("{leg} taped closed"), &format!("{leg} bye")]);
+            }
+            CallEffect::Tape { .. } => {}
             CallEffect::Fact(What::CallingBack { call, .. }) => {
                 let call = run.short(*call);
                 world.epoch += 2;
@@ -333,6 +342,7 @@ fn random_runs_reach_every_stage() {
         "transfer done",
         "transferred by Agent",
         "transferring",
+        "voicemail",
         "waiting",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);

@@ -9,14 +9,14 @@ use std::time::Duration;
 use turno_base::fact::{CallbackResult, OfferEnd, QueueLeft, Segment, What};
 use turno_base::{
     AgentId, CallId, Cause, Direction, LegId, Mono, Name, Need, Now, Number, PromptId, Quality, QueueId, Reason,
-    SegmentId, StationId, TrunkId,
+    SegmentId, StationId, TapeEnd, TrunkId,
 };
 
 use super::audit::Audit;
 use crate::{
     AcdEvent, AcdTell, Arrived, CallConfig, CallEffect, CallEvent, CallingBack, Calls, ClassOfService, Code, Codes,
-    Customer, DialTo, Elsewhere, Extension, From, Goal, LegCommand, LegEvent, Menu, Plan, Route, Sound, SystemPrompts,
-    Transfer,
+    Customer, DialTo, Elsewhere, Extension, From, Goal, LegCommand, LegEvent, Mailbox, Menu, Plan, Route, Sound,
+    SystemPrompts, Tape, Transfer,
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -41,6 +41,7 @@ pub(crate) fn config() -> CallConfig {
             route("903", Plan::Prompt(prompt("closed"))),
             route("904", Plan::Refuse(410)),
             route("905", Plan::Menu(name("main"))),
+            route("906", Plan::Voicemail(name("box"))),
         ],
         extensions: BTreeMap::from([
             ("70".to_owned(), Extension::Queue(queue)),
@@ -57,6 +58,15 @@ pub(crate) fn config() -> CallConfig {
             pull: "*69".into(),
         },
         park: crate::ParkRules::default(),
+        mailboxes: BTreeMap::from([(
+            name("box"),
+            Mailbox {
+                prompts: vec![prompt("leave-a-message"), prompt("beep")],
+                longest: Duration::from_secs(120),
+                silence: Duration::from_secs(5),
+                least: Duration::from_secs(2),
+            },
+        )]),
         menus: BTreeMap::from([
             (
                 name("main"),
@@ -278,6 +288,18 @@ impl Run {
                 Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
                 Code::Pull(digits) => format!("{leg} code at {station}: pull {digits:?}"),
             },
+            CallEffect::Tape { call, leg, tape } => {
+                let what = match tape {
+                    Tape::Begin(message) => {
+                        let from = &message.from.raw;
+                        let queue = message.queue.map_or("none".to_owned(), |queue| queue.to_string());
+                        format!("begins in {} from {from} of queue {queue}", message.mailbox)
+                    }
+                    Tape::End => "ends".to_owned(),
+                    Tape::Done => "is done".to_owned(),
+                };
+                format!("{} tape of {leg} {what}", self.short(*call))
+            }
             CallEffect::Fact(what) => self.fact(what),
         }
     }
@@ -367,6 +389,14 @@ fn leg_event(words: &[&str]) -> LegEvent {
         ["transfer", to, "replaces", leg] => LegEvent::TransferAsked { to: to.into(), replaces: Some(leg_id(leg)) },
         ["played"] => LegEvent::PlayEnded,
         ["silent"] => LegEvent::MediaSilent,
+        ["taped", end] => LegEvent::Taped(match end {
+            "longest" => TapeEnd::Longest,
+            "silence" => TapeEnd::Silence,
+            "told" => TapeEnd::Told,
+            "closed" => TapeEnd::Closed,
+            "failed" => TapeEnd::Failed,
+            _ => panic!("{end} is no end of a tape"),
+        }),
         ["failed"] => LegEvent::MediaFailed,
         ["no-ports"] => LegEvent::NoPorts,
         ["figures"] => LegEvent::Quality(Quality::default()),
@@ -411,6 +441,7 @@ fn acd(words: &[&str]) -> AcdEvent {
         ["overflow", "number", number] => AcdEvent::Overflow(Elsewhere::Number(number.into())),
         ["overflow", "prompt", text] => AcdEvent::Overflow(Elsewhere::Prompt(prompt(text))),
         ["overflow", "menu", text] => AcdEvent::Overflow(Elsewhere::Menu(name(text))),
+        ["overflow", "voicemail", text] => AcdEvent::Overflow(Elsewhere::Voicemail(name(text))),
         ["overflow", "callback"] => AcdEvent::Overflow(Elsewhere::Callback),
         ["left", "callback"] => AcdEvent::Left { queue, how: QueueLeft::CallbackTaken },
         ["taken"] => AcdEvent::CallbackTaken,
@@ -497,5 +528,6 @@ fn segment_line(segment: Segment) -> String {
         Segment::Hold(agent) => format!("hold {agent}"),
         Segment::Consult(agent) => format!("consult {agent}"),
         Segment::Parked => "parked".into(),
+        Segment::Voicemail => "voicemail".into(),
     }
 }

@@ -102,6 +102,7 @@ impl Audit {
                 | Effect::Store { .. }
                 | Effect::Resolve { .. }
                 | Effect::Media { .. }
+                | Effect::Mail(_)
                 | Effect::LookUp { .. }
                 | Effect::WantPorts(_)
                 | Effect::Reply { .. }

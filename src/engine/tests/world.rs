@@ -23,7 +23,7 @@ use turno_tariff::cdr::{Kind, Record};
 
 use super::audit::Audit;
 use super::refer::Dialogs;
-use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Refusal, Sizes};
+use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, Mail, MediaConfig, Refusal, Sizes};
 
 /// Where the engine listens.
 pub(super) const ENGINE: &str = "10.0.0.1:5060";
@@ -124,6 +124,8 @@ pub(super) struct World {
     pub(super) ports_max: u64,
     replies: BTreeMap<u64, Answer>,
     refusals: BTreeMap<u64, Refusal>,
+    /// What was said about messages.
+    pub(super) mail: Vec<Mail>,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
@@ -240,6 +242,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
             },
             park: turno_call::ParkRules::default(),
             menus: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
@@ -284,6 +287,7 @@ impl World {
             ports_max: 10_000,
             replies: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            mail: Vec::new(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
             sent: 0,
@@ -846,7 +850,12 @@ impl World {
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
                 | MediaCommand::Key { .. }
-                | MediaCommand::Held(_) => {}
+                | MediaCommand::Held(_)
+                | MediaCommand::EndTape => {}
+                MediaCommand::Tape(_) => {
+                    let event = MediaEvent::Taped { ms: 4000, end: turno_base::TapeEnd::Silence };
+                    self.later(4000, Input::Media { leg, event });
+                }
             },
             Effect::WantPorts(more) => {
                 let more = u64::from(more).min(self.ports_max.saturating_sub(self.ports_given));
@@ -876,6 +885,7 @@ impl World {
                 self.refusals.insert(id, refusal);
             }
             Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
+            Effect::Mail(mail) => self.mail.push(mail),
             Effect::Close(_)
             | Effect::Resolve { .. }
             | Effect::Count(_)

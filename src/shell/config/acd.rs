@@ -228,11 +228,10 @@ fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
     DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
-const OVERFLOW_FORM: &str =
-    "write \"queue:NAME\", \"menu:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
+const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"voicemail:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
 
 pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
-    section.read(key, OVERFLOW_FORM, |text| overflow_of(text)).unwrap_or(Overflow::HangUp)
+    section.read(key, OVERFLOW_FORM, overflow_of).unwrap_or(Overflow::HangUp)
 }
 
 fn overflow_of(text: &str) -> Option<Overflow> {
@@ -242,6 +241,7 @@ fn overflow_of(text: &str) -> Option<Overflow> {
     Some(match menus::goal(text)? {
         Goal::Queue(queue) => Overflow::Queue(queue),
         Goal::Menu(menu) => Overflow::Menu(menu),
+        Goal::Voicemail(mailbox) => Overflow::Voicemail(mailbox),
         Goal::Number(number) => Overflow::Number(number),
         Goal::Prompt(prompt) => Overflow::Prompt(prompt),
         Goal::HangUp => Overflow::HangUp,

@@ -9,8 +9,8 @@ use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, P
 use turno_customers::Portfolio;
 use turno_customers::value::Rule;
 
-use crate::shell::config::menus;
 use crate::shell::config::section::Section;
+use crate::shell::config::{menus, voicemail};
 use crate::shell::customers::crm::{Authorities, CrmSettings};
 use crate::shell::customers::rules::rules_of;
 
@@ -55,6 +55,7 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         callback_class: section.parsed("callback_class", "name a class of [outside]"),
         callback_shows: callback_shows(&section),
         menus: menus::menus(root),
+        mailboxes: voicemail::mailboxes(root),
         prompts,
         ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
         duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
@@ -86,7 +87,7 @@ fn route(section: &Section<'_>) -> Option<Route> {
     Some(Route { dnis: dnis?, trunk, plan: plan? })
 }
 
-const PLAN_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";
+const PLAN_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"voicemail:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";
 
 fn plan(section: &Section<'_>) -> Option<Plan> {
     let need = section.has("need").then(|| super::acd::need(section, "need")).flatten();
@@ -104,6 +105,7 @@ fn plan(section: &Section<'_>) -> Option<Plan> {
             "agent" => Plan::Agent(name.parse().ok()?),
             "prompt" => Plan::Prompt(name.parse().ok()?),
             "menu" => Plan::Menu(name.parse().ok()?),
+            "voicemail" => Plan::Voicemail(name.parse().ok()?),
             "refuse" => Plan::Refuse(name.parse().ok().filter(|status| (400..=699).contains(status))?),
             _ => return None,
         })

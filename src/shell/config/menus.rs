@@ -9,7 +9,8 @@ use turno_call::{Goal, Menu};
 use crate::shell::config::section::Section;
 
 const PROMPT_FORM: &str = "name a prompt of [prompts]";
-const GOAL_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
+const GOAL_FORM: &str =
+    "write \"queue:NAME\", \"menu:NAME\", \"voicemail:NAME\", \"number:+34…\", \"prompt:NAME\" or \"hangup\"";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The menus below `menus`.
@@ -47,6 +48,7 @@ pub(super) fn goal(text: &str) -> Option<Goal> {
     Some(match kind {
         "queue" => Goal::Queue(name.parse().ok()?),
         "menu" => Goal::Menu(name.parse().ok()?),
+        "voicemail" => Goal::Voicemail(name.parse().ok()?),
         "prompt" => Goal::Prompt(name.parse().ok()?),
         "number" => {
             let digits = name.strip_prefix('+').unwrap_or(name);

@@ -63,6 +63,7 @@ impl<'a> Checker<'a> {
                 Plan::Agent(agent) => self.agent(&key("to"), agent.as_str()),
                 Plan::Prompt(prompt) => self.prompt(&key("to"), *prompt),
                 Plan::Menu(menu) => self.menu(&key("to"), *menu),
+                Plan::Voicemail(mailbox) => self.mailbox(&key("to"), *mailbox),
                 Plan::Refuse(_) => {}
             }
         }
@@ -193,6 +194,7 @@ impl<'a> Checker<'a> {
             Overflow::Queue(to) => self.queue(key, *to),
             Overflow::Prompt(prompt) => self.prompt(key, *prompt),
             Overflow::Menu(menu) => self.menu(key, *menu),
+            Overflow::Voicemail(mailbox) => self.mailbox(key, *mailbox),
             Overflow::Callback => self.calls_back(key, from),
             Overflow::Number(_) => self.goes_outside(key),
             Overflow::HangUp => {}
@@ -206,6 +208,11 @@ impl<'a> Checker<'a> {
     }
 
     fn menus(&self) {
+        for (name, mailbox) in &self.settings.engine.call.mailboxes {
+            for prompt in &mailbox.prompts {
+                self.prompt(&format!("mailboxes.{name}.prompts"), *prompt);
+            }
+        }
         for (name, menu) in &self.settings.engine.call.menus {
             let key = |what: &str| format!("menus.{name}.{what}");
             for prompt in &menu.prompts {
@@ -216,6 +223,7 @@ impl<'a> Checker<'a> {
                 match goal {
                     Goal::Queue(queue) => self.queue(&key, *queue),
                     Goal::Menu(menu) => self.menu(&key, *menu),
+                    Goal::Voicemail(mailbox) => self.mailbox(&key, *mailbox),
                     Goal::Prompt(prompt) => self.prompt(&key, *prompt),
                     Goal::Number(_) => self.goes_outside(&key),
                     Goal::HangUp => {}
@@ -387,6 +395,11 @@ impl<'a> Checker<'a> {
     fn queue(&self, key: &str, queue: QueueId) {
         let names = self.settings.engine.acd.queues.keys().map(|q| q.as_str().to_owned());
         self.known(key, "queue", queue.as_str(), names);
+    }
+
+    fn mailbox(&self, key: &str, mailbox: Name) {
+        let names = self.settings.engine.call.mailboxes.keys().map(|m| m.as_str().to_owned());
+        self.known(key, "mailbox", mailbox.as_str(), names);
     }
 
     fn menu(&self, key: &str, menu: Name) {

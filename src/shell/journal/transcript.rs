@@ -1,7 +1,7 @@
 //! Inputs and effects as one line each, for people.
 
 use turno_base::Redacted;
-use turno_engine::{Effect, Input};
+use turno_engine::{Effect, Input, Mail};
 use turno_sip::flow::{Destination, Flow, Transport};
 
 use crate::shell::run::header_of;
@@ -65,6 +65,10 @@ pub fn effect_line(effect: &Effect) -> String {
         }
         Effect::Media { leg, command } => format!("media {leg} {command:?}"),
         Effect::LookUp { call, number } => format!("look-up {call} {number}"),
+        Effect::Mail(Mail::Open { leg, call, message }) => {
+            format!("voicemail {call} begins on {leg} in {} from {}", message.mailbox, message.from.raw)
+        }
+        Effect::Mail(Mail::Done { call }) => format!("voicemail {call} is done"),
         Effect::WantPorts(n) => format!("want-ports {n}"),
         Effect::Store { seq, row } => format!("store {seq} call {}", row.call),
         Effect::Reply { id, answer } => match answer {

@@ -195,6 +195,10 @@ impl Out for World {
         self.unsent += u64::from(!matches!(sent, Some(Ok(_))));
     }
 
+    fn samples(&mut self, leg: LegId, samples: Vec<i16>) {
+        (self.tell)(MediaOut::Samples(leg, samples));
+    }
+
     fn event(&mut self, leg: LegId, event: MediaEvent) {
         (self.tell)(MediaOut::Event(leg, event));
     }

@@ -40,7 +40,7 @@ impl fmt::Display for WavFault {
 impl std::error::Error for WavFault {}
 
 /// Reads a file.
-pub(super) fn load(path: &Path) -> Result<Sound, WavFault> {
+pub(crate) fn load(path: &Path) -> Result<Sound, WavFault> {
     let reader = hound::WavReader::open(path).map_err(WavFault::Unreadable)?;
     let spec = reader.spec();
     let fits = spec.channels == 1

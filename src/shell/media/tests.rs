@@ -74,7 +74,7 @@ impl House {
         loop {
             match self.out.recv_timeout(PATIENCE).expect("an event") {
                 MediaOut::Event(leg, event) if leg == of => return event,
-                MediaOut::Event(..) => {}
+                MediaOut::Event(..) | MediaOut::Samples(..) => {}
                 MediaOut::Ports(ports) => self.ports.extend(ports),
             }
         }
@@ -398,12 +398,12 @@ fn phones_of_both_families_meet_in_one_bridge() {
 #[test]
 fn every_prompt_that_ships_can_be_played() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prompts");
-    let mut files = vec![root.join("music.wav")];
+    let mut files = vec![root.join("music.wav"), root.join("beep.wav")];
     for language in ["es", "en"] {
         let folder = std::fs::read_dir(root.join(language)).expect("a folder of prompts");
         files.extend(folder.map(|entry| entry.expect("a file").path()));
     }
-    assert_eq!(files.len(), 1 + 2 * 41);
+    assert_eq!(files.len(), 2 + 2 * 43);
     for path in files {
         let sound = super::prompts::load(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
         assert!(PromptId::new(&format!("es-{}", path.file_stem().unwrap().to_str().unwrap())).is_ok());

@@ -70,6 +70,7 @@ pub fn segment_parts(segment: Segment) -> SegmentParts {
         Segment::Hold(agent) => ("hold", None, Some(agent), None),
         Segment::Consult(agent) => ("consult", None, Some(agent), None),
         Segment::Parked => ("parked", None, None, None),
+        Segment::Voicemail => ("voicemail", None, None, None),
     };
     SegmentParts { kind, queue, agent, prompt }
 }

@@ -251,7 +251,12 @@ impl Record {
         let stages = self.caller().map_or(&[][..], |leg| &leg.stages);
         stages.iter().rev().find_map(|stage| match stage.segment {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) => Some(agent),
-            Segment::Ivr(_) | Segment::Queue(_) | Segment::Ring(_) | Segment::TalkOutside | Segment::Parked => None,
+            Segment::Ivr(_)
+            | Segment::Queue(_)
+            | Segment::Ring(_)
+            | Segment::TalkOutside
+            | Segment::Parked
+            | Segment::Voicemail => None,
         })
     }
 

@@ -205,6 +205,7 @@ impl World {
             Effect::Store { seq, .. } => self.house(Input::Stored(seq)),
             Effect::Media { .. }
             | Effect::Fact(_)
+            | Effect::Mail(_)
             | Effect::Foreseen { .. }
             | Effect::Healed(_)
             | Effect::Close(_)
@@ -320,6 +321,7 @@ fn config() -> EngineConfig {
             },
             park: turno_call::ParkRules::default(),
             menus: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

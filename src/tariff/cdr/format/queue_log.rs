@@ -288,7 +288,7 @@ impl Caller {
                 talk.leaving = None;
             }
             // Announcements and ringing on the way to somebody else, or put aside for whoever takes it.
-            Segment::Ivr(_) | Segment::Parked => {
+            Segment::Ivr(_) | Segment::Parked | Segment::Voicemail => {
                 talk.leaving.get_or_insert(at);
             }
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) | Segment::Ring(agent) => {
