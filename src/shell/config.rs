@@ -7,6 +7,7 @@ mod callbacks;
 mod calls;
 mod doors;
 mod node;
+mod outs;
 mod problem;
 mod references;
 mod section;
@@ -127,7 +128,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let http = node::http(&root.section("http"));
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
-    let store = node::store(&root.section("store"), &node.data_dir);
+    let store = node::store(&root.section("store"), dir, &node);
     let calls::Customers { country, portfolio, segment_default, value_default_pm, crm } =
         calls::customers(&root.section("customers"), dir);
     let deck = calls::tariff(&root.section("tariff"), dir);

@@ -5,7 +5,7 @@ mod callers;
 pub mod crm;
 pub mod file;
 pub mod learn;
-mod signature;
+pub(in crate::shell) mod signature;
 
 pub use callers::{Callers, Card};
 

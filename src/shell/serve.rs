@@ -14,6 +14,7 @@ use turno_base::{CallId, Fact, Now};
 use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
+use turno_tariff::cdr::format::Serving;
 use turno_tariff::cdr::{Kind, Row};
 
 use tokio::sync::watch;
@@ -37,6 +38,7 @@ use crate::shell::net::{Bound, OpenError};
 use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
+use crate::shell::store::outs::{self, House};
 use crate::shell::store::{self, Store, StoreError};
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
@@ -155,7 +157,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
-    let store = Arc::new(store(&settings, &mut past, &inbox)?);
+    let house = Arc::new(House::new(serving(&settings)));
+    let store = Arc::new(store(&settings, &mut past, &inbox, &house)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -222,6 +225,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         inbox,
         metrics: metrics.clone(),
         customers,
+        house,
         board: board.clone(),
         identity,
         configured,
@@ -387,11 +391,13 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
 
 /// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
 /// that the engine does not know any more.
-fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, StartError> {
+fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, house: &Arc<House>) -> Result<Store, StartError> {
     let telling = inbox.clone();
     let tell = move |seq| telling.patiently(Input::Stored(seq));
-    let (store, left) =
-        Store::open(&settings.store.dir, store::Options::default(), Vec::new(), tell).map_err(StartError::Store)?;
+    let (kept_for, kept_bytes_max) = settings.store.kept;
+    let options = store::Options { kept_for, kept_bytes_max, ..store::Options::default() };
+    let outs = outs::consumers(settings, house);
+    let (store, left) = Store::open(&settings.store.dir, options, outs, tell).map_err(StartError::Store)?;
     let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
     let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
@@ -425,6 +431,12 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox) -> Result<Store, S
         }
     }
     Ok(store)
+}
+
+/// Who serves what, for queue_log.
+fn serving(settings: &Settings) -> Serving {
+    let agents = settings.engine.acd.agents.iter();
+    agents.map(|(agent, rules)| (*agent, rules.queues.to_vec())).collect()
 }
 
 /// Whether the engine still has the call.
@@ -511,6 +523,7 @@ pub struct Reloader {
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
+    house: Arc<House>,
     board: Arc<Board>,
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
@@ -528,6 +541,7 @@ impl Reloader {
             inbox,
             metrics,
             customers: Customers::new(&settings),
+            house: Arc::default(),
             board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
@@ -573,6 +587,7 @@ impl Reloader {
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
+        self.house.set(serving(&settings));
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;

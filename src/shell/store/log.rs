@@ -51,7 +51,7 @@ pub struct Recovered {
     /// Calls that are open, with the segment in which each began.
     pub(super) open: BTreeMap<CallId, u64>,
     /// Calls that ended in the segments read.
-    closed: BTreeSet<CallId>,
+    pub(super) closed: BTreeSet<CallId>,
 }
 
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
