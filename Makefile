@@ -26,6 +26,15 @@ bench: tools ## CPU per call, highest clean rate, agent free to INVITE, memory p
 	cargo build --release --bins
 	scripts/bench
 
+.PHONY: deb
+deb: ## a Debian package under target/debian (installs cargo-deb if it is missing)
+	command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+	cargo build --release --bin turno
+	mkdir -p target/completions
+	target/release/turno man target/man
+	target/release/turno completions bash >target/completions/turno.bash
+	cargo deb --no-build
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for SECONDS (default 60)
 	scripts/fuzz $(or $(SECONDS_EACH),60)

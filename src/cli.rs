@@ -1,13 +1,16 @@
 //! The command line: what it takes, and what it answers with.
 //!
-//! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
+//! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 
 mod ask;
 mod customers;
+mod doctor;
+mod init;
 mod journal;
 mod play;
 mod records;
 mod serve;
+mod shells;
 mod sim;
 mod staff;
 mod table;
@@ -16,7 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId, Wall};
+use turno_acd::SkillChange;
+use turno_base::{AgentId, CallId, E164, Name, QueueId, SkillId, StationId, Wall};
 use turno_engine::Command as Ask;
 
 use crate::api::control::Request;
@@ -30,12 +34,14 @@ const RECORDS_DEFAULT: &str = "turno-data/records";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
+/// Exit code when what was named does not exist.
+pub const NOT_FOUND: u8 = 3;
 /// Exit code when the engine cannot be reached.
-pub const UNREACHABLE: u8 = 3;
+pub const UNREACHABLE: u8 = 4;
 
 /// Call routing and ACD engine for SIP trunks.
 ///
-/// Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 the engine cannot be reached.
+/// Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 #[derive(Debug, Parser)]
 #[command(name = "turno", version, arg_required_else_help = true)]
 struct Cli {
@@ -61,6 +67,24 @@ enum Command {
     Check {
         /// Configuration file.
         file: PathBuf,
+    },
+    /// Write a first configuration and say what to paste on the PBX.
+    Init(init::InitArgs),
+    /// Look at this machine and this configuration for what would keep calls from going through.
+    Doctor {
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print the completions of a shell: `turno completions bash >/etc/bash_completion.d/turno`.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder.
+    Man {
+        /// Folder.
+        dir: PathBuf,
     },
     /// Run a journal again, print its transcript and prove that its effects are the same.
     Replay {
@@ -235,6 +259,40 @@ enum AgentCommand {
         /// A configured disposition.
         disposition: Name,
     },
+    /// Change what an agent knows, at once and over restarts, or have it as configured again.
+    Skill {
+        /// Agent.
+        agent: AgentId,
+        #[command(subcommand)]
+        change: SkillCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SkillCommand {
+    /// He has it at this level.
+    Set {
+        /// A skill that the configuration names.
+        skill: SkillId,
+        /// 1 to 10.
+        level: u8,
+        /// As configured again from then on, for example 2026-03-10T18:00:00Z.
+        #[arg(long, value_parser = wall_of)]
+        until: Option<Wall>,
+    },
+    /// He does not have it.
+    Unset {
+        /// A skill that the configuration names.
+        skill: SkillId,
+        /// As configured again from then on.
+        #[arg(long, value_parser = wall_of)]
+        until: Option<Wall>,
+    },
+    /// As configured.
+    Reset {
+        /// A skill that the configuration names.
+        skill: SkillId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -302,6 +360,21 @@ enum CallCommand {
         /// Queue.
         queue: QueueId,
     },
+    /// Put a conversation into a slot, with music; whoever had it is free.
+    Park {
+        /// Call.
+        call: CallId,
+        /// Which; the first that is free if absent.
+        #[arg(long)]
+        slot: Option<u32>,
+    },
+    /// Take a waiting or parked call: the agent's phone rings for it.
+    Pull {
+        /// Call.
+        call: CallId,
+        /// Agent.
+        agent: AgentId,
+    },
     /// Change what a waiting call needs beyond what its queue needs; `anyone` for nothing.
     Needs {
         /// Call.
@@ -363,6 +436,10 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         Command::Serve { config } => serve::serve(&config),
         Command::Check { file } => serve::check(&file, cli.json),
+        Command::Init(args) => init::init(&args, cli.json),
+        Command::Doctor { config } => doctor::doctor(&config, cli.json),
+        Command::Completions { shell } => shells::completions(shell),
+        Command::Man { dir } => shells::man(&dir),
         Command::Replay { journal, full, quiet } => journal::replay(&journal, full, quiet, cli.json),
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
@@ -385,6 +462,12 @@ pub fn main() -> ExitCode {
         }
         Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
+        }
+        Command::Call { command: Some(CallCommand::Park { call, slot }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallPark(call, slot))
+        }
+        Command::Call { command: Some(CallCommand::Pull { call, agent }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallPull(call, agent))
         }
         Command::Emergency { state, queue } => {
             ask::command(&cli.socket, cli.json, Ask::Emergency(queue, state == Switch::On))
@@ -424,6 +507,14 @@ fn agent(command: AgentCommand) -> Ask {
         AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
         AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
         AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
+        AgentCommand::Skill { agent, change } => {
+            let (skill, change) = match change {
+                SkillCommand::Set { skill, level, until } => (skill, SkillChange::Set { level, until }),
+                SkillCommand::Unset { skill, until } => (skill, SkillChange::Unset { until }),
+                SkillCommand::Reset { skill } => (skill, SkillChange::AsConfigured),
+            };
+            Ask::AgentSkill(agent, skill, change)
+        }
     }
 }
 

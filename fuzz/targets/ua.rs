@@ -92,10 +92,9 @@ impl World {
             _ => match choices.below(4) {
                 0 => self.does(|ua, now, out| ua.on_restart(now, out)),
                 1 => self.does(|ua, now, out| ua.configure(sip_config(), now, out)),
-                n => {
-                    let loop_delay = Duration::from_millis(choices.below(60) * (n - 2));
-                    let load = Load { loop_delay, draining: choices.below(4) == 1, ..Load::default() };
-                    self.does(|ua, now, _| ua.on_load(load, now));
+                _ => {
+                    let load = Load { draining: choices.below(4) == 1, store_full: choices.below(4) == 1 };
+                    self.does(|ua, _, _| ua.on_load(load));
                 }
             },
         }

@@ -20,6 +20,7 @@ use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
 use crate::reserve::Reserve;
+use crate::skills::{Demands, LiveSkills};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 use crate::tables::Tables;
 use crate::timers::{Due, Timers};
@@ -36,6 +37,11 @@ pub struct Acd {
     pub(crate) stations: BTreeMap<StationId, Station>,
     pub(crate) profiles: Slab<ProfileIx, Profile>,
     pub(crate) skills: Skills,
+    pub(crate) live_skills: LiveSkills,
+    /// Certificates that items demand, by number; 0 is none.
+    pub(crate) demands: Vec<Demands>,
+    /// Which of them, by number of segment.
+    pub(crate) demands_of: Vec<u16>,
     /// By number; 0 is the one of all that are not configured.
     pub(crate) urgencies: Vec<Urgency>,
     pub(crate) segment_of: BTreeMap<SegmentId, u16>,
@@ -113,6 +119,9 @@ impl Acd {
             stations: BTreeMap::new(),
             profiles: Slab::default(),
             skills: Skills::default(),
+            live_skills: LiveSkills::default(),
+            demands: Vec::new(),
+            demands_of: Vec::new(),
             urgencies: Vec::new(),
             segment_of: BTreeMap::new(),
             groups: Slab::default(),
@@ -192,6 +201,7 @@ impl Acd {
             Command::Bump { item, by } => self.bump(item, by, now, out),
             Command::Move { item, queue } => self.move_to(item, queue, now, out),
             Command::Needs { item, need } => self.need_anew(item, need, now, out),
+            Command::Skill { agent, skill, change } => self.change_skill(agent, skill, change, now, out),
         };
         self.settle(now, out);
         done
@@ -209,6 +219,7 @@ impl Acd {
         for _ in 0..DUE_PER_TURN {
             let Some((at, due)) = self.timers.pop(now) else { break };
             match due {
+                Due::Skills => self.skills_due(now, out),
                 Due::Agent(agent) => self.agent_due(agent, at, now, out),
                 Due::Wait(item) => self.wait_ended(item, now, out),
                 Due::Apart(item) => self.apart_ended(item, now, out),
@@ -228,6 +239,9 @@ impl Acd {
 
     /// The end of every turn.
     pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        if self.skills_overdue(now) {
+            self.reform(now, out);
+        }
         self.open_reserves(now, out);
         self.tell_due(out);
         self.arm_reconciler(now);

@@ -12,6 +12,7 @@ use turno_base::{
 use crate::callback::CallBack;
 
 use crate::matching::Strategy;
+use crate::skills::SkillChange;
 
 /// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,6 +219,15 @@ pub enum Command {
         item: ItemId,
         /// What.
         need: Need,
+    },
+    /// A skill of an agent changes while he works (S14), or is again as configured.
+    Skill {
+        /// The agent, logged in or not.
+        agent: AgentId,
+        /// One that the configuration names.
+        skill: SkillId,
+        /// How.
+        change: SkillChange,
     },
 }
 
@@ -514,6 +524,8 @@ pub enum Decision {
         state: AgentState,
         /// About which item.
         item: Option<ItemId>,
+        /// Time in it is paid: all of a shift but the not-ready reasons that say otherwise.
+        is_paid: bool,
     },
     /// An agent has been not ready for longer than his reason allows; told once for each time.
     PauseTooLong {

@@ -234,8 +234,9 @@ impl Acd {
         callback.standing = Standing::Waiting;
         let Callback { item: id, segment, value_pm, v, credits, seq, .. } = *callback;
         let (need, caller) = (callback.need.clone(), callback.caller.clone());
-        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
+        let demands = self.demands_on(line);
+        let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
         let item = self.items.insert(Item {
             id,
             kind: Kind::Callback,

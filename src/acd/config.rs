@@ -14,6 +14,7 @@ use crate::callback::{CallbackRules, Zone};
 use crate::doors::DoorRules;
 use crate::limits::APART_LEAST;
 use crate::matching::Strategy;
+use crate::skills::Certificate;
 
 /// Everything the ACD needs to know from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub struct AcdConfig {
     pub skills: BTreeMap<SkillId, SkillRules>,
     /// Rings of all queues that have none of their own.
     pub rings: Vec<RingRules>,
+    /// Certificates that a segment demands of whoever serves its items with a skill: least levels, 1..=10 (S18).
+    pub certified: BTreeMap<SegmentId, BTreeMap<SkillId, u8>>,
 }
 
 /// The knobs of the value-rate rule (spec/routing.md), each with the default that the rule was tried with.
@@ -256,6 +259,8 @@ pub struct AgentRules {
     pub shown: String,
     /// What he knows, 1..=10.
     pub skills: BTreeMap<SkillId, u8>,
+    /// What he is certified for.
+    pub certificates: BTreeMap<SkillId, Certificate>,
     /// Queues he serves.
     pub queues: Vec<QueueId>,
     /// His rank in queues where it is not 0; nobody of a higher rank is rung while one of a lower may be.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, Mono, Now, QueueId};
+use turno_base::{AgentId, Mono, Now, QueueId, Wall};
 
 use crate::acd::Acd;
 use crate::agent::{Agent, Doing, Misses, Next, Shown};
@@ -28,21 +28,30 @@ impl Acd {
     /// New rules from now on; also the first. Decisions follow where they make a difference to somebody.
     pub fn configure(&mut self, config: AcdConfig, now: Now, out: &mut Vec<Decision>) {
         self.see_wall(now);
-        let now = now.mono;
         self.config = config;
+        self.reform(now.mono, out);
+        self.settle(now.mono, out);
+    }
+
+    /// Everything anew by the configuration and by what agents know as of now.
+    pub(crate) fn reform(&mut self, now: Mono, out: &mut Vec<Decision>) {
         self.configured += 1;
+        self.arm_skills(now);
         let stood = self.take_lines_down();
         self.set_segments();
         self.set_queues();
         let gone = self.set_agents(now);
-        self.set_profiles();
+        self.set_profiles(now);
+        self.set_demands();
         self.set_rings();
         self.set_topics(now);
         for (item, key, stands) in stood {
-            let plain = self.group(GroupKey { ring: None, only: None, ..key });
+            let line = self.segment_of.get(&self.items[item].segment).copied().unwrap_or(0);
+            let demands = self.demands_on(line);
+            let plain = self.group(GroupKey { demands, ring: None, only: None, ..key });
             let waiting = &mut self.items[item];
             waiting.group = plain;
-            waiting.line = self.segment_of.get(&waiting.segment).copied().unwrap_or(0);
+            waiting.line = line;
             self.stay_in_ring(item, now);
             self.take_place(item);
             match stands {
@@ -66,7 +75,6 @@ impl Acd {
         self.send_on(now, out);
         self.look_everywhere(now, out);
         self.forget_unused();
-        self.settle(now, out);
     }
 
     /// A waiting item stays with its own agent, and in the ring that it has reached if there are still so many.
@@ -174,7 +182,8 @@ impl Acd {
     }
 
     /// Numbers the skills and sorts agents into profiles anew. Who is no longer configured serves no queue.
-    fn set_profiles(&mut self) {
+    fn set_profiles(&mut self, now: Mono) {
+        let wall = self.wall(now);
         self.profiles = Slab::default();
         self.skills = Skills::default();
         let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
@@ -183,8 +192,10 @@ impl Acd {
             queue.doors.nobody_counts();
             queue.ready = 0;
         }
-        for (_, agent) in self.agents.iter_mut() {
-            let key = profile_key(&self.config, agent.id, &self.queue_of, &mut self.skills);
+        let agents: Vec<AgentIx> = self.agents.iter().map(|(at, _)| at).collect();
+        for at in agents {
+            let key = self.profile_key(self.agents[at].id, wall);
+            let agent = &mut self.agents[at];
             for queue in &key.queues {
                 let queue = &mut self.queues[*queue];
                 queue.logged_in += u32::from(agent.doing != Doing::LoggedOut);
@@ -373,21 +384,15 @@ impl Acd {
             self.drain(queue, now, out);
         }
     }
-}
 
-/// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
-fn profile_key(
-    config: &AcdConfig,
-    agent: AgentId,
-    queue_of: &BTreeMap<QueueId, QueueIx>,
-    skills: &mut Skills,
-) -> ProfileKey {
-    let Some(rules) = config.agents.get(&agent) else {
-        return ProfileKey { levels: Vec::new(), queues: BTreeSet::new(), ranks: BTreeMap::new() };
-    };
-    let configured = rules.queues.iter().filter(|id| config.queues.contains_key(id));
-    let queues: BTreeSet<QueueIx> = configured.filter_map(|id| queue_of.get(id).copied()).collect();
-    let ranked = rules.ranks.iter().filter_map(|(id, rank)| Some((*queue_of.get(id)?, *rank)));
-    let ranks = ranked.filter(|(queue, rank)| *rank > 0 && queues.contains(queue)).collect();
-    ProfileKey { levels: skills.levels(&rules.skills), queues, ranks }
+    /// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
+    fn profile_key(&mut self, agent: AgentId, at: Wall) -> ProfileKey {
+        let Some(rules) = self.config.agents.get(&agent) else { return ProfileKey::default() };
+        let configured = rules.queues.iter().filter(|id| self.config.queues.contains_key(id));
+        let queues: BTreeSet<QueueIx> = configured.filter_map(|id| self.queue_of.get(id).copied()).collect();
+        let ranked = rules.ranks.iter().filter_map(|(id, rank)| Some((*self.queue_of.get(id)?, *rank)));
+        let ranks = ranked.filter(|(queue, rank)| *rank > 0 && queues.contains(queue)).collect();
+        let (skills, certified) = (self.skills_of(agent, at), self.certified(agent, at));
+        ProfileKey { levels: self.skills.levels(&skills), certified: self.skills.levels(&certified), queues, ranks }
+    }
 }

@@ -23,6 +23,8 @@ use crate::timers::Due;
 pub const LEVEL_OVER: Duration = Duration::from_secs(15 * 60);
 /// With fewer answered and abandoned in that time there is no recent service level.
 pub const LEVEL_AFTER: u32 = 10;
+/// A wall clock that moves by more between two turns was set; by less it only keeps time.
+const CLOCK_STEP_US: u64 = 1_000_000;
 /// Parts that time is counted in.
 const LEVEL_PARTS: usize = 5;
 
@@ -258,7 +260,11 @@ impl Queue {
 impl Acd {
     /// Remembers how far the wall clock is ahead, for the calendars.
     pub(crate) fn see_wall(&mut self, now: turno_base::Now) {
-        self.wall_ahead = now.wall.0.saturating_sub(i64::try_from(now.mono.0).unwrap_or(i64::MAX));
+        let ahead = now.wall.0.saturating_sub(i64::try_from(now.mono.0).unwrap_or(i64::MAX));
+        let step = std::mem::replace(&mut self.wall_ahead, ahead).abs_diff(ahead);
+        if step > CLOCK_STEP_US {
+            self.time_skills(now.mono);
+        }
     }
 
     /// The wall clock at `now`.

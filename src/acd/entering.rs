@@ -56,8 +56,9 @@ impl Acd {
             }
         }
         let v = i64::try_from(now.0).unwrap_or(i64::MAX).saturating_sub(micros(credits.total()));
-        let group = self.group(GroupKey { queue, need, ring: None, only: None });
         let line = self.segment_of.get(&segment).copied().unwrap_or(0);
+        let demands = self.demands_on(line);
+        let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
         let item = self.items.insert(Item {
             id,
             kind,
@@ -324,11 +325,11 @@ impl Acd {
 
     /// To another queue, with its age; still apart from an agent who has just let it ring.
     fn go_on(&mut self, item: ItemIx, queue: QueueIx, hops: u8, now: Mono, out: &mut Vec<Decision>) {
-        let need = self.groups[self.items[item].group].key.need.clone();
+        let GroupKey { need, demands, .. } = self.groups[self.items[item].group].key.clone();
         self.end_stay(item, QueueLeft::Overflowed, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
-        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
         self.forget_own_wait(item);
         let waiting = &mut self.items[item];
         waiting.queue = queue;

@@ -9,10 +9,12 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, ItemId, Mono, Now, QueueId, SegmentId, SkillId};
 
 use crate::acd::Acd;
+use crate::agent::{Agent, Doing};
 use crate::boundary::{Bar, Blocked, Credit, ItemTerms, RunnerUp, Why};
 use crate::item::Stands;
 use crate::limits::BLOCKED_MAX;
 use crate::matching::{self, Strategy};
+use crate::skills::Uncertified;
 use crate::slab::{AgentIx, ItemIx};
 
 /// Why a waiting item waits.
@@ -47,6 +49,8 @@ pub struct ItemExplained {
     pub offered_to: Option<AgentId>,
     /// Agents who are ready and whom a rule keeps from it, the first few.
     pub blocked: Vec<Blocked>,
+    /// Agents logged in who know what is needed and lack a certificate that its segment demands, the first few.
+    pub uncertified: Vec<(AgentId, Uncertified)>,
     /// How long it will still wait; none: not known, or not surely.
     pub expected: Option<Duration>,
 }
@@ -99,6 +103,8 @@ pub struct QueueForAgent {
 pub enum Barred {
     /// He does not have what it needs.
     Skills,
+    /// He lacks a certificate that its segment demands.
+    Certificate(Uncertified),
     /// Its ring asks for others at first.
     Ring,
     /// It waits for its customer's own agent.
@@ -132,9 +138,15 @@ impl Acd {
             .then(|| (count(line.count_ahead(|other| *other < place)) + 1, count(line.iter().count())));
         let judge = own();
         let able = self.count_able(|agent| {
-            let levels = &self.profiles[self.agents[agent].profile].key;
-            levels.queues.contains(&waiting.queue) && queue.judge.is_met(&levels.levels) && judge.is_met(&levels.levels)
+            let key = &self.profiles[self.agents[agent].profile].key;
+            key.queues.contains(&waiting.queue) && self.meets(key, group.key.demands, [&queue.judge, &judge])
         });
+        let there = self.agents.iter().filter(|(_, agent)| agent.station.is_some());
+        let there = there.filter(|(_, agent)| self.profiles[agent.profile].key.queues.contains(&waiting.queue));
+        let lacking = there.filter_map(|(at, agent)| {
+            Some((agent.id, self.uncertified(at, group.key.demands, [&queue.judge, &judge], now)?))
+        });
+        let uncertified = lacking.take(BLOCKED_MAX).collect();
         let able_in_ring =
             group.key.ring.map(|_| self.count_able(|agent| group.fit(self.agents[agent].profile).is_some()));
         let left_ms = |until: Mono| until.0.saturating_sub(now.0) / 1000;
@@ -154,6 +166,7 @@ impl Acd {
             waits_for: own_agent.zip(waiting.only_until.map(left_ms)),
             offered_to: self.offered_to(at),
             blocked: self.blocked_from(at, now),
+            uncertified,
             expected: self.expected_wait(item),
         })
     }
@@ -204,12 +217,14 @@ impl Acd {
         self.agents[at].last_offer.as_ref().map(|offer| (offer.0, offer.1.clone()))
     }
 
-    /// The last offer of this item that is still known, waiting or not: to whom and why; an agent's next offer takes the place
-    /// of the one before.
+    /// The offer of this item to whoever has it, else the last one that is still known, waiting or not: to whom and why; an
+    /// agent's next offer takes the place of the one before.
     pub fn explain_offer_of(&self, item: ItemId) -> Option<(AgentId, Why)> {
-        let offers = self.agents.iter().filter_map(|(_, agent)| Some((agent.id, agent.last_offer.as_deref()?)));
+        let offers = self.agents.iter().filter_map(|(_, agent)| Some((agent, agent.last_offer.as_deref()?)));
         let of_item = offers.filter(|(_, (offered, _))| *offered == item);
-        of_item.max_by_key(|(_, (_, why))| why.seq).map(|(agent, (_, why))| (agent, why.clone()))
+        let has_it = |agent: &Agent| matches!(agent.doing, Doing::Serving { item: held, .. } if held == item);
+        let best = of_item.max_by_key(|(agent, (_, why))| (has_it(agent), why.seq));
+        best.map(|(agent, (_, why))| (agent.id, why.clone()))
     }
 
     fn urgency_of(&self, item: ItemIx) -> &matching::Urgency {
@@ -245,7 +260,12 @@ impl Acd {
         let ready = group.profiles.iter().flat_map(|fit| self.profiles[fit.profile].ready.iter());
         let bars = ready.filter_map(|&(_, agent, at)| match self.bar_of(at, item, now)? {
             Barred::Bar(by) => Some(Blocked { item: waiting.id, agent, by }),
-            Barred::Skills | Barred::Ring | Barred::OwnAgent(_) | Barred::Offered(_) | Barred::NotOnTheLine => None,
+            Barred::Skills
+            | Barred::Certificate(_)
+            | Barred::Ring
+            | Barred::OwnAgent(_)
+            | Barred::Offered(_)
+            | Barred::NotOnTheLine => None,
         });
         bars.take(BLOCKED_MAX).collect()
     }
@@ -265,6 +285,13 @@ impl Acd {
         }
         if !self.queues[waiting.queue].judge.is_met(levels) || !self.skills.judge(&group.key.need).is_met(levels) {
             return Some(Barred::Skills);
+        }
+        if group.key.demands > 0 {
+            let own = self.skills.judge(&group.key.need);
+            let needs = [&self.queues[waiting.queue].judge, &own];
+            if let Some(lacking) = self.uncertified(agent, group.key.demands, needs, now) {
+                return Some(Barred::Certificate(lacking));
+            }
         }
         if let Some(only) = group.key.only
             && only != agent
@@ -307,6 +334,9 @@ impl fmt::Display for ItemExplained {
         }
         for blocked in &self.blocked {
             write!(f, "; {} is kept from it: {}", blocked.agent, blocked.by)?;
+        }
+        for (agent, lacking) in &self.uncertified {
+            write!(f, "; {agent} may not take it: {lacking}")?;
         }
         match self.expected {
             Some(expected) => write!(f, "; about {} s more", expected.as_secs()),
@@ -391,6 +421,7 @@ impl fmt::Display for Barred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Barred::Skills => f.write_str("needs skills that he does not have"),
+            Barred::Certificate(lacking) => lacking.fmt(f),
             Barred::Ring => f.write_str("its ring asks for others at first"),
             Barred::OwnAgent(agent) => write!(f, "waits for {agent}, its customer's own agent"),
             Barred::Offered(agent) => write!(f, "{agent} is being rung for it"),

@@ -5,6 +5,7 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
+//! - `skills`: what agents know as of now, and are certified for.
 //! - `callback`: places of callers who have hung up. `expected`: how long those who wait will wait.
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
@@ -42,6 +43,7 @@ mod reserve;
 mod ring_all;
 mod rings;
 mod shift;
+mod skills;
 mod slab;
 mod standing;
 mod tables;
@@ -69,5 +71,6 @@ pub use explain::{Able, AgentExplained, Barred, ItemExplained, QueueForAgent};
 pub use limits::Bounds;
 pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
+pub use skills::{Certificate, NoCertificate, SkillChange, SkillRow, Uncertified};
 pub use tables::{TableRows, Topic, TopicRow};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

@@ -24,6 +24,8 @@ pub const RECONCILE_PER_TURN: usize = 64;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// A reservation lives at most this much longer than its ring limit.
 pub const LEASE_SLACK: Duration = Duration::from_secs(5);
+/// Most skills of one agent that may be changed while he works; further ones are refused.
+pub const SKILLS_LIVE_MAX: usize = 32;
 /// Most rings of a queue; what is configured beyond them does not count.
 pub const RINGS_MAX: usize = 16;
 /// Blocked pairs named in one decision.

@@ -52,11 +52,11 @@ impl Acd {
         }
         out.push(Decision::Changed { item: id, change: WaitingChange::Moved(self.queues[from].id, to) });
         let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
-        let need = self.groups[self.items[item].group].key.need.clone();
+        let GroupKey { need, demands, .. } = self.groups[self.items[item].group].key.clone();
         self.end_stay(item, QueueLeft::Withdrawn, now, out);
         out.push(Decision::Overflow { item: id, to: Overflow::Queue(to) });
         self.forget_own_wait(item);
-        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
         let waiting = &mut self.items[item];
         waiting.queue = queue;
         waiting.group = group;
@@ -78,9 +78,9 @@ impl Acd {
         out.push(Decision::Changed { item: id, change: WaitingChange::Needs(need.clone()) });
         let freed = self.withdraw_all(item, OfferEnd::LostRace, now, out);
         self.step_out(item);
-        let queue = self.items[item].queue;
+        let (queue, demands) = (self.items[item].queue, self.demands_on(self.items[item].line));
         self.forget_own_wait(item);
-        let group = self.group(GroupKey { queue, need, ring: None, only: None });
+        let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
         self.items[item].group = group;
         self.seek_agent(item, Trigger::Item, now, out);
         self.foresee(item, now);

@@ -91,6 +91,16 @@ pub fn is_met(need: &Need, skills: &BTreeMap<SkillId, u8>) -> bool {
     }
 }
 
+/// Whether the need names the skill.
+pub fn names(need: &Need, skill: SkillId) -> bool {
+    match need {
+        Need::Anyone => false,
+        Need::AtLeast { skill: named, .. } => *named == skill,
+        Need::All(parts) | Need::Any(parts) => parts.iter().any(|part| names(part, skill)),
+        Need::Not(part) => names(part, skill),
+    }
+}
+
 /// Skills as small numbers, so that many profiles are judged quickly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Skills {
@@ -123,6 +133,11 @@ impl Skills {
     /// The number of one.
     pub(crate) fn number(&self, skill: SkillId) -> Option<u32> {
         self.number_of.get(&skill).copied()
+    }
+
+    /// The skill of a number.
+    pub(crate) fn name(&self, number: u32) -> Option<SkillId> {
+        self.number_of.iter().find(|(_, at)| **at == number).map(|(skill, _)| *skill)
     }
 
     /// The levels of an agent, by number, no longer than they need be; skills seen first get the next number.

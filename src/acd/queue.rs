@@ -96,6 +96,8 @@ pub(crate) struct GroupKey {
     pub(crate) queue: QueueIx,
     /// Beyond the queue's own need.
     pub(crate) need: Need,
+    /// Certificates demanded, by number.
+    pub(crate) demands: u16,
     /// The ring of the queue in which they are; none: no ring holds them.
     pub(crate) ring: Option<u8>,
     /// Kept for this agent alone.
@@ -178,10 +180,12 @@ impl Listing {
 }
 
 /// Names a profile.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ProfileKey {
     /// Levels by number of skill; see [`crate::need::Judge`].
     pub(crate) levels: Vec<u8>,
+    /// Levels of certificates that are valid, by number of skill.
+    pub(crate) certified: Vec<u8>,
     pub(crate) queues: BTreeSet<QueueIx>,
     /// Where it is not 0.
     pub(crate) ranks: BTreeMap<QueueIx, u8>,

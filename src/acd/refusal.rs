@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{AgentId, E164, ItemId, Name, QueueId, StationId, Wall};
+use turno_base::{AgentId, E164, ItemId, Name, QueueId, SkillId, StationId, Wall};
+
+use crate::limits::SKILLS_LIVE_MAX;
+use crate::need::LEVEL_MAX;
 
 /// Why a command is not done. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +84,17 @@ pub enum Refusal {
     NotWaiting(ItemId),
     /// It is there already.
     AlreadyThere(QueueId),
+    /// Nothing of the configuration names it.
+    NoSuchSkill(SkillId),
+    /// Not 1..=10.
+    LevelOut(u8),
+    /// It would have ended before it began.
+    UntilPast(Wall),
+    /// As many of his skills are changed as may be ([`crate::limits::SKILLS_LIVE_MAX`]).
+    TooManySkills {
+        /// The agent.
+        agent: AgentId,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -123,6 +137,14 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchQueue(queue) => write!(f, "there is no queue {queue}"),
             Refusal::NotWaiting(item) => {
                 write!(f, "call {} no longer waits: an agent has it, or it is gone", item.0)
+            }
+            Refusal::NoSuchSkill(skill) => {
+                write!(f, "no agent, queue or ring names a skill {skill}; add [skills.{skill}] to have it")
+            }
+            Refusal::LevelOut(level) => write!(f, "{level} is no level of a skill; write 1 to {LEVEL_MAX}"),
+            Refusal::UntilPast(until) => write!(f, "{until} is past"),
+            Refusal::TooManySkills { agent } => {
+                write!(f, "{SKILLS_LIVE_MAX} skills of {agent} are changed already; reset some, or configure them")
             }
             Refusal::AlreadyThere(queue) => write!(f, "it waits in {queue} already"),
         }

@@ -69,7 +69,8 @@ impl Acd {
         if present.key.queue == waiting.queue && present.key.ring == ring && present.key.only == only {
             return waiting.group;
         }
-        let key = GroupKey { queue: waiting.queue, need: present.key.need.clone(), ring, only };
+        let key =
+            GroupKey { queue: waiting.queue, need: present.key.need.clone(), demands: present.key.demands, ring, only };
         self.group(key)
     }
 

@@ -42,13 +42,30 @@ impl Acd {
             | Doing::WrapUp { .. } => None,
         };
         let shown = Shown { state, station: a.station, item };
+        let is_paid = self.is_paid(state);
         self.list_ready(agent, since);
         let a = &mut self.agents[agent];
         if a.shown != shown {
             let was = std::mem::replace(&mut a.shown, shown).state;
             a.shown_since = now;
-            out.push(Decision::Agent { agent: a.id, station: a.station, state, item });
+            out.push(Decision::Agent { agent: a.id, station: a.station, state, item, is_paid });
             self.count_presence(agent, was, state, now);
+        }
+    }
+
+    /// Time in a state is paid unless the reason says otherwise; reasons of the machine's own are no break.
+    fn is_paid(&self, state: AgentState) -> bool {
+        match state {
+            AgentState::LoggedOut => false,
+            AgentState::Paused(reason) => self.config.reasons.get(&reason).is_none_or(|rules| rules.paid),
+            AgentState::Ready
+            | AgentState::Offered
+            | AgentState::Ringing
+            | AgentState::Talking
+            | AgentState::Holding
+            | AgentState::Consulting
+            | AgentState::WrapUp
+            | AgentState::Outbound => true,
         }
     }
 

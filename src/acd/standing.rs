@@ -69,14 +69,25 @@ impl Acd {
         let queue_topic = self.queue_topic(key.queue);
         let mut fits = Vec::new();
         for &profile in queue.profiles.iter().filter(|&&profile| only.is_none_or(|only| only == profile)) {
-            let levels = &self.profiles[profile].key.levels;
-            if !own.is_met(levels) {
+            let profile_key = &self.profiles[profile].key;
+            if !own.is_met(&profile_key.levels) {
                 continue;
             }
+            let counted;
+            let levels = match key.demands {
+                0 => &profile_key.levels,
+                demands => {
+                    counted = self.counted_levels(profile_key, demands);
+                    if !queue.judge.is_met(&counted) || !own.is_met(&counted) {
+                        continue;
+                    }
+                    &counted
+                }
+            };
             let weakest = need::weakest(&queue.judge, own, levels);
             let is_asked_for = match ring.map(|ring| &ring.asks) {
                 None => true,
-                Some(Asks::Judge(judge)) => judge.is_met(levels),
+                Some(Asks::Judge(judge)) => judge.is_met(&profile_key.levels) && judge.is_met(levels),
                 Some(Asks::Level(level)) => weakest.is_none_or(|weakest| weakest >= *level),
             };
             if !is_asked_for {

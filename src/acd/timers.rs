@@ -10,6 +10,8 @@ use crate::slab::{AgentIx, ItemIx, QueueIx};
 /// What is due; of equal instants the first named goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Due {
+    /// A certificate or a change of skills expires: all else of that instant goes by what holds then.
+    Skills,
     /// The tables of the rule are made anew. Decides nothing, so whatever is decided at that instant goes by the new ones.
     Tables,
     /// The item waits for its own agent no longer.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use turno_engine::{Answer, Command};
+use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::AppState;
 use crate::shell::asker::Unanswered;
@@ -39,6 +39,8 @@ pub enum Reply {
     Done(Vec<String>),
     /// Not done; sentences for a person.
     Refused(Vec<String>),
+    /// What was named does not exist.
+    Unknown(String),
     /// Nobody could answer now; trying again may help.
     Unavailable(String),
 }
@@ -98,7 +100,8 @@ async fn answer(request: Request, state: &AppState) -> Reply {
     match request {
         Request::Command(command) => match state.asker.ask(command).await {
             Ok(answer) => Reply::Answer(answer),
-            Err(Unanswered::Refused(refusal)) => Reply::Refused(vec![refusal.to_string()]),
+            Err(Unanswered::Refused(refusal @ Refusal::Unknown { .. })) => Reply::Unknown(refusal.to_string()),
+            Err(Unanswered::Refused(refusal @ Refusal::Conflict { .. })) => Reply::Refused(vec![refusal.to_string()]),
             Err(error @ (Unanswered::Busy | Unanswered::Ending)) => Reply::Unavailable(error.to_string()),
         },
         Request::Reload => {

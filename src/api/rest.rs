@@ -6,10 +6,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
@@ -27,6 +28,8 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/calls/{call}/bump", post(bump))
         .route("/calls/{call}/move", post(move_call))
         .route("/calls/{call}/needs", post(needs))
+        .route("/calls/{call}/park", post(park))
+        .route("/calls/{call}/pull", post(pull))
         .route("/emergency", post(emergency))
         .route("/calendars", get(calendars))
         .route("/queues", get(queues))
@@ -41,6 +44,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/saved", post(saved))
         .route("/agents/{agent}/extend", post(extend))
         .route("/agents/{agent}/disposition", post(disposition))
+        .route("/agents/{agent}/skills/{skill}", put(set_skill).delete(reset_skill))
         .route("/callbacks", get(callbacks).post(add_callback))
         .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
@@ -166,6 +170,29 @@ async fn needs(State(state): State<AppState>, Path(call): Path<String>, Json(nee
     }
 }
 
+/// Into which slot; none: the first that is free.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Park {
+    slot: Option<u32>,
+}
+
+async fn park(State(state): State<AppState>, Path(call): Path<String>, body: Option<Json<Park>>) -> Response {
+    let slot = body.and_then(|Json(park)| park.slot);
+    about_call(&state, &call, |call| Command::CallPark(call, slot)).await
+}
+
+/// For whom.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pull {
+    agent: AgentId,
+}
+
+async fn pull(State(state): State<AppState>, Path(call): Path<String>, Json(pull): Json<Pull>) -> Response {
+    about_call(&state, &call, |call| Command::CallPull(call, pull.agent)).await
+}
+
 /// The emergency switch; of all queues without a name.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -264,6 +291,41 @@ async fn disposition(
     Json(said): Json<Disposition>,
 ) -> Response {
     about_agent(&state, &agent, |agent| Command::AgentDisposition(agent, said.disposition)).await
+}
+
+/// A skill of an agent from now on; level 0: he does not have it; until: RFC 3339, then it is as configured again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Skill {
+    level: u8,
+    until: Option<String>,
+}
+
+async fn set_skill(
+    State(state): State<AppState>,
+    Path((agent, skill)): Path<(String, String)>,
+    Json(asked): Json<Skill>,
+) -> Response {
+    let until = match asked.until.as_deref().map(wall_of).transpose() {
+        Ok(until) => until,
+        Err(sentence) => return bad(&sentence),
+    };
+    let change = match asked.level {
+        0 => SkillChange::Unset { until },
+        level => SkillChange::Set { level, until },
+    };
+    about_skill(&state, &agent, &skill, change).await
+}
+
+async fn reset_skill(State(state): State<AppState>, Path((agent, skill)): Path<(String, String)>) -> Response {
+    about_skill(&state, &agent, &skill, SkillChange::AsConfigured).await
+}
+
+async fn about_skill(state: &AppState, agent: &str, skill: &str, change: SkillChange) -> Response {
+    match skill.parse() {
+        Ok(skill) => about_agent(state, agent, |agent| Command::AgentSkill(agent, skill, change)).await,
+        Err(_) => unknown("skill", skill),
+    }
 }
 
 async fn callbacks(State(state): State<AppState>) -> Response {

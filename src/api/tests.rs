@@ -139,7 +139,7 @@ fn the_control_socket_is_its_owners_and_answers_line_by_line() {
     }
     assert_eq!(
         ask(&place.socket, &Request::Command(Command::QueueShow(Some(queue)))).unwrap(),
-        Reply::Refused(vec!["there is no queue \"nope\"".into()])
+        Reply::Unknown("there is no queue \"nope\"".into())
     );
     assert_eq!(ask(&place.socket, &Request::Reload).unwrap(), Reply::Done(Vec::new()));
 

@@ -211,6 +211,8 @@ pub enum What {
         state: AgentState,
         /// The call that the state is about, if any.
         call: Option<CallId>,
+        /// Time in this state is paid: all of a shift but the not-ready reasons that say otherwise.
+        is_paid: bool,
     },
     /// An agent has been not ready for longer than his reason allows; once for each time.
     PauseTooLong {
@@ -370,6 +372,8 @@ pub enum Segment {
     Hold(AgentId),
     /// The agent asks a colleague.
     Consult(AgentId),
+    /// Put aside by an agent, for whoever takes it.
+    Parked,
 }
 
 /// How an entry of a queue ended (spec/kpi.md).

@@ -38,6 +38,7 @@ impl Call {
             wants_since: None,
             music: None,
             consult: None,
+            parker: None,
             back: None,
             talked: false,
             verdict: None,
@@ -122,6 +123,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -180,11 +182,12 @@ pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Numbe
 /// The feature code that was dialled, with the digits after it. The longest is meant where one begins like another.
 fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
     let after = |code: &str| dialled.strip_prefix(code).filter(|_| !code.is_empty()).map(|rest| rest.to_owned());
-    let Codes { in_out, pause, emergency } = &config.codes;
+    let Codes { in_out, pause, emergency, park: _, pull } = &config.codes;
     let meant = [
         after(in_out).map(|digits| (in_out.len(), Code::InOut(digits))),
         after(pause).map(|digits| (pause.len(), Code::Pause(digits))),
         after(emergency).map(|digits| (emergency.len(), Code::Emergency(digits))),
+        after(pull).map(|digits| (pull.len(), Code::Pull(digits))),
     ];
     meant.into_iter().flatten().max_by_key(|&(length, _)| length).map(|(_, code)| code)
 }

@@ -61,6 +61,27 @@ pub enum CallEvent {
         /// The call.
         call: CallId,
     },
+    /// A person parks a conversation.
+    Park {
+        /// The call.
+        call: CallId,
+        /// Where; none: in the first slot that is free.
+        slot: Option<u32>,
+    },
+    /// A person takes a waiting or parked call for an agent, whose station is called.
+    Pull {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Whoever dialled a code takes a waiting or parked call; instead of [`CallEvent::CodeDone`].
+    Take {
+        /// The leg that dialled the code.
+        leg: LegId,
+        /// The call.
+        call: CallId,
+    },
     /// The engine started again: media and streams of every call that was up are gone.
     Restarted,
     /// A fault was caught while this call was handled: end what is left of it, with a record (P5).
@@ -174,6 +195,8 @@ pub enum LegEvent {
     MediaSilent,
     /// The media session could not be opened or broke.
     MediaFailed,
+    /// There is no port for its media, so that what was commanded with SDP did not happen: it is not answered.
+    NoPorts,
     /// Media figures; after `Ended`.
     Quality(Quality),
 }
@@ -436,4 +459,7 @@ pub enum Code {
     Pause(String),
     /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
     Emergency(String),
+    /// Take a call: that in the slot, or the first of the queue at the extension, that the digits after the code name; none: the
+    /// one that has been parked the longest.
+    Pull(String),
 }

@@ -56,6 +56,8 @@ pub(crate) struct Call {
     pub(crate) consult: Option<AgentId>,
     /// It calls a customer back.
     pub(crate) back: Option<Back>,
+    /// Who parked it last.
+    pub(crate) parker: Option<Parker>,
     /// A conversation took place.
     pub(crate) talked: bool,
     pub(crate) verdict: Option<(Outcome, EndedBy)>,
@@ -99,8 +101,27 @@ pub(crate) enum Stage {
     Saying { prompt: PromptId, then: Cause, outcome: Option<Outcome>, asks: bool },
     /// A feature code is carried out.
     Coding { station: StationId, code: Code, asked: bool },
+    /// It is put where anybody may take it, with music.
+    Parked(Parked),
     /// Every leg was told to end.
     Ending,
+}
+
+/// A call that an agent has put aside (R31).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parked {
+    /// 1-based.
+    pub(crate) slot: u32,
+    pub(crate) since: Mono,
+    /// Then it goes back.
+    pub(crate) until: Mono,
+}
+
+/// Who parked a call last: it goes back to him if nobody takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parker {
+    pub(crate) station: StationId,
+    pub(crate) agent: Option<AgentId>,
 }
 
 /// A stay in queues.
@@ -346,6 +367,7 @@ impl Call {
                 *asks = false;
                 t.acd(self.id, AcdTell::Leave(how));
             }
+            Stage::Parked(parked) => drop(t.house.parked.remove(&parked.slot)),
             Stage::Arriving { .. }
             | Stage::Ringing(_)
             | Stage::Saying { asks: false, .. }
@@ -396,6 +418,7 @@ impl Call {
             | Stage::Transferring(Transferring { dial, .. })
             | Stage::CallingBack(Dialling { dial, .. }) => Some(dial.ring_until),
             Stage::Talking(talk) => talk.silent,
+            Stage::Parked(parked) => Some(parked.until),
             Stage::Saying { .. } | Stage::Coding { .. } | Stage::Ending => None,
         };
         let longest = if matches!(self.stage, Stage::Ending) { None } else { Some(self.ends_at) };

@@ -49,6 +49,7 @@ impl Call {
             wants_since: Some(t.now.mono),
             music: None,
             consult: None,
+            parker: None,
             back: Some(Back { agent_first, ring_limit, is_reached: false }),
             talked: false,
             verdict: None,
@@ -191,6 +192,7 @@ impl Call {
             | Stage::Transferring(_)
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => false,
         };
         if listens && leg == self.caller {
@@ -209,6 +211,7 @@ impl Call {
             | Stage::Transferring(_)
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => return t.stale(),
         }
         match t.config.prompts.callback_taken {

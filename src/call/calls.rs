@@ -9,6 +9,7 @@ use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Now, Outcome, Reason
 use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, From, LegCommand, LegEvent};
 use crate::call::Call;
 use crate::dialplan::{self, DialPlan};
+use crate::park::take;
 use crate::plan::CallConfig;
 use crate::transfer::{NO_SUCH_DIALOG, attend};
 use crate::turn::{House, Turn};
@@ -60,7 +61,10 @@ impl Calls {
             CallEvent::HangUp { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::Operator), t);
             }),
-            CallEvent::Fault { call } => self.turn(call, now, out, Call::on_fault),
+            CallEvent::Park { call, slot } => self.turn(call, now, out, |call, t| call.on_park(slot, t)),
+            CallEvent::Pull { call, agent } => self.turn(call, now, out, |call, t| call.on_pull(agent, t)),
+            CallEvent::Take { leg, call } => self.on_take(leg, call, now, out),
+            CallEvent::Fault { call } => self.on_fault(call, now, out),
             CallEvent::CodeDone { leg, done } => match self.house.legs.get(&leg) {
                 Some(&call) => self.turn(call, now, out, |call, t| call.on_code_done(done, t)),
                 None => self.stale(),
@@ -149,14 +153,49 @@ impl Calls {
     /// An attended transfer concerns two calls.
     fn on_attended(&mut self, asked: CallId, by: LegId, named: LegId, now: Now, out: &mut Vec<CallEffect>) {
         let other = self.house.legs.get(&named).copied().filter(|&other| other != asked);
-        let taken = other.and_then(|other| self.calls.remove(&other));
-        let Some(mut other) = taken else {
+        let Some(other) = other.filter(|other| self.calls.contains_key(other)) else {
             return self.turn(asked, now, out, |call, t| call.refuse_transfer(by, 481, t));
         };
-        self.turn(asked, now, out, |call, t| attend(call, by, &mut other, named, t));
-        let id = other.id;
-        self.calls.insert(id, other);
-        self.turn(id, now, out, |_, _| {});
+        self.join(asked, other, now, out, |asked, other, t| attend(asked, by, other, named, t));
+    }
+
+    /// Whoever dialled for a call gets it.
+    fn on_take(&mut self, leg: LegId, call: CallId, now: Now, out: &mut Vec<CallEffect>) {
+        let Some(&his) = self.house.legs.get(&leg) else { return self.stale() };
+        if his == call || !self.calls.contains_key(&call) {
+            return self.turn(his, now, out, |his, t| his.on_code_done(false, t));
+        }
+        self.join(call, his, now, out, |call, his, t| take(call, his, leg, t));
+    }
+
+    /// Gives two calls a turn together. They are kept in the room and named while both are in hand: a fault of ours on the way
+    /// ends both.
+    fn join(
+        &mut self,
+        one: CallId,
+        other: CallId,
+        now: Now,
+        out: &mut Vec<CallEffect>,
+        act: impl FnOnce(&mut Call, &mut Call, &mut Turn<'_>),
+    ) {
+        self.house.joining = Some((one, other));
+        if let Some((one, other)) = two(&mut self.calls, one, other) {
+            let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
+            act(one, other, &mut t);
+        }
+        self.turn(one, now, out, |_, _| {});
+        self.turn(other, now, out, |_, _| {});
+        self.house.joining = None;
+    }
+
+    /// A fault was caught: the call ends, and the one that it was being joined with.
+    fn on_fault(&mut self, call: CallId, now: Now, out: &mut Vec<CallEffect>) {
+        let joining = self.house.joining.take().filter(|&(asked, other)| asked == call || other == call);
+        let (call, other) = joining.map_or((call, None), |(asked, other)| (asked, Some(other)));
+        self.turn(call, now, out, Call::on_fault);
+        if let Some(other) = other {
+            self.turn(other, now, out, Call::on_fault);
+        }
     }
 
     /// Gives a call its turn, then what follows from it: answers, segments and sounds; its deadline; and its end.
@@ -206,5 +245,16 @@ impl Calls {
 
     fn stale(&mut self) {
         self.house.stale = self.house.stale.saturating_add(1);
+    }
+}
+
+/// Two calls at once, in the order asked for; none if they are one, or one is not there.
+fn two(calls: &mut BTreeMap<CallId, Call>, one: CallId, other: CallId) -> Option<(&mut Call, &mut Call)> {
+    let mut between = calls.range_mut(one.min(other)..=one.max(other));
+    let (first, last) = (between.next()?, between.next_back()?);
+    match (*first.0 == one, *last.0 == other, *first.0 == other, *last.0 == one) {
+        (true, true, _, _) => Some((first.1, last.1)),
+        (_, _, true, true) => Some((last.1, first.1)),
+        (_, _, _, _) => None,
     }
 }

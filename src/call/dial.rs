@@ -107,6 +107,7 @@ impl Call {
             | Stage::Talking(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => None,
         }
     }
@@ -153,6 +154,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => None,
         };
         let Some((by, agency)) = taken else { return self.talk_with(leg, None, t) };
@@ -214,6 +216,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {
                 let (outcome, by) = verdict_of(cause);
                 self.finish(outcome, by, Cause { sip: status(cause), ..cause }, t);

@@ -79,7 +79,14 @@ mod tests {
         CallConfig {
             routes: routes.iter().map(route).collect(),
             extensions: BTreeMap::new(),
-            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
+            codes: Codes {
+                in_out: "*45".into(),
+                pause: "*46".into(),
+                emergency: "*47".into(),
+                park: "*68".into(),
+                pull: "*69".into(),
+            },
+            park: crate::ParkRules::default(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

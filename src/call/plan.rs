@@ -14,6 +14,8 @@ pub struct CallConfig {
     pub extensions: BTreeMap<String, Extension>,
     /// Feature codes.
     pub codes: Codes,
+    /// Parking.
+    pub park: ParkRules,
     /// Who may call outside, by which trunk; nobody who is not named (S1).
     pub outside: BTreeMap<Name, ClassOfService>,
     /// Stations' class of service; a station without one calls nobody outside.
@@ -87,6 +89,25 @@ pub struct Codes {
     pub pause: String,
     /// Emergency switch; empty: none. Whoever may dial it may switch.
     pub emergency: String,
+    /// A transfer to it parks; default `*68`, then the slot or nothing.
+    pub park: String,
+    /// Takes a call; default `*69`, then a slot, the extension of a queue, or nothing.
+    pub pull: String,
+}
+
+/// Parking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkRules {
+    /// Slots, 0..=[`crate::PARK_SLOTS_MAX`].
+    pub slots: u32,
+    /// A parked call goes back after so long.
+    pub limit: Duration,
+}
+
+impl Default for ParkRules {
+    fn default() -> ParkRules {
+        ParkRules { slots: 20, limit: Duration::from_secs(120) }
+    }
 }
 
 /// Where somebody may call.

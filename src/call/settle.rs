@@ -36,6 +36,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Transferring(_)
             | Stage::CallingBack(_)
+            | Stage::Parked(_)
             | Stage::Ending => {
                 return;
             }
@@ -105,6 +106,7 @@ impl Call {
         };
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } => Segment::Ivr(None),
+            Stage::Parked(_) => Segment::Parked,
             Stage::Saying { prompt, .. } => Segment::Ivr(Some(*prompt)),
             Stage::Waiting(waiting) => {
                 if leg.id != self.caller {
@@ -225,6 +227,7 @@ impl Call {
         let is_caller = leg.id == self.caller;
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } | Stage::Ending => None,
+            Stage::Parked(_) => is_caller.then(music),
             Stage::Saying { prompt, .. } => is_caller.then_some(Want::Speech(Speech::Prompt(*prompt))),
             Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.announced) {
                 (Place::In, _) if !waiting.greeting.is_empty() => Some(Want::Speech(Speech::Greeting)),

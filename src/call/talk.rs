@@ -21,6 +21,7 @@ impl Call {
             LegEvent::PlayEnded => self.on_play_ended(leg, t),
             LegEvent::MediaSilent => self.on_silent(leg, t),
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
+            LegEvent::NoPorts => self.on_no_ports(leg, t),
             LegEvent::Quality(quality) => self.on_quality(leg, quality, t),
             LegEvent::Key(key) => self.on_key(leg, key, t),
             // SIP ends a leg whose ACK never comes.
@@ -109,6 +110,7 @@ impl Call {
             | Stage::Transferring(_)
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => None,
         };
         if by_peer {
@@ -134,6 +136,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -181,6 +184,7 @@ impl Call {
             | Stage::Talking(_)
             | Stage::Transferring(_)
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -213,6 +217,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => t.stale(),
         }
     }
@@ -240,7 +245,23 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
+        }
+    }
+
+    /// All ports are in use: whoever calls is refused as by any other overload, and comes back when there is room.
+    fn on_no_ports(&mut self, id: LegId, t: &mut Turn<'_>) {
+        let Some(leg) = self.legs.get_mut(id).filter(|leg| !leg.is_ending()) else { return t.stale() };
+        leg.state = LegState::Arrived { ringing: true };
+        leg.early = false;
+        leg.owes_figures = false;
+        if id == self.caller {
+            return self.finish(Outcome::Failed, EndedBy::Us, NO_PORTS, t);
+        }
+        self.end_leg(id, NO_PORTS, EndedBy::Us, t);
+        if matches!(&self.stage, Stage::Talking(talk) if talk.other == id) {
+            self.on_partner_gone(NO_PORTS, false, t);
         }
     }
 
@@ -272,9 +293,8 @@ impl Call {
 
     /// A fault was contained to this call; what it was doing is not known to be whole.
     pub(crate) fn on_fault(&mut self, t: &mut Turn<'_>) {
-        let fault = Cause::new(500, 41, Reason::Fault);
-        self.finish(Outcome::Failed, EndedBy::Us, fault, t);
-        self.end_all(fault, EndedBy::Us, t);
+        self.finish(Outcome::Failed, EndedBy::Us, FAULT, t);
+        self.end_all(FAULT, EndedBy::Us, t);
     }
 
     pub(crate) fn on_deadline(&mut self, t: &mut Turn<'_>) {
@@ -307,6 +327,7 @@ impl Call {
             {
                 self.on_dial_limit(t);
             }
+            Stage::Parked(parked) if parked.until <= now => self.on_park_limit(t),
             Stage::Talking(Talk { other, silent: Some(until), .. }) if *until <= now => {
                 let other = *other;
                 self.end_leg(other, SILENT, EndedBy::Us, t);
@@ -319,6 +340,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Parked(_)
             | Stage::Ending => {}
         }
     }
@@ -352,7 +374,11 @@ impl Call {
 
 /// No media from the peer.
 const SILENT: Cause = Cause::new(480, 41, Reason::MediaSilent);
-/// No media session for the peer.
-const MEDIA_FAILED: Cause = Cause::new(500, 41, Reason::Fault);
+/// A fault of ours.
+const FAULT: Cause = Cause::new(500, 41, Reason::Fault);
+/// No media session for the peer (Q.850 41): the session broke.
+const MEDIA_FAILED: Cause = FAULT;
+/// No port is free (Q.850 47, resource unavailable).
+const NO_PORTS: Cause = Cause::new(503, 47, Reason::Overload);
 /// The store or the look-up is silent: refused before a record is lost.
 const UNRECORDED: Cause = Cause::new(503, 41, Reason::Overload);

@@ -2,8 +2,10 @@
 
 mod audit;
 mod callback;
+mod joining;
 mod limits;
 mod matrix;
+mod park;
 mod property;
 mod queue;
 mod script;

@@ -12,6 +12,7 @@ use crate::boundary::{Arrived, From, Transfer};
 use crate::call::{Agency, Call, Record, Stage, Talk, Transferring, Waiting};
 use crate::dial::{Callee, TRANSFERRED, status};
 use crate::leg::{Leg, LegState};
+use crate::park::park_digits;
 use crate::turn::Turn;
 
 /// What a transfer needs of the conversation it ends.
@@ -27,6 +28,9 @@ impl Call {
         let Some(station) = self.legs.get(by).and_then(Leg::station) else { return self.refuse_transfer(by, 403, t) };
         if !self.is_conversing(by) {
             return self.refuse_transfer(by, 481, t);
+        }
+        if let Some(digits) = park_digits(&t.config.codes.park, to) {
+            return self.on_park_asked(by, digits, t);
         }
         match t.callee(to, Some(station)) {
             Err(cause) => self.refuse_transfer(by, cause.sip, t),
@@ -85,17 +89,22 @@ impl Call {
         }
         match self.came.clone().filter(|_| !agent_waits) {
             Some(came) => self.enter_again(came, t),
+            None if self.parker.is_some() && !agent_waits => self.go_back(t),
             None => self.finish(Outcome::Failed, EndedBy::Us, cause, t),
         }
     }
 
     /// Both parties are answered, and `leg` is one of them.
-    fn is_conversing(&self, leg: LegId) -> bool {
+    pub(crate) fn is_conversing(&self, leg: LegId) -> bool {
         let Stage::Talking(talk) = &self.stage else { return false };
         (leg == self.caller || leg == talk.other) && self.legs.is_up(self.caller) && self.legs.is_up(talk.other)
     }
 
-    /// Takes a conversation apart around `leaves`, who is in it.
+    /// Takes a conversation apart around `leaves`, who is in it: who stays, and the agent who had it.
+    pub(crate) fn part_from(&mut self, leaves: LegId) -> Option<(LegId, Option<Agency>)> {
+        self.part(leaves).map(|Parted { stays, agency }| (stays, agency))
+    }
+
     fn part(&mut self, leaves: LegId) -> Option<Parted> {
         let Stage::Talking(Talk { other, agency, .. }) = &mut self.stage else { return None };
         let stays = if leaves == self.caller { *other } else { self.caller };
@@ -109,18 +118,20 @@ impl Call {
 
     /// A leg of another call goes on here, under this call's record. It stays in its station's count all the while: at
     /// nought for a moment the ACD would offer its agent another call.
-    fn adopt(&mut self, id: LegId, from: &mut Call, t: &mut Turn<'_>) {
+    pub(crate) fn adopt(&mut self, id: LegId, from: &mut Call, t: &mut Turn<'_>) {
         let Some(leg) = from.legs.remove(id) else { return };
+        // At once: whatever else may fail, the leg is somebody's.
+        t.house.legs.insert(id, self.id);
+        self.legs.push(Leg { segment: None, ..leg });
         t.fact(What::LegEnded { call: from.id, leg: id, cause: TRANSFERRED, by: EndedBy::Agent });
-        self.say_began(&leg, t);
+        let Some(leg) = self.legs.get(id) else { return };
+        self.say_began(leg, t);
         if matches!(leg.state, LegState::Dialled { ringing: true }) {
             t.fact(What::LegRinging { call: self.id, leg: id });
         }
         if leg.is_up() {
             t.fact(What::LegAnswered { call: self.id, leg: id });
         }
-        t.house.legs.insert(id, self.id);
-        self.legs.push(Leg { segment: None, ..leg });
     }
 
     /// Whether a new leg may take the place of this one (RFC 3891 §3): a confirmed conversation with room for it.
@@ -162,6 +173,7 @@ fn consultation(call: &Call, leg: LegId) -> Option<Consultation> {
         | Stage::CallingBack(_)
         | Stage::Saying { .. }
         | Stage::Coding { .. }
+        | Stage::Parked(_)
         | Stage::Ending => None,
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct House {
     pub(crate) sitters: BTreeMap<StationId, AgentId>,
     /// Calls whose agent's station saw another call begin or end in this turn.
     pub(crate) touched: Vec<CallId>,
+    /// Calls in slots.
+    pub(crate) parked: BTreeMap<u32, CallId>,
+    /// Two calls of which one goes on in the other, in the turn under way.
+    pub(crate) joining: Option<(CallId, CallId)>,
     /// Events that named a leg, call or offer which is no more.
     pub(crate) stale: u64,
 }
@@ -49,6 +53,8 @@ impl House {
             seats: BTreeMap::new(),
             sitters: BTreeMap::new(),
             touched: Vec::new(),
+            parked: BTreeMap::new(),
+            joining: None,
             stale: 0,
         }
     }
@@ -81,6 +87,8 @@ impl House {
             && self.outside.is_empty()
             && self.talks.is_empty()
             && self.touched.is_empty()
+            && self.parked.is_empty()
+            && self.joining.is_none()
     }
 
     pub(crate) fn is_private(&self, station: StationId) -> bool {

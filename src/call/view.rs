@@ -18,8 +18,11 @@ pub struct CallRow {
     pub ani: Number,
     /// What was dialled.
     pub dnis: Number,
-    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `announcement`, `ending`.
+    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `parked`, `announcement`,
+    /// `ending`.
     pub stage: String,
+    /// The slot that it is parked in, for how long already, and how much longer before it goes back.
+    pub parked: Option<(u32, Duration, Duration)>,
     /// The queue it waits in or came from.
     pub queue: Option<QueueId>,
     /// The agent in conversation.
@@ -76,6 +79,7 @@ fn row(call: &Call, now: Now) -> CallRow {
         ani: call.ani.clone(),
         dnis: call.dnis.clone(),
         stage: stage(call).to_owned(),
+        parked: call.parked().map(|p| (p.slot, now.mono.since(p.since), p.until.since(now.mono))),
         queue: queue(call),
         agent: agent(call),
         age: now.mono.since(call.began),
@@ -92,6 +96,7 @@ fn stage(call: &Call) -> &'static str {
         Stage::Talking(_) => "talking",
         Stage::Transferring(_) => "transferring",
         Stage::CallingBack(_) => "calling-back",
+        Stage::Parked(_) => "parked",
         Stage::Saying { .. } | Stage::Coding { .. } => "announcement",
         Stage::Ending => "ending",
     }
@@ -107,6 +112,7 @@ fn queue(call: &Call) -> Option<QueueId> {
         | Stage::CallingBack(_)
         | Stage::Saying { .. }
         | Stage::Coding { .. }
+        | Stage::Parked(_)
         | Stage::Ending => call.came.as_ref().map(|came| came.queue),
     }
 }
@@ -127,6 +133,7 @@ fn agent(call: &Call) -> Option<AgentId> {
         | Stage::Ringing(_)
         | Stage::Saying { .. }
         | Stage::Coding { .. }
+        | Stage::Parked(_)
         | Stage::Ending => None,
     }
 }

@@ -99,7 +99,7 @@ impl Call {
             caller: customer.id.clone().or_else(canonical),
             credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
             rescued: waiting.rescued,
-            owner: customer.owner,
+            owner: self.parker.and_then(|parker| parker.agent).or(customer.owner),
             callback_to: self.callback_to(t),
         };
         t.acd(self.id, tell);
@@ -310,7 +310,7 @@ fn with_language(need: Need, language: SkillId) -> Need {
 }
 
 /// What an agent's phone is told when his offer is withdrawn.
-fn withdrawn(end: OfferEnd) -> Cause {
+pub(crate) fn withdrawn(end: OfferEnd) -> Cause {
     match end {
         OfferEnd::LostRace | OfferEnd::Accepted => Cause::new(200, 26, Reason::CompletedElsewhere),
         OfferEnd::RingNoAnswer => Cause::new(487, 19, Reason::RingLimit),

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use serde_json::json;
-use turno_engine::{Answer, Command};
+use turno_engine::{AgentView, Answer, Command};
 
 use crate::api::control::{self, Reply, Request};
 use crate::api::rest::shown;
 use crate::cli::table::Table;
-use crate::cli::{REFUSED, UNREACHABLE};
+use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE};
 
 /// Asks the engine and prints its answer.
 pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
@@ -35,6 +35,10 @@ pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
         Reply::Refused(sentences) => {
             sentences.iter().for_each(|sentence| eprintln!("{sentence}"));
             return REFUSED;
+        }
+        Reply::Unknown(sentence) => {
+            eprintln!("{sentence}");
+            return NOT_FOUND;
         }
         Reply::Unavailable(sentence) => {
             eprintln!("{sentence}");
@@ -86,6 +90,7 @@ fn print(answer: Answer) {
         }
         Answer::Agents(agents) => {
             let mut table = Table::new(&["agent", "name", "station", "state", "reason", "for", "call"]);
+            let skills = if agents.len() == 1 { skills(&agents[0]) } else { None };
             for agent in agents {
                 table.row([
                     agent.agent.to_string(),
@@ -98,6 +103,10 @@ fn print(answer: Answer) {
                 ]);
             }
             table.print();
+            if let Some(skills) = skills {
+                println!();
+                skills.print();
+            }
         }
         Answer::Callbacks(callbacks) => {
             let head = ["number", "queue", "state", "place", "waited", "asked by", "attempts", "last", "not before"];
@@ -188,4 +197,21 @@ fn clock(ms: u64) -> String {
         0 => format!("{}:{:02}", s / 60, s % 60),
         hours => format!("{hours}:{:02}:{:02}", s / 60 % 60, s % 60),
     }
+}
+
+/// What one agent knows; none: nothing.
+fn skills(agent: &AgentView) -> Option<Table> {
+    let mut table = Table::new(&["skill", "level", "until", "certified", "expires"]);
+    for skill in &agent.skills {
+        let until =
+            skill.until.clone().unwrap_or_else(|| if skill.is_live { "changed".to_owned() } else { String::new() });
+        table.row([
+            skill.skill.to_string(),
+            skill.level.to_string(),
+            until,
+            skill.certified.map(|level| level.to_string()).unwrap_or_default(),
+            skill.certified_until.clone().unwrap_or_default(),
+        ]);
+    }
+    (!table.is_empty()).then_some(table)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::REFUSED;
 use crate::shell::config::{self, Checked};
-use crate::shell::{logs, serve};
+use crate::shell::{logs, serve, systemd};
 
 /// Runs the engine until it is told to end.
 pub(super) fn serve(file: &Path) -> u8 {
@@ -21,6 +21,8 @@ pub(super) fn serve(file: &Path) -> u8 {
     let started = serve::start(settings, Some(file.to_owned()));
     match started.and_then(|node| node.take_signals(drain_limit).map(|()| node)) {
         Ok(node) => {
+            systemd::ready();
+            systemd::watch(node.runtime(), node.asker.clone());
             node.wait();
             0
         }

@@ -56,6 +56,10 @@ impl Rooms {
                 Some(command) => self.acd.on_command(command, now, turn.acd()),
                 None => Err(Refusal::NothingByCode { station }),
             },
+            Code::Pull(digits) => match self.call_named(&digits, now) {
+                Some(call) => return self.tell_call(CallEvent::Take { leg, call }, turn),
+                None => Err(Refusal::NothingByCode { station }),
+            },
         }
         .is_ok();
         self.tell_call(CallEvent::CodeDone { leg, done }, turn);

@@ -1,8 +1,8 @@
 //! Everything that goes into the engine and comes out of it. Inputs are what the journal holds.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::{Heal, Why};
-use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, QueueId, StationId, TrunkId, Wall};
+use turno_acd::{Heal, SkillChange, Why};
+use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, QueueId, SkillId, StationId, TrunkId, Wall};
 use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{HostPort, Resolved};
@@ -104,10 +104,16 @@ pub enum Command {
     AgentExtend(AgentId),
     /// What came of the agent's present or last call.
     AgentDisposition(AgentId, Name),
+    /// A skill of an agent changes, or is again as configured.
+    AgentSkill(AgentId, SkillId, SkillChange),
     /// All live calls, or one.
     CallShow(Option<CallId>),
     /// End a call.
     CallHangUp(CallId),
+    /// Put a conversation into a slot; none: into the first that is free.
+    CallPark(CallId, Option<u32>),
+    /// Take a waiting or parked call for an agent, whose station is called.
+    CallPull(CallId, AgentId),
     /// All callbacks, or that of a number.
     CallbackShow(Option<E164>),
     /// Somebody is to be called back.

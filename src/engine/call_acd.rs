@@ -105,9 +105,10 @@ impl Rooms {
             Decision::Announce { item, position, expected_ms } => {
                 self.tell_decided(item, AcdEvent::Announce { position, expected_ms }, turn);
             }
-            Decision::Agent { agent, station, state, item } => {
+            Decision::Agent { agent, station, state, item, is_paid } => {
                 self.tell_call(CallEvent::Seat { agent, station }, turn);
-                self.fact(What::AgentChanged { agent, station, state, call: item.map(|i| i.0) }, turn);
+                let call = item.map(|item| item.0);
+                self.fact(What::AgentChanged { agent, station, state, call, is_paid }, turn);
             }
             Decision::CallbackTaken { item, queue, how } => {
                 self.fact(What::CallbackTaken { call: item.0, queue, how }, turn);

@@ -22,7 +22,8 @@ impl Rooms {
         | Command::AgentReady(agent)
         | Command::AgentSaved(agent)
         | Command::AgentExtend(agent)
-        | Command::AgentDisposition(agent, _) = command
+        | Command::AgentDisposition(agent, _)
+        | Command::AgentSkill(agent, ..) = command
         {
             self.known_agent(*agent)?;
         }
@@ -44,12 +45,17 @@ impl Rooms {
             Command::AgentDisposition(agent, disposition) => {
                 self.tell_acd_command(AcdCommand::Dispose { agent: *agent, disposition: *disposition }, turn)
             }
+            Command::AgentSkill(agent, skill, change) => {
+                self.tell_acd_command(AcdCommand::Skill { agent: *agent, skill: *skill, change: *change }, turn)
+            }
             Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
             Command::CallHangUp(call) => {
                 self.live_calls(Some(*call), turn.now)?;
                 self.tell_call(CallEvent::HangUp { call: *call }, turn);
                 Ok(Answer::Done)
             }
+            Command::CallPark(call, slot) => self.park(*call, *slot, turn),
+            Command::CallPull(call, agent) => self.pull(*call, *agent, turn),
             Command::CallbackShow(number) => self.callbacks(*number, turn.now).map(Answer::Callbacks),
             Command::CallbackAdd { number, queue, at } => self.add_callback(*number, *queue, *at, turn),
             Command::CallbackCancel(number) => {
@@ -103,7 +109,7 @@ impl Rooms {
         self.config.acd.agents.get(&agent).and_then(|rules| rules.station)
     }
 
-    fn known_agent(&self, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn known_agent(&self, agent: AgentId) -> Result<(), Refusal> {
         match self.config.acd.agents.contains_key(&agent) {
             true => Ok(()),
             false => Err(no_agent(agent)),

@@ -12,6 +12,7 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod parking;
 mod sip_call;
 mod turn;
 mod views;
@@ -22,7 +23,8 @@ mod tests;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
+    WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -143,7 +145,7 @@ impl Rooms {
             Input::Stored(seq) => self.on_stored(*seq, &mut turn),
             Input::Command { id, command } => self.on_command(*id, command, &mut turn),
             Input::Load(load) => {
-                self.ua.on_load(*load, now);
+                self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
             Input::Restarted => self.on_restarted(&mut turn),
@@ -238,6 +240,9 @@ impl Rooms {
             | CallEvent::Acd { call, .. }
             | CallEvent::Recorded { call }
             | CallEvent::HangUp { call }
+            | CallEvent::Park { call, .. }
+            | CallEvent::Pull { call, .. }
+            | CallEvent::Take { call, .. }
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),

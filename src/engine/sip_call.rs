@@ -75,11 +75,14 @@ impl Rooms {
             LegCommand::Ring => self.ua.ring(leg, now, turn.sip()),
             LegCommand::Progress => match self.local_media(leg, turn) {
                 Some(media) => self.ua.progress(leg, media, now, turn.sip()),
-                None => self.tell_leg(leg, LegEvent::MediaFailed, turn),
+                None => self.tell_leg(leg, LegEvent::NoPorts, turn),
             },
             LegCommand::Answer => match self.local_media(leg, turn) {
                 Some(media) => self.ua.answer(leg, media, now, turn.sip()),
-                None => self.tell_leg(leg, LegEvent::MediaFailed, turn),
+                None => {
+                    turn.unsay_answered(leg);
+                    self.tell_leg(leg, LegEvent::NoPorts, turn);
+                }
             },
             LegCommand::End(cause) => self.ua.end(leg, cause, now, turn.sip()),
             LegCommand::Dial { to, from, display, sip_call_id, like } => {

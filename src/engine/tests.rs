@@ -3,9 +3,12 @@
 mod audit;
 mod callbacks;
 mod changes;
+mod clock;
 mod day;
 mod fault;
 mod live;
+mod parking;
+mod ports;
 mod queue_log;
 mod refer;
 mod restart;

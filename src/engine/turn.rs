@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use turno_acd::Decision;
-use turno_base::Now;
 use turno_base::fact::What;
+use turno_base::{LegId, Now};
 use turno_call::CallEffect;
 use turno_sip::ua::SipEffect;
 
@@ -87,6 +87,15 @@ impl<'a> Turn<'a> {
     /// The end of a call, once nothing else is left to take up.
     pub(crate) fn next_ending(&mut self) -> Option<What> {
         self.endings.pop_front()
+    }
+
+    /// A leg that was to be answered is not: the fact that it was has been said in the same breath and is taken back.
+    pub(crate) fn unsay_answered(&mut self, answered: LegId) {
+        self.collect();
+        let said = |step: &Step| matches!(step, Step::Call(CallEffect::Fact(What::LegAnswered { leg, .. })) if *leg == answered);
+        if let Some(at) = self.steps.iter().position(said) {
+            self.steps.remove(at);
+        }
     }
 
     fn collect(&mut self) {

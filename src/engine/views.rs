@@ -1,9 +1,9 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, Why};
+use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, SkillRow, Why};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, StationId, Wall};
+use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, SkillId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
 use turno_sip::ua::StationView;
@@ -182,6 +182,25 @@ pub struct AgentView {
     pub since_ms: u64,
     /// About which call.
     pub call: Option<CallId>,
+    /// What he knows as of now, by name.
+    pub skills: Vec<SkillView>,
+}
+
+/// One skill of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkillView {
+    /// Name.
+    pub skill: SkillId,
+    /// 1..=10; 0: taken from him, or he is only certified for it.
+    pub level: u8,
+    /// Changed while he works, by command.
+    pub is_live: bool,
+    /// When that change ends by itself; RFC 3339, UTC.
+    pub until: Option<String>,
+    /// Up to which level he holds a certificate, valid or not.
+    pub certified: Option<u8>,
+    /// When it expires or expired; RFC 3339, UTC.
+    pub certified_until: Option<String>,
 }
 
 /// One live call.
@@ -193,12 +212,14 @@ pub struct CallView {
     pub ani: String,
     /// Dialled number.
     pub dnis: String,
-    /// What it does: `arriving`, `waiting`, `offered`, `talking`, `announcement`, `ending`.
+    /// What it does: `arriving`, `waiting`, `offered`, `talking`, `parked`, `announcement`, `ending`.
     pub stage: String,
     /// Queue, if it waits or came from one.
     pub queue: Option<QueueId>,
     /// Agent who talks.
     pub agent: Option<AgentId>,
+    /// The slot it is parked in.
+    pub slot: Option<u32>,
     /// Since its first INVITE, ms.
     pub age_ms: u64,
     /// Live legs.
@@ -254,6 +275,7 @@ impl Rooms {
         let waiting = self.acd.explain_item(ItemId(call), now);
         let offer = self.acd.explain_offer_of(ItemId(call)).map(|(agent, why)| OfferExplained { call, agent, why });
         let mut words: Vec<String> = waiting.iter().map(ToString::to_string).collect();
+        words.extend(self.parked_words(call, now));
         words.extend(offer.iter().map(OfferExplained::words));
         if words.is_empty() {
             words.push("it does not wait, and no offer of it is known any more".to_owned());
@@ -369,6 +391,18 @@ fn agent_view(row: AgentRow, now: Now) -> AgentView {
         reason,
         since_ms: u64::try_from(now.mono.since(row.since).as_millis()).unwrap_or(u64::MAX),
         call: row.item.map(|item| item.0),
+        skills: row.skills.into_iter().map(skill_view).collect(),
+    }
+}
+
+fn skill_view(row: SkillRow) -> SkillView {
+    SkillView {
+        skill: row.skill,
+        level: row.level,
+        is_live: row.live.is_some(),
+        until: row.live.flatten().map(|until| until.to_string()),
+        certified: row.certificate.map(|held| held.level),
+        certified_until: row.certificate.and_then(|held| held.until).map(|until| until.to_string()),
     }
 }
 
@@ -380,6 +414,7 @@ fn call_view(row: CallRow) -> CallView {
         stage: row.stage,
         queue: row.queue,
         agent: row.agent,
+        slot: row.parked.map(|(slot, ..)| slot),
         age_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
         legs: row.legs,
     }

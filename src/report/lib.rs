@@ -1,14 +1,15 @@
 //! KPI folds over the event line (spec/kpi.md): what a wallboard shows and what reports add up.
 //!
 //! Only integers, but for the estimates of [`erlang`]: numerators, denominators and histograms, which merge; a percentage is
-//! made at the very end, from counts. [`Figures`] is the unit that merges: today's of a queue here, those of a quarter of an
-//! hour, queue and segment when intervals are kept.
+//! made at the very end, from counts. [`Figures`] is what the wallboard counts today; [`kpi`] keeps every definition by quarter of an
+//! hour, queue, segment and number type.
 
 mod board;
 pub mod erlang;
 mod figures;
 pub mod forecast;
 mod histogram;
+pub mod kpi;
 mod view;
 
 pub use board::{Board, CALLS_MAX, QueueTerms, Terms};

@@ -14,6 +14,7 @@ mod section;
 mod sip;
 mod values;
 
+pub use doors::offsets as zone_offsets;
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
@@ -136,7 +137,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
-    let mut acd = acd::acd(root);
+    let mut acd = acd::acd(root, &node.zone);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,

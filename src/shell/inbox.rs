@@ -1,18 +1,27 @@
-//! The engine's inbox: two bounded channels, so that a flood on the wire never keeps media, store and operators waiting.
+//! The engine's inbox: bounded channels, so that a flood on the wire keeps neither media, store and operators waiting nor
+//! those who are talking already; and the door before them, which refuses what would have to wait too long.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use turno_base::Mono;
 use turno_engine::Input;
+use turno_sip::config::SipConfig;
+use turno_sip::flow::Flow;
+use turno_sip::message::Message;
+use turno_sip::shed::{Backlog, Door, Lane, Verdict, shed_response};
 
 use crate::shell::clock::Clock;
+use crate::shell::entropy;
 use crate::shell::line::Sleeper;
 
-/// Most messages from the wire that wait for the engine; more are dropped and counted, as a full socket buffer would.
-pub const WIRE_INPUTS_MAX: usize = 16_384;
+/// Most responses and messages inside dialogs that wait for the engine; more are dropped and counted, as a full socket
+/// buffer would.
+pub const INSIDE_INPUTS_MAX: usize = 16_384;
+/// Most other messages from the wire that wait for the engine.
+pub const FRESH_INPUTS_MAX: usize = 4096;
 /// Most other inputs that wait; their producers wait then.
 pub const HOUSE_INPUTS_MAX: usize = 65_536;
 
@@ -28,43 +37,98 @@ pub struct Arrival {
     pub input: Input,
 }
 
+/// Why a message stays outside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// It is refused with this answer.
+    Refused(Vec<u8>),
+    /// It is nobody's.
+    Ignored,
+}
+
 /// Where socket tasks, media, store and operators bring their inputs.
 #[derive(Clone, Debug)]
 pub struct Inbox {
-    wire: Sender<Arrival>,
+    inside: Sender<Arrival>,
+    fresh: Sender<Arrival>,
     house: Sender<Arrival>,
     engine: Sleeper,
     clock: Clock,
     dropped: Arc<AtomicU64>,
+    door: Arc<Mutex<Door>>,
+    taken_at: Arc<AtomicU64>,
 }
 
 /// The loop's end of the [`Inbox`].
 #[derive(Debug)]
 pub struct Outlet {
-    /// From the wire.
-    pub wire: Receiver<Arrival>,
+    /// From the wire: responses and what is inside dialogs.
+    pub inside: Receiver<Arrival>,
+    /// From the wire: the rest.
+    pub fresh: Receiver<Arrival>,
     /// From media, store, DNS and operators.
     pub house: Receiver<Arrival>,
     engine: Sleeper,
+    door: Arc<Mutex<Door>>,
+    /// When the loop took its last input, µs; [`ASLEEP`] while it waits for one.
+    taken_at: Arc<AtomicU64>,
 }
+
+/// No input is in hand.
+const ASLEEP: u64 = u64::MAX;
 
 impl Outlet {
     /// Sleeps until there may be something, at most `patience`.
     pub fn wait(&self, patience: Duration) {
-        let is_ready = || !self.house.is_empty() || !self.wire.is_empty();
+        let is_ready = || !self.is_empty();
         if !is_ready() {
+            self.taken_at.store(ASLEEP, Ordering::Relaxed);
             self.engine.sleep(Some(Instant::now() + patience), is_ready);
         }
     }
+
+    /// Inputs that wait.
+    pub fn len(&self) -> usize {
+        self.house.len() + self.inside.len() + self.fresh.len()
+    }
+
+    /// None waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An input was taken just now.
+    pub fn taken(&self, now: Mono) {
+        self.taken_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// So many inputs were taken one after the other, and so long they took.
+    pub fn turned(&self, inputs: u32, took: Duration) {
+        lock(&self.door).on_turn(inputs, took);
+    }
+}
+
+fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
+    door.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A new inbox and its other end.
 pub fn inbox(clock: Clock) -> (Inbox, Outlet) {
-    let (wire, wire_out) = bounded(WIRE_INPUTS_MAX);
+    let (inside, inside_out) = bounded(INSIDE_INPUTS_MAX);
+    let (fresh, fresh_out) = bounded(FRESH_INPUTS_MAX);
     let (house, house_out) = bounded(HOUSE_INPUTS_MAX);
     let engine = Sleeper::default();
-    let outlet = Outlet { wire: wire_out, house: house_out, engine: engine.clone() };
-    (Inbox { wire, house, engine, clock, dropped: Arc::default() }, outlet)
+    let door = Arc::new(Mutex::new(Door::new(entropy::draw())));
+    let taken_at = Arc::new(AtomicU64::new(ASLEEP));
+    let outlet = Outlet {
+        inside: inside_out,
+        fresh: fresh_out,
+        house: house_out,
+        engine: engine.clone(),
+        door: door.clone(),
+        taken_at: taken_at.clone(),
+    };
+    (Inbox { inside, fresh, house, engine, clock, dropped: Arc::default(), door, taken_at }, outlet)
 }
 
 impl Inbox {
@@ -73,9 +137,32 @@ impl Inbox {
         self.clock
     }
 
+    /// Tells the door of a new configuration.
+    pub fn configure(&self, config: &SipConfig) {
+        lock(&self.door).configure(config);
+    }
+
+    /// Whether a message may enter, and where it waits then.
+    pub fn admit(&self, flow: Flow, message: &Message) -> Result<Lane, Outside> {
+        let now = self.clock.mono();
+        let taken_at = self.taken_at.load(Ordering::Relaxed);
+        let stalled = if taken_at == ASLEEP { Duration::ZERO } else { now.since(Mono(taken_at)) };
+        let backlog = Backlog { waiting: u32::try_from(self.waiting()).unwrap_or(u32::MAX), stalled };
+        let mut door = lock(&self.door);
+        match door.judge(message, flow.peer.ip(), backlog, now) {
+            Verdict::Enter(lane) => Ok(lane),
+            Verdict::Ignore => Err(Outside::Ignored),
+            Verdict::Refuse { retry_after_s } => {
+                let tag = door.tag(message);
+                drop(door);
+                Err(Outside::Refused(shed_response(message, flow.peer, retry_after_s, &tag)))
+            }
+        }
+    }
+
     /// A datagram's content; dropped and counted if the engine is that far behind.
-    pub fn datagram(&self, at: Mono, input: Input) {
-        let sent = self.wire.try_send(Arrival { at, input });
+    pub fn datagram(&self, lane: Lane, at: Mono, input: Input) {
+        let sent = self.lane(lane).try_send(Arrival { at, input });
         self.engine.wake();
         if let Err(TrySendError::Full(_)) = sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -83,12 +170,19 @@ impl Inbox {
     }
 
     /// A stream's content; gives it back if the engine is that far behind, for the stream to wait.
-    pub fn stream(&self, input: Input) -> Result<(), Box<Input>> {
-        let sent = self.wire.try_send(Arrival { at: self.clock.mono(), input });
+    pub fn stream(&self, lane: Lane, input: Input) -> Result<(), Box<Input>> {
+        let sent = self.lane(lane).try_send(Arrival { at: self.clock.mono(), input });
         self.engine.wake();
         match sent {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(back)) => Err(Box::new(back.input)),
+        }
+    }
+
+    fn lane(&self, lane: Lane) -> &Sender<Arrival> {
+        match lane {
+            Lane::Inside => &self.inside,
+            Lane::Fresh => &self.fresh,
         }
     }
 
@@ -125,24 +219,65 @@ impl Inbox {
 
     /// Inputs that wait.
     pub fn waiting(&self) -> usize {
-        self.wire.len() + self.house.len()
+        self.house.len() + self.inside.len() + self.fresh.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use turno_sip::flow::{ListenerId, Transport};
+
     use super::*;
 
     #[test]
-    fn a_flood_is_dropped_and_counted_at_the_bound_and_the_house_still_gets_in() {
+    fn a_flood_is_dropped_and_counted_at_the_bound_and_dialogs_and_the_house_still_get_in() {
         let (inbox, outlet) = inbox(Clock::begin());
-        for _ in 0..WIRE_INPUTS_MAX + 3 {
-            inbox.datagram(Mono(0), Input::Deadline);
+        for _ in 0..FRESH_INPUTS_MAX + 3 {
+            inbox.datagram(Lane::Fresh, Mono(0), Input::Deadline);
         }
-        assert_eq!((inbox.dropped(), outlet.wire.len()), (3, WIRE_INPUTS_MAX));
+        assert_eq!((inbox.dropped(), outlet.fresh.len()), (3, FRESH_INPUTS_MAX));
         let fault = Input::Fault { message: None };
-        assert_eq!(inbox.stream(fault.clone()), Err(Box::new(fault)));
+        assert_eq!(inbox.stream(Lane::Fresh, fault.clone()), Err(Box::new(fault)));
         inbox.house(Input::Restarted);
-        assert_eq!(outlet.house.len(), 1);
+        for _ in 0..=INSIDE_INPUTS_MAX {
+            inbox.datagram(Lane::Inside, Mono(0), Input::Deadline);
+        }
+        assert_eq!((inbox.dropped(), outlet.inside.len(), outlet.house.len()), (4, INSIDE_INPUTS_MAX, 1));
+    }
+
+    fn invite(call: &str) -> Message {
+        let text = format!(
+            "INVITE sip:900@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{call}\r\nFrom: <sip:a@x>;tag=1\r\n\
+             To: <sip:900@x>\r\nCall-ID: {call}\r\nCSeq: 1 INVITE\r\n\r\n"
+        );
+        Message::parse(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_would_wait_too_long_is_answered_without_the_engine_and_its_ack_ends_there() {
+        let (inbox, outlet) = inbox(Clock::begin());
+        let peer = "192.0.2.1:5060".parse().unwrap();
+        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer, connection: 0 };
+        assert_eq!(inbox.admit(flow, &invite("calm")), Ok(Lane::Fresh));
+        for _ in 0..1000 {
+            inbox.datagram(Lane::Fresh, Mono(0), Input::Deadline);
+        }
+        let Err(Outside::Refused(answer)) = inbox.admit(flow, &invite("pressed")) else { panic!("it entered") };
+        let answer = Message::parse(answer).unwrap();
+        assert_eq!((answer.status(), answer.retry_after().is_some()), (Some(503), true));
+        let tag = answer.to().unwrap().tag().unwrap().to_owned();
+        let ack = String::from_utf8(invite("pressed").into_bytes()).unwrap().replace("INVITE", "ACK");
+        let ack = ack.replace("To: <sip:900@x>", &format!("To: <sip:900@x>;tag={tag}"));
+        assert_eq!(inbox.admit(flow, &Message::parse(ack.into_bytes()).unwrap()), Err(Outside::Ignored));
+        assert_eq!(inbox.admit(flow, &invite("calm")), Ok(Lane::Fresh), "a repetition of what entered");
+        // An engine that sleeps is not late, one that is stuck in an input is.
+        while outlet.fresh.try_recv().is_ok() {}
+        assert_eq!(inbox.admit(flow, &invite("asleep")), Ok(Lane::Fresh));
+        let begun = inbox.clock().mono();
+        outlet.taken(begun);
+        while inbox.clock().mono().since(begun) < Duration::from_millis(150) {
+            std::thread::yield_now();
+        }
+        assert!(matches!(inbox.admit(flow, &invite("stuck")), Err(Outside::Refused(_))));
     }
 }

@@ -261,8 +261,13 @@ impl Metrics {
 
     /// Takes what the board shows.
     pub fn set_board(&self, view: &BoardView) {
-        // A state that nobody is in any more must not keep its last count.
-        self.agents.reset();
+        // A state that nobody is in any more counts 0: a series that vanished would look like an engine that does not answer.
+        for family in self.agents.collect() {
+            for sample in family.get_metric() {
+                let state: Vec<&str> = sample.get_label().iter().map(|label| label.value()).collect();
+                self.agents.with_label_values(&state).set(0);
+            }
+        }
         for (state, count) in &view.states {
             self.agents.with_label_values(&[state]).set(i64::from(*count));
         }

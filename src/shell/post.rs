@@ -318,9 +318,9 @@ mod tests {
             }
             heard(first..sent);
         }
-        assert_eq!(metrics.sent_udp.get(), u64::from(sent));
         drop(mail);
         thread.join().unwrap();
+        assert_eq!(metrics.sent_udp.get(), u64::from(sent));
         gate.stop();
     }
 }

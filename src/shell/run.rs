@@ -20,13 +20,8 @@ use crate::shell::metrics::Metrics;
 
 /// Most inputs of one turn, after which what they caused leaves the process: in a burst the first waits for so many.
 pub const TURN_INPUTS_MAX: usize = 16;
-/// How often the load is measured.
-const LOAD_EVERY: Duration = Duration::from_millis(100);
-/// After a load every measurement is told for so long, because the pressure that it made falls from one to the next.
-const UNREST: Duration = Duration::from_secs(3);
-
-/// Fewer messages in an interval are no overload, however late they were.
-const STANDING_INPUTS_MIN: u32 = 16;
+/// How often the world is given time, and looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// What the loop drives. The engine, and in tests something that can be made to fail.
 pub trait Machine {
@@ -120,8 +115,10 @@ pub struct Loop<M, W> {
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     effects: Vec<Effect>,
-    house_next: bool,
-    load: LoadMeter,
+    picked: u32,
+    tick_at: Mono,
+    /// What the machine was told last.
+    told: Load,
 }
 
 impl<M: Machine, W: World> Loop<M, W> {
@@ -134,8 +131,9 @@ impl<M: Machine, W: World> Loop<M, W> {
         gate: Arc<Gate>,
         metrics: Arc<Metrics>,
     ) -> Loop<M, W> {
-        let load = LoadMeter::new(clock.mono());
-        Loop { machine, world, outlet, clock, gate, metrics, effects: Vec::new(), house_next: true, load }
+        let tick_at = clock.mono();
+        let told = Load::default();
+        Loop { machine, world, outlet, clock, gate, metrics, effects: Vec::new(), picked: 0, tick_at, told }
     }
 
     /// Feeds what every life begins with, before anything else is taken.
@@ -160,18 +158,19 @@ impl<M: Machine, W: World> Loop<M, W> {
 
     /// One turn: what is there now, at most [`TURN_INPUTS_MAX`] inputs.
     pub fn turn(&mut self) {
+        let (began, mut inputs) = (self.clock.mono(), 0);
         for _ in 0..TURN_INPUTS_MAX {
             self.deadline_if_due();
-            let Some((arrival, from_wire)) = self.next() else { break };
-            let delay = self.clock.mono().since(arrival.at);
-            if from_wire {
-                self.load.see(delay);
-            }
-            self.metrics.loop_delay.observe(delay.as_secs_f64());
+            let Some(arrival) = self.next() else { break };
+            let now = self.clock.mono();
+            self.outlet.taken(now);
+            inputs += 1;
+            self.metrics.loop_delay.observe(now.since(arrival.at).as_secs_f64());
             self.step(&arrival.input);
         }
-        self.load_if_due();
+        self.tick_if_due();
         self.world.end_turn();
+        self.outlet.turned(inputs, self.clock.mono().since(began));
         match self.world.wish() {
             None => {}
             Some(Wish::Next) => self.world.segment(self.clock.now(), None),
@@ -179,18 +178,23 @@ impl<M: Machine, W: World> Loop<M, W> {
         }
     }
 
-    /// Until there is an input, the deadline has come, or the load is to be measured.
+    /// Until there is an input, the deadline has come, or it is time for a tick.
     fn wait(&self) {
-        let until = self.machine.deadline().map_or(self.load.due, |at| at.min(self.load.due));
+        let until = self.machine.deadline().map_or(self.tick_at, |at| at.min(self.tick_at));
         self.outlet.wait(until.since(self.clock.mono()));
     }
 
-    /// From the wire and the house in turn, so that neither waits for the other's flood; and whether from the wire.
-    fn next(&mut self) -> Option<(Arrival, bool)> {
-        self.house_next = !self.house_next;
-        let house = || self.outlet.house.try_recv().ok().map(|arrival| (arrival, false));
-        let wire = || self.outlet.wire.try_recv().ok().map(|arrival| (arrival, true));
-        if self.house_next { house().or_else(wire) } else { wire().or_else(house) }
+    /// From each lane in its turn, so that none waits for another's flood: of four inputs two are of the house, one of a dialog,
+    /// one of the rest, while there are such. Where a lane has none, what is under way goes before what begins.
+    fn next(&mut self) -> Option<Arrival> {
+        self.picked = self.picked.wrapping_add(1);
+        let Outlet { house, inside, fresh, .. } = &self.outlet;
+        let order = match self.picked % 4 {
+            1 => [inside, house, fresh],
+            3 => [fresh, inside, house],
+            _ => [house, inside, fresh],
+        };
+        order.into_iter().find_map(|lane| lane.try_recv().ok())
     }
 
     fn deadline_if_due(&mut self) {
@@ -199,15 +203,16 @@ impl<M: Machine, W: World> Loop<M, W> {
         }
     }
 
-    fn load_if_due(&mut self) {
+    fn tick_if_due(&mut self) {
         let now = self.clock.mono();
-        if now >= self.load.due {
+        if now >= self.tick_at {
+            self.tick_at = now + TICK;
             self.world.tick();
+            self.metrics.inputs_waiting.set(i64::try_from(self.outlet.len()).unwrap_or(i64::MAX));
         }
-        let waiting = self.outlet.house.len() + self.outlet.wire.len();
-        self.metrics.inputs_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        let (draining, store_full) = (self.gate.is_draining(), self.world.store_full());
-        if let Some(load) = self.load.measure(now, waiting, draining, store_full) {
+        let load = Load { draining: self.gate.is_draining(), store_full: self.world.store_full() };
+        if load != self.told {
+            self.told = load;
             self.step(&Input::Load(load));
         }
     }
@@ -241,59 +246,6 @@ impl<M: Machine, W: World> Loop<M, W> {
         }
         handled
     }
-}
-
-/// Measures the load and says when a change is worth an input.
-///
-/// The delay that counts is the least of an interval: that much stands in the queue whatever is taken out of it. One late
-/// wake-up of the process delays a few inputs and is no overload.
-#[derive(Debug)]
-struct LoadMeter {
-    least: Duration,
-    seen: u32,
-    due: Mono,
-    /// Until then every measurement is told.
-    calm_from: Mono,
-    told: Load,
-}
-
-impl LoadMeter {
-    fn new(now: Mono) -> LoadMeter {
-        LoadMeter { least: Duration::MAX, seen: 0, due: now, calm_from: now, told: Load::default() }
-    }
-
-    fn see(&mut self, delay: Duration) {
-        self.least = self.least.min(delay);
-        self.seen += 1;
-    }
-
-    fn measure(&mut self, now: Mono, waiting: usize, draining: bool, store_full: bool) -> Option<Load> {
-        let urgent = draining != self.told.draining || store_full != self.told.store_full;
-        if now < self.due && !urgent {
-            return None;
-        }
-        self.due = now + LOAD_EVERY;
-        let inputs_waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let loop_delay = if self.seen >= STANDING_INPUTS_MIN { self.least } else { Duration::ZERO };
-        (self.least, self.seen) = (Duration::MAX, 0);
-        let load = Load { loop_delay, inputs_waiting, draining, store_full };
-        let steps =
-            |load: &Load| (step_of(load.loop_delay.as_millis() / 4), step_of(u128::from(load.inputs_waiting / 32)));
-        if steps(&load) != (0, 0) {
-            self.calm_from = now + UNREST;
-        }
-        let changed = steps(&load) != steps(&self.told) || now < self.calm_from;
-        if !changed && !urgent {
-            return None;
-        }
-        self.told = load;
-        Some(load)
-    }
-}
-
-/// Powers of two: a change within one is not worth journalling.
-fn step_of(value: u128) -> u32 {
-    u128::BITS - value.leading_zeros()
 }
 
 /// SIP Call-ID of the input that failed, for the log line of the person who is woken.

@@ -157,6 +157,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     }
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
+    inbox.configure(&settings.engine.sip);
     let house = Arc::new(House::new(serving(&settings)));
     let store = Arc::new(store(&settings, &mut past, &inbox, &house)?);
     let metrics = Arc::new(Metrics::new());
@@ -589,6 +590,7 @@ impl Reloader {
         self.board.set_terms(board::terms(&settings));
         self.house.set(serving(&settings));
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
         tracing::info!(file = %file.display(), "configuration read again");

@@ -9,6 +9,7 @@ use turno_engine::{Answer, Command};
 
 use crate::shell::asker::Asker;
 use crate::shell::run::Gate;
+use crate::shell::systemd;
 
 /// How often a drain looks whether calls are left.
 const DRAIN_POLL: Duration = Duration::from_millis(200);
@@ -46,7 +47,7 @@ pub fn listen(
                     gate.stop();
                     return;
                 }
-                Some(()) = hang_up.recv() => reload(),
+                Some(()) = hang_up.recv() => systemd::around_reload(&mut reload),
                 else => return,
             }
         }
@@ -56,6 +57,7 @@ pub fn listen(
 
 /// Ends the process when no call is left, or at the limit (C6).
 pub async fn drain(gate: Arc<Gate>, asker: Arc<Asker>, limit: Duration) {
+    systemd::draining(limit);
     let idle = async {
         loop {
             match asker.ask(Command::Sizes).await {

@@ -1,11 +1,15 @@
 //! Overload and strangers: what is refused, decided before a transaction exists (spec/reliability.md O1-O3).
 //!
-//! [`Shedder`] refuses by class when the process is pressed: smoothly, so that half the pressure sheds half the calls,
-//! and by the hash of the request, so that a retransmission gets what its original got. [`Strangers`] bounds what those
-//! cost us who never showed a secret. Not here: the capacity of a trunk ([`crate::trunk`]).
+//! [`Door`] keeps out by class what would have to wait too long, before the engine hears of it. [`Shedder`] refuses by class
+//! what there is no room for: smoothly, so that half the want sheds half the calls, and by the hash of the request, so that
+//! a retransmission gets what its original got. [`Strangers`] bounds what those cost us who never showed a secret. Not
+//! here: the capacity of a trunk ([`crate::trunk`]).
 
-mod pressure;
+mod door;
+#[cfg(test)]
+mod door_tests;
 mod rate;
+mod room;
 mod stranger;
 #[cfg(test)]
 mod tests;
@@ -14,11 +18,11 @@ use std::net::SocketAddr;
 
 use crate::message::{Header, Message, Writer};
 
-pub use pressure::{
-    Class, DELAY_CALM, DELAY_FULL, EMERGENCY_NUMBERS, EMERGENCY_RESERVE, FALL, RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S,
-    RISE, Shedder, WAITING_CALM, WAITING_FULL, is_emergency,
-};
+pub use door::{BURST_TIMES, Backlog, CALM_BELOW, DECISIONS_KEPT, Door, Lane, STANDING_AFTER, Verdict, wait_max};
 pub use rate::{Meter, Meters, Pace, source_of};
+pub use room::{
+    Class, EMERGENCY_NUMBERS, EMERGENCY_RESERVE, RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S, Room, Shedder, is_emergency,
+};
 pub use stranger::{
     FRIEND_FOR, FRIENDS_MAX, FRIENDS_PER_SECOND, STRANGERS_MAX, STRANGERS_PER_SECOND, STRANGERS_TOTAL_PER_SECOND,
     Strangers, Welcome,

@@ -8,7 +8,7 @@ mod address;
 mod peer;
 mod registration;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};

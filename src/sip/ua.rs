@@ -193,10 +193,9 @@ impl Ua {
         self.on_trunks(effects, now, out);
     }
 
-    /// How loaded the process is.
-    pub fn on_load(&mut self, load: Load, now: Now) {
-        let dialogs = u32::try_from(self.legs.len()).unwrap_or(u32::MAX);
-        self.shedder.on_load(load, dialogs, self.config.rules.dialogs_max, now.mono);
+    /// What keeps the process from taking new calls.
+    pub fn on_load(&mut self, load: Load) {
+        self.shedder.on_load(load);
     }
 
     /// A message came.
@@ -271,7 +270,7 @@ impl Ua {
 
     /// The process started again with this state: stream connections are gone, so what waited on them fails.
     pub fn on_restart(&mut self, now: Now, out: &mut Vec<SipEffect>) {
-        // What pressed or drained the process before says nothing about this one.
+        // What filled or drained the process before says nothing about this one.
         self.shedder.on_restart();
         let mut effects = Vec::new();
         self.registrar.on_restart(&mut effects);

@@ -46,13 +46,13 @@ pub(crate) fn offers(record: &Value) -> String {
 }
 
 /// Kinds of the segments of a leg, in order.
-fn kinds(leg: &Value) -> String {
+pub(crate) fn kinds(leg: &Value) -> String {
     let kinds: Vec<&str> = leg["segments"].as_array().unwrap().iter().map(|s| text(s, "/kind")).collect();
     kinds.join(" ")
 }
 
 /// What every record must hold: segments of each leg join without gap, totals add up, and a leg that pays is priced.
-fn is_sound(record: &Value) {
+pub(crate) fn is_sound(record: &Value) {
     for leg in record["legs"].as_array().unwrap() {
         let sum: u64 = leg["segments"].as_array().unwrap().iter().map(|s| ms(s, "ms")).sum();
         assert_eq!(sum, ms(leg, "total_ms"), "segments leave a gap: {leg:#}");

@@ -13,7 +13,7 @@ const GENERAL: &str = "+34900100105";
 const MD5: &str = "digests = [\"md5\", \"sha-256\"]";
 
 /// A house whose one agent is logged in, at his phone, and paused.
-fn paused(plan: &Plan<'_>, calls: u32) -> (House, Sipp) {
+pub(crate) fn paused(plan: &Plan<'_>, calls: u32) -> (House, Sipp) {
     let house = House::open(plan);
     seat(&house, 0, "anna");
     let phone = phone(&house, 0, "agent_answers", Duration::ZERO, calls);
@@ -22,13 +22,13 @@ fn paused(plan: &Plan<'_>, calls: u32) -> (House, Sipp) {
 }
 
 /// A caller with a number of his own, who hangs up so long after we have answered him.
-fn call(house: &House, number: &str, service: &str, stays: Duration) -> Sipp {
+pub(crate) fn call(house: &House, number: &str, service: &str, stays: Duration) -> Sipp {
     let last: u16 = number[number.len() - 2..].parse().unwrap();
     Role { port: 5100 + 4 * last, fields: &[number], ..carrier(house, "caller_talk", service, stays) }.start(house)
 }
 
 /// Waits until so many calls wait in a queue; their numbers in order.
-fn until_waiting(house: &House, queue: &str, count: usize) -> Vec<String> {
+pub(crate) fn until_waiting(house: &House, queue: &str, count: usize) -> Vec<String> {
     house.until(&format!("{count} wait in {queue}"), || {
         let answer = house.ask(&["queue", "show", queue]);
         let rows = answer["queues"][0]["waiting"].as_array().unwrap();
@@ -37,13 +37,28 @@ fn until_waiting(house: &House, queue: &str, count: usize) -> Vec<String> {
     })
 }
 
+/// Why a call waits, or was offered to whom it was: in words, and in parts.
+pub(crate) fn explained(house: &House, call: &str) -> (String, Value) {
+    let answer = house.ask(&["call", "explain", call]);
+    let words = answer["explained"]["words"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    (words.collect::<Vec<_>>().join("\n"), answer["explained"].clone())
+}
+
+/// By how much a waiting call counts as older than it is, for one reason, ms.
+pub(crate) fn credit(explained: &Value, reason: &str) -> u64 {
+    let credits =
+        explained["waiting"]["credits"].as_array().unwrap_or_else(|| panic!("it does not wait: {explained:#}"));
+    let found = credits.iter().find(|credit| credit[0] == reason);
+    found.and_then(|credit| credit[1].as_u64()).unwrap_or_else(|| panic!("no {reason} in {explained:#}"))
+}
+
 /// The call that waits first in a queue.
-fn first(house: &House, queue: &str) -> String {
+pub(crate) fn first(house: &House, queue: &str) -> String {
     let answer = house.ask(&["queue", "show", queue]);
     text(&answer, "/queues/0/waiting/0/call").to_owned()
 }
 
-fn of<'a>(records: &'a [Value], number: &str) -> Vec<&'a Value> {
+pub(crate) fn of<'a>(records: &'a [Value], number: &str) -> Vec<&'a Value> {
     let mut mine: Vec<&Value> = records.iter().filter(|record| text(record, "/from/e164").ends_with(number)).collect();
     mine.sort_by_key(|record| text(record, "/stays/0/entered").to_owned());
     mine
@@ -57,6 +72,9 @@ fn who_overflows_into_another_queue_is_ahead_of_those_who_came_to_it_after_him()
     until_waiting(&house, "averias", 1);
     let younger = call(&house, "612345602", GENERAL, SECOND * 9);
     assert_eq!(until_waiting(&house, "general", 2), ["612345601", "612345602"]);
+    let (words, why) = explained(&house, &first(&house, "general"));
+    assert!(words.starts_with("1st of 2 in its class; 1 of 1 agents who may take it logged in, 0 ready"), "{words}");
+    assert!(why["waiting"]["terms"]["waited_ms"].as_u64().unwrap() >= 2000, "what it waited before counts: {why:#}");
     house.ask(&["agent", "ready", "anna"]);
     for peer in [older, younger, anna] {
         peer.done();
@@ -85,6 +103,9 @@ fn who_hangs_up_and_redials_finds_his_place_again_also_in_another_queue() {
     until_waiting(&house, "general", 1);
     let again = call(&house, "612345611", GENERAL, SECOND * 4);
     assert_eq!(until_waiting(&house, "general", 2), ["612345611", "612345612"]);
+    let (words, why) = explained(&house, &first(&house, "general"));
+    assert!(words.contains(" s older: redial"), "{words}");
+    assert!(credit(&why, "redial") >= 1000, "as long as he waited before he hung up: {why:#}");
     house.ask(&["agent", "ready", "anna"]);
     for peer in [again, patient, anna] {
         peer.done();

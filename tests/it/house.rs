@@ -100,8 +100,15 @@ pub(crate) fn free_port() -> u16 {
 impl House {
     /// Builds and starts it; ready when this returns.
     pub(crate) fn open(plan: &Plan<'_>) -> House {
+        House::open_to(plan, "", "")
+    }
+
+    /// The same for customers who are known: rows of their file, and further lines for `[customers]`.
+    pub(crate) fn open_to(plan: &Plan<'_>, rows: &str, lines: &str) -> House {
         let mut house = House::plot();
-        let text = house.config(plan);
+        fs::write(house.dir.join("customers.csv"), format!("external_id,name,numbers,segment,value,owner\n{rows}"))
+            .unwrap();
+        let text = house.config(plan, lines);
         fs::write(house.dir.join("turno.toml"), text).unwrap();
         house.start();
         house
@@ -157,7 +164,7 @@ impl House {
         self.ip(11 + u8::try_from(at).unwrap())
     }
 
-    fn config(&self, plan: &Plan<'_>) -> String {
+    fn config(&self, plan: &Plan<'_>, customers: &str) -> String {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let config = repository.join("config");
         let engine = self.ip(1);
@@ -218,6 +225,8 @@ music = "music"
 [customers]
 country = "34"
 segment_default = "standard"
+file = "customers.csv"
+{customers}
 [segments.standard]
 value = 1
 [tariff]

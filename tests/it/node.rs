@@ -82,9 +82,15 @@ struct Running {
 
 impl Running {
     fn start(place: &Place) -> Running {
+        Running::start_with(place, &[])
+    }
+
+    /// With variables in its environment.
+    fn start_with(place: &Place, variables: &[(&str, &str)]) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_turno"))
             .args(["serve", "--config"])
             .arg(place.config())
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -214,7 +220,7 @@ fn an_operator_starts_asks_steers_and_ends_it() {
     for asked in ["show", "login", "logout", "ready"] {
         let refused = node.turno(&["agent", asked, "nobody"]);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert_eq!((refused.status.code(), said.as_str()), (Some(1), "there is no agent \"nobody\"\n"), "{asked}");
+        assert_eq!((refused.status.code(), said.as_str()), (Some(3), "there is no agent \"nobody\"\n"), "{asked}");
     }
     assert_eq!(node.json(&["queue", "show"])["queues"][0]["ready"], 1);
     let kept = std::fs::metadata(place.dir.join("data")).unwrap().permissions();
@@ -234,7 +240,7 @@ fn an_operator_starts_asks_steers_and_ends_it() {
         .arg(place.dir.join("data/turno.sock"))
         .output()
         .unwrap();
-    assert_eq!(gone.status.code(), Some(3));
+    assert_eq!(gone.status.code(), Some(4));
     let (equal, said) = replay(&place.dir.join("data/journal"));
     assert!(equal && said.trim_end().ends_with("equal"), "{said}");
 }
@@ -345,4 +351,36 @@ fn prices_and_records_are_asked_without_an_engine() {
     let out = turno(&["cdr", "list", "--records", "nowhere"]);
     assert_eq!(out.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&out.stderr).contains("--records"));
+}
+
+/// sd_notify(3): what a unit of Type=notify with WatchdogSec waits for, on the socket that it gives.
+#[test]
+fn the_service_manager_is_told_of_start_life_reload_and_end() {
+    let place = Place::new("systemd", "");
+    let manager = place.dir.join("notify");
+    let heard = std::os::unix::net::UnixDatagram::bind(&manager).unwrap();
+    heard.set_read_timeout(Some(PATIENCE)).unwrap();
+    let node =
+        Running::start_with(&place, &[("NOTIFY_SOCKET", manager.to_str().unwrap()), ("WATCHDOG_USEC", "400000")]);
+    // What comes next but for signs of life.
+    let said = || loop {
+        let mut buffer = [0; 4096];
+        let length = heard.recv(&mut buffer).unwrap();
+        let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        if text.trim_end() != "WATCHDOG=1" {
+            break text.lines().map(|line| line.split('=').next().unwrap().to_owned()).collect::<Vec<_>>();
+        }
+    };
+    assert_eq!(said(), ["READY"]);
+    let mut buffer = [0; 64];
+    for _ in 0..3 {
+        let length = heard.recv(&mut buffer).unwrap();
+        assert_eq!(std::str::from_utf8(&buffer[..length]).unwrap().trim_end(), "WATCHDOG=1");
+    }
+    node.signal("HUP");
+    assert_eq!(said(), ["RELOADING", "MONOTONIC_USEC"]);
+    assert_eq!(said(), ["READY"]);
+    node.signal("TERM");
+    assert_eq!(said(), ["STOPPING", "STATUS", "EXTEND_TIMEOUT_USEC"]);
+    assert!(node.ended().1);
 }

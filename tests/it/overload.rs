@@ -3,11 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::gun::{Gun, percentile};
+use super::gun::{Gun, Tally, percentile};
 use super::rig::{Plan, Rig};
 
-/// Calls that are under way at once where the most that it can take is measured.
-const AT_ONCE: usize = 64;
 /// Calls of a soak unless `TURNO_SOAK_CALLS` says how many, and how many a second unless `TURNO_SOAK_RATE` says.
 const SOAK_CALLS: u64 = 200;
 const SOAK_RATE: u64 = 20;
@@ -34,6 +32,38 @@ fn fire(gun: &mut Gun, rate: u64, time: Duration) {
     }
 }
 
+/// Calls that are under way at once where the most that it can take is looked for: with few it idles, with many it refuses.
+const AT_ONCE: [usize; 3] = [8, 24, 64];
+
+/// Lets what is under way end.
+fn end(gun: &mut Gun) {
+    let began = Instant::now();
+    while gun.open() > 0 && began.elapsed() < Duration::from_secs(20) {
+        gun.pump();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The most calls a second that it takes of callers who wait for their answers, and how long 95 of 100 of them wait.
+fn peak(gun: &mut Gun, time: Duration) -> (f64, Duration) {
+    let each = AT_ONCE.map(|at_once| {
+        gun.tally = Tally::default();
+        let began = Instant::now();
+        while began.elapsed() < time {
+            while gun.open() < at_once {
+                gun.fire();
+            }
+            gun.pump();
+        }
+        let rate = gun.tally.answered.len() as f64 / began.elapsed().as_secs_f64();
+        end(gun);
+        assert_eq!(gun.tally.byes_refused, 0);
+        println!("{at_once} at once: {rate:.0}/s, {} refused", gun.tally.shed.len());
+        (rate, percentile(&gun.tally.answered, 95))
+    });
+    each.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
+}
+
 #[test]
 fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     let is_whole = std::env::var_os("TURNO_OVERLOAD_WHOLE").is_some();
@@ -42,24 +72,8 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     let (ports, media) = ("20000-31999", "quarantine = \"0s\"");
     let rig = Rig::open(Plan { phones: 0, ports, media, ..Plan::default() });
     let mut gun = Gun::new(rig.ip(2), rig.sip());
-    let began = Instant::now();
-    while began.elapsed() < time {
-        while gun.open() < AT_ONCE {
-            gun.fire();
-        }
-        gun.pump();
-    }
-    let peak = gun.tally.answered.len() as f64 / time.as_secs_f64();
-    let end = |gun: &mut Gun| {
-        let began = Instant::now();
-        while gun.open() > 0 && began.elapsed() < Duration::from_secs(20) {
-            gun.pump();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    };
-    end(&mut gun);
-    assert_eq!(gun.tally.byes_refused, 0);
-    let before = std::mem::take(&mut gun.tally);
+    let (peak, normal) = peak(&mut gun, time);
+    gun.tally = Tally::default();
 
     // Unoptimised, the load's own making takes what ten times would leave of two cores.
     let times = if is_whole { 10.0 } else { 3.0 };
@@ -79,9 +93,8 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     };
     let shed = &gun.tally.shed;
     println!(
-        "O2: peak {peak:.0}/s (p95 {:?}); at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, 503 after p50 {:?} p95 {:?}, \
+        "O2: peak {peak:.0}/s (p95 {normal:?}); at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, 503 after p50 {:?} p95 {:?}, \
          {} unheard, {} BYEs refused, other {:?}, recovered {recovered:?} after it",
-        percentile(&before.answered, 95),
         gun.tally.fired as f64 / time.as_secs_f64(),
         good * 100.0 / peak,
         shed.len(),
@@ -95,7 +108,7 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     assert_eq!((gun.tally.byes_refused, gun.tally.shed_bare), (0, 0), "in a dialog nothing is shed, and 503 says when");
     assert!(!shed.is_empty(), "it was no overload");
     // The short run shares two cores with its own load and other tests; the whole one is for a quiet machine.
-    let (least, latest) = if is_whole { (0.9, 50) } else { (0.1, 2000) };
+    let (least, latest) = if is_whole { (0.9, 50) } else { (0.5, 500) };
     assert!(good >= peak * least, "{good:.0}/s of {peak:.0}/s");
     assert!(percentile(shed, 95) <= Duration::from_millis(latest), "503 after {:?}", percentile(shed, 95));
     assert!(recovered <= Duration::from_secs(5), "recovered after {recovered:?}");

@@ -16,5 +16,6 @@ mod reasons;
 mod rule;
 mod script;
 mod sim;
+mod skills;
 mod strategies;
 mod wrapup;

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
-use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SkillId};
+use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SegmentId, SkillId, Wall};
 
 use crate::need::is_met;
-use crate::{Acd, AcdConfig, Decision, Entry, Event, RingNeed, RingRules, Strategy, TableRows, Topic};
+use crate::{
+    Acd, AcdConfig, Command, Decision, Entry, Event, RingNeed, RingRules, SkillChange, Strategy, TableRows, Topic,
+};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -49,6 +51,10 @@ pub(crate) struct Witness {
     turns: BTreeMap<QueueId, AgentId>,
     /// Where conversations came from.
     came: BTreeMap<ItemId, QueueId>,
+    /// Skills changed live: the level, 0 if taken away, and until when.
+    live: BTreeMap<(AgentId, SkillId), (u8, Option<Wall>)>,
+    /// As of the last look; scripts live where both clocks began together.
+    wall: Wall,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +110,7 @@ impl Witness {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut waiting = self.items[&id].clone();
             waiting.apart.retain(|(agent, _)| is_known(&self.agents, agent));
-            let keeps = waiting.own.is_some_and(|own| self.could(own, waiting.queue, &waiting.entry.need));
+            let keeps = waiting.own.is_some_and(|own| self.could(own, waiting.queue, &waiting.entry));
             waiting.only_until = waiting.only_until.filter(|_| keeps);
             waiting.own = waiting.own.filter(|own| is_known(&self.agents, own));
             let rings = self.rings(waiting.queue, &waiting).len();
@@ -112,6 +118,47 @@ impl Witness {
             self.begin_ring(&mut waiting, now);
             self.items.insert(id, waiting);
         }
+    }
+
+    /// A command was obeyed.
+    pub(crate) fn obeyed(&mut self, command: &Command, now: Mono) {
+        let Command::Skill { agent, skill, change } = command else { return };
+        match change {
+            SkillChange::Set { level, until } => drop(self.live.insert((*agent, *skill), (*level, *until))),
+            SkillChange::Unset { until } => drop(self.live.insert((*agent, *skill), (0, *until))),
+            SkillChange::AsConfigured => drop(self.live.remove(&(*agent, *skill))),
+        }
+        self.configure(&self.config.clone(), now);
+    }
+
+    /// What has expired since the last look counts no more.
+    fn expire(&mut self, now: Mono) {
+        let before = std::mem::replace(&mut self.wall, Wall(now.0 as i64));
+        let certificates = self.config.agents.values().flat_map(|rules| rules.certificates.values());
+        let ends: Vec<Wall> =
+            certificates.filter_map(|c| c.until).chain(self.live.values().filter_map(|(_, until)| *until)).collect();
+        if ends.iter().any(|end| before < *end && *end <= self.wall) {
+            self.configure(&self.config.clone(), now);
+        }
+    }
+
+    /// What an agent knows; for items of a segment without what it demands a certificate for and he lacks.
+    fn skills(&self, agent: AgentId, segment: Option<SegmentId>) -> BTreeMap<SkillId, u8> {
+        let Some(rules) = self.config.agents.get(&agent) else { return BTreeMap::new() };
+        let mut skills = rules.skills.clone();
+        for ((_, skill), (level, _)) in
+            self.live.iter().filter(|((a, _), (_, until))| *a == agent && until.is_none_or(|until| self.wall < until))
+        {
+            skills.insert(*skill, *level);
+        }
+        let demanded = segment.and_then(|segment| self.config.certified.get(&segment));
+        let is_configured = segment.is_some_and(|segment| self.config.segments.contains_key(&segment));
+        skills.retain(|skill, level| {
+            let least = demanded.and_then(|demanded| demanded.get(skill)).copied().filter(|_| is_configured);
+            let held = rules.certificates.get(skill).filter(|c| c.until.is_none_or(|until| self.wall < until));
+            *level > 0 && least.is_none_or(|least| held.is_some_and(|held| held.level >= least))
+        });
+        skills
     }
 
     /// The rings of a queue that an item of this segment passes through.
@@ -135,7 +182,7 @@ impl Witness {
             };
             let is_there = |(agent, seat): (&AgentId, &Seat)| {
                 seat.state != AgentState::LoggedOut
-                    && self.could(*agent, item.queue, &item.entry.need)
+                    && self.could(*agent, item.queue, &item.entry)
                     && self.is_in_ring(*agent, item, ring)
             };
             if ring.skip_if_none_logged_in && !self.agents.iter().any(is_there) {
@@ -226,6 +273,7 @@ impl Witness {
     /// What was decided; panics at the first thing that the rule would not have done.
     pub(crate) fn after(&mut self, out: &[Decision], now: Mono, acd: &Acd) {
         self.tables = Some(acd.tables());
+        self.expire(now);
         self.progress(now);
         for decision in out {
             self.see(decision, now);
@@ -263,31 +311,34 @@ impl Witness {
             && item.offered.iter().all(|a| self.rank(agent, item.queue) <= self.rank(*a, item.queue))
     }
 
-    /// Does this agent serve the queue, and know what is needed?
-    fn could(&self, agent: AgentId, queue: QueueId, need: &Need) -> bool {
+    /// Does this agent serve the queue, and know what is needed, with and without what he lacks certificates for?
+    fn could(&self, agent: AgentId, queue: QueueId, entry: &Entry) -> bool {
         let Some(rules) = self.config.agents.get(&agent) else { return false };
         let Some(asked) = self.config.queues.get(&queue) else { return false };
-        rules.queues.contains(&queue) && is_met(&asked.need, &rules.skills) && is_met(need, &rules.skills)
+        let knows = |skills: &BTreeMap<SkillId, u8>| is_met(&asked.need, skills) && is_met(&entry.need, skills);
+        rules.queues.contains(&queue)
+            && knows(&self.skills(agent, None))
+            && knows(&self.skills(agent, Some(entry.segment)))
     }
 
     fn is_in_ring(&self, agent: AgentId, item: &Waiting, ring: &RingRules) -> bool {
-        let skills = &self.config.agents[&agent].skills;
+        let skills = self.skills(agent, Some(item.entry.segment));
         match &ring.need {
-            RingNeed::Need(need) => is_met(need, skills),
+            RingNeed::Need(need) => is_met(need, &skills) && is_met(need, &self.skills(agent, None)),
             RingNeed::Level(least) => self.level(agent, item).is_none_or(|level| level >= *least),
         }
     }
 
     /// The level that counts of this agent for this item.
     fn level(&self, agent: AgentId, item: &Waiting) -> Option<u8> {
-        let skills = &self.config.agents[&agent].skills;
+        let skills = self.skills(agent, Some(item.entry.segment));
         let needs = [&self.config.queues[&item.queue].need, &item.entry.need];
-        needs.into_iter().filter_map(|need| level(need, skills)).min()
+        needs.into_iter().filter_map(|need| level(need, &skills)).min()
     }
 
     /// May this agent be rung for this item, all else aside?
     fn is_pair(&self, agent: AgentId, item: &Waiting, now: Mono) -> bool {
-        if !self.could(agent, item.queue, &item.entry.need) {
+        if !self.could(agent, item.queue, &item.entry) {
             return false;
         }
         if item.apart.iter().any(|(from, until)| *from == agent && *until > now) {
@@ -304,7 +355,7 @@ impl Witness {
 
     /// Is he one of the few idle agents who are kept for others?
     fn is_reserved(&self, agent: AgentId) -> bool {
-        let has = |agent: &AgentId, skill| self.config.agents.get(agent).is_some_and(|a| a.skills.contains_key(skill));
+        let has = |agent: &AgentId, skill| self.skills(*agent, None).contains_key(skill);
         self.config.skills.iter().any(|(skill, rules)| {
             let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
             has(&agent, skill) && ready.filter(|(agent, _)| has(agent, skill)).count() as u32 <= rules.reserve
@@ -322,10 +373,10 @@ impl Witness {
 
     /// The topics that count of this agent for this item, with his levels.
     fn topics(&self, agent: AgentId, item: &Waiting) -> Vec<(Topic, u8)> {
-        let skills = &self.config.agents[&agent].skills;
+        let skills = self.skills(agent, Some(item.entry.segment));
         let mut found = BTreeMap::new();
         for need in [&self.config.queues[&item.queue].need, &item.entry.need] {
-            counting(need, skills, &mut found);
+            counting(need, &skills, &mut found);
         }
         if found.is_empty() {
             return vec![(Topic::Queue(item.queue), 0)];
@@ -377,9 +428,9 @@ impl Witness {
         let fit = level * rule.fit_per_level.as_micros() as i128 * root / 1000;
         // What he is worth with all he has, less what the item itself needs.
         let tables = self.tables.as_ref().expect("seen before");
-        let him = &self.config.agents[&agent];
+        let (him, skills) = (&self.config.agents[&agent], self.skills(agent, None));
         let has = |topic: &Topic| match topic {
-            Topic::Skill(skill) => him.skills.contains_key(skill),
+            Topic::Skill(skill) => skills.contains_key(skill),
             Topic::Queue(queue) => him.queues.contains(queue),
         };
         let needed: Vec<Topic> = self.topics(agent, item).into_iter().map(|(topic, _)| topic).collect();
@@ -495,7 +546,7 @@ impl Witness {
                     tried: None,
                 };
                 waiting.ring = (!self.rings(*queue, &waiting).is_empty()).then_some((0, None));
-                let own_may = own.is_some_and(|own| self.could(own, *queue, &waiting.entry.need));
+                let own_may = own.is_some_and(|own| self.could(own, *queue, &waiting.entry));
                 waiting.only_until = only_until.filter(|_| own_may);
                 self.begin_ring(&mut waiting, now);
                 assert!(self.items.insert(*item, waiting).is_none(), "nobody waits twice");

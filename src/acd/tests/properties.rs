@@ -5,11 +5,11 @@
 
 use proptest::prelude::*;
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, StationId};
+use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
+use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, SkillChange, need};
 
 /// One step: what, two choices, and how much time passes before it, ms.
 type Step = (u8, u8, u8, u16);
@@ -42,18 +42,20 @@ const HOUSE: &str = "
     segment gold 4000 10 60
     segment plain 1000 20 60
     segment basic 300 60 0
+    certified gold x:2
+    certified plain y:3
     reason lunch 0
     redial 20
-    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 misses=1
-    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 misses=2
-    agent clara a,b,c,h,i,j,k skills=x:3 ranks=a:1,i:3
+    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 certs=x:3:90 misses=1
+    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 certs=y:4:200,x:1 misses=2
+    agent clara a,b,c,h,i,j,k skills=x:3 certs=x:2 ranks=a:1,i:3
     agent dora a,c,f,g,k
     agent emil b,c,d,e,f,g,h,i,j,k skills=x:9,y:1 misses=1
     agent fay a,c,d,e,f,g,h,i,j,k ranks=c:1,k:1
 ";
 
 /// Changes of configuration that the steps may make.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 18] = [
     "queue j by=fewest_calls ring=6",
     "queue j by=ring_all ring=6",
     "skill x reserve=2",
@@ -62,7 +64,9 @@ const CHANGES: [&str; 16] = [
     "ring a need=not_x for=4",
     "queue d by=linear ring=7",
     "queue d by=round_robin order=emil,fay,anna ring=7",
-    "agent dora a,b,c skills=x:2",
+    "agent dora a,b,c skills=x:2 certs=x:9:300",
+    "certified gold x:3,y:1",
+    "certified plain x:1",
     "drop agent clara",
     "agent clara a,b,c skills=x:3",
     "drop queue b",
@@ -119,7 +123,7 @@ impl World {
         while let Some(due) = self.run.acd.deadline().filter(|due| *due <= until.mono) {
             self.now = Now::from_ms(due.as_ms());
             let mut out = Vec::new();
-            self.acd().on_deadline(Now { mono: due, ..Now::default() }, &mut out);
+            self.acd().on_deadline(Now { mono: due, wall: Wall(due.0 as i64) }, &mut out);
             self.seen(out);
         }
         self.now = until;
@@ -254,16 +258,30 @@ impl World {
             124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
             127..=129 => Command::Move { item, queue },
             130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
+            136.. => return self.teach(a, b),
             133 => Command::Emergency { queue: Some(queue), on: a.is_multiple_of(3) },
             _ => Command::Emergency { queue: None, on: a.is_multiple_of(16) },
         });
     }
 
+    /// Skills change while people work, some of them for a while.
+    fn teach(&mut self, a: u8, b: u8) {
+        let until = (b > 127).then(|| self.now.wall + std::time::Duration::from_secs(u64::from(b)));
+        let change = match b % 4 {
+            0 | 1 => SkillChange::Set { level: 1 + a % 4, until },
+            2 => SkillChange::Unset { until },
+            _ => SkillChange::AsConfigured,
+        };
+        let skill = SkillId::new(pick(&["x", "y"], a / 16)).unwrap();
+        self.ask(Command::Skill { agent: agent(a), skill, change });
+    }
+
     fn ask(&mut self, command: Command) {
         let mut out = Vec::new();
         let now = self.now;
-        if self.acd().on_command(command, now, &mut out).is_err() {
-            assert!(out.is_empty(), "a refused command changes nothing");
+        match self.acd().on_command(command.clone(), now, &mut out) {
+            Ok(()) => self.witness.obeyed(&command, now.mono),
+            Err(_) => assert!(out.is_empty(), "a refused command changes nothing"),
         }
         self.seen(out);
     }
@@ -271,7 +289,7 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(
-        (0u8..136, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        (0u8..140, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
         1..250,
     )
 }

@@ -32,6 +32,27 @@ fn who_is_not_ready_for_too_long_is_told_of_once_and_becomes_what_the_reason_say
 }
 
 #[test]
+fn time_of_a_reason_that_is_not_paid_says_so_where_it_begins() {
+    let got = annas(
+        "queue a
+         agent anna a
+         reason lunch 0 unpaid
+         reason meeting 0
+         0 in anna
+         1000 pause anna lunch
+         2000 pause anna meeting
+         3000 station anna down
+         4000 ready anna
+         5000 out anna",
+    );
+    assert_eq!(
+        got,
+        "0 anna ready\n1000 anna paused lunch, unpaid\n2000 anna paused meeting\n4000 anna paused unreachable\n\
+         5000 anna logged-out\n"
+    );
+}
+
+#[test]
 fn who_comes_back_in_time_is_told_of_by_nobody() {
     let got = annas(
         "queue a

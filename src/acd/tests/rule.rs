@@ -11,7 +11,7 @@ fn check(script: &str, transcript: Expect) {
 }
 
 /// A machine after its script.
-fn played(script: &str) -> Run {
+pub(super) fn played(script: &str) -> Run {
     let mut run = Run::new(script, Bounds::default());
     run.play();
     run

@@ -7,13 +7,15 @@
 //! queue linea by=linear order=boris,anna
 //! agent anna ventas,general skills=a:3,b:1 misses=2 code=77 at=desk1 ranks=general:1
 //! segment gold 4000 20 240          value per mille, target s, guard s
-//! reason lunch 1800 ready           s, and what then; also logout
+//! reason lunch 1800 ready           s, and what then; also logout; `unpaid` at the end
 //! backoff rest-declined 5           s
 //! begins lunch                      who logs in
 //! redial 60                         s
 //! disposition sale saved:60         the rule is optional
 //! extension 30 2                    s, times
 //! skill catalan reserve=1 handle=240
+//! certified gold a:3,b:1            and of the agent: certs=a:3:3600 (level, s by the wall clock)
+//! 900 skill anna set a 3 until=3600 changed while she works; also unset a, reset a
 //! ring ventas for=2 level=3 of=gold need=a>=2 skip=no    `ring *` for all queues
 //! rule opportunity=500 fit=40       and more, s
 //! calendar day 540 1080             open each day from minute to minute of UTC; the script begins at midnight
@@ -52,9 +54,9 @@ use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, Se
 
 use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Command, Credit, Credits, Decision, DispositionRules, Entry,
-    Event, Hours, Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed, RingRules, SegmentRules,
-    SkillRules, TooLong, WrapUp, need,
+    Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Certificate, Command, Credit, Credits, Decision,
+    DispositionRules, Entry, Event, Hours, Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed,
+    RingRules, SegmentRules, SkillChange, SkillRules, TooLong, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -191,6 +193,15 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                     rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
                 }
             }
+            ("certs", list) => {
+                for held in list.split(',') {
+                    let mut parts = held.split(':');
+                    let mut part = || parts.next();
+                    let skill = SkillId::new(part().expect(held)).expect(held);
+                    let level = part().and_then(|level| level.parse().ok()).expect(held);
+                    rules.certificates.insert(skill, Certificate { level, until: part().map(wall) });
+                }
+            }
             ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
             ("declines", most) => rules.declined_max = most.parse().expect(most),
             ("unreached", most) => rules.unreachable_max = most.parse().expect(most),
@@ -264,12 +275,13 @@ impl Run {
                 self.config.segments.insert(SegmentId::new(name).expect(name), rules);
             }
             ["reason", name, longest, then @ ..] => {
+                let paid = !then.contains(&"unpaid");
                 let then = match then {
-                    ["ready"] => TooLong::Ready,
-                    ["logout"] => TooLong::Logout,
+                    ["ready", ..] => TooLong::Ready,
+                    ["logout", ..] => TooLong::Logout,
                     _ => TooLong::Warn,
                 };
-                let rules = ReasonRules { paid: true, longest: secs(longest), then };
+                let rules = ReasonRules { paid, longest: secs(longest), then };
                 self.config.reasons.insert(Name::new(name).expect(name), rules);
             }
             ["disposition", name, rule @ ..] => {
@@ -301,7 +313,7 @@ impl Run {
                 self.config.callbacks.insert(QueueId::new(queue).expect(queue), callback_rules(rest));
             }
             ["rule", rest @ ..] => self.rule(rest),
-            ["skill", name, rest @ ..] => {
+            ["skill", name, rest @ ..] if rest.iter().all(|word| word.contains('=')) => {
                 let mut rules = SkillRules::default();
                 for word in rest {
                     match word.split_once('=').expect(word) {
@@ -323,6 +335,13 @@ impl Run {
                     Span { from: from_minute.parse().expect("a minute"), to: to_minute.parse().expect("a minute") };
                 let calendar = Calendar { week: std::array::from_fn(|_| vec![span]), ..Calendar::default() };
                 self.config.calendars.insert(Name::new(name).expect(name), calendar);
+            }
+            ["certified", segment, list] => {
+                let demanded = list.split(',').map(|one| {
+                    let (skill, level) = one.split_once(':').expect(one);
+                    (SkillId::new(skill).expect(skill), level.parse().expect(level))
+                });
+                self.config.certified.insert(SegmentId::new(segment).expect(segment), demanded.collect());
             }
             ["redial", window] => self.config.redial_keeps_place = secs(window),
             ["drop", "queue", name] => {
@@ -586,6 +605,15 @@ fn command(words: &[&str]) -> Option<Command> {
             queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
             on: *state == "on",
         },
+        ["skill", who, verb @ ("set" | "unset" | "reset"), name, rest @ ..] => {
+            let until = rest.iter().find_map(|word| word.strip_prefix("until=")).map(wall);
+            let change = match *verb {
+                "set" => SkillChange::Set { level: rest[0].parse().expect("a level"), until },
+                "unset" => SkillChange::Unset { until },
+                _ => SkillChange::AsConfigured,
+            };
+            Command::Skill { agent: agent(who), skill: SkillId::new(name).expect(name), change }
+        }
         ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
         ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
         ["needs", id, what] => {
@@ -652,8 +680,9 @@ pub(crate) fn told(decision: &Decision) -> String {
             format!("a callback of {queue} is over: {} after {attempts}", end.as_str())
         }
         Decision::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
-        Decision::Agent { agent, state: now, item, .. } => match item {
+        Decision::Agent { agent, state: now, item, is_paid, .. } => match item {
             Some(item) => format!("{agent} {} {}", state(*now), short(item)),
+            None if !is_paid && *now != AgentState::LoggedOut => format!("{agent} {}, unpaid", state(*now)),
             None => format!("{agent} {}", state(*now)),
         },
         Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),

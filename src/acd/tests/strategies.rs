@@ -4,6 +4,7 @@ use expect_test::expect;
 
 use turno_base::Now;
 
+use super::rule::played;
 use super::script::{Run, item, run};
 use crate::Bounds;
 
@@ -305,6 +306,22 @@ fn ring_all_rings_everybody_and_the_first_answer_takes_the_call() {
          3000 accept boris
          3001 accept anna
          9000 release boris"));
+}
+
+#[test]
+fn of_all_offers_of_a_call_that_of_whoever_has_it_is_explained() {
+    let rung = "queue a by=ring_all
+         agent anna a
+         agent boris a
+         agent clara a
+         0 in anna
+         0 in boris
+         0 in clara
+         100 call c1 a";
+    let offered = |run: &Run| run.acd.explain_offer_of(item("c1")).map(|(agent, _)| agent.to_string());
+    assert_eq!(offered(&played(rung)).as_deref(), Some("clara"), "the last of three");
+    let taken = played(&format!("{rung}\n3000 accept anna"));
+    assert_eq!(offered(&taken).as_deref(), Some("anna"), "the phones of the others rang in vain");
 }
 
 #[test]

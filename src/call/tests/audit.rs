@@ -188,7 +188,11 @@ impl Audit {
                 assert!(acd.waits, "{call}: {tell:?} outside a queue");
                 acd.accepted.remove(&(*agent, *epoch));
             }
-            AcdTell::Joined(agent) => assert!(acd.with.insert(*agent), "{agent} joins {call} twice"),
+            AcdTell::Joined(agent) => {
+                // Whoever waited and has an agent now waits no longer.
+                acd.waits = false;
+                assert!(acd.with.insert(*agent), "{agent} joins {call} twice");
+            }
             AcdTell::Phase(agent, _) => assert!(acd.with.contains(agent), "{tell:?} of somebody who is not in {call}"),
             AcdTell::Released(agent) => assert!(acd.with.remove(agent), "{agent} released from {call} twice"),
         }

@@ -37,6 +37,7 @@ fn stages() -> Vec<(&'static str, String)> {
         ("calling back: the customer rings, anna hears it", calls_back()),
         ("calling back: the customer rings", "0 back +34600111222 customer\n1 recorded c1".into()),
         ("a code is carried out", "0 station a1 s1 *45\n1 recorded c1".into()),
+        ("parked by anna", format!("{}\n9500 b1 transfer *68", talks())),
         ("ending", format!("{}\n9900 a1 bye", talks())),
     ]
 }
@@ -52,6 +53,7 @@ const EVENTS: &[&str] = &[
     "a1 transfer 70",
     "a1 silent",
     "a1 failed",
+    "a1 no-ports",
     "a1 bye",
     "a1 lost",
     "a1 figures",
@@ -84,6 +86,9 @@ const EVENTS: &[&str] = &[
     "acd c1 refused",
     "acd c1 announce 1",
     "code a1 done",
+    "park c1",
+    "pull c1 boris",
+    "take a1 c1",
     "hang-up c1",
     "fault c1",
     "restarted",

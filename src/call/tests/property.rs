@@ -9,7 +9,7 @@ use turno_base::{LegId, Mono};
 use super::script::{Run, config};
 use super::talk::talks;
 use super::transfer::consults;
-use crate::{AcdTell, CallEffect, CallEvent, Calls, LegCommand, LegEvent, Sound};
+use crate::{AcdTell, CallEffect, CallEvent, Calls, Code, LegCommand, LegEvent, Sound};
 
 /// One step: how long after the last, and which of what may follow.
 type Step = (u16, u16, u8);
@@ -26,6 +26,7 @@ const NOISE: &[&str] = &[
     "station new s1 1002",
     "station new s2 22",
     "station new s1 *45",
+    "station new s2 *69",
     "station new s2 1001 replaces b{}",
     "station new s1 1001 replaces a{}",
     "seat boris s2",
@@ -71,6 +72,10 @@ const NOISE: &[&str] = &[
     "known c{}",
     "recorded c{}",
     "code a{} done",
+    "park c{}",
+    "pull c{} boris",
+    "take a{} c{}",
+    "b{} transfer *68",
     "hang-up c{}",
 ];
 
@@ -150,6 +155,11 @@ fn follow(effects: &[CallEffect], run: &Run, world: &mut World) {
                     | AcdTell::Joined(_)
                     | AcdTell::Announced => {}
                 }
+            }
+            CallEffect::Code { leg, code: Code::Pull(_), .. } => {
+                let calls = run.calls.rows(run.now).filter(|row| row.stage == "parked" || row.stage == "waiting");
+                next.extend(calls.map(|row| format!("take {leg} {}", run.short(row.call))));
+                next.push(format!("code {leg} no"));
             }
             CallEffect::Code { leg, .. } => next.push(format!("code {leg} done")),
             CallEffect::Fact(What::CallingBack { call, .. }) => {
@@ -313,6 +323,7 @@ fn random_runs_reach_every_stage() {
         "key 1",
         "not reached: busy",
         "offered",
+        "parked",
         "released",
         "ringing",
         "talking",

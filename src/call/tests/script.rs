@@ -47,7 +47,14 @@ pub(crate) fn config() -> CallConfig {
             ("1003".to_owned(), Extension::Station(StationId(name("s3")))),
             ("22".to_owned(), Extension::Agent(AgentId(name("boris")))),
         ]),
-        codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
+        codes: Codes {
+            in_out: "*45".into(),
+            pause: "*46".into(),
+            emergency: "*47".into(),
+            park: "*68".into(),
+            pull: "*69".into(),
+        },
+        park: crate::ParkRules::default(),
         outside: BTreeMap::from([
             (name("mobile"), ClassOfService { allow: vec![("6".into(), vec![t1, t2])], calls_max: 1 }),
             (name("help"), ClassOfService { allow: vec![("9".into(), vec![t1])], calls_max: 0 }),
@@ -212,6 +219,10 @@ impl Run {
                 }))
             }
             ["hang-up", call] => CallEvent::HangUp { call: self.call(call) },
+            ["park", call] => CallEvent::Park { call: self.call(call), slot: None },
+            ["park", call, slot] => CallEvent::Park { call: self.call(call), slot: slot.parse().ok() },
+            ["pull", call, agent] => CallEvent::Pull { call: self.call(call), agent: AgentId(name(agent)) },
+            ["take", leg, call] => CallEvent::Take { leg: leg_id(leg), call: self.call(call) },
             ["fault", call] => CallEvent::Fault { call: self.call(call) },
             ["restarted"] => CallEvent::Restarted,
             ["seat", agent, "-"] => CallEvent::Seat { agent: AgentId(name(agent)), station: None },
@@ -235,6 +246,7 @@ impl Run {
                 Code::InOut(digits) => format!("{leg} code at {station}: in-out {digits:?}"),
                 Code::Pause(digits) => format!("{leg} code at {station}: pause {digits:?}"),
                 Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
+                Code::Pull(digits) => format!("{leg} code at {station}: pull {digits:?}"),
             },
             CallEffect::Fact(what) => self.fact(what),
         }
@@ -326,6 +338,7 @@ fn leg_event(words: &[&str]) -> LegEvent {
         ["played"] => LegEvent::PlayEnded,
         ["silent"] => LegEvent::MediaSilent,
         ["failed"] => LegEvent::MediaFailed,
+        ["no-ports"] => LegEvent::NoPorts,
         ["figures"] => LegEvent::Quality(Quality::default()),
         _ => panic!("{words:?} is no event of a leg"),
     }
@@ -452,5 +465,6 @@ fn segment_line(segment: Segment) -> String {
         Segment::TalkOutside => "talk outside".into(),
         Segment::Hold(agent) => format!("hold {agent}"),
         Segment::Consult(agent) => format!("consult {agent}"),
+        Segment::Parked => "parked".into(),
     }
 }

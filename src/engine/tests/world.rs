@@ -23,7 +23,7 @@ use turno_tariff::cdr::{Kind, Record};
 
 use super::audit::Audit;
 use super::refer::Dialogs;
-use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Sizes};
+use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, MediaConfig, Refusal, Sizes};
 
 /// Where the engine listens.
 pub(super) const ENGINE: &str = "10.0.0.1:5060";
@@ -120,7 +120,10 @@ pub(super) struct World {
     talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
     ports_open: BTreeMap<LegId, Port>,
     ports_given: u64,
+    /// The range of ports holds no more than so many pairs.
+    pub(super) ports_max: u64,
     replies: BTreeMap<u64, Answer>,
+    refusals: BTreeMap<u64, Refusal>,
     seeded: Seeded,
     air: BTreeMap<(Mono, u64), Arrives>,
     sent: u64,
@@ -228,7 +231,14 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions,
-            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
+            codes: Codes {
+                in_out: "*45".into(),
+                pause: "*46".into(),
+                emergency: "*47".into(),
+                park: "*68".into(),
+                pull: "*69".into(),
+            },
+            park: turno_call::ParkRules::default(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
@@ -270,7 +280,9 @@ impl World {
             talks_with: BTreeMap::new(),
             ports_open: BTreeMap::new(),
             ports_given: 0,
+            ports_max: 10_000,
             replies: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             seeded: Seeded::new(seed),
             air: BTreeMap::new(),
             sent: 0,
@@ -415,6 +427,11 @@ impl World {
     pub(super) fn ask(&mut self, command: Command) -> Option<Answer> {
         self.input(Input::Command { id: 99, command });
         self.replies.remove(&99)
+    }
+
+    pub(super) fn refused(&mut self, command: Command) -> Option<Refusal> {
+        self.ask(command);
+        self.refusals.remove(&99)
     }
 
     pub(super) fn sizes(&mut self) -> Sizes {
@@ -831,6 +848,7 @@ impl World {
                 | MediaCommand::Held(_) => {}
             },
             Effect::WantPorts(more) => {
+                let more = u64::from(more).min(self.ports_max.saturating_sub(self.ports_given));
                 let base = 10_000 + u16::try_from(self.ports_given).unwrap() * 2;
                 let ports: Vec<Port> = (0..u16::try_from(more).unwrap()).map(|n| port(base + n * 2)).collect();
                 self.ports_given += ports.len() as u64;
@@ -853,10 +871,12 @@ impl World {
             Effect::Reply { id, answer: Ok(answer) } => {
                 self.replies.insert(id, answer);
             }
+            Effect::Reply { id, answer: Err(refusal) } => {
+                self.refusals.insert(id, refusal);
+            }
             Effect::Why { call, why, .. } => self.waited_ms.push((call, why.item.waited_ms)),
             Effect::Close(_)
             | Effect::Resolve { .. }
-            | Effect::Reply { .. }
             | Effect::Count(_)
             | Effect::Foreseen { .. }
             | Effect::Trunk { .. } => {}

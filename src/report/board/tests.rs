@@ -72,7 +72,7 @@ fn facts(script: &str) -> Vec<Fact> {
                         reason => AgentState::Paused(Name::new(reason).unwrap()),
                     };
                     let call = rest.get(2).map(|word| CallId(word.parse().unwrap()));
-                    What::AgentChanged { agent: agent(rest[0]), station: None, state, call }
+                    What::AgentChanged { agent: agent(rest[0]), station: None, state, call, is_paid: true }
                 }
                 other => panic!("unknown fact {other}"),
             };

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use turno_acd::{
-    AcdConfig, AgentRules, BackOff, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed, RingRules, Rule,
-    SegmentRules, SkillRules, TooLong, WrapUp,
+    AcdConfig, AgentRules, BackOff, Certificate, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed,
+    RingRules, Rule, SegmentRules, SkillRules, TooLong, WrapUp,
 };
 use turno_base::limits::RING_LIMIT_MAX_S;
-use turno_base::{Need, QueueId};
+use turno_base::{Need, QueueId, SegmentId, SkillId, Wall};
 
 use crate::shell::config::doors;
 use crate::shell::config::section::Section;
@@ -24,7 +27,7 @@ const EXPONENT_MAX_PM: u32 = 2000;
 const AGENTS_MAX: u32 = 100_000;
 const PROMPT_FORM: &str = "name a prompt of [prompts]";
 
-pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
+pub(super) fn acd(root: &Section<'_>, zone: &TimeZone) -> AcdConfig {
     let section = root.section("acd");
     let redial_keeps_place = section.duration("redial_keeps_place", 60 * SECOND, Duration::ZERO..=24 * HOUR);
     let rescue_credit = section.duration("rescue_credit", HOUR, Duration::ZERO..=24 * HOUR);
@@ -37,7 +40,7 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
-        agents: named(root, "agents", agent),
+        agents: named(root, "agents", |section, name| agent(section, name, zone)),
         segments: named(root, "segments", segment),
         reasons: named(root, "reasons", reason),
         dispositions: named(root, "dispositions", disposition),
@@ -53,6 +56,7 @@ pub(super) fn acd(root: &Section<'_>) -> AcdConfig {
         rule,
         skills: named(root, "skills", skill),
         rings,
+        certified: root.named("segments").into_iter().filter_map(certified).collect(),
     }
 }
 
@@ -220,18 +224,48 @@ pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
     read.unwrap_or(Overflow::HangUp)
 }
 
-fn agent(section: &Section<'_>, name: &str) -> AgentRules {
-    let levels = section.section("skills");
-    let mut skills = BTreeMap::new();
-    for skill in levels.names() {
-        let level = levels.integer(&skill, 1u8, 1..=10);
+/// A table of skills and their levels.
+fn levels(section: &Section<'_>, key: &str) -> BTreeMap<SkillId, u8> {
+    let table = section.section(key);
+    let mut levels = BTreeMap::new();
+    for skill in table.names() {
+        let level = table.integer(&skill, 1u8, 1..=turno_acd::need::LEVEL_MAX);
         match skill.parse() {
-            Ok(skill) => {
-                skills.insert(skill, level);
-            }
-            Err(error) => levels.error(&skill, format!("{error}")),
+            Ok(skill) => drop(levels.insert(skill, level)),
+            Err(error) => table.error(&skill, format!("{error}")),
         }
     }
+    levels
+}
+
+/// What a segment demands certificates for.
+fn certified((name, section): (String, Section<'_>)) -> Option<(SegmentId, BTreeMap<SkillId, u8>)> {
+    // A name that is none is told of with the segment itself.
+    let demanded = levels(&section, "certified");
+    (!demanded.is_empty()).then_some((name.parse().ok()?, demanded))
+}
+
+fn certificate(section: &Section<'_>, zone: &TimeZone) -> Certificate {
+    let form = "write the last day that it is valid, for example \"2026-12-31\", or an instant such as \
+                \"2026-12-31T18:00:00Z\"";
+    Certificate {
+        level: section.integer("level", turno_acd::need::LEVEL_MAX, 1..=turno_acd::need::LEVEL_MAX),
+        until: section.read("until", form, |text| end_of(text, zone)),
+    }
+}
+
+/// The end of a day where the house is, or an instant.
+fn end_of(text: &str, zone: &TimeZone) -> Option<Wall> {
+    let instant = match text.parse::<Timestamp>() {
+        Ok(instant) => instant,
+        Err(_) => text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp(),
+    };
+    Some(Wall(instant.as_microsecond()))
+}
+
+fn agent(section: &Section<'_>, name: &str, zone: &TimeZone) -> AgentRules {
+    let skills = levels(section, "skills");
+    let certificates = named(section, "certificates", |held, _| certificate(held, zone));
     let ranked = section.section("ranks");
     let mut ranks = BTreeMap::new();
     for queue in ranked.names() {
@@ -249,6 +283,7 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
     AgentRules {
         shown: section.text("shown").unwrap_or_else(|| name.to_owned()),
         skills,
+        certificates,
         queues: section.list("queues", "name queues of [queues]"),
         ranks,
         code: code.unwrap_or_default(),
@@ -261,6 +296,8 @@ fn agent(section: &Section<'_>, name: &str) -> AgentRules {
 }
 
 fn segment(section: &Section<'_>, _: &str) -> SegmentRules {
+    // Read by `certified`.
+    section.has("certified");
     let rules = SegmentRules {
         value_pm: section.thousandths("value", 1000, VALUE_MAX_PM),
         wait_target: section.duration("wait_target", 60 * SECOND, SECOND..=HOUR),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
-use turno_call::{CallConfig, ClassOfService, Codes, Extension, Plan, Route, SystemPrompts};
+use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, ParkRules, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
 use turno_tariff::Deck;
 
@@ -43,6 +43,10 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         routes: root.array("routes").iter().filter_map(route).collect(),
         extensions: extensions(&root.section("extensions")),
         codes: codes(&root.section("codes")),
+        park: ParkRules {
+            slots: section.integer("park_slots", 20, 0..=PARK_SLOTS_MAX),
+            limit: section.duration("park_limit", 120 * SECOND, SECOND..=HOUR),
+        },
         outside: root.named("outside").iter().filter_map(|(name, section)| class(name, section)).collect(),
         station_class: station_class(root),
         overflow_class: section.parsed("overflow_class", "name a class of [outside]"),
@@ -139,14 +143,25 @@ fn codes(section: &Section<'_>) -> Codes {
         section.read(key, &form, fits).unwrap_or_else(|| default.to_owned())
     };
     let emergency = if section.has("emergency") { code("emergency", "*47") } else { String::new() };
-    let codes = Codes { in_out: code("in_out", "*45"), pause: code("pause", "*46"), emergency };
-    let begins = |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one.starts_with(other);
-    let clash = |one: &str, other: &str| begins(one, other) || begins(other, one);
-    if clash(&codes.in_out, &codes.pause) {
-        section.error("pause", "one code is the beginning of the other");
-    }
-    if clash(&codes.emergency, &codes.in_out) || clash(&codes.emergency, &codes.pause) {
-        section.error("emergency", "one code is the beginning of the other");
+    let codes = Codes {
+        in_out: code("in_out", "*45"),
+        pause: code("pause", "*46"),
+        emergency,
+        park: code("park", "*68"),
+        pull: code("pull", "*69"),
+    };
+    let all = [
+        ("in_out", &codes.in_out),
+        ("pause", &codes.pause),
+        ("emergency", &codes.emergency),
+        ("park", &codes.park),
+        ("pull", &codes.pull),
+    ];
+    let set = || all.iter().filter(|(_, code)| !code.is_empty());
+    for (at, (key, code)) in set().enumerate() {
+        if set().take(at).any(|(_, other)| code.starts_with(other.as_str()) || other.starts_with(code.as_str())) {
+            section.error(key, "one code is the beginning of the other");
+        }
     }
     section.done();
     codes

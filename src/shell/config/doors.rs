@@ -58,7 +58,7 @@ pub(super) fn calendar(section: &Section<'_>, _: &str) -> Calendar {
 }
 
 /// Where the offset of a zone changes from 2020 on, for a quarter of a century.
-fn offsets(zone: &TimeZone) -> Vec<(i64, i32)> {
+pub fn offsets(zone: &TimeZone) -> Vec<(i64, i32)> {
     let first = Timestamp::from_second(1_577_836_800).unwrap_or_default();
     let last = Timestamp::from_second(2_366_841_600).unwrap_or_default();
     let changes = zone.following(first).take_while(|change| change.timestamp() < last);

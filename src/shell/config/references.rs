@@ -19,6 +19,7 @@ pub(super) fn check(settings: &Settings, problems: &Problems) {
     checker.queues();
     checker.rings("acd.rings", &settings.engine.acd.rings);
     checker.skills();
+    checker.certificates();
     checker.agents();
     checker.accounts();
     checker.segments();
@@ -220,6 +221,30 @@ impl<'a> Checker<'a> {
                     "keeps all {holders} agents who have it for the few; ordinary callers wait half their target"
                 );
                 self.problems.warn(&format!("skills.{skill}.reserve"), all);
+            }
+        }
+    }
+
+    /// What a segment demands, and whether anybody is certified for it.
+    fn certificates(&self) {
+        let acd = &self.settings.engine.acd;
+        for (segment, demanded) in &acd.certified {
+            for (skill, least) in demanded {
+                let able = |agent: &turno_acd::AgentRules| {
+                    agent.skills.contains_key(skill)
+                        && agent.certificates.get(skill).is_some_and(|held| held.level >= *least)
+                };
+                if !acd.agents.values().any(able) {
+                    let nobody =
+                        format!("no agent has it with a certificate of level {least}; such calls are never answered");
+                    self.problems.warn(&format!("segments.{segment}.certified.{skill}"), nobody);
+                }
+            }
+        }
+        for (name, agent) in &acd.agents {
+            for skill in agent.certificates.keys().filter(|skill| !agent.skills.contains_key(skill)) {
+                let key = format!("agents.{name}.certificates.{skill}");
+                self.problems.warn(&key, "is for a skill that the agent does not have; add it to his skills");
             }
         }
     }

@@ -110,6 +110,11 @@ fn cases() -> Vec<(&'static str, String)> {
         ("rings longer than half the target", and("[[acd.rings]]\nlevel = 4\nfor = \"31s\"\n")),
         ("a reserve of everybody", and("[skills.averias]\nreserve = 1\n")),
         ("a skill that nobody has", and("[skills.catalan]\nhandle = \"5m\"\n")),
+        ("a certificate that nobody holds", and("[segments.standard.certified]\naverias = 3\n")),
+        (
+            "a certificate with all it can have wrong",
+            and("[agents.anna.certificates.catalan]\nlevel = 11\nuntil = \"next year\"\nfrom = \"2026-01-01\"\n"),
+        ),
         ("a knob of the rule out of range", and("[acd.rule]\nvalue_exponent = 3\n")),
         (
             "records that go nowhere, and twice to the same place",

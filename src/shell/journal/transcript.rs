@@ -38,9 +38,7 @@ pub fn input_line(input: &Input) -> String {
         Input::Stored(seq) => format!("stored {seq}"),
         Input::Command { id, command } => format!("command {id} {command:?}"),
         Input::Load(load) => format!(
-            "load delay {} ms, {} waiting{}{}",
-            load.loop_delay.as_millis(),
-            load.inputs_waiting,
+            "load{}{}",
             if load.draining { ", draining" } else { "" },
             if load.store_full { ", store full" } else { "" }
         ),

@@ -16,10 +16,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use turno_engine::Input;
 use turno_sip::flow::{Flow, ListenerId, Transport};
+use turno_sip::shed::Lane;
 use turno_sip::stream::{Frame, Framer, PONG};
+use turno_sip::ua::Count;
 
 use crate::shell::clock::wall;
-use crate::shell::inbox::Inbox;
+use crate::shell::inbox::{Inbox, Outside};
 use crate::shell::metrics::Metrics;
 
 /// Messages that wait for one connection's peer to read.
@@ -283,7 +285,7 @@ impl Streams {
         }
         self.forget(flow);
         self.fail_queued(&mut connection);
-        let _ = self.deliver(Input::FlowClosed(flow)).await;
+        let _ = self.deliver(Lane::Fresh, Input::FlowClosed(flow)).await;
     }
 
     /// Until the peer closes, breaks a bound, or sends what is no SIP. Who connects to us has something to say soon; on a
@@ -313,7 +315,16 @@ impl Streams {
                         half_since = None;
                         quiet_is_odd = false;
                         self.metrics.received_tcp.inc();
-                        if !self.deliver(Input::Sip { flow, message }).await {
+                        let lane = match self.inbox.admit(flow, &message) {
+                            Ok(lane) => lane,
+                            Err(Outside::Ignored) => continue,
+                            Err(Outside::Refused(answer)) => {
+                                self.metrics.count(Count::Shed);
+                                self.send_on(flow, answer, 0);
+                                continue;
+                            }
+                        };
+                        if !self.deliver(lane, Input::Sip { flow, message }).await {
                             return;
                         }
                     }
@@ -323,7 +334,7 @@ impl Streams {
                     }
                     Frame::Broken { mut bytes, rejected } => {
                         bytes.truncate(UNREADABLE_BYTES_MAX);
-                        let _ = self.deliver(Input::Unreadable { flow, bytes, rejected }).await;
+                        let _ = self.deliver(Lane::Fresh, Input::Unreadable { flow, bytes, rejected }).await;
                         // The engine may still answer it.
                         tokio::time::sleep(BROKEN_GRACE).await;
                         return;
@@ -339,9 +350,9 @@ impl Streams {
     }
 
     /// Waits while the engine is far behind: the peer's window fills, which is what windows are for.
-    async fn deliver(&self, mut input: Input) -> bool {
+    async fn deliver(&self, lane: Lane, mut input: Input) -> bool {
         for _ in 0..2000 {
-            match self.inbox.stream(input) {
+            match self.inbox.stream(lane, input) {
                 Ok(()) => return true,
                 Err(back) => input = *back,
             }

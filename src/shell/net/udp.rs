@@ -13,8 +13,10 @@ use turno_base::Mono;
 use turno_engine::Input;
 use turno_sip::flow::{Flow, ListenerId, Transport};
 use turno_sip::message::Message;
+use turno_sip::shed::Lane;
+use turno_sip::ua::Count;
 
-use crate::shell::inbox::Inbox;
+use crate::shell::inbox::{Inbox, Outside};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 
@@ -48,6 +50,8 @@ struct Receiver {
     listener: ListenerId,
     headers: MultiHeaders<SockaddrStorage>,
     buffers: Vec<Vec<u8>>,
+    /// Refusals of one batch.
+    answers: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 impl Receiver {
@@ -56,6 +60,7 @@ impl Receiver {
             listener,
             headers: MultiHeaders::preallocate(BATCH, None),
             buffers: vec![vec![0; DATAGRAM_BYTES_MAX]; BATCH],
+            answers: Vec::new(),
         }
     }
 
@@ -86,26 +91,49 @@ impl Receiver {
         for ((bytes, peer), buffer) in got.iter().take(count).zip(&self.buffers) {
             if let (Some(peer), Some(datagram)) = (peer, buffer.get(..*bytes)) {
                 metrics.received_udp.inc();
-                take(datagram, *peer, self.listener, at, inbox);
+                if let Some(answer) = take(datagram, *peer, self.listener, at, inbox, metrics) {
+                    self.answers.push((*peer, answer));
+                }
             }
+        }
+        if !self.answers.is_empty() {
+            metrics.sent_udp.inc_by(self.answers.len() as u64);
+            send(socket, &self.answers, |_| metrics.send_failed.inc());
+            self.answers.clear();
         }
     }
 }
 
-/// Parses one datagram and hands it in. Keep-alives (CRLF, zero bytes) are nobody's message.
-fn take(datagram: &[u8], peer: SocketAddr, listener: ListenerId, at: Mono, inbox: &Inbox) {
+/// Parses one datagram and hands it in, or gives the answer that keeps it out. Keep-alives (CRLF, zero bytes) are nobody's
+/// message.
+fn take(
+    datagram: &[u8],
+    peer: SocketAddr,
+    listener: ListenerId,
+    at: Mono,
+    inbox: &Inbox,
+    metrics: &Metrics,
+) -> Option<Vec<u8>> {
     if datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-        return;
+        return None;
     }
     let flow = Flow { transport: Transport::Udp, listener, peer, connection: 0 };
-    let input = match Message::parse(datagram.to_vec()) {
-        Ok(message) => Input::Sip { flow, message },
+    let (lane, input) = match Message::parse(datagram.to_vec()) {
+        Ok(message) => match inbox.admit(flow, &message) {
+            Ok(lane) => (lane, Input::Sip { flow, message }),
+            Err(Outside::Ignored) => return None,
+            Err(Outside::Refused(answer)) => {
+                metrics.count(Count::Shed);
+                return Some(answer);
+            }
+        },
         Err(rejected) => {
             let kept = datagram.get(..UNREADABLE_BYTES_MAX).unwrap_or(datagram);
-            Input::Unreadable { flow, bytes: kept.to_vec(), rejected }
+            (Lane::Fresh, Input::Unreadable { flow, bytes: kept.to_vec(), rejected })
         }
     };
-    inbox.datagram(at, input);
+    inbox.datagram(lane, at, input);
+    None
 }
 
 fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -166,17 +194,16 @@ mod tests {
         let here = UdpSocket::bind("127.0.0.1:0").unwrap();
         let there = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = here.local_addr().unwrap();
-        let datagrams: Vec<_> =
-            (0..70).map(|n| (to, format!("OPTIONS sip:{n} SIP/2.0\r\n\r\n").into_bytes())).collect();
+        let datagrams: Vec<_> = (0..70).map(|n| (to, format!("SIP/2.0 200 {n}\r\n\r\n").into_bytes())).collect();
         send(&there, &datagrams, |n| panic!("datagram {n} did not leave"));
         let (inbox, outlet) = inbox(Clock::begin());
         let metrics = Metrics::new();
         let mut receiver = Receiver::new(ListenerId(3));
-        while outlet.wire.len() < 70 {
+        while outlet.len() < 70 {
             receiver.batch(&here, &inbox, &metrics);
         }
         let from = there.local_addr().unwrap();
-        for ((_, sent), arrival) in datagrams.iter().zip(outlet.wire.try_iter()) {
+        for ((_, sent), arrival) in datagrams.iter().zip(outlet.inside.try_iter()) {
             let (flow, bytes) = match arrival.input {
                 Input::Sip { flow, message } => (flow, message.bytes().to_vec()),
                 Input::Unreadable { flow, bytes, .. } => (flow, bytes),
@@ -184,6 +211,30 @@ mod tests {
             };
             assert_eq!((flow.peer, flow.listener, &bytes), (from, ListenerId(3), sent));
         }
+    }
+
+    #[test]
+    fn what_would_wait_too_long_is_answered_at_once_by_the_thread_that_read_it() {
+        let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+        caller.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (inbox, outlet) = inbox(Clock::begin());
+        (0..1000).for_each(|_| inbox.datagram(Lane::Fresh, Mono(0), Input::Restarted));
+        let invite = "INVITE sip:900@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n\
+                      To: <sip:900@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n";
+        let bye = invite.replace("INVITE", "BYE").replace("To: <sip:900@x>", "To: <sip:900@x>;tag=2");
+        for text in [invite, &bye] {
+            caller.send_to(text.as_bytes(), here.local_addr().unwrap()).unwrap();
+        }
+        let (metrics, mut receiver) = (Metrics::new(), Receiver::new(ListenerId(0)));
+        while outlet.inside.is_empty() {
+            receiver.batch(&here, &inbox, &metrics);
+        }
+        let mut buffer = [0; 1000];
+        let length = caller.recv(&mut buffer).unwrap();
+        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+        assert_eq!((outlet.fresh.len(), outlet.inside.len(), metrics.sent_udp.get()), (1000, 1, 1));
     }
 
     #[test]
@@ -204,8 +255,9 @@ mod tests {
     fn keep_alives_are_nobodys_message() {
         let (inbox, outlet) = inbox(Clock::begin());
         for bytes in [&b"\r\n\r\n"[..], b"\0\0\0\0", b""] {
-            take(bytes, "127.0.0.1:5060".parse().unwrap(), ListenerId(0), Mono(0), &inbox);
+            let peer = "127.0.0.1:5060".parse().unwrap();
+            assert_eq!(take(bytes, peer, ListenerId(0), Mono(0), &inbox, &Metrics::new()), None);
         }
-        assert!(outlet.wire.is_empty());
+        assert!(outlet.is_empty());
     }
 }

@@ -5,6 +5,7 @@ use crate::shell::inbox::{Inbox, inbox};
 use turno_base::fact::What;
 use turno_base::{AgentId, Fact};
 use turno_engine::Command;
+use turno_sip::shed::Lane;
 
 /// Echoes inputs as facts; panics on `Stored(13)` after having decided something.
 #[derive(Default)]
@@ -25,7 +26,7 @@ impl Machine for Fragile {
                 let state = turno_base::fact::AgentState::Ready;
                 out.push(Effect::Fact(Fact {
                     at: now,
-                    what: What::AgentChanged { agent: *agent, station: None, state, call: None },
+                    what: What::AgentChanged { agent: *agent, station: None, state, call: None, is_paid: true },
                 }));
             }
             _ => {}
@@ -51,10 +52,7 @@ struct Paper {
 
 impl World for Paper {
     fn journal(&mut self, _: Now, input: &Input, effects: &[Effect]) {
-        // A slow machine has a load to tell at any time.
-        if !matches!(input, Input::Load(load) if !load.draining) {
-            self.lines.push(format!("journal {} {}", kind(input), effects.len()));
-        }
+        self.lines.push(format!("journal {} {}", kind(input), effects.len()));
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -117,7 +115,7 @@ fn a_panic_costs_one_fault_and_what_was_decided_before_it_is_done() {
 fn a_flood_ends_its_turn_and_lets_the_deadline_and_the_house_in() {
     let (mut l, inbox, ..) = small();
     for _ in 0..1000 {
-        inbox.datagram(Mono(0), Input::Restarted);
+        inbox.datagram(Lane::Fresh, Mono(0), Input::Restarted);
     }
     inbox.house(Input::Stored(7));
     l.machine.deadline = Some(Mono(0));
@@ -138,7 +136,7 @@ fn draining_and_a_full_store_reach_the_machine_once_and_at_once() {
     l.world.full = true;
     l.turn();
     assert_eq!(l.world.lines.iter().filter(|l| *l == "journal load 0").count(), 2);
-    assert!(l.load.told.draining && l.load.told.store_full);
+    assert!(l.told.draining && l.told.store_full);
 }
 
 #[test]
@@ -157,29 +155,6 @@ fn the_journal_gets_its_segments_and_the_loop_ends_when_asked() {
         paper.lines,
         ["segment Some(5)", "journal restarted 0", "end", "end", "segment None", "end", "segment Some(5)", "end"]
     );
-}
-
-#[test]
-fn only_a_change_of_load_worth_telling_is_told() {
-    let mut meter = LoadMeter::new(Mono(0));
-    let mut after = |at_ms, delays_ms: &[u64], waiting, draining| {
-        delays_ms.iter().for_each(|ms| meter.see(Duration::from_millis(*ms)));
-        meter
-            .measure(Mono::from_ms(at_ms), waiting, draining, false)
-            .map(|l| (l.loop_delay.as_millis(), l.inputs_waiting))
-    };
-    assert_eq!(after(0, &[], 3, false), None);
-    assert_eq!(after(50, &[9; 20], 3, false), None); // not due
-    assert_eq!(after(100, &[], 3, false), Some((9, 3)));
-    assert_eq!(after(200, &[13; 20], 3, false), Some((13, 3))); // pressure rises from one telling to the next
-    assert_eq!(after(300, &[900, 900, 900, 1], 3, false), Some((0, 3))); // a late wake-up, no standing queue
-    assert_eq!(after(400, &[&[900; 20][..], &[1]].concat(), 3, false), Some((1, 3))); // one got through at once
-    assert_eq!(after(500, &[900; 20], 3, false), Some((900, 3)));
-    assert_eq!(after(600, &[900; 20], 5000, false), Some((900, 5000)));
-    assert_eq!(after(601, &[900; 20], 5000, true), Some((900, 5000))); // draining is told at once
-    // Pressure falls from one telling to the next as well: it is told until nothing of it can be left.
-    let calm: Vec<u64> = (8..60).map(|n| n * 100).filter(|at| after(*at, &[], 0, true).is_some()).collect();
-    assert_eq!((calm.first(), calm.last()), (Some(&800), Some(&3600))); // 3 s after 601
 }
 
 #[test]
@@ -324,7 +299,7 @@ value = 1
 
 /// What is said to one more message.
 fn play(l: &mut Loop<Engine, Wire>, input: Input) -> (Vec<String>, String) {
-    l.world.inbox.datagram(l.clock.mono(), input);
+    l.world.inbox.datagram(Lane::Fresh, l.clock.mono(), input);
     (0..10).for_each(|_| l.turn());
     said(l)
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::config::{Cidr, HostPort, Resolved, SipConfig, SipRules, Trunk};
 use crate::flow::{ListenerId, Transport};
 
-fn trunk(name: &str) -> Trunk {
+pub(crate) fn trunk(name: &str) -> Trunk {
     Trunk {
         id: TrunkId::new(name).unwrap(),
         networks: vec![],

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use std::time::Duration;
 use turno_base::{Cause, Codec, Direction, LegId, Number, StationId, StreamAgreement, TrunkId};
 
 use crate::config::HostPort;
@@ -227,13 +226,10 @@ pub enum TransferProgress {
     Failed(u16),
 }
 
-/// How loaded the process is, measured by the shell, for shedding (O2, O3).
+/// What keeps the process from taking new calls, whatever there is to do. How long new requests would wait is no matter of
+/// the engine's: [`crate::shed::Door`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
-    /// How late the loop runs: time from arrival to handling of the newest input.
-    pub loop_delay: Duration,
-    /// Inputs waiting.
-    pub inputs_waiting: u32,
     /// Draining: new INVITE and OPTIONS are 503 (C6).
     pub draining: bool,
     /// The store cannot take a new record (disk full): new INVITEs are 503 (spec/cdr.md durability 5).

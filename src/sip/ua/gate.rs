@@ -8,7 +8,7 @@ use super::{Count, Origin, SipEffect, SipEvent, Ua};
 use crate::auth::{Asking, Challenged, Verdict, challenge_headers};
 use crate::flow::Flow;
 use crate::message::{Header, Message, Method, Writer};
-use crate::shed::{Class, Welcome, is_emergency};
+use crate::shed::{Class, Room, Welcome, is_emergency};
 
 /// Option tags that a request may require of us (RFC 3261 §8.2.2.3).
 const UNDERSTOOD: [&str; 6] = ["100rel", "timer", "replaces", "norefersub", "path", "outbound"];
@@ -78,10 +78,14 @@ impl Ua {
         }
     }
 
-    /// 503 with Retry-After if there is too much to do; true if refused (O2, O3).
+    /// 503 with Retry-After if there is no room for it; true if refused (O3).
     pub(super) fn refuse_pressed(&self, flow: Flow, request: &Message, class: Class, out: &mut Vec<SipEffect>) -> bool {
         let seq = request.cseq_text().map_or(0, |(seq, _)| seq);
-        let Some(seconds) = self.shedder.refuses(class, request.call_id().unwrap_or(""), seq) else { return false };
+        let dialogs = u32::try_from(self.legs.len()).unwrap_or(u32::MAX);
+        let room = Room { dialogs, dialogs_max: self.config.rules.dialogs_max };
+        let Some(seconds) = self.shedder.refuses(class, room, request.call_id().unwrap_or(""), seq) else {
+            return false;
+        };
         self.refuse_for_load(flow, request, seconds, out);
         true
     }

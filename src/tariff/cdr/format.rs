@@ -69,6 +69,7 @@ pub fn segment_parts(segment: Segment) -> SegmentParts {
         Segment::TalkOutside => ("talk-outside", None, None, None),
         Segment::Hold(agent) => ("hold", None, Some(agent), None),
         Segment::Consult(agent) => ("consult", None, Some(agent), None),
+        Segment::Parked => ("parked", None, None, None),
     };
     SegmentParts { kind, queue, agent, prompt }
 }

@@ -261,7 +261,7 @@ impl Record {
 
     /// Time in which the caller was held, ms.
     pub fn hold_ms(&self) -> u64 {
-        self.caller_ms(|segment| matches!(segment, Segment::Hold(_) | Segment::Consult(_)))
+        self.caller_ms(|segment| matches!(segment, Segment::Hold(_) | Segment::Consult(_) | Segment::Parked))
     }
 
     /// Time that agents had to do after it, ms.
@@ -274,7 +274,7 @@ impl Record {
         let stages = self.caller().map_or(&[][..], |leg| &leg.stages);
         stages.iter().rev().find_map(|stage| match stage.segment {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) => Some(agent),
-            Segment::Ivr(_) | Segment::Queue(_) | Segment::Ring(_) | Segment::TalkOutside => None,
+            Segment::Ivr(_) | Segment::Queue(_) | Segment::Ring(_) | Segment::TalkOutside | Segment::Parked => None,
         })
     }
 

@@ -311,7 +311,14 @@ fn config() -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
             extensions: BTreeMap::new(),
-            codes: Codes { in_out: "*45".into(), pause: "*46".into(), emergency: "*47".into() },
+            codes: Codes {
+                in_out: "*45".into(),
+                pause: "*46".into(),
+                emergency: "*47".into(),
+                park: "*68".into(),
+                pull: "*69".into(),
+            },
+            park: turno_call::ParkRules::default(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

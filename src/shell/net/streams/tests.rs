@@ -34,7 +34,8 @@ impl Place {
     /// The next input; a failure if none comes.
     async fn next(&self) -> Input {
         for _ in 0..1000 {
-            if let Ok(arrival) = self.outlet.wire.try_recv().or_else(|_| self.outlet.house.try_recv()) {
+            let Outlet { inside, fresh, house, .. } = &self.outlet;
+            if let Some(arrival) = [inside, fresh, house].into_iter().find_map(|lane| lane.try_recv().ok()) {
                 return arrival.input;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -205,7 +205,7 @@ impl Script {
                 };
                 self.act(|ua, now, out| ua.transfer_progress(leg(id), progress, now, out));
             }
-            ("drain", []) => self.act(|ua, now, _| ua.on_load(Load { draining: true, ..Load::default() }, now)),
+            ("drain", []) => self.act(|ua, _, _| ua.on_load(Load { draining: true, ..Load::default() })),
             ("restart", []) => self.act(|ua, now, out| ua.on_restart(now, out)),
             ("lose", [peer]) => {
                 let flow = self.flow(peer);

@@ -284,8 +284,8 @@ impl Caller {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) if agent == talk.agent => {
                 talk.leaving = None;
             }
-            // Announcements and ringing on the way to somebody else.
-            Segment::Ivr(_) => {
+            // Announcements, ringing and parking on the way to somebody else.
+            Segment::Ivr(_) | Segment::Parked => {
                 talk.leaving.get_or_insert(at);
             }
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) | Segment::Ring(agent) => {

@@ -1,0 +1,168 @@
+//! Who calls again: redials within a day, and whether a customer's reason was settled at the first contact.
+//!
+//! Judged over contacts that are sorted by customer and time, one after the other, so that a year of them needs no memory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use turno_base::{Name, Wall};
+
+/// One call of a customer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Contact {
+    /// Who: the customer's id, else the number.
+    pub who: String,
+    /// When he called.
+    pub at: Wall,
+    /// A person answered.
+    pub answered: bool,
+    /// What came of it, as the agent said.
+    pub disposition: Option<Name>,
+}
+
+/// How long a further contact counts against the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// For the repeat rate, s.
+    pub redial_s: i64,
+    /// For first-contact resolution, s.
+    pub resolved_s: i64,
+}
+
+impl Default for Windows {
+    fn default() -> Windows {
+        Windows { redial_s: 86_400, resolved_s: 7 * 86_400 }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// Calls.
+    pub calls: u64,
+    /// Of them, by somebody who had called within the window before.
+    pub redials: u64,
+    /// Answered contacts whose window has passed.
+    pub contacts: u64,
+    /// Of them, without a further contact of the same customer and reason family in it.
+    pub resolved: u64,
+}
+
+/// The first part of a reason, `billing` of `billing.invoice.wrong`; a contact without a reason may be about any.
+fn family(of: &Contact) -> Option<&str> {
+    of.disposition.as_ref().map(|reason| reason.as_str().split('.').next().unwrap_or(""))
+}
+
+fn is_same_matter(one: &Contact, other: &Contact) -> bool {
+    match (family(one), family(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// Judges contacts by the group that each belongs to; those of none are there to be compared with. Sorted by customer, then
+/// time. What is later than `known` has not happened yet: a window that reaches beyond it is not judged.
+pub fn judge<G: Ord>(
+    sorted: impl IntoIterator<Item = (Option<G>, Contact)>,
+    known: Wall,
+    windows: Windows,
+) -> BTreeMap<G, Repeats> {
+    let mut repeats = BTreeMap::new();
+    let mut same: Vec<(Option<G>, Contact)> = Vec::new();
+    for (group, contact) in sorted {
+        if same.first().is_some_and(|(_, first)| first.who != contact.who) {
+            judge_one(&mut same, known, windows, &mut repeats);
+        }
+        same.push((group, contact));
+    }
+    judge_one(&mut same, known, windows, &mut repeats);
+    repeats
+}
+
+/// Contacts of one customer, by time; they are taken out.
+fn judge_one<G: Ord>(
+    same: &mut Vec<(Option<G>, Contact)>,
+    known: Wall,
+    windows: Windows,
+    repeats: &mut BTreeMap<G, Repeats>,
+) {
+    let within = |earlier: &Contact, later: &Contact, window_s: i64| later.at.0 - earlier.at.0 <= window_s * 1_000_000;
+    let (groups, contacts): (Vec<Option<G>>, Vec<Contact>) = same.drain(..).unzip();
+    for (n, (group, contact)) in groups.into_iter().zip(&contacts).enumerate() {
+        let Some(group) = group else { continue };
+        let repeats = repeats.entry(group).or_default();
+        repeats.calls += 1;
+        let before = n.checked_sub(1).and_then(|n| contacts.get(n));
+        repeats.redials += u64::from(before.is_some_and(|before| within(before, contact, windows.redial_s)));
+        if !contact.answered || contact.at.0 + windows.resolved_s * 1_000_000 > known.0 {
+            continue;
+        }
+        repeats.contacts += 1;
+        let later = contacts.iter().skip(n + 1).take_while(|later| within(contact, later, windows.resolved_s));
+        let again = later.into_iter().any(|later| is_same_matter(contact, later));
+        repeats.resolved += u64::from(!again);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+
+    /// Who, s, answered, reason.
+    fn contacts(of: &[(&str, i64, bool, &str)]) -> Vec<Contact> {
+        let contact = |&(who, at_s, answered, reason): &(&str, i64, bool, &str)| Contact {
+            who: who.to_owned(),
+            at: Wall::from_secs(at_s),
+            answered,
+            disposition: Name::new(reason).ok(),
+        };
+        of.iter().map(contact).collect()
+    }
+
+    fn judged(of: &[(&str, i64, bool, &str)]) -> (u64, u64, u64, u64) {
+        let far = Wall::from_secs(400 * DAY);
+        let counted = contacts(of).into_iter().map(|contact| (Some(()), contact));
+        let got = judge(counted, far, Windows::default())[&()];
+        (got.calls, got.redials, got.contacts, got.resolved)
+    }
+
+    #[test]
+    fn redials_and_first_contact_resolution() {
+        for (what, of, expected) in [
+            ("one call, settled", &[("a", 0, true, "billing.wrong")][..], (1, 0, 1, 1)),
+            (
+                "again within the day, same family",
+                &[("a", 0, true, "billing.wrong"), ("a", HOUR, true, "billing.due")],
+                (2, 1, 2, 1),
+            ),
+            ("again about something else", &[("a", 0, true, "billing"), ("a", HOUR, true, "fault.line")], (2, 1, 2, 2)),
+            ("again without a reason said", &[("a", 0, true, "billing"), ("a", HOUR, true, "")], (2, 1, 2, 1)),
+            ("again after two days", &[("a", 0, true, "billing"), ("a", 2 * DAY, true, "billing")], (2, 0, 2, 1)),
+            ("exactly after a day", &[("a", 0, true, "x"), ("a", DAY, true, "y")], (2, 1, 2, 2)),
+            ("again after eight days", &[("a", 0, true, "billing"), ("a", 8 * DAY, true, "billing")], (2, 0, 2, 2)),
+            ("nobody answered at first", &[("a", 0, false, ""), ("a", 60, true, "billing")], (2, 1, 1, 1)),
+            ("he left the second time", &[("a", 0, true, "billing"), ("a", 60, false, "")], (2, 1, 1, 0)),
+            ("another customer", &[("a", 0, true, "billing"), ("b", 60, true, "billing")], (2, 0, 2, 2)),
+        ] {
+            assert_eq!(judged(of), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_lies_around_the_period_is_compared_with_and_not_counted() {
+        let of = contacts(&[("a", 0, true, "x"), ("a", 10 * HOUR, true, "x"), ("a", 20 * HOUR, true, "x")]);
+        let group = |contact: &Contact| (contact.at == Wall::from_secs(10 * HOUR)).then_some("in it");
+        let grouped = of.clone().into_iter().map(|contact| (group(&contact), contact));
+        let got = judge(grouped, Wall::from_secs(400 * DAY), Windows::default());
+        assert_eq!(
+            got.into_iter().collect::<Vec<_>>(),
+            [("in it", Repeats { calls: 1, redials: 1, contacts: 1, resolved: 0 })]
+        );
+        let open =
+            judge(of.into_iter().map(|contact| ((Some(())), contact)), Wall::from_secs(3 * DAY), Windows::default());
+        assert_eq!((open[&()].calls, open[&()].contacts), (3, 0), "a window that has not passed is not judged");
+    }
+}

@@ -1,0 +1,295 @@
+//! The fold: facts in, changes of the tables out. What it keeps are calls in progress, those that ended lately (an agent may
+//! still say what came of them, and their price is yet to come) and what each agent is doing.
+
+mod agents;
+mod calls;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use turno_base::fact::{AgentState, Fact, What};
+use turno_base::{AgentId, CallId, Money, Mono, Name, Now, QueueId, SegmentId, Wall};
+
+use super::contact::Contact;
+use super::entry::Entry;
+use super::law::LAW_WITHIN_MS;
+use super::quarter::Quarter;
+use super::shift::AgentTally;
+use super::tally::{Key, Tally};
+
+/// Calls known at once; beyond it the oldest is forgotten, and what is said of it later is counted as late.
+pub const CALLS_MAX: usize = 100_000;
+/// Entries of one call that may still change; beyond it the oldest stays as it is.
+pub(super) const ENTRIES_MAX: usize = 100;
+/// A call is known for so long after its end.
+pub const KEPT: Duration = Duration::from_secs(600);
+
+/// What the fold must know of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KpiTerms {
+    /// T by queue, ms; others have [`KpiTerms::THRESHOLD_MS`].
+    pub thresholds: BTreeMap<QueueId, u64>,
+    /// Digits that a dialled number begins with, to its type; the longest counts.
+    pub number_types: BTreeMap<String, Name>,
+    /// What an hour of an agent costs, units of [`KpiTerms::RATE_SCALE`] decimals.
+    pub rates: BTreeMap<AgentId, u64>,
+    /// What an hour of every other agent costs.
+    pub rate: u64,
+    /// The law's limit, ms.
+    pub law_ms: u64,
+}
+
+impl KpiTerms {
+    /// T of a queue that the configuration does not know, ms.
+    pub const THRESHOLD_MS: u64 = 20_000;
+    /// Decimals of the rates.
+    pub const RATE_SCALE: u8 = 4;
+
+    fn threshold_ms(&self, queue: QueueId) -> u64 {
+        self.thresholds.get(&queue).copied().unwrap_or(KpiTerms::THRESHOLD_MS)
+    }
+
+    fn number_type(&self, digits: &str) -> Option<Name> {
+        let longest = (1..=digits.len()).rev().filter_map(|len| digits.get(..len));
+        longest.into_iter().find_map(|prefix| self.number_types.get(prefix)).copied()
+    }
+
+    fn rate(&self, agent: AgentId) -> u64 {
+        self.rates.get(&agent).copied().unwrap_or(self.rate)
+    }
+}
+
+impl Default for KpiTerms {
+    fn default() -> KpiTerms {
+        KpiTerms {
+            thresholds: BTreeMap::new(),
+            number_types: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            rate: 0,
+            law_ms: LAW_WITHIN_MS,
+        }
+    }
+}
+
+/// A state of an agent, from its beginning to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// Who.
+    pub agent: AgentId,
+    /// From.
+    pub from: Wall,
+    /// How long, µs.
+    pub us: u64,
+    /// What.
+    pub state: AgentState,
+}
+
+/// What facts change. Changes of one stretch of facts and of the next merge to those of both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// To be merged.
+    pub tallies: BTreeMap<Key, Tally>,
+    /// To be merged.
+    pub agents: BTreeMap<(Quarter, AgentId), AgentTally>,
+    /// To be replaced.
+    pub entries: BTreeMap<(CallId, u32), Entry>,
+    /// To be replaced: the call as a contact, with where it is counted.
+    pub contacts: BTreeMap<CallId, (Key, Contact)>,
+    /// To be added.
+    pub periods: Vec<Period>,
+}
+
+impl Changes {
+    /// Adds what came after.
+    pub fn merge(&mut self, later: Changes) {
+        for (key, tally) in later.tallies {
+            self.tallies.entry(key).or_default().merge(&tally);
+        }
+        for (key, tally) in later.agents {
+            self.agents.entry(key).or_default().merge(&tally);
+        }
+        self.entries.extend(later.entries);
+        self.contacts.extend(later.contacts);
+        self.periods.extend(later.periods);
+    }
+
+    /// Nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self == &Changes::default()
+    }
+
+    fn tally(&mut self, key: Key) -> &mut Tally {
+        self.tallies.entry(key).or_default()
+    }
+}
+
+/// How much the fold keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Calls, ended ones too.
+    pub calls: usize,
+    /// Agents logged in.
+    pub agents: usize,
+    /// Facts and prices about calls that are not known any more, since the beginning.
+    pub late: u64,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fold {
+    calls: BTreeMap<CallId, Call>,
+    /// Calls that ended, oldest first.
+    ended: VecDeque<(Mono, CallId)>,
+    agents: BTreeMap<AgentId, Agent>,
+    late: u64,
+    /// Calls that are not as [`Fold::take_touched`] told them last.
+    touched: BTreeSet<CallId>,
+}
+
+/// What the fold keeps of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    arrived: Now,
+    ended: Option<Mono>,
+    number_type: Option<Name>,
+    from_outside: bool,
+    ani: String,
+    customer: Option<String>,
+    segment: Option<SegmentId>,
+    value_pm: u32,
+    /// Where and when it first entered a queue.
+    first: Option<(Key, Mono)>,
+    /// The last is where it is or was; numbers ascend.
+    entries: Vec<Stay>,
+    entered: u32,
+    answered: bool,
+    disposition: Option<Name>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stay {
+    entry: Entry,
+    /// Offers under way, and since when there is one.
+    offers: u32,
+    rung_since: Mono,
+    rung_us: u64,
+    completed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Agent {
+    state: AgentState,
+    since: Now,
+    /// His time is counted up to here.
+    counted: Mono,
+    work: Option<Work>,
+}
+
+/// The conversation that an agent has or works up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Work {
+    call: CallId,
+    key: Key,
+    /// Which stay; 0: the call entered no queue.
+    n: u32,
+    talk_us: u64,
+    hold_us: u64,
+}
+
+impl Fold {
+    /// Takes one fact.
+    pub fn on_fact(&mut self, fact: &Fact, terms: &KpiTerms, out: &mut Changes) {
+        let at = fact.at;
+        self.forget(at.mono);
+        match &fact.what {
+            What::CallArrived { call, ani, dnis, trunk } => self.arrived(*call, ani, dnis, trunk.is_some(), at, terms),
+            What::CustomerKnown { call, customer, segment, value_pm } => {
+                if let Some(call) = self.call(*call) {
+                    call.customer.clone_from(customer);
+                    call.segment = Some(*segment);
+                    call.value_pm = *value_pm;
+                }
+            }
+            What::QueueEntered { call, queue, .. } => self.entered(*call, *queue, at, out),
+            What::QueueLeft { call, left, wait_ms, .. } => self.left(*call, *left, *wait_ms, at, terms, out),
+            What::Offered { call, agent, .. } => self.offered(*call, *agent, at, out),
+            What::OfferEnded { call, agent, end, .. } => self.offer_ended(*call, *agent, *end, at, out),
+            What::CallEnded { call, .. } => self.ended(*call, at, out),
+            What::CallbackEnded { queue, end, .. } => {
+                let key = Key { quarter: Quarter::of(at.wall), queue: Some(*queue), segment: None, number_type: None };
+                out.tally(key).callback_ended(*end);
+            }
+            What::AgentChanged { agent, state, call, .. } => self.agent_changed(*agent, *state, *call, at, terms, out),
+            What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
+            What::PauseTooLong { .. }
+            | What::CallbackTaken { .. }
+            | What::CallingBack { .. }
+            | What::CallbacksDue { .. }
+            | What::WaitingChanged { .. }
+            | What::Emergency { .. }
+            | What::LegBegan { .. }
+            | What::LegRinging { .. }
+            | What::LegAnswered { .. }
+            | What::SegmentBegan { .. }
+            | What::LegQuality { .. }
+            | What::LegEnded { .. } => {}
+        }
+    }
+
+    /// Takes what a call cost: who pays, and how much if it could be priced.
+    pub fn on_cost(&mut self, call: CallId, charges: &[(Name, Option<Money>)], out: &mut Changes) {
+        let Some(known) = self.calls.get(&call) else {
+            self.late += 1;
+            return;
+        };
+        let tally = out.tally(known.key());
+        for (payer, money) in charges {
+            match money {
+                Some(money) => tally.telephony.add(*payer, *money),
+                None => tally.counts.unrated += 1,
+            }
+        }
+    }
+
+    /// Counts the time of everybody up to `now`. How often that is done changes no sum.
+    pub fn on_time(&mut self, now: Mono, terms: &KpiTerms, out: &mut Changes) {
+        for (id, agent) in &mut self.agents {
+            agent.count(*id, now, terms.rate(*id), out);
+        }
+    }
+
+    /// The calls that changed since this was asked last, as they are now; none: known no more. Whoever keeps those beside
+    /// [`Fold::head`] has the whole state without writing every call anew.
+    pub fn take_touched(&mut self) -> Vec<(CallId, Option<&Call>)> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().map(|id| (id, self.calls.get(&id))).collect()
+    }
+
+    /// Everything but the calls.
+    pub fn head(&self) -> Fold {
+        Fold { agents: self.agents.clone(), late: self.late, ..Fold::default() }
+    }
+
+    /// The state again, of a [`Fold::head`] and the calls that were kept beside it.
+    pub fn whole(mut head: Fold, calls: impl IntoIterator<Item = (CallId, Call)>) -> Fold {
+        head.calls = calls.into_iter().collect();
+        let ended = head.calls.iter().filter_map(|(id, call)| call.ended.map(|ended| (ended, *id)));
+        let mut ended: Vec<(Mono, CallId)> = ended.collect();
+        ended.sort_unstable();
+        head.ended = ended.into();
+        head
+    }
+
+    /// To change it.
+    fn call(&mut self, id: CallId) -> Option<&mut Call> {
+        let call = self.calls.get_mut(&id)?;
+        self.touched.insert(id);
+        Some(call)
+    }
+
+    /// How much there is.
+    pub fn sizes(&self) -> Sizes {
+        Sizes { calls: self.calls.len(), agents: self.agents.len(), late: self.late }
+    }
+}

@@ -1,0 +1,132 @@
+//! Agents: their time, split where quarters meet, and their conversations, counted where the call is.
+
+use turno_base::fact::AgentState;
+use turno_base::{AgentId, CallId, Mono, Now, Wall};
+
+use super::{Agent, Changes, Fold, KpiTerms, Period, Work};
+use crate::kpi::quarter::Quarter;
+
+fn is_conversation(state: AgentState) -> bool {
+    matches!(state, AgentState::Talking | AgentState::Holding | AgentState::Consulting)
+}
+
+impl Agent {
+    fn new(at: Now) -> Agent {
+        Agent { state: AgentState::LoggedOut, since: at, counted: at.mono, work: None }
+    }
+
+    /// Adds his time up to `until` to the quarters that it lies in, as labelled from the state's beginning: a step of the
+    /// wall clock inside the state moves none of it.
+    pub(super) fn count(&mut self, id: AgentId, until: Mono, rate: u64, out: &mut Changes) {
+        while self.counted < until && self.state != AgentState::LoggedOut {
+            let label =
+                Wall(self.since.wall.0.saturating_add_unsigned(self.counted.0.saturating_sub(self.since.mono.0)));
+            let quarter = Quarter::of(label);
+            let rest = Quarter(quarter.0 + 1).begins().0.abs_diff(label.0);
+            let step = rest.min(until.0 - self.counted.0);
+            let tally = out.agents.entry((quarter, id)).or_default();
+            tally.times.add(self.state, step);
+            let cost = u128::from(rate) * u128::from(step);
+            tally.cost += cost;
+            tally.cost_ready += if self.state == AgentState::Ready { cost } else { 0 };
+            self.counted.0 += step;
+        }
+    }
+}
+
+impl Fold {
+    pub(super) fn agent_changed(
+        &mut self,
+        id: AgentId,
+        state: AgentState,
+        call: Option<CallId>,
+        at: Now,
+        terms: &KpiTerms,
+        out: &mut Changes,
+    ) {
+        let mut agent = self.agents.remove(&id).unwrap_or_else(|| Agent::new(at));
+        let rate = terms.rate(id);
+        agent.count(id, at.mono, rate, out);
+        let us = at.mono.0.saturating_sub(agent.since.mono.0);
+        if agent.state != AgentState::LoggedOut {
+            out.periods.push(Period { agent: id, from: agent.since.wall, us, state: agent.state });
+        }
+        let other_call =
+            is_conversation(state) && call.is_some() && agent.work.is_some_and(|work| Some(work.call) != call);
+        if let Some(work) = agent.work.as_mut() {
+            match agent.state {
+                AgentState::Talking => work.talk_us += us,
+                AgentState::Holding | AgentState::Consulting => work.hold_us += us,
+                AgentState::WrapUp => self.wrapped_up(*work, us, rate, out),
+                AgentState::LoggedOut
+                | AgentState::Ready
+                | AgentState::Offered
+                | AgentState::Ringing
+                | AgentState::Paused(_)
+                | AgentState::Outbound => {}
+            }
+        }
+        if is_conversation(agent.state)
+            && (!is_conversation(state) || other_call)
+            && let Some(work) = agent.work
+        {
+            self.talked(work, rate, out);
+        }
+        if is_conversation(state) && (!is_conversation(agent.state) || other_call) {
+            agent.work = call.and_then(|call| self.begins(call, out));
+            out.agents.entry((Quarter::of(at.wall), id)).or_default().handled += 1;
+        }
+        if state != AgentState::LoggedOut {
+            let work = agent.work.filter(|_| is_conversation(state) || state == AgentState::WrapUp);
+            self.agents.insert(id, Agent { state, since: at, counted: at.mono, work });
+        }
+    }
+
+    /// An agent has the call from now on: handled once for each.
+    fn begins(&mut self, id: CallId, out: &mut Changes) -> Option<Work> {
+        let Some(call) = self.call(id) else {
+            self.late += 1;
+            return None;
+        };
+        let key = call.key();
+        out.tally(key).counts.handled += 1;
+        let mut n = 0;
+        match call.entries.last_mut() {
+            Some(stay) => {
+                n = stay.entry.n;
+                stay.entry.handled += 1;
+                out.entries.insert((id, n), stay.entry.clone());
+            }
+            // A call that no queue gave is answered when an agent has it.
+            None => call.answered = true,
+        }
+        Some(Work { call: id, key, n, talk_us: 0, hold_us: 0 })
+    }
+
+    fn talked(&mut self, work: Work, rate: u64, out: &mut Changes) {
+        let tally = out.tally(work.key);
+        let (talk_ms, hold_ms) = (work.talk_us / 1000, work.hold_us / 1000);
+        tally.talk.add(talk_ms);
+        if work.hold_us > 0 {
+            tally.hold.add(hold_ms);
+        }
+        tally.agent_cost += u128::from(rate) * u128::from(work.talk_us + work.hold_us);
+        let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
+        stay.entry.talk_ms += talk_ms;
+        stay.entry.hold_ms += hold_ms;
+        if stay.entry.agent.is_some() && !stay.completed {
+            stay.completed = true;
+            tally.counts.completed += 1;
+        }
+        out.entries.insert((work.call, work.n), stay.entry.clone());
+    }
+
+    fn wrapped_up(&mut self, work: Work, us: u64, rate: u64, out: &mut Changes) {
+        let tally = out.tally(work.key);
+        tally.wrap_up.add(us / 1000);
+        tally.agent_cost += u128::from(rate) * u128::from(us);
+        let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
+        stay.entry.wrap_up_ms += us / 1000;
+        out.entries.insert((work.call, work.n), stay.entry.clone());
+    }
+}

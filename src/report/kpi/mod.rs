@@ -1,0 +1,37 @@
+//! Figures by quarter of an hour, folded from the event line (spec/kpi.md): every definition at once, from counts that merge.
+//!
+//! [`Fold`] takes facts and says what they change ([`Changes`]); changes merge, so that the figures of a day, a month or of all
+//! queues are the sum of their quarters, and a fold that goes on from a kept state gives what one from the beginning gives.
+//! [`FIGURES`] names each formula over the counts; percentages are made there and nowhere before. An entry of a queue
+//! belongs to the quarter in which it entered; an agent's time is split where quarters meet.
+//!
+//! Instants label, durations come from the monotonic clock: a step of the wall clock moves labels and changes no sum.
+
+mod adherence;
+mod audit;
+mod contact;
+mod cost;
+mod entry;
+mod fold;
+mod formula;
+mod law;
+mod quarter;
+mod shift;
+mod tally;
+
+pub use adherence::{Adherence, Due, adherence};
+pub use audit::{Audited, Difference, Identity, audit};
+pub use contact::{Contact, Repeats, Windows, judge};
+pub use cost::{of_hours, share_out};
+pub use entry::Entry;
+pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KpiTerms, Period, Sizes};
+pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
+pub use law::{LAW_PER_MILLE, LAW_WITHIN_MS, Law, law};
+pub use quarter::{By, QUARTER_S, Quarter, Zone};
+pub use shift::{AGENT_FIGURES, AgentFigure, AgentTally, Times};
+pub use tally::{Counts, Key, Purse, PurseKey, Tally};
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! What is counted of one agent in one quarter of an hour: his time by state, split where quarters meet, and his offers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use turno_base::Name;
+use turno_base::fact::{AgentState, OfferEnd};
+
+use super::formula::Value;
+
+/// Time by state, µs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// Free to take an offer.
+    pub ready: u64,
+    /// Reserved or ringing.
+    pub ring: u64,
+    /// In conversation.
+    pub talk: u64,
+    /// The customer is on hold, or a colleague is asked.
+    pub hold: u64,
+    /// After-call work.
+    pub wrap_up: u64,
+    /// On a call that the queue did not give.
+    pub outbound: u64,
+    /// Not ready, by reason.
+    pub paused: BTreeMap<Name, u64>,
+}
+
+impl Times {
+    /// So much more of this state.
+    pub(super) fn add(&mut self, state: AgentState, us: u64) {
+        let sum = match state {
+            AgentState::LoggedOut => return,
+            AgentState::Ready => &mut self.ready,
+            AgentState::Offered | AgentState::Ringing => &mut self.ring,
+            AgentState::Talking => &mut self.talk,
+            AgentState::Holding | AgentState::Consulting => &mut self.hold,
+            AgentState::WrapUp => &mut self.wrap_up,
+            AgentState::Outbound => &mut self.outbound,
+            AgentState::Paused(reason) => self.paused.entry(reason).or_default(),
+        };
+        *sum += us;
+    }
+
+    /// Adds all of another.
+    pub fn merge(&mut self, other: &Times) {
+        let Times { ready, ring, talk, hold, wrap_up, outbound, paused } = other;
+        self.ready += ready;
+        self.ring += ring;
+        self.talk += talk;
+        self.hold += hold;
+        self.wrap_up += wrap_up;
+        self.outbound += outbound;
+        for (reason, us) in paused {
+            *self.paused.entry(*reason).or_default() += us;
+        }
+    }
+
+    /// Busy with a call, µs.
+    pub fn handling(&self) -> u64 {
+        self.ring + self.talk + self.hold + self.wrap_up + self.outbound
+    }
+
+    /// Not ready for any reason, µs.
+    pub fn not_ready(&self) -> u64 {
+        self.paused.values().sum()
+    }
+
+    /// From login to logout, µs.
+    pub fn logged_in(&self) -> u64 {
+        self.ready + self.handling() + self.not_ready()
+    }
+
+    /// Logged in but for the reasons named, µs.
+    pub fn paid(&self, unpaid: impl Fn(Name) -> bool) -> u64 {
+        let not: u64 = self.paused.iter().filter(|(reason, _)| unpaid(**reason)).map(|(_, us)| us).sum();
+        self.logged_in() - not
+    }
+}
+
+/// What is counted of an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentTally {
+    /// His time.
+    pub times: Times,
+    /// Conversations that began.
+    pub handled: u64,
+    /// Offers made.
+    pub offers: u64,
+    /// Offers taken.
+    pub accepted: u64,
+    /// Offers refused.
+    pub declined: u64,
+    /// Offers that rang out.
+    pub ring_no_answer: u64,
+    /// Offers while his line was busy.
+    pub busy: u64,
+    /// Offers that did not reach his station.
+    pub unreachable: u64,
+    /// Offers that ended because the caller left.
+    pub caller_left: u64,
+    /// Offers that another agent or a rule took away.
+    pub lost_race: u64,
+    /// Cost of the time logged in: units an hour · µs.
+    pub cost: u128,
+    /// Of that, of the time ready.
+    pub cost_ready: u128,
+}
+
+impl AgentTally {
+    pub(super) fn offer_ended(&mut self, end: OfferEnd) {
+        let count = match end {
+            OfferEnd::Accepted => &mut self.accepted,
+            OfferEnd::Declined => &mut self.declined,
+            OfferEnd::RingNoAnswer => &mut self.ring_no_answer,
+            OfferEnd::Busy => &mut self.busy,
+            OfferEnd::Unreachable => &mut self.unreachable,
+            OfferEnd::CallerLeft => &mut self.caller_left,
+            OfferEnd::LostRace => &mut self.lost_race,
+        };
+        *count += 1;
+    }
+
+    /// Adds all of another.
+    pub fn merge(&mut self, other: &AgentTally) {
+        let AgentTally {
+            times,
+            handled,
+            offers,
+            accepted,
+            declined,
+            ring_no_answer,
+            busy,
+            unreachable,
+            caller_left,
+            lost_race,
+            cost,
+            cost_ready,
+        } = other;
+        self.times.merge(times);
+        for (sum, more) in [
+            (&mut self.handled, handled),
+            (&mut self.offers, offers),
+            (&mut self.accepted, accepted),
+            (&mut self.declined, declined),
+            (&mut self.ring_no_answer, ring_no_answer),
+            (&mut self.busy, busy),
+            (&mut self.unreachable, unreachable),
+            (&mut self.caller_left, caller_left),
+            (&mut self.lost_race, lost_race),
+        ] {
+            *sum += more;
+        }
+        self.cost += cost;
+        self.cost_ready += cost_ready;
+    }
+
+    fn refused(&self, count: u64) -> Value {
+        let lost = self.unreachable + self.caller_left + self.lost_race;
+        let ended = self.accepted + self.declined + self.ring_no_answer + self.busy + lost;
+        Value::Share(count.into(), ended.into())
+    }
+}
+
+/// A formula over an agent's counts.
+#[derive(Clone, Copy)]
+pub struct AgentFigure {
+    /// Its name in reports and answers.
+    pub name: &'static str,
+    /// The formula.
+    pub formula: &'static str,
+    /// It.
+    pub of: fn(&AgentTally) -> Value,
+}
+
+impl std::fmt::Debug for AgentFigure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} = {}", self.name, self.formula)
+    }
+}
+
+fn share(part: u64, whole: u64) -> Value {
+    Value::Share(part.into(), whole.into())
+}
+
+/// A time as a mean over one: it prints in seconds.
+fn time(us: u64) -> Value {
+    Value::Mean(u128::from(us) / 1000, 1)
+}
+
+fn each(us: u64, count: u64) -> Value {
+    Value::Mean(u128::from(us) / 1000, count.into())
+}
+
+macro_rules! figures {
+    ($($name:ident: $formula:literal = $of:expr;)*) => {
+        /// Every figure of agents, in the order in which reports print them.
+        pub const AGENT_FIGURES: &[AgentFigure] =
+            &[$(AgentFigure { name: stringify!($name), formula: $formula, of: $of }),*];
+    };
+}
+
+figures! {
+    logged_in: "login to logout" = |a| time(a.times.logged_in());
+    ready: "free" = |a| time(a.times.ready);
+    not_ready: "not ready, all reasons" = |a| time(a.times.not_ready());
+    ring: "reserved or ringing" = |a| time(a.times.ring);
+    talk: "in conversation" = |a| time(a.times.talk);
+    hold: "customer on hold, or a colleague asked" = |a| time(a.times.hold);
+    wrap_up: "after-call work" = |a| time(a.times.wrap_up);
+    outbound: "calls that no queue gave" = |a| time(a.times.outbound);
+    handled: "conversations that began" = |a| Value::Count(a.handled);
+    aht: "(talk + hold + wrap-up) / handled" = |a| each(a.times.talk + a.times.hold + a.times.wrap_up, a.handled);
+    tmo_sin_acw: "(talk + hold) / handled" = |a| each(a.times.talk + a.times.hold, a.handled);
+    talk_mean: "talk / handled" = |a| each(a.times.talk, a.handled);
+    occupancy: "(ring + talk + hold + wrap-up + outbound) / (that + ready)" =
+        |a| share(a.times.handling(), a.times.handling() + a.times.ready);
+    occupancy_unrung: "(talk + hold + wrap-up + outbound) / (that + ready)" = |a| {
+        let busy = a.times.handling() - a.times.ring;
+        share(busy, busy + a.times.ready)
+    };
+    utilisation: "(ring + talk + hold + wrap-up + outbound) / logged in" =
+        |a| share(a.times.handling(), a.times.logged_in());
+    availability: "(ready + ring + talk + hold + wrap-up + outbound) / logged in" =
+        |a| share(a.times.ready + a.times.handling(), a.times.logged_in());
+    offers: "offers" = |a| Value::Count(a.offers);
+    no_answer: "offers that were not taken / offers that ended" = |a| {
+        let by_agent = a.declined + a.ring_no_answer + a.busy;
+        a.refused(by_agent + a.unreachable + a.caller_left + a.lost_race)
+    };
+    no_answer_agent: "declined, rung out or busy / offers that ended" =
+        |a| a.refused(a.declined + a.ring_no_answer + a.busy);
+}

@@ -1,0 +1,182 @@
+//! What must hold of any day: parts merge to the whole, a kept state goes on, time is neither lost nor doubled.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use turno_base::fact::{AgentState, Fact, QueueLeft, What};
+use turno_base::{AgentId, CallId, EndedBy, Mono, Now, Number, Outcome, QueueId, Wall};
+
+use super::fold::ENTRIES_MAX;
+use super::golden_tests::{day, folded, terms};
+use super::*;
+
+fn anna() -> AgentId {
+    AgentId::new("anna").unwrap()
+}
+
+fn averias() -> QueueId {
+    QueueId::new("averias").unwrap()
+}
+
+proptest! {
+    // A case folds a whole day, or some hundred quarters of an hour.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Wherever the day is cut, with a restart from the kept state at each cut and the time counted there.
+    #[test]
+    fn parts_of_the_day_merge_to_the_whole(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+        let facts = day();
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(facts.len() + 1)).collect();
+        places.extend([0, facts.len()]);
+        places.sort_unstable();
+        let (mut fold, mut merged) = (Fold::default(), Changes::default());
+        let mut calls: BTreeMap<CallId, Vec<u8>> = BTreeMap::new();
+        for pair in places.windows(2) {
+            let mut part = Changes::default();
+            let stretch = &facts[pair[0]..pair[1]];
+            stretch.iter().for_each(|fact| fold.on_fact(fact, &terms(), &mut part));
+            if let Some(last) = stretch.last() {
+                fold.on_time(last.at.mono, &terms(), &mut part);
+            }
+            for (id, call) in fold.take_touched() {
+                match call {
+                    Some(call) => drop(calls.insert(id, postcard::to_allocvec(call).unwrap())),
+                    None => drop(calls.remove(&id)),
+                }
+            }
+            let head = postcard::to_allocvec(&fold.head()).unwrap();
+            let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
+            fold = Fold::whole(postcard::from_bytes(&head).unwrap(), calls);
+            part = postcard::from_bytes(&postcard::to_allocvec(&part).unwrap()).unwrap();
+            merged.merge(part);
+        }
+        let (mut whole_fold, whole) = folded(&facts);
+        whole_fold.take_touched();
+        prop_assert_eq!(&merged, &whole);
+        prop_assert_eq!(&fold, &whole_fold);
+    }
+
+    /// Whatever the states of an agent and wherever they change, his quarters add up to his shift.
+    #[test]
+    fn an_agents_quarters_add_up_to_his_shift(
+        steps in prop::collection::vec((0_u64..5_000_000_000, 0_u8..6), 1..40),
+        wall_steps in prop::collection::vec(-7_200_000_000_i64..7_200_000_000, 40),
+    ) {
+        let (mut fold, mut out) = (Fold::default(), Changes::default());
+        let (mut mono, mut wall) = (0_u64, 1_773_133_200_000_000_i64);
+        let start = mono;
+        for (&(us, kind), step) in steps.iter().zip(&wall_steps) {
+            let state = match kind {
+                0 => AgentState::Ready,
+                1 => AgentState::Ringing,
+                2 => AgentState::Talking,
+                3 => AgentState::Holding,
+                4 => AgentState::WrapUp,
+                _ => AgentState::Outbound,
+            };
+            let what = What::AgentChanged { agent: anna(), station: None, state, call: None, is_paid: true };
+            fold.on_fact(&Fact { at: Now { mono: Mono(mono), wall: Wall(wall) }, what }, &terms(), &mut out);
+            mono += us;
+            // Somebody sets the clock while he works.
+            wall += us as i64 + step;
+        }
+        fold.on_time(Mono(mono), &terms(), &mut out);
+        let sum: u64 = out.agents.values().map(|tally| tally.times.logged_in()).sum();
+        prop_assert_eq!(sum, mono - start);
+        for tally in out.agents.values() {
+            prop_assert!(tally.times.logged_in() <= 900_000_000 * steps.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn a_wait_belongs_to_the_quarter_in_which_it_began() {
+    let at = |s: i64| Now { mono: Mono::from_ms(s as u64 * 1000), wall: Wall::from_secs(900 * 1_000_000 + s) };
+    let call = CallId(1);
+    let script = [
+        (890, What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None }),
+        (899, What::QueueEntered { call, queue: averias(), position: 1 }),
+        (
+            910,
+            What::QueueLeft { call, queue: averias(), left: QueueLeft::Answered(anna()), position: 1, wait_ms: 11_000 },
+        ),
+    ];
+    let facts: Vec<Fact> = script.into_iter().map(|(s, what)| Fact { at: at(s), what }).collect();
+    let (_, out) = folded(&facts);
+    let quarters: Vec<(i64, u64, u64)> =
+        out.tallies.iter().map(|(key, tally)| (key.quarter.0, tally.counts.entered, tally.counts.answered)).collect();
+    assert_eq!(quarters, [(1_000_000, 1, 1)]);
+}
+
+#[test]
+fn one_call_in_each_quarter_of_a_long_and_a_short_day_is_100_and_92_calls() {
+    let offsets = vec![(0, 3600), (1_774_746_000, 7200), (1_792_890_000, 3600)];
+    let zone = Zone { name: "Europe/Madrid".to_owned(), offsets };
+    for (day, calls) in [("2026-03-29", 92), ("2026-10-25", 100)] {
+        let noon = if day == "2026-03-29" { 1_774_778_400 } else { 1_792_926_000 };
+        let range = zone.quarters(zone.date(Wall::from_secs(noon)));
+        let (mut fold, mut out) = (Fold::default(), Changes::default());
+        // From the day before to the day after, so that a wrong border shows.
+        for q in range.start.0 - 4..range.end.0 + 4 {
+            let call = CallId(q as u128);
+            let at = Now { mono: Mono::from_ms(q as u64), wall: Wall::from_secs(q * QUARTER_S + 899) };
+            let arrived = What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None };
+            for what in [arrived, What::QueueEntered { call, queue: averias(), position: 1 }] {
+                fold.on_fact(&Fact { at, what }, &terms(), &mut out);
+            }
+        }
+        let mut of_day = Tally::default();
+        let inside = out.tallies.iter().filter(|(key, _)| zone.label(key.quarter, By::Day) == day);
+        inside.for_each(|(_, tally)| of_day.merge(tally));
+        assert_eq!(of_day.counts.entered, calls, "{day}");
+    }
+}
+
+#[test]
+fn a_call_is_known_until_its_time_has_passed_and_no_longer() {
+    let call = CallId(1);
+    let said = |at: Now| {
+        let what = What::Disposed { call, agent: anna(), disposition: turno_base::Name::new("sale").unwrap() };
+        Fact { at, what }
+    };
+    let at = |after: Duration| Now::from_ms(1000).after(after);
+    for (late, expected) in [(Duration::ZERO, 0), (KEPT - Duration::from_millis(1), 0), (KEPT, 1)] {
+        let arrived = What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None };
+        let ended = What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller };
+        let facts =
+            [Fact { at: Now::from_ms(0), what: arrived }, Fact { at: at(Duration::ZERO), what: ended }, said(at(late))];
+        let (fold, out) = folded(&facts);
+        assert_eq!(fold.sizes().late, expected, "{late:?}");
+        let disposed: u64 = out.tallies.values().map(|tally| tally.counts.disposed).sum();
+        assert_eq!(disposed, 1 - expected);
+    }
+}
+
+#[test]
+fn bounds_hold_and_what_is_beyond_them_is_counted() {
+    let (mut fold, mut out) = (Fold::default(), Changes::default());
+    let arrived = |n: u128| {
+        let call = CallId(n);
+        Fact {
+            at: Now::from_ms(1),
+            what: What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None },
+        }
+    };
+    for n in 0..=CALLS_MAX as u128 {
+        fold.on_fact(&arrived(n), &terms(), &mut out);
+    }
+    assert_eq!(fold.sizes().calls, CALLS_MAX);
+    let enter = |n: u128| Fact {
+        at: Now::from_ms(2),
+        what: What::QueueEntered { call: CallId(n), queue: averias(), position: 1 },
+    };
+    fold.on_fact(&enter(0), &terms(), &mut out);
+    assert_eq!(fold.sizes().late, 1, "the oldest was forgotten");
+    for _ in 0..ENTRIES_MAX + 5 {
+        fold.on_fact(&enter(7), &terms(), &mut out);
+    }
+    assert_eq!(out.entries.len(), ENTRIES_MAX + 5, "every stay has its row");
+    let kept = postcard::to_allocvec(&fold).unwrap().len();
+    assert!(kept < 40 * CALLS_MAX, "{kept} bytes");
+}

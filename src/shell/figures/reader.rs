@@ -1,0 +1,174 @@
+//! The reading side, beside a running engine or without one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use turno_base::{AgentId, CallId, Name, Wall};
+use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
+
+use super::tables::{VERSION, read};
+use crate::shell::store::StoreError;
+
+/// Read-only access to the figures.
+#[derive(Debug)]
+pub struct FigureReader {
+    db: Connection,
+    path: PathBuf,
+}
+
+/// A contact with the queue and segment that it is counted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownContact {
+    /// Who is a hash.
+    pub contact: Contact,
+    /// The first queue; empty for none.
+    pub queue: String,
+    /// Segment; empty for none.
+    pub segment: String,
+}
+
+impl FigureReader {
+    /// Opens the figures of the store in `dir`.
+    pub fn open(dir: &Path) -> Result<FigureReader, StoreError> {
+        let path = super::path(dir);
+        if !path.exists() {
+            return Err(StoreError::Missing(dir.to_owned()));
+        }
+        let open = || {
+            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(std::time::Duration::from_secs(5))?;
+            let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            Ok((db, version))
+        };
+        match open() {
+            Ok((db, VERSION)) => Ok(FigureReader { db, path }),
+            Ok((_, found)) => Err(StoreError::DatabaseVersion { path, found }),
+            Err(error) => Err(StoreError::Database { path, error }),
+        }
+    }
+
+    /// The instant of the last fact that is in the figures; none: there is none.
+    pub fn as_of(&self) -> Result<Option<Wall>, StoreError> {
+        let found = self.db.query_row("SELECT at_us FROM state", [], |row| row.get(0).map(Wall)).optional();
+        found.map_err(|error| self.error(error))
+    }
+
+    /// Calls `on` with the counts of each key in a range of quarters, in order.
+    pub fn each_tally(&self, range: &Range<Quarter>, mut on: impl FnMut(Key, Tally)) -> Result<(), StoreError> {
+        let sql = "SELECT quarter, queue, segment, number_type, tally FROM tallies WHERE quarter >= ? AND quarter < ?
+                   ORDER BY quarter";
+        self.each(sql, params![range.start.0, range.end.0], |row| {
+            let blob = row.get_ref(4)?.as_blob()?;
+            on(key(row)?, read(blob)?);
+            Ok(())
+        })
+    }
+
+    /// The counts of a range, by key.
+    pub fn tallies(&self, range: &Range<Quarter>) -> Result<BTreeMap<Key, Tally>, StoreError> {
+        let mut tallies = BTreeMap::new();
+        self.each_tally(range, |key, tally| drop(tallies.insert(key, tally)))?;
+        Ok(tallies)
+    }
+
+    /// Calls `on` with the counts of each agent and quarter of a range, in order.
+    pub fn each_agent(
+        &self,
+        range: &Range<Quarter>,
+        mut on: impl FnMut(Quarter, AgentId, AgentTally),
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT quarter, agent, tally FROM agents WHERE quarter >= ? AND quarter < ? ORDER BY quarter, agent";
+        self.each(sql, params![range.start.0, range.end.0], |row| {
+            let Ok(agent) = AgentId::new(row.get_ref(1)?.as_str()?) else { return Ok(()) };
+            on(Quarter(row.get(0)?), agent, read(row.get_ref(2)?.as_blob()?)?);
+            Ok(())
+        })
+    }
+
+    /// Calls `on` with each stay that began in a range; none: of every queue.
+    pub fn each_entry(
+        &self,
+        range: &Range<Quarter>,
+        queue: Option<&str>,
+        mut on: impl FnMut(Entry),
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT entry FROM entries WHERE quarter >= ?1 AND quarter < ?2 AND (?3 IS NULL OR queue = ?3)
+                   ORDER BY quarter, queue, call, n";
+        self.each(sql, params![range.start.0, range.end.0, queue], |row| {
+            on(read(row.get_ref(0)?.as_blob()?)?);
+            Ok(())
+        })
+    }
+
+    /// Calls `on` with each contact in a span of time, by customer and time.
+    pub fn each_contact(&self, from: Wall, until: Wall, mut on: impl FnMut(KnownContact)) -> Result<(), StoreError> {
+        let sql = "SELECT who, at_us, answered, disposition, queue, segment FROM contacts
+                   WHERE at_us >= ? AND at_us < ? ORDER BY who, at_us, call";
+        self.each(sql, params![from.0, until.0], |row| {
+            let disposition: Option<String> = row.get(3)?;
+            let contact = Contact {
+                who: row.get::<_, i64>(0)?.to_string(),
+                at: Wall(row.get(1)?),
+                answered: row.get(2)?,
+                disposition: disposition.and_then(|name| Name::new(&name).ok()),
+            };
+            on(KnownContact { contact, queue: row.get(4)?, segment: row.get(5)? });
+            Ok(())
+        })
+    }
+
+    /// What agents did, of states that have ended and touch a span of time.
+    pub fn periods(&self, from: Wall, until: Wall) -> Result<Vec<Period>, StoreError> {
+        let mut periods = Vec::new();
+        let sql = "SELECT kept FROM periods WHERE from_us < ?2 AND from_us + us > ?1 ORDER BY agent, from_us";
+        self.each(sql, params![from.0, until.0], |row| {
+            periods.push(read(row.get_ref(0)?.as_blob()?)?);
+            Ok(())
+        })?;
+        Ok(periods)
+    }
+
+    /// Stays of one call.
+    pub fn stays(&self, range: &Range<Quarter>, call: CallId) -> Result<Vec<Entry>, StoreError> {
+        let mut stays = Vec::new();
+        self.each_entry(range, None, |entry| {
+            if entry.call == call {
+                stays.push(entry);
+            }
+        })?;
+        Ok(stays)
+    }
+
+    fn each(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        mut on: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let run = || {
+            let mut statement = self.db.prepare(sql)?;
+            let mut rows = statement.query(values)?;
+            while let Some(row) = rows.next()? {
+                on(row)?;
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::Database { path: self.path.clone(), error }
+    }
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    let name = |at: usize| Ok::<_, rusqlite::Error>(Name::new(row.get_ref(at)?.as_str()?).ok());
+    Ok(Key {
+        quarter: Quarter(row.get(0)?),
+        queue: name(1)?.map(turno_base::QueueId),
+        segment: name(2)?.map(turno_base::SegmentId),
+        number_type: name(3)?,
+    })
+}

@@ -1,0 +1,116 @@
+//! Sheets over the time of agents.
+
+use std::collections::BTreeMap;
+
+use turno_base::{AgentId, Name};
+use turno_report::kpi::{AGENT_FIGURES, AgentFigure, AgentTally, Due, KpiTerms, Period, Value, adherence, of_hours};
+
+use super::sheet::{Cell, Column, Sheet};
+use super::{Ask, ReportError};
+use crate::shell::figures::FigureReader;
+
+const USUAL: [&str; 10] = [
+    "logged_in",
+    "ready",
+    "not_ready",
+    "handled",
+    "aht",
+    "occupancy",
+    "utilisation",
+    "availability",
+    "offers",
+    "no_answer_agent",
+];
+
+fn chosen(ask: &Ask) -> Result<Vec<&'static AgentFigure>, ReportError> {
+    if ask.figures.iter().any(|name| name == "all") {
+        return Ok(AGENT_FIGURES.iter().collect());
+    }
+    let usual = USUAL.map(str::to_owned);
+    let names = if ask.figures.is_empty() { &usual[..] } else { &ask.figures };
+    let figure = |name: &String| AGENT_FIGURES.iter().find(|figure| figure.name == name);
+    names.iter().map(|name| figure(name).ok_or_else(|| ReportError::NoFigure(name.clone()))).collect()
+}
+
+pub(super) fn agents(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
+    let figures = chosen(ask)?;
+    let mut rows: BTreeMap<(String, AgentId), AgentTally> = BTreeMap::new();
+    reader.each_agent(&ask.range(), |quarter, agent, tally| {
+        rows.entry((ask.label(quarter), agent)).or_default().merge(&tally);
+    })?;
+    let reasons: Vec<Name> = {
+        let named = rows.values().flat_map(|tally| tally.times.paused.keys().copied());
+        named.collect::<std::collections::BTreeSet<Name>>().into_iter().collect()
+    };
+    let mut columns = vec![Column::plain(ask.time_name()), Column::plain("agent")];
+    columns.extend(figures.iter().map(|figure| Column::new(figure.name, figure.formula)));
+    columns.extend(reasons.iter().map(|reason| Column::new(&format!("reason:{reason}"), "not ready with this reason")));
+    columns.push(Column::new("paid", "logged in but for unpaid reasons"));
+    columns.push(Column::new("cost", "time logged in at the agent's cost per hour"));
+    let mut sheet = Sheet::new("Agents", columns);
+    sheet.notes.push("an agent's time is split where quarters of an hour meet".to_owned());
+    if !ask.unpaid.is_empty() {
+        let names: Vec<String> = ask.unpaid.iter().map(Name::to_string).collect();
+        sheet.notes.push(format!("unpaid reasons: {}", names.join(", ")));
+    }
+    let time = |us: u64| Cell::Value(Value::Mean(u128::from(us) / 1000, 1));
+    let row = |time_label: String, agent: String, tally: &AgentTally| {
+        let mut row = vec![Cell::Text(time_label), Cell::Text(agent)];
+        row.extend(figures.iter().map(|figure| Cell::Value((figure.of)(tally))));
+        row.extend(reasons.iter().map(|reason| time(tally.times.paused.get(reason).copied().unwrap_or(0))));
+        row.push(time(tally.times.paid(|reason| ask.unpaid.contains(&reason))));
+        row.push(Cell::Money { units: of_hours(tally.cost), scale: KpiTerms::RATE_SCALE, currency: ask.currency });
+        row
+    };
+    let mut all = AgentTally::default();
+    for ((label, agent), tally) in &rows {
+        all.merge(tally);
+        sheet.rows.push(row(label.clone(), agent.to_string(), tally));
+    }
+    if rows.len() > 1 {
+        sheet.rows.push(row("total".to_owned(), "all".to_owned(), &all));
+    }
+    Ok(sheet)
+}
+
+pub(super) fn adhered(reader: &FigureReader, ask: &Ask, due: &[Due]) -> Result<Sheet, ReportError> {
+    let columns = vec![
+        Column::plain("day"),
+        Column::plain("agent"),
+        Column::new("due", "scheduled"),
+        Column::new("kept", "logged in of that"),
+        Column::new("adherence", "kept / due"),
+        Column::new("available", "at calls or free for them, of that / due"),
+        Column::new("beyond", "logged in outside the schedule"),
+    ];
+    let mut sheet = Sheet::new("Adherence", columns);
+    sheet.notes.push("states that have not ended yet are not in it".to_owned());
+    let periods = reader.periods(ask.zone.begins(ask.from), ask.until())?;
+    let mut days: BTreeMap<(i64, AgentId), (Vec<Due>, Vec<Period>)> = BTreeMap::new();
+    for span in due {
+        let day = ask.zone.date(span.from);
+        if day >= ask.from && day <= ask.to {
+            days.entry((day.0, span.agent)).or_default().0.push(*span);
+        }
+    }
+    for period in periods {
+        // A state over midnight counts where the schedule that it keeps begins.
+        let day = ask.zone.date(period.from);
+        days.entry((day.0, period.agent)).or_default().1.push(period);
+    }
+    for ((day, agent), (due, periods)) in days {
+        let kept = adherence(&due, &periods);
+        let time = |s: u64| Cell::Value(Value::Mean(u128::from(s) * 1000, 1));
+        let share = |part: u64| Cell::Value(Value::Share(part.into(), kept.due_s.into()));
+        sheet.rows.push(vec![
+            Cell::Text(super::day_text(turno_report::forecast::Date(day))),
+            Cell::Text(agent.to_string()),
+            time(kept.due_s),
+            time(kept.kept_s),
+            share(kept.kept_s),
+            share(kept.available_s),
+            time(kept.beyond_s),
+        ]);
+    }
+    Ok(sheet)
+}

@@ -1,0 +1,146 @@
+//! The first hour of an operator: `turno init`, `check`, `doctor`, and the engine that runs from it.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A folder that is removed when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("turno-operator-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.join("turno.toml")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn turno(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_turno")).args(args).output().unwrap()
+}
+
+fn init(dir: &Path, pbx: &str, more: &[&str]) -> Output {
+    let dir = dir.to_str().unwrap();
+    turno(&[&["init", "--pbx", pbx, "--pbx-ip", "127.0.61.2", "--ip", "127.0.61.1", "--dir", dir], more].concat())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn init_writes_what_check_accepts_and_says_what_to_paste_on_each_pbx() {
+    for (pbx, telling) in [
+        ("asterisk", "contact = sip:127.0.61.1:5060"),
+        ("freeswitch", "value=\"127.0.61.1:5060\""),
+        ("kamailio", "\"1 sip:127.0.61.1:5060\""),
+    ] {
+        let folder = Folder::new(pbx);
+        let out = init(&folder.0, pbx, &[]);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let said = text(&out.stdout);
+        assert!(said.contains(telling) && !said.contains("192.0.2."), "{said}");
+        let checked = turno(&["check", folder.config().to_str().unwrap()]);
+        assert_eq!(
+            (checked.status.code(), text(&checked.stderr)),
+            (Some(0), String::new()),
+            "{}",
+            text(&checked.stdout)
+        );
+        assert_eq!(fs::metadata(folder.config()).unwrap().permissions().mode() & 0o777, 0o600, "it holds passwords");
+    }
+}
+
+#[test]
+fn init_never_writes_over_a_configuration_unasked_and_draws_new_passwords() {
+    let folder = Folder::new("again");
+    assert!(init(&folder.0, "asterisk", &[]).status.success());
+    let first = fs::read_to_string(folder.config()).unwrap();
+    let again = init(&folder.0, "asterisk", &[]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("--force"), "{}", text(&again.stderr));
+    assert_eq!(fs::read_to_string(folder.config()).unwrap(), first);
+    assert!(init(&folder.0, "asterisk", &["--force"]).status.success());
+    let second = fs::read_to_string(folder.config()).unwrap();
+    let passwords =
+        |text: &str| text.lines().filter(|line| line.starts_with("password")).map(str::to_owned).collect::<Vec<_>>();
+    let (old, new) = (passwords(&first), passwords(&second));
+    assert!(
+        old.len() == 2 && old[0] != old[1] && old.iter().all(|password| !new.contains(password)),
+        "{old:?} {new:?}"
+    );
+}
+
+fn findings(config: &Path) -> (bool, Vec<(String, String)>) {
+    let out = turno(&["--json", "doctor", "--config", config.to_str().unwrap()]);
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let each = said["findings"].as_array().unwrap().iter();
+    let each = each.map(|f| (f["about"].as_str().unwrap().to_owned(), f["verdict"].as_str().unwrap().to_owned()));
+    assert_eq!(out.status.success(), said["well"].as_bool().unwrap());
+    (out.status.success(), each.collect())
+}
+
+/// What `doctor` said of `about`.
+fn of<'a>(found: &'a [(String, String)], about: &str) -> &'a str {
+    found.iter().find(|(name, _)| name == about).map_or("nothing", |(_, verdict)| verdict)
+}
+
+#[test]
+fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
+    let folder = Folder::new("doctor");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5070"]).status.success());
+    let (well, found) = findings(&folder.config());
+    assert!(well, "{found:?}");
+    assert_eq!(
+        [of(&found, "UDP 127.0.61.1:5070"), of(&found, "RTP 127.0.61.1"), of(&found, "trunk pbx 127.0.61.2")],
+        ["ok", "ok", "warning"]
+    );
+
+    let _taken = UdpSocket::bind("127.0.61.1:5070").unwrap();
+    // A PBX that answers.
+    let pbx = UdpSocket::bind("127.0.61.2:5060").unwrap();
+    let answering = std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        let (length, from) = pbx.recv_from(&mut buffer).unwrap();
+        let asked = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        pbx.send_to(b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", from).unwrap();
+        asked
+    });
+    let records = folder.0.join("data/records");
+    fs::create_dir_all(&records).unwrap();
+    fs::write(records.join("customers.sqlite"), b"no database at all").unwrap();
+    let (well, found) = findings(&folder.config());
+    assert!(!well);
+    assert_eq!(
+        [of(&found, "UDP 127.0.61.1:5070"), of(&found, "trunk pbx 127.0.61.2"), of(&found, "customers.sqlite")],
+        ["failed", "ok", "failed"]
+    );
+    assert!(answering.join().unwrap().starts_with("OPTIONS sip:127.0.61.2:5060 SIP/2.0\r\n"));
+}
+
+#[test]
+fn the_command_line_documents_itself() {
+    let folder = Folder::new("man");
+    assert!(turno(&["man", folder.0.to_str().unwrap()]).status.success());
+    let page = fs::read_to_string(folder.0.join("turno-queue-show.1")).unwrap();
+    assert!(page.contains("All queues, or one"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let out = turno(&["completions", shell]);
+        assert!(out.status.success() && text(&out.stdout).contains("doctor"), "{shell}");
+    }
+}
