@@ -5,7 +5,9 @@ pub mod control;
 mod customers;
 pub mod http;
 mod records;
+mod reports;
 pub mod rest;
+mod tasks;
 pub mod wall;
 
 use std::path::Path;

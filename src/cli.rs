@@ -8,12 +8,16 @@ mod doctor;
 mod init;
 mod journal;
 mod play;
+mod rate;
 mod records;
+mod report;
 mod serve;
 mod shells;
 mod sim;
 mod staff;
 mod table;
+mod tasks;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -109,6 +113,9 @@ enum Command {
     /// Callbacks: callers who hung up and will be called back.
     #[command(subcommand)]
     Callback(CallbackCommand),
+    /// Tasks: work without a caller on the line.
+    #[command(subcommand)]
+    Task(tasks::TaskCommand),
     /// Live calls; or place one: `turno call --to averias`.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Call {
@@ -157,8 +164,14 @@ enum Command {
         #[command(subcommand)]
         command: customers::CustomersCommand,
     },
-    /// Price a call by a price book.
-    Rate(records::RateArgs),
+    /// Price a call by a price book, or cases from standard input.
+    Rate(rate::RateArgs),
+    /// Figures: service levels, agents, law, dispositions, repeat callers, cost; as table, CSV, JSON, XLSX or picture.
+    Report(report::ReportArgs),
+    /// Compare the figures of a day with the stays and records behind them.
+    Audit(report::AuditArgs),
+    /// What a configuration allows and nobody can have meant.
+    Lint(report::LintArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Sim {
@@ -167,6 +180,9 @@ enum Command {
         #[command(flatten)]
         args: sim::SimArgs,
     },
+    /// A day of a journal under other policies, beside what really happened.
+    #[command(name = "whatif")]
+    WhatIf(whatif::WhatIfArgs),
     /// How many agents, and when.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -444,6 +460,7 @@ pub fn main() -> ExitCode {
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
         Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
+        Command::Task(command) => ask::command(&cli.socket, cli.json, tasks::command(command)),
         Command::Callback(command) => ask::command(&cli.socket, cli.json, callback(command)),
         Command::Call { command: Some(CallCommand::Show { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallShow(call))
@@ -487,9 +504,13 @@ pub fn main() -> ExitCode {
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
+        Command::WhatIf(args) => whatif::whatif(&args, cli.json),
         Command::Staff(command) => staff::staff(&command, cli.json),
         Command::Customers { records, command } => customers::customers(&records, cli.json, &command),
-        Command::Rate(args) => records::price(&args, cli.json),
+        Command::Rate(args) => rate::rate(&args, cli.json),
+        Command::Report(args) => report::report(&args, cli.json),
+        Command::Audit(args) => report::audit(&args, cli.json),
+        Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

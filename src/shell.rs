@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod instant;
 pub mod journal;
 pub mod line;
+pub mod lint;
 pub mod logs;
 pub mod media;
 pub mod metrics;

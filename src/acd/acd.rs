@@ -23,6 +23,7 @@ use crate::reserve::Reserve;
 use crate::skills::{Demands, LiveSkills};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 use crate::tables::Tables;
+use crate::tasks::Tasks;
 use crate::timers::{Due, Timers};
 
 /// Queues and agents, and who serves whom. The whole state serialises; two equal states fed equally decide equally.
@@ -58,6 +59,7 @@ pub struct Acd {
     pub(crate) reserves: Vec<Reserve>,
     pub(crate) lessons: Lessons,
     pub(crate) callbacks: Callbacks,
+    pub(crate) tasks: Tasks,
     /// The emergency switch of all queues.
     pub(crate) is_emergency: bool,
     /// Queues whose own is on.
@@ -136,6 +138,7 @@ impl Acd {
             reserves: Vec::new(),
             lessons: Lessons::default(),
             callbacks: Callbacks::new(seed),
+            tasks: Tasks::new(seed),
             is_emergency: false,
             emergencies: BTreeSet::new(),
             wall_ahead: 0,
@@ -201,6 +204,9 @@ impl Acd {
             Command::Bump { item, by } => self.bump(item, by, now, out),
             Command::Move { item, queue } => self.move_to(item, queue, now, out),
             Command::Needs { item, need } => self.need_anew(item, need, now, out),
+            Command::TaskAdd(new) => self.add_task(*new, now, out),
+            Command::TaskDone { task, disposition } => self.finish_task(task, disposition, now, out),
+            Command::TaskMove { task, queue } => self.move_task(task, queue, now, out),
             Command::Skill { agent, skill, change } => self.change_skill(agent, skill, change, now, out),
         };
         self.settle(now, out);
@@ -243,6 +249,7 @@ impl Acd {
             self.reform(now, out);
         }
         self.open_reserves(now, out);
+        self.settle_tasks(now, out);
         self.tell_due(out);
         self.arm_reconciler(now);
         self.arm_tables(now);

@@ -33,6 +33,10 @@ pub(crate) struct Agent {
     pub(crate) listed: Option<Mono>,
     /// Groups of items that wait for him alone.
     pub(crate) own: Listing,
+    /// Tasks in his hands, the first due first: on that he works when he is free.
+    pub(crate) desk: Vec<ItemId>,
+    /// The task that he works on.
+    pub(crate) works_on: Option<ItemId>,
     /// The conversation he has or wraps up, for the tables.
     pub(crate) handling: Option<Handling>,
     /// When his shift began.
@@ -157,14 +161,18 @@ pub(crate) struct Shown {
 
 impl Agent {
     /// Since when he counts as ready: who has worked for a larger part of his shift counts as ready for less long, by up to
-    /// `most` (R20).
+    /// `most` (R20); who has a task in hand, later than everybody.
     pub(crate) fn ready_since(&self, since: Mono, most: Duration) -> Mono {
         let shift_us = since.0.saturating_sub(self.began.0);
         let share_pm = (u128::from(self.busy_us) * 1000).checked_div(u128::from(shift_us)).unwrap_or(0).min(1000);
         let later = most.as_micros() * share_pm / 1000;
-        Mono(since.0.saturating_add(u64::try_from(later).unwrap_or(u64::MAX)))
+        let since = since.0.saturating_add(u64::try_from(later).unwrap_or(u64::MAX));
+        Mono(if self.desk.is_empty() { since } else { since | AT_TASK })
     }
 }
+
+/// Later than any instant: who works on a task is not idle at all, and of those like him the last to be rung.
+const AT_TASK: u64 = 1 << 62;
 
 impl Doing {
     /// When it ends by itself.
@@ -209,7 +217,8 @@ impl Phase {
             | AgentState::Ringing
             | AgentState::WrapUp
             | AgentState::Paused(_)
-            | AgentState::Outbound => None,
+            | AgentState::Outbound
+            | AgentState::Task => None,
         }
     }
 

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, CallbackResult, OfferEnd, QueueLeft, WaitingChange};
+use turno_base::fact::{
+    AgentState, CallbackAsked, CallbackEnd, CallbackResult, OfferEnd, QueueLeft, TaskChange, TaskKind, WaitingChange,
+};
 use turno_base::{
     AgentId, CallId, E164, ItemId, Mono, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId, Wall,
 };
@@ -13,6 +15,7 @@ use crate::callback::CallBack;
 
 use crate::matching::Strategy;
 use crate::skills::SkillChange;
+use crate::tasks::NewTask;
 
 /// What happened. Anything that can arrive late carries the epoch of what it answers; a stale one is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +222,22 @@ pub enum Command {
         item: ItemId,
         /// What.
         need: Need,
+    },
+    /// A task is to be done.
+    TaskAdd(Box<NewTask>),
+    /// A task is done.
+    TaskDone {
+        /// Which.
+        task: ItemId,
+        /// What came of it, configured.
+        disposition: Option<Name>,
+    },
+    /// A task is for another queue, with its due date.
+    TaskMove {
+        /// Which.
+        task: ItemId,
+        /// Where to.
+        queue: QueueId,
     },
     /// A skill of an agent changes while he works (S14), or is again as configured.
     Skill {
@@ -557,6 +576,17 @@ pub enum Decision {
         /// What.
         change: WaitingChange,
     },
+    /// Something became of a task.
+    Task {
+        /// Which.
+        item: ItemId,
+        /// Its queue, after the change.
+        queue: QueueId,
+        /// What kind of work.
+        kind: TaskKind,
+        /// What.
+        change: TaskChange,
+    },
     /// The reconciler healed something; a healthy run has none.
     Healed {
         /// What, as a metric label.
@@ -587,6 +617,8 @@ pub enum Overflow {
     Prompt(PromptId),
     /// He hangs up and his place stays: he is called back. Good-bye to whom that cannot be offered.
     Callback,
+    /// A menu of the dial plan.
+    Menu(Name),
     /// Good-bye at once.
     HangUp,
 }

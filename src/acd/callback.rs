@@ -341,7 +341,7 @@ impl Acd {
             QueueLeft::Failed => return self.retry(number, None, now, out),
             // It is about to be booked anew.
             QueueLeft::CallbackTaken => return,
-            QueueLeft::Overflowed | QueueLeft::TimedOut | QueueLeft::Empty => CallbackEnd::MovedOn,
+            QueueLeft::Overflowed | QueueLeft::TimedOut | QueueLeft::Empty | QueueLeft::ExitKey => CallbackEnd::MovedOn,
             QueueLeft::Withdrawn => CallbackEnd::Cancelled,
         };
         self.end_callback(number, end, now, out);
@@ -360,7 +360,8 @@ impl Acd {
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
             | QueueLeft::Empty
-            | QueueLeft::CallbackTaken => self.callback_failed(item, None, now, out),
+            | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey => self.callback_failed(item, None, now, out),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::OfferEnd;
+use turno_base::fact::{OfferEnd, TaskKind};
 use turno_base::{AgentId, Name, Need, PromptId, QueueId, SegmentId, SkillId, StationId};
 
 use crate::agent::Rest;
@@ -15,6 +15,7 @@ use crate::doors::DoorRules;
 use crate::limits::APART_LEAST;
 use crate::matching::Strategy;
 use crate::skills::Certificate;
+use crate::tasks::TaskRules;
 
 /// Everything the ACD needs to know from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct AcdConfig {
     pub skills: BTreeMap<SkillId, SkillRules>,
     /// Rings of all queues that have none of their own.
     pub rings: Vec<RingRules>,
+    /// When tasks are due that do not say so.
+    pub tasks: TaskRules,
     /// Certificates that a segment demands of whoever serves its items with a skill: least levels, 1..=10 (S18).
     pub certified: BTreeMap<SegmentId, BTreeMap<SkillId, u8>>,
 }
@@ -187,6 +190,8 @@ pub struct QueueRules {
     pub greeting: Option<PromptId>,
     /// Rings, in order; empty: those of all queues.
     pub rings: Vec<RingRules>,
+    /// Where the keys lead that a waiting caller may press; that of the callback stands before them.
+    pub keys: BTreeMap<char, Overflow>,
 }
 
 /// A queue that anybody serves, without limits but on ring and length.
@@ -213,6 +218,7 @@ impl Default for QueueRules {
             music: None,
             greeting: None,
             rings: Vec::new(),
+            keys: BTreeMap::new(),
         }
     }
 }
@@ -277,6 +283,10 @@ pub struct AgentRules {
     pub unreachable_max: u32,
     /// Wrap-up of this agent, whatever the queue; none: the queue's.
     pub wrap_up: Option<WrapUp>,
+    /// Most tasks in hand at once, 0..=[`crate::limits::TASKS_IN_HAND_MAX`]; 0: he gets none.
+    pub tasks_max: u8,
+    /// Most of a kind; a kind that is not here has `tasks_max`.
+    pub tasks: BTreeMap<TaskKind, u8>,
 }
 
 /// One class of customers.

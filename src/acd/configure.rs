@@ -73,6 +73,7 @@ impl Acd {
             self.look_at_hours(queue, now, out);
         }
         self.send_on(now, out);
+        self.note_all_free();
         self.look_everywhere(now, out);
         self.forget_unused();
     }
@@ -154,6 +155,8 @@ impl Acd {
                     next: None,
                     listed: None,
                     own: Listing::default(),
+                    desk: Vec::new(),
+                    works_on: None,
                     handling: None,
                     began: now,
                     busy_us: 0,

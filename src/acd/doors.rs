@@ -77,7 +77,8 @@ impl Presence {
     pub(crate) fn of(state: AgentState) -> Option<Presence> {
         Some(match state {
             AgentState::LoggedOut => return None,
-            AgentState::Ready => Presence::Ready,
+            // A call interrupts a task.
+            AgentState::Ready | AgentState::Task => Presence::Ready,
             AgentState::Offered | AgentState::Ringing => Presence::Ringing,
             AgentState::Talking | AgentState::Holding | AgentState::Consulting => Presence::InCall,
             AgentState::WrapUp => Presence::WrapUp,
@@ -251,6 +252,7 @@ impl Queue {
             | QueueLeft::TimedOut
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey
             | QueueLeft::Withdrawn
             | QueueLeft::Failed => {}
         }

@@ -205,7 +205,8 @@ impl Acd {
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
             | QueueLeft::Empty
-            | QueueLeft::CallbackTaken => QueueLeft::Withdrawn,
+            | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey => QueueLeft::Withdrawn,
         };
         self.keep_place(item, how, now);
         self.take_out(item, how, now, out);
@@ -222,6 +223,7 @@ impl Acd {
             | QueueLeft::TimedOut
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey
             | QueueLeft::Withdrawn => return,
         };
         let waiting = &self.items[item];
@@ -239,9 +241,11 @@ impl Acd {
     /// Takes a waiting item out: its offer is withdrawn in this turn, and its agent is free for the next.
     pub(crate) fn take_out(&mut self, item: ItemIx, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
         let end = match how {
-            QueueLeft::Abandoned | QueueLeft::ShortAbandoned | QueueLeft::Failed | QueueLeft::CallbackTaken => {
-                OfferEnd::CallerLeft
-            }
+            QueueLeft::Abandoned
+            | QueueLeft::ShortAbandoned
+            | QueueLeft::Failed
+            | QueueLeft::CallbackTaken
+            | QueueLeft::ExitKey => OfferEnd::CallerLeft,
             QueueLeft::Answered(_)
             | QueueLeft::Overflowed
             | QueueLeft::TimedOut
@@ -302,7 +306,7 @@ impl Acd {
         match self.way(to, waiting.hops, now) {
             Way::In(queue, _) if queue == waiting.queue => self.seek_agent(item, Trigger::Deadline, now, out),
             Way::Loop => self.seek_agent(item, Trigger::Deadline, now, out),
-            Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::In(queue, hops) => self.go_on(item, (queue, hops), QueueLeft::Overflowed, now, out),
             Way::Out(Overflow::Callback) if self.overflow_to_callback(item, now, out) => {}
             // Who cannot be called back is kept.
             Way::Out(Overflow::Callback) => self.seek_agent(item, Trigger::Deadline, now, out),
@@ -315,7 +319,7 @@ impl Acd {
         let waiting = &self.items[item];
         let to = self.queues[waiting.queue].way_out().clone();
         match self.way(to, waiting.hops, now) {
-            Way::In(queue, hops) => self.go_on(item, queue, hops, now, out),
+            Way::In(queue, hops) => self.go_on(item, (queue, hops), QueueLeft::Overflowed, now, out),
             Way::Out(Overflow::Callback) if self.overflow_to_callback(item, now, out) => {}
             Way::Out(Overflow::Callback) => self.go_out(item, Overflow::HangUp, QueueLeft::Empty, now, out),
             Way::Out(to) => self.go_out(item, to, QueueLeft::Empty, now, out),
@@ -323,10 +327,37 @@ impl Acd {
         }
     }
 
+    /// He pressed a key that leads elsewhere (E4). Where it would keep him here, or cannot be, he waits on. An agent who was
+    /// being rung for him is free.
+    pub(crate) fn leave_by_key(&mut self, item: ItemIx, to: Overflow, now: Mono, out: &mut Vec<Decision>) {
+        let (id, here) = (self.items[item].id, self.items[item].queue);
+        match self.way(to, self.items[item].hops, now) {
+            Way::Loop => {}
+            Way::In(queue, _) if queue == here => {}
+            Way::In(queue, hops) => {
+                let freed = self.withdraw_all(item, OfferEnd::CallerLeft, now, out);
+                self.go_on(item, (queue, hops), QueueLeft::ExitKey, now, out);
+                self.free_again(freed, now, out);
+            }
+            Way::Out(Overflow::Callback) => self.ask_callback(item, now, out),
+            Way::Out(to) => {
+                self.take_out(item, QueueLeft::ExitKey, now, out);
+                out.push(Decision::Overflow { item: id, to });
+            }
+        }
+    }
+
     /// To another queue, with its age; still apart from an agent who has just let it ring.
-    fn go_on(&mut self, item: ItemIx, queue: QueueIx, hops: u8, now: Mono, out: &mut Vec<Decision>) {
+    fn go_on(
+        &mut self,
+        item: ItemIx,
+        (queue, hops): (QueueIx, u8),
+        how: QueueLeft,
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
         let GroupKey { need, demands, .. } = self.groups[self.items[item].group].key.clone();
-        self.end_stay(item, QueueLeft::Overflowed, now, out);
+        self.end_stay(item, how, now, out);
         let id: QueueId = self.queues[queue].id;
         out.push(Decision::Overflow { item: self.items[item].id, to: Overflow::Queue(id) });
         let group = self.group(GroupKey { queue, need, demands, ring: None, only: None });
@@ -344,7 +375,7 @@ impl Acd {
         let id = self.items[item].id;
         let how = match to {
             Overflow::HangUp => plain,
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback => {
+            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback | Overflow::Menu(_) => {
                 QueueLeft::Overflowed
             }
         };

@@ -398,7 +398,11 @@ impl fmt::Display for Thousandths {
 impl fmt::Display for AgentExplained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(idle_ms) = self.idle_ms else { return write!(f, "{} is {}", self.agent, self.state.as_str()) };
-        write!(f, "{} is ready for {} s", self.agent, idle_ms / 1000)?;
+        if self.state == AgentState::Task {
+            write!(f, "{} works on a task, which a call interrupts", self.agent)?;
+        } else {
+            write!(f, "{} is ready for {} s", self.agent, idle_ms / 1000)?;
+        }
         if let Some(skill) = self.reserved_for {
             write!(f, "; kept in reserve for {skill}")?;
         }

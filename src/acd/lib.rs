@@ -6,6 +6,7 @@
 //!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
 //! - `skills`: what agents know as of now, and are certified for.
+//! - `tasks`: work without a caller on the line, beside an agent's one call.
 //! - `callback`: places of callers who have hung up. `expected`: how long those who wait will wait.
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
 //! - `live`: what a supervisor may change about somebody who waits.
@@ -24,6 +25,7 @@ mod config;
 mod configure;
 mod doors;
 mod entering;
+mod entry;
 mod expected;
 mod explain;
 mod item;
@@ -47,6 +49,7 @@ mod skills;
 mod slab;
 mod standing;
 mod tables;
+mod tasks;
 mod timers;
 mod views;
 mod wrapup;
@@ -73,4 +76,5 @@ pub use matching::{NoStrategy, Strategy};
 pub use refusal::Refusal;
 pub use skills::{Certificate, NoCertificate, SkillChange, SkillRow, Uncertified};
 pub use tables::{TableRows, Topic, TopicRow};
+pub use tasks::{NewTask, Priority, TaskRow, TaskRules, TaskState};
 pub use views::{AcdSizes, AgentRow, ItemRow, QueueRow};

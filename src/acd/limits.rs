@@ -24,6 +24,12 @@ pub const RECONCILE_PER_TURN: usize = 64;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(1);
 /// A reservation lives at most this much longer than its ring limit.
 pub const LEASE_SLACK: Duration = Duration::from_secs(5);
+/// Most tasks that an agent may be configured to have in hand.
+pub const TASKS_IN_HAND_MAX: u8 = 20;
+/// Longest subject of a task, bytes; a longer one is refused.
+pub const TASK_SUBJECT_MAX: usize = 200;
+/// Longest customer id of a task, bytes; a longer one is refused.
+pub const TASK_CUSTOMER_MAX: usize = 64;
 /// Most skills of one agent that may be changed while he works; further ones are refused.
 pub const SKILLS_LIVE_MAX: usize = 32;
 /// Most rings of a queue; what is configured beyond them does not count.
@@ -94,6 +100,8 @@ pub struct Bounds {
     /// Most combinations of skills and levels that the tables weigh; further ones count as average until the next change of
     /// configuration.
     pub recipes_max: u32,
+    /// Most tasks that are not done; further ones are refused.
+    pub tasks_max: u32,
 }
 
 impl Default for Bounds {
@@ -105,6 +113,7 @@ impl Default for Bounds {
             groups_idle_max: 1024,
             classes_max: 4096,
             recipes_max: 65_536,
+            tasks_max: 100_000,
         }
     }
 }

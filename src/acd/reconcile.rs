@@ -90,6 +90,7 @@ impl Acd {
             return self.after_failure(agent, ended, OfferEnd::RingNoAnswer, now, out);
         }
         if self.agents[agent].station.is_none() {
+            self.return_tasks(agent, now, out);
             return self.turn(agent, Doing::LoggedOut, now, out);
         }
         if self.agents[agent].doing == Doing::LoggedOut {

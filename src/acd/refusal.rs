@@ -84,6 +84,15 @@ pub enum Refusal {
     NotWaiting(ItemId),
     /// It is there already.
     AlreadyThere(QueueId),
+    /// Done, or never entered.
+    NoSuchTask(ItemId),
+    /// As many tasks are not done as may be.
+    TooManyTasks(u32),
+    /// A text of a task is too long, bytes.
+    TaskTextLong {
+        /// The longest.
+        most: usize,
+    },
     /// Nothing of the configuration names it.
     NoSuchSkill(SkillId),
     /// Not 1..=10.
@@ -138,6 +147,9 @@ impl fmt::Display for Refusal {
             Refusal::NotWaiting(item) => {
                 write!(f, "call {} no longer waits: an agent has it, or it is gone", item.0)
             }
+            Refusal::NoSuchTask(task) => write!(f, "there is no task {}; it may be done", task.0),
+            Refusal::TooManyTasks(most) => write!(f, "{most} tasks wait to be done; no more are kept"),
+            Refusal::TaskTextLong { most } => write!(f, "a text of the task is longer than {most} bytes"),
             Refusal::NoSuchSkill(skill) => {
                 write!(f, "no agent, queue or ring names a skill {skill}; add [skills.{skill}] to have it")
             }

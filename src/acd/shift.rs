@@ -32,7 +32,7 @@ impl Acd {
         let a = &self.agents[agent];
         let (state, item) = self.state_of(agent);
         let since = match a.doing {
-            Doing::Idle { since } if state == AgentState::Ready => Some(since),
+            Doing::Idle { since } if matches!(state, AgentState::Ready | AgentState::Task) => Some(since),
             Doing::Idle { .. }
             | Doing::LoggedOut
             | Doing::Resting { .. }
@@ -51,6 +51,7 @@ impl Acd {
             out.push(Decision::Agent { agent: a.id, station: a.station, state, item, is_paid });
             self.count_presence(agent, was, state, now);
         }
+        self.work_on(agent, if state == AgentState::Task { item } else { None }, now, out);
     }
 
     /// Time in a state is paid unless the reason says otherwise; reasons of the machine's own are no break.
@@ -65,7 +66,8 @@ impl Acd {
             | AgentState::Holding
             | AgentState::Consulting
             | AgentState::WrapUp
-            | AgentState::Outbound => true,
+            | AgentState::Outbound
+            | AgentState::Task => true,
         }
     }
 
@@ -79,6 +81,8 @@ impl Acd {
                     (AgentState::Paused(reason(REASON_UNREACHABLE)), None)
                 } else if station.calls > 0 {
                     (AgentState::Outbound, None)
+                } else if let Some(task) = a.desk.first() {
+                    (AgentState::Task, Some(*task))
                 } else {
                     (AgentState::Ready, None)
                 }
@@ -284,6 +288,7 @@ impl Acd {
 
     /// Ends the shift; what that means for those who wait is for [`Acd::release_own`] and [`Acd::send_away`].
     pub(crate) fn end_shift(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
+        self.return_tasks(agent, now, out);
         if let Some(station) = self.agents[agent].station.take() {
             self.stand_up(station);
         }

@@ -270,6 +270,9 @@ impl Acd {
         if was.is_some() != since.is_some() {
             self.count_reserves(at, since.is_some());
         }
+        if since.is_some() {
+            self.note_free(agent);
+        }
     }
 
     /// Where a listed agent stands among the ready.
@@ -292,7 +295,7 @@ impl Acd {
     }
 
     /// Takes him away from there. To be called before what he is found by changes: his tallies, the order.
-    fn rise(&mut self, agent: AgentIx) {
+    pub(crate) fn rise(&mut self, agent: AgentIx) {
         let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
         let profile = &mut self.profiles[a.profile];

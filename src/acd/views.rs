@@ -25,9 +25,11 @@ pub struct QueueRow {
     pub waiting: u32,
     /// Callbacks still to be made, those that rest among them.
     pub callbacks: u32,
+    /// Tasks that nobody has in hand.
+    pub tasks: u32,
     /// Agents who serve it and are logged in.
     pub logged_in: u32,
-    /// Of them ready.
+    /// Of them ready, or at a task that a call interrupts.
     pub ready: u32,
     /// The longest wait so far in this queue or before it, ms.
     pub waited_max_ms: u64,
@@ -116,6 +118,8 @@ pub struct AcdSizes {
     pub classes: u64,
     /// Callbacks kept.
     pub callbacks: u64,
+    /// Tasks that are not done.
+    pub tasks: u64,
     /// Pending deadlines.
     pub timers: u64,
 }
@@ -192,6 +196,7 @@ impl Acd {
             recipes: self.tables.recipes.len() as u64,
             classes: self.lessons.len() as u64,
             callbacks: self.callbacks.len() as u64,
+            tasks: self.tasks.len() as u64,
             timers: self.timers.len() as u64,
         }
     }
@@ -209,6 +214,7 @@ impl Acd {
             is_closing: queue.is_closing,
             waiting: queue.waiting,
             callbacks: self.callbacks_due(queue.id),
+            tasks: u32::try_from(self.tasks.waiting_in(queue.id)).unwrap_or(u32::MAX),
             logged_in: queue.logged_in,
             ready: queue.ready,
             waited_max_ms: waited_max_us / 1000,
@@ -254,7 +260,8 @@ impl Acd {
             | AgentState::Holding
             | AgentState::Consulting
             | AgentState::WrapUp
-            | AgentState::Outbound => None,
+            | AgentState::Outbound
+            | AgentState::Task => None,
         };
         Some(AgentRow {
             agent: agent.id,

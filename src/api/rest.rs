@@ -14,7 +14,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, customers, records};
+use crate::api::{AppState, customers, records, reports, tasks};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -49,7 +49,9 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
         .route("/board", get(board))
+        .merge(tasks::router())
         .merge(records::router())
+        .merge(reports::router())
         .merge(customers::router())
         .layer(from_fn_with_state(state, guard))
 }
@@ -381,7 +383,7 @@ async fn about_number(state: &AppState, number: &str, command: impl FnOnce(E164)
     }
 }
 
-fn bad(sentence: &str) -> Response {
+pub(super) fn bad(sentence: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": sentence}))).into_response()
 }
 
@@ -402,7 +404,7 @@ async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId
     }
 }
 
-async fn ask(state: &AppState, command: Command) -> Response {
+pub(super) async fn ask(state: &AppState, command: Command) -> Response {
     match state.asker.ask(command).await {
         Ok(answer) => Json(shown(answer)).into_response(),
         Err(Unanswered::Refused(refusal)) => {
@@ -418,7 +420,7 @@ async fn ask(state: &AppState, command: Command) -> Response {
     }
 }
 
-fn unknown(what: &str, name: &str) -> Response {
+pub(super) fn unknown(what: &str, name: &str) -> Response {
     let refusal = Refusal::Unknown { what: what.to_owned(), name: name.to_owned() };
     (StatusCode::NOT_FOUND, Json(json!({"error": refusal.to_string()}))).into_response()
 }
@@ -428,8 +430,13 @@ pub fn shown(answer: Answer) -> Value {
     match answer {
         Answer::Done => json!({"done": true}),
         Answer::Queues(queues) => json!({"queues": queues}),
+        Answer::Expected(expected) => {
+            let rows = expected.iter().map(|(queue, ms)| json!({"queue": queue, "expected_ms": ms}));
+            json!({"expected": rows.collect::<Vec<_>>()})
+        }
         Answer::Agents(agents) => json!({"agents": agents}),
         Answer::Calls(calls) => json!({"calls": calls}),
+        Answer::Tasks(tasks) => json!({"tasks": tasks}),
         Answer::Callbacks(callbacks) => json!({"callbacks": callbacks}),
         Answer::Reachable { stations, trunks } => json!({"stations": stations, "trunks": trunks}),
         Answer::Calendars(calendars) => json!({"calendars": calendars}),

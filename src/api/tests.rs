@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use turno_base::QueueId;
-use turno_engine::{Answer, Command, Input, QueueView, Refusal, Sizes};
+use turno_base::{Now, QueueId};
+use turno_engine::{Answer, Command, Effect, Engine, EngineConfig, Input, QueueView, Refusal, Sizes};
 
 use super::*;
 use crate::api::control::{Reply, Request, ask};
@@ -35,10 +35,11 @@ fn place(token: Option<&str>) -> Place {
     let (board, _) = Board::start(turno_report::Board::default(), kept, inbox.clock(), metrics.clone()).unwrap();
     let asker = Arc::new(Asker::new(inbox.clone()));
     let answering = asker.clone();
-    std::thread::spawn(move || answer_all(&outlet, &answering));
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
     let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
+    let engine = settings.engine.clone();
+    std::thread::spawn(move || answer_all(&outlet, &answering, engine));
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let customers = crate::shell::customers::Customers::new(&settings);
     let callers = crate::shell::customers::Callers::new(customers.clone(), None, inbox.clone());
@@ -68,8 +69,19 @@ impl Drop for Place {
     }
 }
 
-fn answer_all(outlet: &Outlet, asker: &Asker) {
+fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
     let mut calls = 2;
+    let (mut engine, now) = (Engine::new(), Now::from_ms(1000));
+    engine.handle(&Input::Configure(Box::new(config)), now, &mut Vec::new());
+    let mut real = |command: Command| {
+        let mut out = Vec::new();
+        engine.handle(&Input::Command { id: 1, command }, now, &mut out);
+        let replies = out.into_iter().filter_map(|effect| match effect {
+            Effect::Reply { answer, .. } => Some(answer),
+            _ => None,
+        });
+        replies.last().expect("a command is answered")
+    };
     for arrival in &outlet.house {
         let Input::Command { id, command } = arrival.input else { continue };
         let queue = QueueId::new("averias").unwrap();
@@ -80,6 +92,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
                     queue,
                     waiting: Vec::new(),
                     callbacks: 3,
+                    tasks: 4,
                     logged_in: 2,
                     ready: 1,
                     is_emergency: false,
@@ -97,6 +110,14 @@ fn answer_all(outlet: &Outlet, asker: &Asker) {
                     calls -= 1;
                     Ok(Answer::Sizes(Sizes { calls: u64::try_from(calls).unwrap_or(0), ..Sizes::default() }))
                 }
+                Command::AgentExplain(_)
+                | Command::CallExplain(_)
+                | Command::AgentShow(Some(_))
+                | Command::AgentSkill(..)
+                | Command::TaskAdd(_)
+                | Command::TaskShow(..)
+                | Command::TaskDone(..)
+                | Command::TaskMove(..) => real(command),
                 _ => Ok(Answer::Done),
             },
         );
@@ -175,7 +196,7 @@ fn http_shows_acts_and_refuses_in_words() {
     let queues: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(status, 200);
     let averias = json!({
-        "queue": "averias", "waiting": [], "callbacks": 3, "logged_in": 2, "ready": 1,
+        "queue": "averias", "waiting": [], "callbacks": 3, "tasks": 4, "logged_in": 2, "ready": 1,
         "is_emergency": false, "expected_ms": 90_000, "forecast_error_ms": 12_000, "forecast_within_pm": 910,
     });
     assert_eq!(queues, json!({"queues": [averias]}));
@@ -344,4 +365,132 @@ fn without_a_token_a_name_that_has_come_to_mean_loopback_is_refused() {
     let page = "Origin: http://turno.example:8480\r\n";
     let rebound = format!("GET /api/v1/queues HTTP/1.1\r\nHost: turno.example:8480\r\n{page}Connection: close\r\n\r\n");
     assert_eq!(open.request(&rebound).0, 403, "to the browser it is a page of ours");
+}
+
+#[test]
+fn why_an_agent_gets_nothing_is_told_over_rest_and_the_control_socket_alike() {
+    let place = place(None);
+    let path = "/api/v1/agents/anna/explain";
+    let (status, body) = place.send("GET", path, "", "");
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &told["explained"]["words"]), (200, &json!(["anna is logged-out"])));
+    assert_eq!(told["explained"]["agent"]["queues"][0]["queue"], json!("averias"));
+    match ask(&place.socket, &Request::Command(Command::AgentExplain("anna".parse().unwrap()))).unwrap() {
+        Reply::Answer(Answer::Explained(explained)) => assert_eq!(explained.words, ["anna is logged-out"]),
+        other => panic!("{other:?}"),
+    }
+    for (path, sentence) in [
+        ("/api/v1/agents/zoe/explain", "there is no agent \"zoe\""),
+        (
+            "/api/v1/calls/00000000000000000000000000000001/explain",
+            "there is no live call \"00000000000000000000000000000001\"",
+        ),
+    ] {
+        let (status, body) = place.send("GET", path, "", "");
+        assert_eq!(
+            (status, serde_json::from_str::<Value>(&body).unwrap()),
+            (404, json!({"error": sentence})),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn skills_are_changed_over_rest_and_shown_with_certificates() {
+    let place = place(None);
+    let json = "Content-Type: application/json\r\n";
+    let path = "/api/v1/agents/anna/skills/catalan";
+    let put = |body: &str| place.send("PUT", path, json, body);
+    assert_eq!(put(r#"{"level": 3, "until": "2036-01-01T00:00:00Z"}"#).0, 200);
+    let shown = || -> Vec<Value> {
+        let (_, body) = place.send("GET", "/api/v1/agents/anna", "", "");
+        let told: Value = serde_json::from_str(&body).unwrap();
+        told["agents"][0]["skills"].as_array().unwrap().clone()
+    };
+    let catalan = json!({"skill": "catalan", "level": 3, "is_live": true, "until": "2036-01-01T00:00:00.000000Z",
+        "certified": null, "certified_until": null});
+    assert!(shown().contains(&catalan), "{:?}", shown());
+    let averias = shown().into_iter().find(|row| row["skill"] == "averias").unwrap();
+    assert_eq!((&averias["level"], &averias["certified"]), (&json!(5), &json!(5)));
+    assert_eq!(put(r#"{"level": 0}"#).0, 200);
+    assert_eq!(shown().iter().find(|row| row["skill"] == "catalan").unwrap()["level"], json!(0));
+    assert_eq!(place.send("DELETE", path, "", "").0, 200);
+    assert_eq!(shown().iter().find(|row| row["skill"] == "catalan").unwrap()["level"], json!(8));
+    for (body, status) in
+        [(r#"{"level": 11}"#, 409), (r#"{"level": 1, "until": "soon"}"#, 422), (r#"{"stars": 5}"#, 422)]
+    {
+        assert_eq!(put(body).0, status, "{body}");
+    }
+    assert_eq!(place.send("PUT", "/api/v1/agents/anna/skills/klingon", json, r#"{"level": 1}"#).0, 409);
+}
+
+#[test]
+fn tasks_are_entered_listed_moved_and_done_over_rest() {
+    let place = place(None);
+    let json = "Content-Type: application/json\r\n";
+    let add = |body: &str| place.send("POST", "/api/v1/tasks", json, body);
+    let (status, body) =
+        add(r#"{"kind": "email", "queue": "averias", "subject": "a bill", "priority": "urgent", "owner": "anna"}"#);
+    let told: Value = serde_json::from_str(&body).unwrap();
+    let task = &told["tasks"][0];
+    assert_eq!(
+        (status, &task["state"], &task["position"], &task["due_in_s"]),
+        (200, &json!("waiting"), &json!(1), &json!(14_400))
+    );
+    let id = task["task"].as_str().unwrap().to_owned();
+    let path = |what: &str| format!("/api/v1/tasks/{id}/{what}");
+    assert_eq!(place.send("POST", &path("move"), json, r#"{"queue": "ventas"}"#).0, 200);
+    let listed = |of: &str| -> usize {
+        let (_, body) = place.send("GET", &format!("/api/v1/tasks{of}"), "", "");
+        serde_json::from_str::<Value>(&body).unwrap()["tasks"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((listed(""), listed("?queue=ventas"), listed("?queue=averias"), listed("?agent=anna")), (1, 1, 0, 0));
+    assert_eq!(place.send("POST", &path("done"), json, r#"{"disposition": "sale"}"#).0, 200);
+    assert_eq!((listed(""), place.send("POST", &path("done"), json, "{}").0), (0, 404));
+    for (body, status) in [
+        (r#"{"kind": "email", "queue": "nowhere"}"#, 404),
+        (r#"{"kind": "pigeon", "queue": "averias"}"#, 422),
+        (r#"{"kind": "fax", "queue": "averias", "need": "a>="}"#, 422),
+        (r#"{"kind": "fax", "queue": "averias", "due": "soon"}"#, 422),
+    ] {
+        assert_eq!(add(body).0, status, "{body}");
+    }
+}
+
+#[test]
+fn reports_answer_by_rest_and_refuse_in_sentences() {
+    let place = place(None);
+    let get = |path: &str| place.send("GET", path, "", "");
+    for (path, status, words) in [
+        ("/api/v1/reports/nothing", 404, "there are reports queues, agents, law"),
+        ("/api/v1/reports/queues?from=yesterday", 400, "write a day such as 2026-03-10"),
+        ("/api/v1/reports/queues?zone=Nowhere/Here", 400, "there is no time zone"),
+        ("/api/v1/reports/queues?from=2026-03-10", 503, "figures cannot be read now"),
+        ("/api/v1/figures/sl_std/calls?from=2026-03-10", 503, "figures cannot be read now"),
+    ] {
+        let (got, body) = get(path);
+        assert!(got == status && body.contains(words), "{path}: {got} {body}");
+    }
+    let dir = place.state.records.clone();
+    std::fs::create_dir_all(&dir).unwrap();
+    crate::shell::figures::tests::stored(
+        &crate::shell::figures::path(&dir),
+        &crate::shell::figures::tests::facts(9),
+        50,
+    );
+    let (status, body) = get("/api/v1/reports/queues?from=2026-03-10&by=month&figures=entered,sl_std");
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, &json["rows"][0]),
+        (
+            200,
+            &json!({
+                "month": "2026-03", "queue": "averias", "entered": 9, "sl_std": {"percent": "66.7", "part": "6", "whole": "9"}
+            })
+        )
+    );
+    let (status, body) = get("/api/v1/figures/abandonment/calls?from=2026-03-10&format=csv");
+    assert_eq!((status, body.matches(",yes").count()), (200, 3));
+    assert_eq!(get("/api/v1/figures/nope/calls?from=2026-03-10").0, 400);
+    std::fs::remove_dir_all(&dir).unwrap();
 }

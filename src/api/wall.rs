@@ -8,7 +8,7 @@ mod patch;
 pub use board::Faces;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -20,15 +20,19 @@ use rust_embed::RustEmbed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use turno_engine::{Answer, Command};
 
 use crate::api::{AppState, rest};
+use crate::shell::asker::Asker;
 use crate::shell::board::Board;
-use board::draw;
+use board::{Expected, draw};
 
 /// How often a reader hears something even if nothing changed; the page calls its data old after 5 s.
 const BEAT: Duration = Duration::from_secs(2);
 /// How often the board is looked at.
 const SHOT_EVERY: Duration = Duration::from_millis(500);
+/// How often the engine is asked for expected waits.
+const EXPECTED_EVERY: Duration = Duration::from_secs(5);
 /// A reader that takes longer than this for one message is closed.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -50,14 +54,25 @@ pub fn watch_board(
     runtime: &tokio::runtime::Handle,
     board: Arc<Board>,
     faces: watch::Receiver<Faces>,
+    asker: Arc<Asker>,
 ) -> watch::Receiver<Shot> {
     let (shots, watched) = watch::channel(Shot::default());
     runtime.spawn(async move {
         let mut pace = tokio::time::interval(SHOT_EVERY);
+        let mut expected = Expected::new();
+        let mut asked: Option<Instant> = None;
         while !shots.is_closed() {
             pace.tick().await;
+            if asked.is_none_or(|at| at.elapsed() >= EXPECTED_EVERY) {
+                asked = Some(Instant::now());
+                expected = match tokio::time::timeout(SHOT_EVERY, asker.ask(Command::QueueExpected)).await {
+                    Ok(Ok(Answer::Expected(rows))) => rows.into_iter().collect(),
+                    // What nobody tells is not known.
+                    Ok(_) | Err(_) => Expected::new(),
+                };
+            }
             let (_, view) = board.view();
-            let drawn = draw(&view, &faces.borrow());
+            let drawn = draw(&view, &faces.borrow(), &expected);
             shots.send_replace(Shot { board: Arc::new(drawn), at_ms: view.at.0 / 1000 });
         }
     });

@@ -7,7 +7,7 @@ use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
 use crate::leg::{Leg, LegState, Legs};
-use crate::plan::{CallConfig, Codes, Plan};
+use crate::plan::{CallConfig, Codes, Goal, Plan};
 use crate::turn::Turn;
 
 impl Call {
@@ -38,6 +38,7 @@ impl Call {
             wants_since: None,
             music: None,
             consult: None,
+            menus: 0,
             parker: None,
             back: None,
             talked: false,
@@ -61,7 +62,7 @@ impl Call {
         match t.plan.route(&self.dnis, trunk).cloned() {
             None => self.refuse(NOT_FOUND, t),
             Some(Plan::Refuse(status)) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
-            Some(plan @ (Plan::Queue { .. } | Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_))) => {
+            Some(plan @ (Plan::Queue { .. } | Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_) | Plan::Menu(_))) => {
                 self.stage = Stage::Arriving { plan, known_by: t.now.mono + KNOWN_WAIT };
                 t.out.push(CallEffect::LookUp { call: self.id, ani: self.ani.clone() });
                 self.ask_record(t);
@@ -124,6 +125,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => {}
         }
     }
@@ -141,6 +143,7 @@ impl Call {
             Plan::Prompt(prompt) => {
                 self.stage = Stage::Saying { prompt, then: Cause::NORMAL, outcome: None, asks: false }
             }
+            Plan::Menu(menu) => self.go(Goal::Menu(menu), t),
             Plan::Refuse(status) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
         }
     }

@@ -271,6 +271,8 @@ pub enum Elsewhere {
     Number(String),
     /// A prompt, then good-bye.
     Prompt(PromptId),
+    /// A menu.
+    Menu(Name),
     /// The offer of a callback; keys are told to the ACD while it is said.
     Callback,
     /// Good-bye at once.

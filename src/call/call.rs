@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, Party, QueueLeft, What};
 use turno_base::limits::LEGS_PER_CALL_MAX;
 use turno_base::{
-    AgentId, CallId, Cause, EndedBy, LegId, Mono, Need, Number, Outcome, PromptId, QueueId, Reason, StationId, TrunkId,
+    AgentId, CallId, Cause, EndedBy, LegId, Mono, Name, Need, Number, Outcome, PromptId, QueueId, Reason, StationId,
+    TrunkId,
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) consult: Option<AgentId>,
     /// It calls a customer back.
     pub(crate) back: Option<Back>,
+    /// Menus it has passed through.
+    pub(crate) menus: u8,
     /// Who parked it last.
     pub(crate) parker: Option<Parker>,
     /// A conversation took place.
@@ -103,8 +106,20 @@ pub(crate) enum Stage {
     Coding { station: StationId, code: Code, asked: bool },
     /// It is put where anybody may take it, with music.
     Parked(Parked),
+    /// A menu.
+    Choosing(Choosing),
     /// Every leg was told to end.
     Ending,
+}
+
+/// A caller in a menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Choosing {
+    pub(crate) menu: Name,
+    /// How often it has been said, with the present time.
+    pub(crate) round: u8,
+    /// It was said, and a key is waited for.
+    pub(crate) until: Option<Mono>,
 }
 
 /// A call that an agent has put aside (R31).
@@ -358,6 +373,7 @@ impl Call {
                         | QueueLeft::TimedOut
                         | QueueLeft::Empty
                         | QueueLeft::CallbackTaken
+                        | QueueLeft::ExitKey
                         | QueueLeft::Failed => AcdTell::CallbackFailed(None),
                     };
                     t.acd(self.id, tell);
@@ -372,6 +388,7 @@ impl Call {
             | Stage::Ringing(_)
             | Stage::Saying { asks: false, .. }
             | Stage::Coding { .. }
+            | Stage::Choosing(_)
             | Stage::Ending => {}
         }
     }
@@ -419,6 +436,7 @@ impl Call {
             | Stage::CallingBack(Dialling { dial, .. }) => Some(dial.ring_until),
             Stage::Talking(talk) => talk.silent,
             Stage::Parked(parked) => Some(parked.until),
+            Stage::Choosing(choosing) => choosing.until,
             Stage::Saying { .. } | Stage::Coding { .. } | Stage::Ending => None,
         };
         let longest = if matches!(self.stage, Stage::Ending) { None } else { Some(self.ends_at) };

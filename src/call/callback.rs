@@ -49,6 +49,7 @@ impl Call {
             wants_since: Some(t.now.mono),
             music: None,
             consult: None,
+            menus: 0,
             parker: None,
             back: Some(Back { agent_first, ring_limit, is_reached: false }),
             talked: false,
@@ -183,6 +184,9 @@ impl Call {
 
     /// A key of the caller: what it means is for the ACD.
     pub(crate) fn on_key(&mut self, leg: LegId, key: char, t: &mut Turn<'_>) {
+        if matches!(self.stage, Stage::Choosing(_)) && leg == self.caller {
+            return self.on_menu_key(key, t);
+        }
         let listens = match &self.stage {
             Stage::Waiting(waiting) => matches!(waiting.place, Place::In),
             Stage::Saying { asks, .. } => *asks,
@@ -193,6 +197,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => false,
         };
         if listens && leg == self.caller {
@@ -212,6 +217,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => return t.stale(),
         }
         match t.config.prompts.callback_taken {

@@ -108,6 +108,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => None,
         }
     }
@@ -155,6 +156,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => None,
         };
         let Some((by, agency)) = taken else { return self.talk_with(leg, None, t) };
@@ -217,6 +219,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => {
                 let (outcome, by) = verdict_of(cause);
                 self.finish(outcome, by, Cause { sip: status(cause), ..cause }, t);

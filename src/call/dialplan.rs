@@ -87,6 +87,7 @@ mod tests {
                 pull: "*69".into(),
             },
             park: crate::ParkRules::default(),
+            menus: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

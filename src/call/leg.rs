@@ -69,6 +69,8 @@ pub(crate) enum Speech {
     Place(Announced),
     /// One prompt.
     Prompt(PromptId),
+    /// A menu, for the so-many-th time of all menus and times.
+    Menu(u16),
 }
 
 /// What a waiting caller is told, as far as there are prompts for it.

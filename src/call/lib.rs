@@ -10,6 +10,7 @@ mod calls;
 mod dial;
 mod dialplan;
 mod leg;
+mod menu;
 mod park;
 mod plan;
 mod settle;
@@ -27,6 +28,7 @@ pub use boundary::{
 };
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
+pub use menu::MENU_HOPS_MAX;
 pub use park::{PARK_SLOTS_MAX, ParkRefusal};
-pub use plan::{CallConfig, ClassOfService, Codes, Extension, ParkRules, Plan, Route, SystemPrompts};
+pub use plan::{CallConfig, ClassOfService, Codes, Extension, Goal, Menu, ParkRules, Plan, Route, SystemPrompts};
 pub use view::{CallRow, CallSizes};

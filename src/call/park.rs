@@ -134,6 +134,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Saying { .. }
             | Stage::Coding { .. }
+            | Stage::Choosing(_)
             | Stage::Ending => false,
         };
         waits && self.legs.is_up(self.caller) && self.legs.len() < LEGS_PER_CALL_MAX

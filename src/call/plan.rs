@@ -26,6 +26,8 @@ pub struct CallConfig {
     pub callback_class: Option<Name>,
     /// The number that a customer who is called back sees.
     pub callback_shows: Number,
+    /// Menus.
+    pub menus: BTreeMap<Name, Menu>,
     /// Prompts that the call room says itself.
     pub prompts: SystemPrompts,
     /// Longest ring of a leg that no queue dialled (internal, outside).
@@ -65,8 +67,40 @@ pub enum Plan {
     Agent(AgentId),
     /// Say this and hang up.
     Prompt(PromptId),
+    /// Let him choose.
+    Menu(Name),
     /// Refuse with this SIP status, 400..=699.
     Refuse(u16),
+}
+
+/// A prompt, and keys that lead on (V1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Menu {
+    /// Said once each, in order.
+    pub prompts: Vec<PromptId>,
+    /// Where each key leads.
+    pub keys: BTreeMap<char, Goal>,
+    /// After the prompts there is so long for a key.
+    pub wait: Duration,
+    /// It is said so often, at least once.
+    pub times: u8,
+    /// Where he goes who presses none.
+    pub otherwise: Goal,
+}
+
+/// Where a key leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// A queue.
+    Queue(QueueId),
+    /// A menu.
+    Menu(Name),
+    /// A number outside, by the class of service of overflows.
+    Number(String),
+    /// A prompt, then good-bye.
+    Prompt(PromptId),
+    /// Good-bye at once.
+    HangUp,
 }
 
 /// What an extension is.

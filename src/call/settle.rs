@@ -6,7 +6,7 @@ use turno_base::fact::{AgentState, Segment, What};
 use turno_base::{LegId, PromptId};
 
 use crate::boundary::{AcdTell, CallEffect, LegCommand, Sound};
-use crate::call::{Agency, Call, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
+use crate::call::{Agency, Call, Choosing, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Transferring, Waiting};
 use crate::leg::{Announced, Hears, Leg, LegState, Speech, Want};
 use crate::turn::Turn;
 
@@ -29,7 +29,10 @@ impl Call {
             return;
         }
         let second = match &self.stage {
-            Stage::Waiting(Waiting { place: Place::In, .. }) | Stage::Saying { .. } | Stage::Coding { .. } => None,
+            Stage::Waiting(Waiting { place: Place::In, .. })
+            | Stage::Saying { .. }
+            | Stage::Coding { .. }
+            | Stage::Choosing(_) => None,
             Stage::Talking(talk) => Some(talk.other),
             Stage::Waiting(_)
             | Stage::Arriving { .. }
@@ -106,6 +109,10 @@ impl Call {
         };
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } => Segment::Ivr(None),
+            Stage::Choosing(choosing) => {
+                let menu = t.config.menus.get(&choosing.menu);
+                Segment::Ivr(menu.and_then(|menu| menu.prompts.first()).copied())
+            }
             Stage::Parked(_) => Segment::Parked,
             Stage::Saying { prompt, .. } => Segment::Ivr(Some(*prompt)),
             Stage::Waiting(waiting) => {
@@ -228,6 +235,10 @@ impl Call {
         match &self.stage {
             Stage::Arriving { .. } | Stage::Coding { .. } | Stage::Ending => None,
             Stage::Parked(_) => is_caller.then(music),
+            Stage::Choosing(Choosing { round, until: None, .. }) => {
+                is_caller.then_some(Want::Speech(Speech::Menu(u16::from(self.menus) << 8 | u16::from(*round))))
+            }
+            Stage::Choosing(_) => is_caller.then_some(Want::Nothing),
             Stage::Saying { prompt, .. } => is_caller.then_some(Want::Speech(Speech::Prompt(*prompt))),
             Stage::Waiting(waiting) if is_caller => match (waiting.place, waiting.announced) {
                 (Place::In, _) if !waiting.greeting.is_empty() => Some(Want::Speech(Speech::Greeting)),
@@ -284,10 +295,14 @@ impl Call {
             // Time to find the key.
             (Speech::Prompt(prompt), Stage::Saying { asks: true, .. }) => vec![prompt, prompt],
             (Speech::Prompt(prompt), _) => vec![prompt],
+            (Speech::Menu(_), Stage::Choosing(choosing)) => {
+                t.config.menus.get(&choosing.menu).map_or_else(Vec::new, |menu| menu.prompts.clone())
+            }
+            (Speech::Menu(_), _) => Vec::new(),
         };
         match (self.music(t), what) {
             (Some(music), Speech::Greeting | Speech::Place(_)) => Sound::OnceThenLoop(said, music),
-            (None, Speech::Greeting | Speech::Place(_)) | (_, Speech::Prompt(_)) => Sound::Once(said),
+            (None, Speech::Greeting | Speech::Place(_)) | (_, Speech::Prompt(_) | Speech::Menu(_)) => Sound::Once(said),
         }
     }
 
@@ -298,7 +313,7 @@ impl Call {
         let Hears::Speech { what, .. } = leg.hears else { return None };
         leg.hears = match (what, music) {
             (Speech::Greeting | Speech::Place(_), Some(music)) => Hears::Music(music),
-            (Speech::Greeting | Speech::Place(_), None) | (Speech::Prompt(_), _) => Hears::Nothing,
+            (Speech::Greeting | Speech::Place(_), None) | (Speech::Prompt(_) | Speech::Menu(_), _) => Hears::Nothing,
         };
         Some(what)
     }

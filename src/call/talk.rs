@@ -5,7 +5,9 @@ use turno_base::fact::{OfferEnd, QueueLeft, What};
 use turno_base::{Cause, Direction, EndedBy, LegId, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
-use crate::call::{Agency, Call, Came, Dialling, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring};
+use crate::call::{
+    Agency, Call, Came, Choosing, Dialling, FIGURES_WAIT, Place, RESCUE_GRACE, Record, Stage, Talk, Transferring,
+};
 use crate::leg::{Hears, Leg, LegState};
 use crate::turn::Turn;
 use crate::wait::{OVERFLOWED, offer_end};
@@ -111,6 +113,7 @@ impl Call {
             | Stage::CallingBack(_)
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => None,
         };
         if by_peer {
@@ -137,6 +140,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => {}
         }
     }
@@ -175,6 +179,7 @@ impl Call {
         match &mut self.stage {
             Stage::Waiting(_) => self.on_waiting_said(what, t),
             Stage::CallingBack(dialling) => dialling.whisper = None,
+            Stage::Choosing(_) => self.on_menu_said(t),
             Stage::Saying { then, outcome, .. } => {
                 let (then, outcome) = (*then, outcome.unwrap_or(Outcome::Cancelled));
                 self.finish(outcome, EndedBy::Us, then, t);
@@ -218,6 +223,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => t.stale(),
         }
     }
@@ -246,6 +252,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => {}
         }
     }
@@ -327,6 +334,7 @@ impl Call {
             {
                 self.on_dial_limit(t);
             }
+            Stage::Choosing(Choosing { until: Some(until), .. }) if *until <= now => self.on_menu_limit(t),
             Stage::Parked(parked) if parked.until <= now => self.on_park_limit(t),
             Stage::Talking(Talk { other, silent: Some(until), .. }) if *until <= now => {
                 let other = *other;
@@ -341,6 +349,7 @@ impl Call {
             | Stage::Saying { .. }
             | Stage::Coding { .. }
             | Stage::Parked(_)
+            | Stage::Choosing(_)
             | Stage::Ending => {}
         }
     }

@@ -5,6 +5,7 @@ mod callback;
 mod joining;
 mod limits;
 mod matrix;
+mod menu;
 mod park;
 mod property;
 mod queue;

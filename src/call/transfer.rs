@@ -174,6 +174,7 @@ fn consultation(call: &Call, leg: LegId) -> Option<Consultation> {
         | Stage::Saying { .. }
         | Stage::Coding { .. }
         | Stage::Parked(_)
+        | Stage::Choosing(_)
         | Stage::Ending => None,
     }
 }

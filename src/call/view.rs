@@ -18,7 +18,7 @@ pub struct CallRow {
     pub ani: Number,
     /// What was dialled.
     pub dnis: Number,
-    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `parked`, `announcement`,
+    /// `arriving`, `waiting`, `offered`, `ringing`, `talking`, `transferring`, `calling-back`, `parked`, `menu`, `announcement`,
     /// `ending`.
     pub stage: String,
     /// The slot that it is parked in, for how long already, and how much longer before it goes back.
@@ -97,6 +97,7 @@ fn stage(call: &Call) -> &'static str {
         Stage::Transferring(_) => "transferring",
         Stage::CallingBack(_) => "calling-back",
         Stage::Parked(_) => "parked",
+        Stage::Choosing(_) => "menu",
         Stage::Saying { .. } | Stage::Coding { .. } => "announcement",
         Stage::Ending => "ending",
     }
@@ -113,6 +114,7 @@ fn queue(call: &Call) -> Option<QueueId> {
         | Stage::Saying { .. }
         | Stage::Coding { .. }
         | Stage::Parked(_)
+        | Stage::Choosing(_)
         | Stage::Ending => call.came.as_ref().map(|came| came.queue),
     }
 }
@@ -134,6 +136,7 @@ fn agent(call: &Call) -> Option<AgentId> {
         | Stage::Saying { .. }
         | Stage::Coding { .. }
         | Stage::Parked(_)
+        | Stage::Choosing(_)
         | Stage::Ending => None,
     }
 }

@@ -2,12 +2,13 @@
 //! is rung; this only carries out.
 
 use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
-use turno_base::{AgentId, Cause, E164, EndedBy, LegId, Need, Number, Outcome, QueueId, Reason, SkillId, StationId};
+use turno_base::{AgentId, Cause, E164, EndedBy, LegId, Need, Number, QueueId, Reason, SkillId, StationId};
 
 use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere, From};
 use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
 use crate::dialplan;
 use crate::leg::{Announced, Leg, LegState, Speech};
+use crate::plan::Goal;
 use crate::settle::place_prompts;
 use crate::turn::Turn;
 
@@ -210,18 +211,11 @@ impl Call {
             self.end_leg(offer.leg, Cause::new(487, 16, Reason::Overflow), EndedBy::Us, t);
         }
         match elsewhere {
-            Elsewhere::HangUp => self.finish(Outcome::NoAnswer, EndedBy::Us, OVERFLOWED, t),
-            Elsewhere::Prompt(prompt) => {
-                self.stage = Stage::Saying { prompt, then: OVERFLOWED, outcome: Some(Outcome::NoAnswer), asks: false };
-            }
+            Elsewhere::HangUp => self.go(Goal::HangUp, t),
+            Elsewhere::Prompt(prompt) => self.go(Goal::Prompt(prompt), t),
+            Elsewhere::Menu(menu) => self.go(Goal::Menu(menu), t),
+            Elsewhere::Number(number) => self.go(Goal::Number(number), t),
             Elsewhere::Callback => self.offer_callback(t),
-            Elsewhere::Number(number) => {
-                let class = t.config.overflow_class;
-                match t.callee_outside(&number, class.as_ref(), None) {
-                    Ok(callee) => self.ring(callee, t),
-                    Err(cause) => self.refuse(cause, t),
-                }
-            }
         }
     }
 
@@ -252,7 +246,7 @@ impl Call {
                     t.acd(self.id, AcdTell::Announced);
                 }
             }
-            Speech::Prompt(_) => {}
+            Speech::Prompt(_) | Speech::Menu(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use turno_engine::{AgentView, Answer, Command};
 use crate::api::control::{self, Reply, Request};
 use crate::api::rest::shown;
 use crate::cli::table::Table;
-use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE};
+use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE, tasks};
 
 /// Asks the engine and prints its answer.
 pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
@@ -52,13 +52,15 @@ fn print(answer: Answer) {
     match answer {
         Answer::Done => {}
         Answer::Queues(queues) => {
-            let mut table = Table::new(&["queue", "waiting", "callbacks", "longest", "next waits", "agents", "ready"]);
+            let mut table =
+                Table::new(&["queue", "waiting", "callbacks", "tasks", "longest", "next waits", "agents", "ready"]);
             for queue in &queues {
                 let longest = queue.waiting.iter().map(|w| w.waited_ms).max();
                 table.row([
                     queue.queue.to_string(),
                     queue.waiting.len().to_string(),
                     queue.callbacks.to_string(),
+                    queue.tasks.to_string(),
                     longest.map(clock).unwrap_or_default(),
                     queue.expected_ms.map(clock).unwrap_or_default(),
                     queue.logged_in.to_string(),
@@ -88,6 +90,13 @@ fn print(answer: Answer) {
                 waiting.print();
             }
         }
+        Answer::Expected(expected) => {
+            let mut table = Table::new(&["queue", "next waits"]);
+            for (queue, ms) in expected {
+                table.row([queue.to_string(), clock(ms)]);
+            }
+            table.print();
+        }
         Answer::Agents(agents) => {
             let mut table = Table::new(&["agent", "name", "station", "state", "reason", "for", "call"]);
             let skills = if agents.len() == 1 { skills(&agents[0]) } else { None };
@@ -108,6 +117,7 @@ fn print(answer: Answer) {
                 skills.print();
             }
         }
+        Answer::Tasks(tasks) => tasks::table(tasks).print(),
         Answer::Callbacks(callbacks) => {
             let head = ["number", "queue", "state", "place", "waited", "asked by", "attempts", "last", "not before"];
             let mut table = Table::new(&head);
@@ -191,7 +201,7 @@ fn yes(is: bool) -> String {
 }
 
 /// `1:02:03`, `2:03`.
-fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     let s = ms / 1000;
     match s / 3600 {
         0 => format!("{}:{:02}", s / 60, s % 60),

@@ -1,4 +1,4 @@
-//! `turno cdr` and `turno rate`: records straight from their tables, beside a running engine or without one.
+//! `turno cdr`: records straight from their tables, beside a running engine or without one.
 
 mod keep;
 
@@ -7,15 +7,11 @@ use std::io::{self, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
-use turno_base::number::normalise;
 use turno_base::{AgentId, CallId, QueueId, Wall};
 use turno_tariff::cdr::Record;
 use turno_tariff::cdr::format;
-use turno_tariff::{Call, Deck, Key, Payer, rate};
 
 use crate::cli::REFUSED;
-use crate::shell::clock::wall;
 use crate::shell::instant::wall_of;
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
@@ -211,88 +207,4 @@ fn export(reader: &Reader, which: &Which, kind: Format, zone: &str, to: Option<&
     };
     reader.each(&which.filter(), Order::OldestFirst, each).map_err(Failure::Store)?;
     written.and_then(|()| out.flush()).map_err(Failure::Io)
-}
-
-/// What to price.
-#[derive(Debug, Args)]
-pub(super) struct RateArgs {
-    /// Called number.
-    to: String,
-    /// Talk time, seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u32,
-    /// Calling number.
-    #[arg(long, default_value = "")]
-    from: String,
-    /// Price book.
-    #[arg(long, value_name = "FILE", default_value = "tariff.csv")]
-    deck: PathBuf,
-    /// Who pays: company, caller, or another that the deck names.
-    #[arg(long, default_value = "company")]
-    payer: String,
-    /// When it was answered; now if absent.
-    #[arg(long, value_parser = wall_of)]
-    at: Option<Wall>,
-    /// Country code without '+', for numbers in national form.
-    #[arg(long, default_value = "34")]
-    country: String,
-}
-
-/// Prices a call that did not happen.
-pub(super) fn price(args: &RateArgs, as_json: bool) -> u8 {
-    let text = match std::fs::read_to_string(&args.deck) {
-        Ok(text) => text,
-        Err(error) => {
-            eprintln!("{} cannot be read: {error}; name the price book with --deck", args.deck.display());
-            return REFUSED;
-        }
-    };
-    let deck = match Deck::parse_csv(&text) {
-        Ok(deck) => deck,
-        Err(error) => {
-            eprintln!("{}: {error}", args.deck.display());
-            return REFUSED;
-        }
-    };
-    let key = |number: &str| normalise(number, &args.country).and_then(|number| Key::new(number.digits()));
-    let Some(b) = key(&args.to) else {
-        eprintln!("{:?} is no telephone number; write + and the country code first", args.to);
-        return REFUSED;
-    };
-    let Ok(payer) = args.payer.parse().map(Payer) else {
-        eprintln!("{:?} is no payer; the deck has {}", args.payer, payers(&deck));
-        return REFUSED;
-    };
-    let call = Call {
-        a: key(&args.from).unwrap_or_default(),
-        b,
-        answer: args.at.unwrap_or_else(wall),
-        duration_ms: u64::from(args.seconds) * 1000,
-        answered: true,
-    };
-    let rated = rate(&deck, &call, payer);
-    if as_json {
-        println!("{}", json!(rated));
-        return 0;
-    }
-    match (rated.net, rated.gross) {
-        (Some(net), Some(gross)) => {
-            let rate = rated.rate.map(|rate| rate.to_string()).unwrap_or_default();
-            let billed_s = rated.billed_ms as f64 / 1000.0;
-            println!("{net} {} ({gross} with tax), rate {rate}, {billed_s} s billed", net.currency);
-        }
-        _ => println!(
-            "{}: no rule for {} to {} and payer {payer}; the deck has {}",
-            rated.status.as_str(),
-            args.from,
-            args.to,
-            payers(&deck)
-        ),
-    }
-    0
-}
-
-fn payers(deck: &Deck) -> String {
-    let payers: Vec<String> = deck.payers().map(|payer| payer.to_string()).collect();
-    payers.join(", ")
 }

@@ -182,31 +182,47 @@ pub(super) fn play_all(
     let centre = Centre::new(scenario);
     let each = seeds.len() * days as usize;
     let jobs = policies.len() * each;
-    let bar = progress(jobs, "days");
+    let played = spread(jobs, "days", threads, &|job| {
+        let (policy, at) = (job / each, job % each);
+        let (seed, n) = (seeds[at / days as usize], (at % days as usize) as u32);
+        let day = Day::draw(scenario, &centre, seed, n);
+        let mut policy = policies[policy].build(scenario, &centre, seed.wrapping_add(u64::from(n)));
+        play(scenario, &centre, &day, policy.as_mut())
+    });
+    let mut figures = played.into_iter();
+    policies.iter().map(|_| figures.by_ref().take(each).collect()).collect()
+}
+
+/// Does every job on so many threads, a progress bar shown; what came of them in their order.
+///
+/// # Panics
+/// If a job does.
+pub(super) fn spread<T: Send>(
+    jobs: usize,
+    of_what: &'static str,
+    threads: usize,
+    job: &(dyn Fn(usize) -> T + Sync),
+) -> Vec<T> {
+    let bar = progress(jobs, of_what);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            if job >= jobs {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= jobs {
                 return done;
             }
-            let (policy, at) = (job / each, job % each);
-            let (seed, n) = (seeds[at / days as usize], (at % days as usize) as u32);
-            let day = Day::draw(scenario, &centre, seed, n);
-            let mut policy = policies[policy].build(scenario, &centre, seed.wrapping_add(u64::from(n)));
-            done.push((job, play(scenario, &centre, &day, policy.as_mut())));
+            done.push((at, job(at)));
             bar.inc(1);
         }
     };
-    let mut found: Vec<(usize, Figures)> = std::thread::scope(|scope| {
+    let mut found: Vec<(usize, T)> = std::thread::scope(|scope| {
         let hands: Vec<_> = (0..threads.min(jobs)).map(|_| scope.spawn(work)).collect();
         hands.into_iter().flat_map(|hand| hand.join().expect("a policy broke a rule of the world")).collect()
     });
     bar.finish_and_clear();
-    found.sort_by_key(|(job, _)| *job);
-    let mut figures = found.into_iter().map(|(_, figures)| figures);
-    policies.iter().map(|_| figures.by_ref().take(each).collect()).collect()
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, one)| one).collect()
 }
 
 pub(super) fn progress(jobs: usize, of_what: &'static str) -> ProgressBar {

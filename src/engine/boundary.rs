@@ -10,6 +10,7 @@ use turno_sip::flow::{Destination, Flow, Transport};
 use turno_sip::message::{Message, Rejected};
 use turno_sip::ua::{Count, Load};
 
+use crate::acd_tasks::TaskEntry;
 use crate::config::EngineConfig;
 use crate::views::Answer;
 
@@ -88,6 +89,8 @@ pub enum Input {
 pub enum Command {
     /// All queues, or one, with who waits.
     QueueShow(Option<QueueId>),
+    /// How long the next to enter each queue would wait.
+    QueueExpected,
     /// All agents, or one.
     AgentShow(Option<AgentId>),
     /// Sit down.
@@ -106,6 +109,14 @@ pub enum Command {
     AgentDisposition(AgentId, Name),
     /// A skill of an agent changes, or is again as configured.
     AgentSkill(AgentId, SkillId, SkillChange),
+    /// A task is to be done; answered with it.
+    TaskAdd(Box<TaskEntry>),
+    /// Tasks by queue and due date: all, of a queue, in the hands of an agent.
+    TaskShow(Option<QueueId>, Option<AgentId>),
+    /// A task is done, and what came of it.
+    TaskDone(CallId, Option<Name>),
+    /// A task is for another queue.
+    TaskMove(CallId, QueueId),
     /// All live calls, or one.
     CallShow(Option<CallId>),
     /// End a call.

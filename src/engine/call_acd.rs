@@ -98,6 +98,7 @@ impl Rooms {
                     Overflow::Number(number) => Elsewhere::Number(number),
                     Overflow::Prompt(prompt) => Elsewhere::Prompt(prompt),
                     Overflow::Callback => Elsewhere::Callback,
+                    Overflow::Menu(menu) => Elsewhere::Menu(menu),
                     Overflow::HangUp => Elsewhere::HangUp,
                 };
                 self.tell_decided(item, AcdEvent::Overflow(to), turn);
@@ -125,6 +126,9 @@ impl Rooms {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
             Decision::PauseTooLong { agent, reason } => self.fact(What::PauseTooLong { agent, reason }, turn),
+            Decision::Task { item, queue, kind, change } => {
+                self.fact(What::Task { task: item.0, queue, kind, change }, turn);
+            }
             Decision::Disposed { item, agent, disposition } => {
                 self.fact(What::Disposed { call: item.0, agent, disposition }, turn);
             }

@@ -29,6 +29,7 @@ impl Rooms {
         }
         match command {
             Command::QueueShow(queue) => self.queues(*queue, turn.now).map(Answer::Queues),
+            Command::QueueExpected => Ok(Answer::Expected(self.expected(turn.now))),
             Command::AgentShow(agent) => self.agents(*agent, turn.now).map(Answer::Agents),
             Command::AgentLogin(agent, station) => {
                 let station = station.or_else(|| self.own_station(*agent)).ok_or_else(|| no_station(*agent))?;
@@ -47,6 +48,16 @@ impl Rooms {
             }
             Command::AgentSkill(agent, skill, change) => {
                 self.tell_acd_command(AcdCommand::Skill { agent: *agent, skill: *skill, change: *change }, turn)
+            }
+            Command::TaskAdd(entry) => self.add_task(entry, turn),
+            Command::TaskShow(queue, agent) => self.tasks(*queue, *agent, turn.now).map(Answer::Tasks),
+            Command::TaskDone(task, disposition) => {
+                let done = AcdCommand::TaskDone { task: ItemId(*task), disposition: *disposition };
+                self.tell_task(*task, done, turn)
+            }
+            Command::TaskMove(task, queue) => {
+                self.acd.queue(*queue, turn.now).ok_or_else(|| no_queue(*queue))?;
+                self.tell_task(*task, AcdCommand::TaskMove { task: ItemId(*task), queue: *queue }, turn)
             }
             Command::CallShow(call) => self.live_calls(*call, turn.now).map(Answer::Calls),
             Command::CallHangUp(call) => {

@@ -4,6 +4,7 @@
 //! Each seam is one file: an `if` there that depends on a business fact belongs in a room.
 
 mod acd_agents;
+mod acd_tasks;
 mod boundary;
 mod call_acd;
 mod call_back;
@@ -20,16 +21,17 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub use acd_tasks::TaskEntry;
 pub use boundary::{Command, Effect, Input, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use views::{
     AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
-    WaitingView,
+    TaskView, WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
-use turno_acd::Acd;
-use turno_base::{CallId, Mono, Now};
+use turno_acd::{Acd, AgentRow, Entry};
+use turno_base::{CallId, ItemId, Mono, Now};
 use turno_call::{CallEvent, Calls};
 use turno_sip::flow::Flow;
 use turno_sip::message::Message;
@@ -89,6 +91,16 @@ impl Engine {
     /// The configuration in force.
     pub fn config(&self) -> Option<&EngineConfig> {
         self.rooms.as_ref().map(|rooms| &rooms.config)
+    }
+
+    /// As whom a waiting call entered its queue; none if it does not wait.
+    pub fn entry(&self, call: CallId) -> Option<Entry> {
+        self.rooms.as_ref()?.acd.entry(ItemId(call))
+    }
+
+    /// How every agent stands.
+    pub fn agents(&self, now: Now) -> Vec<AgentRow> {
+        self.rooms.as_ref().map_or_else(Vec::new, |rooms| rooms.acd.agents(now))
     }
 
     /// Sequence number of the last record row that went out; 0: none.

@@ -14,6 +14,8 @@ mod refer;
 mod restart;
 mod ring_all;
 mod seeds;
+mod skills_and_tasks;
+
 mod world;
 mod wrapup;
 

@@ -22,12 +22,16 @@ pub enum Answer {
     Done,
     /// Queues.
     Queues(Vec<QueueView>),
+    /// How long the next to enter a queue would wait, ms; queues of which nobody is sure are left out.
+    Expected(Vec<(QueueId, u64)>),
     /// Agents.
     Agents(Vec<AgentView>),
     /// Live calls.
     Calls(Vec<CallView>),
     /// Callbacks.
     Callbacks(Vec<CallbackView>),
+    /// Tasks.
+    Tasks(Vec<TaskView>),
     /// Registrations and trunks.
     Reachable {
         /// Stations.
@@ -52,9 +56,11 @@ pub struct QueueView {
     pub waiting: Vec<WaitingView>,
     /// Callbacks still to be made, those that are not in line now among them.
     pub callbacks: u32,
+    /// Tasks that nobody has in hand.
+    pub tasks: u32,
     /// Agents who serve it and are logged in.
     pub logged_in: u32,
-    /// Of them ready.
+    /// Of them ready, or at a task that a call interrupts.
     pub ready: u32,
     /// The emergency switch is on, for it or for all: nobody waits here.
     pub is_emergency: bool,
@@ -142,6 +148,39 @@ pub struct CallbackView {
     pub last: Option<String>,
     /// Not before then; RFC 3339, UTC.
     pub not_before: Option<String>,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// Its id.
+    pub task: CallId,
+    /// `admin`, `email`, `fax` or `complaint`.
+    pub kind: String,
+    /// Its queue.
+    pub queue: QueueId,
+    /// Segment of the customer it is about.
+    pub segment: String,
+    /// What it is about; data, never markup.
+    pub subject: String,
+    /// The customer's external id.
+    pub customer: Option<String>,
+    /// To be done before then; RFC 3339, UTC.
+    pub due: String,
+    /// So many seconds from now; less than 0 when it is late.
+    pub due_in_s: i64,
+    /// That has passed.
+    pub is_late: bool,
+    /// `waiting`, `held` (in hand, and its agent does something else) or `worked-on`.
+    pub state: String,
+    /// 1-based place by due date among the tasks of its queue, while it waits.
+    pub position: Option<u32>,
+    /// Who has it in hand.
+    pub agent: Option<AgentId>,
+    /// Since it was entered, ms.
+    pub age_ms: u64,
+    /// How long it was worked on so far, ms.
+    pub worked_ms: u64,
 }
 
 /// One calendar at an instant.
@@ -259,6 +298,7 @@ impl Rooms {
             queue: row.queue,
             waiting: self.waiting(row.queue, now),
             callbacks: row.callbacks,
+            tasks: row.tasks,
             logged_in: row.logged_in,
             ready: row.ready,
             is_emergency: row.is_emergency,
@@ -267,6 +307,11 @@ impl Rooms {
             forecast_within_pm: (row.accuracy.judged > 0).then_some(row.accuracy.within_pm),
         };
         Ok(rows.into_iter().map(view).collect())
+    }
+
+    pub(crate) fn expected(&self, now: Now) -> Vec<(QueueId, u64)> {
+        let rows = self.acd.queues(now).into_iter();
+        rows.filter_map(|row| Some((row.queue, row.expected_ms?))).collect()
     }
 
     /// Why a live call waits, or was offered to whom it was.
@@ -381,7 +426,8 @@ fn agent_view(row: AgentRow, now: Now) -> AgentView {
         | AgentState::Holding
         | AgentState::Consulting
         | AgentState::WrapUp
-        | AgentState::Outbound => None,
+        | AgentState::Outbound
+        | AgentState::Task => None,
     };
     AgentView {
         agent: row.agent,

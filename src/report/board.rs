@@ -166,6 +166,7 @@ impl Board {
             What::CallArrived { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
+            | What::Task { .. }
             | What::CallbackTaken { .. }
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
@@ -256,7 +257,8 @@ impl Board {
                 | AgentState::Offered
                 | AgentState::Ringing
                 | AgentState::Paused(_)
-                | AgentState::Outbound => {}
+                | AgentState::Outbound
+                | AgentState::Task => {}
             }
             if in_conversation(before.state) && !in_conversation(state) {
                 self.count(work.queue, work.segment, |figures| {
@@ -357,7 +359,8 @@ impl Board {
                 | AgentState::Holding
                 | AgentState::Consulting
                 | AgentState::WrapUp
-                | AgentState::Outbound => None,
+                | AgentState::Outbound
+                | AgentState::Task => None,
             },
             since_ms: ms(now.mono.since(board.since)),
             call: board.call,

@@ -32,6 +32,8 @@ pub struct Figures {
     pub withdrawn: u64,
     /// F: failures of ours.
     pub failed: u64,
+    /// By a key that leads elsewhere.
+    pub exit_key: u64,
     /// F_T: all of those within the threshold.
     pub flowed_in_time: u64,
     /// Offers to agents.
@@ -70,6 +72,7 @@ impl Default for Figures {
             callback_taken: 0,
             withdrawn: 0,
             failed: 0,
+            exit_key: 0,
             flowed_in_time: 0,
             offered: 0,
             accepted: 0,
@@ -112,6 +115,7 @@ impl Figures {
             QueueLeft::CallbackTaken => &mut self.callback_taken,
             QueueLeft::Withdrawn => &mut self.withdrawn,
             QueueLeft::Failed => &mut self.failed,
+            QueueLeft::ExitKey => &mut self.exit_key,
         };
         *flow += 1;
         self.flowed_in_time += in_time;
@@ -134,7 +138,13 @@ impl Figures {
 
     /// F: entries that ended neither answered nor abandoned.
     pub fn flowed(&self) -> u64 {
-        self.overflowed + self.timed_out + self.empty + self.callback_taken + self.withdrawn + self.failed
+        self.overflowed
+            + self.timed_out
+            + self.empty
+            + self.callback_taken
+            + self.withdrawn
+            + self.failed
+            + self.exit_key
     }
 
     /// `sl_std` as numerator and denominator: A_T of N − S. What still waits is not in N yet: it counts when it ends.
@@ -169,6 +179,7 @@ impl Figures {
             callback_taken,
             withdrawn,
             failed,
+            exit_key,
             flowed_in_time,
             offered,
             accepted,
@@ -193,6 +204,7 @@ impl Figures {
             (&mut self.callback_taken, callback_taken),
             (&mut self.withdrawn, withdrawn),
             (&mut self.failed, failed),
+            (&mut self.exit_key, exit_key),
             (&mut self.flowed_in_time, flowed_in_time),
             (&mut self.offered, offered),
             (&mut self.accepted, accepted),
@@ -233,6 +245,7 @@ mod tests {
             QueueLeft::CallbackTaken,
             QueueLeft::Withdrawn,
             QueueLeft::Failed,
+            QueueLeft::ExitKey,
         ]);
         (how, 0..3_000_000_u64)
     }

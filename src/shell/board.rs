@@ -265,6 +265,9 @@ fn log_life(fact: &Fact) {
         }
         What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
         What::PauseTooLong { agent, reason } => tracing::warn!(%agent, %reason, "agent not ready for too long"),
+        What::Task { task, queue, kind, change } => {
+            tracing::info!(%task, %queue, kind = kind.as_str(), change = change.as_str(), "task");
+        }
         What::Disposed { call, agent, disposition } => tracing::info!(%call, %agent, %disposition, "result said"),
         What::AgentChanged { agent, state, station, .. } => match state {
             AgentState::LoggedOut => tracing::info!(%agent, "agent logged out"),
@@ -278,7 +281,8 @@ fn log_life(fact: &Fact) {
             | AgentState::Holding
             | AgentState::Consulting
             | AgentState::WrapUp
-            | AgentState::Outbound => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
+            | AgentState::Outbound
+            | AgentState::Task => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
         },
         What::CallbackTaken { call, queue, how } => {
             tracing::info!(%call, %queue, how = how.as_str(), "caller will be called back");
@@ -333,6 +337,7 @@ impl Counts {
                     | QueueLeft::Empty
                     | QueueLeft::CallbackTaken
                     | QueueLeft::Withdrawn
+                    | QueueLeft::ExitKey
                     | QueueLeft::Failed => return,
                 };
                 let segment = self.segments.get(call).map_or("", |s| s.as_str());
@@ -350,6 +355,9 @@ impl Counts {
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, fact.at.mono, metrics),
             What::PauseTooLong { reason, .. } => metrics.pauses_too_long.with_label_values(&[reason.as_str()]).inc(),
+            What::Task { queue, kind, change, .. } => {
+                metrics.tasks.with_label_values(&[queue.as_str(), kind.as_str(), change.as_str()]).inc();
+            }
             What::Disposed { disposition, .. } => metrics.dispositions.with_label_values(&[disposition.as_str()]).inc(),
             What::CallbackTaken { queue, how, .. } => {
                 metrics.callbacks_taken.with_label_values(&[queue.as_str(), how.as_str()]).inc();
@@ -389,7 +397,8 @@ impl Counts {
             | AgentState::Ringing
             | AgentState::Consulting
             | AgentState::Paused(_)
-            | AgentState::Outbound => {}
+            | AgentState::Outbound
+            | AgentState::Task => {}
         }
     }
 }

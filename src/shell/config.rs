@@ -6,6 +6,8 @@ mod acd;
 mod callbacks;
 mod calls;
 mod doors;
+mod figures;
+mod menus;
 mod node;
 mod outs;
 mod problem;
@@ -15,6 +17,7 @@ mod sip;
 mod values;
 
 pub use doors::offsets as zone_offsets;
+pub use figures::{Export, FigureSettings};
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
@@ -58,6 +61,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// Figures, reports and the nightly audit.
+    pub figures: FigureSettings,
     /// The outside CRM; none: nobody else is asked who calls.
     pub crm: Option<CrmSettings>,
 }
@@ -91,14 +96,16 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     }
     // A key's variable names its table before two underscores; TURNO_SOCKET and the like are the command line's.
     let given = environment.unwrap_or_else(|| std::env::vars().collect());
-    let given = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
-    let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
-    let variables = variables.source(Some(given));
-    let merged = Config::builder()
-        .add_source(::config::File::from_str(text, FileFormat::Toml))
-        .add_source(variables)
-        .build()
-        .and_then(|merged| merged.collect());
+    let given: ::config::Map<_, _> = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
+    let source = ::config::File::from_str(text, FileFormat::Toml);
+    let merged = if given.keys().any(|name| name.to_ascii_uppercase().starts_with("TURNO_")) {
+        let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
+        let merged = Config::builder().add_source(source).add_source(variables.source(Some(given))).build();
+        merged.and_then(|merged| merged.collect())
+    } else {
+        // Merging copies the whole several times, which thousands of accounts feel.
+        source.collect()
+    };
     let tree = match merged {
         Ok(tree) => tree,
         Err(error) => {
@@ -138,6 +145,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let (sip, net) = sip::sip(root, &engine_media);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
+    let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
         seed: 0,
@@ -150,7 +158,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, crm })
+    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, figures, crm })
 }
 
 #[cfg(test)]

@@ -4,9 +4,13 @@
 //! The fold's state, its place in the log and what it changed are one transaction: after a crash it goes on where the tables
 //! are. The file may be removed while nothing runs; it is then made again from as much of the log as is kept.
 
+pub mod audit;
+mod consumer;
+pub mod nightly;
 mod reader;
 mod tables;
 
+pub use consumer::{Figures, SharedTerms, charges, opens, terms};
 pub use reader::{FigureReader, KnownContact};
 pub use tables::{FigureTables, Kept, Mark};
 
@@ -29,4 +33,4 @@ pub fn zone(name: &str) -> Option<Zone> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

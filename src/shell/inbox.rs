@@ -226,6 +226,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use turno_sip::flow::{ListenerId, Transport};
+    use turno_sip::shed::STALL_MAX;
 
     use super::*;
 
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(inbox.admit(flow, &invite("asleep")), Ok(Lane::Fresh));
         let begun = inbox.clock().mono();
         outlet.taken(begun);
-        while inbox.clock().mono().since(begun) < Duration::from_millis(150) {
+        while inbox.clock().mono().since(begun) < STALL_MAX * 2 {
             std::thread::yield_now();
         }
         assert!(matches!(inbox.admit(flow, &invite("stuck")), Err(Outside::Refused(_))));

@@ -11,6 +11,7 @@ mod recover;
 mod replay;
 mod segment;
 mod transcript;
+mod walk;
 mod writer;
 
 pub use export::export;
@@ -18,6 +19,7 @@ pub use recover::{Recovered, Recovery, recover};
 pub use replay::{Replayed, replay};
 pub use segment::{Begin, Record, Segment, Turn, frame_input, segments};
 pub use transcript::{effect_line, input_line, shorten_numbers};
+pub use walk::{Shown, walk};
 pub use writer::{JournalSettings, SEGMENTS_BEHIND_MAX, Writer};
 
 use std::sync::Arc;

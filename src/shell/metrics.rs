@@ -62,6 +62,9 @@ pub struct Metrics {
     forecast_error: HistogramVec,
     pub offers_ended: IntCounterVec,
     pub dispositions: IntCounterVec,
+    pub tasks: IntCounterVec,
+    pub audit_differences: IntGaugeVec,
+    pub audits: IntCounter,
     pub pauses_too_long: IntCounterVec,
     pub callbacks_taken: IntCounterVec,
     pub callback_attempts: IntCounter,
@@ -147,7 +150,10 @@ impl Metrics {
                 &["queue"],
             ),
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
+            tasks: r.counters("tasks_total", "What became of tasks.", &["queue", "kind", "change"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
+            audit_differences: r.gauges("audit_differences", "Differences that the last nightly audit found.", &["identity"]),
+            audits: r.counter("audits_total", "Nightly audits that were made."),
             pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
             callbacks_taken: r.counters(
                 "callbacks_taken_total",
@@ -218,6 +224,8 @@ impl Metrics {
             counters.with_label_values(&["x"]).inc();
         }
         self.dispositions.with_label_values(&["x"]).inc();
+        self.tasks.with_label_values(&["x", "y", "z"]).inc();
+        self.audit_differences.with_label_values(&["x"]).set(0);
         self.pauses_too_long.with_label_values(&["x"]).inc();
         for histograms in [&self.talk, &self.hold] {
             histograms.with_label_values(&["x"]).observe(1.0);

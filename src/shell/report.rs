@@ -149,6 +149,35 @@ pub fn report(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
     Ok(sheet)
 }
 
+/// A subject by its word; those that ask for more than a period are not among them.
+pub fn subject_of(word: &str) -> Option<Subject> {
+    match word {
+        "queues" => Some(Subject::Queues),
+        "agents" => Some(Subject::Agents),
+        "law" => Some(Subject::Law),
+        "dispositions" => Some(Subject::Dispositions),
+        "repeat" => Some(Subject::Repeat),
+        "cost" => Some(Subject::Cost),
+        _ => None,
+    }
+}
+
+impl Subject {
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Subject::Queues => "queues",
+            Subject::Agents => "agents",
+            Subject::Law => "law",
+            Subject::Dispositions => "dispositions",
+            Subject::Repeat => "repeat",
+            Subject::Cost => "cost",
+            Subject::Calls(_) => "calls",
+            Subject::Adherence(_) => "adherence",
+        }
+    }
+}
+
 /// A local day as people write it: `2026-03-10`.
 pub fn day_of(text: &str) -> Result<Date, String> {
     let date: civil::Date = text.parse().map_err(|_| "write a day such as 2026-03-10".to_owned())?;

@@ -29,6 +29,7 @@ use crate::shell::customers::crm::Crm;
 use crate::shell::customers::{Callers, Customers, Watch, learn};
 use crate::shell::dns::Dns;
 use crate::shell::entropy;
+use crate::shell::figures::{self, Figures, SharedTerms, nightly};
 use crate::shell::inbox::{Inbox, inbox};
 use crate::shell::journal::{Recovery, Wanted, Writer, recover};
 use crate::shell::logs;
@@ -38,6 +39,7 @@ use crate::shell::net::{Bound, OpenError};
 use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
+use crate::shell::store::consumer::Consumer;
 use crate::shell::store::outs::{self, House};
 use crate::shell::store::{self, Store, StoreError};
 
@@ -127,6 +129,7 @@ pub struct Node {
     engine: JoinHandle<()>,
     post: JoinHandle<()>,
     customers_watch: Watch,
+    nightly: nightly::Nightly,
     // Held for as long as the data folder is in use.
     _lock: File,
 }
@@ -158,8 +161,9 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let clock = past.clock;
     let (inbox, outlet) = inbox(clock);
     inbox.configure(&settings.engine.sip);
+    let terms: SharedTerms = Arc::new(Mutex::new(figures::terms(&settings)));
     let house = Arc::new(House::new(serving(&settings)));
-    let store = Arc::new(store(&settings, &mut past, &inbox, &house)?);
+    let store = Arc::new(store(&settings, &mut past, &inbox, &terms, &house)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -191,6 +195,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let callers = Callers::new(customers.clone(), crm, inbox.clone());
     learn::start(&board, customers.clone(), settings.store.dir.clone())
         .map_err(about("the thread that learns from calls"))?;
+    let nightly = nightly::start(&settings, metrics.clone()).map_err(about("the nightly thread"))?;
     let media = media(&settings, &inbox)?;
     let outside = Outside {
         post: mail,
@@ -219,7 +224,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about("the engine's thread"))?;
 
     let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
-    let shots = wall::watch_board(&handle, board.clone(), faces);
+    let shots = wall::watch_board(&handle, board.clone(), faces, asker.clone());
     let reloader = Arc::new(Reloader {
         file,
         faces: faces_now,
@@ -230,6 +235,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         board: board.clone(),
         identity,
         configured,
+        terms,
         now: Mutex::new(settings.clone()),
     });
     let state = api::AppState {
@@ -271,6 +277,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         engine,
         post,
         customers_watch: watch,
+        nightly,
         _lock: lock,
     })
 }
@@ -304,6 +311,7 @@ impl Node {
         let _ = self.engine.join();
         let _ = self.post.join();
         drop(self.customers_watch);
+        drop(self.nightly);
         // Everybody else who had it has ended; if not, the log is still made durable when they do.
         if let Some(store) = Arc::into_inner(self.store) {
             store.close(CLOSE_PATIENCE);
@@ -392,13 +400,19 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
 
 /// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
 /// that the engine does not know any more.
-fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, house: &Arc<House>) -> Result<Store, StartError> {
+fn store(
+    settings: &Settings,
+    past: &mut Past,
+    inbox: &Inbox,
+    terms: &SharedTerms,
+    house: &Arc<House>,
+) -> Result<Store, StartError> {
     let telling = inbox.clone();
     let tell = move |seq| telling.patiently(Input::Stored(seq));
     let (kept_for, kept_bytes_max) = settings.store.kept;
     let options = store::Options { kept_for, kept_bytes_max, ..store::Options::default() };
-    let outs = outs::consumers(settings, house);
-    let (store, left) = Store::open(&settings.store.dir, options, outs, tell).map_err(StartError::Store)?;
+    let consumers = consumers(settings, terms, house)?;
+    let (store, left) = Store::open(&settings.store.dir, options, consumers, tell).map_err(StartError::Store)?;
     let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
     let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
@@ -432,6 +446,21 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, house: &Arc<House>
         }
     }
     Ok(store)
+}
+
+/// Those who take the log besides the tables of records.
+fn consumers(
+    settings: &Settings,
+    terms: &SharedTerms,
+    house: &Arc<House>,
+) -> Result<Vec<(String, Box<dyn Consumer>)>, StartError> {
+    let dir = &settings.store.dir;
+    fs::create_dir_all(dir).map_err(about(format!("the folder {}", dir.display())))?;
+    figures::opens(dir).map_err(StartError::Store)?;
+    let figures = Figures::new(dir, terms.clone(), settings.figures.kept);
+    let mut all: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
+    all.extend(outs::consumers(settings, house));
+    Ok(all)
 }
 
 /// Who serves what, for queue_log.
@@ -529,6 +558,8 @@ pub struct Reloader {
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
     configured: Vec<Listener>,
+    /// Of the figures.
+    terms: SharedTerms,
     now: Mutex<Settings>,
 }
 
@@ -546,8 +577,14 @@ impl Reloader {
             board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
+            terms: SharedTerms::default(),
             now: Mutex::new(settings),
         }
+    }
+
+    /// The configuration in force.
+    pub fn settings(&self) -> Settings {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads and checks the file; whole or not at all. Gives the warnings, or all problems if it was refused.
@@ -589,6 +626,7 @@ impl Reloader {
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
         self.house.set(serving(&settings));
+        *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));

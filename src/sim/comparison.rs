@@ -25,6 +25,9 @@ pub struct Comparison {
     pub answered_within_s: f64,
     /// One for each policy.
     pub policies: Vec<Row>,
+    /// Days are draws of what one stretch of a journal does not tell.
+    #[serde(skip)]
+    pub(crate) are_draws: bool,
 }
 
 /// One policy.
@@ -103,6 +106,7 @@ impl Comparison {
             calls_per_day: calls as f64 / (seeds.len() as f64 * f64::from(days)).max(1.0),
             answered_within_s: scenario.answered_within_s,
             policies: played.iter().enumerate().map(|(at, one)| row(at, one)).collect(),
+            are_draws: false,
         }
     }
 
@@ -124,11 +128,17 @@ impl Comparison {
     pub fn subtitle(&self) -> String {
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let many = if self.seeds.len() == 1 { "seed" } else { "seeds" };
-        let days = if self.days == 1 { "day" } else { "days" };
+        let days = match (self.are_draws, self.days) {
+            (false, 1) => "day",
+            (false, _) => "days",
+            (true, 1) => "draw",
+            (true, _) => "draws",
+        };
         let each = if self.seeds.len() == 1 { "" } else { " each" };
         let named =
             if seeds.len() > 6 { format!("{} ... {}", seeds[0], seeds[seeds.len() - 1]) } else { seeds.join(", ") };
-        format!("{} {days}{each}, {many} {named}, {:.0} calls a day", self.days, self.calls_per_day)
+        let calls = if self.are_draws { "calls in each" } else { "calls a day" };
+        format!("{} {days}{each}, {many} {named}, {:.0} {calls}", self.days, self.calls_per_day)
     }
 
     /// For a terminal.

@@ -20,7 +20,29 @@ pub struct Caller {
     pub queue: usize,
     /// Index of the segment.
     pub segment: usize,
-    seed: u64,
+    pub(crate) story: Story,
+}
+
+/// What is in a caller's calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Story {
+    /// Drawn by this seed.
+    Drawn(u64),
+    /// As a journal tells it; he calls but once.
+    Told(Told),
+}
+
+/// One call as a journal tells it, µs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Leaves after waiting so long; none: never.
+    pub(crate) patience: Option<u64>,
+    /// A rule of the queue or a person took him out then, not his patience.
+    pub(crate) is_sent_on: bool,
+    pub(crate) talk: u64,
+    pub(crate) wrap_up: u64,
+    /// Until an agent answers who is there.
+    pub(crate) rings: u64,
 }
 
 /// What one call of a caller has in it.
@@ -30,6 +52,8 @@ pub(crate) struct Attempt {
     pub(crate) patience: Option<u64>,
     /// Talk time ÷ its mean.
     pub(crate) handle: f64,
+    /// Of the agent who has it, µs.
+    pub(crate) wrap_up: u64,
     /// Calls again after giving up, µs.
     pub(crate) redials_after: Option<u64>,
 }
@@ -45,7 +69,15 @@ pub(crate) enum Rung {
 
 impl Caller {
     pub(crate) fn attempt(&self, scenario: &Scenario, n: u32) -> Attempt {
-        let mut dice = stream(self.seed, u64::from(n));
+        let wrap_up = us(scenario.queues[self.queue].wrap_up_s);
+        let seed = match self.story {
+            Story::Drawn(seed) => seed,
+            Story::Told(told) => {
+                let handle = told.talk as f64 / 1e6 / scenario.queues[self.queue].handle_s;
+                return Attempt { patience: told.patience, handle, wrap_up: told.wrap_up, redials_after: None };
+            }
+        };
+        let mut dice = stream(seed, u64::from(n));
         let patience_s = scenario.segments[self.segment].patience_s;
         let patience = us(exponential(&mut dice, patience_s));
         let handle = match scenario.queues[self.queue].handle_cv {
@@ -54,12 +86,17 @@ impl Caller {
         };
         let redials = unit(&mut dice) * 100.0 <= scenario.redial.pct && n + 1 < ATTEMPTS_MAX;
         let after = us(exponential(&mut dice, scenario.redial.after_s));
-        Attempt { patience: (patience_s > 0.0).then_some(patience), handle, redials_after: redials.then_some(after) }
+        let patience = (patience_s > 0.0).then_some(patience);
+        Attempt { patience, handle, wrap_up, redials_after: redials.then_some(after) }
     }
 
     /// The `offer`-th phone that rings for his `n`-th call.
     pub(crate) fn rung(&self, scenario: &Scenario, n: u32, offer: u32) -> Rung {
-        let mut dice = stream(self.seed, (u64::from(offer) + 1) << 32 | u64::from(n));
+        let seed = match self.story {
+            Story::Drawn(seed) => seed,
+            Story::Told(told) => return Rung::Answers(told.rings),
+        };
+        let mut dice = stream(seed, (u64::from(offer) + 1) << 32 | u64::from(n));
         let ring = &scenario.ring;
         if unit(&mut dice) * 100.0 <= ring.no_answer_pct {
             return Rung::Misses;
@@ -133,13 +170,36 @@ pub struct Day {
     pub callers: Vec<Caller>,
     /// Who leaves early: agent, when, and when he is back.
     pub absent: Vec<(usize, u64, Option<u64>)>,
+    /// Agents who come, go and pause otherwise than by shift, as a journal tells it: when, who, how. By time.
+    pub(crate) moves: Vec<(u64, usize, Move)>,
+    /// By agent: from when to when he lets it ring. By time; empty: never.
+    pub(crate) deaf: Vec<Vec<(u64, u64)>>,
+}
+
+/// How an agent stands from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// Ready, or at work for a call of the day.
+    In,
+    /// Not ready.
+    Paused,
+    /// Not at work.
+    Out,
 }
 
 impl Day {
     /// The `n`-th day of `seed`.
     pub fn draw(scenario: &Scenario, centre: &Centre, seed: u64, n: u32) -> Day {
         let day = stream(seed, u64::from(n)).next_u64();
-        Day { callers: callers(scenario, day), absent: absent(scenario, centre, day) }
+        let absent = absent(scenario, centre, day);
+        Day { callers: callers(scenario, day), absent, moves: Vec::new(), deaf: Vec::new() }
+    }
+
+    /// He lets a phone ring that rings at this instant.
+    pub(crate) fn is_deaf(&self, agent: usize, at: u64) -> bool {
+        let Some(spans) = self.deaf.get(agent) else { return false };
+        let begun = spans.partition_point(|&(from, _)| from <= at);
+        begun > 0 && at < spans[begun - 1].1
     }
 }
 
@@ -186,7 +246,7 @@ fn callers(scenario: &Scenario, day: u64) -> Vec<Caller> {
         if keep * rate_max <= base * part * now {
             let (queue, segment, _) = kinds[pick(kinds.iter().map(|kind| weight(kind, t)), which)];
             let seed = stream(day, 1000 + found.len() as u64).next_u64();
-            found.push(Caller { at: us(t), queue, segment, seed });
+            found.push(Caller { at: us(t), queue, segment, story: Story::Drawn(seed) });
         }
     }
 }

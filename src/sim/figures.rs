@@ -19,6 +19,8 @@ pub struct Figures {
     pub abandoned: u64,
     /// Not counted: gave up within the short-abandon threshold.
     pub short: u64,
+    /// Not counted: taken out by a rule or a person, as a journal tells it.
+    pub sent_on: u64,
     /// Of the calls counted, answered within the threshold.
     pub answered_within: u64,
     /// Sum of waits of those answered, seconds.
@@ -166,8 +168,10 @@ impl Figures {
             Figures { segments: vec![SegmentFigures::default(); scenario.segments.len()], ..Figures::default() };
         let (warm_up, short) = (us(scenario.warm_up_s), us(scenario.short_abandon_s));
         for call in books.calls.iter().filter(|call| call.arrived >= warm_up && call.arrived < centre.closes) {
-            if call.answered_by.is_none() && call.wait <= short {
+            if call.answered_by.is_none() && !call.is_sent_on && call.wait <= short {
                 figures.short += 1;
+            } else if call.is_sent_on {
+                figures.sent_on += 1;
             } else {
                 figures.add(scenario, call);
             }

@@ -5,6 +5,7 @@
 //!   that every policy meets the same callers.
 //! - [`play`]: runs a day under a [`Policy`]; [`Figures`]: what it came to. [`stats`]: differences and how sure they are.
 //! - `policy`: [`Named::Turno`] drives the real ACD through its front door; the rest are the baselines.
+//! - [`trace`] and [`whatif`]: a day that really was, from a journal, under other policies.
 //! - [`picture`]: one drawing for each scenario. [`staff`]: how many agents an interval needs.
 //!
 //! Pure: no clock, file or thread. Floating point draws the world and adds up figures; no matcher uses it.
@@ -20,7 +21,9 @@ mod scenario;
 mod shipped;
 pub mod staff;
 pub mod stats;
+pub mod trace;
 pub mod tune;
+pub mod whatif;
 mod world;
 
 #[cfg(test)]

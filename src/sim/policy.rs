@@ -3,6 +3,7 @@
 mod app_queue;
 mod callcenter;
 mod floor;
+mod live;
 mod plain;
 mod turno;
 
@@ -14,7 +15,10 @@ use turno_base::Mono;
 use crate::day::Centre;
 use crate::scenario::Scenario;
 
+pub(crate) use live::{Live, playable};
 pub use turno::Knobs;
+#[cfg(test)]
+pub(crate) use turno::config;
 
 /// A call that enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +74,16 @@ pub trait Policy {
     fn gives_up(&mut self, item: u32, now: Mono, out: &mut Vec<Act>);
     /// The agent picked up.
     fn accepts(&mut self, item: u32, agent: usize, token: u64, now: Mono, out: &mut Vec<Act>);
-    /// The conversation is over; wrap-up begins.
-    fn released(&mut self, item: u32, agent: usize, now: Mono, out: &mut Vec<Act>);
+    /// The conversation is over; wrap-up begins and takes the agent so many µs.
+    fn released(&mut self, item: u32, agent: usize, wrap_up: u64, now: Mono, out: &mut Vec<Act>);
     /// The agent's shift begins.
     fn comes(&mut self, agent: usize, now: Mono, out: &mut Vec<Act>);
     /// The agent's shift ends, after his call if he has one.
     fn goes(&mut self, agent: usize, now: Mono, out: &mut Vec<Act>);
+    /// The agent is not ready from now on, after his call if he has one, until he comes or goes.
+    fn pauses(&mut self, agent: usize, now: Mono, out: &mut Vec<Act>) {
+        self.goes(agent, now, out);
+    }
     /// The agent is back after [`Act::Away`].
     fn is_back(&mut self, agent: usize, now: Mono, out: &mut Vec<Act>);
     /// When it wants to be called.

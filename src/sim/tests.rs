@@ -6,6 +6,7 @@ mod promises;
 mod rules;
 mod sanity;
 mod staff;
+mod whatif;
 
 use turno_base::Mono;
 

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 
 use turno_base::Mono;
 
-use crate::day::{ATTEMPTS_MAX, Attempt, Centre, Day, Rung};
+use crate::day::{ATTEMPTS_MAX, Attempt, Centre, Day, Move, Rung, Story};
 use crate::draw::us;
 use crate::figures::Figures;
 use crate::policy::{Act, Arrival, Policy};
@@ -25,6 +25,7 @@ enum Comes {
     GivesUp(u32),
     Call(u32),
     Back(usize),
+    Pauses(usize),
     Out(usize),
 }
 
@@ -75,6 +76,8 @@ pub(crate) struct Outcome {
     /// Until the answer, or until he gave up.
     pub(crate) wait: u64,
     pub(crate) answered_by: Option<usize>,
+    /// He did not give up: a rule or a person took him out.
+    pub(crate) is_sent_on: bool,
 }
 
 /// A day's books.
@@ -125,7 +128,7 @@ pub(crate) fn ledger(scenario: &Scenario, centre: &Centre, day: &Day, policy: &m
 
 impl World<'_> {
     fn plan(&mut self) {
-        for (agent, seat) in self.centre.seats.iter().enumerate() {
+        for (agent, seat) in self.centre.seats.iter().enumerate().filter(|(_, seat)| seat.shift.0 < seat.shift.1) {
             self.comes.push(Reverse((seat.shift.0, Comes::In(agent))));
             if seat.shift.1 < self.centre.closes {
                 self.comes.push(Reverse((seat.shift.1, Comes::Out(agent))));
@@ -136,6 +139,14 @@ impl World<'_> {
             if let Some(back) = back {
                 self.comes.push(Reverse((back, Comes::In(agent))));
             }
+        }
+        for &(at, agent, how) in &self.day.moves {
+            let comes = match how {
+                Move::In => Comes::In(agent),
+                Move::Paused => Comes::Pauses(agent),
+                Move::Out => Comes::Out(agent),
+            };
+            self.comes.push(Reverse((at, comes)));
         }
         for (caller, of) in self.day.callers.iter().enumerate() {
             self.comes.push(Reverse((of.at, Comes::Call(caller as u32 * ATTEMPTS_MAX))));
@@ -179,7 +190,7 @@ impl World<'_> {
             }
             Comes::Ends { item, agent } => {
                 assert_eq!(self.staff[agent].does, Does::Talks(item), "who talks is left to talk");
-                let wrap_up = us(self.scenario.queues[self.queue(item)].wrap_up_s);
+                let wrap_up = self.live[item as usize].map_or(0, |live| live.attempt.wrap_up);
                 let worked = self.within(self.now, self.now + wrap_up);
                 let staff = &mut self.staff[agent];
                 staff.does = Does::Nothing;
@@ -190,7 +201,7 @@ impl World<'_> {
                     // His shift ended during the call.
                     self.staff[agent].logged += worked;
                 }
-                self.policy.released(item, agent, now, out);
+                self.policy.released(item, agent, wrap_up, now, out);
             }
             Comes::In(agent) => {
                 let staff = &mut self.staff[agent];
@@ -199,10 +210,14 @@ impl World<'_> {
                     self.policy.comes(agent, now, out);
                 }
             }
+            Comes::Pauses(agent) => {
+                if self.is_gone(agent) {
+                    self.policy.pauses(agent, now, out);
+                }
+            }
             Comes::Out(agent) => {
-                if std::mem::take(&mut self.staff[agent].is_in) {
-                    self.staff[agent].logged += self.within(self.staff[agent].came, self.now);
-                    self.staff[agent].is_away = false;
+                // Who pauses before he goes home is at work for nobody, and is sent home all the same.
+                if self.is_gone(agent) || !self.day.moves.is_empty() {
                     self.policy.goes(agent, now, out);
                 }
             }
@@ -212,6 +227,16 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    /// He is in no more; false if he was not.
+    fn is_gone(&mut self, agent: usize) -> bool {
+        let was_in = std::mem::take(&mut self.staff[agent].is_in);
+        if was_in {
+            self.staff[agent].logged += self.within(self.staff[agent].came, self.now);
+            self.staff[agent].is_away = false;
+        }
+        was_in
     }
 
     fn call(&mut self, item: u32, out: &mut Vec<Act>) {
@@ -270,6 +295,9 @@ impl World<'_> {
         let offer = live.offers;
         live.offers += 1;
         let caller = &self.day.callers[(item / ATTEMPTS_MAX) as usize];
+        if self.day.is_deaf(agent, self.now) {
+            return;
+        }
         if let Rung::Answers(after) = caller.rung(self.scenario, item % ATTEMPTS_MAX, offer) {
             self.comes.push(Reverse((self.now + after, Comes::Answers { item, agent, token })));
         }
@@ -303,6 +331,7 @@ impl World<'_> {
             arrived: live.arrived,
             wait: self.now - live.arrived,
             answered_by,
+            is_sent_on: answered_by.is_none() && matches!(caller.story, Story::Told(told) if told.is_sent_on),
         });
     }
 

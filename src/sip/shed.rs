@@ -18,7 +18,9 @@ use std::net::SocketAddr;
 
 use crate::message::{Header, Message, Writer};
 
-pub use door::{BURST_TIMES, Backlog, CALM_BELOW, DECISIONS_KEPT, Door, Lane, STANDING_AFTER, Verdict, wait_max};
+pub use door::{
+    BURST_TIMES, Backlog, CALM_BELOW, DECISIONS_KEPT, Door, Lane, STALL_MAX, STANDING_AFTER, Verdict, wait_max,
+};
 pub use rate::{Meter, Meters, Pace, source_of};
 pub use room::{
     Class, EMERGENCY_NUMBERS, EMERGENCY_RESERVE, RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S, Room, Shedder, is_emergency,

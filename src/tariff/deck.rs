@@ -6,8 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::{Currency, Name, Wall};
 
-use crate::amount::{Price, Rounding, Share};
+use crate::amount::{Exact, Price, Rounding, Share, Taxed};
+use crate::band::Band;
+use crate::civil::Zone;
 use crate::prefix::{Key, PrefixMap};
+use crate::rating::CALL_MS_MAX;
 
 /// Who pays: `company`, `caller`, or another party that the deck names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,15 +57,119 @@ pub struct Deck {
     payers: BTreeSet<Payer>,
 }
 
+/// Whether a call that goes on into another band is priced by both (S6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandPolicy {
+    /// Each increment by the band in force when it begins.
+    #[default]
+    Split,
+    /// The whole call by the band in force at its answer.
+    Start,
+}
+
+/// What a call may do that reaches the maximum charge of its rule (S9.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtMaximum {
+    /// Go on without further cost.
+    #[default]
+    Free,
+    /// End before it would go beyond.
+    Disconnect,
+}
+
 /// What holds for the whole deck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Terms {
     pub(crate) currency: Currency,
     /// Decimals of stored amounts, 0..=8.
     pub(crate) scale: u8,
     pub(crate) rounding: Rounding,
-    pub(crate) tax: Share,
+    /// Ascending: from which local date on (days since 1970-01-01), how much. Before the first, none.
+    pub(crate) taxes: Vec<(i32, Share)>,
+    pub(crate) tax_included: bool,
     pub(crate) duration: DurationMode,
+    pub(crate) policy: BandPolicy,
+    pub(crate) zone: Zone,
+    /// Ascending, days since 1970-01-01.
+    pub(crate) holidays: Vec<i32>,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            currency: Currency::EUR,
+            scale: 4,
+            rounding: Rounding::default(),
+            taxes: Vec::new(),
+            tax_included: false,
+            duration: DurationMode::default(),
+            policy: BandPolicy::default(),
+            zone: Zone::default(),
+            holidays: Vec::new(),
+        }
+    }
+}
+
+impl DurationMode {
+    /// Parses `exact`, `floor` or `half_up`.
+    pub fn new(text: &str) -> Option<DurationMode> {
+        Some(match text {
+            "exact" => DurationMode::Exact,
+            "floor" => DurationMode::Floor,
+            "half_up" => DurationMode::HalfUp,
+            _ => return None,
+        })
+    }
+}
+
+impl BandPolicy {
+    /// Parses `split` or `start`.
+    pub fn new(text: &str) -> Option<BandPolicy> {
+        Some(match text {
+            "split" => BandPolicy::Split,
+            "start" => BandPolicy::Start,
+            _ => return None,
+        })
+    }
+}
+
+impl AtMaximum {
+    /// Parses `free` or `disconnect`.
+    pub fn new(text: &str) -> Option<AtMaximum> {
+        Some(match text {
+            "free" => AtMaximum::Free,
+            "disconnect" => AtMaximum::Disconnect,
+            _ => return None,
+        })
+    }
+}
+
+impl Terms {
+    /// Most holidays of a deck.
+    pub(crate) const HOLIDAYS_MAX: usize = 10_000;
+
+    /// Puts the holidays in order.
+    pub(crate) fn settle_holidays(&mut self) -> Result<(), Code> {
+        self.holidays.sort_unstable();
+        self.holidays.dedup();
+        if self.holidays.len() > Terms::HOLIDAYS_MAX { Err(Code::OutOfBounds) } else { Ok(()) }
+    }
+
+    /// The tax on a call answered then.
+    pub(crate) fn taxed(&self, answer: Wall) -> Taxed {
+        let share = match self.taxes.as_slice() {
+            [] => Share::default(),
+            [(i32::MIN, always)] => *always,
+            taxes => {
+                let day = self.zone.day(answer.0);
+                let after = taxes.partition_point(|&(from, _)| from <= day);
+                after.checked_sub(1).and_then(|at| taxes.get(at)).map_or(Share::default(), |&(_, share)| share)
+            }
+        };
+        Taxed { share, included: self.tax_included }
+    }
 }
 
 /// The rules from one date on.
@@ -81,8 +188,43 @@ pub(crate) struct Rule {
     pub(crate) id: Name,
     /// The rate outside every band.
     pub(crate) default: Rate,
+    /// The one that wins first (`settle_bands`).
+    pub(crate) bands: Vec<Band>,
+    /// Some band names holidays, so that they are a class of their own.
+    pub(crate) with_holidays: bool,
+    /// Times of day at which another band may begin, ascending, the last one midnight.
+    pub(crate) breaks: Vec<u32>,
+    /// Billed at least.
+    pub(crate) duration_min_ms: u64,
+    /// What is shorter costs nothing.
+    pub(crate) free_under_ms: u64,
     pub(crate) charge_min: Option<Price>,
     pub(crate) charge_max: Option<Price>,
+    pub(crate) at_maximum: AtMaximum,
+}
+
+impl Rule {
+    /// With nothing but its rate.
+    pub(crate) fn new(id: Name, default: Rate) -> Rule {
+        Rule {
+            id,
+            default,
+            bands: Vec::new(),
+            with_holidays: false,
+            breaks: Vec::new(),
+            duration_min_ms: 0,
+            free_under_ms: 0,
+            charge_min: None,
+            charge_max: None,
+            at_maximum: AtMaximum::default(),
+        }
+    }
+
+    /// Between the minimum and the maximum charge (S8).
+    pub(crate) fn clamped(&self, total: Exact) -> Exact {
+        let least = self.charge_min.map_or(total, |least| total.max(Exact::fee(least)));
+        self.charge_max.map_or(least, |most| least.min(Exact::fee(most)))
+    }
 }
 
 /// A fee at the answer, and what time costs.
@@ -114,6 +256,8 @@ pub enum Code {
     Setting,
     /// Not an instant (`2026-01-01` or `2026-01-01T00:00:00Z`).
     BadInstant,
+    /// Not a date (`2026-01-06`).
+    BadDate,
     /// Not a whole number.
     BadNumber,
     /// Not a name of `a-z 0-9 - _ .`.
@@ -122,24 +266,40 @@ pub enum Code {
     BadPrefix,
     /// Not a price: at most eight decimals, at most 100,000.
     BadPrice,
+    /// Not a time of day (`08:00`, at most `24:00`).
+    BadTime,
+    /// Not a day: 1 for Monday to 7 for Sunday, or H for holidays.
+    BadDay,
+    /// Not true or false.
+    BadFlag,
+    /// The zone database has no such time zone.
+    UnknownTimeZone,
     /// `@zone` was not defined above.
     UnknownZone,
     /// The first slot does not begin at 0.
     SlotFirstNotZero,
     /// Slots do not ascend.
     SlotOrder,
-    /// A slot whose increment or price period is 0, or longer than a day.
+    /// A slot whose increment or price period is not above 0.
     SlotNonpositive,
     /// The length of a slot is no multiple of its increment.
     SlotMisaligned,
     /// The period of a price does not divide an hour.
     SlotPerNotDivisorOfHour,
+    /// A band without days or hours.
+    BandEmpty,
+    /// Two bands of one rule and rank that hold at the same time.
+    BandOverlap,
+    /// A band whose rule does not stand above it.
+    BandWithoutRule,
     /// The same payer, called and calling prefix twice in one version.
     DuplicateRule,
     /// The minimum charge is above the maximum.
     MinOverMax,
     /// More rules than a deck may hold.
     TooManyRules,
+    /// A number or list beyond what a deck may hold.
+    OutOfBounds,
 }
 
 impl Code {
@@ -150,19 +310,28 @@ impl Code {
             Code::Column => "column",
             Code::Setting => "setting",
             Code::BadInstant => "bad_instant",
+            Code::BadDate => "bad_date",
             Code::BadNumber => "bad_number",
             Code::BadName => "bad_name",
             Code::BadPrefix => "bad_prefix",
             Code::BadPrice => "bad_price",
+            Code::BadTime => "bad_time",
+            Code::BadDay => "bad_day",
+            Code::BadFlag => "bad_flag",
+            Code::UnknownTimeZone => "unknown_time_zone",
             Code::UnknownZone => "unknown_zone",
             Code::SlotFirstNotZero => "slot_first_not_zero",
             Code::SlotOrder => "slot_order",
             Code::SlotNonpositive => "slot_nonpositive",
             Code::SlotMisaligned => "slot_misaligned",
             Code::SlotPerNotDivisorOfHour => "slot_per_not_divisor_of_hour",
+            Code::BandEmpty => "band_empty",
+            Code::BandOverlap => "band_overlap",
+            Code::BandWithoutRule => "band_without_rule",
             Code::DuplicateRule => "duplicate_rule",
             Code::MinOverMax => "min_over_max",
             Code::TooManyRules => "too_many_rules",
+            Code::OutOfBounds => "out_of_bounds",
         }
     }
 }
@@ -190,6 +359,14 @@ impl fmt::Display for DeckError {
 impl std::error::Error for DeckError {}
 
 impl Deck {
+    /// Reads a deck: JSON if it begins with a brace, else CSV.
+    pub fn parse(text: &str) -> Result<Deck, DeckError> {
+        match text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+            true => Deck::parse_json(text),
+            false => Deck::parse_csv(text),
+        }
+    }
+
     /// Most rules, all versions and prefixes counted.
     pub const RULES_MAX: usize = 2_000_000;
 
@@ -204,6 +381,21 @@ impl Deck {
         (self.versions.len(), prefixes)
     }
 
+    /// Decimals of stored amounts.
+    pub fn scale(&self) -> u8 {
+        self.terms.as_ref().map_or(4, |terms| terms.scale)
+    }
+
+    /// The local date of an instant, in days since 1970-01-01.
+    pub(crate) fn day(&self, at: Wall) -> i32 {
+        self.terms.as_ref().map_or(0, |terms| terms.zone.day(at.0))
+    }
+
+    /// Which parties a text may name: its name in small letters, other signs as `-`.
+    pub(crate) fn party(text: &str) -> Option<Payer> {
+        slug(text).map(Payer)
+    }
+
     /// The version in force at `answer`: the latest date not after it, of those the highest revision (S3).
     pub(crate) fn version(&self, answer: Wall) -> Option<&Version> {
         let after = self.versions.partition_point(|version| version.valid_from <= answer);
@@ -214,6 +406,17 @@ impl Deck {
         let payers = versions.iter().flat_map(|version| version.by_payer.keys().copied()).collect();
         Deck { terms: Some(terms), versions, payers }
     }
+}
+
+/// A name from any text: small letters and digits stay, capitals become small, all else becomes `-`; cut at the length of
+/// a name. None if nothing is left.
+pub(crate) fn slug(text: &str) -> Option<Name> {
+    let letters = text.trim().chars().map(|c| match c.to_ascii_lowercase() {
+        small @ ('a'..='z' | '0'..='9' | '_' | '.') => small,
+        _ => '-',
+    });
+    let cut: String = letters.take(Name::LEN_MAX).collect();
+    Name::new(cut.trim_matches(['-', '_', '.'])).ok()
 }
 
 impl Version {
@@ -244,6 +447,12 @@ impl VersionDraft {
         self.by_payer.entry(payer).or_default().entry(b).or_default().insert(a, rule).is_none()
     }
 
+    /// The rule that these numbers have.
+    pub(crate) fn rule_mut(&mut self, payer: Payer, b: Key, a: Key) -> Option<&mut Rule> {
+        let place = *self.by_payer.get(&payer)?.get(&b)?.get(&a)?;
+        self.rules.get_mut(place as usize)
+    }
+
     pub(crate) fn finish(self, valid_from: Wall, revision: u32) -> Version {
         let by_payer = self.by_payer.into_iter().map(|(payer, called)| {
             let called = called.into_iter().map(|(b, calling)| (b, PrefixMap::from_sorted(calling)));
@@ -254,27 +463,30 @@ impl VersionDraft {
 }
 
 impl Rate {
-    /// Refuses what the walk over increments could not do exactly (S10).
+    /// Most slots of one rate.
+    pub(crate) const SLOTS_MAX: usize = 64;
+
+    /// Refuses what the walk over increments could not do exactly (S10), in the order of the codes there.
     pub(crate) fn check(&self) -> Result<(), Code> {
-        const DAY_MS: u64 = 86_400_000;
+        let follow = || self.slots.iter().zip(self.slots.iter().skip(1));
         if self.slots.first().is_none_or(|slot| slot.at_ms != 0) {
             return Err(Code::SlotFirstNotZero);
         }
-        for (at, slot) in self.slots.iter().enumerate() {
-            if slot.inc_ms == 0 || slot.per_ms == 0 || slot.inc_ms > DAY_MS {
-                return Err(Code::SlotNonpositive);
-            }
-            if 3_600_000 % slot.per_ms != 0 {
-                return Err(Code::SlotPerNotDivisorOfHour);
-            }
-            if let Some(next) = self.slots.get(at + 1) {
-                if next.at_ms <= slot.at_ms {
-                    return Err(Code::SlotOrder);
-                }
-                if !(next.at_ms - slot.at_ms).is_multiple_of(slot.inc_ms) {
-                    return Err(Code::SlotMisaligned);
-                }
-            }
+        if follow().any(|(slot, next)| next.at_ms <= slot.at_ms) {
+            return Err(Code::SlotOrder);
+        }
+        if self.slots.iter().any(|slot| slot.inc_ms == 0 || slot.per_ms == 0) {
+            return Err(Code::SlotNonpositive);
+        }
+        if follow().any(|(slot, next)| !(next.at_ms - slot.at_ms).is_multiple_of(slot.inc_ms)) {
+            return Err(Code::SlotMisaligned);
+        }
+        if self.slots.iter().any(|slot| 3_600_000 % slot.per_ms != 0) {
+            return Err(Code::SlotPerNotDivisorOfHour);
+        }
+        let far = |slot: &Slot| slot.at_ms > CALL_MS_MAX || slot.inc_ms > CALL_MS_MAX;
+        if self.slots.len() > Rate::SLOTS_MAX || self.slots.iter().any(far) {
+            return Err(Code::OutOfBounds);
         }
         Ok(())
     }

@@ -1,16 +1,38 @@
 //! Destinations, rates, rating; the call record and its builder. Integers only (spec/tariff.md, spec/cdr.md).
 //!
-//! A deck is refused or loaded as a whole. Bands by time of day and the operations derived from rating have their place in
-//! [`deck`]'s shape (`rule { default rate, … }`) and are not here yet.
+//! A deck is refused or loaded as a whole. Rating is a closed form over bands and slots; what is derived from it (budgets, interim
+//! debits, routes by cost, …) has one file each. Time-zone data is part of the program, never the machine's.
 
+pub mod again;
 mod amount;
+mod band;
+pub mod batch;
 pub mod cdr;
+mod civil;
+mod credit;
+mod decimal;
 mod deck;
+mod json;
+mod kind;
+mod number;
 mod prefix;
 mod rating;
 mod sheet;
+mod walk;
+mod words;
 
 pub use amount::{Price, Rounding, Share, allocate};
-pub use deck::{Code, Deck, DeckError, DurationMode, Payer};
+pub use band::BANDS_MAX;
+pub use credit::{concurrent, max_duration_ms};
+pub use decimal::Decimal;
+pub use deck::{AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer};
+pub use kind::{NumberType, Numbering};
+pub use number::key_of;
 pub use prefix::{Key, PrefixMap};
 pub use rating::{CALL_MS_MAX, Call, Rated, Run, Status, rate};
+pub use words::explain;
+
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod witness;

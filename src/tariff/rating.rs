@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use turno_base::{Money, Name, Wall};
 
-use crate::amount::Exact;
-use crate::deck::{Deck, DurationMode, Payer, Rate};
+use crate::amount::{Exact, Taxed, money};
+use crate::decimal::Ratio;
+use crate::deck::{Deck, DurationMode, Payer, Rule, Terms, Version};
 use crate::prefix::Key;
+use crate::walk::{Go, Step};
 
 /// Longest call that is rated as it was; what is longer counts as this long (366 days). It keeps every sum inside 128 bits.
 pub const CALL_MS_MAX: u64 = 366 * 86_400_000;
@@ -48,9 +50,11 @@ impl Status {
     }
 }
 
-/// Increments of one slot, one after the other.
+/// Increments of one slot of one band, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
+    /// The band; none: the rule's default rate.
+    pub band: Option<Name>,
     /// Where the slot begins, ms after the answer.
     pub slot_at_ms: u64,
     /// How many.
@@ -78,36 +82,99 @@ pub struct Rated {
     pub breakdown: Vec<Run>,
 }
 
-/// What `call` costs `payer`. The deck's prices are without tax.
-pub fn rate(deck: &Deck, call: &Call, payer: Payer) -> Rated {
+/// A call with the rule that prices it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ruled<'d> {
+    pub(crate) terms: &'d Terms,
+    pub(crate) version: &'d Version,
+    pub(crate) rule: &'d Rule,
+    pub(crate) taxed: Taxed,
+    pub(crate) answer: Wall,
+}
+
+/// A priced call before anything is rounded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Priced<'d> {
+    pub(crate) by: Ruled<'d>,
+    /// After minimum and maximum; net or gross as the deck's prices are.
+    pub(crate) amount: Exact,
+    pub(crate) billed_ms: u64,
+}
+
+/// What pricing comes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Quote<'d> {
+    Unrated,
+    NotChargeable,
+    Priced(Priced<'d>),
+}
+
+/// The rule for a call answered then (S3, S4).
+pub(crate) fn ruled<'d>(deck: &'d Deck, a: Key, b: Key, answer: Wall, payer: Payer) -> Option<Ruled<'d>> {
+    let terms = deck.terms.as_ref()?;
+    let version = deck.version(answer)?;
+    let rule = version.rule(payer, a, b)?;
+    Some(Ruled { terms, version, rule, taxed: terms.taxed(answer), answer })
+}
+
+/// Prices a call and hands each run of increments to `each`.
+pub(crate) fn quote<'d>(deck: &'d Deck, call: &Call, payer: Payer, mut each: impl FnMut(&Step<'_>)) -> Quote<'d> {
     let raw_ms = call.duration_ms.min(CALL_MS_MAX);
-    let chargeable = call.answered && raw_ms > 0;
-    let Some(terms) = deck.terms else {
-        return Rated::without_rule(if chargeable { Status::Unrated } else { Status::NotChargeable });
-    };
-    let store = |exact: Exact| exact.stored(terms.scale, terms.rounding, terms.currency);
-    if !chargeable {
-        let zero = store(Exact::default());
-        return Rated { net: zero, tax: zero, gross: zero, ..Rated::without_rule(Status::NotChargeable) };
+    if !call.answered || raw_ms == 0 {
+        return Quote::NotChargeable;
     }
-    let found = deck.version(call.answer).and_then(|v| Some((v, v.rule(payer, call.a, call.b)?)));
-    let Some((version, rule)) = found else { return Rated::without_rule(Status::Unrated) };
-    let (total, billed_ms, breakdown) = walk(&rule.default, counted_ms(raw_ms, terms.duration));
-    let least = rule.charge_min.map_or(total, |least| total.max(Exact::fee(least)));
-    let exact = rule.charge_max.map_or(least, |most| least.min(Exact::fee(most)));
-    let (Some(net), Some(gross)) =
-        (store(exact), exact.stored_with(terms.tax, terms.scale, terms.rounding, terms.currency))
-    else {
-        return Rated::without_rule(Status::Unrated);
+    let Some(by) = ruled(deck, call.a, call.b, call.answer, payer) else { return Quote::Unrated };
+    if raw_ms < by.rule.free_under_ms {
+        return Quote::Priced(Priced { by, amount: Exact::default(), billed_ms: 0 });
+    }
+    let d_ms = counted_ms(raw_ms, by.terms.duration).max(by.rule.duration_min_ms);
+    let mut total = by.setup();
+    let billed_ms = by.walk(d_ms, |step| {
+        total.add(step.cost());
+        each(step);
+        Go::On
+    });
+    Quote::Priced(Priced { by, amount: by.rule.clamped(total), billed_ms })
+}
+
+impl Priced<'_> {
+    /// Net and gross units as stored, each rounded once; none if one does not fit 64 bits, which no call of a sane deck reaches.
+    pub(crate) fn stored(&self) -> Option<(i64, i64)> {
+        let Terms { scale, rounding, .. } = *self.by.terms;
+        let taxed = self.by.taxed;
+        Some((self.amount.net(taxed, scale, rounding)?, self.amount.gross(taxed, scale, rounding)?))
+    }
+
+    /// The net amount without rounding.
+    pub(crate) fn net(&self) -> Option<Ratio> {
+        self.amount.net_ratio(self.by.taxed)
+    }
+}
+
+/// What `call` costs `payer`.
+pub fn rate(deck: &Deck, call: &Call, payer: Payer) -> Rated {
+    let mut breakdown = Vec::new();
+    let priced = match quote(deck, call, payer, |step| {
+        breakdown.push(Run { band: step.name, slot_at_ms: step.slot.at_ms, increments: step.increments });
+    }) {
+        Quote::Unrated => return Rated::without_rule(Status::Unrated),
+        Quote::NotChargeable => {
+            let zero = deck.terms.as_ref().map(|terms| money(0, terms.scale, terms.currency));
+            return Rated { net: zero, tax: zero, gross: zero, ..Rated::without_rule(Status::NotChargeable) };
+        }
+        Quote::Priced(priced) => priced,
     };
+    let Some((net, gross)) = priced.stored() else { return Rated::without_rule(Status::Unrated) };
+    let Ruled { terms, version, rule, .. } = priced.by;
+    let amount = |units: i64| Some(money(units, terms.scale, terms.currency));
     Rated {
         status: Status::Rated,
-        net: Some(net),
-        tax: Some(Money { units: gross.units - net.units, ..net }),
-        gross: Some(gross),
+        net: amount(net),
+        tax: amount(gross.saturating_sub(net)),
+        gross: amount(gross),
         rate: Some(rule.id),
         version: Some((version.valid_from, version.revision)),
-        billed_ms,
+        billed_ms: priced.billed_ms,
         breakdown,
     }
 }
@@ -127,32 +194,13 @@ impl Rated {
     }
 }
 
-fn counted_ms(raw_ms: u64, mode: DurationMode) -> u64 {
+/// Elapsed time as the deck counts it (S7).
+pub(crate) fn counted_ms(raw_ms: u64, mode: DurationMode) -> u64 {
     match mode {
         DurationMode::Exact => raw_ms,
         DurationMode::Floor => raw_ms / 1000 * 1000,
         DurationMode::HalfUp => (raw_ms + 500) / 1000 * 1000,
     }
-}
-
-/// Setup and all increments that begin before `d_ms`: per slot one multiplication, however many increments (S5). Slots are
-/// aligned (S10), so an increment never crosses into the next slot and each slot is entered exactly at its beginning.
-fn walk(rate: &Rate, d_ms: u64) -> (Exact, u64, Vec<Run>) {
-    let mut total = Exact::fee(rate.setup);
-    let mut billed_ms = 0;
-    let mut runs = Vec::with_capacity(rate.slots.len());
-    for (at, slot) in rate.slots.iter().enumerate() {
-        if slot.at_ms >= d_ms {
-            break;
-        }
-        let wanted = (d_ms - slot.at_ms).div_ceil(slot.inc_ms);
-        let room = rate.slots.get(at + 1).map_or(u64::MAX, |next| (next.at_ms - slot.at_ms) / slot.inc_ms);
-        let increments = wanted.min(room);
-        total.add_time(slot.price, slot.per_ms, increments * slot.inc_ms);
-        billed_ms = slot.at_ms + increments * slot.inc_ms;
-        runs.push(Run { slot_at_ms: slot.at_ms, increments });
-    }
-    (total, billed_ms, runs)
 }
 
 #[cfg(test)]

@@ -1,17 +1,23 @@
 //! Reading a deck from CSV: `config/tariff.csv` is the documented sample.
 //!
 //! Rows that begin with `#` are comments; rows that begin with `@` are settings, above the header; then the header, then one
-//! rule a row. The whole deck is read before anything of it holds.
+//! rule a row, and below it a row for each of its bands. The whole deck is read before anything of it holds.
 
 use std::collections::BTreeMap;
 
 use turno_base::{Currency, Name, Wall};
 
 use crate::amount::{Price, Rounding, Share, decimal};
-use crate::deck::{Code, Deck, DeckError, DurationMode, Payer, Rate, Rule, Slot, Terms, VersionDraft};
+use crate::band::{Band, Days};
+use crate::civil::{DAY_MS, Zone, date};
+use crate::deck::{
+    AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Rate, Rule, Slot, Terms, VersionDraft,
+};
+use crate::json::{days, time_of_day};
 use crate::prefix::Key;
+use crate::rating::CALL_MS_MAX;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 21] = [
     "valid_from",
     "revision",
     "payer",
@@ -25,6 +31,14 @@ const COLUMNS: [&str; 13] = [
     "step_s",
     "minimum",
     "maximum",
+    "at_maximum",
+    "minimum_s",
+    "free_under_s",
+    "band",
+    "days",
+    "from",
+    "to",
+    "prio",
 ];
 /// Columns without which a rule says nothing.
 const REQUIRED: [&str; 5] = ["valid_from", "payer", "b", "rate", "per_minute"];
@@ -84,14 +98,14 @@ struct Sheet {
 
 impl Sheet {
     fn new() -> Sheet {
-        let terms = Terms {
-            currency: Currency::EUR,
-            scale: 4,
-            rounding: Rounding::default(),
-            tax: Share::default(),
-            duration: DurationMode::default(),
-        };
-        Sheet { terms, zones: BTreeMap::new(), places: None, cells_max: 0, versions: BTreeMap::new(), bound: 0 }
+        Sheet {
+            terms: Terms::default(),
+            zones: BTreeMap::new(),
+            places: None,
+            cells_max: 0,
+            versions: BTreeMap::new(),
+            bound: 0,
+        }
     }
 
     fn finish(self) -> Result<Deck, DeckError> {
@@ -123,15 +137,23 @@ impl Sheet {
             "@currency" => self.terms.currency = Currency::new(value).ok_or(FAULT)?,
             "@scale" => self.terms.scale = value.parse().ok().filter(|&scale| scale <= 8).ok_or(FAULT)?,
             "@rounding" => self.terms.rounding = Rounding::new(value).ok_or(FAULT)?,
-            "@tax" => self.terms.tax = Share::new(value).ok_or(FAULT)?,
-            "@duration" => {
-                self.terms.duration = match value {
-                    "exact" => DurationMode::Exact,
-                    "floor" => DurationMode::Floor,
-                    "half_up" => DurationMode::HalfUp,
-                    _ => return Err(FAULT),
-                }
+            "@tax" => {
+                let (from, share) = match record.get(2) {
+                    Some(share) if !share.is_empty() => (date(value).ok_or(FAULT)?, share),
+                    Some(_) | None => (i32::MIN, value),
+                };
+                self.terms.taxes.push((from, Share::new(share).ok_or(FAULT)?));
+                self.terms.taxes.sort_by_key(|&(from, _)| from);
             }
+            "@tax_included" => self.terms.tax_included = flag(value).ok_or(FAULT)?,
+            "@tz" => self.terms.zone = Zone::new(value).ok_or(("", Code::UnknownTimeZone))?,
+            "@bands" => self.terms.policy = BandPolicy::new(value).ok_or(FAULT)?,
+            "@holidays" => {
+                let days = record.iter().skip(1).flat_map(str::split_whitespace).map(date);
+                self.terms.holidays.extend(days.collect::<Option<Vec<i32>>>().ok_or(("", Code::BadDate))?);
+                self.terms.settle_holidays().map_err(|code| ("", code))?;
+            }
+            "@duration" => self.terms.duration = DurationMode::new(value).ok_or(FAULT)?,
             "@zone" => {
                 let zone = Name::new(value).map_err(|_| ("", Code::BadName))?;
                 let prefixes = record.iter().skip(2).flat_map(str::split_whitespace).map(prefix);
@@ -176,12 +198,19 @@ impl Sheet {
             "" => vec![Key::EMPTY],
             text => self.prefixes(text).map_err(|code| ("a", code))?,
         };
+        let version = self.versions.entry((valid_from, revision)).or_default();
+        if !cells.at("band").is_empty() {
+            let first = called.first().copied().zip(calling.first().copied());
+            let above =
+                first.and_then(|(b, a)| version.rule_mut(payer, b, a)).ok_or(("band", Code::BandWithoutRule))?;
+            above.bands.push(band(cells)?);
+            return above.settle_bands(&self.terms.holidays).map_err(|(_, code)| ("band", code));
+        }
         self.bound += called.len() * calling.len();
         if self.bound > Deck::RULES_MAX {
             return Err(("", Code::TooManyRules));
         }
         let rule = rule(cells)?;
-        let version = self.versions.entry((valid_from, revision)).or_default();
         let place = version.add(rule);
         for &b in &called {
             for &a in &calling {
@@ -240,6 +269,25 @@ impl<'a> Cells<'a> {
 
 fn rule(cells: &Cells<'_>) -> Result<Rule, Fault> {
     let id = Name::new(cells.at("rate")).map_err(|_| ("rate", Code::BadName))?;
+    let mut rule = Rule::new(id, rate(cells)?);
+    (rule.charge_min, rule.charge_max) = (cells.price("minimum")?, cells.price("maximum")?);
+    if rule.charge_min.zip(rule.charge_max).is_some_and(|(least, most)| least > most) {
+        return Err(("minimum", Code::MinOverMax));
+    }
+    if !cells.at("at_maximum").is_empty() {
+        rule.at_maximum = AtMaximum::new(cells.at("at_maximum")).ok_or(("at_maximum", Code::Setting))?;
+    }
+    rule.duration_min_ms = cells.span_ms("minimum_s")?.unwrap_or(0);
+    rule.free_under_ms = cells.span_ms("free_under_s")?.unwrap_or(0);
+    for (column, span_ms) in [("minimum_s", rule.duration_min_ms), ("free_under_s", rule.free_under_ms)] {
+        if span_ms > CALL_MS_MAX {
+            return Err((column, Code::OutOfBounds));
+        }
+    }
+    Ok(rule)
+}
+
+fn rate(cells: &Cells<'_>) -> Result<Rate, Fault> {
     let price = cells.price("per_minute")?.ok_or(("per_minute", Code::BadPrice))?;
     let step_ms = cells.span_ms("step_s")?.unwrap_or(1000);
     let first_ms = cells.span_ms("first_s")?.unwrap_or(step_ms);
@@ -249,15 +297,46 @@ fn rule(cells: &Cells<'_>) -> Result<Rule, Fault> {
     // Equal slots are one: a minute of per-second billing is one run in the breakdown, not two.
     let one = first_ms == step_ms && first_price == price;
     let slots = if one { vec![first] } else { vec![first, later] };
-    let default = Rate { setup: cells.price("setup")?.unwrap_or_default(), slots };
-    default.check().map_err(|code| (if first_ms == 0 { "first_s" } else { "step_s" }, code))?;
-    let (charge_min, charge_max) = (cells.price("minimum")?, cells.price("maximum")?);
-    if let (Some(least), Some(most)) = (charge_min, charge_max)
-        && least > most
-    {
-        return Err(("minimum", Code::MinOverMax));
+    let rate = Rate { setup: cells.price("setup")?.unwrap_or_default(), slots };
+    if first_ms == 0 || step_ms == 0 {
+        return Err((if first_ms == 0 { "first_s" } else { "step_s" }, Code::SlotNonpositive));
     }
-    Ok(Rule { id, default, charge_min, charge_max })
+    rate.check().map_err(|code| ("first_s", code))?;
+    Ok(rate)
+}
+
+fn band(cells: &Cells<'_>) -> Result<Band, Fault> {
+    let name = Name::new(cells.at("band")).map_err(|_| ("band", Code::BadName))?;
+    let time = |column: &'static str, absent: u32| match cells.at(column) {
+        "" => Ok(absent),
+        text => time_of_day(text).ok_or((column, Code::BadTime)),
+    };
+    Ok(Band {
+        label: name.to_string(),
+        name,
+        days: match cells.at("days") {
+            "" => Days::WEEK,
+            text => {
+                let list = text.split_whitespace().try_fold(Days::default(), |sum, part| days(part, sum));
+                list.ok_or(("days", Code::BadDay))?
+            }
+        },
+        from_ms: time("from", 0)?,
+        to_ms: time("to", DAY_MS)?,
+        prio: match cells.at("prio") {
+            "" => 0,
+            text => text.parse().map_err(|_| ("prio", Code::BadNumber))?,
+        },
+        rate: rate(cells)?,
+    })
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
+    }
 }
 
 /// Digits with or without `+`; `*` is every number.
@@ -272,9 +351,5 @@ fn prefix(text: &str) -> Result<Key, Code> {
 
 /// `2026-01-01` (midnight UTC) or an instant with its offset.
 fn instant(text: &str) -> Option<Wall> {
-    let at = match text.parse::<jiff::civil::Date>() {
-        Ok(date) if text.len() == 10 => date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
-        Ok(_) | Err(_) => text.parse::<jiff::Timestamp>().ok()?,
-    };
-    Some(Wall(at.as_microsecond()))
+    crate::civil::instant(text).map(Wall)
 }

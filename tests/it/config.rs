@@ -48,6 +48,7 @@ fn every_key_stands_in_the_sample() {
         "trunks.x",
         "accounts.x",
         "accounts.x.fixed",
+        "menus.x",
         "queues.x",
         "agents.x",
         "segments.x",

@@ -346,6 +346,22 @@ fn prices_and_records_are_asked_without_an_engine() {
     assert!(out.status.success());
     let out = turno(&["rate", "+34600111222", "--from", "+34910000001", "--deck", deck, "--json"]);
     assert_eq!(serde_json::from_slice::<Value>(&out.stdout).unwrap()["net"]["currency"], "EUR");
+    let asked = ["rate", "--to", "600111222", "--at", "2026-03-10T11:00:00Z", "--seconds", "61", "--deck", deck];
+    let said = turno(&asked);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("rate mobile") && said.contains("x 6 s from 30 s on"), "{said}");
+    let mut batch = Command::new(env!("CARGO_BIN_EXE_turno"))
+        .args(["rate", "--batch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = "{\"id\":1,\"op\":\"normalize\",\"input\":{\"raw\":\"112\",\"country\":\"34\"}}\nnonsense\n";
+    batch.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let out = batch.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let answers = "{\"id\":1,\"key\":\"34112\"}\n{\"id\":null,\"error\":\"malformed\"}\n";
+    assert_eq!(String::from_utf8_lossy(&out.stdout), answers);
     let out = turno(&["rate", "hello", "--deck", deck]);
     assert_eq!(out.status.code(), Some(1));
     let out = turno(&["cdr", "list", "--records", "nowhere"]);

@@ -2,6 +2,7 @@
 //! against by one thread of simulated phones and callers, so that it can be killed at any instant and nobody notices but by SIP.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -360,14 +361,6 @@ impl Rig {
         self.callers.values().all(|c| c.ended.is_some()) && self.phones.iter().all(|p| p.up.is_empty())
     }
 
-    /// Every agent hangs up.
-    pub(crate) fn phones_hang_up(&mut self) {
-        let now = Instant::now();
-        for phone in &mut self.phones {
-            phone.todo.extend(phone.up.iter().map(|&leg| (now, leg, Act::HangUp)));
-        }
-    }
-
     /// A phone that talks, and its leg.
     pub(crate) fn talking(&self) -> Option<(&Party, LegId)> {
         self.phones.iter().find_map(|p| Some((&p.party, *p.up.first()?)))
@@ -451,9 +444,14 @@ impl Rig {
 
     /// What `turno replay` says of a journal.
     pub(crate) fn replay(&self, journal: &Path) -> (bool, String) {
-        let output =
-            Command::new(program()).arg("replay").arg(journal).arg("--quiet").stdin(Stdio::null()).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+        self.say(&["replay".as_ref(), journal.as_os_str(), "--quiet".as_ref()])
+    }
+
+    /// What the program says to these words: its answer, or why there is none.
+    pub(crate) fn say(&self, words: &[&OsStr]) -> (bool, String) {
+        let output = Command::new(program()).args(words).stdin(Stdio::null()).output().unwrap();
+        let said = if output.stdout.is_empty() { &output.stderr } else { &output.stdout };
+        (output.status.success(), String::from_utf8_lossy(said).into_owned())
     }
 }
 

@@ -21,6 +21,10 @@ impl Acd {
             let rules = self.config.callbacks.get(&queue);
             if self.items[at].kind == Kind::Call && rules.is_some_and(|rules| rules.key == Some(key)) {
                 self.ask_callback(at, now, out);
+            } else if self.items[at].kind == Kind::Call
+                && let Some(to) = self.queues[self.items[at].queue].rules.keys.get(&key).cloned()
+            {
+                self.leave_by_key(at, to, now, out);
             }
             return;
         }
@@ -33,7 +37,7 @@ impl Acd {
         }
     }
 
-    pub(super) fn ask_callback(&mut self, at: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn ask_callback(&mut self, at: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         let waiting = &self.items[at];
         let (item, queue) = (waiting.id, self.queues[waiting.queue].id);
         let Some(asker) = self.asker(at, CallbackAsked::Key) else {

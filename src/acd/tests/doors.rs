@@ -322,3 +322,84 @@ fn a_supervisor_bumps_moves_and_changes_needs_of_who_waits_and_age_stays() {
         run("queue q\nagent anna q\n0 in anna\n1 call c1 q\n2 accept anna\n3 bump c1 5\n4 move c9 q\n5 needs c1 x");
     assert_eq!(refused.matches("no longer waits: an agent has it, or it is gone").count(), 3, "{refused}");
 }
+
+#[test]
+fn keys_lead_out_of_a_queue_and_whoever_was_rung_is_free() {
+    let got = run("queue ventas key=1>queue:general key=2>menu:main key=3>hangup key=4>queue:ventas
+         queue general
+         agent anna ventas
+         segment plain 1000 20 0
+            0 in anna
+           10 call c1 ventas
+           20 call c2 ventas
+           30 call c3 ventas
+           40 key c2 9
+           41 key c2 4
+           50 key c1 1
+           60 key c2 2
+           70 key c3 3
+           80 end");
+    let calls: String = got.lines().filter(|line| !line.contains("hears")).map(|line| format!("{line}\n")).collect();
+    expect![[r#"
+        0 anna ready
+        10 c1 enters ventas at 1
+        10 offer c1 to anna
+        10 anna offered c1
+        20 c2 enters ventas at 2
+        30 c3 enters ventas at 3
+        50 withdraw c1 from anna: caller_left
+        50 offer of c1 to anna ended: caller_left after 40
+        50 c1 leaves ventas: exit_key at 1 after 40
+        50 c1 goes on to general
+        50 c1 enters general at 1
+        50 anna ready
+        50 offer c2 to anna
+        50 anna offered c2
+        60 withdraw c2 from anna: caller_left
+        60 offer of c2 to anna ended: caller_left after 10
+        60 c2 leaves ventas: exit_key at 1 after 40
+        60 anna ready
+        60 offer c3 to anna
+        60 anna offered c3
+        60 c2 goes on to menu main
+        70 withdraw c3 from anna: caller_left
+        70 offer of c3 to anna ended: caller_left after 10
+        70 c3 leaves ventas: exit_key at 1 after 40
+        70 anna ready
+        70 c3 is told good-bye
+    "#]]
+    .assert_eq(&calls);
+}
+
+#[test]
+fn by_a_key_into_another_queue_his_age_goes_with_him() {
+    let got = about_calls(
+        "queue ventas key=1>queue:general
+         queue general
+         agent anna general
+           10 call c1 ventas
+         5000 call c2 general
+        20000 key c1 1
+        21000 in anna
+        22000 end",
+    );
+    assert!(got.contains("20000 c1 leaves ventas: exit_key at 1 after 19990"), "{got}");
+    assert!(got.contains("21000 offer c1 to anna"), "he came before c2: {got}");
+}
+
+#[test]
+fn a_key_that_leads_to_a_queue_whose_door_is_shut_follows_its_way_out_or_keeps_him() {
+    let script = |onfull: &str| {
+        format!(
+            "queue ventas key=1>queue:general
+             queue general len=0 onfull={onfull}
+               10 call c1 ventas
+               20 key c1 1
+               30 end"
+        )
+    };
+    let got = about_calls(&script("prompt:sorry"));
+    assert!(got.contains("20 c1 goes on to prompt sorry"), "{got}");
+    let got = about_calls(&script("queue:ventas"));
+    assert!(!got.contains("leaves"), "that is where he is: {got}");
+}

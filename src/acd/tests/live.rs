@@ -195,8 +195,15 @@ fn a_queue_that_empties_with_many_waiting_sends_them_away_in_turns() {
 
 #[test]
 fn at_the_bounds_something_defined_happens() {
-    let bounds =
-        Bounds { items_max: 2, redials_max: 2, stations_max: 2, groups_idle_max: 1, classes_max: 1, recipes_max: 2 };
+    let bounds = Bounds {
+        items_max: 2,
+        redials_max: 2,
+        stations_max: 2,
+        groups_idle_max: 1,
+        classes_max: 1,
+        recipes_max: 2,
+        ..Bounds::default()
+    };
     let mut run = Run::new(
         "queue ventas
          redial 60

@@ -18,7 +18,7 @@ const AGENT_HOUSE: &str = "
     disposition sale
     disposition bad-line fixed:60
     extension 30 1
-    agent anna ventas,fija,guarda misses=2
+    agent anna ventas,fija,guarda misses=2 tasks=1
     agent boris ventas
     reason lunch 0
     reason meeting 0
@@ -36,6 +36,8 @@ const AGENT_STATES: &[(&str, &str)] = &[
         "paused for missed offers",
         "1 in anna\n2 call c1 ventas\n3 noanswer anna\n4 call c2 ventas\n5 noanswer anna\n6 gone c1 withdrawn\n7 gone c2 withdrawn",
     ),
+    ("at a task", "1 in anna\n2 task admin fija"),
+    ("talking, a task held", "1 in anna\n2 task admin fija\n3 call c1 ventas\n4 accept anna"),
     ("offered", "1 in anna\n2 call c1 ventas"),
     ("ringing", "1 in anna\n2 call c1 ventas\n3 ring anna"),
     ("ringing, pause asked for", "1 in anna\n2 call c1 ventas\n3 ring anna\n4 pause anna lunch"),
@@ -79,6 +81,8 @@ const AGENT_EVENTS: &[(&str, &str)] = &[
     ("station up", "station anna up"),
     ("a private call", "private anna 1"),
     ("no private call", "private anna 0"),
+    ("a task is entered", "task email fija"),
+    ("a task is done", "done t1"),
     ("dropped from the configuration", "drop agent anna"),
 ];
 

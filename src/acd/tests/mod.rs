@@ -18,4 +18,5 @@ mod script;
 mod sim;
 mod skills;
 mod strategies;
+mod tasks;
 mod wrapup;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, TaskChange, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, Need, QueueId, SegmentId, SkillId, Wall};
 
 use crate::need::is_met;
 use crate::{
-    Acd, AcdConfig, Command, Decision, Entry, Event, RingNeed, RingRules, SkillChange, Strategy, TableRows, Topic,
+    Acd, AcdConfig, Command, Decision, Entry, Event, NewTask, RingNeed, RingRules, SkillChange, Strategy, TableRows,
+    Topic,
 };
 
 /// Somebody at a door.
@@ -53,6 +54,9 @@ pub(crate) struct Witness {
     came: BTreeMap<ItemId, QueueId>,
     /// Skills changed live: the level, 0 if taken away, and until when.
     live: BTreeMap<(AgentId, SkillId), (u8, Option<Wall>)>,
+    pub(crate) tasks: BTreeMap<ItemId, Work>,
+    /// Entered and not yet told of.
+    coming: Vec<NewTask>,
     /// As of the last look; scripts live where both clocks began together.
     wall: Wall,
 }
@@ -60,6 +64,8 @@ pub(crate) struct Witness {
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     pub(crate) state: AgentState,
+    /// What he is shown to have before him.
+    about: Option<ItemId>,
     idle_since: Mono,
     /// When the shift began, time worked in it, µs, and since when he works.
     began: Mono,
@@ -71,6 +77,28 @@ pub(crate) struct Seat {
     tallies: BTreeMap<QueueId, (u64, u64)>,
     /// The conversation, and since when.
     talks: Option<(ItemId, Mono)>,
+}
+
+impl Seat {
+    /// May be rung: a call interrupts a task.
+    fn is_free(&self) -> bool {
+        matches!(self.state, AgentState::Ready | AgentState::Task)
+    }
+}
+
+impl Work {
+    fn order(&self) -> (Wall, std::cmp::Reverse<u32>, u64) {
+        (self.due, std::cmp::Reverse(self.new.value_pm), self.order)
+    }
+}
+
+/// A task.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    new: NewTask,
+    order: u64,
+    due: Wall,
+    with: Option<AgentId>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,7 +131,11 @@ impl Witness {
                 || agents.get(agent).is_some_and(|seat| {
                     !matches!(
                         seat.state,
-                        AgentState::LoggedOut | AgentState::Ready | AgentState::Paused(_) | AgentState::Outbound
+                        AgentState::LoggedOut
+                            | AgentState::Ready
+                            | AgentState::Task
+                            | AgentState::Paused(_)
+                            | AgentState::Outbound
                     )
                 })
         };
@@ -122,6 +154,9 @@ impl Witness {
 
     /// A command was obeyed.
     pub(crate) fn obeyed(&mut self, command: &Command, now: Mono) {
+        if let Command::TaskAdd(new) = command {
+            self.coming.push((**new).clone());
+        }
         let Command::Skill { agent, skill, change } = command else { return };
         match change {
             SkillChange::Set { level, until } => drop(self.live.insert((*agent, *skill), (*level, *until))),
@@ -282,7 +317,8 @@ impl Witness {
         self.is_configuring = false;
         self.moved = None;
         self.doors.clear();
-        for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready) {
+        self.check_tasks();
+        for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.is_free()) {
             let missed = self
                 .items
                 .iter()
@@ -301,6 +337,74 @@ impl Witness {
         assert_eq!(acd.counts().healed, 0);
     }
 
+    /// What he has in hand, the first due first.
+    fn desk(&self, agent: AgentId) -> Vec<ItemId> {
+        let mut his: Vec<_> = self.tasks.iter().filter(|(_, task)| task.with == Some(agent)).collect();
+        his.sort_by_key(|(_, task)| task.order());
+        his.into_iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Could this task be put into these hands?
+    fn may_have(&self, agent: AgentId, task: &Work) -> bool {
+        let free = self.agents.get(&agent).is_some_and(|seat| seat.is_free() && seat.offer.is_none());
+        let Some(rules) = self.config.agents.get(&agent) else { return false };
+        let held: Vec<&Work> = self.tasks.values().filter(|task| task.with == Some(agent)).collect();
+        let of_kind = held.iter().filter(|other| other.new.kind == task.new.kind).count();
+        free && held.len() < usize::from(rules.tasks_max)
+            && of_kind < usize::from(*rules.tasks.get(&task.new.kind).unwrap_or(&rules.tasks_max))
+            && self.may_serve(agent, task.new.queue, &task.new.need, task.new.segment)
+    }
+
+    fn check_tasks(&self) {
+        for (agent, seat) in &self.agents {
+            let desk = self.desk(*agent);
+            match seat.state {
+                AgentState::Task => assert_eq!(seat.about, desk.first().copied(), "{agent} works on the first due"),
+                AgentState::Ready => assert!(desk.is_empty(), "{agent} has tasks in hand and does nothing"),
+                AgentState::LoggedOut => assert!(desk.is_empty(), "{agent} has gone and has tasks in hand"),
+                _ => {}
+            }
+        }
+        for (id, task) in self.tasks.iter().filter(|(_, task)| task.with.is_none()) {
+            let idle = self.agents.keys().find(|agent| self.may_have(**agent, task));
+            assert!(idle.is_none(), "invariant 1: task {id:?} waits, {idle:?} has room");
+        }
+    }
+
+    fn see_task(&mut self, id: ItemId, queue: QueueId, change: TaskChange, now: Mono) {
+        match change {
+            TaskChange::Added { due } => {
+                let new = self.coming.remove(0);
+                let order = self.tasks.values().map(|task| task.order + 1).max().unwrap_or(0);
+                assert_eq!(due, new.due.unwrap_or(due));
+                self.tasks.insert(id, Work { new, order, due, with: None });
+            }
+            TaskChange::Given(agent) => {
+                let task = self.tasks[&id].clone();
+                assert!(task.with.is_none() && self.may_have(agent, &task), "{agent} may not have {id:?}");
+                let waiting = self.tasks.values().filter(|other| other.with.is_none() && self.may_have(agent, other));
+                let first = waiting.map(Work::order).min();
+                assert_eq!(first, Some(task.order()), "{agent} is given what is due first");
+                self.tasks.get_mut(&id).expect("seen").with = Some(agent);
+            }
+            TaskChange::Begun(agent) => assert_eq!(self.desk(agent).first(), Some(&id), "the first due is worked on"),
+            TaskChange::Held(agent) => assert!(self.desk(agent).contains(&id)),
+            TaskChange::Returned(agent) => {
+                let task = self.tasks.get_mut(&id).expect("seen");
+                assert_eq!(task.with.take(), Some(agent));
+            }
+            TaskChange::Moved(from) => {
+                let task = self.tasks.get_mut(&id).expect("seen");
+                assert_eq!(task.new.queue, from);
+                (task.new.queue, task.with) = (queue, None);
+            }
+            TaskChange::Done { agent, is_late, .. } => {
+                let task = self.tasks.remove(&id).expect("done once");
+                assert_eq!((task.with, task.due < Wall(now.0 as i64)), (agent, is_late));
+            }
+        }
+    }
+
     /// A queue that rings all rings him too, if no better rank is being rung; where there is a wait limit, only before it. Who
     /// is kept in reserve is not called to a ring that runs when the item comes to pass reserves.
     fn could_join(&self, agent: AgentId, item: &Waiting) -> bool {
@@ -313,12 +417,14 @@ impl Witness {
 
     /// Does this agent serve the queue, and know what is needed, with and without what he lacks certificates for?
     fn could(&self, agent: AgentId, queue: QueueId, entry: &Entry) -> bool {
+        self.may_serve(agent, queue, &entry.need, entry.segment)
+    }
+
+    fn may_serve(&self, agent: AgentId, queue: QueueId, need: &Need, segment: SegmentId) -> bool {
         let Some(rules) = self.config.agents.get(&agent) else { return false };
         let Some(asked) = self.config.queues.get(&queue) else { return false };
-        let knows = |skills: &BTreeMap<SkillId, u8>| is_met(&asked.need, skills) && is_met(&entry.need, skills);
-        rules.queues.contains(&queue)
-            && knows(&self.skills(agent, None))
-            && knows(&self.skills(agent, Some(entry.segment)))
+        let knows = |skills: &BTreeMap<SkillId, u8>| is_met(&asked.need, skills) && is_met(need, skills);
+        rules.queues.contains(&queue) && knows(&self.skills(agent, None)) && knows(&self.skills(agent, Some(segment)))
     }
 
     fn is_in_ring(&self, agent: AgentId, item: &Waiting, ring: &RingRules) -> bool {
@@ -357,7 +463,7 @@ impl Witness {
     fn is_reserved(&self, agent: AgentId) -> bool {
         let has = |agent: &AgentId, skill| self.skills(*agent, None).contains_key(skill);
         self.config.skills.iter().any(|(skill, rules)| {
-            let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
+            let ready = self.agents.iter().filter(|(_, seat)| seat.is_free() && seat.offer.is_none());
             has(&agent, skill) && ready.filter(|(agent, _)| has(agent, skill)).count() as u32 <= rules.reserve
         })
     }
@@ -451,7 +557,9 @@ impl Witness {
         let seat = &self.agents[&agent];
         let shift = seat.idle_since.0 - seat.began.0;
         let share = (seat.worked * 1000).checked_div(shift).unwrap_or(0).min(1000);
-        seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000
+        let since = seat.idle_since.0 + self.config.rule.occupancy.as_micros() as u64 * share / 1000;
+        // Who has a task in hand comes after all who have none.
+        if self.desk(agent).is_empty() { since } else { since + (1 << 62) }
     }
 
     /// It became this agent's to take at this very instant, when others may have been dealt with before it.
@@ -497,7 +605,7 @@ impl Witness {
     fn check_choice(&self, agent: AgentId, id: ItemId, now: Mono) {
         let item = &self.items[&id];
         assert!(self.is_pair(agent, item, now), "{agent} may not take {id}");
-        assert_eq!(self.agents[&agent].state, AgentState::Ready, "only who is ready is rung");
+        assert!(self.agents[&agent].is_free(), "only who is ready is rung");
         let strategy = self.config.queues[&item.queue].strategy;
         assert!(self.agents[&agent].offer.is_none(), "invariant 2");
         assert!(item.offered.is_empty() || strategy == Strategy::RingAll, "invariant 2");
@@ -509,7 +617,7 @@ impl Witness {
         let is_kept = self.config.skills.values().any(|rules| rules.reserve > 0);
         let due = item.offered.is_empty().then_some(id);
         assert!(is_kept || self.is_configuring || first == due, "invariant 4: {agent} is due {first:?}, not {id}");
-        let ready = self.agents.iter().filter(|(_, seat)| seat.state == AgentState::Ready && seat.offer.is_none());
+        let ready = self.agents.iter().filter(|(_, seat)| seat.is_free() && seat.offer.is_none());
         let able: Vec<AgentId> = ready.map(|(a, _)| *a).filter(|a| self.is_pair(*a, item, now)).collect();
         let best_rank = able.iter().chain(&item.offered).map(|a| self.rank(*a, item.queue)).min();
         if strategy != Strategy::WeightedRandom {
@@ -636,6 +744,7 @@ impl Witness {
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
+                    about: None,
                     idle_since: now,
                     began: now,
                     worked: 0,
@@ -646,9 +755,12 @@ impl Witness {
                     talks: None,
                 };
                 let seat = self.agents.entry(*agent).or_insert(fresh);
-                if *state == AgentState::Ready && seat.state != AgentState::Ready && !seat.keeps_idle_time {
+                let (was, is) = (seat.is_free(), matches!(state, AgentState::Ready | AgentState::Task));
+                let ends_tasks = seat.state == AgentState::Task && *state == AgentState::Ready;
+                if is && (!was && !seat.keeps_idle_time || ends_tasks) {
                     seat.idle_since = now;
                 }
+                seat.about = *item;
                 seat.keeps_idle_time = false;
                 if seat.state == AgentState::LoggedOut && *state != AgentState::LoggedOut {
                     (seat.began, seat.worked) = (now, 0);
@@ -689,6 +801,7 @@ impl Witness {
                     self.nobody_waits_for(*agent, now);
                 }
             }
+            Decision::Task { item, queue, change, .. } => self.see_task(*item, *queue, *change, now),
             Decision::Healed { reason } => panic!("a healthy run heals nothing: {reason:?}"),
         }
     }

@@ -4,12 +4,15 @@
 #![expect(clippy::disallowed_types, reason = "proptest's unions share their parts")]
 
 use proptest::prelude::*;
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft, TaskKind};
 use turno_base::{AgentId, CallId, ItemId, Mono, Name, Need, Now, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, SkillChange, need};
+use crate::{
+    Acd, AcdConfig, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, NewTask, Priority, SkillChange,
+    need,
+};
 
 /// One step: what, two choices, and how much time passes before it, ms.
 type Step = (u8, u8, u8, u16);
@@ -46,12 +49,12 @@ const HOUSE: &str = "
     certified plain y:3
     reason lunch 0
     redial 20
-    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 certs=x:3:90 misses=1
-    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 certs=y:4:200,x:1 misses=2
-    agent clara a,b,c,h,i,j,k skills=x:3 certs=x:2 ranks=a:1,i:3
+    agent anna a,b,d,e,f,g,h,i,j,k skills=x:3 certs=x:3:90 tasks=2 room=fax:1,email:2 misses=1
+    agent boris a,b,d,e,f,j ranks=d:1,e:2,j:1 skills=x:1,y:4 certs=y:4:200,x:1 tasks=1 misses=2
+    agent clara a,b,c,h,i,j,k skills=x:3 certs=x:2 tasks=3 room=admin:0 ranks=a:1,i:3
     agent dora a,c,f,g,k
     agent emil b,c,d,e,f,g,h,i,j,k skills=x:9,y:1 misses=1
-    agent fay a,c,d,e,f,g,h,i,j,k ranks=c:1,k:1
+    agent fay a,c,d,e,f,g,h,i,j,k tasks=1 ranks=c:1,k:1
 ";
 
 /// Changes of configuration that the steps may make.
@@ -64,7 +67,7 @@ const CHANGES: [&str; 18] = [
     "ring a need=not_x for=4",
     "queue d by=linear ring=7",
     "queue d by=round_robin order=emil,fay,anna ring=7",
-    "agent dora a,b,c skills=x:2 certs=x:9:300",
+    "agent dora a,b,c skills=x:2 certs=x:9:300 tasks=2",
     "certified gold x:3,y:1",
     "certified plain x:1",
     "drop agent clara",
@@ -258,7 +261,8 @@ impl World {
             124..=126 => Command::Bump { item, by: std::time::Duration::from_millis(u64::from(b) * 100) },
             127..=129 => Command::Move { item, queue },
             130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
-            136.. => return self.teach(a, b),
+            136..=139 => return self.teach(a, b),
+            140.. => return self.desk(what, a, b),
             133 => Command::Emergency { queue: Some(queue), on: a.is_multiple_of(3) },
             _ => Command::Emergency { queue: None, on: a.is_multiple_of(16) },
         });
@@ -276,6 +280,31 @@ impl World {
         self.ask(Command::Skill { agent: agent(a), skill, change });
     }
 
+    /// Tasks come, are done and passed on.
+    fn desk(&mut self, what: u8, a: u8, b: u8) {
+        let known: Vec<ItemId> = self.witness.tasks.keys().copied().collect();
+        let task = known.get(usize::from(a) % known.len().max(1)).copied().unwrap_or(ItemId(CallId(0)));
+        let queue = QueueId::new(pick(&QUEUES, b)).unwrap();
+        self.ask(match what {
+            140..=143 => Command::TaskAdd(Box::new(NewTask {
+                kind: TaskKind::ALL[usize::from(a) % 4],
+                queue,
+                need: need::parse(pick(&NEEDS, a / 4)).unwrap(),
+                segment: SegmentId::new(pick(&SEGMENTS, b / 8)).unwrap(),
+                value_pm: u32::from(b % 3),
+                due: (b < 200).then(|| Wall::from_secs(i64::from(a) * 4)),
+                priority: Priority::Urgent,
+                subject: String::new(),
+                customer: None,
+                owner: (a > 200).then(|| agent(b)),
+            })),
+            144..=146 => {
+                Command::TaskDone { task, disposition: b.is_multiple_of(2).then(|| Name::new("sale").unwrap()) }
+            }
+            _ => Command::TaskMove { task, queue },
+        });
+    }
+
     fn ask(&mut self, command: Command) {
         let mut out = Vec::new();
         let now = self.now;
@@ -289,7 +318,7 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(
-        (0u8..140, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        (0u8..148, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
         1..250,
     )
 }

@@ -42,6 +42,9 @@
 //! 900 answered b1                   the customer whom the attempt b1 dialled; attempts are b1, b2 … in order
 //! 900 failed b1 busy                also noanswer, failed, unsure, nothing
 //! 900 back +34600000001 ventas      a person wants it; `at=SECONDS` by the wall clock; also unback, appoint NUMBER SECONDS
+//! agent anna ventas tasks=2 room=email:1
+//! 900 task email ventas urgent gold due=3600 need=a value=5 owner=anna   tasks are t1, t2 … in order; also low
+//! 900 done t1 sale                  the result is optional; also pass t1 general
 //! 900 end
 //! ```
 
@@ -49,14 +52,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, WaitingChange};
+use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, TaskChange, TaskKind, WaitingChange};
 use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId, Wall};
 
 use crate::calendar::{Calendar, Span};
 use crate::{
     Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Certificate, Command, Credit, Credits, Decision,
-    DispositionRules, Entry, Event, Hours, Ignored, Kind, Overflow, Presence, QueueRules, ReasonRules, RingNeed,
-    RingRules, SegmentRules, SkillChange, SkillRules, TooLong, WrapUp, need,
+    DispositionRules, Entry, Event, Hours, Ignored, Kind, NewTask, Overflow, Presence, Priority, QueueRules,
+    ReasonRules, RingNeed, RingRules, SegmentRules, SkillChange, SkillRules, TooLong, WrapUp, need,
 };
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
@@ -77,6 +80,8 @@ pub(crate) struct Run {
     offers: BTreeMap<AgentId, (ItemId, u64, u64)>,
     /// Attempts to call back, in order.
     backs: Vec<ItemId>,
+    /// Tasks, in order.
+    pub(crate) tasks: Vec<ItemId>,
 }
 
 pub(crate) fn agent(text: &str) -> AgentId {
@@ -98,6 +103,7 @@ fn overflow(text: &str) -> Overflow {
         Some(("number", to)) => Overflow::Number(to.to_owned()),
         Some(("callback", _)) => Overflow::Callback,
         Some(("prompt", to)) => Overflow::Prompt(PromptId::new(to).expect(to)),
+        Some(("menu", to)) => Overflow::Menu(Name::new(to).expect(to)),
         Some((word, _)) => panic!("overflow to {word}"),
     }
 }
@@ -133,6 +139,10 @@ fn queue_rules(words: &[&str]) -> QueueRules {
             "onfull" => rules.on_full = overflow(value),
             "onwait" => rules.on_wait = overflow(value),
             "onempty" => rules.on_empty = overflow(value),
+            "key" => {
+                let (key, to) = value.split_once('>').expect(value);
+                rules.keys.insert(key.chars().next().expect(key), overflow(to));
+            }
             "short" => rules.short_abandon = secs(value),
             "every" => rules.announce_every = secs(value),
             "joinignores" => rules.doors.join_ignores = ignored(value),
@@ -173,6 +183,39 @@ fn ring_rules(words: &[&str]) -> RingRules {
     ring
 }
 
+fn task_kind(text: &str) -> TaskKind {
+    TaskKind::ALL.into_iter().find(|kind| kind.as_str() == text).expect(text)
+}
+
+fn task(kind: &str, queue: &str, words: &[&str]) -> NewTask {
+    let mut new = NewTask {
+        kind: task_kind(kind),
+        queue: QueueId::new(queue).expect(queue),
+        need: Need::Anyone,
+        segment: SegmentId::new("plain").expect("plain"),
+        value_pm: 0,
+        due: None,
+        priority: Priority::Medium,
+        subject: String::new(),
+        customer: None,
+        owner: None,
+    };
+    for word in words {
+        match word.split_once('=') {
+            None if *word == "urgent" => new.priority = Priority::Urgent,
+            None if *word == "low" => new.priority = Priority::Low,
+            None => new.segment = SegmentId::new(word).expect(word),
+            Some(("due", due)) => new.due = Some(wall(due)),
+            Some(("need", need)) => new.need = need::parse(&need.replace('_', " ")).expect(need),
+            Some(("value", value)) => new.value_pm = value.parse().expect(value),
+            Some(("owner", who)) => new.owner = Some(agent(who)),
+            Some(("subject", length)) => new.subject = "x".repeat(length.parse().expect(length)),
+            Some((_, length)) => new.customer = Some("x".repeat(length.parse().expect(length))),
+        }
+    }
+    new
+}
+
 fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
     let mut rules = AgentRules {
         shown: name.to_owned(),
@@ -202,6 +245,13 @@ fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
                     rules.certificates.insert(skill, Certificate { level, until: part().map(wall) });
                 }
             }
+            ("tasks", most) => rules.tasks_max = most.parse().expect(most),
+            ("room", list) => {
+                for room in list.split(',') {
+                    let (name, most) = room.split_once(':').expect(room);
+                    rules.tasks.insert(task_kind(name), most.parse().expect(most));
+                }
+            }
             ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
             ("declines", most) => rules.declined_max = most.parse().expect(most),
             ("unreached", most) => rules.unreachable_max = most.parse().expect(most),
@@ -223,6 +273,7 @@ impl Run {
             lines: Vec::new(),
             offers: BTreeMap::new(),
             backs: Vec::new(),
+            tasks: Vec::new(),
         };
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             match line.split_once(' ').and_then(|(at, rest)| Some((at.parse().ok()?, rest.to_owned()))) {
@@ -390,7 +441,7 @@ impl Run {
         let mut out = Vec::new();
         if let Some(event) = self.event(&words) {
             self.acd.on_event(event, now, &mut out);
-        } else if let Some(command) = command(&words) {
+        } else if let Some(command) = self.about_task(&words).or_else(|| command(&words)) {
             if let Err(refusal) = self.acd.on_command(command, now, &mut out) {
                 assert!(out.is_empty(), "a refused command changes nothing");
                 let _ = writeln!(self.text, "{at} refused: {refusal}");
@@ -483,6 +534,22 @@ impl Run {
         })
     }
 
+    fn about_task(&self, words: &[&str]) -> Option<Command> {
+        let named = |id: &str| {
+            let number = id.strip_prefix('t').and_then(|n| n.parse::<usize>().ok());
+            number.and_then(|n| self.tasks.get(n - 1).copied()).unwrap_or(item("c0"))
+        };
+        Some(match words {
+            ["task", kind, queue, rest @ ..] => Command::TaskAdd(Box::new(task(kind, queue, rest))),
+            ["done", id, rest @ ..] => Command::TaskDone {
+                task: named(id),
+                disposition: rest.first().map(|said| Name::new(said).expect(said)),
+            },
+            ["pass", id, queue] => Command::TaskMove { task: named(id), queue: QueueId::new(queue).expect(queue) },
+            _ => return None,
+        })
+    }
+
     /// The item the agent's state is about.
     fn item_of(&self, who: &str) -> ItemId {
         let row = self.acd.agent(agent(who), Now::default());
@@ -494,6 +561,9 @@ impl Run {
             let mut line = told(decision);
             for (at, back) in self.backs.iter().enumerate() {
                 line = line.replace(&short(back), &format!("b{}", at + 1));
+            }
+            for (at, task) in self.tasks.iter().enumerate() {
+                line = line.replace(&short(task), &format!("t{}", at + 1));
             }
             let _ = writeln!(self.text, "{at} {line}");
         }
@@ -511,6 +581,9 @@ impl Run {
         for decision in out {
             if let Decision::CallBack { item, .. } = decision {
                 self.backs.push(*item);
+            }
+            if let Decision::Task { item, change: TaskChange::Added { .. }, .. } = decision {
+                self.tasks.push(*item);
             }
             if let Decision::Offer { item, agent, epoch, .. } = decision {
                 let before = self.offers.get(agent).map_or(0, |&(_, epoch, _)| epoch);
@@ -658,6 +731,7 @@ pub(crate) fn told(decision: &Decision) -> String {
             Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
             Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
             Overflow::Callback => format!("{} is offered a callback", short(item)),
+            Overflow::Menu(menu) => format!("{} goes on to menu {menu}", short(item)),
             Overflow::HangUp => format!("{} is told good-bye", short(item)),
         },
         Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
@@ -696,6 +770,23 @@ pub(crate) fn told(decision: &Decision) -> String {
             WaitingChange::Moved(from, to) => format!("{} is moved from {from} to {to}", short(item)),
             WaitingChange::Needs(need) => format!("{} needs {}", short(item), need::text(need)),
         },
+        Decision::Task { item, queue, kind, change } => {
+            let of = format!("{} ({} for {queue})", short(item), kind.as_str());
+            match change {
+                TaskChange::Added { due } => format!("{of} is entered, due {}", due.as_secs()),
+                TaskChange::Given(agent) => format!("{of} is given to {agent}"),
+                TaskChange::Begun(agent) => format!("{of} is worked on by {agent}"),
+                TaskChange::Held(agent) => format!("{of} is held by {agent}"),
+                TaskChange::Returned(agent) => format!("{of} is given back by {agent}"),
+                TaskChange::Moved(from) => format!("{of} comes from {from}"),
+                TaskChange::Done { agent, disposition, worked_ms, waited_ms, is_late } => {
+                    let by = agent.map_or("nobody".to_owned(), |agent| agent.to_string());
+                    let said = disposition.map_or(String::new(), |said| format!(", {said}"));
+                    let late = if *is_late { ", late" } else { "" };
+                    format!("{of} is done by {by}{said}: waited {waited_ms}, worked {worked_ms}{late}")
+                }
+            }
+        }
         Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }
 }

@@ -225,7 +225,8 @@ impl Day {
                 | Decision::CallBack { .. }
                 | Decision::CallbackStop { .. }
                 | Decision::CallbackEnded { .. }
-                | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
+                | Decision::CallbacksDue { .. }
+                | Decision::Task { .. } => panic!("nobody asks for a callback or enters a task here"),
             }
         }
     }

@@ -40,9 +40,12 @@ impl Faces {
     pub fn new(settings: &WallSettings, acd: &AcdConfig) -> Faces {
         let then = acd.queues.iter().filter_map(|(queue, rules)| match &rules.on_wait {
             Overflow::Queue(next) if !rules.wait_limit.is_zero() => Some((*queue, settings.shown(next.as_str()))),
-            Overflow::Queue(_) | Overflow::Number(_) | Overflow::Prompt(_) | Overflow::Callback | Overflow::HangUp => {
-                None
-            }
+            Overflow::Queue(_)
+            | Overflow::Number(_)
+            | Overflow::Prompt(_)
+            | Overflow::Menu(_)
+            | Overflow::Callback
+            | Overflow::HangUp => None,
         });
         let first = settings.queues.first().and_then(|queue| acd.queues.get(queue)).or(acd.queues.values().next());
         Faces {
@@ -58,8 +61,11 @@ impl Faces {
     }
 }
 
+/// How long the next to enter a queue would wait, ms.
+pub(super) type Expected = BTreeMap<QueueId, u64>;
+
 /// The board as the page draws it.
-pub(super) fn draw(view: &BoardView, faces: &Faces) -> Value {
+pub(super) fn draw(view: &BoardView, faces: &Faces, expected: &Expected) -> Value {
     let at_ms = view.at.0 / 1000;
     let ready = view.states.iter().find(|(state, _)| state == "ready").map_or(0, |(_, count)| *count);
     let by: Map<String, Value> = view.states.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
@@ -90,7 +96,7 @@ pub(super) fn draw(view: &BoardView, faces: &Faces) -> Value {
             "level": service_level(view.level_pm, faces.target_pct),
         },
         "agents": {"of": view.logged_in, "by": by},
-        "queues": view.queues.iter().map(|row| (row.queue.to_string(), queue(row, at_ms, faces))).collect::<Map<_, _>>(),
+        "queues": view.queues.iter().map(|row| (row.queue.to_string(), queue(row, at_ms, faces, expected))).collect::<Map<_, _>>(),
         "people": people(view, at_ms),
         "totals": {
             "entered": view.totals.entered,
@@ -104,7 +110,7 @@ pub(super) fn draw(view: &BoardView, faces: &Faces) -> Value {
     })
 }
 
-fn queue(row: &QueueRow, at_ms: i64, faces: &Faces) -> Value {
+fn queue(row: &QueueRow, at_ms: i64, faces: &Faces, expected: &Expected) -> Value {
     let abandoned_pm = row.abandoned_pm.unwrap_or(0);
     json!({
         "order": faces.order(row.queue),
@@ -112,6 +118,7 @@ fn queue(row: &QueueRow, at_ms: i64, faces: &Faces) -> Value {
         "then": faces.then.get(&row.queue),
         "waiting": row.waiting,
         "callbacks": row.callbacks,
+        "expected_ms": expected.get(&row.queue),
         "longest_since": row.longest_ms.map(|ms| since(at_ms, ms)),
         "longest_level": row.longest_ms.map_or("ok", |ms| wait_level(ms, row.threshold_s)),
         "pct": row.level_pm.map(percent),
@@ -132,7 +139,8 @@ fn people(view: &BoardView, at_ms: i64) -> Map<String, Value> {
         "talking" | "consulting" | "outbound" => 2,
         "holding" => 3,
         "wrap-up" => 4,
-        _ => 5,
+        "task" => 5,
+        _ => 6,
     };
     let mut rows: Vec<_> = view.agents.iter().collect();
     rows.sort_by_key(|row| (rank(&row.state), std::cmp::Reverse(row.since_ms / 1000), row.agent));

@@ -38,6 +38,8 @@ fn stages() -> Vec<(&'static str, String)> {
         ("calling back: the customer rings", "0 back +34600111222 customer\n1 recorded c1".into()),
         ("a code is carried out", "0 station a1 s1 *45\n1 recorded c1".into()),
         ("parked by anna", format!("{}\n9500 b1 transfer *68", talks())),
+        ("a menu is said", super::menu::CHOOSES.to_owned()),
+        ("a menu was said", format!("{}\n4000 a1 played", super::menu::CHOOSES)),
         ("ending", format!("{}\n9900 a1 bye", talks())),
     ]
 }
@@ -82,6 +84,7 @@ const EVENTS: &[&str] = &[
     "acd c1 overflow prompt sorry",
     "acd c1 overflow hang-up",
     "acd c1 overflow callback",
+    "acd c1 overflow menu more",
     "acd c1 taken",
     "acd c1 refused",
     "acd c1 announce 1",

@@ -15,7 +15,8 @@ use turno_base::{
 use super::audit::Audit;
 use crate::{
     AcdEvent, AcdTell, Arrived, CallConfig, CallEffect, CallEvent, CallingBack, Calls, ClassOfService, Code, Codes,
-    Customer, DialTo, Elsewhere, Extension, From, LegCommand, LegEvent, Plan, Route, Sound, SystemPrompts, Transfer,
+    Customer, DialTo, Elsewhere, Extension, From, Goal, LegCommand, LegEvent, Menu, Plan, Route, Sound, SystemPrompts,
+    Transfer,
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -39,6 +40,7 @@ pub(crate) fn config() -> CallConfig {
             route("902", Plan::Station(StationId(name("s3")))),
             route("903", Plan::Prompt(prompt("closed"))),
             route("904", Plan::Refuse(410)),
+            route("905", Plan::Menu(name("main"))),
         ],
         extensions: BTreeMap::from([
             ("70".to_owned(), Extension::Queue(queue)),
@@ -55,6 +57,34 @@ pub(crate) fn config() -> CallConfig {
             pull: "*69".into(),
         },
         park: crate::ParkRules::default(),
+        menus: BTreeMap::from([
+            (
+                name("main"),
+                Menu {
+                    prompts: vec![prompt("welcome"), prompt("main")],
+                    keys: BTreeMap::from([
+                        ('1', Goal::Queue(queue)),
+                        ('2', Goal::Menu(name("more"))),
+                        ('3', Goal::Number("911".into())),
+                        ('4', Goal::Prompt(prompt("closed"))),
+                        ('5', Goal::HangUp),
+                    ]),
+                    wait: Duration::from_secs(5),
+                    times: 2,
+                    otherwise: Goal::Queue(queue),
+                },
+            ),
+            (
+                name("more"),
+                Menu {
+                    prompts: vec![prompt("more")],
+                    keys: BTreeMap::from([('0', Goal::Menu(name("main")))]),
+                    wait: Duration::from_secs(5),
+                    times: 1,
+                    otherwise: Goal::HangUp,
+                },
+            ),
+        ]),
         outside: BTreeMap::from([
             (name("mobile"), ClassOfService { allow: vec![("6".into(), vec![t1, t2])], calls_max: 1 }),
             (name("help"), ClassOfService { allow: vec![("9".into(), vec![t1])], calls_max: 0 }),
@@ -380,6 +410,7 @@ fn acd(words: &[&str]) -> AcdEvent {
         ["left", "answered", who] => AcdEvent::Left { queue, how: QueueLeft::Answered(agent(who)) },
         ["overflow", "number", number] => AcdEvent::Overflow(Elsewhere::Number(number.into())),
         ["overflow", "prompt", text] => AcdEvent::Overflow(Elsewhere::Prompt(prompt(text))),
+        ["overflow", "menu", text] => AcdEvent::Overflow(Elsewhere::Menu(name(text))),
         ["overflow", "callback"] => AcdEvent::Overflow(Elsewhere::Callback),
         ["left", "callback"] => AcdEvent::Left { queue, how: QueueLeft::CallbackTaken },
         ["taken"] => AcdEvent::CallbackTaken,

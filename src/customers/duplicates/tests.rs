@@ -59,6 +59,11 @@ fn pairs_as_clerks_make_them() {
         ),
         (with(person("b", "Ana María", "Núñez Peña"), "1955-01-30", "", "", ""), Some(Maybe), "a namesake, or a slip"),
         (
+            with(person("b", "Ana María", "Núñez Peña"), "1980-05-13", "+34946000111", "", ""),
+            Some(Maybe),
+            "a namesake born the day after, or a slip, with another number",
+        ),
+        (
             with(person("b", "Luis", "Núñez Peña"), "1983-07-02", "+34612045118", "", ""),
             Some(Maybe),
             "a brother, one number",

@@ -158,7 +158,9 @@ impl Audit {
                 row.offers.insert((*agent, *epoch));
                 let agent_row = self.agents.entry(*agent).or_default();
                 assert_eq!(agent_row.offer.replace((*call, *epoch)), None, "{agent} has two offers");
-                assert_eq!(agent_row.state, Some(AgentState::Ready), "{agent} is offered {call}");
+                // A call interrupts a task.
+                let is_free = matches!(agent_row.state, Some(AgentState::Ready | AgentState::Task));
+                assert!(is_free, "{agent} is offered {call}");
             }
             What::OfferEnded { call, agent, epoch, end, .. } => {
                 let row = self.call(call);
@@ -172,6 +174,7 @@ impl Audit {
             }
             What::PauseTooLong { reason, .. } => self.see("too long", reason.as_str()),
             // The call may be long over.
+            What::Task { change, .. } => self.see("task", change.as_str()),
             What::Disposed { disposition, .. } => self.see("disposition", disposition.as_str()),
             What::AgentChanged { agent, state, .. } => {
                 self.agents.entry(*agent).or_default().state = Some(*state);

@@ -39,7 +39,21 @@ fn a_phone_parks_by_refer_another_takes_by_code_and_the_card_says_where_it_is() 
     world.run(5000);
     world.hang_up_all();
     world.run(60_000);
-    expect![""].assert_eq(&world.said);
+    expect![[r#"
+        6100 c1 a0 Parked
+        6100 agent0 is wrap-up
+        11100 agent0 is ready
+        12600 c2 arrives from 1002
+        12600 c2 a1 Ivr(None)
+        12600 agent1 is outbound
+        12601 c1 a0 Talk(agent1)
+        12601 c1 a1 Talk(agent1)
+        12601 agent1 is talking
+        12601 c2 ends: answered by Agent
+        17600 agent1 is ready
+        17601 c1 ends: answered by Caller
+    "#]]
+    .assert_eq(&world.said);
     let parked = world.records.iter().find(|record| record.trunk.is_some()).unwrap();
     assert_eq!(parked.agent().unwrap().to_string(), "agent1");
     assert!((6000..8000).contains(&parked.hold_ms()), "{}", parked.hold_ms());
@@ -67,7 +81,8 @@ fn whom_nobody_takes_returns_to_the_agent_who_parked_him_before_others() {
         126600 agent0 is talking
         126600 c1 a0 Talk(agent0)
         126600 c1 b2 Talk(agent0)
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     world.hang_up_all();
     world.run(60_000);
     world.assert_drained();
@@ -102,7 +117,8 @@ fn a_supervisor_takes_a_waiting_call_for_an_agent_and_is_refused_what_cannot_be(
         8600 c2 a1 Talk(agent1)
         8600 c2 b2 Talk(agent1)
         8600 agent1 is talking
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     world.hang_up_all();
     world.run(60_000);
     world.assert_drained();

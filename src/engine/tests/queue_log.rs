@@ -66,6 +66,10 @@ fn check_stay(record: &Record, stay: &Stay, events: &[(&str, Vec<&str>)]) {
             assert_eq!(connect[0], wait, "{}: {events:?}", record.call);
             assert_eq!(of.last(), Some(&&*first), "{}: {events:?}", record.call);
         }
+        QueueLeft::ExitKey => {
+            let want = [&*stay.left_position.to_string(), &first, &wait];
+            assert_eq!(of[1..], want, "{} {last}", record.call);
+        }
         QueueLeft::CallbackTaken | QueueLeft::Withdrawn | QueueLeft::Failed => {}
         QueueLeft::Abandoned
         | QueueLeft::ShortAbandoned

@@ -239,6 +239,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
                 pull: "*69".into(),
             },
             park: turno_call::ParkRules::default(),
+            menus: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,
@@ -897,6 +898,9 @@ impl World {
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
             What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
+            What::Task { task, queue, kind, change } => {
+                format!("{} ({} for {queue}) {}", named(task), kind.as_str(), change.as_str())
+            }
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
             What::CallbackTaken { call, queue, how } => {
                 format!("{} will be called back for {queue}: {}", named(call), how.as_str())

@@ -25,9 +25,24 @@ pub enum Identity {
     EntriesAreRecords,
     /// A call's record says answered if and only if an agent answered it.
     AnsweredIsRecorded,
+    /// The segments of a leg are as long as the leg.
+    SegmentsAreLeg,
+    /// What a call costs is the sum of its legs.
+    CostsAreLegs,
 }
 
 impl Identity {
+    /// All of them.
+    pub const ALL: [Identity; 7] = [
+        Identity::EnteredIsOutcomes,
+        Identity::CountsAreEntries,
+        Identity::OffersAreEnds,
+        Identity::EntriesAreRecords,
+        Identity::AnsweredIsRecorded,
+        Identity::SegmentsAreLeg,
+        Identity::CostsAreLegs,
+    ];
+
     /// The label in metrics and the words in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +51,8 @@ impl Identity {
             Identity::OffersAreEnds => "offers_are_ends",
             Identity::EntriesAreRecords => "entries_are_records",
             Identity::AnsweredIsRecorded => "answered_is_recorded",
+            Identity::SegmentsAreLeg => "segments_are_leg",
+            Identity::CostsAreLegs => "costs_are_legs",
         }
     }
 }
@@ -62,8 +79,23 @@ pub struct Audited {
     pub tallies: BTreeMap<Key, Tally>,
     /// Entries of the day.
     pub entries: Vec<Entry>,
-    /// Stays of the records of the day's calls that have ended: call, how many, and whether one was answered by an agent.
-    pub recorded: BTreeMap<CallId, (u32, bool)>,
+    /// Entries after the day, some of which belong to its calls.
+    pub later: Vec<Entry>,
+    /// Records of the day's calls that have ended.
+    pub recorded: BTreeMap<CallId, Recorded>,
+}
+
+/// What the audit must know of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Stays in queues.
+    pub stays: u32,
+    /// One of them was answered by an agent.
+    pub answered: bool,
+    /// The segments of each leg are as long as the leg.
+    pub is_partitioned: bool,
+    /// Costs are the sums of the legs' charges.
+    pub adds_up: bool,
 }
 
 /// Compares; nothing: every identity holds.
@@ -73,6 +105,8 @@ pub fn audit(of: &Audited) -> Vec<Difference> {
     let mut by_call: BTreeMap<CallId, (u32, bool)> = BTreeMap::new();
     for entry in &of.entries {
         kept.entry(entry.key).or_default().add(entry);
+    }
+    for entry in of.entries.iter().chain(&of.later) {
         let seen = by_call.entry(entry.call).or_default();
         seen.0 += 1;
         seen.1 |= entry.agent.is_some();
@@ -105,7 +139,7 @@ impl Kept {
 
 /// What stays add up to in the same way in which they are counted.
 fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
-    const EQUAL: [&str; 18] = [
+    const EQUAL: [&str; 19] = [
         "entered",
         "answered",
         "answered_in_time",
@@ -119,6 +153,7 @@ fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
         "withdrawn",
         "empty",
         "failed",
+        "exit_key",
         "flowed_in_time",
         "handled",
         "value_offered",
@@ -162,21 +197,25 @@ fn within_tally(key: Key, tally: &Tally, kept: Kept, found: &mut Vec<Difference>
 
 fn against_records(
     by_call: &BTreeMap<CallId, (u32, bool)>,
-    recorded: &BTreeMap<CallId, (u32, bool)>,
+    recorded: &BTreeMap<CallId, Recorded>,
     found: &mut Vec<Difference>,
 ) {
     let mut differing: BTreeMap<Identity, Vec<CallId>> = BTreeMap::new();
-    for (call, (stays, answered)) in recorded {
+    for (call, record) in recorded {
         let (entries, by_agent) = by_call.get(call).copied().unwrap_or_default();
-        if entries != *stays {
-            differing.entry(Identity::EntriesAreRecords).or_default().push(*call);
-        }
-        if by_agent != *answered {
-            differing.entry(Identity::AnsweredIsRecorded).or_default().push(*call);
+        for (holds, identity) in [
+            (entries == record.stays, Identity::EntriesAreRecords),
+            (by_agent == record.answered, Identity::AnsweredIsRecorded),
+            (record.is_partitioned, Identity::SegmentsAreLeg),
+            (record.adds_up, Identity::CostsAreLegs),
+        ] {
+            if !holds {
+                differing.entry(identity).or_default().push(*call);
+            }
         }
     }
     for (identity, mut calls) in differing {
-        let what = format!("{} calls differ between their record and the figures", calls.len());
+        let what = format!("{} calls of which it does not hold", calls.len());
         calls.truncate(CALLS_NAMED_MAX);
         found.push(Difference { identity, quarter: None, queue: None, what, calls });
     }

@@ -223,6 +223,7 @@ impl Fold {
             What::AgentChanged { agent, state, call, .. } => self.agent_changed(*agent, *state, *call, at, terms, out),
             What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
             What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::CallbackTaken { .. }
             | What::CallingBack { .. }
             | What::CallbacksDue { .. }
@@ -264,6 +265,14 @@ impl Fold {
     pub fn take_touched(&mut self) -> Vec<(CallId, Option<&Call>)> {
         let touched = std::mem::take(&mut self.touched);
         touched.into_iter().map(|id| (id, self.calls.get(&id))).collect()
+    }
+
+    /// The engine began afresh: it knows no call and no agent of the life before.
+    pub fn begin_life(&mut self) {
+        let late = self.late;
+        let gone = std::mem::take(&mut self.calls).into_keys();
+        let touched = std::mem::take(&mut self.touched).into_iter().chain(gone).collect();
+        *self = Fold { late, touched, ..Fold::default() };
     }
 
     /// Everything but the calls.

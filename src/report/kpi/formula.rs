@@ -143,6 +143,7 @@ figures! {
     withdrawn: "F: taken out" = |t| Value::Count(t.counts.withdrawn);
     empty: "F: nobody was there" = |t| Value::Count(t.counts.empty);
     failed: "F: a failure of ours" = |t| Value::Count(t.counts.failed);
+    exit_key: "F: left by a key" = |t| Value::Count(t.counts.exit_key);
     sl_std: "A_T / (N - S)" = |t| share(t.counts.answered_in_time, lasting(t));
     sl_answered: "A_T / A" = |t| share(t.counts.answered_in_time, t.counts.answered);
     sl_asterisk: "A_T / completed" = |t| share(t.counts.answered_in_time, t.counts.completed);

@@ -231,6 +231,7 @@ const AVERIAS: &[(&str, &str)] = &[
     ("withdrawn", "1"),
     ("empty", "1"),
     ("failed", "1"),
+    ("exit_key", "0"),
     ("sl_std", "54.1 %"),                   // 20 / 37
     ("sl_answered", "83.3 %"),              // 20 / 24
     ("sl_asterisk", "83.3 %"),              // 20 / 24, every conversation being over
@@ -414,12 +415,15 @@ fn the_wallboard_counts_the_same() {
 #[test]
 fn the_audit_finds_nothing_and_then_what_is_missing() {
     let (_, out) = folded(&day());
-    let mut recorded: BTreeMap<CallId, (u32, bool)> = BTreeMap::new();
+    let mut recorded: BTreeMap<CallId, Recorded> = BTreeMap::new();
     for entry in out.entries.values() {
-        let seen = recorded.entry(entry.call).or_default();
-        *seen = (seen.0 + 1, seen.1 | entry.agent.is_some());
+        let good = Recorded { stays: 0, answered: false, is_partitioned: true, adds_up: true };
+        let seen = recorded.entry(entry.call).or_insert(good);
+        seen.stays += 1;
+        seen.answered |= entry.agent.is_some();
     }
-    let mut audited = Audited { tallies: out.tallies, entries: out.entries.into_values().collect(), recorded };
+    let entries = out.entries.into_values().collect();
+    let mut audited = Audited { tallies: out.tallies, entries, later: Vec::new(), recorded };
     assert_eq!(audit(&audited), []);
     let lost = audited.entries.remove(0);
     let found = audit(&audited);
@@ -432,6 +436,13 @@ fn the_audit_finds_nothing_and_then_what_is_missing() {
     assert_eq!(audit(&audited)[0].identity, Identity::OffersAreEnds);
     audited.tallies.get_mut(&key).unwrap().counts.failed += 1;
     assert_eq!(audit(&audited)[0].identity, Identity::EnteredIsOutcomes);
+    let broken = audited.recorded.get_mut(&CallId(7)).unwrap();
+    (broken.is_partitioned, broken.adds_up) = (false, false);
+    let found = audit(&audited);
+    let of_records = found.iter().filter(|difference| difference.quarter.is_none());
+    let identities: Vec<(&str, &[CallId])> =
+        of_records.map(|difference| (difference.identity.as_str(), &difference.calls[..])).collect();
+    assert_eq!(identities, [("segments_are_leg", &[CallId(7)][..]), ("costs_are_legs", &[CallId(7)])]);
 }
 
 /// Figures that prices, changed words or two queues of one call make more than the sum of stays are not among them.

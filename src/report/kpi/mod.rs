@@ -20,7 +20,7 @@ mod shift;
 mod tally;
 
 pub use adherence::{Adherence, Due, adherence};
-pub use audit::{Audited, Difference, Identity, audit};
+pub use audit::{Audited, Difference, Identity, Recorded, audit};
 pub use contact::{Contact, Repeats, Windows, judge};
 pub use cost::{of_hours, share_out};
 pub use entry::Entry;

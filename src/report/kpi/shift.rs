@@ -23,6 +23,8 @@ pub struct Times {
     pub wrap_up: u64,
     /// On a call that the queue did not give.
     pub outbound: u64,
+    /// On a task beside calls: an e-mail, a complaint.
+    pub task: u64,
     /// Not ready, by reason.
     pub paused: BTreeMap<Name, u64>,
 }
@@ -38,6 +40,7 @@ impl Times {
             AgentState::Holding | AgentState::Consulting => &mut self.hold,
             AgentState::WrapUp => &mut self.wrap_up,
             AgentState::Outbound => &mut self.outbound,
+            AgentState::Task => &mut self.task,
             AgentState::Paused(reason) => self.paused.entry(reason).or_default(),
         };
         *sum += us;
@@ -45,21 +48,22 @@ impl Times {
 
     /// Adds all of another.
     pub fn merge(&mut self, other: &Times) {
-        let Times { ready, ring, talk, hold, wrap_up, outbound, paused } = other;
+        let Times { ready, ring, talk, hold, wrap_up, outbound, task, paused } = other;
         self.ready += ready;
         self.ring += ring;
         self.talk += talk;
         self.hold += hold;
         self.wrap_up += wrap_up;
         self.outbound += outbound;
+        self.task += task;
         for (reason, us) in paused {
             *self.paused.entry(*reason).or_default() += us;
         }
     }
 
-    /// Busy with a call, µs.
+    /// Busy with a call or a task, µs.
     pub fn handling(&self) -> u64 {
-        self.ring + self.talk + self.hold + self.wrap_up + self.outbound
+        self.ring + self.talk + self.hold + self.wrap_up + self.outbound + self.task
     }
 
     /// Not ready for any reason, µs.

@@ -71,6 +71,8 @@ counts! {
     empty,
     /// F: a failure of ours.
     failed,
+    /// F: left by a key that leads elsewhere.
+    exit_key,
     /// F_T: all of F within the threshold.
     flowed_in_time,
     /// Answered entries whose conversation is over.
@@ -240,6 +242,7 @@ impl Tally {
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
             | QueueLeft::Withdrawn
+            | QueueLeft::ExitKey
             | QueueLeft::Failed => {
                 c.flowed_in_time += timely;
                 c.value_offered += value;
@@ -253,6 +256,7 @@ impl Tally {
                     }
                     QueueLeft::Withdrawn => c.withdrawn += 1,
                     QueueLeft::Failed => c.failed += 1,
+                    QueueLeft::ExitKey => c.exit_key += 1,
                     QueueLeft::Answered(_) | QueueLeft::Abandoned | QueueLeft::ShortAbandoned => {}
                 }
             }
@@ -300,7 +304,7 @@ impl Tally {
     /// F: entries that ended neither answered nor abandoned.
     pub fn flowed(&self) -> u64 {
         let c = &self.counts;
-        c.overflowed + c.callback_taken + c.timed_out + c.withdrawn + c.empty + c.failed
+        c.overflowed + c.callback_taken + c.timed_out + c.withdrawn + c.empty + c.failed + c.exit_key
     }
 
     /// N: entries that ended. What still waits is in no denominator yet.

@@ -6,20 +6,24 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use turno_acd::limits::TASKS_IN_HAND_MAX;
 use turno_acd::{
     AcdConfig, AgentRules, BackOff, Certificate, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed,
-    RingRules, Rule, SegmentRules, SkillRules, TooLong, WrapUp,
+    RingRules, Rule, SegmentRules, SkillRules, TaskRules, TooLong, WrapUp,
 };
+use turno_base::fact::TaskKind;
 use turno_base::limits::RING_LIMIT_MAX_S;
 use turno_base::{Need, QueueId, SegmentId, SkillId, Wall};
+use turno_call::Goal;
 
-use crate::shell::config::doors;
 use crate::shell::config::section::Section;
+use crate::shell::config::{doors, menus};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) const ZERO: Duration = Duration::ZERO;
+const TASK_DUE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 const LENGTH_MAX: u32 = 100_000;
 const RANK_MAX: u8 = 100;
 const VALUE_MAX_PM: u32 = 1_000_000_000;
@@ -37,6 +41,7 @@ pub(super) fn acd(root: &Section<'_>, zone: &TimeZone) -> AcdConfig {
     let wrap_up_extensions_max = section.integer("wrap_up_extensions", 2, 0..=20);
     let login_reason = section.parsed("login_reason", "name a reason of [reasons]");
     let back_off = back_off(&section.section("back_off"));
+    let tasks = tasks(&section.section("tasks"));
     section.done();
     AcdConfig {
         queues: named(root, "queues", queue),
@@ -56,6 +61,7 @@ pub(super) fn acd(root: &Section<'_>, zone: &TimeZone) -> AcdConfig {
         rule,
         skills: named(root, "skills", skill),
         rings,
+        tasks,
         certified: root.named("segments").into_iter().filter_map(certified).collect(),
     }
 }
@@ -81,6 +87,28 @@ fn rule(section: &Section<'_>) -> Rule {
     };
     section.done();
     rule
+}
+
+/// When tasks are due that do not say so.
+fn tasks(section: &Section<'_>) -> TaskRules {
+    let plain = TaskRules::default();
+    let due = |key: &str, default: Duration| section.duration(key, default, SECOND..=TASK_DUE_MAX);
+    let rules = TaskRules {
+        due_urgent: due("due_urgent", plain.due_urgent),
+        due_medium: due("due_medium", plain.due_medium),
+        due_low: due("due_low", plain.due_low),
+    };
+    section.done();
+    rules
+}
+
+/// How many tasks of a kind an agent may have in hand.
+fn room(section: &Section<'_>) -> BTreeMap<TaskKind, u8> {
+    let room = section.section("tasks");
+    let known = TaskKind::ALL.into_iter().filter(|kind| room.has(kind.as_str()));
+    let read = known.map(|kind| (kind, room.integer(kind.as_str(), 1u8, 0..=TASKS_IN_HAND_MAX))).collect();
+    room.done();
+    read
 }
 
 fn skill(section: &Section<'_>, _: &str) -> SkillRules {
@@ -163,6 +191,7 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         music: section.parsed("music", PROMPT_FORM),
         greeting: section.parsed("greeting", PROMPT_FORM),
         rings: rings(section),
+        keys: keys(&section.section("keys")),
     }
 }
 
@@ -199,29 +228,29 @@ fn disposition(section: &Section<'_>, name: &str) -> DispositionRules {
     DispositionRules { shown: section.text("shown").unwrap_or_else(|| name.to_owned()), wrap_up: own_wrap_up(section) }
 }
 
-const OVERFLOW_FORM: &str = "write \"queue:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
+const OVERFLOW_FORM: &str =
+    "write \"queue:NAME\", \"menu:NAME\", \"number:+34…\", \"prompt:NAME\", \"callback\" or \"hangup\"";
 
 pub(super) fn overflow(section: &Section<'_>, key: &str) -> Overflow {
-    let read = section.read(key, OVERFLOW_FORM, |text| {
-        if text == "hangup" {
-            return Some(Overflow::HangUp);
-        }
-        if text == "callback" {
-            return Some(Overflow::Callback);
-        }
-        let (kind, name) = text.split_once(':')?;
-        Some(match kind {
-            "queue" => Overflow::Queue(name.parse::<QueueId>().ok()?),
-            "prompt" => Overflow::Prompt(name.parse().ok()?),
-            "number" => {
-                let digits = name.strip_prefix('+').unwrap_or(name);
-                let fits = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
-                Overflow::Number(fits.then(|| name.to_owned())?)
-            }
-            _ => return None,
-        })
-    });
-    read.unwrap_or(Overflow::HangUp)
+    section.read(key, OVERFLOW_FORM, |text| overflow_of(text)).unwrap_or(Overflow::HangUp)
+}
+
+fn overflow_of(text: &str) -> Option<Overflow> {
+    if text == "callback" {
+        return Some(Overflow::Callback);
+    }
+    Some(match menus::goal(text)? {
+        Goal::Queue(queue) => Overflow::Queue(queue),
+        Goal::Menu(menu) => Overflow::Menu(menu),
+        Goal::Number(number) => Overflow::Number(number),
+        Goal::Prompt(prompt) => Overflow::Prompt(prompt),
+        Goal::HangUp => Overflow::HangUp,
+    })
+}
+
+/// Keys of waiting callers; that of the callback is its own.
+fn keys(section: &Section<'_>) -> BTreeMap<char, Overflow> {
+    menus::keys(section, OVERFLOW_FORM, overflow_of)
 }
 
 /// A table of skills and their levels.
@@ -292,6 +321,8 @@ fn agent(section: &Section<'_>, name: &str, zone: &TimeZone) -> AgentRules {
         declined_max: section.integer("declined_max", 0, 0..=100),
         unreachable_max: section.integer("unreachable_max", 0, 0..=100),
         wrap_up: own_wrap_up(section),
+        tasks_max: section.integer("tasks_max", 1, 0..=TASKS_IN_HAND_MAX),
+        tasks: room(section),
     }
 }
 

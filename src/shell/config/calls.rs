@@ -9,6 +9,7 @@ use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, P
 use turno_customers::Portfolio;
 use turno_tariff::Deck;
 
+use crate::shell::config::menus;
 use crate::shell::config::section::Section;
 use crate::shell::customers::crm::CrmSettings;
 
@@ -52,6 +53,7 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         overflow_class: section.parsed("overflow_class", "name a class of [outside]"),
         callback_class: section.parsed("callback_class", "name a class of [outside]"),
         callback_shows: callback_shows(&section),
+        menus: menus::menus(root),
         prompts,
         ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
         duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
@@ -83,8 +85,7 @@ fn route(section: &Section<'_>) -> Option<Route> {
     Some(Route { dnis: dnis?, trunk, plan: plan? })
 }
 
-const PLAN_FORM: &str =
-    "write \"queue:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";
+const PLAN_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";
 
 fn plan(section: &Section<'_>) -> Option<Plan> {
     let need = section.has("need").then(|| super::acd::need(section, "need")).flatten();
@@ -101,6 +102,7 @@ fn plan(section: &Section<'_>) -> Option<Plan> {
             "station" => Plan::Station(name.parse().ok()?),
             "agent" => Plan::Agent(name.parse().ok()?),
             "prompt" => Plan::Prompt(name.parse().ok()?),
+            "menu" => Plan::Menu(name.parse().ok()?),
             "refuse" => Plan::Refuse(name.parse().ok().filter(|status| (400..=699).contains(status))?),
             _ => return None,
         })
@@ -297,7 +299,7 @@ pub(super) fn tariff(section: &Section<'_>, dir: &Path) -> Deck {
             return Deck::default();
         }
     };
-    match Deck::parse_csv(&text) {
+    match Deck::parse(&text) {
         Ok(deck) => deck,
         Err(error) => {
             section.error("file", format!("{}: {error}", path.display()));

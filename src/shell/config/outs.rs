@@ -12,8 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const TO_FORM: &str = "write \"csv\", \"jsonl\", \"master-csv\", \"queue-log\", \"web-hook\" or \"postgres\"";
 const NAME_FORM: &str = "write letters, digits, - and _, for example \"billing\"";
 const URL_FORM: &str = "write an address such as \"http://billing.example:8080/calls\"; https is for a proxy beside us";
-/// Names that are taken: that of the tables.
-const TAKEN: [&str; 1] = ["sqlite"];
+/// Names that are taken: those of the tables and of the figures.
+const TAKEN: [&str; 2] = ["sqlite", "figures"];
 /// Most consumers: each is a thread and reads the log.
 const OUTS_MAX: usize = 16;
 

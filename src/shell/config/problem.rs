@@ -61,7 +61,9 @@ impl Problems {
     pub fn new(file: &str, text: &str) -> Problems {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut lines = BTreeMap::new();
-        let line_at = |byte: usize| text.get(..byte).unwrap_or(text).bytes().filter(|b| *b == b'\n').count() + 1;
+        // Looked up for every key: thousands of accounts must not count the lines before them each.
+        let breaks: Vec<usize> = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect();
+        let line_at = |byte: usize| breaks.partition_point(|at| *at < byte) + 1;
         index(table.get_ref(), "", &line_at, &mut lines);
         let found = errors
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use turno_acd::{Overflow, RingNeed, RingRules, Strategy};
 use turno_base::{Name, Need, PromptId, QueueId, SkillId, StationId, TrunkId};
-use turno_call::{Extension, Plan};
+use turno_call::{Extension, Goal, Plan};
 
 use crate::shell::config::Settings;
 use crate::shell::config::problem::Problems;
@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, problems: &Problems) {
     let checker = Checker::new(settings, problems);
     checker.routes();
     checker.dialling();
+    checker.menus();
     checker.queues();
     checker.rings("acd.rings", &settings.engine.acd.rings);
     checker.skills();
@@ -61,6 +62,7 @@ impl<'a> Checker<'a> {
                 Plan::Station(station) => self.station(&key("to"), *station),
                 Plan::Agent(agent) => self.agent(&key("to"), agent.as_str()),
                 Plan::Prompt(prompt) => self.prompt(&key("to"), *prompt),
+                Plan::Menu(menu) => self.menu(&key("to"), *menu),
                 Plan::Refuse(_) => {}
             }
         }
@@ -153,19 +155,14 @@ impl<'a> Checker<'a> {
                 ("on_closed", &doors.on_closed),
                 ("on_emergency", &doors.on_emergency),
             ] {
-                match to {
-                    Overflow::Queue(to) if to == name => {
-                        self.problems.error(&key(what), "a queue cannot overflow into itself");
-                    }
-                    Overflow::Queue(to) => self.queue(&key(what), *to),
-                    Overflow::Prompt(prompt) => self.prompt(&key(what), *prompt),
-                    Overflow::Number(_) if call.overflow_class.is_none() => {
-                        self.problems
-                            .error(&key(what), "goes outside, which calls.overflow_class does not allow; set it");
-                    }
-                    Overflow::Callback => self.calls_back(&key(what), *name),
-                    Overflow::Number(_) | Overflow::HangUp => {}
-                }
+                self.overflow(&key(what), *name, to);
+            }
+            for (pressed, to) in &queue.keys {
+                self.overflow(&key(&format!("keys.{pressed}")), *name, to);
+            }
+            let callback = self.settings.engine.acd.callbacks.get(name).and_then(|rules| rules.key);
+            if let Some(pressed) = callback.filter(|pressed| queue.keys.contains_key(pressed)) {
+                self.problems.error(&key(&format!("keys.{pressed}")), "is the key of the callback already; remove one");
             }
             self.rings(&key("rings"), &queue.rings);
             if self.settings.engine.acd.callbacks.contains_key(name) && call.callback_class.is_none() {
@@ -180,6 +177,44 @@ impl<'a> Checker<'a> {
             }
             if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
                 self.problems.warn(&format!("queues.{name}"), "no agent serves it");
+            }
+        }
+    }
+
+    /// Where those go whom a queue does not keep.
+    fn overflow(&self, key: &str, from: QueueId, to: &Overflow) {
+        match to {
+            Overflow::Queue(to) if *to == from => self.problems.error(key, "a queue cannot overflow into itself"),
+            Overflow::Queue(to) => self.queue(key, *to),
+            Overflow::Prompt(prompt) => self.prompt(key, *prompt),
+            Overflow::Menu(menu) => self.menu(key, *menu),
+            Overflow::Callback => self.calls_back(key, from),
+            Overflow::Number(_) => self.goes_outside(key),
+            Overflow::HangUp => {}
+        }
+    }
+
+    fn goes_outside(&self, key: &str) {
+        if self.settings.engine.call.overflow_class.is_none() {
+            self.problems.error(key, "goes outside, which calls.overflow_class does not allow; set it");
+        }
+    }
+
+    fn menus(&self) {
+        for (name, menu) in &self.settings.engine.call.menus {
+            let key = |what: &str| format!("menus.{name}.{what}");
+            for prompt in &menu.prompts {
+                self.prompt(&key("prompts"), *prompt);
+            }
+            let goals = menu.keys.iter().map(|(pressed, goal)| (key(&format!("keys.{pressed}")), goal));
+            for (key, goal) in goals.chain([(key("otherwise"), &menu.otherwise)]) {
+                match goal {
+                    Goal::Queue(queue) => self.queue(&key, *queue),
+                    Goal::Menu(menu) => self.menu(&key, *menu),
+                    Goal::Prompt(prompt) => self.prompt(&key, *prompt),
+                    Goal::Number(_) => self.goes_outside(&key),
+                    Goal::HangUp => {}
+                }
             }
         }
     }
@@ -347,6 +382,11 @@ impl<'a> Checker<'a> {
     fn queue(&self, key: &str, queue: QueueId) {
         let names = self.settings.engine.acd.queues.keys().map(|q| q.as_str().to_owned());
         self.known(key, "queue", queue.as_str(), names);
+    }
+
+    fn menu(&self, key: &str, menu: Name) {
+        let names = self.settings.engine.call.menus.keys().map(|m| m.as_str().to_owned());
+        self.known(key, "menu", menu.as_str(), names);
     }
 
     fn prompt(&self, key: &str, prompt: PromptId) {

@@ -115,6 +115,10 @@ fn cases() -> Vec<(&'static str, String)> {
             "a certificate with all it can have wrong",
             and("[agents.anna.certificates.catalan]\nlevel = 11\nuntil = \"next year\"\nfrom = \"2026-01-01\"\n"),
         ),
+        (
+            "tasks with all they can have wrong",
+            and("[acd.tasks]\ndue_urgent = \"0s\"\ndue_soon = \"1h\"\n[agents.anna.tasks]\nmail = 2\nfax = 21\n"),
+        ),
         ("a knob of the rule out of range", and("[acd.rule]\nvalue_exponent = 3\n")),
         (
             "records that go nowhere, and twice to the same place",
@@ -206,4 +210,26 @@ fn the_environment_stands_above_the_file() {
     let settings = parse("turno.toml", FITS, Path::new("."), Some(environment)).settings.unwrap();
     assert_eq!(settings.http.listen.map(|a| a.port()), Some(9));
     assert_eq!(settings.engine.acd.queues.values().map(|q| q.length_max).collect::<Vec<_>>(), [7]);
+}
+
+#[test]
+fn four_times_as_many_accounts_take_about_four_times_as_long_to_read() {
+    let text = |accounts: usize| {
+        let begin = include_str!("../../../config/turno.toml");
+        (0..accounts)
+            .fold(begin.to_owned(), |text, n| format!("{text}\n[accounts.phone{n}]\npassword = \"secret-{n}\"\n"))
+    };
+    let took = |accounts: usize| {
+        let text = text(accounts);
+        let once = || {
+            let began = std::time::Instant::now();
+            let checked = parse("turno.toml", &text, std::path::Path::new("config"), Some(BTreeMap::new()));
+            println!("{accounts}: {:?}, {} problems", began.elapsed(), checked.problems.len());
+            began.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    let (few, many) = (took(4000), took(16_000));
+    // What grows with the square takes 16 times as long.
+    assert!(many < few * 10, "{few:?}, then {many:?}");
 }

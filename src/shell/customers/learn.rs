@@ -122,7 +122,8 @@ impl Pupil {
             | What::Emergency { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
-            | What::Disposed { .. } => None,
+            | What::Disposed { .. }
+            | What::Task { .. } => None,
         }
     }
 }

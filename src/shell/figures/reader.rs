@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, CallId, Name, Wall};
+use turno_base::{AgentId, Name, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
 use super::tables::{VERSION, read};
@@ -53,6 +53,12 @@ impl FigureReader {
     pub fn as_of(&self) -> Result<Option<Wall>, StoreError> {
         let found = self.db.query_row("SELECT at_us FROM state", [], |row| row.get(0).map(Wall)).optional();
         found.map_err(|error| self.error(error))
+    }
+
+    /// The quarter of the first count; none: there is none.
+    pub fn since(&self) -> Result<Option<Quarter>, StoreError> {
+        let found = self.db.query_row("SELECT MIN(quarter) FROM tallies", [], |row| row.get::<_, Option<i64>>(0));
+        found.map(|quarter| quarter.map(Quarter)).map_err(|error| self.error(error))
     }
 
     /// Calls `on` with the counts of each key in a range of quarters, in order.
@@ -128,17 +134,6 @@ impl FigureReader {
             Ok(())
         })?;
         Ok(periods)
-    }
-
-    /// Stays of one call.
-    pub fn stays(&self, range: &Range<Quarter>, call: CallId) -> Result<Vec<Entry>, StoreError> {
-        let mut stays = Vec::new();
-        self.each_entry(range, None, |entry| {
-            if entry.call == call {
-                stays.push(entry);
-            }
-        })?;
-        Ok(stays)
     }
 
     fn each(

@@ -1,50 +1,51 @@
 //! The tables give back what was counted, whatever was interrupted.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use turno_base::fact::{AgentState, Fact, QueueLeft, What};
 use turno_base::{AgentId, CallId, E164, EndedBy, Mono, Name, Now, Number, Outcome, QueueId, TrunkId, Wall};
 use turno_report::kpi::{By, Changes, Fold, KpiTerms, Quarter};
+use turno_tariff::Deck;
+use turno_tariff::cdr::Builder;
 
+use super::audit::audit_day;
 use super::*;
+use crate::shell::entropy;
+use crate::shell::report::day_of;
+use crate::shell::store::consumer::Consumer;
+use crate::shell::store::{Options, Store};
 
+/// A test that waits longer for a thread has failed.
+const LONG: Duration = Duration::from_secs(30);
 /// 2026-03-10T09:00:00Z.
 const NINE_S: i64 = 1_773_133_200;
 
-fn dir() -> tempdir::Dir {
-    tempdir::Dir::new()
-}
+/// A folder that goes with the test.
+pub(crate) struct Dir(PathBuf);
 
-mod tempdir {
-    use std::path::{Path, PathBuf};
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    static N: AtomicU32 = AtomicU32::new(0);
-
-    pub(super) struct Dir(PathBuf);
-
-    impl Dir {
-        pub(super) fn new() -> Dir {
-            let n = N.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("turno-figures-{}-{n}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Dir(path)
-        }
-
-        pub(super) fn path(&self) -> &Path {
-            &self.0
-        }
+impl Dir {
+    pub(crate) fn new() -> Dir {
+        let path = std::env::temp_dir().join(format!("turno-figures-{:x}", entropy::draw()));
+        fs::create_dir_all(&path).unwrap();
+        Dir(path)
     }
 
-    impl Drop for Dir {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 /// A call a minute, every third abandoned, by three customers.
-fn facts(calls: u32) -> Vec<Fact> {
+pub(crate) fn facts(calls: u32) -> Vec<Fact> {
     let (queue, anna) = (QueueId::new("averias").unwrap(), AgentId::new("anna").unwrap());
     let mut facts = Vec::new();
     for n in 0..calls {
@@ -76,7 +77,7 @@ fn facts(calls: u32) -> Vec<Fact> {
 }
 
 /// Takes the facts in batches, opening the tables anew before each.
-fn stored(file: &PathBuf, facts: &[Fact], batch: usize) {
+pub(crate) fn stored(file: &Path, facts: &[Fact], batch: usize) {
     let terms = KpiTerms::default();
     for facts in facts.chunks(batch) {
         let mut tables = FigureTables::open(file).unwrap();
@@ -93,7 +94,7 @@ fn stored(file: &PathBuf, facts: &[Fact], batch: usize) {
     }
 }
 
-fn day() -> std::ops::Range<Quarter> {
+pub(crate) fn day() -> std::ops::Range<Quarter> {
     let first = Quarter::of(Wall::from_secs(NINE_S));
     first..Quarter(first.0 + 96)
 }
@@ -105,7 +106,7 @@ fn tables_that_are_opened_again_for_every_batch_hold_what_one_fold_counts() {
     facts.iter().for_each(|fact| fold.on_fact(fact, &KpiTerms::default(), &mut whole));
     fold.on_time(facts.last().unwrap().at.mono, &KpiTerms::default(), &mut whole);
     for batch in [1, 7, facts.len()] {
-        let dir = dir();
+        let dir = Dir::new();
         stored(&path(dir.path()), &facts, batch);
         let reader = FigureReader::open(dir.path()).unwrap();
         assert_eq!(reader.tallies(&day()).unwrap(), whole.tallies, "{batch}");
@@ -126,7 +127,7 @@ fn tables_that_are_opened_again_for_every_batch_hold_what_one_fold_counts() {
 
 #[test]
 fn contacts_come_by_customer_and_name_nobody() {
-    let dir = dir();
+    let dir = Dir::new();
     stored(&path(dir.path()), &facts(9), 50);
     let reader = FigureReader::open(dir.path()).unwrap();
     let mut contacts = Vec::new();
@@ -140,7 +141,7 @@ fn contacts_come_by_customer_and_name_nobody() {
 
 #[test]
 fn what_names_calls_is_forgotten_and_counts_remain() {
-    let dir = dir();
+    let dir = Dir::new();
     let file = path(dir.path());
     stored(&file, &facts(40), 50);
     let before = FigureReader::open(dir.path()).unwrap().tallies(&day()).unwrap();
@@ -156,7 +157,7 @@ fn what_names_calls_is_forgotten_and_counts_remain() {
 
 #[test]
 fn tables_of_another_version_and_none_at_all_are_refused() {
-    let dir = dir();
+    let dir = Dir::new();
     assert!(matches!(FigureReader::open(dir.path()), Err(crate::shell::store::StoreError::Missing(_))));
     let file = path(dir.path());
     drop(FigureTables::open(&file).unwrap());
@@ -175,4 +176,119 @@ fn a_zone_of_the_machine_has_its_long_and_its_short_day() {
         assert_eq!((madrid.label(range.start, By::Day).as_str(), range.end.0 - range.start.0), (name, quarters));
     }
     assert!(zone("Europe/Nowhere").is_none());
+}
+
+fn open(dir: &Path) -> Store {
+    let figures = Figures::new(dir, Arc::new(Mutex::new(KpiTerms::default())), Duration::from_secs(400 * 86_400));
+    let consumers: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
+    Store::open(dir, Options::default(), consumers, |_| {}).unwrap().0
+}
+
+/// Appends facts, the first of them with this number, and the rows that they make.
+fn append(store: &Store, facts: &[Fact], first: u64, builder: &mut Builder, seq: &mut u64) {
+    let deck = Deck::default();
+    for (n, fact) in (first..).zip(facts) {
+        assert!(store.append_facts(n, 1, postcard::to_allocvec(fact).unwrap()));
+        let mut rows = Vec::new();
+        builder.on_fact(fact, &deck, &mut rows);
+        for row in rows {
+            *seq += 1;
+            store.append(*seq, row).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_event_line_reaches_the_tables_once_over_restarts_and_repetitions() {
+    let dir = Dir::new();
+    let facts = facts(40);
+    let (mut builder, mut seq) = (Builder::default(), 0);
+    let half = facts.len() / 2;
+    let store = open(dir.path());
+    append(&store, &facts[..half], 1, &mut builder, &mut seq);
+    store.close(LONG);
+    let store = open(dir.path());
+    // The replay after a crash says again what the log has.
+    for (n, fact) in (1_u64..).zip(&facts).take(half).skip(half - 20) {
+        assert!(store.append_facts(n, 1, postcard::to_allocvec(fact).unwrap()));
+    }
+    append(&store, &facts[half..], half as u64 + 1, &mut builder, &mut seq);
+    store.close(LONG);
+
+    let (mut fold, mut whole) = (Fold::default(), Changes::default());
+    facts.iter().for_each(|fact| fold.on_fact(fact, &KpiTerms::default(), &mut whole));
+    let reader = FigureReader::open(dir.path()).unwrap();
+    assert_eq!(reader.tallies(&day()).unwrap(), whole.tallies);
+
+    let tenth = day_of("2026-03-10").unwrap();
+    let audit = audit_day(dir.path(), &zone("UTC").unwrap(), tenth).unwrap();
+    // The first quarter may lack calls from before the figures began, and the last minute is not settled.
+    assert_eq!((audit.calls, audit.entries, &audit.differences[..]), (23, 40, &[][..]));
+
+    let db = rusqlite::Connection::open(path(dir.path())).unwrap();
+    let gone =
+        db.execute("DELETE FROM entries WHERE quarter = ? AND call = ?", (day().start.0 + 1, 21_u128.to_be_bytes()));
+    assert_eq!(gone.unwrap(), 1);
+    let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth).unwrap().differences;
+    let named: Vec<(&str, &[CallId])> = found.iter().map(|one| (one.identity.as_str(), &one.calls[..])).collect();
+    assert_eq!(named.last(), Some(&("answered_is_recorded", &[CallId(21)][..])), "{found:?}");
+    assert!(named.iter().any(|(identity, _)| *identity == "counts_are_entries"), "{found:?}");
+}
+
+#[test]
+fn a_life_that_began_afresh_counts_on_and_knows_no_call_of_the_one_before() {
+    let dir = Dir::new();
+    let facts = facts(4);
+    let (mut builder, mut seq) = (Builder::default(), 0);
+    let store = open(dir.path());
+    // The first life ends while its first call waits.
+    append(&store, &facts[..2], 1, &mut builder, &mut seq);
+    store.close(LONG);
+    let store = open(dir.path());
+    append(&store, &facts, 1, &mut Builder::default(), &mut seq);
+    store.close(LONG);
+    let kept = FigureTables::open(&path(dir.path())).unwrap().kept().unwrap();
+    assert_eq!((kept.mark.fact, kept.fold.sizes().calls), (facts.len() as u64, 4));
+    let entered: u64 = FigureReader::open(dir.path())
+        .unwrap()
+        .tallies(&day())
+        .unwrap()
+        .values()
+        .map(|tally| tally.counts.entered)
+        .sum();
+    assert_eq!(entered, 5, "what was counted stays counted");
+}
+
+#[test]
+fn a_nightly_report_is_written_once_and_whole() {
+    let dir = Dir::new();
+    stored(&path(dir.path()), &facts(9), 50);
+    let text = "[[sip.listeners]]\ntransport = \"udp\"\naddress = \"127.0.0.1:0\"\n[customers]\nsegment_default = \"standard\"\n\
+                [segments.standard]\n[[figures.exports]]\nreport = \"queues\"\nformat = \"csv\"\ndir = \"out\"\nat = \"06:15\"";
+    let settings = crate::shell::config::parse("x.toml", text, dir.path(), Some(Default::default())).settings.unwrap();
+    let export = &settings.figures.exports[0];
+    assert_eq!((export.at, export.dir.as_path()), (6 * 60 + 15, dir.path().join("out").as_path()));
+    let tenth = day_of("2026-03-10").unwrap();
+    let ask = crate::shell::report::Ask {
+        subject: export.subject.clone(),
+        from: tenth,
+        to: tenth,
+        by: export.by,
+        zone: zone("UTC").unwrap(),
+        split: export.split,
+        queue: None,
+        segment: None,
+        figures: vec!["all".to_owned()],
+        with_idle: false,
+        unpaid: Vec::new(),
+        currency: settings.figures.currency,
+    };
+    nightly::export_day(dir.path(), export, ask.clone()).unwrap();
+    let file = dir.path().join("out/queues-2026-03-10.csv");
+    let first = fs::read_to_string(&file).unwrap();
+    assert!(first.contains("2026-03-10,averias,9,6,3,"), "{first}");
+    fs::write(&file, "as somebody left it").unwrap();
+    nightly::export_day(dir.path(), export, ask).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "as somebody left it");
+    assert_eq!(fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
 }

@@ -1,1 +1,237 @@
-//! Reports over a small stored day.
+//! Reports over a small stored day: 40 calls, a minute apart from 9:00 on, every third abandoned after 10 s, the others answered
+//! after 5 s by Anna, who talks 20 s and works 4 s more.
+
+use std::collections::BTreeSet;
+
+use calamine::{Reader as _, Xlsx};
+use expect_test::expect;
+use turno_base::{AgentId, Wall};
+use turno_report::kpi::{By, Due};
+
+use super::sheet::Form;
+use super::*;
+use crate::shell::figures::tests::{Dir, facts, stored};
+use crate::shell::figures::{FigureReader, FigureTables, path, zone};
+
+fn day() -> (Dir, FigureReader) {
+    let dir = Dir::new();
+    stored(&path(dir.path()), &facts(40), 100);
+    let reader = FigureReader::open(dir.path()).unwrap();
+    (dir, reader)
+}
+
+fn ask(subject: Subject, by: By) -> Ask {
+    let tenth = day_of("2026-03-10").unwrap();
+    Ask {
+        subject,
+        from: tenth,
+        to: tenth,
+        by,
+        zone: zone("Europe/Madrid").unwrap(),
+        split: Split::Queue,
+        queue: None,
+        segment: None,
+        figures: Vec::new(),
+        with_idle: false,
+        unpaid: Vec::new(),
+        currency: Currency::EUR,
+    }
+}
+
+fn figures(names: &str) -> Vec<String> {
+    names.split(',').map(str::to_owned).collect()
+}
+
+#[test]
+fn a_report_says_its_days_zone_and_formulas() {
+    let (_dir, reader) = day();
+    let names = figures("entered,answered,abandoned,sl_std,asa,aht,wait_p90");
+    let sheet = report(&reader, &Ask { figures: names, ..ask(Subject::Queues, By::Interval) }).unwrap();
+    expect![[r#"
+        Queues
+        days 2026-03-10 to 2026-03-10, time zone Europe/Madrid
+        T is the service-level threshold of each queue; an entry belongs to when it entered
+        figures as of 2026-03-10T09:39:31.000000Z
+
+        INTERVAL          QUEUE    ENTERED  ANSWERED  ABANDONED  SL_STD    ASA     AHT  WAIT_P90
+        2026-03-10 10:00  averias       15        10          5  66.7 %  5.0 s  24.0 s    <= 5 s
+        2026-03-10 10:15  averias       15        10          5  66.7 %  5.0 s  24.0 s    <= 5 s
+        2026-03-10 10:30  averias       10         6          4  60.0 %  5.0 s  24.0 s    <= 5 s
+        total             all           40        26         14  65.0 %  5.0 s  24.0 s    <= 5 s
+
+        entered = entries, waiting ones among them
+        answered = A
+        abandoned = B
+        sl_std = A_T / (N - S)
+        asa = sum of waits of A / A, ring time included
+        aht = (talk + hold + wrap-up) / handled
+        wait_p90 = bound that 90 % of the waits of A keep
+    "#]]
+    .assert_eq(&sheet.table());
+}
+
+#[test]
+fn longer_rows_are_the_sum_of_shorter_ones() {
+    let (_dir, reader) = day();
+    let total = |by| {
+        let sheet = report(&reader, &Ask { figures: figures("all"), ..ask(Subject::Queues, by) }).unwrap();
+        sheet.rows.last().unwrap()[2..].to_vec()
+    };
+    for by in [By::Day, By::Month, By::Year, By::Total] {
+        assert_eq!(total(by), total(By::Interval), "{by:?}");
+    }
+}
+
+#[test]
+fn the_law_by_month_and_year_with_both_clocks() {
+    let (_dir, reader) = day();
+    let csv = report(&reader, &ask(Subject::Law, By::Day)).unwrap().csv();
+    let rows: Vec<&str> = csv.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(
+        rows,
+        [
+            "period,queue,calls,from_queue,kept_from_queue,missing_from_queue,from_arrival,kept_from_arrival,missing_from_arrival",
+            "2026-03,all,40,65.0,no,12,65.0,no,12", // 38 of 40 would do
+            "2026-03,averias,40,65.0,no,12,65.0,no,12",
+            "2026,all,40,65.0,no,12,65.0,no,12",
+            "2026,averias,40,65.0,no,12,65.0,no,12",
+        ]
+    );
+}
+
+#[test]
+fn agents_time_and_adherence_to_a_schedule() {
+    let (_dir, reader) = day();
+    let names = figures("logged_in,talk,wrap_up,ready,handled,occupancy");
+    let csv = report(&reader, &Ask { figures: names, ..ask(Subject::Agents, By::Day) }).unwrap().csv();
+    // Anna's shift begins with her first call, 9:01:06, and is counted to the last fact, 9:38:31 of which she answered 26 calls.
+    let row = csv.lines().last().unwrap();
+    assert_eq!(row, "2026-03-10,anna,2305.000,520.000,104.000,1681.000,26,27.1,2305.000,0.0000");
+    let at = |text: &str| crate::shell::instant::wall_of(text).unwrap();
+    let due = Due {
+        agent: AgentId::new("anna").unwrap(),
+        from: at("2026-03-10T09:00:00Z"),
+        until: at("2026-03-10T09:30:00Z"),
+    };
+    let csv = report(&reader, &ask(Subject::Adherence(vec![due]), By::Day)).unwrap().csv();
+    // 66 s late; from 9:30 to 9:38:30, when her last state that has ended did.
+    assert_eq!(csv.lines().last().unwrap(), "2026-03-10,anna,1800.000,1734.000,96.3,96.3,510.000");
+}
+
+#[test]
+fn dispositions_repeat_callers_and_the_calls_behind_a_figure() {
+    let (_dir, reader) = day();
+    let rows = |subject| {
+        let csv = report(&reader, &ask(subject, By::Day)).unwrap().csv();
+        csv.lines().filter(|line| !line.starts_with('#')).skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(Subject::Dispositions), ["2026-03-10,averias,billing,26,100.0"]);
+    // Three customers called 40 times; whether it was settled is not known before a week has passed.
+    assert_eq!(rows(Subject::Repeat), ["2026-03-10,averias,40,37,92.5,0,"]);
+    let behind = rows(Subject::Calls("abandonment".to_owned()));
+    assert_eq!(behind.len(), 40);
+    let counted: Vec<&String> = behind.iter().filter(|row| row.ends_with(",yes")).collect();
+    assert_eq!(counted.len(), 14);
+    assert!(counted.iter().all(|row| row.contains(",abandoned,-,10.000,")), "{counted:?}");
+    assert!(matches!(report(&reader, &ask(Subject::Calls("nope".to_owned()), By::Day)), Err(ReportError::NoFigure(_))));
+}
+
+#[test]
+fn cost_adds_up_to_the_unit_with_idle_time_shared_out() {
+    let dir = Dir::new();
+    let facts = facts(40);
+    let terms = turno_report::kpi::KpiTerms { rate: 170_001, ..Default::default() };
+    let mut tables = FigureTables::open(&path(dir.path())).unwrap();
+    let (mut fold, mut changes) = Default::default();
+    let company = turno_base::Name::new("company").unwrap();
+    for fact in &facts {
+        turno_report::kpi::Fold::on_fact(&mut fold, fact, &terms, &mut changes);
+        if let turno_base::fact::What::CallEnded { call, .. } = fact.what {
+            let money = turno_base::Money { units: 333, scale: 4, currency: Currency::EUR };
+            fold.on_cost(call, &[(company, Some(money))], &mut changes);
+        }
+    }
+    fold.on_time(facts.last().unwrap().at.mono, &terms, &mut changes);
+    tables.take(crate::shell::figures::Mark::default(), &mut fold, &changes).unwrap();
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let sheet = report(&reader, &Ask { with_idle: true, ..ask(Subject::Cost, By::Interval) }).unwrap();
+    let names: Vec<&str> = sheet.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "interval",
+            "queue",
+            "calls",
+            "handled",
+            "company",
+            "agents",
+            "idle",
+            "cost",
+            "cost_per_call",
+            "margin",
+            "unrated"
+        ]
+    );
+    let (total, rows) = sheet.rows.split_last().unwrap();
+    for (n, cell) in total.iter().enumerate() {
+        let sheet::Cell::Money { units, .. } = cell else { continue };
+        if names[n] == "cost_per_call" {
+            continue;
+        }
+        let parts = rows.iter().map(|row| match row[n] {
+            sheet::Cell::Money { units, .. } => units,
+            sheet::Cell::Text(_) | sheet::Cell::Value(_) | sheet::Cell::Nothing => panic!("no amount in {}", names[n]),
+        });
+        assert_eq!(parts.sum::<i128>(), *units, "{}", names[n]);
+    }
+    // 26 x 24 s at 17.0001 an hour are 2.94668..., 1681 s ready are 7.93810..., 40 calls at 0.0333.
+    let csv = sheet.csv();
+    let last = csv.lines().last().unwrap();
+    assert_eq!(last, "total,all,40,26,1.3320,2.9467,7.9381,12.2168,0.3054,-12.2168,0");
+}
+
+#[test]
+fn every_form_holds_the_same_rows() {
+    let (_dir, reader) = day();
+    let sheet = report(&reader, &ask(Subject::Queues, By::Day)).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&sheet.render(Form::Json).unwrap()).unwrap();
+    assert_eq!(json["rows"][0]["sl_std"], serde_json::json!({"percent": "65.0", "part": "26", "whole": "40"}));
+    assert_eq!(json["formulas"]["sl_std"], "A_T / (N - S)");
+    let bytes = sheet.render(Form::Xlsx).unwrap();
+    let mut book: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).unwrap();
+    assert_eq!(book.sheet_names(), ["Report", "Formulas"]);
+    let range = book.worksheet_range("Report").unwrap();
+    let row = range.rows().find(|row| row[1].to_string() == "averias").expect("the queue's row");
+    assert_eq!((row[2].to_string(), row[6].to_string()), ("40".to_owned(), "0.65".to_owned()));
+    let svg = String::from_utf8(sheet.render(Form::Svg).unwrap()).unwrap();
+    assert!(svg.contains("65.0 %") && svg.contains("sl_std = A_T / (N - S)") && svg.contains("Europe/Madrid"), "{svg}");
+    let forms: BTreeSet<&str> = [Form::Table, Form::Csv, Form::Json, Form::Xlsx, Form::Svg].map(Form::extension).into();
+    assert_eq!(forms.len(), 5);
+}
+
+#[test]
+fn a_name_is_never_a_formula_nor_markup() {
+    let columns = vec![sheet::Column::plain("who"), sheet::Column::new("share", "a / b")];
+    let mut sheet = sheet::Sheet::new("<b>", columns);
+    let share = sheet::Cell::Value(turno_report::kpi::Value::Share(1, 2));
+    sheet.rows.push(vec![sheet::Cell::Text("=cmd()\x1b[2J,\"x\"".to_owned()), share]);
+    assert!(sheet.csv().ends_with("\"'=cmd()\x1b[2J,\"\"x\"\"\",50.0\n"), "{}", sheet.csv());
+    assert!(!sheet.table().contains('\x1b'));
+    let svg = String::from_utf8(sheet.render(Form::Svg).unwrap()).unwrap();
+    assert!(svg.contains("&lt;b&gt;") && !svg.contains("<b>"), "{svg}");
+}
+
+#[test]
+fn a_period_that_is_none_or_too_long_is_refused() {
+    let (_dir, reader) = day();
+    let asked = ask(Subject::Queues, By::Day);
+    for days in [-1, DAYS_MAX] {
+        let to = Date(asked.from.0 + days);
+        assert!(matches!(report(&reader, &Ask { to, ..asked.clone() }), Err(ReportError::Period)), "{days}");
+    }
+    assert!(report(&reader, &Ask { to: Date(asked.from.0 + DAYS_MAX - 1), ..asked }).is_ok());
+    assert!(day_of("2026-02-30").is_err());
+    assert_eq!(day_text(day_of("2024-02-29").unwrap()), "2024-02-29");
+    assert_eq!(day_of("1970-01-01").unwrap(), Date(0));
+    assert_eq!(Wall::from_secs(0).to_string().get(..10), Some(day_text(Date(0)).as_str()));
+}

@@ -15,7 +15,7 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
   call TEXT PRIMARY KEY, seq INTEGER NOT NULL, direction TEXT NOT NULL, purpose TEXT NOT NULL,
-  ani TEXT NOT NULL, dnis TEXT NOT NULL, withheld INTEGER NOT NULL, trunk TEXT, customer TEXT, segment TEXT, value_pm INTEGER,
+  ani TEXT NOT NULL, dnis TEXT NOT NULL, number_type TEXT, withheld INTEGER NOT NULL, trunk TEXT, customer TEXT, segment TEXT, value_pm INTEGER,
   queue TEXT, agent TEXT, arrived_us INTEGER NOT NULL, ended_us INTEGER NOT NULL, total_ms INTEGER NOT NULL,
   wait_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, outcome TEXT NOT NULL, disposition TEXT, ended_by TEXT NOT NULL,
   sip INTEGER, q850 INTEGER, reason TEXT, recovered INTEGER NOT NULL, estimated INTEGER NOT NULL, left_out INTEGER NOT NULL,
@@ -185,7 +185,7 @@ pub(super) fn complete(db: &Connection, record: &mut Record, disposition: Option
 
 fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[u8]) -> rusqlite::Result<bool> {
     let mut insert = db.prepare_cached(
-        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let (queue, agent) = (record.queue(), record.agent());
     let changed = insert.execute(params![
@@ -195,6 +195,7 @@ fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[
         record.purpose.as_str(),
         format::number(&record.ani),
         format::number(&record.dnis),
+        record.dnis_type.map(|kind| kind.as_str()),
         record.ani.withheld,
         name(&record.trunk),
         record.customer,

@@ -47,7 +47,6 @@ pub(super) struct AppQueue {
     floor: Floor,
     lines: Vec<Line>,
     callers: BTreeMap<u32, Caller>,
-    talks: BTreeMap<u32, usize>,
     asking: BTreeSet<(Mono, u32)>,
     /// Priority by segment; all equal unless the operator sets one.
     priority: Vec<u32>,
@@ -66,7 +65,6 @@ impl AppQueue {
             lines: scenario.queues.iter().enumerate().map(line).collect(),
             floor,
             callers: BTreeMap::new(),
-            talks: BTreeMap::new(),
             asking: BTreeSet::new(),
             priority: if by_segment { value_order(scenario) } else { vec![0; scenario.segments.len()] },
             entered: 0,
@@ -150,16 +148,13 @@ impl Policy for AppQueue {
     }
 
     fn accepts(&mut self, item: u32, agent: usize, token: u64, _now: Mono, out: &mut Vec<Act>) {
-        let queue = self.callers.get(&item).map_or(0, |caller| caller.queue);
         if self.floor.accept(item, agent, token, out) {
-            self.talks.insert(item, queue);
             self.leave(item);
         }
     }
 
-    fn released(&mut self, item: u32, agent: usize, now: Mono, _out: &mut Vec<Act>) {
-        let queue = self.talks.remove(&item).unwrap_or(0);
-        self.floor.release(agent, queue, now);
+    fn released(&mut self, _item: u32, agent: usize, wrap_up: u64, now: Mono, _out: &mut Vec<Act>) {
+        self.floor.release(agent, wrap_up, now);
     }
 
     fn comes(&mut self, agent: usize, now: Mono, _out: &mut Vec<Act>) {

@@ -31,7 +31,6 @@ pub(super) struct CallCenter {
     /// In order of entering.
     callers: BTreeMap<u64, (u32, Caller)>,
     number: BTreeMap<u32, u64>,
-    talks: BTreeMap<u32, usize>,
     base_s: Vec<u64>,
     entered: u64,
     /// The next look that can find something new.
@@ -44,7 +43,6 @@ impl CallCenter {
             floor: Floor::new(scenario, centre),
             callers: BTreeMap::new(),
             number: BTreeMap::new(),
-            talks: BTreeMap::new(),
             base_s: scenario.segments.iter().map(|segment| us(segment.base_score_s) / 1_000_000).collect(),
             entered: 0,
             looks: None,
@@ -105,16 +103,13 @@ impl Policy for CallCenter {
     }
 
     fn accepts(&mut self, item: u32, agent: usize, token: u64, _now: Mono, out: &mut Vec<Act>) {
-        if self.floor.accept(item, agent, token, out)
-            && let Some(caller) = self.leave(item)
-        {
-            self.talks.insert(item, caller.queue);
+        if self.floor.accept(item, agent, token, out) {
+            self.leave(item);
         }
     }
 
-    fn released(&mut self, item: u32, agent: usize, now: Mono, _out: &mut Vec<Act>) {
-        let queue = self.talks.remove(&item).unwrap_or(0);
-        self.floor.release(agent, queue, now);
+    fn released(&mut self, _item: u32, agent: usize, wrap_up: u64, now: Mono, _out: &mut Vec<Act>) {
+        self.floor.release(agent, wrap_up, now);
         self.stirs(now);
     }
 

@@ -49,7 +49,6 @@ pub(super) struct Floor {
     pub(super) desks: Vec<Desk>,
     /// Level by agent and queue.
     pub(super) levels: Vec<Vec<u8>>,
-    wrap_up: Vec<u64>,
     limit: u64,
     misses_max: u32,
     due: BTreeSet<(Mono, usize)>,
@@ -62,7 +61,6 @@ impl Floor {
         Floor {
             desks: vec![desk; centre.seats.len()],
             levels: centre.seats.iter().map(|seat| seat.levels.clone()).collect(),
-            wrap_up: scenario.queues.iter().map(|queue| us(queue.wrap_up_s)).collect(),
             limit: us(scenario.ring.limit_s),
             misses_max: scenario.ring.misses_max,
             due: BTreeSet::new(),
@@ -119,11 +117,11 @@ impl Floor {
     }
 
     /// True if he is free at once.
-    pub(super) fn release(&mut self, agent: usize, queue: usize, now: Mono) -> bool {
-        if self.wrap_up[queue] == 0 {
+    pub(super) fn release(&mut self, agent: usize, wrap_up: u64, now: Mono) -> bool {
+        if wrap_up == 0 {
             return self.frees(agent, now, now);
         }
-        self.set(agent, At::WrapsUp(Mono(now.0 + self.wrap_up[queue])));
+        self.set(agent, At::WrapsUp(Mono(now.0 + wrap_up)));
         false
     }
 

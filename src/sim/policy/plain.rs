@@ -48,7 +48,6 @@ pub(super) struct Plain {
     /// By order of entering.
     waiting: BTreeMap<(Mono, u32), Waiting>,
     entered: BTreeMap<u32, Mono>,
-    queue_of: BTreeMap<u32, usize>,
     apart: BTreeSet<(Mono, u32)>,
     value_order: Vec<u32>,
     targets: Vec<u64>,
@@ -64,7 +63,6 @@ impl Plain {
             floor: Floor::new(scenario, centre),
             waiting: BTreeMap::new(),
             entered: BTreeMap::new(),
-            queue_of: BTreeMap::new(),
             apart: BTreeSet::new(),
             value_order: value_order(scenario),
             targets: scenario.segments.iter().map(|segment| us(segment.target_s)).collect(),
@@ -163,13 +161,11 @@ impl Policy for Plain {
         let waiting = Waiting { queue: call.queue, segment: call.segment, since: now, is_rung: false, apart: None };
         self.waiting.insert((now, call.item), waiting);
         self.entered.insert(call.item, now);
-        self.queue_of.insert(call.item, call.queue);
         self.seek_agent(call.item, now, out);
     }
 
     fn gives_up(&mut self, item: u32, now: Mono, out: &mut Vec<Act>) {
         self.forget(item);
-        self.queue_of.remove(&item);
         if let Some(agent) = self.floor.withdraw(item, now, out) {
             self.seek_item(agent, now, out);
         }
@@ -181,9 +177,8 @@ impl Policy for Plain {
         }
     }
 
-    fn released(&mut self, item: u32, agent: usize, now: Mono, out: &mut Vec<Act>) {
-        let queue = self.queue_of.remove(&item).unwrap_or(0);
-        if self.floor.release(agent, queue, now) {
+    fn released(&mut self, _item: u32, agent: usize, wrap_up: u64, now: Mono, out: &mut Vec<Act>) {
+        if self.floor.release(agent, wrap_up, now) {
             self.seek_item(agent, now, out);
         }
     }

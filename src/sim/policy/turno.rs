@@ -101,50 +101,50 @@ impl Turno {
 
     /// Translates what was decided.
     fn done(&mut self, out: &mut Vec<Act>) {
-        for decision in self.decisions.drain(..) {
-            match decision {
-                Decision::Offer { item, agent, epoch, .. } => {
-                    out.push(Act::Ring { item: number(item), agent: self.index[&agent], token: epoch });
-                }
-                Decision::Withdraw { item, agent, .. } => {
-                    out.push(Act::Stop { item: number(item), agent: self.index[&agent] });
-                }
-                Decision::Connect { item, agent, .. } => {
-                    out.push(Act::Connect { item: number(item), agent: self.index[&agent] });
-                }
-                Decision::Agent { agent, state: AgentState::Paused(reason), .. }
-                    if reason.as_str() == limits::REASON_NO_ANSWER =>
-                {
-                    out.push(Act::Away { agent: self.index[&agent] });
-                }
-                Decision::Agent { .. }
-                | Decision::Entered { .. }
-                | Decision::OfferEnded { .. }
-                | Decision::Left { .. }
-                | Decision::Overflow { .. }
-                | Decision::Announce { .. }
-                | Decision::Foreseen { .. }
-                | Decision::Disposed { .. }
-                | Decision::PauseTooLong { .. }
-                | Decision::Emergency { .. }
-                | Decision::Changed { .. }
-                | Decision::CallbackTaken { .. }
-                | Decision::CallbackRefused { .. }
-                | Decision::CallBack { .. }
-                | Decision::CallbackStop { .. }
-                | Decision::CallbackEnded { .. }
-                | Decision::CallbacksDue { .. }
-                | Decision::Healed { .. } => {}
-            }
-        }
+        out.extend(self.decisions.drain(..).filter_map(|decision| act(&decision, &self.index)));
     }
 }
 
-fn now(mono: Mono) -> Now {
+/// What the world has to do for a decision, if anything.
+pub(super) fn act(decision: &Decision, index: &BTreeMap<AgentId, usize>) -> Option<Act> {
+    match *decision {
+        Decision::Offer { item, agent, epoch, .. } => {
+            Some(Act::Ring { item: number(item), agent: index[&agent], token: epoch })
+        }
+        Decision::Withdraw { item, agent, .. } => Some(Act::Stop { item: number(item), agent: index[&agent] }),
+        Decision::Connect { item, agent, .. } => Some(Act::Connect { item: number(item), agent: index[&agent] }),
+        Decision::Agent { agent, state: AgentState::Paused(reason), .. }
+            if reason.as_str() == limits::REASON_NO_ANSWER =>
+        {
+            Some(Act::Away { agent: index[&agent] })
+        }
+        Decision::Agent { .. }
+        | Decision::Entered { .. }
+        | Decision::OfferEnded { .. }
+        | Decision::Left { .. }
+        | Decision::Overflow { .. }
+        | Decision::Announce { .. }
+        | Decision::Foreseen { .. }
+        | Decision::Disposed { .. }
+        | Decision::Task { .. }
+        | Decision::PauseTooLong { .. }
+        | Decision::Emergency { .. }
+        | Decision::Changed { .. }
+        | Decision::CallbackTaken { .. }
+        | Decision::CallbackRefused { .. }
+        | Decision::CallBack { .. }
+        | Decision::CallbackStop { .. }
+        | Decision::CallbackEnded { .. }
+        | Decision::CallbacksDue { .. }
+        | Decision::Healed { .. } => None,
+    }
+}
+
+pub(super) fn now(mono: Mono) -> Now {
     Now { mono, wall: Wall(i64::try_from(mono.0).unwrap_or(i64::MAX)) }
 }
 
-fn id(item: u32) -> ItemId {
+pub(super) fn id(item: u32) -> ItemId {
     ItemId(CallId(u128::from(item)))
 }
 
@@ -156,7 +156,7 @@ fn seconds(s: f64) -> Duration {
     Duration::from_micros(crate::draw::us(s))
 }
 
-fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
+pub(crate) fn config(scenario: &Scenario, centre: &Centre, knobs: &Knobs) -> AcdConfig {
     let knobs = &knobs.or(&scenario.turno);
     let queue = |queue: &crate::scenario::QueueMix| QueueRules {
         need: Need::AtLeast { skill: SkillId(queue.name.0), level: 1 },
@@ -230,7 +230,7 @@ impl Policy for Turno {
         self.tell(Event::Accept { item: id(item), agent, epoch: token }, now, out);
     }
 
-    fn released(&mut self, item: u32, agent: usize, now: Mono, out: &mut Vec<Act>) {
+    fn released(&mut self, item: u32, agent: usize, _wrap_up: u64, now: Mono, out: &mut Vec<Act>) {
         let agent = self.names[agent];
         self.tell(Event::Released { item: id(item), agent }, now, out);
     }

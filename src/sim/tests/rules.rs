@@ -67,7 +67,7 @@ fn run(scenario: &Scenario, policy: &Named, script: &str) -> String {
             }
             "hangup" => policy.gives_up(item(), at, &mut out),
             "answer" => policy.accepts(item(), rung[&item()].0, rung[&item()].1, at, &mut out),
-            "done" => policy.released(item(), rung[&item()].0, at, &mut out),
+            "done" => policy.released(item(), rung[&item()].0, 10_000_000, at, &mut out),
             "go" => policy.goes(agent(), at, &mut out),
             "come" => policy.comes(agent(), at, &mut out),
             "wait" => {}

@@ -23,7 +23,10 @@ pub const CALM_BELOW: Duration = Duration::from_millis(2);
 /// A wait that was never below [`CALM_BELOW`] for so long stands: it will not pass by itself.
 pub const STANDING_AFTER: Duration = Duration::from_millis(100);
 /// So many times its limit is what a class may wait in a burst.
-pub const BURST_TIMES: u32 = 4;
+pub const BURST_TIMES: u32 = 10;
+/// An input may be in hand for so long before new requests are told: a thread that was not given its processor for a
+/// moment is no overload.
+pub const STALL_MAX: Duration = Duration::from_millis(250);
 /// Decisions of each kind that are remembered for repetitions of the request; a newer one may take an older one's place.
 pub const DECISIONS_KEPT: usize = 1 << 16;
 /// What an input costs before any was measured.
@@ -117,8 +120,7 @@ impl Door {
     /// How long what waits will take.
     pub fn wait(&self, backlog: Backlog) -> Duration {
         let ahead = Duration::from_nanos(self.service_ns.saturating_mul(u64::from(backlog.waiting)));
-        // Of the input in hand one mean cost is to be expected; what is beyond will be missing to all.
-        ahead.saturating_add(backlog.stalled.saturating_sub(Duration::from_nanos(self.service_ns)))
+        ahead.saturating_add(backlog.stalled.saturating_sub(STALL_MAX))
     }
 
     /// Asked for every message, in the order of arrival.

@@ -42,7 +42,7 @@ fn message(method: &str, user: &str, to_tag: &str, call: &str) -> Message {
 
 /// A backlog that nothing but the input in hand makes.
 fn stuck(ms: u64) -> Backlog {
-    Backlog { waiting: 0, stalled: Duration::from_millis(ms) }
+    Backlog { waiting: 0, stalled: STALL_MAX + Duration::from_millis(ms) }
 }
 
 /// The wait has stood for a second.
@@ -52,13 +52,13 @@ const LATER: Mono = Mono(1_000_000);
 fn what_serves_no_call_goes_first_emergency_calls_last_and_what_is_under_way_never() {
     // (method, user, To tag, from), and the shortest wait in ms at which it is refused, standing and in a burst.
     let table = [
-        (("OPTIONS", "x", "", TRUNK), Some((4, 13))),
-        (("SUBSCRIBE", "x", "", PHONE), Some((4, 13))),
-        (("PUBLISH", "x", "", PHONE), Some((4, 13))),
-        (("BYE", "x", "", TRUNK), Some((4, 13))), // outside of dialogs it ends nothing
-        (("INVITE", "900", "", PHONE), Some((6, 21))),
-        (("INVITE", "900", "", TRUNK), Some((9, 33))),
-        (("REGISTER", "x", "", PHONE), Some((17, 65))),
+        (("OPTIONS", "x", "", TRUNK), Some((4, 31))),
+        (("SUBSCRIBE", "x", "", PHONE), Some((4, 31))),
+        (("PUBLISH", "x", "", PHONE), Some((4, 31))),
+        (("BYE", "x", "", TRUNK), Some((4, 31))), // outside of dialogs it ends nothing
+        (("INVITE", "900", "", PHONE), Some((6, 51))),
+        (("INVITE", "900", "", TRUNK), Some((9, 81))),
+        (("REGISTER", "x", "", PHONE), Some((17, 161))),
         (("INVITE", "112", "", PHONE), None),
         (("INVITE", "%31%31%32", "", PHONE), None),
         (("CANCEL", "900", "", TRUNK), None),
@@ -306,7 +306,7 @@ fn at_any_load_as_much_is_served_as_can_be_and_what_enters_is_served_soon() {
             continue;
         }
         assert!(least * 100 >= due * 80 && most * 100 <= due * 120, "{tenths}: {least} to {most} swings");
-        assert!(p99 <= 80_000 && worst <= 90_000, "{tenths}: {p99} and {worst} µs");
+        assert!(p99 <= 240_000 && worst <= 260_000, "{tenths}: {p99} and {worst} µs");
         assert_eq!(seen.refused_late, 0, "{tenths}: refused a second after the load");
     }
 }

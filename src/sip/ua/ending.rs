@@ -1,6 +1,6 @@
 //! Ending legs by us: refusal, CANCEL or BYE by where the leg stands (RFC 3261 §9.1, §15.1.1), each with its Reason.
 
-use turno_base::{Cause, LegId, Now, TrunkId};
+use turno_base::{Cause, LegId, Now, Reason, TrunkId};
 
 use super::cause::reason_value;
 use super::leg::{Change, Leg, Stage};
@@ -19,6 +19,9 @@ impl Ua {
             Stage::Arriving(_) => self.refuse(leg, cause, now, out),
             Stage::Dialling(_) => {
                 self.cancel_branches(&mut leg, None, cause, now, out);
+                if cause.reason == Reason::Restart {
+                    self.hang_up_early(&leg, cause, now, out);
+                }
                 self.ended(leg, cause, false, out);
             }
             Stage::Up(up) if up.farewell.is_some() => self.put(leg),
@@ -40,6 +43,18 @@ impl Ua {
             self.send_bye(up.dialog.clone(), up.hop, trunk, cause, now, out);
         }
         self.ended(leg, cause, false, out);
+    }
+
+    /// BYE in every early dialog. The process before may have died with an answer that it took and that is not in its journal:
+    /// no CANCEL ends what was answered, but the answer has the tag of the ringing before it. A phone that rings still has
+    /// heard the CANCEL first.
+    fn hang_up_early(&mut self, leg: &Leg, cause: Cause, now: Now, out: &mut Vec<SipEffect>) {
+        let Stage::Dialling(dialling) = &leg.stage else { return };
+        for branch in &dialling.branches {
+            for early in &branch.early {
+                self.send_bye(early.dialog.clone(), branch.hop, leg.trunk(), cause, now, out);
+            }
+        }
     }
 
     /// A re-INVITE of ours may have got a provisional response and no more: without its leg nobody else would ever end it.

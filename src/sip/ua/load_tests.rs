@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use turno_base::{LegId, Mono, Now, StationId};
+use turno_base::{Cause, LegId, Mono, Now, Reason, StationId};
 
 use super::security_tests::{
     CARRIER, House, PHONE, TRUNK, answer, dial, digest, incoming, media, request, sent, statuses, udp,
@@ -138,4 +138,29 @@ fn after_a_restart_the_first_call_reaches_a_phone_that_did_not_register_again() 
     let ringing = Message::parse(answer(&invite, 180, "").replace('\n', "\r\n").into_bytes()).unwrap();
     ua.on_message(udp(PHONE), &ringing, now, &mut out);
     assert!(out.contains(&SipEffect::Event(SipEvent::Progress { leg: LegId::dialled(7), status: 180 })));
+}
+
+#[test]
+fn a_phone_whose_answer_died_with_the_process_that_took_it_is_hung_up() {
+    let mut house = House::new();
+    house.register(PHONE, "anna", "anna-pass", 0);
+    let (anna, leg, mut out) = (StationId::new("anna").unwrap(), LegId::dialled(7), Vec::new());
+    house.ua.dial(super::Dial { leg, ..dial(Target::Station(anna)) }, Now::from_ms(1000), &mut out);
+    let invite = sent(&out).remove(0);
+    let contact = format!("Contact: <sip:anna@{PHONE}>\n");
+    house.hear(PHONE, &answer(&invite, 180, &contact), 1100);
+    let before = postcard::to_stdvec(&house.ua).unwrap();
+    let out = house.hear(PHONE, &answer(&invite, 200, &contact), 1200);
+    assert!(sent(&out).iter().any(|message| message.method_text() == "ACK"), "the phone believes in its call");
+
+    let mut ua: Ua = postcard::from_bytes(&before).unwrap();
+    let mut out = Vec::new();
+    ua.on_restart(Now::from_ms(5000), &mut out);
+    ua.end(leg, Cause::new(503, 41, Reason::Restart), Now::from_ms(5000), &mut out);
+    let said = sent(&out);
+    let methods: Vec<&str> = said.iter().map(Message::method_text).collect();
+    assert_eq!(methods, ["CANCEL", "BYE"]);
+    let bye = &said[1];
+    assert_eq!((bye.to().unwrap().tag(), bye.call_id()), (Some("them"), invite.call_id()));
+    assert!(bye.cseq().unwrap().0 > invite.cseq().unwrap().0);
 }

@@ -13,6 +13,7 @@ use super::record::{CallingBack, Charge, Direction, Leg, Offer, Purpose, Record,
 use super::{Kind, Row};
 use crate::amount::allocate;
 use crate::deck::{Deck, Payer};
+use crate::kind::kind_of;
 use crate::prefix::Key;
 use crate::rating::{Call, rate};
 
@@ -159,6 +160,7 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::CallEnded { call, .. } => Some(*call),
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
+        | What::Task { .. }
         | What::Emergency { .. }
         | What::CallbackEnded { .. }
         | What::CallbacksDue { .. } => None,
@@ -323,6 +325,7 @@ impl Draft {
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. } => {}
         }
@@ -364,6 +367,7 @@ impl Draft {
                 (None, true, Direction::Inbound | Direction::Outbound) => Purpose::Direct,
             },
             ani: std::mem::take(&mut self.ani),
+            dnis_type: kind_of(self.dnis.e164.into()),
             dnis: std::mem::take(&mut self.dnis),
             trunk: self.trunk,
             customer: self.customer.take(),

@@ -8,6 +8,7 @@ use turno_base::{
 };
 
 use crate::deck::Payer;
+use crate::kind::NumberType;
 use crate::rating::{Rated, Status};
 
 /// Which way a call went.
@@ -72,6 +73,8 @@ pub struct Record {
     pub ani: Number,
     /// What they dialled.
     pub dnis: Number,
+    /// What kind of number that is; none: no plan that comes along has it.
+    pub dnis_type: Option<NumberType>,
     /// By which trunk it arrived.
     pub trunk: Option<TrunkId>,
     /// External id as of the call.

@@ -1,11 +1,8 @@
-//! Prices: tables, and the closed form against the walk.
+//! Prices by a CSV deck, in tables.
 
-use proptest::prelude::*;
 use turno_base::E164;
 
 use super::*;
-use crate::amount::{Price, Rounding};
-use crate::deck::{Rate, Slot};
 
 const HEAD: &str = "valid_from,revision,payer,b,a,rate,setup,per_minute,first_s,step_s,minimum,maximum\n";
 
@@ -154,6 +151,47 @@ fn a_refused_deck_names_row_column_and_code() {
 }
 
 #[test]
+fn a_sheet_may_have_bands_dated_taxes_and_free_seconds() {
+    let head = HEAD.trim_end().to_owned() + ",minimum_s,free_under_s,at_maximum,band,days,from,to,prio\n";
+    let settings = "@tz,Europe/Madrid\n@holidays,2026-12-08 2026-12-25\n@tax,0.10\n@tax,2026-03-10,0.21\n@tax_included,yes\n@bands,start\n";
+    let rows = "2026-01-01,,company,34,,spain,0,0.60,1,1,,,30,5,free,,,,,
+        2026-01-01,,company,34,,,0,0.06,1,1,,,,,,night,1-5,22:00,08:00,1
+        2026-01-01,,company,34,,,0,0.12,1,1,,,,,,feast,67H,,,2\n";
+    let load = |rows: &str| Deck::parse_csv(&format!("{settings}{head}{rows}"));
+    let deck = load(rows).unwrap();
+    for (at, ms, want) in [
+        (AT, 60_000, "0.4959 60000 spain"),                     // 0.60 with 21 %
+        ("2026-03-09T11:00:00Z", 60_000, "0.5455 60000 spain"), // with 10 %
+        (AT, 4999, "0.0000 0 spain"),
+        (AT, 5000, "0.2479 30000 spain"),
+        ("2026-03-10T22:00:00Z", 60_000, "0.0496 60000 spain"),
+        ("2026-12-08T11:00:00Z", 60_000, "0.0992 60000 spain"),
+    ] {
+        assert_eq!(net(&deck, &call("", "+34912345678", at, ms), "company"), want, "{at} {ms}");
+    }
+    for (from, to, want) in [
+        ("free,,,,,", "never,,,,,", "tariff row 8, column at_maximum: setting"),
+        ("30,5,free", "99999999,5,free", "tariff row 8, column minimum_s: out_of_bounds"),
+        ("1-5", "1-9", "tariff row 9, column days: bad_day"),
+        ("22:00,08:00,1", "22:00,25:00,1", "tariff row 9, column to: bad_time"),
+        ("22:00,08:00,1", "22:00,22:00,1", "tariff row 9, column band: band_empty"),
+        ("22:00,08:00,1", "22:00,08:00,2", "tariff row 10, column band: band_overlap"),
+        ("22:00,08:00,1", "22:00,08:00,x", "tariff row 9, column prio: bad_number"),
+        ("34,,,0,0.06", "33,,,0,0.06", "tariff row 9, column band: band_without_rule"),
+    ] {
+        assert_eq!(load(&rows.replacen(from, to, 1)).unwrap_err().to_string(), want, "{to}");
+    }
+    for (setting, want) in [
+        ("@tz,Mars\n", "tariff row 1: unknown_time_zone"),
+        ("@holidays,2026-02-30\n", "tariff row 1: bad_date"),
+        ("@tax_included,perhaps\n", "tariff row 1: setting"),
+        ("@bands,never\n", "tariff row 1: setting"),
+    ] {
+        assert_eq!(Deck::parse_csv(&format!("{setting}{HEAD}")).unwrap_err().to_string(), want);
+    }
+}
+
+#[test]
 fn the_sample_deck_loads_and_prices_the_demo_numbers() {
     let deck = Deck::parse_csv(include_str!("../../../config/tariff.csv")).unwrap();
     for (a, b, who, want) in [
@@ -182,49 +220,5 @@ fn sixty_thousand_prefixes_load_and_every_one_is_found() {
     for n in (0..60_000).step_by(777) {
         let rated = rate(&deck, &call("", &format!("+3{n:05}123"), AT, 1000), payer("company"));
         assert_eq!(rated.rate, Name::new(&format!("r{}", n % 97)).ok());
-    }
-}
-
-/// S5 word by word: one increment after the other.
-fn brute_force(rate: &Rate, d_ms: u64) -> (Exact, u64) {
-    let (mut total, mut e) = (Exact::fee(rate.setup), 0);
-    while e < d_ms {
-        let slot = rate.slots.iter().rev().find(|slot| slot.at_ms <= e).unwrap();
-        total.add_time(slot.price, slot.per_ms, slot.inc_ms);
-        e += slot.inc_ms;
-    }
-    (total, e)
-}
-
-fn rates() -> impl Strategy<Value = Rate> {
-    let slot = (0..50_000_u32, prop::sample::select(vec![1000_u64, 60_000, 3_600_000]), 1..400_u64, 1..30_u64);
-    (0..9_u32, prop::collection::vec(slot, 1..5)).prop_map(|(setup, parts)| {
-        let mut at_ms = 0;
-        let mut slots = Vec::new();
-        for (price, per_ms, inc, count) in parts {
-            let inc_ms = inc * 100;
-            slots.push(Slot { at_ms, price: Price::new(&format!("0.{price:05}")).unwrap(), per_ms, inc_ms });
-            at_ms += inc_ms * count;
-        }
-        Rate { setup: Price::new(&setup.to_string()).unwrap(), slots }
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
-    #[test]
-    fn the_closed_form_is_the_walk(rate in rates(), d_ms in 0..4_000_000_u64) {
-        prop_assert_eq!(rate.check(), Ok(()));
-        let (total, billed_ms, runs) = walk(&rate, d_ms);
-        prop_assert_eq!((total, billed_ms), brute_force(&rate, d_ms));
-        let increments: u64 = runs.iter().map(|run| run.increments).sum();
-        prop_assert!(increments > 0 || d_ms == 0);
-    }
-
-    #[test]
-    fn cost_never_falls_as_a_call_grows(rate in rates(), d_ms in 0..2_000_000_u64, more in 0..100_000_u64) {
-        let at = |d| walk(&rate, d).0.stored(4, Rounding::HalfUp, turno_base::Currency::EUR).unwrap().units;
-        prop_assert!(at(d_ms) <= at(d_ms + more));
     }
 }

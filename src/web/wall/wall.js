@@ -1,5 +1,6 @@
 // The wallboard: draws the board that the feed holds. Names are data: they reach the page by textContent only.
 import { follow } from './feed.js';
+import { whyAgent, whyQueue } from './why.js';
 import { fill, words } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ const ICONS = {
   ringing: 'M6 9a6 6 0 0 1 12 0c0 6 2.5 7.5 2.5 7.5h-17S6 15 6 9Zm4 11a2.2 2.2 0 0 0 4 0',
   talking: 'M21 16.5v3a2 2 0 0 1-2.2 2A18.5 18.5 0 0 1 2.5 5.2A2 2 0 0 1 4.5 3h3l2 5-2.2 1.5a13 13 0 0 0 7.2 7.2L16 14.5ZM14 3a7 7 0 0 1 7 7M14 7a3 3 0 0 1 3 3',
   holding: 'M6 4h4v16H6ZM14 4h4v16h-4Z', 'wrap-up': 'M4 20l1-5L16 4l4 4L9 19ZM12 20h8', paused: 'M4 9h13v6a5 5 0 0 1-5 5H9a5 5 0 0 1-5-5ZM17 10h2a2.5 2.5 0 0 1 0 5h-2M8 3v2M12 3v2',
-  'logged-out': 'M4 12h16',
+  'logged-out': 'M4 12h16', task: 'M5 3h14v18H5ZM9 8h6M9 12h6M9 16h4',
 };
 ICONS.offered = ICONS.ringing; ICONS.outbound = ICONS.talking; ICONS.consulting = ICONS.talking;
 
@@ -86,8 +87,8 @@ function drawTiles(board) {
 }
 
 function drawAgents(agents) {
-  const parts = ['ready', 'talking', 'ringing', 'holding', 'wrap-up', 'paused'];
-  const colour = { ready: '--ok', talking: '--talk', ringing: '--ring', holding: '--ring', 'wrap-up': '--wrap', paused: '--pause' };
+  const parts = ['ready', 'talking', 'ringing', 'holding', 'wrap-up', 'task', 'paused'];
+  const colour = { ready: '--ok', talking: '--talk', ringing: '--ring', holding: '--ring', 'wrap-up': '--wrap', task: '--wrap', paused: '--pause' };
   const stack = el('div', { class: 'stack' }, ...parts.filter((p) => agents.by[p]).map((p) => el('i', { style: { flex: String(agents.by[p]), background: `var(${colour[p]})` } })));
   const legend = el('div', { class: 'legend' }, ...Object.entries(words.legend).filter(([p]) => agents.by[p])
     .map(([p, word]) => el('span', {}, svg(ICONS[p]), bold(agents.by[p]), word)));
@@ -98,14 +99,15 @@ function drawAgents(agents) {
 
 function drawQueues(board) {
   const head = [words.queue, words.hWaiting, words.hLongest, words.service, words.abandoned, words.freeOf];
-  const rows = Object.values(board.queues).sort((a, b) => a.order - b.order).map((q) => {
+  const rows = Object.entries(board.queues).sort(([, a], [, b]) => a.order - b.order).map(([id, q]) => {
     const longest = q.longest_since ? clockText(since(q.longest_since)) : '–';
     const meter = el('span', { class: `meter ${q.service_level}` }, sign(q.service_level), q.pct === undefined ? '–' : `${q.pct} %`, bar(q.pct ?? 0, q.target_pct));
-    return el('tr', { class: q.longest_level === 'alert' || q.service_level === 'alert' ? 'alert' : '' },
+    return el('tr', { class: q.longest_level === 'alert' || q.service_level === 'alert' ? 'alert' : '', ...opens('queue', id, q.shown) },
       el('td', {}, bold(q.shown), el('small', {}, `${q.target_pct} / ${q.threshold_s} s${q.then ? ` · ${fill(words.then, q.then)}` : ''}`)),
       el('td', { class: `count ${q.waiting ? '' : 'none'}` }, String(q.waiting),
         ...(q.callbacks ? [el('span', { class: 'callbacks', title: words.callbacks }, ` +${q.callbacks}`)] : [])),
-      el('td', { class: q.longest_since ? q.longest_level : 'none', 'data-since': q.longest_since ?? '' }, sign(q.longest_since ? q.longest_level : 'ok'), longest),
+      el('td', { class: q.longest_since ? q.longest_level : 'none', 'data-since': q.longest_since ?? '' }, sign(q.longest_since ? q.longest_level : 'ok'), longest,
+        ...(q.expected_ms ? [el('small', { class: 'expected', title: words.expected }, ` ≈ ${clockText(q.expected_ms)}`)] : [])),
       el('td', { class: q.service_level }, meter),
       el('td', { class: q.abandoned_level }, sign(q.abandoned_level), percent(q.abandoned_pm)),
       el('td', {}, el('span', { class: q.free ? 'free' : 'none' }, String(q.free)), el('span', { class: 'of' }, ` / ${q.agents}`)));
@@ -114,9 +116,9 @@ function drawQueues(board) {
 }
 
 function drawPeople(board) {
-  $('people').replaceChildren(...Object.values(board.people).sort((a, b) => a.order - b.order).map((p) => {
+  $('people').replaceChildren(...Object.entries(board.people).sort(([, a], [, b]) => a.order - b.order).map(([id, p]) => {
     const word = p.reason ? words.reasons[p.reason] ?? p.reason : words.states[p.state] ?? p.state;
-    return el('div', { class: `state ${p.state} ${p.long ? 'long' : ''}` }, svg(ICONS[p.state] ?? ICONS['logged-out']),
+    return el('div', { class: `state ${p.state} ${p.long ? 'long' : ''}`, ...opens('agent', id, p.shown) }, svg(ICONS[p.state] ?? ICONS['logged-out']),
       el('div', {}, bold(p.shown), el('small', {}, `${clockText(since(p.since))} · ${word}`)));
   }));
 }
@@ -126,6 +128,24 @@ function drawTotals({ totals: t }) {
   $('totals').replaceChildren(one(words.offered, t.entered), one(words.answered, t.answered),
     one(words.totalAbandoned, t.abandoned, ` · ${percent(t.abandoned_pm)}`), one(words.waitMean, clockText(t.wait_mean_ms)),
     one(words.handleMean, clockText(t.handle_mean_ms)), one(words.callbacks, t.callbacks_due));
+}
+
+// What a click on it, or Enter, explains. Rows are drawn anew each second: the focus goes to the one that says the same.
+const opens = (what, id, shown) => ({ 'data-why': what, 'data-id': id, 'data-shown': shown, tabindex: 0, role: 'button', title: words.why });
+const explain = { agent: whyAgent, queue: whyQueue };
+function open(event) {
+  const from = event.target.closest?.('[data-why]');
+  if (!from || (event.type === 'keydown' && event.key !== 'Enter')) return;
+  explain[from.dataset.why](from.dataset.id, from.dataset.shown);
+}
+document.addEventListener('click', open);
+document.addEventListener('keydown', open);
+
+function keepFocus(redraw) {
+  const { why, id } = document.activeElement?.dataset ?? {};
+  redraw();
+  if (!why) return;
+  [...document.querySelectorAll(`[data-why="${why}"]`)].find((node) => node.dataset.id === id)?.focus();
 }
 
 let board = null;
@@ -140,8 +160,10 @@ function draw() {
   $('notice').hidden = !board.notice;
   if (board.notice) $('notice').replaceChildren(svg(ICONS.warn), fill(words.noSkill, board.notice.skill));
   drawTiles(board);
-  drawQueues(board);
-  drawPeople(board);
+  keepFocus(() => {
+    drawQueues(board);
+    drawPeople(board);
+  });
   drawTotals(board);
 }
 

@@ -5,8 +5,9 @@ const es = {
   stale: 'Sin datos desde hace {0}', noSkill: 'Ningún agente libre con la habilidad «{0}»',
   queue: 'Cola', hWaiting: 'Espera', hLongest: 'Más larga', abandoned: 'Abandono', freeOf: 'Libres / agentes', then: 'luego {0}',
   offered: 'Ofrecidas', answered: 'Atendidas', totalAbandoned: 'Abandonadas', waitMean: 'Espera media', handleMean: 'Duración media', callbacks: 'Por devolver',
-  states: { ready: 'libre', offered: 'timbra', ringing: 'timbra', talking: 'llamada', holding: 'retención', consulting: 'consulta', 'wrap-up': 'cierre', paused: 'pausa', outbound: 'saliente', 'logged-out': 'fuera' },
-  legend: { talking: 'hablando', ringing: 'timbrando', 'wrap-up': 'cierre', paused: 'pausa', holding: 'retención' },
+  expected: 'Espera prevista', why: '¿Por qué?', close: 'Cerrar', call: 'Llamada {0}', segment: 'Segmento', nobody: 'No espera nadie.',
+  states: { ready: 'libre', offered: 'timbra', ringing: 'timbra', talking: 'llamada', holding: 'retención', consulting: 'consulta', 'wrap-up': 'cierre', paused: 'pausa', outbound: 'saliente', task: 'tarea', 'logged-out': 'fuera' },
+  legend: { talking: 'hablando', ringing: 'timbrando', 'wrap-up': 'cierre', task: 'tarea', paused: 'pausa', holding: 'retención' },
   reasons: { coffee: 'café', lunch: 'comida', training: 'formación', 'no-answer': 'no contesta', unreachable: 'sin teléfono', declined: 'rechazó', 'line-busy': 'comunica' },
   locale: 'es-ES',
 };
@@ -16,8 +17,9 @@ const en = {
   stale: 'No data for {0}', noSkill: 'No free agent has the “{0}” skill',
   queue: 'Queue', hWaiting: 'Waiting', hLongest: 'Longest', abandoned: 'Abandoned', freeOf: 'Free / agents', then: 'then {0}',
   offered: 'Offered', answered: 'Answered', totalAbandoned: 'Abandoned', waitMean: 'Average wait', handleMean: 'Average handle', callbacks: 'Callbacks due',
-  states: { ready: 'free', offered: 'ringing', ringing: 'ringing', talking: 'call', holding: 'on hold', consulting: 'consulting', 'wrap-up': 'wrap-up', paused: 'paused', outbound: 'outbound', 'logged-out': 'logged out' },
-  legend: { talking: 'talking', ringing: 'ringing', 'wrap-up': 'wrap-up', paused: 'paused', holding: 'on hold' },
+  expected: 'Expected wait', why: 'Why?', close: 'Close', call: 'Call {0}', segment: 'Segment', nobody: 'Nobody waits.',
+  states: { ready: 'free', offered: 'ringing', ringing: 'ringing', talking: 'call', holding: 'on hold', consulting: 'consulting', 'wrap-up': 'wrap-up', paused: 'paused', outbound: 'outbound', task: 'task', 'logged-out': 'logged out' },
+  legend: { talking: 'talking', ringing: 'ringing', 'wrap-up': 'wrap-up', task: 'task', paused: 'paused', holding: 'on hold' },
   reasons: { 'no-answer': 'no answer', unreachable: 'no phone', declined: 'declined', 'line-busy': 'line busy' },
   locale: 'en-GB',
 };

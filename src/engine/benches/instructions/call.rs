@@ -319,6 +319,7 @@ fn config() -> EngineConfig {
                 pull: "*69".into(),
             },
             park: turno_call::ParkRules::default(),
+            menus: BTreeMap::new(),
             outside: BTreeMap::new(),
             station_class: BTreeMap::new(),
             overflow_class: None,

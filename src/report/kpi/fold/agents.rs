@@ -63,7 +63,8 @@ impl Fold {
                 | AgentState::Offered
                 | AgentState::Ringing
                 | AgentState::Paused(_)
-                | AgentState::Outbound => {}
+                | AgentState::Outbound
+                | AgentState::Task => {}
             }
         }
         if is_conversation(agent.state)

@@ -323,7 +323,7 @@ fn what_an_agent_says_and_does_after_the_call_is_in_the_tables_record() {
         mono: turno_base::Mono::from_ms(ms),
         wall: Wall::from_secs(1_773_140_400).plus_ms(ms),
     });
-    let changed = |state, call| What::AgentChanged { agent: anna, station: None, state, call };
+    let changed = |state, call| What::AgentChanged { agent: anna, station: None, state, call, is_paid: true };
     let said = |word: &str| {
         let disposition = turno_base::Name::new(word).unwrap();
         What::Disposed { call: call(1), agent: anna, disposition }

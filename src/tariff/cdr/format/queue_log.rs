@@ -120,6 +120,7 @@ impl QueueLog {
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
             | What::PauseTooLong { .. }
+            | What::Task { .. }
             | What::Disposed { .. }
             | What::Emergency { .. } => {}
         }
@@ -232,6 +233,8 @@ impl Caller {
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => ("ABANDON", None, None),
             QueueLeft::Overflowed | QueueLeft::TimedOut => ("EXITWITHTIMEOUT", None, None),
             QueueLeft::Empty => ("EXITEMPTY", None, None),
+            // Which key it was is not on the event line.
+            QueueLeft::ExitKey => ("EXITWITHKEY", Some("key"), None),
             QueueLeft::CallbackTaken => match self.asked {
                 Some(CallbackAsked::Key) => ("EXITWITHKEY", Some("callback"), None),
                 Some(CallbackAsked::Overflow) | None => ("EXITWITHTIMEOUT", None, None),
@@ -284,7 +287,7 @@ impl Caller {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) if agent == talk.agent => {
                 talk.leaving = None;
             }
-            // Announcements, ringing and parking on the way to somebody else.
+            // Announcements and ringing on the way to somebody else, or put aside for whoever takes it.
             Segment::Ivr(_) | Segment::Parked => {
                 talk.leaving.get_or_insert(at);
             }

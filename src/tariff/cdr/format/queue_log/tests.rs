@@ -241,7 +241,8 @@ fn a_caller_who_comes_into_the_same_queue_again_is_a_call_of_his_own_there() {
 
 #[test]
 fn agents_come_pause_and_go_in_each_of_their_queues() {
-    let changes = |name, state| What::AgentChanged { agent: agent(name), station: None, state, call: None };
+    let changes =
+        |name, state| What::AgentChanged { agent: agent(name), station: None, state, call: None, is_paid: true };
     let lunch = AgentState::Paused(Name::new("lunch").unwrap());
     expect![[r#"
         1773140400|NONE|averias|anna|ADDMEMBER|

@@ -1,0 +1,331 @@
+//! `turno report`, `turno audit` and `turno lint`: figures, their check and the check of a configuration, straight from the
+//! tables, beside a running engine or without one.
+
+use std::io::{self, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use turno_base::{AgentId, Currency, Name, QueueId, SegmentId};
+use turno_report::forecast::Date;
+use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Zone};
+
+use crate::cli::REFUSED;
+use crate::shell::clock::wall;
+use crate::shell::config;
+use crate::shell::figures::audit::audit_day;
+use crate::shell::figures::{FigureReader, zone};
+use crate::shell::instant::wall_of;
+use crate::shell::lint::{Finding, lint};
+use crate::shell::report::sheet::Form;
+use crate::shell::report::{Ask, Split, Subject, day_of, day_text, report as sheet_of};
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum About {
+    /// Entries, service levels by every formula, waits, handle times.
+    Queues,
+    /// Time by state, occupancy, offers.
+    Agents,
+    /// 95 in 180 by month and year, both clocks.
+    Law,
+    /// What came of calls.
+    Dispositions,
+    /// Repeat callers and first-contact resolution.
+    Repeat,
+    /// Telephony, agents' time, margin.
+    Cost,
+    /// Time at work against `--schedule`.
+    Adherence,
+    /// Every figure with its formula.
+    Formulas,
+}
+
+/// How long a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Length {
+    /// A quarter of an hour.
+    Interval,
+    /// A local day.
+    Day,
+    /// A local month.
+    Month,
+    /// A local year.
+    Year,
+    /// All days together.
+    Total,
+}
+
+/// What a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// A queue.
+    Queue,
+    /// A segment of customers.
+    Segment,
+    /// A type of dialled number.
+    NumberType,
+    /// Everything.
+    Nothing,
+}
+
+/// A report.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// About what.
+    #[arg(value_enum)]
+    about: About,
+    /// Folder of the records, where the figures are as well.
+    #[arg(long, value_name = "DIR", env = "TURNO_RECORDS", default_value = super::RECORDS_DEFAULT)]
+    records: PathBuf,
+    /// First local day; today if absent.
+    #[arg(long, value_parser = day_of)]
+    from: Option<Date>,
+    /// Last local day; the first if absent.
+    #[arg(long, value_parser = day_of)]
+    to: Option<Date>,
+    /// How long a row is.
+    #[arg(long, value_enum, default_value_t = Length::Day)]
+    by: Length,
+    /// Time zone, such as Europe/Madrid.
+    #[arg(long, visible_alias = "zone", default_value = "UTC")]
+    tz: String,
+    /// What a row is about.
+    #[arg(long, value_enum, default_value_t = Part::Queue)]
+    split: Part,
+    /// Only this queue.
+    #[arg(long)]
+    queue: Option<QueueId>,
+    /// Only this segment.
+    #[arg(long)]
+    segment: Option<SegmentId>,
+    /// Columns, such as sl_std,asa,aht; `all` for every one.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    figures: Vec<String>,
+    /// The calls behind this figure instead.
+    #[arg(long, value_name = "FIGURE")]
+    calls: Option<String>,
+    /// Share agents' idle time out to the rows of a cost report.
+    #[arg(long)]
+    idle: bool,
+    /// Not-ready reasons that are not paid.
+    #[arg(long, value_delimiter = ',', value_name = "REASONS")]
+    unpaid: Vec<Name>,
+    /// Currency of agents' cost.
+    #[arg(long, default_value = "EUR", value_parser = currency)]
+    currency: Currency,
+    /// CSV with the columns agent, from, until (instants), for adherence.
+    #[arg(long, value_name = "FILE")]
+    schedule: Option<PathBuf>,
+    /// Form; table if absent, JSON with --json.
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+    /// File; standard output if absent.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    Currency::new(text).ok_or_else(|| "write three capital letters, such as EUR".to_owned())
+}
+
+/// Today by the clock, in a zone.
+fn today(zone: &Zone) -> Date {
+    zone.date(wall())
+}
+
+fn zone_of(name: &str) -> Result<Zone, String> {
+    zone(name).ok_or_else(|| format!("there is no time zone {name:?}; for example Europe/Madrid"))
+}
+
+/// Prints or writes a report.
+pub(super) fn report(args: &ReportArgs, as_json: bool) -> u8 {
+    let form = args.format.unwrap_or(if as_json { Form::Json } else { Form::Table });
+    if args.about == About::Formulas {
+        for (name, formula) in FIGURES.iter().map(|figure| (figure.name, figure.formula)) {
+            println!("queues  {name} = {formula}");
+        }
+        for (name, formula) in AGENT_FIGURES.iter().map(|figure| (figure.name, figure.formula)) {
+            println!("agents  {name} = {formula}");
+        }
+        return 0;
+    }
+    let bytes = asked(args).and_then(|ask| {
+        let reader = FigureReader::open(&args.records)
+            .map_err(|error| format!("{error}; name the folder of the records with --records"))?;
+        let sheet = sheet_of(&reader, &ask).map_err(|error| error.to_string())?;
+        sheet.render(form).map_err(|error| error.to_string())
+    });
+    let written = bytes.and_then(|bytes| match &args.out {
+        Some(path) => std::fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display())),
+        None => match stdout().lock().write_all(&bytes) {
+            // A reader that went away (`| head`) has seen what it wanted.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+            Ok(()) | Err(_) => Ok(()),
+        },
+    });
+    refused(written)
+}
+
+fn refused(done: Result<(), String>) -> u8 {
+    match done {
+        Ok(()) => 0,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            REFUSED
+        }
+    }
+}
+
+fn asked(args: &ReportArgs) -> Result<Ask, String> {
+    let zone = zone_of(&args.tz)?;
+    let subject = match (&args.calls, args.about) {
+        (Some(figure), _) => Subject::Calls(figure.clone()),
+        (None, About::Queues | About::Formulas) => Subject::Queues,
+        (None, About::Agents) => Subject::Agents,
+        (None, About::Law) => Subject::Law,
+        (None, About::Dispositions) => Subject::Dispositions,
+        (None, About::Repeat) => Subject::Repeat,
+        (None, About::Cost) => Subject::Cost,
+        (None, About::Adherence) => {
+            let file =
+                args.schedule.as_deref().ok_or("name the schedule with --schedule FILE (CSV: agent,from,until)")?;
+            Subject::Adherence(schedule(file)?)
+        }
+    };
+    let from = args.from.unwrap_or_else(|| today(&zone));
+    Ok(Ask {
+        subject,
+        from,
+        to: args.to.unwrap_or(from),
+        by: match args.by {
+            Length::Interval => By::Interval,
+            Length::Day => By::Day,
+            Length::Month => By::Month,
+            Length::Year => By::Year,
+            Length::Total => By::Total,
+        },
+        zone,
+        split: match args.split {
+            Part::Queue => Split::Queue,
+            Part::Segment => Split::Segment,
+            Part::NumberType => Split::NumberType,
+            Part::Nothing => Split::Nothing,
+        },
+        queue: args.queue,
+        segment: args.segment,
+        figures: args.figures.clone(),
+        with_idle: args.idle,
+        unpaid: args.unpaid.clone(),
+        currency: args.currency,
+    })
+}
+
+/// Rows of agent, from, until; a header is passed over.
+fn schedule(file: &Path) -> Result<Vec<Due>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let mut due = Vec::new();
+    for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+        let [agent, from, until] = cells[..] else {
+            return Err(format!("{}, line {}: write agent,from,until", file.display(), n + 1));
+        };
+        if n == 0 && agent == "agent" {
+            continue;
+        }
+        let bad = |what: &str| format!("{}, line {}: {what}", file.display(), n + 1);
+        due.push(Due {
+            agent: AgentId::new(agent).map_err(|error| bad(&error.to_string()))?,
+            from: wall_of(from).map_err(|error| bad(&error))?,
+            until: wall_of(until).map_err(|error| bad(&error))?,
+        });
+    }
+    Ok(due)
+}
+
+/// An audit.
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Folder of the records.
+    #[arg(long, value_name = "DIR", env = "TURNO_RECORDS", default_value = super::RECORDS_DEFAULT)]
+    records: PathBuf,
+    /// Local day; yesterday if absent.
+    #[arg(long, value_parser = day_of)]
+    day: Option<Date>,
+    /// Time zone, such as Europe/Madrid.
+    #[arg(long, visible_alias = "zone", default_value = "UTC")]
+    tz: String,
+}
+
+/// Prints what does not hold; refused if there is anything.
+pub(super) fn audit(args: &AuditArgs, as_json: bool) -> u8 {
+    let audited = zone_of(&args.tz).and_then(|zone| {
+        let day = args.day.unwrap_or_else(|| Date(today(&zone).0 - 1));
+        let audit = audit_day(&args.records, &zone, day).map_err(|error| error.to_string())?;
+        Ok((day, audit))
+    });
+    let (day, audit) = match audited {
+        Ok(audited) => audited,
+        Err(sentence) => return refused(Err(sentence)),
+    };
+    let named = |calls: &[turno_base::CallId]| calls.iter().map(ToString::to_string).collect::<Vec<_>>();
+    if as_json {
+        let difference = |difference: &turno_report::kpi::Difference| {
+            json!({
+                "identity": difference.identity.as_str(),
+                "quarter": difference.quarter.map(|quarter| quarter.begins().to_string()),
+                "queue": difference.queue.map(|queue| queue.to_string()),
+                "what": difference.what,
+                "calls": named(&difference.calls),
+            })
+        };
+        let differences: Vec<_> = audit.differences.iter().map(difference).collect();
+        println!(
+            "{}",
+            json!({"day": day_text(day), "calls": audit.calls, "entries": audit.entries, "differences": differences})
+        );
+    } else {
+        println!("{}: {} calls and {} entries compared", day_text(day), audit.calls, audit.entries);
+        for difference in &audit.differences {
+            let at = difference.quarter.map_or(String::new(), |quarter| format!(" {}", quarter.begins()));
+            let queue = difference.queue.map_or(String::new(), |queue| format!(" {queue}"));
+            println!("{}{at}{queue}: {}", difference.identity.as_str(), difference.what);
+            named(&difference.calls).iter().for_each(|call| println!("  {call}"));
+        }
+        println!("{}", if audit.differences.is_empty() { "every identity holds" } else { "identities do not hold" });
+    }
+    if audit.differences.is_empty() { 0 } else { REFUSED }
+}
+
+/// A check of a configuration beyond what `check` sees.
+#[derive(Debug, Args)]
+pub(super) struct LintArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Folder of the records, for what the past says; that of the configuration if absent.
+    #[arg(long, value_name = "DIR", env = "TURNO_RECORDS")]
+    records: Option<PathBuf>,
+    /// Days of the past that are looked at.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
+    days: u16,
+}
+
+/// Prints findings; refused if there is any.
+pub(super) fn lint_config(args: &LintArgs, as_json: bool) -> u8 {
+    let checked = config::load(&args.config, None);
+    let Some(settings) = checked.settings else {
+        checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
+        return REFUSED;
+    };
+    let dir = args.records.clone().unwrap_or_else(|| settings.store.dir.clone());
+    let findings: Vec<Finding> = lint(&settings, &dir, wall(), args.days.into());
+    if as_json {
+        let finding = |finding: &Finding| json!({"object": finding.object, "what": finding.what, "fix": finding.fix});
+        println!("{}", json!({"findings": findings.iter().map(finding).collect::<Vec<_>>()}));
+    } else {
+        findings.iter().for_each(|finding| println!("{finding}"));
+        println!("{} findings", findings.len());
+    }
+    if findings.is_empty() { 0 } else { REFUSED }
+}

@@ -1,0 +1,77 @@
+//! The self-audit of one day: stored figures against the stays that they keep and against the records.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use turno_base::fact::QueueLeft;
+use turno_base::{CallId, Wall};
+use turno_report::forecast::Date;
+use turno_report::kpi::{Audited, Difference, Quarter, Recorded, Zone, audit};
+use turno_tariff::cdr::Record;
+
+use super::reader::FigureReader;
+use crate::shell::store::{Filter, Order, Reader, StoreError};
+
+/// A call of the day may enter queues for so long after it.
+const LATER_QUARTERS: i64 = 24 * 4;
+/// Records and figures are taken by different threads: what ended this recently is not compared, µs.
+const SETTLED_US: i64 = 60_000_000;
+
+/// What an audit came to.
+#[derive(Debug)]
+pub struct Audit {
+    /// Calls whose record was compared.
+    pub calls: u64,
+    /// Stays that were compared.
+    pub entries: u64,
+    /// What does not hold.
+    pub differences: Vec<Difference>,
+}
+
+/// Audits a local day of the store in `dir`.
+pub fn audit_day(dir: &Path, zone: &Zone, day: Date) -> Result<Audit, StoreError> {
+    let figures = FigureReader::open(dir)?;
+    let range = zone.quarters(day);
+    let mut audited = Audited { tallies: figures.tallies(&range)?, ..Audited::default() };
+    figures.each_entry(&range, None, |entry| audited.entries.push(entry))?;
+    let after = range.end..Quarter(range.end.0 + LATER_QUARTERS);
+    figures.each_entry(&after, None, |entry| audited.later.push(entry))?;
+    audited.recorded = recorded(dir, &figures, range.start.begins(), range.end.begins())?;
+    let (calls, entries) = (audited.recorded.len() as u64, audited.entries.len() as u64);
+    Ok(Audit { calls, entries, differences: audit(&audited) })
+}
+
+/// Records of calls that arrived in a span of time and that the figures have seen from their beginning to their end.
+fn recorded(
+    dir: &Path,
+    figures: &FigureReader,
+    from: Wall,
+    until: Wall,
+) -> Result<BTreeMap<CallId, Recorded>, StoreError> {
+    let seen_to = figures.as_of()?.map_or(0, |at| at.0 - SETTLED_US);
+    // The quarter in which the figures began may lack its first calls.
+    let seen_from = figures.since()?.map_or(i64::MAX, |quarter| Quarter(quarter.0 + 1).begins().0);
+    let filter = Filter { since: Some(from), until: Some(until), ..Filter::default() };
+    let mut found = BTreeMap::new();
+    Reader::open(dir)?.each(&filter, Order::OldestFirst, |record| {
+        if record.arrived.0 >= seen_from && record.ended.0 < seen_to && record.left_out == 0 {
+            found.insert(record.call, seen(record));
+        }
+    })?;
+    Ok(found)
+}
+
+fn seen(record: &Record) -> Recorded {
+    let is_whole = |leg: &turno_tariff::cdr::Leg| leg.stages.iter().map(|stage| stage.ms).sum::<u64>() == leg.total_ms;
+    let adds_up = record.costs.iter().all(|cost| {
+        let charges = record.legs.iter().flat_map(|leg| &leg.charges).filter(|charge| charge.payer == cost.payer);
+        let sum: i128 = charges.filter_map(|charge| charge.rated.net).map(|net| i128::from(net.units)).sum();
+        cost.net.map_or(0, |net| i128::from(net.units)) == sum
+    });
+    Recorded {
+        stays: u32::try_from(record.stays.len()).unwrap_or(u32::MAX),
+        answered: record.stays.iter().any(|stay| matches!(stay.left, QueueLeft::Answered(_))),
+        is_partitioned: record.legs.iter().all(is_whole),
+        adds_up,
+    }
+}

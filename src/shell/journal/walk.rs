@@ -1,0 +1,72 @@
+//! Goes through a journal and shows what happened, for whoever makes something else of it than a transcript.
+
+use std::io;
+use std::path::Path;
+
+use turno_base::Now;
+use turno_engine::{Effect, Engine};
+
+use crate::shell::journal::recover::{Opening, handle_again, opening};
+use crate::shell::journal::segment::{Record, Segment, segments};
+
+/// What a journal shows.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// A stretch without gaps begins: the first of the journal, a new process, or after something that cannot be read.
+    Begins {
+        /// The state that it begins with.
+        engine: &'a Engine,
+        /// When.
+        now: Now,
+    },
+    /// An input was handled.
+    Turn {
+        /// The state after it.
+        engine: &'a Engine,
+        /// When.
+        now: Now,
+        /// What it had for effects.
+        effects: &'a [Effect],
+    },
+}
+
+/// Shows every turn of a segment file or a folder of them, oldest first; gives the engine as it is at the end.
+///
+/// # Errors
+/// If a segment cannot be read, or was written by another version of the program.
+pub fn walk(path: &Path, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<Engine>> {
+    let found = segments(path)?;
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("no journal segments in {}", path.display())));
+    }
+    let mut running: Option<Engine> = None;
+    let mut last = None;
+    let mut effects = Vec::new();
+    for (_, file) in found {
+        let mut segment = Segment::read(&file)?;
+        let before = running.take();
+        let mut engine = match (opening(&mut segment, &file), before) {
+            (Opening::State(begin, _), Some(before)) if !begin.first => before,
+            (Opening::State(begin, engine), _) => {
+                see(Shown::Begins { engine: &engine, now: begin.now });
+                *engine
+            }
+            (Opening::Follows(_), Some(before)) => before,
+            (Opening::Follows(_) | Opening::Torn, _) => continue,
+            (Opening::Other(why), _) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+        };
+        for record in segment.by_ref() {
+            let Record::Turn(turn) = record else { continue };
+            handle_again(&mut engine, &turn.input, turn.now, &mut effects);
+            see(Shown::Turn { engine: &engine, now: turn.now, effects: &effects });
+            effects.clear();
+        }
+        // What was written after a tear began with a state of its own.
+        if segment.torn_bytes() == 0 {
+            running = Some(engine);
+        } else {
+            last = Some(engine);
+        }
+    }
+    Ok(running.or(last))
+}

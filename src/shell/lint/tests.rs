@@ -1,0 +1,110 @@
+//! Findings of configurations made to have them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::shell::config;
+use crate::shell::figures::path;
+use crate::shell::figures::tests::{Dir, facts, stored};
+
+/// 2026-03-10T12:00:00Z.
+const NOON: Wall = Wall::from_secs(1_773_144_000);
+
+fn settings(text: &str) -> Settings {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let checked = config::parse("lint.toml", text, &dir, Some(BTreeMap::new()));
+    checked.settings.unwrap_or_else(|| panic!("{:?}", checked.problems))
+}
+
+fn found(text: &str, dir: &Path) -> Vec<String> {
+    lint(&settings(text), dir, NOON, 30).iter().map(ToString::to_string).collect()
+}
+
+const HEAD: &str = "
+[[sip.listeners]]
+transport = \"udp\"
+address = \"127.0.0.1:0\"
+[customers]
+segment_default = \"standard\"
+[segments.standard]
+wait_target = \"20s\"
+";
+
+#[test]
+fn each_oddity_is_found_and_named() {
+    let nowhere = Path::new("/nonexistent");
+    for (what, text, expected) in [
+        (
+            "a number that costs the customer more",
+            "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"+34902123456\"\nto = \"queue:averias\"",
+            &["routes +34902123456: a 902 number leads to queue averias"][..],
+        ),
+        (
+            "a premium number with a star",
+            "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"+34806*\"\nto = \"queue:averias\"",
+            &["routes +34806*: a 806 number leads to queue averias"],
+        ),
+        (
+            "a freephone number is fine",
+            "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"+34900123456\"\nto = \"queue:averias\"",
+            &[],
+        ),
+        (
+            "a skill that nobody holds high enough",
+            "[queues.averias]\nneed = \"averias>=3\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 2 }",
+            &["queues.averias.need: no agent of queue averias holds averias at level 3"],
+        ),
+        (
+            "both skills, but not in one head",
+            "[queues.averias]\nneed = \"averias>=1 and catalan>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 2 }\n\
+             [agents.boris]\nqueues = [\"averias\"]\nskills = { catalan = 2 }",
+            &["queues.averias.need: no single agent of queue averias meets all of it"],
+        ),
+        (
+            "a ring that never widens",
+            "[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3 }\n\
+             [[queues.averias.rings]]\nlevel = 2\nfor = \"2s\"\n[[queues.averias.rings]]\nlevel = 3\nfor = \"3s\"",
+            &["queues.averias.rings[2]: asks for the same as the ring before, or for more: it never widens"],
+        ),
+        (
+            "rings longer than half the target",
+            "[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3 }\n\
+             [[queues.averias.rings]]\nlevel = 3\nfor = \"6s\"\n[[queues.averias.rings]]\nlevel = 2\nfor = \"6s\"",
+            &["queues.averias.rings[2]: ends 12 s after the call entered, more than half of the wait target (10 s)"],
+        ),
+        (
+            "clocks that change on 29 March",
+            "[node]\nzone = \"Europe/Madrid\"\n[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]",
+            &[
+                "node.zone: the clocks of Europe/Madrid change by 60 min at 2026-03-29T01:00:00.000000Z: that day has 92 quarters",
+            ],
+        ),
+    ] {
+        let got = found(&format!("{text}\n{HEAD}"), nowhere);
+        let fits = got.len() == expected.len() && got.iter().zip(expected).all(|(got, want)| got.starts_with(want));
+        assert!(fits, "{what}: {got:#?}");
+        assert!(got.iter().all(|sentence| sentence.contains("; ")), "{what}: a finding without its fix");
+    }
+}
+
+#[test]
+fn a_target_out_of_reach_is_seen_from_the_past() {
+    let dir = Dir::new();
+    stored(&path(dir.path()), &facts(40), 100);
+    // 40 calls an hour of 24 s each: one agent carries 0.27 Erlang and answers 77 % within 5 s, by Erlang C.
+    let queue = |target: u8| {
+        format!(
+            "[queues.averias]\nservice_level = \"5s\"\nservice_level_target = {target}\n[agents.anna]\nqueues = [\"averias\"]\n{HEAD}"
+        )
+    };
+    assert_eq!(found(&queue(70), dir.path()), [] as [String; 0]);
+    let got = found(&queue(95), dir.path());
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert!(
+        got[0].starts_with(
+            "queues.averias.service_level_target: 95 % in 5 s is out of reach in the busiest hour (40 calls, 24 s each)"
+        ),
+        "{got:?}"
+    );
+}

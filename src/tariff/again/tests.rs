@@ -1,0 +1,92 @@
+//! Rating again: what is posted, and that it is posted once.
+
+use std::collections::BTreeMap;
+
+use turno_base::fact::{Fact, What};
+use turno_base::number::normalise;
+use turno_base::{Cause, EndedBy, LegId, Now, Outcome, TrunkId};
+
+use super::*;
+use crate::cdr::{Builder, Kind};
+
+fn deck(per_minute: &str, more: &str) -> Deck {
+    let head = "valid_from,payer,b,rate,per_minute\n";
+    Deck::parse_csv(&format!("{more}{head}2026-01-01,company,34900,freephone,{per_minute}\n")).unwrap()
+}
+
+/// A caller at a freephone number who talked for a minute, priced by this deck.
+fn record(deck: &Deck, b: &str) -> Record {
+    let call = CallId(0x019d_2b8c_1a00_0000_0000_0000_0000_0001);
+    let leg = LegId::arrived(1);
+    let number = |raw: &str| Number { raw: raw.to_owned(), e164: normalise(raw, "34"), withheld: false };
+    let (ani, dnis, trunk) = (number("612345678"), number(b), TrunkId::new("carrier").unwrap());
+    let party = Party::Caller(Some(trunk));
+    let facts = [
+        (0, What::CallArrived { call, ani: ani.clone(), dnis: dnis.clone(), trunk: Some(trunk) }),
+        (0, What::LegBegan { call, leg, sip_call_id: "x".into(), a: ani, b: dnis, party }),
+        (0, What::LegAnswered { call, leg }),
+        (60_000, What::LegEnded { call, leg, cause: Cause::NORMAL, by: EndedBy::Caller }),
+        (60_000, What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller }),
+    ];
+    let start = Now { mono: turno_base::Mono(0), wall: Wall::from_secs(1_773_140_400) };
+    let (mut builder, mut rows) = (Builder::default(), Vec::new());
+    for (ms, what) in facts {
+        let at = start.after(std::time::Duration::from_millis(ms));
+        builder.on_fact(&Fact { at, what }, deck, &mut rows);
+    }
+    match rows.pop().unwrap().kind {
+        Kind::Close(record) => *record,
+        Kind::Open(_) | Kind::Interim(_) => panic!("an ended call is closed"),
+    }
+}
+
+/// A ledger, and what rating again puts into it: `revision: difference = amount`.
+fn post(ledger: &mut BTreeMap<LegPayer, Posted>, record: &Record, deck: &Deck) -> (String, Again) {
+    let (mut again, mut said, mut new) = (Again::default(), Vec::new(), Vec::new());
+    again.record(record, deck, |of| ledger.get(&of).copied(), |posting| new.push(posting));
+    for posting in new {
+        said.push(format!("{}: {} = {}", posting.revision, posting.difference, posting.net));
+        ledger.insert(posting.of, Posted { revision: posting.revision, net: posting.net });
+    }
+    (said.join(", "), again)
+}
+
+#[test]
+fn a_dearer_book_posts_the_difference_once_and_a_later_one_goes_on_from_there() {
+    let record = record(&deck("0.10", ""), "900123456");
+    let mut ledger = BTreeMap::new();
+    for (per_minute, want) in [
+        ("0.10", ""), // as the record says
+        ("0.12", "1: 0.0200 = 0.1200"),
+        ("0.12", ""), // a second run
+        ("0.05", "2: -0.0700 = 0.0500"),
+        ("0.10", "3: 0.0500 = 0.1000"), // back at the record's own amount: still a difference to what was posted
+        ("0.10", ""),
+    ] {
+        assert_eq!(post(&mut ledger, &record, &deck(per_minute, "")).0, want, "{per_minute}");
+    }
+    let posted: Vec<Posted> = ledger.into_values().collect();
+    assert_eq!(posted.first().map(|posted| posted.net.to_string()), Some("0.1000".to_owned()));
+}
+
+#[test]
+fn a_leg_that_no_rule_priced_gets_its_first_amount_and_one_that_none_prices_now_keeps_what_it_has() {
+    let unpriced = record(&Deck::default(), "900123456");
+    let mut ledger = BTreeMap::new();
+    let (said, again) = post(&mut ledger, &unpriced, &deck("0.10", ""));
+    assert_eq!((said.as_str(), again.changed, again.first), ("0: 0.1000 = 0.1000", 1, 1));
+    let (said, again) = post(&mut ledger, &unpriced, &deck("0.10", ""));
+    assert_eq!((said.as_str(), again.same), ("", 1));
+    let elsewhere = record(&deck("0.10", ""), "912345678");
+    let (said, again) = post(&mut BTreeMap::new(), &elsewhere, &deck("0.10", ""));
+    assert_eq!((said.as_str(), again.unrated), ("", 1));
+}
+
+#[test]
+fn amounts_of_another_currency_or_scale_have_no_difference() {
+    let record = record(&deck("0.10", ""), "900123456");
+    for more in ["@currency,USD\n", "@scale,2\n"] {
+        let (said, again) = post(&mut BTreeMap::new(), &record, &deck("0.10", more));
+        assert_eq!((said.as_str(), again.incomparable), ("", 1), "{more}");
+    }
+}
