@@ -4,6 +4,7 @@
 //! has plain threads, because a task per datagram costs more than reading it; streams, HTTP, DNS and the control socket
 //! live on a tokio runtime that the engine never waits for.
 
+pub mod again;
 pub mod asker;
 pub mod board;
 pub mod clock;

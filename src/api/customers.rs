@@ -1,5 +1,7 @@
 //! Customers by REST: the search box from memory, a whole customer from the store.
 
+mod care;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -15,12 +17,17 @@ use crate::shell::store::customers::Customers;
 /// Hits in one answer if the client asks for no number.
 const LIMIT_DEFAULT: usize = 20;
 
+#[cfg(test)]
+pub(super) use care::IMPORT_BYTES_MAX;
+pub(super) use care::import_router;
+
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/customers", get(search))
         .route("/customers/{id}", get(show))
         .route("/customer-tasks", get(tasks))
         .route("/calls/{call}/card", get(card))
+        .merge(care::router())
 }
 
 /// `?search=&limit=`.

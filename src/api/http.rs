@@ -20,7 +20,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use turno_engine::{Answer, Command};
 
-use crate::api::{AppState, rest, wall};
+use crate::api::{AppState, customers, rest, wall};
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -28,6 +28,8 @@ const CONNECTIONS_MAX: usize = 1024;
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
 /// A request must be answered by then, its body read included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+/// A file of customers must be in by then.
+const IMPORT_LIMIT: Duration = Duration::from_secs(120);
 /// Largest head; more is 431.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Largest body; more is 413.
@@ -46,6 +48,10 @@ pub fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT))
+        .merge(
+            customers::import_router(state.clone())
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, IMPORT_LIMIT)),
+        )
         .with_state(state)
 }
 

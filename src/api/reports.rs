@@ -11,7 +11,7 @@ use turno_report::kpi::By;
 
 use crate::api::AppState;
 use crate::shell::clock::wall;
-use crate::shell::figures::{FigureReader, nightly, zone};
+use crate::shell::figures::{FigureReader, zone};
 use crate::shell::report::sheet::Form;
 use crate::shell::report::{Ask, ReportError, Split, Subject, day_of, report, subject_of};
 
@@ -112,7 +112,6 @@ fn asked(state: &AppState, subject: Subject, which: Which) -> Result<(Form, Ask)
         segment: which.segment,
         figures,
         with_idle: which.idle,
-        unpaid: nightly::unpaid(&settings),
         currency: settings.figures.currency,
     };
     Ok((which.format.unwrap_or(Form::Json), ask))

@@ -342,6 +342,50 @@ fn customers_are_found_and_a_caller_has_a_card() {
 }
 
 #[test]
+fn customers_come_in_are_merged_parted_told_and_forgotten() {
+    let place = place(Some("0123456789abcdef"));
+    let post = |path: &str, more: &str, body: &str| {
+        let headers = format!("Authorization: Bearer 0123456789abcdef\r\nContent-Type: application/json\r\n{more}");
+        let (status, body) = place.send("POST", path, &headers, body);
+        (status, serde_json::from_str::<Value>(&body).unwrap_or_default())
+    };
+    let file = "id;nombre;telefono\nX-1;Ana Roca;688111222\nX-2;Ana Roca Gil;688111222\nX-3;Iker;1\n";
+    assert_eq!(place.send("POST", "/api/v1/customers/import", "", file).0, 401);
+    let (status, tried) = post("/api/v1/customers/import?dry_run=true", "", file);
+    assert_eq!((status, &tried["outcome"]["counts"]["added"]), (200, &json!(2)));
+    assert_eq!(post("/api/v1/customers/X-1/merge", "", "{\"other\": \"X-2\"}").0, 404, "a dry run brings in nobody");
+    let (status, done) = post("/api/v1/customers/import?name=monday", "", file);
+    assert_eq!((status, &done["outcome"]["errors_count"]), (200, &json!(1)));
+    let (status, refused) = post("/api/v1/customers/import", "", "name\nAna\n");
+    assert_eq!(status, 422, "{refused}");
+    let bytes = crate::api::customers::IMPORT_BYTES_MAX + 1;
+    let large = format!(
+        "POST /api/v1/customers/import HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+         Authorization: Bearer 0123456789abcdef\r\nContent-Length: {bytes}\r\n\r\n"
+    );
+    assert_eq!(place.request(&large).0, 413);
+
+    let (status, merged) = post("/api/v1/customers/X-1/merge", "", "{\"other\": \"X-2\"}");
+    assert_eq!((status, &merged["aliases"]), (200, &json!(["X-2"])));
+    assert_eq!(post("/api/v1/customers/X-3/merge", "", "{\"other\": \"X-1\"}").0, 404);
+    let (status, parted) = post("/api/v1/customers/X-1/unmerge", "", "");
+    assert_eq!((status, &parted["parted"]["id"]), (200, &json!("X-2")));
+    assert_eq!(post("/api/v1/customers/X-1/unmerge", "", "").0, 409);
+    assert_eq!(post("/api/v1/customers/X-1/different", "", "{\"other\": \"X-2\"}").0, 200);
+
+    let token = "Authorization: Bearer 0123456789abcdef\r\n";
+    let (status, told) = place.send("GET", "/api/v1/customers/X-1/export", token, "");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((status, &told["customer"]["name"], &told["calls"]), (200, &json!("Ana Roca"), &json!([])));
+    assert_eq!(post("/api/v1/customers/X-1/erase", "", "{\"yes\": false}").0, 422);
+    let (status, gone) = post("/api/v1/customers/X-1/erase", "", "{\"yes\": true}");
+    assert_eq!((status, &gone["calls"]), (200, &json!(0)));
+    assert_eq!(place.send("GET", "/api/v1/customers/X-1/export", token, "").0, 404);
+    assert_eq!(post("/api/v1/customers/X-1/erase", "", "{\"yes\": true}").0, 404);
+    let _ = std::fs::remove_dir_all(&*place.state.records);
+}
+
+#[test]
 fn without_a_token_a_name_that_has_come_to_mean_loopback_is_refused() {
     let (open, closed) = (place(None), place(Some("0123456789abcdef")));
     for (host, status) in [

@@ -124,14 +124,14 @@ async fn feed(
     }
     let shots = state.shots;
     // Nothing is expected from a wallboard, so nothing large is accepted from it.
-    upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots))
+    upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots, WRITE_LIMIT))
 }
 
-async fn serve(mut socket: WebSocket, mut shots: watch::Receiver<Shot>) {
+async fn serve(mut socket: WebSocket, mut shots: watch::Receiver<Shot>, write_limit: Duration) {
     let mut sent = shots.borrow_and_update().clone();
     let mut seq = 0_u64;
     let first = json!({"type": "snapshot", "seq": seq, "at": sent.at_ms, "board": *sent.board});
-    if !send(&mut socket, &first).await {
+    if !send(&mut socket, &first, write_limit).await {
         return;
     }
     loop {
@@ -156,13 +156,16 @@ async fn serve(mut socket: WebSocket, mut shots: watch::Receiver<Shot>) {
             None => continue,
         };
         sent = next;
-        if !send(&mut socket, &message).await {
+        if !send(&mut socket, &message, write_limit).await {
             return;
         }
     }
 }
 
-async fn send(socket: &mut WebSocket, message: &Value) -> bool {
+async fn send(socket: &mut WebSocket, message: &Value, limit: Duration) -> bool {
     let text = Message::Text(message.to_string().into());
-    matches!(tokio::time::timeout(WRITE_LIMIT, socket.send(text)).await, Ok(Ok(())))
+    matches!(tokio::time::timeout(limit, socket.send(text)).await, Ok(Ok(())))
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,11 @@ pub enum CallEvent {
     },
     /// The ACD wants a customer called back: a new call, of the id that it gave.
     CallBack(Box<CallingBack>),
+    /// What the call may cost is spent: it ends.
+    Spent {
+        /// The call.
+        call: CallId,
+    },
     /// An operator ends the call.
     HangUp {
         /// The call.

@@ -58,6 +58,9 @@ impl Calls {
             CallEvent::Acd { call, event } => self.turn(call, now, out, |call, t| call.on_acd(event, t)),
             CallEvent::Recorded { call } => self.turn(call, now, out, Call::on_recorded),
             CallEvent::CallBack(back) => self.on_call_back(*back, now, out),
+            CallEvent::Spent { call } => self.turn(call, now, out, |call, t| {
+                call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
+            }),
             CallEvent::HangUp { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::Operator), t);
             }),

@@ -1,21 +1,33 @@
-//! `turno rate`: what a call would cost and why, and cases a line each.
+//! `turno rate`: what a call would cost and why, cases a line each, and a period rated again.
+
+mod again;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 use turno_base::Wall;
 use turno_tariff::batch::{Batch, LINE_BYTES_MAX};
-use turno_tariff::{Call, Deck, Key, Payer, explain, key_of, rate as price};
+use turno_tariff::{Call, Deck, Key, Numbering, Payer, explain, key_of, rate as price};
 
 use crate::cli::REFUSED;
 use crate::shell::clock::wall;
 use crate::shell::instant::wall_of;
 
+/// What else than to price one call.
+#[derive(Debug, Subcommand)]
+pub(super) enum RateCommand {
+    /// Rate the calls of a period again and post what the price book says differently now. Done twice, it posts once.
+    Again(again::AgainArgs),
+}
+
 /// What to price.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct RateArgs {
+    #[command(subcommand)]
+    command: Option<RateCommand>,
     /// Called number; the same as --to.
     #[arg(conflicts_with_all = ["to", "batch"])]
     number: Option<String>,
@@ -47,6 +59,9 @@ pub(super) struct RateArgs {
 
 /// Prices a call that did not happen, or a batch of cases.
 pub(super) fn rate(args: &RateArgs, as_json: bool) -> u8 {
+    if let Some(RateCommand::Again(args)) = &args.command {
+        return again::again(args, as_json);
+    }
     if args.batch {
         return batch();
     }
@@ -75,11 +90,17 @@ pub(super) fn rate(args: &RateArgs, as_json: bool) -> u8 {
         answered: true,
     };
     let rated = price(&deck, &call, payer);
+    let kind = Numbering::shipped().seen_from(b, &args.country).map(|kind| kind.as_str());
     if as_json {
-        println!("{}", json!(rated));
+        let mut object = json!(rated);
+        object["number_type"] = json!(kind);
+        println!("{object}");
         return 0;
     }
     print!("{}", explain(&deck, &call, payer));
+    if let Some(kind) = kind {
+        println!("  {b} is {kind}");
+    }
     if rated.net.is_none() {
         println!("the deck has {}", payers(&deck));
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use turno_base::{AgentId, Currency, Name, QueueId, SegmentId};
+use turno_base::{AgentId, Currency, QueueId, SegmentId};
 use turno_report::forecast::Date;
 use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Zone};
 
@@ -108,9 +108,6 @@ pub(super) struct ReportArgs {
     /// Share agents' idle time out to the rows of a cost report.
     #[arg(long)]
     idle: bool,
-    /// Not-ready reasons that are not paid.
-    #[arg(long, value_delimiter = ',', value_name = "REASONS")]
-    unpaid: Vec<Name>,
     /// Currency of agents' cost.
     #[arg(long, default_value = "EUR", value_parser = currency)]
     currency: Currency,
@@ -216,7 +213,6 @@ fn asked(args: &ReportArgs) -> Result<Ask, String> {
         segment: args.segment,
         figures: args.figures.clone(),
         with_idle: args.idle,
-        unpaid: args.unpaid.clone(),
         currency: args.currency,
     })
 }

@@ -103,7 +103,7 @@ impl Finder {
         let more = weigh::log2_mb(self.profiles.len() as u64 / CUSTOMERS_PLAIN) as i32;
         let is_same = weight_mb >= SAME_MB + more / 2
             && !evidence.is_of_another_name(one, other)
-            && !evidence.rests_on_a_slip(one, other);
+            && !evidence.is_perhaps_a_namesake(one, other);
         let verdict = match is_same {
             true => Verdict::Same,
             false if weight_mb >= MAYBE_MB + more => Verdict::Maybe,

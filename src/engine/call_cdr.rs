@@ -54,6 +54,7 @@ impl Rooms {
     pub(crate) fn fact(&mut self, what: What, turn: &mut Turn<'_>) {
         let fact = Fact { at: turn.now, what };
         self.cdr.on_fact(&fact, &self.config.deck, &mut self.records.rows);
+        self.guard.on_fact(&self.config.deck, &fact);
         self.records.facts += 1;
         turn.out.push(Effect::Fact(fact));
     }

@@ -9,6 +9,7 @@ mod boundary;
 mod call_acd;
 mod call_back;
 mod call_cdr;
+mod call_cost;
 mod call_customer;
 mod call_media;
 mod commands;
@@ -37,6 +38,7 @@ use turno_sip::flow::Flow;
 use turno_sip::message::Message;
 use turno_sip::ua::Ua;
 use turno_tariff::cdr;
+use turno_tariff::guard::Guard;
 
 use call_cdr::Records;
 use call_customer::LookUps;
@@ -60,6 +62,7 @@ pub(crate) struct Rooms {
     audio: Audio,
     records: Records,
     look_ups: LookUps,
+    guard: Guard,
     /// The call that the current turn is about, for [`Input::Fault`].
     about: Option<CallId>,
 }
@@ -125,6 +128,7 @@ impl Rooms {
             audio: Audio::default(),
             records: Records::default(),
             look_ups: LookUps::default(),
+            guard: Guard::default(),
             about: None,
             config,
         }
@@ -235,14 +239,15 @@ impl Rooms {
         if due(self.cdr.deadline()) {
             self.on_records_deadline(turn);
         }
+        if due(self.guard.deadline()) {
+            self.on_costs_deadline(turn);
+        }
         self.on_look_up_deadline(turn);
     }
 
     fn deadline(&self) -> Option<Mono> {
-        [self.ua.deadline(), self.acd.deadline(), self.calls.deadline(), self.cdr.deadline(), self.look_ups.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let of_rooms = [self.ua.deadline(), self.acd.deadline(), self.calls.deadline(), self.cdr.deadline()];
+        of_rooms.into_iter().chain([self.look_ups.deadline(), self.guard.deadline()]).flatten().min()
     }
 
     /// Tells the call room, remembering which call the turn is about.
@@ -252,6 +257,7 @@ impl Rooms {
             | CallEvent::Acd { call, .. }
             | CallEvent::Recorded { call }
             | CallEvent::HangUp { call }
+            | CallEvent::Spent { call }
             | CallEvent::Park { call, .. }
             | CallEvent::Pull { call, .. }
             | CallEvent::Take { call, .. }

@@ -112,6 +112,11 @@ impl Rooms {
         like: Option<LegId>,
         turn: &mut Turn<'_>,
     ) {
+        if let DialTo::Trunk(trunk, number) = &to
+            && !self.may_cost(leg, *trunk, &from, number, turn)
+        {
+            return;
+        }
         let (to, codecs) = match to {
             DialTo::Station(station) => (Target::Station(station), self.station_codecs(station)),
             DialTo::Trunk(trunk, number) => (Target::Trunk { trunk, number }, self.trunk_codecs(trunk)),

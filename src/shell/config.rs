@@ -14,6 +14,7 @@ mod problem;
 mod references;
 mod section;
 mod sip;
+mod tariff;
 mod values;
 
 pub use doors::offsets as zone_offsets;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub prompts: BTreeMap<PromptId, PathBuf>,
     /// Customers known by number.
     pub portfolio: Portfolio,
+    /// By what customers' values are renewed when their calls end; none: only by command.
+    pub value_rules: Option<Vec<turno_customers::value::Rule>>,
     /// Figures, reports and the nightly audit.
     pub figures: FigureSettings,
     /// The outside CRM; none: nobody else is asked who calls.
@@ -137,12 +140,13 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);
-    let calls::Customers { country, portfolio, segment_default, value_default_pm, crm } =
+    let calls::Customers { country, portfolio, segment_default, value_default_pm, value_rules, crm } =
         calls::customers(&root.section("customers"), dir);
-    let deck = calls::tariff(&root.section("tariff"), dir);
     let prompts = calls::prompts(&root.section("prompts"), dir);
     let (media, engine_media) = node::media(&root.section("media"));
     let (sip, net) = sip::sip(root, &engine_media);
+    let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
+    let deck = tariff::tariff(&root.section("tariff"), dir, &trunks);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
     let figures = figures::figures(&root.section("figures"), dir);
@@ -158,7 +162,22 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         deck,
         country,
     };
-    Some(Settings { engine, node, log, http, wall, journal, store, net, media, prompts, portfolio, figures, crm })
+    Some(Settings {
+        engine,
+        node,
+        log,
+        http,
+        wall,
+        journal,
+        store,
+        net,
+        media,
+        prompts,
+        portfolio,
+        value_rules,
+        figures,
+        crm,
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ mod callers;
 pub mod crm;
 pub mod file;
 pub mod learn;
+pub mod person;
+pub mod rules;
 pub(in crate::shell) mod signature;
 
 pub use callers::{Callers, Card};
@@ -21,11 +23,14 @@ use serde::{Deserialize, Serialize};
 use turno_base::{E164, SegmentId};
 use turno_call::Customer;
 use turno_customers::Portfolio;
+use turno_customers::value::Rule;
 
 use crate::shell::config::Settings;
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::Customers as Kept;
+use crate::shell::store::customers::{Customers as Kept, Renewed};
 
+/// Renewed customers that are told one by one until the store is packed anew.
+const RENEWED_MAX: usize = 50_000;
 /// How soon a change of the store is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -44,8 +49,16 @@ struct Known {
     all: Option<Portfolio>,
     segment_default: SegmentId,
     value_default_pm: u32,
+    /// Completes national numbers.
+    country: String,
     /// Value of each segment, for customers without one of their own.
     values: BTreeMap<SegmentId, u32>,
+    /// By what values are renewed when calls end.
+    rules: Option<Arc<Vec<Rule>>>,
+    /// Who has been renewed since the store was packed, and as how many-th.
+    renewed: BTreeMap<String, (u64, Renewed)>,
+    /// How many have been.
+    renewals: u64,
 }
 
 impl Known {
@@ -56,7 +69,11 @@ impl Known {
             all: None,
             segment_default: engine.segment_default,
             value_default_pm: engine.value_default_pm,
+            country: engine.country.clone(),
             values: engine.acd.segments.iter().map(|(segment, rules)| (*segment, rules.value_pm)).collect(),
+            rules: settings.value_rules.clone().map(Arc::new),
+            renewed: BTreeMap::new(),
+            renewals: 0,
         }
     }
 
@@ -107,10 +124,13 @@ impl Customers {
 
     /// Packs the store's customers, if it has any. What cannot be read is logged, and those known before stay known.
     pub fn read(&self) {
-        let file = self.known().file.clone();
+        let (file, renewals) = {
+            let known = self.known();
+            (known.file.clone(), known.renewals)
+        };
         match packed(&self.dir, &file) {
             Ok(None) if self.known().all.is_none() => {}
-            Ok(None) => self.keep(file, None),
+            Ok(None) => self.keep(file, None, renewals),
             Ok(Some((all, left_out))) => {
                 if left_out > 0 {
                     tracing::error!(left_out, "customers of the store that make no sense are left out");
@@ -122,7 +142,7 @@ impl Customers {
                     bytes = look_up + search,
                     "customers read"
                 );
-                self.keep(file, Some(all));
+                self.keep(file, Some(all), renewals);
             }
             Err(error) => tracing::error!(%error, "the store's customers cannot be read; those known before stay"),
         }
@@ -132,8 +152,11 @@ impl Customers {
     pub fn look_up(&self, number: E164) -> Option<Customer> {
         let known = self.known();
         let found = known.portfolio().by_number(number)?;
-        let segment = found.segment.filter(|s| known.values.contains_key(s)).unwrap_or(known.segment_default);
-        let value_pm = found.value_pm.or_else(|| known.values.get(&segment).copied()).unwrap_or(0);
+        let renewed = known.renewed.get(found.id).map(|(_, renewed)| renewed);
+        let (segment, value_pm) =
+            renewed.map_or((found.segment, found.value_pm), |renewed| (renewed.segment, renewed.value_pm));
+        let segment = segment.filter(|s| known.values.contains_key(s)).unwrap_or(known.segment_default);
+        let value_pm = value_pm.or_else(|| known.values.get(&segment).copied()).unwrap_or(0);
         Some(Customer {
             id: Some(found.id.to_owned()),
             shown: found.name.to_owned(),
@@ -213,12 +236,38 @@ impl Customers {
         self.shared.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, file: Portfolio, all: Option<Portfolio>) {
-        let known = self.known();
-        let (segment_default, value_default_pm) = (known.segment_default, known.value_default_pm);
-        let values = known.values.clone();
-        drop(known);
-        self.set(Known { file, all, segment_default, value_default_pm, values });
+    /// Country code without `+` that completes national numbers.
+    pub fn country(&self) -> String {
+        self.known().country.clone()
+    }
+
+    /// By what values are renewed when calls end; none: they are not.
+    pub fn value_rules(&self) -> Option<Arc<Vec<Rule>>> {
+        self.known().rules.clone()
+    }
+
+    /// Look-ups know of these from now on. False: too many to be told one by one; the store is to be packed anew.
+    pub fn renewed(&self, these: Vec<Renewed>) -> bool {
+        let mut known = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        if known.renewed.len() + these.len() > RENEWED_MAX {
+            return false;
+        }
+        for one in these {
+            known.renewals += 1;
+            let turn = (known.renewals, one);
+            known.renewed.insert(turn.1.id.clone(), turn);
+        }
+        true
+    }
+
+    /// What was renewed while the store was packed stays told.
+    fn keep(&self, file: Portfolio, all: Option<Portfolio>, packed_at: u64) {
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        let before = (std::mem::replace(&mut shared.file, file), std::mem::replace(&mut shared.all, all));
+        shared.renewed.retain(|_, (turn, _)| *turn > packed_at);
+        drop(shared);
+        // Hundreds of megabytes go here, while look-ups go on.
+        drop(before);
     }
 
     fn set(&self, known: Known) {

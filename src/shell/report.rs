@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Range;
 
 use jiff::civil;
-use turno_base::{Currency, Name, QueueId, SegmentId, Wall};
+use turno_base::{Currency, QueueId, SegmentId, Wall};
 use turno_report::forecast::Date;
 use turno_report::kpi::{By, Due, Key, Quarter, Zone};
 
@@ -81,8 +81,6 @@ pub struct Ask {
     pub figures: Vec<String>,
     /// Agents' idle time is shared out to the rows by their handling time.
     pub with_idle: bool,
-    /// Not-ready reasons that are not paid.
-    pub unpaid: Vec<Name>,
     /// Currency of agents' cost.
     pub currency: Currency,
 }

@@ -9,6 +9,7 @@ pub mod consumer;
 pub mod customers;
 pub mod feed;
 mod frame;
+pub mod ledger;
 mod log;
 pub mod outs;
 pub mod pseudonym;

@@ -77,6 +77,7 @@ impl Again {
         self.records += 1;
         for leg in &record.legs {
             let Some((call, own)) = priced(leg) else { continue };
+            let deck = deck.of_party(leg.party);
             for payer in deck.payers().filter(|payer| own || *payer != Payer::caller()) {
                 let of = LegPayer { call: record.call, leg: leg.leg, payer };
                 let before = posted(of).or_else(|| own_amount(leg, payer));

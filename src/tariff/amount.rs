@@ -87,6 +87,19 @@ impl Price {
         Price::within(amount, FEE_MAX)
     }
 
+    /// What one unit of currency is, in [`Price::units`].
+    pub(crate) const ONE: i128 = PRICE_ONE as i128;
+
+    /// As a whole number of `10^-8`.
+    pub(crate) fn units(self) -> i128 {
+        self.0.into()
+    }
+
+    /// Parses a fee such as `20.00`: at most eight decimals, 0 to 1,000,000,000.
+    pub fn fee(text: &str) -> Option<Price> {
+        Decimal::new(text).and_then(Price::of_fee).filter(|price| price.0 >= 0)
+    }
+
     fn within(amount: Decimal, most: i64) -> Option<Price> {
         let units = i64::try_from(amount.at(PRICE_DECIMALS as u8)?).ok()?;
         (units.unsigned_abs() <= (most * PRICE_ONE).unsigned_abs()).then_some(Price(units))

@@ -25,7 +25,7 @@ pub fn max_duration_ms(
 }
 
 impl Ruled<'_> {
-    fn longest_ms(&self, budget: Ratio, cap_ms: u64) -> u64 {
+    pub(crate) fn longest_ms(&self, budget: Ratio, cap_ms: u64) -> u64 {
         let (terms, rule, cap_ms) = (self.terms, self.rule, cap_ms.min(CALL_MS_MAX));
         if budget.is_negative() {
             return 0;

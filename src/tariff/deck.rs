@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::{Currency, Name, Wall};
+use turno_base::fact::Party;
+use turno_base::{Currency, Name, TrunkId, Wall};
 
 use crate::amount::{Exact, Price, Rounding, Share, Taxed};
 use crate::band::Band;
 use crate::civil::Zone;
+use crate::guard::Limit;
 use crate::prefix::{Key, PrefixMap};
 use crate::rating::CALL_MS_MAX;
 
@@ -55,6 +57,19 @@ pub struct Deck {
     /// Ascending by date, then revision.
     pub(crate) versions: Vec<Version>,
     payers: BTreeSet<Payer>,
+    /// Books of their own for legs by some trunks, each without others in it.
+    by_trunk: BTreeMap<(TrunkId, Way), Deck>,
+    /// What calls out may cost.
+    limits: Vec<Limit>,
+}
+
+/// Which way a leg by a trunk goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Way {
+    /// By the trunk to us.
+    In,
+    /// By the trunk to the outside.
+    Out,
 }
 
 /// Whether a call that goes on into another band is priced by both (S6).
@@ -367,6 +382,31 @@ impl Deck {
         }
     }
 
+    /// Gives legs of a trunk and direction a price book of their own, which then holds instead of this one.
+    pub fn set_trunk(&mut self, trunk: TrunkId, way: Way, deck: Deck) {
+        self.by_trunk.insert((trunk, way), deck);
+    }
+
+    /// Bounds what calls out may cost by this book.
+    pub fn set_limits(&mut self, limits: Vec<Limit>) {
+        self.limits = limits;
+    }
+
+    /// What calls out may cost.
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// The book for a leg to this party: that of its trunk and direction where there is one, else this.
+    pub fn of_party(&self, party: Party) -> &Deck {
+        let by = match party {
+            Party::Caller(trunk) => trunk.map(|trunk| (trunk, Way::In)),
+            Party::Outside(trunk) => Some((trunk, Way::Out)),
+            Party::Agent(..) | Party::Station(_) => None,
+        };
+        by.and_then(|by| self.by_trunk.get(&by)).unwrap_or(self)
+    }
+
     /// Most rules, all versions and prefixes counted.
     pub const RULES_MAX: usize = 2_000_000;
 
@@ -384,6 +424,11 @@ impl Deck {
     /// Decimals of stored amounts.
     pub fn scale(&self) -> u8 {
         self.terms.as_ref().map_or(4, |terms| terms.scale)
+    }
+
+    /// How stored amounts are rounded.
+    pub(crate) fn rounding(&self) -> Rounding {
+        self.terms.as_ref().map_or(Rounding::default(), |terms| terms.rounding)
     }
 
     /// The local date of an instant, in days since 1970-01-01.
@@ -404,7 +449,7 @@ impl Deck {
 
     pub(crate) fn new(terms: Terms, versions: Vec<Version>) -> Deck {
         let payers = versions.iter().flat_map(|version| version.by_payer.keys().copied()).collect();
-        Deck { terms: Some(terms), versions, payers }
+        Deck { terms: Some(terms), versions, payers, by_trunk: BTreeMap::new(), limits: Vec::new() }
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Ruled<'d> {
     pub(crate) rule: &'d Rule,
     pub(crate) taxed: Taxed,
     pub(crate) answer: Wall,
+    /// The band in force at the answer, and until which ms after it that is sure.
+    pub(crate) first: (Option<usize>, u64),
 }
 
 /// A priced call before anything is rounded.
@@ -114,7 +116,8 @@ pub(crate) fn ruled<'d>(deck: &'d Deck, a: Key, b: Key, answer: Wall, payer: Pay
     let terms = deck.terms.as_ref()?;
     let version = deck.version(answer)?;
     let rule = version.rule(payer, a, b)?;
-    Some(Ruled { terms, version, rule, taxed: terms.taxed(answer), answer })
+    let by = Ruled { terms, version, rule, taxed: terms.taxed(answer), answer, first: (None, 0) };
+    Some(Ruled { first: by.band_at(0), ..by })
 }
 
 /// Prices a call and hands each run of increments to `each`.

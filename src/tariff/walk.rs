@@ -45,11 +45,11 @@ impl Step<'_> {
 impl<'d> Ruled<'d> {
     /// The fee of the rate in force at the answer.
     pub(crate) fn setup(&self) -> Exact {
-        Exact::fee(self.rule.rate_of(self.band_at(0).0).setup)
+        Exact::fee(self.rule.rate_of(self.first.0).setup)
     }
 
     /// The band in force so long after the answer, and until which ms after the answer that is sure.
-    fn band_at(&self, e_ms: u64) -> (Option<usize>, u64) {
+    pub(crate) fn band_at(&self, e_ms: u64) -> (Option<usize>, u64) {
         let answer_us = self.answer.0;
         let at_us = match self.terms.policy {
             // A call lasts a year at most, so it fits.
@@ -71,7 +71,7 @@ impl<'d> Ruled<'d> {
         let mut e_ms = 0;
         let mut held: Option<Step<'d>> = None;
         while e_ms < d_ms {
-            let (band, sure_ms) = self.band_at(e_ms);
+            let (band, sure_ms) = if e_ms == 0 { self.first } else { self.band_at(e_ms) };
             let sure_ms = sure_ms.max(e_ms + 1).min(d_ms);
             let rate = self.rule.rate_of(band);
             let mut after = rate.slots.partition_point(|slot| slot.at_ms <= e_ms);

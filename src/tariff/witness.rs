@@ -118,7 +118,8 @@ fn brute_force(rule: &Rule, place: &Place, answer_us: i64, d_ms: u64) -> (Exact,
 
 fn closed_form(rule: &Rule, terms: &Terms, version: &Version, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
     let taxed = Taxed { share: Share::default(), included: false };
-    let by = Ruled { terms, version, rule, taxed, answer: Wall(answer_us) };
+    let by = Ruled { terms, version, rule, taxed, answer: Wall(answer_us), first: (None, 0) };
+    let by = Ruled { first: by.band_at(0), ..by };
     let (mut total, mut runs): (Exact, Runs) = (by.setup(), Vec::new());
     let billed_ms = by.walk(d_ms, |step| {
         total.add(step.cost());

@@ -45,6 +45,8 @@ fn every_key_stands_in_the_sample() {
         "customers",
         "customers.crm",
         "tariff",
+        "tariff.limits.x",
+        "tariff.trunks.x",
         "trunks.x",
         "accounts.x",
         "accounts.x.fixed",

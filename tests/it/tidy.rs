@@ -134,3 +134,15 @@ fn no_file_becomes_a_hub() {
     let hubs: Vec<&(usize, String)> = sizes.iter().filter(|(lines, _)| *lines > LINES_MAX).collect();
     assert!(hubs.is_empty(), "files over {LINES_MAX} lines (cut them by subject): {hubs:?}");
 }
+
+/// A row whose test was renamed would run nothing and say that it passed.
+#[test]
+fn every_row_of_scripts_full_names_a_test_that_exists() {
+    let script = fs::read_to_string(root().join("scripts/full")).unwrap();
+    let named: Vec<(&str, &str)> = script.split_whitespace().filter_map(|word| word.split_once("::")).collect();
+    assert!(named.len() >= 8, "{named:?}");
+    for (module, test) in named {
+        let source = fs::read_to_string(root().join(format!("tests/it/{module}.rs"))).unwrap();
+        assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "there is no {module}::{test}");
+    }
+}

@@ -45,8 +45,8 @@ impl Acd {
             return Some((now + CALLBACK_LOOK_MAX, None));
         }
         let wall = self.wall(now);
-        let hours = rules.hours.filter(|hours| !hours.is_open(wall, &self.config.zone))?;
-        Some((now, Some(hours.opens_after(wall, &self.config.zone))))
+        let opens = rules.opens(wall, &self.config.zone, &self.config.calendars)?;
+        Some((now, Some(opens)))
     }
 
     fn look_at(

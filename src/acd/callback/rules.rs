@@ -1,10 +1,13 @@
 //! What the operator configured about callbacks, and the hours in which customers may be called.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::Wall;
 use turno_base::fact::CallbackResult;
+use turno_base::{Name, Wall};
+
+use crate::calendar::Calendar;
 
 /// Callbacks of one queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +19,9 @@ pub struct CallbackRules {
     pub agent_first: bool,
     /// When customers may be called; none: at any hour.
     pub hours: Option<Hours>,
+    /// Opening hours in which alone customers are called, holidays and all; none: `hours` alone count. One that is not
+    /// configured is as none.
+    pub calendar: Option<Name>,
     /// Most attempts at once.
     pub dials_max: u32,
     /// Most callbacks kept; one more drops the oldest that nobody is dialling.
@@ -43,6 +49,7 @@ impl Default for CallbackRules {
             key: None,
             agent_first: false,
             hours: None,
+            calendar: None,
             dials_max: 5,
             kept_max: 500,
             attempts_max: 3,
@@ -57,6 +64,23 @@ impl Default for CallbackRules {
 }
 
 impl CallbackRules {
+    /// When customers may be called again; none: they may be now. Hours and calendar that never meet are looked at again
+    /// where the search gives up.
+    pub(crate) fn opens(&self, at: Wall, zone: &Zone, calendars: &BTreeMap<Name, Calendar>) -> Option<Wall> {
+        let calendar = self.calendar.and_then(|name| calendars.get(&name));
+        let mut open = at;
+        for _ in 0..OPENINGS_MAX {
+            if let Some(hours) = self.hours.filter(|hours| !hours.is_open(open, zone)) {
+                open = hours.opens_after(open, zone);
+            } else if let Some(calendar) = calendar.filter(|calendar| !calendar.is_open(open)) {
+                open = calendar.changes(open).unwrap_or(Wall(open.0.saturating_add(DAY_S * 1_000_000)));
+            } else {
+                break;
+            }
+        }
+        (open > at).then_some(open)
+    }
+
     /// How long to wait after an attempt with this result.
     pub(crate) fn back_off(&self, result: CallbackResult) -> Duration {
         match result {
@@ -82,6 +106,8 @@ pub struct Hours {
 pub type Zone = Vec<(Wall, i32)>;
 
 const DAY_S: i64 = 86_400;
+/// Openings of hours and calendar that are tried for one in which both are open.
+const OPENINGS_MAX: u32 = 64;
 
 impl Hours {
     /// Whether customers may be called at `at`.
@@ -115,6 +141,39 @@ fn local_s(at: Wall, zone: &Zone) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_calendar_and_hours_must_both_be_open() {
+        use crate::calendar::{Day, Span};
+        let office: Name = "office".parse().unwrap();
+        let week = std::array::from_fn(|day| if day < 5 { vec![Span { from: 8 * 60, to: 18 * 60 }] } else { vec![] });
+        // Friday 2026-12-25.
+        let holidays = BTreeMap::from([(Day(20_812), "Christmas".to_owned())]);
+        let calendar = Calendar { week, holidays, ..Calendar::default() };
+        let calendars = BTreeMap::from([(office, calendar), ("never".parse().unwrap(), Calendar::default())]);
+        let rules = CallbackRules {
+            hours: Some(Hours { from_min: 9 * 60, to_min: 20 * 60 }),
+            calendar: Some(office),
+            ..CallbackRules::default()
+        };
+        let at = |day: i64, hour: i64| Wall::from_secs((20_812 + day) * DAY_S + hour * 3600);
+        let opens = |rules: &CallbackRules, now: Wall| rules.opens(now, &Zone::new(), &calendars);
+        for (now, want, why) in [
+            (at(-1, 10), None, "Thursday: both"),
+            (at(-1, 8), Some(at(-1, 9)), "the calendar alone"),
+            (at(-1, 19), Some(at(3, 9)), "the hours alone, then a holiday and a week-end"),
+            (at(0, 10), Some(at(3, 9)), "a holiday"),
+            (at(3, 9), None, "Monday"),
+        ] {
+            assert_eq!(opens(&rules, now), want, "{why}");
+        }
+        let open = CallbackRules { hours: None, calendar: None, ..rules };
+        assert_eq!(opens(&open, at(0, 3)), None, "at any hour");
+        let gone = CallbackRules { hours: None, calendar: "gone".parse().ok(), ..rules };
+        assert_eq!(opens(&gone, at(0, 3)), None, "a calendar that is not configured");
+        let never = CallbackRules { hours: None, calendar: "never".parse().ok(), ..rules };
+        assert!(opens(&never, at(0, 3)) > Some(at(7, 0)), "one that never opens");
+    }
 
     #[test]
     fn hours_are_local_and_follow_the_clock_change() {

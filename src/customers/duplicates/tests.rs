@@ -64,6 +64,11 @@ fn pairs_as_clerks_make_them() {
             "a namesake born the day after, or a slip, with another number",
         ),
         (
+            with(person("b", "Ana María", "Núñez Peña"), "1955-01-30", "+34946000111", "Plaza Nueva 8", ""),
+            Some(Maybe),
+            "a namesake of the same town",
+        ),
+        (
             with(person("b", "Luis", "Núñez Peña"), "1983-07-02", "+34612045118", "", ""),
             Some(Maybe),
             "a brother, one number",

@@ -253,15 +253,13 @@ impl Evidence {
         !id && given_differs && (!born || differs(surnames))
     }
 
-    /// Whether nothing but names and a day of birth that is almost the same speaks for one person, and something against it: in
-    /// a large house such pairs are strangers as often as not, and people look at them.
-    pub fn rests_on_a_slip(&self, a: &Profile, b: &Profile) -> bool {
+    /// Whether nothing but names and a town speaks for one person whose days of birth are not the same, and something against
+    /// it: in a large house such pairs are namesakes as often as not, and people look at them.
+    pub fn is_perhaps_a_namesake(&self, a: &Profile, b: &Profile) -> bool {
         let (mut speaks_for, mut speaks_against) = (false, false);
         self.each(a, b, |part| {
-            if !matches!(part.of, "given name" | "surnames" | "born") {
-                speaks_for |= part.weight_mb > 0;
-                speaks_against |= part.weight_mb < 0;
-            }
+            speaks_for |= part.weight_mb > 0 && matches!(part.of, "id" | "number" | "e-mail" | "street" | "address");
+            speaks_against |= part.weight_mb < 0;
         });
         speaks_against && !speaks_for && !a.born.is_empty() && !b.born.is_empty() && a.born != b.born
     }

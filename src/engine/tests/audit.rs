@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, What};
 use turno_base::{AgentId, CallId, LegId, Mono, Outcome, QueueId};
+use turno_report::kpi::{Audited, Changes, Fold, KpiTerms, Recorded, audit};
 use turno_sip::message::{Message, Method};
-use turno_tariff::cdr::Kind;
+use turno_tariff::cdr::{Kind, Record};
 
 use crate::Effect;
 
@@ -20,6 +21,41 @@ pub(super) struct Audit {
     finals: BTreeMap<(SocketAddr, String, String), u16>,
     /// How often what happened: outcomes of calls, ends of offers and of stays in queues, causes of legs' ends.
     pub(super) seen: BTreeMap<String, u64>,
+    figures: Figures,
+}
+
+/// The figures of the day, and what its records say of the same.
+#[derive(Default)]
+struct Figures {
+    fold: Fold,
+    changes: Changes,
+    recorded: BTreeMap<CallId, Recorded>,
+}
+
+impl Figures {
+    fn on_record(&mut self, record: &Record) {
+        let recorded = Recorded {
+            stays: u32::try_from(record.stays.len()).unwrap(),
+            answered: record.stays.iter().any(|stay| matches!(stay.left, QueueLeft::Answered(_))),
+            is_partitioned: record
+                .legs
+                .iter()
+                .all(|leg| leg.stages.iter().map(|stage| stage.ms).sum::<u64>() == leg.total_ms),
+            adds_up: true,
+        };
+        self.recorded.insert(record.call, recorded);
+    }
+
+    /// The self-audit of the day finds nothing.
+    fn assert_sound(&self) {
+        let audited = Audited {
+            tallies: self.changes.tallies.clone(),
+            entries: self.changes.entries.values().cloned().collect(),
+            later: Vec::new(),
+            recorded: self.recorded.clone(),
+        };
+        assert_eq!(audit(&audited), [], "the figures differ from what they are made of");
+    }
 }
 
 #[derive(Default)]
@@ -56,7 +92,10 @@ impl Audit {
         }
         for effect in effects {
             match effect {
-                Effect::Fact(fact) => self.on_fact(&fact.what, fact.at.mono),
+                Effect::Fact(fact) => {
+                    self.figures.fold.on_fact(fact, &KpiTerms::default(), &mut self.figures.changes);
+                    self.on_fact(&fact.what, fact.at.mono);
+                }
                 Effect::Healed(heal) => panic!("the reconciler had to heal {heal:?}"),
                 Effect::Send { bytes, .. } => self.on_sent(super::world::ENGINE.parse().unwrap(), bytes),
                 Effect::Close(_)
@@ -113,6 +152,7 @@ impl Audit {
             Kind::Close(record) => {
                 assert!(row.seq > 0 && !call.is_closed, "{} is closed twice", row.call);
                 call.is_closed = true;
+                self.figures.on_record(record);
                 self.see("call", record.outcome.as_str());
             }
         }
@@ -228,5 +268,6 @@ impl Audit {
         for (agent, row) in &self.agents {
             assert_eq!(row.offer, None, "an offer to {agent} never ended");
         }
+        self.figures.assert_sound();
     }
 }

@@ -15,7 +15,7 @@ use turno_tariff::cdr::Purpose;
 use super::world::{Act, Habit, Weather, World, config, name};
 use crate::{Answer, CallbackView, Command, EngineConfig, Input, QueueView};
 
-fn callbacks(phones: usize, rules: CallbackRules) -> EngineConfig {
+pub(super) fn callbacks(phones: usize, rules: CallbackRules) -> EngineConfig {
     let mut config = config(phones);
     let class = ClassOfService { allow: vec![("+34".into(), vec![name("pstn")])], calls_max: 1 };
     config.call.outside.insert(name("back"), class);
@@ -33,12 +33,12 @@ fn open(phones: usize, rules: CallbackRules, seed: u64) -> World {
     world
 }
 
-fn press(world: &mut World, leg: LegId, key: char) {
+pub(super) fn press(world: &mut World, leg: LegId, key: char) {
     world.input(Input::Media { leg, event: MediaEvent::Key { key, ms: 100 } });
 }
 
 /// What somebody at the first phone talks about.
-fn hang_up_agent(world: &mut World) {
+pub(super) fn hang_up_agent(world: &mut World) {
     let leg = *world.parties[1].legs.first_key_value().unwrap().0;
     world.hang_up(1, leg);
 }

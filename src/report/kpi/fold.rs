@@ -180,6 +180,7 @@ struct Stay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Agent {
     state: AgentState,
+    is_paid: bool,
     since: Now,
     /// His time is counted up to here.
     counted: Mono,
@@ -220,7 +221,9 @@ impl Fold {
                 let key = Key { quarter: Quarter::of(at.wall), queue: Some(*queue), segment: None, number_type: None };
                 out.tally(key).callback_ended(*end);
             }
-            What::AgentChanged { agent, state, call, .. } => self.agent_changed(*agent, *state, *call, at, terms, out),
+            What::AgentChanged { agent, state, call, is_paid, .. } => {
+                self.agent_changed(*agent, (*state, *is_paid), *call, at, terms, out);
+            }
             What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
             What::PauseTooLong { .. }
             | What::Task { .. }

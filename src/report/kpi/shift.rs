@@ -27,11 +27,13 @@ pub struct Times {
     pub task: u64,
     /// Not ready, by reason.
     pub paused: BTreeMap<Name, u64>,
+    /// Of all of that, not paid.
+    pub unpaid: u64,
 }
 
 impl Times {
     /// So much more of this state.
-    pub(super) fn add(&mut self, state: AgentState, us: u64) {
+    pub(super) fn add(&mut self, state: AgentState, is_paid: bool, us: u64) {
         let sum = match state {
             AgentState::LoggedOut => return,
             AgentState::Ready => &mut self.ready,
@@ -44,11 +46,12 @@ impl Times {
             AgentState::Paused(reason) => self.paused.entry(reason).or_default(),
         };
         *sum += us;
+        self.unpaid += if is_paid { 0 } else { us };
     }
 
     /// Adds all of another.
     pub fn merge(&mut self, other: &Times) {
-        let Times { ready, ring, talk, hold, wrap_up, outbound, task, paused } = other;
+        let Times { ready, ring, talk, hold, wrap_up, outbound, task, paused, unpaid } = other;
         self.ready += ready;
         self.ring += ring;
         self.talk += talk;
@@ -56,6 +59,7 @@ impl Times {
         self.wrap_up += wrap_up;
         self.outbound += outbound;
         self.task += task;
+        self.unpaid += unpaid;
         for (reason, us) in paused {
             *self.paused.entry(*reason).or_default() += us;
         }
@@ -76,10 +80,9 @@ impl Times {
         self.ready + self.handling() + self.not_ready()
     }
 
-    /// Logged in but for the reasons named, µs.
-    pub fn paid(&self, unpaid: impl Fn(Name) -> bool) -> u64 {
-        let not: u64 = self.paused.iter().filter(|(reason, _)| unpaid(**reason)).map(|(_, us)| us).sum();
-        self.logged_in() - not
+    /// Logged in but for the reasons that are not paid, µs.
+    pub fn paid(&self) -> u64 {
+        self.logged_in() - self.unpaid
     }
 }
 
@@ -208,25 +211,27 @@ macro_rules! figures {
 figures! {
     logged_in: "login to logout" = |a| time(a.times.logged_in());
     ready: "free" = |a| time(a.times.ready);
+    paid: "logged in but for unpaid reasons" = |a| time(a.times.paid());
     not_ready: "not ready, all reasons" = |a| time(a.times.not_ready());
     ring: "reserved or ringing" = |a| time(a.times.ring);
     talk: "in conversation" = |a| time(a.times.talk);
     hold: "customer on hold, or a colleague asked" = |a| time(a.times.hold);
     wrap_up: "after-call work" = |a| time(a.times.wrap_up);
     outbound: "calls that no queue gave" = |a| time(a.times.outbound);
+    task: "tasks beside calls" = |a| time(a.times.task);
     handled: "conversations that began" = |a| Value::Count(a.handled);
     aht: "(talk + hold + wrap-up) / handled" = |a| each(a.times.talk + a.times.hold + a.times.wrap_up, a.handled);
     tmo_sin_acw: "(talk + hold) / handled" = |a| each(a.times.talk + a.times.hold, a.handled);
     talk_mean: "talk / handled" = |a| each(a.times.talk, a.handled);
-    occupancy: "(ring + talk + hold + wrap-up + outbound) / (that + ready)" =
+    occupancy: "(ring + talk + hold + wrap-up + outbound + task) / (that + ready)" =
         |a| share(a.times.handling(), a.times.handling() + a.times.ready);
-    occupancy_unrung: "(talk + hold + wrap-up + outbound) / (that + ready)" = |a| {
+    occupancy_unrung: "(talk + hold + wrap-up + outbound + task) / (that + ready)" = |a| {
         let busy = a.times.handling() - a.times.ring;
         share(busy, busy + a.times.ready)
     };
-    utilisation: "(ring + talk + hold + wrap-up + outbound) / logged in" =
+    utilisation: "(ring + talk + hold + wrap-up + outbound + task) / logged in" =
         |a| share(a.times.handling(), a.times.logged_in());
-    availability: "(ready + ring + talk + hold + wrap-up + outbound) / logged in" =
+    availability: "(ready + ring + talk + hold + wrap-up + outbound + task) / logged in" =
         |a| share(a.times.ready + a.times.handling(), a.times.logged_in());
     offers: "offers" = |a| Value::Count(a.offers);
     no_answer: "offers that were not taken / offers that ended" = |a| {

@@ -46,6 +46,7 @@ fn rules(section: &Section<'_>) -> CallbackRules {
         }),
         agent_first: section.read("first", "write \"agent\" or \"customer\"", first).unwrap_or(default.agent_first),
         hours: section.read("hours", "write local times, for example \"09:00-20:00\"", hours),
+        calendar: section.parsed("calendar", "name a calendar of [calendars]"),
         dials_max: section.integer("dials_max", default.dials_max, 1..=1000),
         kept_max: section.integer("kept_max", default.kept_max, 1..=KEPT_MAX),
         attempts_max: section.integer("attempts_max", default.attempts_max, 1..=20),

@@ -7,11 +7,12 @@ use std::time::Duration;
 use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
 use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, ParkRules, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
-use turno_tariff::Deck;
+use turno_customers::value::Rule;
 
 use crate::shell::config::menus;
 use crate::shell::config::section::Section;
-use crate::shell::customers::crm::CrmSettings;
+use crate::shell::customers::crm::{Authorities, CrmSettings};
+use crate::shell::customers::rules::rules_of;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -216,6 +217,7 @@ pub(super) struct Customers {
     /// Segment and value of who is not in it.
     pub(super) segment_default: Option<SegmentId>,
     pub(super) value_default_pm: u32,
+    pub(super) value_rules: Option<Vec<Rule>>,
     pub(super) crm: Option<CrmSettings>,
 }
 
@@ -228,8 +230,9 @@ pub(super) fn customers(section: &Section<'_>, dir: &Path) -> Customers {
     let segment = section.parsed_needed("segment_default", "name a segment of [segments], for example \"standard\"");
     let value = section.thousandths("value_default", VALUE_DEFAULT_PM, 1_000_000_000);
     let portfolio = section.text("file").map(|file| portfolio(section, &dir.join(file), &country));
+    let value_rules = section.text("value_rules").and_then(|file| value_rules(section, &dir.join(file)));
     let crm_section = section.section("crm");
-    let crm = if crm_section.is_present() { crm(&crm_section) } else { None };
+    let crm = if crm_section.is_present() { crm(&crm_section, dir) } else { None };
     crm_section.done();
     section.done();
     Customers {
@@ -237,25 +240,54 @@ pub(super) fn customers(section: &Section<'_>, dir: &Path) -> Customers {
         portfolio: portfolio.unwrap_or_default(),
         segment_default: segment,
         value_default_pm: value,
+        value_rules,
         crm,
     }
 }
 
-const CRM_FORM: &str = "write \"http://host:port/path\"; for https put a TLS proxy on the way";
+fn value_rules(section: &Section<'_>, path: &Path) -> Option<Vec<Rule>> {
+    let read = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"));
+    match read.and_then(|text| rules_of(&text)) {
+        Ok(rules) => Some(rules),
+        Err(why) => {
+            section.error("value_rules", format!("{}: {why}", path.display()));
+            None
+        }
+    }
+}
 
-fn crm(section: &Section<'_>) -> Option<CrmSettings> {
+const CRM_FORM: &str = "write \"https://host/path\" or \"http://host:port/path\"";
+
+fn crm(section: &Section<'_>, dir: &Path) -> Option<CrmSettings> {
     section.text_needed("url", "http://crm.example:8080/turno");
     let url = section.read("url", CRM_FORM, |text| {
         let uri: hyper::Uri = text.parse().ok()?;
         let (authority, path) = (uri.authority()?, uri.path_and_query()?);
         let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@') && !host.is_empty();
-        plain.then(|| (host, authority.port_u16().unwrap_or(80), path.as_str().to_owned()))
+        let is_secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let fits = !authority.as_str().contains('@') && !host.is_empty();
+        let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        fits.then(|| (host, port, path.as_str().to_owned(), is_secure))
     });
+    let authorities = section.text("ca_file").map_or_else(
+        || Some(Authorities::default()),
+        |file| match std::fs::read(dir.join(&file)).map_err(|error| format!("cannot be read: {error}")) {
+            Ok(pem) => Authorities::parse(&pem).map_err(|why| section.error("ca_file", format!("{file}: {why}"))).ok(),
+            Err(why) => {
+                section.error("ca_file", format!("{file} {why}"));
+                None
+            }
+        },
+    );
     let settings = CrmSettings {
         host: String::new(),
         port: 0,
         path: String::new(),
+        secure: None,
         secret: section.text("secret").filter(|secret| !secret.is_empty()),
         // The engine itself waits 400 ms: what is known here must be there before.
         deadline: section.duration("deadline", 350 * MILLISECOND, 10 * MILLISECOND..=390 * MILLISECOND),
@@ -265,8 +297,8 @@ fn crm(section: &Section<'_>) -> Option<CrmSettings> {
         questions_max: section.integer("questions_max", 200, 1..=10_000),
         allow_local: section.flag("allow_local", false),
     };
-    let (host, port, path) = url?;
-    Some(CrmSettings { host, port, path, ..settings })
+    let (host, port, path, is_secure) = url?;
+    Some(CrmSettings { host, port, path, secure: authorities.filter(|_| is_secure), ..settings })
 }
 
 fn portfolio(section: &Section<'_>, path: &Path, country: &str) -> Portfolio {
@@ -286,26 +318,6 @@ fn portfolio(section: &Section<'_>, path: &Path, country: &str) -> Portfolio {
             .warn("file", format!("{}: {} more rows were left out", path.display(), errors.len() - ROW_ERRORS_SHOWN));
     }
     portfolio
-}
-
-pub(super) fn tariff(section: &Section<'_>, dir: &Path) -> Deck {
-    let path = section.text("file").map(|file| dir.join(file));
-    section.done();
-    let Some(path) = path else { return Deck::default() };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            section.error("file", format!("{} cannot be read: {error}", path.display()));
-            return Deck::default();
-        }
-    };
-    match Deck::parse(&text) {
-        Ok(deck) => deck,
-        Err(error) => {
-            section.error("file", format!("{}: {error}", path.display()));
-            Deck::default()
-        }
-    }
 }
 
 pub(super) fn prompts(section: &Section<'_>, dir: &Path) -> BTreeMap<PromptId, PathBuf> {

@@ -146,6 +146,11 @@ impl<'a> Checker<'a> {
                 self.problems
                     .error(&key("calendar"), format!("there is no calendar {calendar:?}; add [calendars.{calendar}]"));
             }
+            let of_callbacks = self.settings.engine.acd.callbacks.get(name).and_then(|rules| rules.calendar);
+            if let Some(calendar) = of_callbacks.filter(|name| !self.settings.engine.acd.calendars.contains_key(name)) {
+                let sentence = format!("there is no calendar {calendar:?}; add [calendars.{calendar}]");
+                self.problems.error(&key("callback.calendar"), sentence);
+            }
             for (what, to) in [
                 ("on_full", &queue.on_full),
                 ("on_wait", &queue.on_wait),

@@ -73,6 +73,12 @@ fn cases() -> Vec<(&'static str, String)> {
         ("nothing wrong", FITS.to_owned()),
         ("an empty file", String::new()),
         ("a CRM by https", and("[customers.crm]\nurl = \"https://crm.example/x\"\n")),
+        ("a CRM by something else", and("[customers.crm]\nurl = \"ftp://crm.example/x\"\n")),
+        (
+            "a CRM's authority that is not there",
+            and("[customers.crm]\nurl = \"https://crm.example/x\"\nca_file = \"gone.pem\"\n"),
+        ),
+        ("rules of value that are not there", with("[customers]\n", "[customers]\nvalue_rules = \"gone.toml\"\n")),
         (
             "a CRM slower than a caller waits",
             and("[customers.crm]\nurl = \"http://crm.example/x\"\ndeadline = \"500ms\"\n"),

@@ -4,6 +4,8 @@
 //! answer that comes later still reaches the card. A row of failures opens a breaker. The address is resolved for each
 //! question and refused where it points to this machine, unless the operator allows it; redirects are not followed.
 
+mod tls;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +17,11 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use turno_base::{AgentId, CallId, E164, Name, SegmentId};
 use turno_call::Customer;
 use turno_customers::breaker::Breaker;
@@ -24,6 +29,8 @@ use turno_customers::import::per_mille;
 
 use crate::shell::clock::{Clock, wall};
 use crate::shell::customers::signature::hmac_sha256;
+
+pub use tls::Authorities;
 
 /// Largest answer, bytes; more is a failure.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -39,6 +46,8 @@ pub struct CrmSettings {
     pub port: u16,
     /// Path and query.
     pub path: String,
+    /// It speaks TLS, with a certificate that these or, if none, the system's authorities vouch for; none: plain HTTP.
+    pub secure: Option<Authorities>,
     /// Signs each question; none: unsigned.
     pub secret: Option<String>,
     /// A caller's routing waits this long at most.
@@ -129,6 +138,7 @@ pub struct Crm {
     at_once: Arc<Semaphore>,
     clock: Clock,
     runtime: tokio::runtime::Handle,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Crm {
@@ -137,6 +147,7 @@ impl Crm {
         let breaker = Breaker::new(settings.failures_max, settings.pause);
         Crm {
             at_once: Arc::new(Semaphore::new(usize::from(settings.questions_max))),
+            tls: settings.secure.as_ref().map(tls::config),
             settings: Arc::new(settings),
             breaker: Arc::new(Mutex::new(breaker)),
             clock,
@@ -217,10 +228,6 @@ impl Crm {
     /// None: it knows nobody by this number.
     async fn question(&self, call: CallId, number: E164, known: Option<Customer>) -> Result<Option<Told>, Silence> {
         let settings = &self.settings;
-        let stream = self.connect().await?;
-        let _ = stream.set_nodelay(true);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Silence::Http)?;
         let customer = known.and_then(|customer| customer.id);
         let body = json!({"call": call.to_string(), "number": number, "customer": customer}).to_string();
         let at = wall().as_secs().to_string();
@@ -234,24 +241,15 @@ impl Crm {
             request = request.header("x-turno-signature", format!("sha256={code}"));
         }
         let request = request.body(Full::new(Bytes::from(body))).expect("the configuration's path is checked");
-        let exchange = async {
-            let response = sender.send_request(request).await.map_err(Silence::Http)?;
-            match response.status() {
-                StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Ok(None),
-                other => return Err(Silence::Status(other)),
+        let stream = self.connect().await?;
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => exchange(stream, request).await,
+            Some(tls) => {
+                let name = tls::name_of(&settings.host).map_err(Silence::Io)?;
+                let tls = TlsConnector::from(tls.clone());
+                exchange(tls.connect(name, stream).await.map_err(Silence::Io)?, request).await
             }
-            let limited = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-            let bytes = limited.collect().await.map_err(|_| Silence::Body)?.to_bytes();
-            told(&bytes).map(Some)
-        };
-        // Both live only as long as this question.
-        tokio::pin!(exchange);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            biased;
-            answer = &mut exchange => answer,
-            _ = &mut connection => exchange.await,
         }
     }
 
@@ -278,6 +276,33 @@ impl Crm {
 
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One question and its answer; both live only as long as this connection.
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Option<Told>, Silence>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Silence::Http)?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(Silence::Http)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            other => return Err(Silence::Status(other)),
+        }
+        let limited = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        let bytes = limited.collect().await.map_err(|_| Silence::Body)?.to_bytes();
+        told(&bytes).map(Some)
+    };
+    tokio::pin!(exchange);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        biased;
+        answer = &mut exchange => answer,
+        _ = &mut connection => exchange.await,
     }
 }
 

@@ -92,12 +92,39 @@ pub fn import(
     on_progress: impl Fn(u64),
 ) -> Result<Outcome, FileError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut import = store.begin_import(&name, at).map_err(FileError::Store)?;
+    bring(store, &name, reading, at, dry_run, on_progress, |on| read(path, reading, on))
+}
+
+/// The same with CSV that is in memory; `name` is what the import is called.
+pub fn import_text(
+    store: &mut Customers,
+    name: &str,
+    bytes: &[u8],
+    reading: &Reading,
+    at: Wall,
+    dry_run: bool,
+) -> Result<Outcome, FileError> {
+    bring(store, name, reading, at, dry_run, |_| (), |on| Ok(text(bytes, reading, on)))
+}
+
+/// Hears the line and cells of each row; false: it has heard enough.
+type OnRow<'a> = &'a mut dyn FnMut(u64, &[&str]) -> bool;
+
+fn bring(
+    store: &mut Customers,
+    name: &str,
+    reading: &Reading,
+    at: Wall,
+    dry_run: bool,
+    on_progress: impl Fn(u64),
+    read: impl FnOnce(OnRow<'_>) -> Result<Option<RowError>, FileError>,
+) -> Result<Outcome, FileError> {
+    let mut import = store.begin_import(name, at).map_err(FileError::Store)?;
     let mut outcome = Outcome::default();
     let mut importer: Option<Importer> = None;
     let mut failed = None;
     let mut rows = 0;
-    let on = |line: u64, cells: &[&str]| {
+    let mut on = |line: u64, cells: &[&str]| {
         let Some(importer) = importer.as_mut() else {
             match Importer::new(reading.mapping.clone(), cells) {
                 Ok(made) => {
@@ -121,7 +148,7 @@ pub fn import(
         }
         failed.is_none()
     };
-    let broken = read(path, reading, on)?;
+    let broken = read(&mut on)?;
     if let Some(failed) = failed {
         return Err(failed);
     }
@@ -144,7 +171,7 @@ impl Outcome {
 }
 
 /// Calls `on` with the line and cells of each row. Some: where the text stops being CSV.
-fn read(path: &Path, reading: &Reading, on: impl FnMut(u64, &[&str]) -> bool) -> Result<Option<RowError>, FileError> {
+fn read(path: &Path, reading: &Reading, on: OnRow<'_>) -> Result<Option<RowError>, FileError> {
     let about = |error| FileError::Io(path.to_owned(), error);
     if fs::metadata(path).map_err(about)?.len() > FILE_BYTES_MAX {
         return Err(FileError::TooLarge(path.to_owned()));
@@ -154,12 +181,16 @@ fn read(path: &Path, reading: &Reading, on: impl FnMut(u64, &[&str]) -> bool) ->
         return sheet(path, reading, on).map(|()| None);
     }
     let bytes = fs::read(path).map_err(about)?;
-    let text = reading.encoding.unwrap_or_else(|| Encoding::detect(&bytes)).text(&bytes);
-    let between = reading.delimiter.unwrap_or_else(|| delimiter(&text));
-    Ok(csv_rows(&text, between, on).err())
+    Ok(text(&bytes, reading, on))
 }
 
-fn sheet(path: &Path, reading: &Reading, mut on: impl FnMut(u64, &[&str]) -> bool) -> Result<(), FileError> {
+fn text(bytes: &[u8], reading: &Reading, on: OnRow<'_>) -> Option<RowError> {
+    let text = reading.encoding.unwrap_or_else(|| Encoding::detect(bytes)).text(bytes);
+    let between = reading.delimiter.unwrap_or_else(|| delimiter(&text));
+    csv_rows(&text, between, on).err()
+}
+
+fn sheet(path: &Path, reading: &Reading, on: OnRow<'_>) -> Result<(), FileError> {
     let broken = |error| FileError::Sheet(path.to_owned(), error);
     let mut book = open_workbook_auto(path).map_err(broken)?;
     let names = book.sheet_names();

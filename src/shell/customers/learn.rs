@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,19 @@ use turno_base::fact::{Party, QueueLeft, What};
 use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Reason, Wall};
 use turno_customers::customer::Contact;
 use turno_customers::hygiene::Shown;
+use turno_customers::value::Fifths;
 
 use crate::shell::board::Board;
 use crate::shell::customers::Customers;
-use crate::shell::store::customers::{Customers as Kept, Lesson};
+use crate::shell::store::StoreError;
+use crate::shell::store::customers::{Customers as Kept, Ended, Lesson};
 
 /// Live legs and calls that are remembered; past it new ones teach nothing.
 const LIVE_MAX: usize = 100_000;
 /// Lessons brought to the disk at once.
 const LESSONS_MAX: usize = 1000;
+/// Where the fifths of the portfolio end is read from the records this often.
+const FIFTHS_KEPT: Duration = Duration::from_secs(3600);
 /// Lessons wait so long for others.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -141,18 +145,54 @@ fn shown(dialled: &Dialled, cause: Cause) -> Shown {
     }
 }
 
+/// What values are renewed by, between two looks at all records.
+#[derive(Debug)]
+struct Worth {
+    customers: Customers,
+    dir: PathBuf,
+    fifths: Option<(Instant, Fifths)>,
+}
+
+impl Worth {
+    /// Whoever's call has ended gets the value that he has now.
+    fn renew(&mut self, kept: &mut Kept, lessons: &[Lesson]) -> Result<(), StoreError> {
+        let Some(rules) = self.customers.value_rules() else { return Ok(()) };
+        let ended: Vec<Ended> = lessons.iter().filter_map(ended).collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let fifths = match self.fifths.take().filter(|(made, _)| made.elapsed() < FIFTHS_KEPT) {
+            Some(fifths) => fifths,
+            None => (Instant::now(), kept.fifths(&self.dir)?),
+        };
+        let renewed = kept.renew_ended(&self.dir, &ended, &rules, &fifths.1);
+        self.fifths = Some(fifths);
+        let renewed = renewed?;
+        if !renewed.is_empty() && !self.customers.renewed(renewed) {
+            kept.stamp()?;
+        }
+        Ok(())
+    }
+}
+
+fn ended(lesson: &Lesson) -> Option<Ended> {
+    let contact = lesson.contact.as_ref()?;
+    Some(Ended { customer: lesson.customer.clone(), call: contact.call?, at: contact.at })
+}
+
 /// Learns from all facts from now on, until the board is gone. A store without customers stays as it is.
 pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Result<()> {
     let mut facts = board.listen();
     std::thread::Builder::new().name("learning".into()).spawn(move || {
         let mut pupil = Pupil::default();
         let mut lessons: Vec<Lesson> = Vec::new();
+        let mut worth = Worth { customers: customers.clone(), dir, fifths: None };
         let mut due = Instant::now() + BREATH;
         loop {
             let fact = match facts.try_recv() {
                 Ok(fact) => Some(fact),
                 Err(TryRecvError::Empty) => {
-                    due = flush_if_due(&dir, &mut lessons, due);
+                    due = flush_if_due(&mut worth, &mut lessons, due);
                     match lessons.is_empty() {
                         true => match facts.blocking_recv() {
                             Ok(fact) => Some(fact),
@@ -166,7 +206,7 @@ pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Resu
                     }
                 }
                 Err(TryRecvError::Lagged(missed)) => lagged(missed),
-                Err(TryRecvError::Closed) => return flush(&dir, &mut lessons),
+                Err(TryRecvError::Closed) => return flush(&mut worth, &mut lessons),
             };
             match fact.and_then(|fact| pupil.on_fact(&fact.fact)) {
                 None => {}
@@ -177,7 +217,7 @@ pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Resu
                 }
             }
             if lessons.len() >= LESSONS_MAX {
-                flush(&dir, &mut lessons);
+                flush(&mut worth, &mut lessons);
             }
         }
     })?;
@@ -189,25 +229,28 @@ fn lagged<T>(missed: u64) -> Option<T> {
     None
 }
 
-fn flush_if_due(dir: &Path, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
+fn flush_if_due(worth: &mut Worth, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
     if lessons.is_empty() {
         return Instant::now() + BREATH;
     }
     if Instant::now() < due {
         return due;
     }
-    flush(dir, lessons);
+    flush(worth, lessons);
     Instant::now() + BREATH
 }
 
-fn flush(dir: &Path, lessons: &mut Vec<Lesson>) {
+fn flush(worth: &mut Worth, lessons: &mut Vec<Lesson>) {
     if !lessons.is_empty()
-        && let Ok(mut kept) = Kept::open_existing(dir)
+        && let Ok(mut kept) = Kept::open_existing(&worth.dir)
     {
         match kept.learn(lessons) {
             Ok(0) => {}
             Ok(tasks) => tracing::info!(tasks, "numbers of customers are to be put right: turno customers tasks"),
             Err(error) => tracing::error!(%error, "what calls taught of customers cannot be kept"),
+        }
+        if let Err(error) = worth.renew(&mut kept, lessons) {
+            tracing::error!(%error, "the values of customers whose calls ended cannot be renewed");
         }
     }
     lessons.clear();
@@ -218,6 +261,8 @@ mod tests {
     use turno_base::{EndedBy, Number, Outcome, Seeded, SegmentId, TrunkId};
 
     use super::*;
+    use crate::shell::config;
+    use crate::shell::store::tests::Dir;
 
     fn number(text: &str) -> Number {
         Number { raw: text.to_owned(), e164: E164::new(text).ok(), withheld: false }
@@ -276,5 +321,52 @@ mod tests {
             ("C-1", Shown::Reached, "call, abandoned")
         );
         assert!(pupil.calls.is_empty());
+    }
+
+    /// By a rule that gives who calls most gold, and else by the scores.
+    #[test]
+    fn who_has_called_is_worth_what_he_is_worth_now() {
+        let dir = Dir::new("worth");
+        let config = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let text = std::fs::read_to_string(config.join("turno.toml")).unwrap();
+        let parsed = config::parse("turno.toml", &text, &config, Some(BTreeMap::new()));
+        let mut settings = parsed.settings.unwrap();
+        settings.store.dir = dir.0.clone();
+        let rules = "[[rules]]\nname = \"often\"\nfrequency = 5\nvalue = 7.5\nsegment = \"gold\"\n";
+        settings.value_rules = Some(crate::shell::customers::rules::rules_of(rules).unwrap());
+        let known = E164::new("+34688111222").unwrap();
+        let mut kept = Kept::open(&dir.0).unwrap();
+        let lines = vec![turno_customers::customer::Line::new(known)];
+        kept.put(&turno_customers::Customer { id: "X-1".into(), lines, ..Default::default() }).unwrap();
+        let customers = Customers::new(&settings);
+        customers.read();
+        let seen = |customers: &Customers| {
+            let found = customers.look_up(known).unwrap();
+            (found.value_pm, found.segment.to_string())
+        };
+        let (value_before, _) = seen(&customers);
+        let stamp = kept.version().unwrap();
+        // The others' fifths: one call each, of an hour of 1970, and nothing paid.
+        let others = Fifths::of(&[turno_customers::value::History { last: Wall(1), contacts: 1, money: 0 }; 10]);
+        let mut worth =
+            Worth { customers: customers.clone(), dir: dir.0.clone(), fifths: Some((Instant::now(), others)) };
+        let call = CallId::mint(Wall(0), &mut Seeded::new(1));
+        let at = Wall(3_600_000_000);
+        let contact = Contact { at, call: Some(call), agent: None, about: "call, answered".into() };
+        let lesson =
+            Lesson { customer: "X-1".into(), number: known, shown: Shown::Reached, at, contact: Some(contact) };
+        let silent = Lesson { contact: None, ..lesson.clone() };
+        worth.renew(&mut kept, &[silent]).unwrap();
+        assert_eq!(seen(&customers).0, value_before, "nobody called");
+        worth.renew(&mut kept, &[lesson.clone()]).unwrap();
+        assert_eq!(seen(&customers), (7500, "gold".to_owned()));
+        assert_eq!(kept.version().unwrap(), stamp, "nobody has to read a million customers for one call");
+        assert_eq!(kept.get("X-1").unwrap().unwrap().value.unwrap().pm, 7500);
+        customers.read();
+        assert_eq!(seen(&customers), (7500, "gold".to_owned()), "as the store has it");
+        settings.value_rules = None;
+        customers.replace(&settings);
+        worth.renew(&mut kept, &[lesson]).unwrap();
+        assert_eq!(customers.value_rules(), None);
     }
 }

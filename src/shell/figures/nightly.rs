@@ -42,12 +42,8 @@ impl Drop for Nightly {
 
 /// Begins to look at the clock.
 pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> io::Result<Nightly> {
-    let night = Night {
-        dir: settings.store.dir.clone(),
-        zone: settings.node.zone.clone(),
-        figures: settings.figures.clone(),
-        unpaid: unpaid(settings),
-    };
+    let night =
+        Night { dir: settings.store.dir.clone(), zone: settings.node.zone.clone(), figures: settings.figures.clone() };
     let (stop, stopped) = bounded::<()>(0);
     let thread = std::thread::Builder::new().name("nightly".into()).spawn(move || {
         let (mut audited, mut before) = (None, None);
@@ -62,17 +58,11 @@ pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> io::Result<Nightly> 
     Ok(Nightly { stop: Some(stop), thread: Some(thread) })
 }
 
-/// Reasons that are not paid.
-pub fn unpaid(settings: &Settings) -> Vec<turno_base::Name> {
-    settings.engine.acd.reasons.iter().filter(|(_, rules)| !rules.paid).map(|(name, _)| *name).collect()
-}
-
 #[derive(Debug)]
 struct Night {
     dir: std::path::PathBuf,
     zone: TimeZone,
     figures: FigureSettings,
-    unpaid: Vec<turno_base::Name>,
 }
 
 impl Night {
@@ -116,7 +106,6 @@ impl Night {
             segment: None,
             figures: vec!["all".to_owned()],
             with_idle: false,
-            unpaid: self.unpaid.clone(),
             currency: self.figures.currency,
         }
     }

@@ -280,7 +280,6 @@ fn a_nightly_report_is_written_once_and_whole() {
         segment: None,
         figures: vec!["all".to_owned()],
         with_idle: false,
-        unpaid: Vec::new(),
         currency: settings.figures.currency,
     };
     nightly::export_day(dir.path(), export, ask.clone()).unwrap();

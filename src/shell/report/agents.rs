@@ -9,8 +9,9 @@ use super::sheet::{Cell, Column, Sheet};
 use super::{Ask, ReportError};
 use crate::shell::figures::FigureReader;
 
-const USUAL: [&str; 10] = [
+const USUAL: [&str; 11] = [
     "logged_in",
+    "paid",
     "ready",
     "not_ready",
     "handled",
@@ -45,20 +46,14 @@ pub(super) fn agents(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportEr
     let mut columns = vec![Column::plain(ask.time_name()), Column::plain("agent")];
     columns.extend(figures.iter().map(|figure| Column::new(figure.name, figure.formula)));
     columns.extend(reasons.iter().map(|reason| Column::new(&format!("reason:{reason}"), "not ready with this reason")));
-    columns.push(Column::new("paid", "logged in but for unpaid reasons"));
     columns.push(Column::new("cost", "time logged in at the agent's cost per hour"));
     let mut sheet = Sheet::new("Agents", columns);
     sheet.notes.push("an agent's time is split where quarters of an hour meet".to_owned());
-    if !ask.unpaid.is_empty() {
-        let names: Vec<String> = ask.unpaid.iter().map(Name::to_string).collect();
-        sheet.notes.push(format!("unpaid reasons: {}", names.join(", ")));
-    }
     let time = |us: u64| Cell::Value(Value::Mean(u128::from(us) / 1000, 1));
     let row = |time_label: String, agent: String, tally: &AgentTally| {
         let mut row = vec![Cell::Text(time_label), Cell::Text(agent)];
         row.extend(figures.iter().map(|figure| Cell::Value((figure.of)(tally))));
         row.extend(reasons.iter().map(|reason| time(tally.times.paused.get(reason).copied().unwrap_or(0))));
-        row.push(time(tally.times.paid(|reason| ask.unpaid.contains(&reason))));
         row.push(Cell::Money { units: of_hours(tally.cost), scale: KpiTerms::RATE_SCALE, currency: ask.currency });
         row
     };

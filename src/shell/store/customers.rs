@@ -19,6 +19,7 @@ use super::StoreError;
 pub use care::{Erased, Lesson, Task};
 pub use changes::{Import, Past, Undone};
 pub use merges::MergeError;
+pub use worth::{Ended, Renewed};
 
 const VERSION: u32 = 2;
 

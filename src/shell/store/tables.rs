@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE INDEX IF NOT EXISTS calls_arrived ON calls (arrived_us);
 CREATE INDEX IF NOT EXISTS calls_ani ON calls (ani, arrived_us);
 CREATE INDEX IF NOT EXISTS calls_dnis ON calls (dnis, arrived_us);
+CREATE INDEX IF NOT EXISTS calls_customer ON calls (customer, arrived_us);
 CREATE TABLE IF NOT EXISTS legs (
   call TEXT NOT NULL, leg INTEGER NOT NULL, name TEXT NOT NULL, party TEXT NOT NULL, agent TEXT, station TEXT, trunk TEXT,
   sip_call_id TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, began_us INTEGER NOT NULL, rang_us INTEGER,

@@ -64,7 +64,7 @@ pub enum Verdict {
         /// Seconds.
         retry_after_s: u32,
     },
-    /// The ACK of a refusal: nothing.
+    /// The ACK of a refusal, or what would be refused if it could be answered: nothing.
     Ignore,
 }
 
@@ -137,7 +137,11 @@ impl Door {
         if is_ack || method == Method::Cancel {
             return Verdict::Enter(Lane::Fresh);
         }
-        self.decide(self.class(message, method, source), self.print(message), wait, now)
+        match self.decide(self.class(message, method, source), self.print(message), wait, now) {
+            // Who says not even how to answer him gets no answer.
+            Verdict::Refuse { .. } if message.check().is_err() => Verdict::Ignore,
+            verdict => verdict,
+        }
     }
 
     /// Remembers when there was no wait.

@@ -35,7 +35,7 @@ fn door() -> Door {
 fn message(method: &str, user: &str, to_tag: &str, call: &str) -> Message {
     let text = format!(
         "{method} sip:{user}@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{call}\r\n\
-         From: <sip:a@x>;tag=1\r\nTo: <sip:{user}@x>{to_tag}\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n\r\n"
+         From: <sip:a@x>;tag=1\r\nTo: <sip:{user}@x>{to_tag}\r\nMax-Forwards: 70\r\nCall-ID: {call}\r\nCSeq: 1 {method}\r\n\r\n"
     );
     Message::parse(text.into_bytes()).unwrap()
 }
@@ -126,6 +126,13 @@ fn the_ack_of_a_refusal_ends_at_the_door_and_no_other_does() {
     }
     let bye = message("BYE", "900", &format!(";tag={tag}"), "c1");
     assert_eq!(door.judge(&bye, ip(TRUNK), Backlog::default(), LATER), Verdict::Enter(Lane::Inside), "it is answered");
+}
+
+#[test]
+fn what_cannot_be_answered_is_not_refused_but_dropped_and_only_while_there_is_too_much() {
+    let torn = || Message::parse(b"INVITE sip:900@x SIP/2.0\r\nCall-ID: c\r\n\r\n".to_vec()).unwrap();
+    assert_eq!(door().judge(&torn(), ip(TRUNK), Backlog::default(), LATER), Verdict::Enter(Lane::Fresh));
+    assert_eq!(door().judge(&torn(), ip(TRUNK), stuck(1000), LATER), Verdict::Ignore);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use turno_base::{Cause, EndedBy, LegId, Now, Outcome, TrunkId};
 
 use super::*;
 use crate::cdr::{Builder, Kind};
+use crate::deck::Way;
 
 fn deck(per_minute: &str, more: &str) -> Deck {
     let head = "valid_from,payer,b,rate,per_minute\n";
@@ -88,5 +89,17 @@ fn amounts_of_another_currency_or_scale_have_no_difference() {
     for more in ["@currency,USD\n", "@scale,2\n"] {
         let (said, again) = post(&mut BTreeMap::new(), &record, &deck("0.10", more));
         assert_eq!((said.as_str(), again.incomparable), ("", 1), "{more}");
+    }
+}
+
+#[test]
+fn a_trunk_with_a_book_of_its_own_prices_by_that_and_only_its_way() {
+    let (trunk, other) = (TrunkId::new("carrier").unwrap(), TrunkId::new("other").unwrap());
+    for (by, way, want) in [(trunk, Way::In, "0.3000"), (trunk, Way::Out, "0.1000"), (other, Way::In, "0.1000")] {
+        let mut deck = deck("0.10", "");
+        deck.set_trunk(by, way, self::deck("0.30", ""));
+        let record = record(&deck, "900123456");
+        assert_eq!(record.legs[0].charges[0].rated.net.unwrap().to_string(), want, "{by} {way:?}");
+        assert_eq!(post(&mut BTreeMap::new(), &record, &deck).0, "", "again by the same books");
     }
 }

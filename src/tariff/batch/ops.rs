@@ -311,7 +311,8 @@ fn invoice(input: &Input<'_>, out: &mut String) -> Done {
 fn fx(known: &[Known], input: &Input<'_>, out: &mut String) -> Done {
     let (deck, payer) = (deck(known, input.tariff)?, payer(input.party.as_ref())?);
     let call = call(&input.call)?.call(None)?;
-    let (scale, rounding) = (input.scale(deck.scale())?, input.rounding()?);
+    let scale = input.scale(deck.scale())?;
+    let rounding = if input.rounding.is_some() { input.rounding()? } else { deck.rounding() };
     let rate = exchange(input.fx.ok_or(Refused::Missing("fx"))?, deck.day(call.answer))?;
     let net = match quote(deck, &call, payer, |_| {}) {
         Quote::Unrated => None,

@@ -441,7 +441,7 @@ impl DraftLeg {
     fn close(self, end: &End, deck: &Deck) -> Leg {
         let (ended, cause, by) = self.ended.unwrap_or((end.at, end.cause.unwrap_or(Cause::NORMAL), end.by));
         let talk_ms = self.answered.map_or(0, |answered| ms_between(answered, ended));
-        let charges = self.charges(talk_ms, deck);
+        let charges = self.charges(talk_ms, deck.of_party(self.party));
         let stages = self.stages(ended, &charges);
         Leg {
             leg: self.leg,

@@ -12,7 +12,7 @@ fn is_conversation(state: AgentState) -> bool {
 
 impl Agent {
     fn new(at: Now) -> Agent {
-        Agent { state: AgentState::LoggedOut, since: at, counted: at.mono, work: None }
+        Agent { state: AgentState::LoggedOut, is_paid: false, since: at, counted: at.mono, work: None }
     }
 
     /// Adds his time up to `until` to the quarters that it lies in, as labelled from the state's beginning: a step of the
@@ -25,7 +25,7 @@ impl Agent {
             let rest = Quarter(quarter.0 + 1).begins().0.abs_diff(label.0);
             let step = rest.min(until.0 - self.counted.0);
             let tally = out.agents.entry((quarter, id)).or_default();
-            tally.times.add(self.state, step);
+            tally.times.add(self.state, self.is_paid, step);
             let cost = u128::from(rate) * u128::from(step);
             tally.cost += cost;
             tally.cost_ready += if self.state == AgentState::Ready { cost } else { 0 };
@@ -38,7 +38,7 @@ impl Fold {
     pub(super) fn agent_changed(
         &mut self,
         id: AgentId,
-        state: AgentState,
+        (state, is_paid): (AgentState, bool),
         call: Option<CallId>,
         at: Now,
         terms: &KpiTerms,
@@ -79,7 +79,7 @@ impl Fold {
         }
         if state != AgentState::LoggedOut {
             let work = agent.work.filter(|_| is_conversation(state) || state == AgentState::WrapUp);
-            self.agents.insert(id, Agent { state, since: at, counted: at.mono, work });
+            self.agents.insert(id, Agent { state, is_paid, since: at, counted: at.mono, work });
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use turno_base::{Seeded, Wall};
 
 use super::*;
+use tokio_rustls::rustls;
 
 /// Longest wait for something that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,6 +50,7 @@ fn settings(port: u16) -> CrmSettings {
         host: "127.0.0.1".into(),
         port,
         path: "/who?x=1".into(),
+        secure: None,
         secret: Some("a secret of ours".into()),
         deadline: Duration::from_millis(350),
         late_limit: Duration::from_secs(5),
@@ -217,4 +219,100 @@ fn only_so_many_questions_are_out_at_once() {
     let ask = || asked.crm.ask(call, E164::new("+34612045118").unwrap(), None, |_, _| ());
     let taken: Vec<bool> = (0..5).map(|_| ask()).collect();
     assert_eq!(taken, [true, true, true, true, false]);
+}
+
+/// A house's own authority, and what it vouches for.
+struct House {
+    ca_pem: String,
+    config: Arc<rustls::ServerConfig>,
+}
+
+/// `name`: whom the server's certificate is for.
+fn house(name: &str) -> House {
+    let (ca_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    House { ca_pem, config: Arc::new(config) }
+}
+
+/// A CRM by TLS that knows everybody as C-9.
+fn secure_server(house: &House) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = house.config.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (Ok(stream), Ok(connection)) = (stream, rustls::ServerConnection::new(config.clone())) else { return };
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let mut bytes = [0; 4096];
+            let mut got = String::new();
+            while !got.ends_with('}') {
+                match stream.read(&mut bytes) {
+                    Ok(n) if n > 0 => got.push_str(&String::from_utf8_lossy(&bytes[..n])),
+                    _ => break,
+                }
+            }
+            if got.ends_with('}') {
+                let body = r#"{"id":"C-9"}"#;
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = stream.flush();
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_crm_by_https_is_asked_only_if_its_certificate_is_in_order() {
+    let (ours, theirs, other_name) = (house("127.0.0.1"), house("127.0.0.1"), house("crm.example"));
+    for (server, trusts, want, why) in [
+        (&ours, &ours.ca_pem, Some("C-9"), "by our own authority, for this address"),
+        (&theirs, &ours.ca_pem, None, "by another authority"),
+        (&other_name, &other_name.ca_pem, None, "for another name"),
+    ] {
+        let secure = Some(Authorities::parse(trusts.as_bytes()).unwrap());
+        let settings = CrmSettings { secure, deadline: PATIENCE, failures_max: 1, ..settings(secure_server(server)) };
+        let asked = Asked::new(settings);
+        let (when, told, ..) = asked.ask().unwrap();
+        assert_eq!((when, told.and_then(|told| told.id).as_deref()), (When::InTime, want), "{why}");
+        assert_eq!(asked.crm.is_open(), want.is_none(), "{why}: it counts as a failure");
+    }
+    // Who speaks TLS to a server that does not is not answered either.
+    let (port, _asks) = server(|stream| say(stream, "200 OK", r#"{"id":"C-8"}"#));
+    let secure = Some(Authorities::parse(ours.ca_pem.as_bytes()).unwrap());
+    let late_limit = Duration::from_millis(400);
+    let asked = Asked::new(CrmSettings { secure, late_limit, ..settings(port) });
+    assert_eq!(asked.ask().unwrap().1, None);
+}
+
+#[test]
+fn a_file_of_authorities_is_read_or_its_fault_is_said() {
+    let ours = house("127.0.0.1");
+    assert_ne!(Authorities::parse(ours.ca_pem.as_bytes()).unwrap(), Authorities::default());
+    for (pem, want) in [
+        ("", "has no certificate in it".to_owned()),
+        ("hello", "has no certificate in it".to_owned()),
+        ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "is no PEM file".to_owned()),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "has 1 certificates that are none".to_owned(),
+        ),
+    ] {
+        let why = Authorities::parse(pem.as_bytes()).unwrap_err();
+        assert!(why.starts_with(&want), "{why}");
+    }
 }

@@ -1,0 +1,84 @@
+//! `turno rate again`: a period's records priced by the book of today, differences posted to the ledger beside them.
+
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::json;
+use turno_base::Wall;
+use turno_tariff::again::Again;
+
+use crate::cli::{RECORDS_DEFAULT, REFUSED};
+use crate::shell::again::{Run, Wanted, run};
+use crate::shell::clock::wall;
+use crate::shell::instant::wall_of;
+
+/// Which period, by which book.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AgainArgs {
+    /// Arrived at or after, for example 2026-03-01.
+    #[arg(long, value_parser = wall_of)]
+    from: Wall,
+    /// Arrived before.
+    #[arg(long, value_parser = wall_of)]
+    to: Wall,
+    /// Say what would be posted, and post nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Price book: CSV or JSON.
+    #[arg(long, value_name = "FILE", default_value = "tariff.csv")]
+    deck: PathBuf,
+    /// Folder of the records; the ledger is beside them.
+    #[arg(long, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
+    records: PathBuf,
+}
+
+pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
+    let deck = match super::load(&args.deck) {
+        Ok(deck) => deck,
+        Err(error) => {
+            eprintln!("{error}");
+            return REFUSED;
+        }
+    };
+    let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let progress = |records: u64| bar.set_message(format!("{records} records"));
+    let wanted = Wanted { from: args.from, to: args.to, dry_run: args.dry_run, now: wall() };
+    let done = run(&args.records, &deck, wanted, progress);
+    bar.finish_and_clear();
+    match done {
+        Ok(run) if as_json => println!("{}", as_object(&run, args.dry_run)),
+        Ok(run) => print(&run, args.dry_run),
+        Err(error) => {
+            eprintln!("{error}; name the folder of the records with --records");
+            return REFUSED;
+        }
+    }
+    0
+}
+
+fn as_object(run: &Run, dry_run: bool) -> String {
+    let sums: Vec<_> = run
+        .sums()
+        .map(|(payer, net, currency)| json!({"payer": payer.to_string(), "net": net, "currency": currency.as_str()}))
+        .collect();
+    json!({"dry_run": dry_run, "rated": run.again, "differences": sums}).to_string()
+}
+
+fn print(run: &Run, dry_run: bool) {
+    let Again { records, same, changed, first, unrated, incomparable } = run.again;
+    let verb = if dry_run { "would be posted" } else { "posted" };
+    println!("{records} records: {changed} differences {verb} ({first} first amounts), {same} as they were");
+    if unrated > 0 {
+        println!("{unrated} amounts are unrated: no rule of the book is for them; what was posted stays");
+    }
+    if incomparable > 0 {
+        println!(
+            "{incomparable} amounts are of another currency or other decimals than before; nothing posted for them"
+        );
+    }
+    for (payer, net, currency) in run.sums() {
+        println!("{payer}: {net} {currency}");
+    }
+}
