@@ -1,5 +1,7 @@
 //! `turno cdr`: records straight from their tables, beside a running engine or without one.
 
+mod keep;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -43,6 +45,14 @@ pub(super) enum CdrCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Whether every record is sound and the log, the tables and files say the same; exit status 1 if not.
+    Verify(keep::VerifyArgs),
+    /// Records that consumers refused, with the reasons.
+    Refused,
+    /// Take old records out of the tables.
+    Retain(keep::RetainArgs),
+    /// Put a pseudonym in the place of a person; the bill stays.
+    Erase(keep::EraseArgs),
 }
 
 /// Which records.
@@ -94,13 +104,23 @@ impl Which {
 
 /// Runs a `cdr` command on the records in `dir`.
 pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
-    let done = Reader::open(dir).map_err(Failure::Store).and_then(|reader| match command {
-        CdrCommand::List { which } => list(&reader, as_json, which),
-        CdrCommand::Show { call } => show(&reader, as_json, *call),
-        CdrCommand::Export { which, format, zone, out } => export(&reader, which, *format, zone, out.as_deref()),
-    });
+    let read = |run: &dyn Fn(&Reader) -> Result<(), Failure>| {
+        let reader = Reader::open(dir)?;
+        run(&reader).map(|()| 0)
+    };
+    let done = match command {
+        CdrCommand::List { which } => read(&|reader| list(reader, as_json, which)),
+        CdrCommand::Show { call } => read(&|reader| show(reader, as_json, *call)),
+        CdrCommand::Export { which, format, zone, out } => {
+            read(&|reader| export(reader, which, *format, zone, out.as_deref()))
+        }
+        CdrCommand::Verify(args) => keep::verify(dir, as_json, args),
+        CdrCommand::Refused => keep::refused(dir, as_json),
+        CdrCommand::Retain(args) => keep::retain_records(dir, as_json, args),
+        CdrCommand::Erase(args) => keep::erase(dir, as_json, args),
+    };
     match done {
-        Ok(()) => 0,
+        Ok(status) => status,
         // A reader that went away (`| head`) has seen what it wanted.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(failure) => {
@@ -117,6 +137,13 @@ enum Failure {
     Io(io::Error),
     NoCall(CallId),
     NoZone(String),
+    Entropy,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -125,6 +152,7 @@ impl std::fmt::Display for Failure {
             Failure::Store(error) => write!(f, "{error}; name the folder of the records with --records"),
             Failure::Io(error) => error.fmt(f),
             Failure::NoCall(call) => write!(f, "there is no record of call {call}; a call has one when it has ended"),
+            Failure::Entropy => f.write_str("the system gives no random numbers"),
             Failure::NoZone(zone) => write!(f, "there is no time zone {zone:?}; for example Europe/Madrid"),
         }
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod callbacks;
 mod changes;
+mod clock;
 mod day;
 mod fault;
 mod limits;

@@ -9,6 +9,7 @@ mod doors;
 mod figures;
 mod menus;
 mod node;
+mod outs;
 mod problem;
 mod references;
 mod section;
@@ -142,7 +143,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let http = node::http(&root.section("http"));
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
-    let store = node::store(&root.section("store"), &node.data_dir);
+    let store = node::store(&root.section("store"), dir, &node);
     let calls::Customers { country, portfolio, segment_default, value_default_pm, value_rules, crm } =
         calls::customers(&root.section("customers"), dir);
     let prompts = calls::prompts(&root.section("prompts"), dir);

@@ -7,7 +7,7 @@ pub mod file;
 pub mod learn;
 pub mod person;
 pub mod rules;
-mod signature;
+pub(in crate::shell) mod signature;
 
 pub use callers::{Callers, Card};
 

@@ -14,6 +14,7 @@ use turno_base::{CallId, Fact, Now};
 use turno_engine::{Command, Effect, Engine, Input};
 use turno_media::{Network, Rules};
 use turno_sip::flow::Listener;
+use turno_tariff::cdr::format::Serving;
 use turno_tariff::cdr::{Kind, Row};
 
 use tokio::sync::watch;
@@ -39,6 +40,7 @@ use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
 use crate::shell::store::consumer::Consumer;
+use crate::shell::store::outs::{self, House};
 use crate::shell::store::{self, Store, StoreError};
 use crate::shell::voicemail::Voicemail;
 
@@ -162,7 +164,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     let (inbox, outlet) = inbox(clock);
     inbox.configure(&settings.engine.sip);
     let terms: SharedTerms = Arc::new(Mutex::new(figures::terms(&settings)));
-    let store = Arc::new(store(&settings, &mut past, &inbox, &terms)?);
+    let house = Arc::new(House::new(serving(&settings)));
+    let store = Arc::new(store(&settings, &mut past, &inbox, &terms, &house)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -234,6 +237,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         inbox,
         metrics: metrics.clone(),
         customers,
+        house,
         board: board.clone(),
         identity,
         configured,
@@ -408,12 +412,19 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
 
 /// Opens the store, gives it the rows that the last process did not bring to the disk, and closes the records of calls
 /// that the engine does not know any more.
-fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, terms: &SharedTerms) -> Result<Store, StartError> {
+fn store(
+    settings: &Settings,
+    past: &mut Past,
+    inbox: &Inbox,
+    terms: &SharedTerms,
+    house: &Arc<House>,
+) -> Result<Store, StartError> {
     let telling = inbox.clone();
     let tell = move |seq| telling.patiently(Input::Stored(seq));
-    let consumers = consumers(settings, terms)?;
-    let (store, left) =
-        Store::open(&settings.store.dir, store::Options::default(), consumers, tell).map_err(StartError::Store)?;
+    let (kept_for, kept_bytes_max) = settings.store.kept;
+    let options = store::Options { kept_for, kept_bytes_max, ..store::Options::default() };
+    let consumers = consumers(settings, terms, house)?;
+    let (store, left) = Store::open(&settings.store.dir, options, consumers, tell).map_err(StartError::Store)?;
     let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
     let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
@@ -453,12 +464,20 @@ fn store(settings: &Settings, past: &mut Past, inbox: &Inbox, terms: &SharedTerm
 type Named = (String, Box<dyn Consumer>);
 
 /// Those who take the log besides the tables of records.
-fn consumers(settings: &Settings, terms: &SharedTerms) -> Result<Vec<Named>, StartError> {
+fn consumers(settings: &Settings, terms: &SharedTerms, house: &Arc<House>) -> Result<Vec<Named>, StartError> {
     let dir = &settings.store.dir;
     fs::create_dir_all(dir).map_err(about(format!("the folder {}", dir.display())))?;
     figures::opens(dir).map_err(StartError::Store)?;
     let figures = Figures::new(dir, terms.clone(), settings.figures.kept);
-    Ok(vec![("figures".to_owned(), Box::new(figures))])
+    let mut all: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
+    all.extend(outs::consumers(settings, house));
+    Ok(all)
+}
+
+/// Who serves what, for queue_log.
+fn serving(settings: &Settings) -> Serving {
+    let agents = settings.engine.acd.agents.iter();
+    agents.map(|(agent, rules)| (*agent, rules.queues.to_vec())).collect()
 }
 
 /// Whether the engine still has the call.
@@ -545,6 +564,7 @@ pub struct Reloader {
     inbox: Inbox,
     metrics: Arc<Metrics>,
     customers: Customers,
+    house: Arc<House>,
     board: Arc<Board>,
     identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
@@ -564,6 +584,7 @@ impl Reloader {
             inbox,
             metrics,
             customers: Customers::new(&settings),
+            house: Arc::default(),
             board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
             configured: Vec::new(),
@@ -615,6 +636,7 @@ impl Reloader {
         logs::set_level(&settings.log.level);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
+        self.house.set(serving(&settings));
         *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
         self.inbox.configure(&settings.engine.sip);

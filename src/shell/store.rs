@@ -4,14 +4,17 @@
 //! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so
 //! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`.
 
+pub mod audit;
 pub mod consumer;
 pub mod customers;
 pub mod feed;
 mod frame;
 pub mod ledger;
 mod log;
+pub mod outs;
 pub mod pseudonym;
 mod reader;
+pub mod retention;
 mod sqlite;
 mod tables;
 mod writer;

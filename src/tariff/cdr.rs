@@ -8,10 +8,12 @@ mod builder;
 pub mod format;
 mod record;
 mod recovery;
+mod verify;
 
 pub use builder::{Builder, INTERIM_EVERY, LEGS_MAX, OFFERS_MAX, PENDING_MAX, STAGES_MAX, STAYS_MAX, Sizes};
-pub use record::{CallingBack, Charge, Cost, Direction, Leg, Offer, Purpose, Record, Stage, Stay};
+pub use record::{CallingBack, Charge, Cost, Direction, Leg, Offer, Purpose, Record, Stage, Stay, Wrap};
 pub use recovery::{Recovery, recover};
+pub use verify::{Flaw, verify};
 
 use serde::{Deserialize, Serialize};
 use turno_base::{CallId, Fact, Now};

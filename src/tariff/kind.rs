@@ -1,6 +1,7 @@
 //! What kind of number a key is, by the numbering plans that come along (`config/numbers`): data with a date, not code.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use turno_base::Name;
@@ -95,6 +96,14 @@ const SHIPPED: [&str; 5] = [
     include_str!("../../config/numbers/mx.csv"),
     include_str!("../../config/numbers/cl.csv"),
 ];
+
+/// The plans that come along, read once: a constant, like the text that they are read from.
+static PLANS: LazyLock<Numbering> = LazyLock::new(Numbering::shipped);
+
+/// The kind of a number by the plans that come along.
+pub(crate) fn kind_of(number: Key) -> Option<NumberType> {
+    PLANS.of(number).map(|(_, kind)| kind)
+}
 
 impl Numbering {
     /// The plans that come along.

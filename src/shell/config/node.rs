@@ -9,10 +9,12 @@ use jiff::tz::TimeZone;
 use turno_base::{Codec, QueueId};
 use turno_engine::MediaConfig;
 
+use crate::shell::config::outs;
 use crate::shell::config::section::Section;
 use crate::shell::config::values::{CIDR_FORM, CODEC_FORM, cidr_of, codec_of};
 use crate::shell::journal::JournalSettings;
 use crate::shell::logs::LogFormat;
+use crate::shell::store::outs::OutSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -55,6 +57,10 @@ pub struct HttpSettings {
 pub struct StoreSettings {
     /// Folder.
     pub dir: PathBuf,
+    /// How long, and up to which size, the log is kept that everybody has taken.
+    pub kept: (Duration, u64),
+    /// Where else records go.
+    pub outs: Vec<OutSettings>,
 }
 
 /// The wallboard.
@@ -173,10 +179,13 @@ pub(super) fn journal(section: &Section<'_>, data_dir: &Path) -> Option<JournalS
     on.then_some(settings)
 }
 
-pub(super) fn store(section: &Section<'_>, data_dir: &Path) -> StoreSettings {
-    let dir = section.text("dir").map_or_else(|| data_dir.join("records"), PathBuf::from);
+pub(super) fn store(section: &Section<'_>, dir: &Path, node: &NodeSettings) -> StoreSettings {
+    let outs = outs::outs(section, dir, &node.zone);
+    let dir = section.text("dir").map_or_else(|| node.data_dir.join("records"), PathBuf::from);
+    let kept_for = section.duration("kept", 8 * DAY, Duration::ZERO..=400 * DAY);
+    let kept_bytes = section.bytes("kept_size", 2 << 30, 0..=1 << 44);
     section.done();
-    StoreSettings { dir }
+    StoreSettings { dir, kept: (kept_for, kept_bytes), outs }
 }
 
 pub(super) fn media(section: &Section<'_>) -> (MediaSettings, MediaConfig) {

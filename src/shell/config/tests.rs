@@ -35,6 +35,33 @@ dnis = "*"
 to = "queue:averias"
 "#;
 
+const OUTS: &str = r#"
+[store]
+kept = "30d"
+kept_size = "1GB"
+[[store.out]]
+name = "calls"
+to = "csv"
+path = "out/calls.csv"
+rotate = "day"
+zone = "America/Bogota"
+[[store.out]]
+name = "log"
+to = "queue-log"
+path = "out/queue_log"
+[[store.out]]
+name = "billing"
+to = "web-hook"
+url = "http://billing.example:8080/calls"
+secret = "x"
+deadline = "1s"
+tries_max = 5
+[[store.out]]
+name = "central"
+to = "postgres"
+connection = "host=db.example user=turno dbname=calls"
+"#;
+
 /// What an operator did, and the text that became of it.
 fn cases() -> Vec<(&'static str, String)> {
     let with = |from: &str, to: &str| {
@@ -99,6 +126,16 @@ fn cases() -> Vec<(&'static str, String)> {
             and("[acd.tasks]\ndue_urgent = \"0s\"\ndue_soon = \"1h\"\n[agents.anna.tasks]\nmail = 2\nfax = 21\n"),
         ),
         ("a knob of the rule out of range", and("[acd.rule]\nvalue_exponent = 3\n")),
+        (
+            "records that go nowhere, and twice to the same place",
+            and(
+                "[[store.out]]\nname = \"a b\"\nto = \"xml\"\n[[store.out]]\nto = \"csv\"\n[[store.out]]\nname = \"sqlite\"\n\
+                 to = \"jsonl\"\npath = \"x\"\nrotate = \"week\"\n[[store.out]]\nname = \"b\"\nto = \"csv\"\npath = \"x\"\n\
+                 [[store.out]]\nname = \"hook\"\nto = \"web-hook\"\nurl = \"https://x.example/\"\n\
+                 [[store.out]]\nname = \"db\"\nto = \"postgres\"\nconnection = \"what is this\"\n",
+            ),
+        ),
+        ("records to all there is", and(OUTS)),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
         (

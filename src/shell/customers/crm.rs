@@ -342,7 +342,7 @@ impl Told {
 }
 
 /// This machine, or what only its own wire can be: never a CRM by accident, often a target of who can choose the address.
-fn is_local(address: IpAddr) -> bool {
+pub(in crate::shell) fn is_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast()

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 const BLOCK_BYTES: usize = 64;
 
 /// The code of `parts`, one after the other, under `key`, in hexadecimal.
-pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> String {
+pub(in crate::shell) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> String {
     let mut block = [0_u8; BLOCK_BYTES];
     match block.get_mut(..key.len()) {
         Some(start) => start.copy_from_slice(key),

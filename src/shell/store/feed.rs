@@ -36,7 +36,7 @@ pub struct Item {
 /// What an item is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// The record of a call that ended. Key: (call, seq); after a crash the same may come a second time.
+    /// The record of a call that ended. Key: (call, seq).
     Record {
         /// Of its last row.
         seq: u32,

@@ -16,7 +16,7 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// A place in the log: what a consumer keeps as its cursor. The default is before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ pub struct Recovered {
     /// Calls that are open, with the segment in which each began.
     pub(super) open: BTreeMap<CallId, u64>,
     /// Calls that ended in the segments read.
-    closed: BTreeSet<CallId>,
+    pub(super) closed: BTreeSet<CallId>,
 }
 
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params_f
 use turno_base::{AgentId, CallId, E164, QueueId, Wall};
 use turno_tariff::cdr::Record;
 
-use super::{StoreError, tables};
+use super::{Place, StoreError, tables};
 
 /// Which records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,23 @@ impl Reader {
             let mut statement = self.db.prepare(&sql)?;
             let mut rows = statement.query(params_from_iter(values.iter()))?;
             while let Some(row) = rows.next()? {
-                on(&record(row)?);
+                on(&record(&self.db, row)?);
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
+    }
+
+    /// Calls `on` with every record as it was when its call ended, without what was said and done after.
+    pub fn each_as_closed(&self, mut on: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let mut run = || {
+            let mut statement = self.db.prepare("SELECT version, record FROM calls ORDER BY arrived_us, call")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let bytes: Vec<u8> = row.get(1)?;
+                if let Some(record) = tables::read(row.get(0)?, &bytes) {
+                    on(&record);
+                }
             }
             Ok(())
         };
@@ -92,9 +108,21 @@ impl Reader {
 
     /// The record of one call.
     pub fn show(&self, call: CallId) -> Result<Option<Record>, StoreError> {
-        let mut select =
-            self.db.prepare_cached("SELECT version, record FROM calls WHERE call = ?").map_err(|e| self.error(e))?;
-        select.query_row([call.to_string()], record).optional().map_err(|error| self.error(error))
+        let mut select = self
+            .db
+            .prepare_cached("SELECT version, record, disposition FROM calls WHERE call = ?")
+            .map_err(|e| self.error(e))?;
+        select.query_row([call.to_string()], |row| record(&self.db, row)).optional().map_err(|error| self.error(error))
+    }
+
+    /// How far the tables have taken the log.
+    pub fn taken_to(&self) -> Result<Place, StoreError> {
+        tables::cursor(&self.db).map_err(|error| self.error(error))
+    }
+
+    /// When the oldest call that is kept arrived.
+    pub fn oldest(&self) -> Option<Wall> {
+        self.db.query_row("SELECT min(arrived_us) FROM calls", [], |row| row.get(0)).ok().flatten().map(Wall)
     }
 
     /// Rows that were set aside, newest last.
@@ -113,17 +141,19 @@ impl Reader {
     }
 }
 
-fn record(row: &SqlRow<'_>) -> rusqlite::Result<Record> {
+fn record(db: &Connection, row: &SqlRow<'_>) -> rusqlite::Result<Record> {
     let (version, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
-    tables::read(version, &bytes).ok_or_else(|| {
+    let mut record = tables::read(version, &bytes).ok_or_else(|| {
         let sentence = format!("a record of version {version}, which this build does not know");
         rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, sentence.into())
-    })
+    })?;
+    tables::complete(db, &mut record, row.get(2)?)?;
+    Ok(record)
 }
 
 /// Values are bound, never written into the text (spec/reliability.md, S7).
 fn query(filter: &Filter, order: Order) -> (String, Vec<Value>) {
-    let mut sql = String::from("SELECT version, record FROM calls WHERE 1");
+    let mut sql = String::from("SELECT version, record, disposition FROM calls WHERE 1");
     let mut values = Vec::new();
     let mut also = |condition: &str, value: Value| {
         sql.push_str(" AND ");

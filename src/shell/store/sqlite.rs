@@ -80,7 +80,7 @@ fn inode(path: &Path) -> Option<u64> {
 
 impl Consumer for Tables {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: false }
+        Wants { records: true, facts: true }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {
@@ -88,13 +88,24 @@ impl Consumer for Tables {
     }
 
     fn take(&mut self, items: &[Item]) -> Result<(), Trouble> {
-        let Some(last) = items.last() else { return Ok(()) };
+        // Most facts are no news here; what is passed over is read again after a restart, which costs nothing.
+        let is_news = |item: &Item| match &item.content {
+            Content::Record { .. } => true,
+            Content::Facts { facts, .. } => facts.iter().any(tables::is_news),
+            Content::Unreadable(_) => false,
+        };
+        let Some(last) = items.last().filter(|_| items.iter().any(is_news)) else { return Ok(()) };
         let transaction = self.db()?.transaction()?;
         for item in items {
-            let Content::Record { seq, record } = &item.content else { continue };
-            match tables::insert(&transaction, *seq, record)? {
-                Inserted::New | Inserted::Again => {}
-                Inserted::Different => return Err(Trouble::Refused("the call has another record already".into())),
+            match &item.content {
+                Content::Record { seq, record } => match tables::insert(&transaction, *seq, record)? {
+                    Inserted::New | Inserted::Again => {}
+                    Inserted::Different => return Err(Trouble::Refused("the call has another record already".into())),
+                },
+                Content::Facts { facts, .. } => {
+                    facts.iter().try_for_each(|fact| tables::learn(&transaction, fact))?;
+                }
+                Content::Unreadable(_) => {}
             }
         }
         tables::set_cursor(&transaction, last.at)?;

@@ -2,8 +2,9 @@
 //! microseconds since 1970 UTC, amounts are integers at `scale`.
 
 use rusqlite::{Connection, Error, OptionalExtension, params};
-use turno_base::{Money, Wall};
-use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, format};
+use turno_base::fact::{AgentState, Fact, What};
+use turno_base::{AgentId, Money, Name, Wall};
+use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format};
 
 use super::log::Place;
 
@@ -14,9 +15,9 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
   call TEXT PRIMARY KEY, seq INTEGER NOT NULL, direction TEXT NOT NULL, purpose TEXT NOT NULL,
-  ani TEXT NOT NULL, dnis TEXT NOT NULL, withheld INTEGER NOT NULL, trunk TEXT, customer TEXT, segment TEXT, value_pm INTEGER,
+  ani TEXT NOT NULL, dnis TEXT NOT NULL, number_type TEXT, withheld INTEGER NOT NULL, trunk TEXT, customer TEXT, segment TEXT, value_pm INTEGER,
   queue TEXT, agent TEXT, arrived_us INTEGER NOT NULL, ended_us INTEGER NOT NULL, total_ms INTEGER NOT NULL,
-  wait_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, outcome TEXT NOT NULL, ended_by TEXT NOT NULL,
+  wait_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, outcome TEXT NOT NULL, disposition TEXT, ended_by TEXT NOT NULL,
   sip INTEGER, q850 INTEGER, reason TEXT, recovered INTEGER NOT NULL, estimated INTEGER NOT NULL, left_out INTEGER NOT NULL,
   version INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_arrived ON calls (arrived_us);
@@ -46,6 +47,10 @@ CREATE TABLE IF NOT EXISTS offers (
 CREATE TABLE IF NOT EXISTS queue_entries (
   call TEXT NOT NULL, n INTEGER NOT NULL, queue TEXT NOT NULL, entered_us INTEGER NOT NULL, position INTEGER NOT NULL,
   left TEXT NOT NULL, left_position INTEGER NOT NULL, wait_ms INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wraps (
+  call TEXT NOT NULL, agent TEXT NOT NULL, at_us INTEGER NOT NULL, mono_us INTEGER NOT NULL, ms INTEGER,
+  PRIMARY KEY (call, agent, at_us)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS wraps_open ON wraps (agent) WHERE ms IS NULL;
 CREATE TABLE IF NOT EXISTS refused (
   segment INTEGER NOT NULL, offset INTEGER NOT NULL, call TEXT, seq INTEGER, reason TEXT NOT NULL, frame BLOB NOT NULL,
   PRIMARY KEY (segment, offset)) WITHOUT ROWID;
@@ -135,9 +140,53 @@ pub(super) fn read(version: u32, bytes: &[u8]) -> Option<Record> {
     (version == VERSION).then(|| postcard::from_bytes(bytes).ok()).flatten()
 }
 
+/// Whether [`learn`] does anything with it.
+pub(super) fn is_news(fact: &Fact) -> bool {
+    matches!(fact.what, What::Disposed { .. } | What::AgentChanged { .. })
+}
+
+/// What is said and done about a call after its record was closed. The same again changes nothing.
+pub(super) fn learn(db: &Connection, fact: &Fact) -> rusqlite::Result<()> {
+    match &fact.what {
+        What::Disposed { call, disposition, .. } => db
+            .prepare_cached("UPDATE calls SET disposition = ? WHERE call = ?")?
+            .execute(params![disposition.as_str(), call.to_string()])
+            .map(drop),
+        What::AgentChanged { agent, state, call, .. } => {
+            let mono_us = int(fact.at.mono.0);
+            db.prepare_cached("UPDATE wraps SET ms = max(0, ? - mono_us) / 1000 WHERE agent = ? AND ms IS NULL")?
+                .execute(params![mono_us, agent.as_str()])?;
+            match (state, call) {
+                (AgentState::WrapUp, Some(call)) => db
+                    .prepare_cached("INSERT OR REPLACE INTO wraps VALUES (?, ?, ?, ?, NULL)")?
+                    .execute(params![call.to_string(), agent.as_str(), fact.at.wall.0, mono_us])
+                    .map(drop),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the tables know beyond the record as it was taken in.
+pub(super) fn complete(db: &Connection, record: &mut Record, disposition: Option<String>) -> rusqlite::Result<()> {
+    record.disposition = disposition.and_then(|name| Name::new(&name).ok()).or(record.disposition);
+    let mut select = db.prepare_cached("SELECT agent, at_us, ms FROM wraps WHERE call = ? ORDER BY at_us, agent")?;
+    let wraps = select.query_map([record.call.to_string()], |row| {
+        let agent: String = row.get(0)?;
+        let ms: Option<i64> = row.get(2)?;
+        Ok((agent, Wall(row.get(1)?), ms.map(i64::unsigned_abs)))
+    })?;
+    for wrap in wraps {
+        let (agent, at, ms) = wrap?;
+        record.wraps.extend(AgentId::new(&agent).ok().map(|agent| Wrap { agent, at, ms }));
+    }
+    Ok(())
+}
+
 fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[u8]) -> rusqlite::Result<bool> {
     let mut insert = db.prepare_cached(
-        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let (queue, agent) = (record.queue(), record.agent());
     let changed = insert.execute(params![
@@ -147,6 +196,7 @@ fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[
         record.purpose.as_str(),
         format::number(&record.ani),
         format::number(&record.dnis),
+        record.dnis_type.map(|kind| kind.as_str()),
         record.ani.withheld,
         name(&record.trunk),
         record.customer,
@@ -161,6 +211,7 @@ fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[
         int(record.talk_ms()),
         int(record.hold_ms()),
         record.outcome.as_str(),
+        name(&record.disposition),
         format::by(record.by),
         record.cause.map(|cause| cause.sip),
         record.cause.map(|cause| cause.q850),

@@ -1,6 +1,6 @@
 //! The thread that makes rows durable: group commit, a spool while the disk fails, heartbeats while nothing happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -65,6 +65,8 @@ pub(super) struct Writer<F> {
     spooled_seq: Option<u64>,
     flushes: Vec<Sender<()>>,
     open: BTreeMap<CallId, u64>,
+    /// Calls whose record the log had when this process began: whatever a replay says of them again is there already.
+    closed: BTreeSet<CallId>,
     shared: Arc<Shared>,
     on_stored: F,
     consumers: Bells,
@@ -92,6 +94,7 @@ impl<F: Fn(u64)> Writer<F> {
             spooled_seq: None,
             flushes: Vec::new(),
             open: recovered.open.clone(),
+            closed: recovered.closed.clone(),
             shared,
             on_stored,
             consumers,
@@ -158,6 +161,9 @@ impl<F: Fn(u64)> Writer<F> {
                 return;
             }
         };
+        if self.closed.contains(&row.call) {
+            return;
+        }
         match row.kind {
             Kind::Open(_) => {
                 self.open.entry(row.call).or_insert(self.end.segment.max(1));
@@ -177,6 +183,7 @@ impl<F: Fn(u64)> Writer<F> {
 
     fn commit(&mut self) {
         if self.spool.is_empty() {
+            self.tell_stored();
             self.answer();
             return;
         }
@@ -192,10 +199,7 @@ impl<F: Fn(u64)> Writer<F> {
                 self.spool.shrink_to(1 << 20);
                 self.spooled = 0;
                 self.shared.set_durable(self.end);
-                if let Some(seq) = self.spooled_seq.take() {
-                    self.shared.stored.store(seq, Ordering::Relaxed);
-                    (self.on_stored)(seq);
-                }
+                self.tell_stored();
                 self.consumers.ring();
                 self.answer();
             }
@@ -206,6 +210,13 @@ impl<F: Fn(u64)> Writer<F> {
                     tracing::error!(%error, "the record log cannot be written and is tried again; rows wait in memory");
                 }
             }
+        }
+    }
+
+    fn tell_stored(&mut self) {
+        if let Some(seq) = self.spooled_seq.take() {
+            self.shared.stored.store(seq, Ordering::Relaxed);
+            (self.on_stored)(seq);
         }
     }
 

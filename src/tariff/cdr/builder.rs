@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::{
-    CallId, Cause, EndedBy, LegId, Mono, Now, Number, Outcome, Quality, QueueId, Reason, SegmentId, TrunkId, Wall,
+    CallId, Cause, EndedBy, LegId, Mono, Name, Now, Number, Outcome, Quality, QueueId, Reason, SegmentId, TrunkId, Wall,
 };
 
 use super::record::{CallingBack, Charge, Direction, Leg, Offer, Purpose, Record, Stage, Stay, customer};
 use super::{Kind, Row};
 use crate::amount::allocate;
 use crate::deck::{Deck, Payer};
+use crate::kind::kind_of;
 use crate::prefix::Key;
 use crate::rating::{Call, rate};
 
@@ -84,7 +85,8 @@ impl Builder {
             return;
         }
         let Some(draft) = self.drafts.get_mut(&call) else {
-            self.stale += 1;
+            // What came of a call is mostly said after it: the tables add it to the record.
+            self.stale += u64::from(!matches!(fact.what, What::Disposed { .. }));
             return;
         };
         draft.fold(fact);
@@ -154,11 +156,10 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::WaitingChanged { call, .. }
         | What::CallbackTaken { call, .. }
         | What::CallingBack { call, .. }
+        | What::Disposed { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
-        // A result may come after the record was closed, which stays as it is.
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
-        | What::Disposed { .. }
         | What::Task { .. }
         | What::Emergency { .. }
         | What::CallbackEnded { .. }
@@ -176,6 +177,7 @@ pub(super) struct Draft {
     customer: Option<String>,
     segment: Option<SegmentId>,
     value_pm: Option<u32>,
+    disposition: Option<Name>,
     callback_asked: Option<CallbackAsked>,
     calling_back: Option<CallingBack>,
     legs: Vec<DraftLeg>,
@@ -231,6 +233,7 @@ impl Draft {
             customer: None,
             segment: None,
             value_pm: None,
+            disposition: None,
             callback_asked: None,
             calling_back: None,
             legs: Vec::new(),
@@ -311,6 +314,7 @@ impl Draft {
                 self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
+            What::Disposed { disposition, .. } => self.disposition = Some(*disposition),
             What::CallbackTaken { how, .. } => self.callback_asked = Some(*how),
             What::CallingBack { first, attempt, .. } => {
                 self.calling_back = Some(CallingBack { first: *first, attempt: *attempt });
@@ -321,7 +325,6 @@ impl Draft {
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
-            | What::Disposed { .. }
             | What::Task { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. } => {}
@@ -349,19 +352,22 @@ impl Draft {
         let stays = self.stays.iter().map(|stay| stay.close(end)).collect();
         let caller = customer(&legs, self.calling_back.is_some());
         let outside = self.calling_back.is_some() || legs.iter().any(|leg| matches!(leg.party, Party::Outside(_)));
+        let direction = match (self.trunk, outside) {
+            (Some(_), _) => Direction::Inbound,
+            (None, true) => Direction::Outbound,
+            (None, false) => Direction::Internal,
+        };
         Record {
             call,
-            direction: match (self.trunk, outside) {
-                (Some(_), _) => Direction::Inbound,
-                (None, true) => Direction::Outbound,
-                (None, false) => Direction::Internal,
-            },
-            purpose: match (self.calling_back, self.stays.is_empty()) {
-                (Some(_), _) => Purpose::Callback,
-                (None, false) => Purpose::Queue,
-                (None, true) => Purpose::Direct,
+            direction,
+            purpose: match (self.calling_back, self.stays.is_empty(), direction) {
+                (Some(_), ..) => Purpose::Callback,
+                (None, false, _) => Purpose::Queue,
+                (None, true, Direction::Internal) => Purpose::Internal,
+                (None, true, Direction::Inbound | Direction::Outbound) => Purpose::Direct,
             },
             ani: std::mem::take(&mut self.ani),
+            dnis_type: kind_of(self.dnis.e164.into()),
             dnis: std::mem::take(&mut self.dnis),
             trunk: self.trunk,
             customer: self.customer.take(),
@@ -373,6 +379,7 @@ impl Draft {
             ended: end.at.wall,
             total_ms: ms_between(self.arrived, end.at),
             outcome: end.outcome,
+            disposition: self.disposition,
             by: end.by,
             cause: caller.map(|leg| leg.cause),
             recovered: false,
@@ -381,6 +388,7 @@ impl Draft {
             legs,
             stays,
             offers: std::mem::take(&mut self.offers),
+            wraps: Vec::new(),
             left_out: self.left_out,
         }
     }

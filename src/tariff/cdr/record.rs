@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{CallbackAsked, OfferEnd, Party, QueueLeft, Segment};
 use turno_base::{
-    AgentId, CallId, Cause, EndedBy, LegId, Money, Number, Outcome, Quality, QueueId, SegmentId, TrunkId, Wall,
+    AgentId, CallId, Cause, EndedBy, LegId, Money, Name, Number, Outcome, Quality, QueueId, SegmentId, TrunkId, Wall,
 };
 
 use crate::deck::Payer;
+use crate::kind::NumberType;
 use crate::rating::{Rated, Status};
 
 /// Which way a call went.
@@ -43,6 +44,8 @@ pub enum Purpose {
     Callback,
     /// It went straight to a party, a prompt or nowhere.
     Direct,
+    /// One station called another.
+    Internal,
 }
 
 impl Purpose {
@@ -52,6 +55,7 @@ impl Purpose {
             Purpose::Queue => "queue",
             Purpose::Callback => "callback",
             Purpose::Direct => "direct",
+            Purpose::Internal => "internal",
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct Record {
     pub ani: Number,
     /// What they dialled.
     pub dnis: Number,
+    /// What kind of number that is; none: no plan that comes along has it.
+    pub dnis_type: Option<NumberType>,
     /// By which trunk it arrived.
     pub trunk: Option<TrunkId>,
     /// External id as of the call.
@@ -89,6 +95,8 @@ pub struct Record {
     pub total_ms: u64,
     /// Result; exactly one.
     pub outcome: Outcome,
+    /// What the agent said came of it, his last word. The tables take it up also when it is said after the call.
+    pub disposition: Option<Name>,
     /// By whom it ended.
     pub by: EndedBy,
     /// Why the caller's leg ended.
@@ -103,7 +111,9 @@ pub struct Record {
     pub stays: Vec<Stay>,
     /// Offers to agents, in order.
     pub offers: Vec<Offer>,
-    /// By payer: the sum of the legs' stored amounts.
+    /// Wrap-up of its agents, in order. It comes after the call: only the tables know of it.
+    pub wraps: Vec<Wrap>,
+    /// By payer and currency: the sum of the legs' stored amounts.
     pub costs: Vec<Cost>,
     /// Legs, stays and offers beyond the bounds of a record, counted but not kept.
     pub left_out: u32,
@@ -180,7 +190,7 @@ pub struct Charge {
     pub rated: Rated,
 }
 
-/// What a call costs one payer.
+/// What a call costs one payer in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Who.
@@ -225,6 +235,17 @@ pub struct Offer {
     pub ring_ms: u64,
 }
 
+/// What an agent had to do after the call, because of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrap {
+    /// Who.
+    pub agent: AgentId,
+    /// From when on.
+    pub at: Wall,
+    /// How long; none: still.
+    pub ms: Option<u64>,
+}
+
 impl Record {
     /// The customer's leg: the caller's, or the last by which he was called back.
     pub fn caller(&self) -> Option<&Leg> {
@@ -244,6 +265,11 @@ impl Record {
     /// Time in which the caller was held, ms.
     pub fn hold_ms(&self) -> u64 {
         self.caller_ms(|segment| matches!(segment, Segment::Hold(_) | Segment::Consult(_) | Segment::Parked))
+    }
+
+    /// Time that agents had to do after it, ms.
+    pub fn wrap_ms(&self) -> u64 {
+        self.wraps.iter().filter_map(|wrap| wrap.ms).sum()
     }
 
     /// The last agent who talked with the caller.
@@ -270,21 +296,27 @@ impl Record {
         stages.iter().filter(|stage| counts(stage.segment)).map(|stage| stage.ms).sum()
     }
 
-    /// Sums of the legs' charges, by payer in order of first appearance.
+    /// Sums of the legs' charges, by payer and currency in order of first appearance. Amounts of two currencies or scales are
+    /// two costs; what has no amount is counted with the payer's first.
     pub(crate) fn costs_of(legs: &[Leg]) -> Vec<Cost> {
         let mut costs: Vec<Cost> = Vec::new();
         for charge in legs.iter().flat_map(|leg| &leg.charges) {
-            if !costs.iter().any(|cost| cost.payer == charge.payer) {
-                costs.push(Cost { payer: charge.payer, net: None, unrated: 0 });
-            }
-            let Some(cost) = costs.iter_mut().find(|cost| cost.payer == charge.payer) else { continue };
-            match (charge.rated.net, cost.net) {
-                (Some(net), Some(sum)) => {
-                    cost.net = Some(Money { units: sum.units.saturating_add(net.units), ..sum });
-                }
-                (Some(net), None) => cost.net = Some(net),
-                (None, _) => cost.unrated += u32::from(charge.rated.status == Status::Unrated),
-            }
+            let kind = |money: Money| (money.currency, money.scale);
+            let net = charge.rated.net;
+            let fits = |cost: &&mut Cost| {
+                let same = cost.net.is_none() || net.is_none() || cost.net.map(kind) == net.map(kind);
+                cost.payer == charge.payer && same
+            };
+            let unrated = u32::from(net.is_none() && charge.rated.status == Status::Unrated);
+            let Some(cost) = costs.iter_mut().find(fits) else {
+                costs.push(Cost { payer: charge.payer, net, unrated });
+                continue;
+            };
+            cost.unrated += unrated;
+            cost.net = match (net, cost.net) {
+                (Some(net), Some(sum)) => Some(Money { units: sum.units.saturating_add(net.units), ..sum }),
+                (net, sum) => sum.or(net),
+            };
         }
         costs
     }

@@ -116,9 +116,9 @@ impl Consumer for Notebook {
     }
 }
 
-fn open_with(dir: &Dir, options: Options, consumers: &[(&str, &Notebook)]) -> Store {
-    let consumers = consumers.iter().map(|(name, notebook)| ((*name).to_owned(), notebook.boxed())).collect();
-    Store::open(&dir.0, options, consumers, |_| {}).unwrap().0
+fn open_books(dir: &Dir, options: Options, consumers: &[(&str, &Notebook)]) -> Store {
+    let boxed = || consumers.iter().map(|(name, notebook)| ((*name).to_owned(), notebook.boxed())).collect();
+    open_with(dir, options, boxed).0
 }
 
 fn calls(range: std::ops::Range<u64>) -> Vec<String> {
@@ -147,7 +147,7 @@ fn records_and_facts_reach_whoever_wants_them_in_order_and_once_over_restarts() 
     let small = Options { segment_bytes: 6_000, ..Options::default() };
     let mut seq = 1;
     for life in 0..4 {
-        let store = open_with(&dir, small, &[("records", &records), ("facts", &facts), ("both", &both)]);
+        let store = open_books(&dir, small, &[("records", &records), ("facts", &facts), ("both", &both)]);
         for n in life * 6..life * 6 + 6 {
             tell(&store, n * 3 + 1..n * 3 + 4);
             seq = append(&store, n..n + 1, seq);
@@ -165,7 +165,7 @@ fn records_and_facts_reach_whoever_wants_them_in_order_and_once_over_restarts() 
     History::open(&dir.0).unwrap().each_fact(|n, fact| history.push(format!("{n} {}", word(fact)))).unwrap();
     assert_eq!(history, told(1..73));
     let late = Notebook::of(true, true);
-    open_with(&dir, small, &[("late", &late)]).close(LONG);
+    open_books(&dir, small, &[("late", &late)]).close(LONG);
     assert_eq!(late.lines(), both.lines());
     let recovered = log::recover(&dir.0.join("log")).unwrap();
     assert_eq!(recovered.fact_last, Some(72));
@@ -178,7 +178,7 @@ fn one_that_hangs_delays_nobody_and_goes_on_where_it_was() {
     let dir = Dir::new("hangs");
     let (stuck, quick) = (Notebook::of(true, false), Notebook::of(true, false));
     stuck.set_shut(true);
-    let store = open_with(&dir, Options::default(), &[("stuck", &stuck), ("quick", &quick)]);
+    let store = open_books(&dir, Options::default(), &[("stuck", &stuck), ("quick", &quick)]);
     append(&store, 0..20, 1);
     assert!(store.flush(LONG), "the tables do not wait");
     let until = Instant::now() + LONG;
@@ -200,7 +200,7 @@ fn one_that_fails_tries_again_until_it_can_and_says_so() {
     let (tries, tried) = mpsc::channel();
     failing.tries = Some(tries);
     failing.failures.store(3, Ordering::Relaxed);
-    let store = open_with(&dir, Options::default(), &[("failing", &failing)]);
+    let store = open_books(&dir, Options::default(), &[("failing", &failing)]);
     append(&store, 0..5, 1);
     for _ in 0..2 {
         tried.recv_timeout(LONG).expect("it is tried again");
@@ -218,7 +218,7 @@ fn what_is_refused_is_set_aside_with_the_reason_and_the_others_get_in() {
     let dir = Dir::new("aside");
     let mut picky = Notebook::of(true, true);
     picky.refuses = "emergency true at 2";
-    let store = open_with(&dir, Options::default(), &[("picky", &picky)]);
+    let store = open_books(&dir, Options::default(), &[("picky", &picky)]);
     tell(&store, 1..2);
     append(&store, 0..2, 1);
     tell(&store, 2..3);
@@ -236,7 +236,7 @@ fn the_log_waits_for_the_slow_up_to_a_bound_and_what_they_missed_is_counted() {
     let options = Options { segment_bytes: 4_000, kept_for: Duration::ZERO, ..Options::default() };
     let oldest = || log::segments(&dir.0.join("log")).unwrap()[0];
     stuck.set_shut(true);
-    let store = open_with(&dir, options, &[("stuck", &stuck)]);
+    let store = open_books(&dir, options, &[("stuck", &stuck)]);
     let mut next = 1;
     for n in 0..30 {
         next = append(&store, n..n + 1, next);
@@ -248,7 +248,7 @@ fn the_log_waits_for_the_slow_up_to_a_bound_and_what_they_missed_is_counted() {
     assert_eq!(stuck.lines(), calls(0..30));
 
     stuck.set_shut(true);
-    let store = open_with(&dir, Options { held_bytes_max: 20_000, ..options }, &[("stuck", &stuck)]);
+    let store = open_books(&dir, Options { held_bytes_max: 20_000, ..options }, &[("stuck", &stuck)]);
     let before = oldest();
     for n in 30..60 {
         next = append(&store, n..n + 1, next);
@@ -312,4 +312,45 @@ fn a_database_that_is_locked_at_the_start_keeps_nobody_from_starting() {
     assert!(store.flush(LONG));
     store.close(LONG);
     assert_eq!(all(&dir).len(), 5);
+}
+
+#[test]
+fn what_an_agent_says_and_does_after_the_call_is_in_the_tables_record() {
+    use turno_base::fact::AgentState;
+    use turno_tariff::cdr::Wrap;
+    let dir = Dir::new("after");
+    let (anna, now) = (AgentId::new("anna").unwrap(), |ms: u64| Now {
+        mono: turno_base::Mono::from_ms(ms),
+        wall: Wall::from_secs(1_773_140_400).plus_ms(ms),
+    });
+    let changed = |state, call| What::AgentChanged { agent: anna, station: None, state, call, is_paid: true };
+    let said = |word: &str| {
+        let disposition = turno_base::Name::new(word).unwrap();
+        What::Disposed { call: call(1), agent: anna, disposition }
+    };
+    let script = [
+        (10_000, changed(AgentState::WrapUp, Some(call(1)))),
+        (12_000, said("sale")),
+        (13_000, said("promise")),
+        (25_500, changed(AgentState::Ready, None)),
+        (30_000, changed(AgentState::WrapUp, Some(call(2)))),
+    ];
+    // A restart between any two changes nothing.
+    let mut seq = 1;
+    for (number, (ms, what)) in (1..).zip(script) {
+        let (store, ..) = open(&dir, Options::default());
+        if number == 1 {
+            seq = append(&store, 1..3, seq);
+        }
+        assert!(store.append_facts(number, 1, postcard::to_allocvec(&Fact { at: now(ms), what }).unwrap()));
+        store.close(LONG);
+    }
+    let reader = Reader::open(&dir.0).unwrap();
+    let kept = |n| reader.show(call(n)).unwrap().unwrap();
+    assert_eq!(kept(1).disposition.map(|name| name.to_string()).as_deref(), Some("promise"));
+    assert_eq!(kept(1).wraps, [Wrap { agent: anna, at: now(10_000).wall, ms: Some(15_500) }]);
+    assert_eq!(kept(2).wraps, [Wrap { agent: anna, at: now(30_000).wall, ms: None }]);
+    assert_eq!((kept(1).wrap_ms(), kept(2).disposition), (15_500, None));
+    let report = audit::audit(&dir.0).unwrap();
+    assert_eq!((report.wrong, report.records), (0, 2), "{:?}", report.told);
 }

@@ -21,6 +21,7 @@ struct View<'a> {
     purpose: &'static str,
     from: NumberView<'a>,
     to: NumberView<'a>,
+    number_type: Option<&'static str>,
     trunk: Option<String>,
     customer: Option<&'a str>,
     segment: Option<String>,
@@ -36,7 +37,9 @@ struct View<'a> {
     wait_ms: u64,
     talk_ms: u64,
     hold_ms: u64,
+    wrap_ms: u64,
     outcome: &'static str,
+    disposition: Option<String>,
     ended_by: &'static str,
     cause: Option<CauseView>,
     recovered: bool,
@@ -46,6 +49,14 @@ struct View<'a> {
     stays: Vec<StayView>,
     offers: Vec<OfferView>,
     legs: Vec<LegView<'a>>,
+    wraps: Vec<WrapView>,
+}
+
+#[derive(Serialize)]
+struct WrapView {
+    agent: String,
+    at: String,
+    ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +176,7 @@ impl<'a> View<'a> {
             purpose: record.purpose.as_str(),
             from: NumberView::of(&record.ani),
             to: NumberView::of(&record.dnis),
+            number_type: record.dnis_type.map(|kind| kind.as_str()),
             trunk: text(record.trunk),
             customer: record.customer.as_deref(),
             segment: text(record.segment),
@@ -180,7 +192,9 @@ impl<'a> View<'a> {
             wait_ms: record.wait_ms(),
             talk_ms: record.talk_ms(),
             hold_ms: record.hold_ms(),
+            wrap_ms: record.wrap_ms(),
             outcome: record.outcome.as_str(),
+            disposition: record.disposition.map(|disposition| disposition.to_string()),
             ended_by: by(record.by),
             cause: record.cause.map(CauseView::of),
             recovered: record.recovered,
@@ -190,6 +204,11 @@ impl<'a> View<'a> {
             stays: record.stays.iter().map(StayView::of).collect(),
             offers: record.offers.iter().map(OfferView::of).collect(),
             legs: record.legs.iter().map(LegView::of).collect(),
+            wraps: record
+                .wraps
+                .iter()
+                .map(|wrap| WrapView { agent: wrap.agent.to_string(), at: wrap.at.to_string(), ms: wrap.ms })
+                .collect(),
         }
     }
 }

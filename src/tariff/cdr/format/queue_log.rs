@@ -13,7 +13,7 @@ use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 use super::asterisk::asterisk_id;
 
 /// Calls at once that are followed; the lines of more are not written.
-pub(super) const CALLS_MAX: usize = 100_000;
+const CALLS_MAX: usize = 100_000;
 
 /// Which queues each agent serves: AgentChanged does not say, ADDMEMBER must.
 pub type Serving = BTreeMap<AgentId, Vec<QueueId>>;

@@ -8,7 +8,7 @@ use crate::cdr::record::Record;
 /// The header, with its LF.
 pub const CSV_HEADER: &str = "call,direction,purpose,from,to,trunk,customer,segment,value_per_mille,queue,agent,arrived,\
     ended,total_ms,wait_ms,talk_ms,hold_ms,offers,outcome,ended_by,sip,q850,reason,codec,mos,company_net,caller_net,currency,\
-    unrated,recovered,estimated,callback_asked,callback_of,callback_attempt\n";
+    unrated,recovered,estimated,callback_asked,callback_of,callback_attempt,disposition,wrap_ms,number_type\n";
 
 /// One line with its LF. Numbers are printed without `+`: it would begin a formula.
 pub fn csv(record: &Record) -> String {
@@ -19,7 +19,7 @@ pub fn csv(record: &Record) -> String {
     let codec = quality.and_then(|q| q.codec).map_or("", |codec| codec.as_str());
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let bare = |of| clean(number(of).trim_start_matches('+'));
-    let fields: [String; 34] = [
+    let fields: [String; 37] = [
         record.call.to_string(),
         record.direction.as_str().to_owned(),
         record.purpose.as_str().to_owned(),
@@ -54,6 +54,9 @@ pub fn csv(record: &Record) -> String {
         record.callback_asked.map_or("", |how| how.as_str()).to_owned(),
         text(record.calling_back.and_then(|back| back.first)),
         text(record.calling_back.map(|back| back.attempt)),
+        text(record.disposition),
+        record.wrap_ms().to_string(),
+        record.dnis_type.map_or("", |kind| kind.as_str()).to_owned(),
     ];
     let cells: Vec<Cow<'_, str>> = fields.iter().map(|field| cell(field)).collect();
     cells.join(",") + "\n"

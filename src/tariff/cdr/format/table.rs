@@ -46,6 +46,9 @@ pub fn shown(record: &Record) -> String {
         record.direction.as_str(),
         record.purpose.as_str()
     ));
+    if let Some(disposition) = record.disposition {
+        line(format_args!("said      {disposition}"));
+    }
     if let Some(how) = record.callback_asked {
         line(format_args!("callback  asked for by {}", how.as_str()));
     }
@@ -80,6 +83,10 @@ pub fn shown(record: &Record) -> String {
     }
     for leg in &record.legs {
         leg_lines(leg, &mut line);
+    }
+    for wrap in &record.wraps {
+        let ms = wrap.ms.map_or("still".to_owned(), clock);
+        line(format_args!("wrap-up   {} at {}: {ms}", wrap.agent, wrap.at));
     }
     out
 }

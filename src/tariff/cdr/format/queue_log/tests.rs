@@ -283,3 +283,17 @@ fn nothing_that_came_over_the_network_makes_a_field_or_a_line() {
     let id = asterisk_id(CallId(u128::MAX));
     assert!(id.len() <= 30, "{id}");
 }
+
+#[test]
+fn past_the_bound_calls_are_not_followed_and_those_that_are_go_on() {
+    let (mut fold, mut out) = (QueueLog::default(), String::new());
+    let mut tell = |what: What| fold.on_fact(&Fact { at: at(0), what }, &Serving::new(), &mut out);
+    let call = |n: usize| CallId(n as u128);
+    for n in 0..=CALLS_MAX {
+        tell(What::CallArrived { call: call(n), ani: number("1"), dnis: number("2"), trunk: None });
+    }
+    for n in [0, CALLS_MAX] {
+        tell(What::QueueEntered { call: call(n), queue: queue("averias"), position: 1 });
+    }
+    assert_eq!((fold.calls.len(), out.matches("ENTERQUEUE").count()), (CALLS_MAX, 1));
+}

@@ -1,0 +1,166 @@
+//! `turno cdr verify|refused|retain|erase`: whether records are right, and how long they and the people in them are kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+use serde_json::json;
+use turno_base::E164;
+use turno_tariff::cdr::{Purpose, format};
+
+use super::Failure;
+use crate::cli::REFUSED;
+use crate::shell::clock::wall;
+use crate::shell::store::audit::{Report, audit, audit_file};
+use crate::shell::store::customers::Erased;
+use crate::shell::store::pseudonym::pseudonymise;
+use crate::shell::store::retention::{Old, retain};
+use crate::shell::store::{Reader, StoreError, outs};
+
+/// What else to compare the records with.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    /// A file of `to = "csv"`.
+    #[arg(long, value_name = "FILE")]
+    csv: Vec<PathBuf>,
+    /// A file of `to = "jsonl"`.
+    #[arg(long, value_name = "FILE")]
+    jsonl: Vec<PathBuf>,
+    /// A file of `to = "master-csv"`.
+    #[arg(long, value_name = "FILE")]
+    master_csv: Vec<PathBuf>,
+    /// Time zone of that.
+    #[arg(long, default_value = "UTC")]
+    zone: String,
+}
+
+pub(super) fn verify(dir: &Path, as_json: bool, args: &VerifyArgs) -> Result<u8, Failure> {
+    let zone = TimeZone::get(&args.zone).map_err(|_| Failure::NoZone(args.zone.clone()))?;
+    let mut report = audit(dir)?;
+    for path in &args.csv {
+        audit_file(dir, path, format::CSV_HEADER, format::csv, &mut report)?;
+    }
+    for path in &args.jsonl {
+        audit_file(dir, path, "", |record| format::json(record) + "\n", &mut report)?;
+    }
+    for path in &args.master_csv {
+        audit_file(dir, path, "", |record| format::master_csv(record, &zone), &mut report)?;
+    }
+    tell(&report, as_json);
+    Ok(if report.wrong == 0 { 0 } else { REFUSED })
+}
+
+fn tell(report: &Report, as_json: bool) {
+    let Report { records, logged, coming, refused, lines, wrong, told } = report;
+    if as_json {
+        let report = json!({
+            "records": records, "logged": logged, "coming": coming, "refused": refused, "lines": lines, "wrong": wrong, "told": told,
+        });
+        println!("{report}");
+        return;
+    }
+    for line in told {
+        println!("{line}");
+    }
+    if *wrong > told.len() as u64 {
+        println!("and {} more", wrong - told.len() as u64);
+    }
+    println!(
+        "{records} records, {logged} of them in the log that is kept, {coming} on their way, {refused} set aside, {lines} lines of \
+         files: {}",
+        if *wrong == 0 { "all is as it must be".to_owned() } else { format!("{wrong} differences") }
+    );
+}
+
+pub(super) fn refused(dir: &Path, as_json: bool) -> Result<u8, Failure> {
+    let ours = Reader::open(dir)?.refused()?.into_iter();
+    let mut all: Vec<(String, Option<String>, String)> =
+        ours.map(|r| ("sqlite".to_owned(), r.call, r.reason)).collect();
+    all.extend(outs::refused(dir).map_err(Failure::Io)?.into_iter().map(|r| (r.consumer, r.call, r.reason)));
+    for (consumer, call, reason) in &all {
+        match as_json {
+            true => println!("{}", json!({"consumer": consumer, "call": call, "reason": reason})),
+            false => println!("{consumer}  {}  {reason}", call.as_deref().unwrap_or("-")),
+        }
+    }
+    if all.is_empty() && !as_json {
+        println!("no consumer has refused a record");
+    }
+    Ok(0)
+}
+
+/// What calls were for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// Those that entered a queue.
+    Queue,
+    /// Those that called a customer back.
+    Callback,
+    /// Those that went straight to somebody.
+    Direct,
+    /// Those between stations.
+    Internal,
+}
+
+/// Which records are too old.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RetainArgs {
+    /// Calls that arrived more than so many days ago.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    older_than: u32,
+    /// Only those for this purpose.
+    #[arg(long, value_enum)]
+    purpose: Option<Kind>,
+    /// Only count them.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn retain_records(dir: &Path, as_json: bool, args: &RetainArgs) -> Result<u8, Failure> {
+    let age = Duration::from_secs(u64::from(args.older_than) * 86_400);
+    let mut before = wall();
+    before.0 -= i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    let purpose = args.purpose.map(|kind| match kind {
+        Kind::Queue => Purpose::Queue,
+        Kind::Callback => Purpose::Callback,
+        Kind::Direct => Purpose::Direct,
+        Kind::Internal => Purpose::Internal,
+    });
+    let calls = retain(dir, Old { before, purpose }, args.dry_run)?;
+    match (as_json, args.dry_run) {
+        (true, _) => println!("{}", json!({"calls": calls, "before": before.to_string(), "dry_run": args.dry_run})),
+        (false, true) => println!("{calls} calls arrived before {before}; nothing is changed"),
+        (false, false) => println!("{calls} calls that arrived before {before} are gone"),
+    }
+    Ok(0)
+}
+
+/// Whose calls.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(in crate::cli) struct EraseArgs {
+    /// External id of the customer.
+    #[arg(long)]
+    customer: Vec<String>,
+    /// Telephone number with + and the country code.
+    #[arg(long, value_parser = |text: &str| E164::new(text).map_err(|_| "write + and the country code first"))]
+    number: Vec<E164>,
+}
+
+/// Somebody whom the customers do not know, or not any more, is forgotten in the records.
+pub(super) fn erase(dir: &Path, as_json: bool, args: &EraseArgs) -> Result<u8, Failure> {
+    if !dir.join("records.sqlite").exists() {
+        return Err(Failure::Store(StoreError::Missing(dir.to_owned())));
+    }
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|_| Failure::Entropy)?;
+    let name = turno_customers::personal::pseudonym(u128::from_le_bytes(key));
+    let erased = Erased { ids: args.customer.clone(), numbers: args.number.clone() };
+    let calls = pseudonymise(dir, &erased, &name)?;
+    match as_json {
+        true => println!("{}", json!({"pseudonym": name, "calls": calls})),
+        false => println!("{calls} calls stay for the bill as {name}"),
+    }
+    Ok(0)
+}

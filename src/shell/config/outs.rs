@@ -1,0 +1,108 @@
+//! `[[store.out]]`: where else records go.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::shell::config::section::Section;
+use crate::shell::store::outs::{FileOut, HookOut, Lines, OutSettings, Rotate, To};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TO_FORM: &str = "write \"csv\", \"jsonl\", \"master-csv\", \"queue-log\", \"web-hook\" or \"postgres\"";
+const NAME_FORM: &str = "write letters, digits, - and _, for example \"billing\"";
+const URL_FORM: &str = "write an address such as \"http://billing.example:8080/calls\"; https is for a proxy beside us";
+/// Names that are taken: those of the tables and of the figures.
+const TAKEN: [&str; 2] = ["sqlite", "figures"];
+/// Most consumers: each is a thread and reads the log.
+const OUTS_MAX: usize = 16;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Lines(Lines),
+    Hook,
+    Postgres,
+}
+
+/// All of them; `dir`: what paths are relative to, `zone`: whose dates files have unless they say another.
+pub(super) fn outs(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Vec<OutSettings> {
+    let mut found: Vec<OutSettings> = Vec::new();
+    let sections = section.array("out");
+    if sections.len() > OUTS_MAX {
+        section.error("out", format!("there are {} of them; {OUTS_MAX} are enough", sections.len()));
+    }
+    for one in sections {
+        let Some(out) = out(&one, dir, zone) else { continue };
+        if TAKEN.contains(&out.name.as_str()) || found.iter().any(|other| other.name == out.name) {
+            one.error("name", format!("{:?} is the name of another consumer; write another", out.name));
+        }
+        if found.iter().any(|other| shares_file(other, &out)) {
+            one.error("path", "another consumer writes that file; name another");
+        }
+        found.push(out);
+    }
+    found
+}
+
+fn shares_file(a: &OutSettings, b: &OutSettings) -> bool {
+    matches!((&a.to, &b.to), (To::File(a), To::File(b)) if a.path == b.path)
+}
+
+fn out(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Option<OutSettings> {
+    section.text_needed("name", "billing");
+    let name = section.read("name", NAME_FORM, |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (!text.is_empty() && text.len() <= 32 && text.chars().all(fits)).then(|| text.to_owned())
+    });
+    section.text_needed("to", "csv");
+    let kind = section.read("to", TO_FORM, |text| match text {
+        "csv" => Some(Kind::Lines(Lines::Csv)),
+        "jsonl" => Some(Kind::Lines(Lines::Jsonl)),
+        "master-csv" => Some(Kind::Lines(Lines::MasterCsv)),
+        "queue-log" => Some(Kind::Lines(Lines::QueueLog)),
+        "web-hook" => Some(Kind::Hook),
+        "postgres" => Some(Kind::Postgres),
+        _ => None,
+    });
+    let to = match kind {
+        Some(Kind::Lines(lines)) => file(section, lines, dir, zone).map(To::File),
+        Some(Kind::Hook) => hook(section).map(To::Hook),
+        Some(Kind::Postgres) => {
+            section.text_needed("connection", "host=db.example user=turno dbname=calls");
+            section.tried("connection", |text| text.parse()).map(To::Postgres)
+        }
+        None => return None,
+    };
+    section.done();
+    Some(OutSettings { name: name?, to: to? })
+}
+
+fn file(section: &Section<'_>, lines: Lines, dir: &Path, zone: &TimeZone) -> Option<FileOut> {
+    let path = section.text_needed("path", "records/calls.csv");
+    let rotate = section.read("rotate", "write \"never\", \"day\" or \"hour\"", |text| match text {
+        "never" => Some(Rotate::Never),
+        "day" => Some(Rotate::Day),
+        "hour" => Some(Rotate::Hour),
+        _ => None,
+    });
+    let form = "write a time zone, for example \"Europe/Madrid\"";
+    let zone = section.read("zone", form, |text| TimeZone::get(text).ok()).unwrap_or_else(|| zone.clone());
+    Some(FileOut { lines, path: dir.join(path?), rotate: rotate.unwrap_or(Rotate::Never), zone })
+}
+
+fn hook(section: &Section<'_>) -> Option<HookOut> {
+    section.text_needed("url", "http://billing.example:8080/calls");
+    let url = section.read("url", URL_FORM, |text| {
+        let uri: hyper::Uri = text.parse().ok()?;
+        let (authority, path) = (uri.authority()?, uri.path_and_query()?);
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@') && !host.is_empty();
+        plain.then(|| (host, authority.port_u16().unwrap_or(80), path.as_str().to_owned()))
+    });
+    let secret = section.text("secret").filter(|secret| !secret.is_empty());
+    let deadline = section.duration("deadline", 2 * SECOND, SECOND / 10..=2 * SECOND);
+    let tries_max = section.integer("tries_max", 10, 1..=1000);
+    let allow_local = section.flag("allow_local", false);
+    let (host, port, path) = url?;
+    Some(HookOut { host, port, path, secret, deadline, tries_max, allow_local })
+}

@@ -1,0 +1,189 @@
+//! Whether the log, the tables and the files say the same, and whether every record is sound in itself: `turno cdr verify`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use turno_base::CallId;
+use turno_tariff::cdr::{Record, verify};
+
+use super::feed::{Content, History, Wants};
+use super::{Filter, Order, Reader, StoreError, outs};
+
+/// Differences that are told; more are counted.
+pub const SHOWN_MAX: usize = 100;
+
+/// Identities between the tables: what each query finds is wrong.
+const IDENTITIES: [(&str, &str); 5] = [
+    (
+        "segments of a leg last as long as the leg",
+        "SELECT l.call, l.name FROM legs l LEFT JOIN segments s ON s.call = l.call AND s.leg = l.leg
+         GROUP BY l.call, l.leg HAVING coalesce(sum(s.ms), 0) <> l.total_ms",
+    ),
+    (
+        "shares of a charge are the charge",
+        "SELECT c.call, c.payer FROM charges c LEFT JOIN segment_shares s
+         ON s.call = c.call AND s.leg = c.leg AND s.payer = c.payer
+         GROUP BY c.call, c.leg, c.payer HAVING coalesce(sum(s.net), 0) <> coalesce(c.net, 0)",
+    ),
+    (
+        "each part belongs to a call",
+        "SELECT call, 'leg' FROM legs WHERE call NOT IN (SELECT call FROM calls)
+         UNION ALL SELECT call, 'offer' FROM offers WHERE call NOT IN (SELECT call FROM calls)
+         UNION ALL SELECT call, 'stay' FROM queue_entries WHERE call NOT IN (SELECT call FROM calls)",
+    ),
+    (
+        "the wait of a call is that of its stays",
+        "SELECT c.call, '' FROM calls c LEFT JOIN queue_entries q ON q.call = c.call
+         GROUP BY c.call HAVING coalesce(sum(q.wait_ms), 0) <> c.wait_ms",
+    ),
+    ("net and tax are gross", "SELECT call, payer FROM charges WHERE net + tax <> gross"),
+];
+
+/// What was looked at and what is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Records in the tables.
+    pub records: u64,
+    /// Records in the part of the log that is kept.
+    pub logged: u64,
+    /// Of those, what the tables have not taken yet.
+    pub coming: u64,
+    /// Records that consumers set aside.
+    pub refused: u64,
+    /// Lines of files that were compared.
+    pub lines: u64,
+    /// Differences.
+    pub wrong: u64,
+    /// The first of them, in words, with their calls.
+    pub told: Vec<String>,
+}
+
+impl Report {
+    fn tell(&mut self, call: impl std::fmt::Display, what: impl std::fmt::Display) {
+        self.wrong += 1;
+        if self.told.len() < SHOWN_MAX {
+            self.told.push(format!("{call}: {what}"));
+        }
+    }
+}
+
+/// Checks every record by itself, the tables among themselves, and the log against the tables.
+pub fn audit(dir: &Path) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    let reader = Reader::open(dir)?;
+    reader.each(&Filter::default(), Order::OldestFirst, |record| {
+        report.records += 1;
+        verify(record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
+    })?;
+    identities(&dir.join("records.sqlite"), &mut report)?;
+    let mut refused: BTreeSet<String> = reader.refused()?.into_iter().filter_map(|refused| refused.call).collect();
+    report.refused = refused.len() as u64;
+    let aside = outs::refused(dir);
+    let aside = aside.map_err(|error| StoreError::Disk { what: "read", path: dir.join("out"), error })?;
+    report.refused += aside.len() as u64;
+    log_against_tables(dir, &reader, &mut refused, &mut report)?;
+    Ok(report)
+}
+
+fn identities(path: &Path, report: &mut Report) -> Result<(), StoreError> {
+    let run = |report: &mut Report| -> rusqlite::Result<()> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(std::time::Duration::from_secs(5))?;
+        for (holds, query) in IDENTITIES {
+            let mut select = db.prepare(query)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (call, of): (String, String) = (row.get(0)?, row.get(1)?);
+                report.tell(call, format_args!("it does not hold that {holds} ({of})"));
+            }
+        }
+        Ok(())
+    };
+    run(report).map_err(|error| StoreError::Database { path: path.to_owned(), error })
+}
+
+fn log_against_tables(
+    dir: &Path,
+    reader: &Reader,
+    refused: &mut BTreeSet<String>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let taken = reader.taken_to()?;
+    let mut failed = None;
+    let mut seen = BTreeSet::new();
+    History::open(dir)?.each(Wants { records: true, facts: false }, |item| {
+        let Content::Record { record, .. } = &item.content else {
+            return report.tell("the log", "a frame cannot be read");
+        };
+        // A replay after a crash may append a record a second time.
+        if !seen.insert(record.call) {
+            return;
+        }
+        report.logged += 1;
+        match reader.show(record.call) {
+            Ok(Some(kept)) if is_same(&kept, record) => {}
+            Ok(Some(_)) if refused.remove(&record.call.to_string()) => {}
+            Ok(Some(_)) => report.tell(record.call, "the tables say something else than the log"),
+            Ok(None) if item.at > taken => report.coming += 1,
+            Ok(None) if refused.remove(&record.call.to_string()) => {}
+            Ok(None) if reader.oldest().is_some_and(|oldest| record.arrived < oldest) => {}
+            Ok(None) => report.tell(record.call, "it is in the log and not in the tables"),
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// The same call, though an agent said more of it since, or its customer was forgotten.
+fn is_same(kept: &Record, logged: &Record) -> bool {
+    let bare = |record: &Record| Record { disposition: None, wraps: Vec::new(), ..record.clone() };
+    let (kept, logged) = (bare(kept), bare(logged));
+    kept == logged || kept.legs.iter().all(|leg| leg.sip_call_id.is_empty()) && nobody(kept) == nobody(logged)
+}
+
+fn nobody(mut record: Record) -> Record {
+    record.customer = None;
+    (record.ani, record.dnis) = Default::default();
+    for leg in &mut record.legs {
+        (leg.a, leg.b, leg.sip_call_id) = Default::default();
+    }
+    record
+}
+
+/// Compares a file of lines with the records: each line is that of one record, each record has one line.
+pub fn audit_file(
+    dir: &Path,
+    path: &Path,
+    header: &str,
+    line_of: impl Fn(&Record) -> String,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut lines: BTreeMap<String, (CallId, u32)> = BTreeMap::new();
+    // Files have what was known when the call ended; of what came of it the tables have the last word.
+    Reader::open(dir)?.each_as_closed(|record| {
+        lines.insert(line_of(record), (record.call, 0));
+    })?;
+    let disk = |error| StoreError::Disk { what: "read", path: path.to_owned(), error };
+    let mut reader = BufReader::new(std::fs::File::open(path).map_err(disk)?);
+    let mut line = String::new();
+    while reader.read_line(&mut line).map_err(disk)? > 0 {
+        if line != header {
+            report.lines += 1;
+            match lines.get_mut(&line) {
+                Some((_, count)) => *count += 1,
+                None => report.tell(path.display(), format_args!("no record says {:?}", line.trim_end())),
+            }
+        }
+        line.clear();
+    }
+    for (call, count) in lines.values() {
+        match count {
+            0 => report.tell(call, format_args!("it is not in {}", path.display())),
+            1 => {}
+            more => report.tell(call, format_args!("it is {more} times in {}", path.display())),
+        }
+    }
+    Ok(())
+}
