@@ -77,11 +77,11 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
     let mut real = |command: Command| {
         let mut out = Vec::new();
         engine.handle(&Input::Command { id: 1, command }, now, &mut out);
-        let replies = out.into_iter().filter_map(|effect| match effect {
+        let mut replies = out.into_iter().filter_map(|effect| match effect {
             Effect::Reply { answer, .. } => Some(answer),
             _ => None,
         });
-        replies.last().expect("a command is answered")
+        replies.next_back().expect("a command is answered")
     };
     for arrival in &outlet.house {
         let Input::Command { id, command } = arrival.input else { continue };

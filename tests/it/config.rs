@@ -71,7 +71,7 @@ fn every_key_stands_in_the_sample() {
             .unwrap_or_else(|| panic!("[{section}] lists no keys: {:?}", checked.problems));
         for key in listed.split(", ") {
             let table = text.contains(&format!("[sip.{key}]")) || text.contains(&format!("[[sip.{key}]]"));
-            let below = text.contains(&format!(".{key}]"));
+            let below = text.contains(&format!(".{key}]")) || text.contains(&format!("[{section}.{key}."));
             if !keys.contains(&key) && !table && !below {
                 missing.push(format!("{section}.{key}"));
             }

@@ -13,10 +13,11 @@ use super::section::Section;
 pub(super) fn tariff(section: &Section<'_>, dir: &Path, trunks: &[TrunkId]) -> Deck {
     let mut deck = book(section, "file", dir).unwrap_or_default();
     for (name, own) in section.named("trunks") {
+        let books = [("inbound", Way::In), ("outbound", Way::Out)].map(|(key, way)| (way, book(&own, key, dir)));
         match name.parse::<TrunkId>().ok().filter(|trunk| trunks.contains(trunk)) {
             Some(trunk) => {
-                for (key, way) in [("inbound", Way::In), ("outbound", Way::Out)] {
-                    if let Some(book) = book(&own, key, dir) {
+                for (way, book) in books {
+                    if let Some(book) = book {
                         deck.set_trunk(trunk, way, book);
                     }
                 }
