@@ -1,12 +1,14 @@
 //! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
 
+mod reload;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use turno_tariff::cdr::format::Serving;
 use turno_tariff::cdr::{Kind, Row};
 
 use tokio::sync::watch;
+
+pub use reload::Reloader;
 
 use crate::api;
 use crate::api::wall::{self, Faces};
@@ -32,7 +36,6 @@ use crate::shell::entropy;
 use crate::shell::figures::{self, Figures, SharedTerms, nightly};
 use crate::shell::inbox::{Inbox, inbox};
 use crate::shell::journal::{Recovery, Wanted, Writer, recover};
-use crate::shell::logs;
 use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
 use crate::shell::metrics::Metrics;
 use crate::shell::net::{Bound, OpenError};
@@ -553,98 +556,6 @@ pub(crate) fn lock(dir: &Path) -> Result<File, LockError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LockError::InUse),
         Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
-    }
-}
-
-/// Brings a changed configuration into the running node.
-#[derive(Debug)]
-pub struct Reloader {
-    file: Option<PathBuf>,
-    faces: watch::Sender<Faces>,
-    inbox: Inbox,
-    metrics: Arc<Metrics>,
-    customers: Customers,
-    house: Arc<House>,
-    board: Arc<Board>,
-    identity: entropy::Identity,
-    /// Listeners as configured: a port 0 there is a real one in `now`.
-    configured: Vec<Listener>,
-    /// Of the figures.
-    terms: SharedTerms,
-    now: Mutex<Settings>,
-}
-
-impl Reloader {
-    /// Without a file: nothing to read again.
-    #[cfg(test)]
-    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
-        Reloader {
-            file: None,
-            faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
-            inbox,
-            metrics,
-            customers: Customers::new(&settings),
-            house: Arc::default(),
-            board,
-            identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
-            configured: Vec::new(),
-            terms: SharedTerms::default(),
-            now: Mutex::new(settings),
-        }
-    }
-
-    /// The configuration in force.
-    pub fn settings(&self) -> Settings {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads and checks the file; whole or not at all. Gives the warnings, or all problems if it was refused.
-    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
-        let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let checked = config::load(file, None);
-        for problem in &checked.problems {
-            tracing::warn!("{problem}");
-        }
-        let Some(mut settings) = checked.settings else {
-            tracing::error!(file = %file.display(), "the changed configuration is refused; the old one stays");
-            self.metrics.config_reloads.with_label_values(&["refused"]).inc();
-            return Err(checked.problems);
-        };
-        config::adopt(&mut settings, &self.identity);
-        let mut problems = checked.problems;
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let restart = |key: &str| {
-            let shown = file.display().to_string();
-            Problem { warning: true, ..Problem::error(&shown, 0, key, "takes effect at the next start".to_owned()) }
-        };
-        if settings.engine.sip.listeners != self.configured {
-            problems.push(restart("sip.listeners"));
-        }
-        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net, &settings.voicemail)
-            != (&now.node, &now.http, &now.journal, &now.store, &now.net, &now.voicemail)
-        {
-            problems.push(restart("node, http, journal, store, voicemail or sip.streams"));
-        }
-        if settings.crm != now.crm {
-            problems.push(restart("customers.crm"));
-        }
-        // The engine may name a sound from now on that is not loaded: its caller hears nothing until then.
-        if (&settings.media, &settings.prompts) != (&now.media, &now.prompts) {
-            problems.push(restart("media or prompts"));
-        }
-        settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
-        logs::set_level(&settings.log.level);
-        self.customers.replace(&settings);
-        self.board.set_terms(board::terms(&settings));
-        self.house.set(serving(&settings));
-        *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
-        self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
-        self.inbox.configure(&settings.engine.sip);
-        self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
-        *now = settings;
-        tracing::info!(file = %file.display(), "configuration read again");
-        self.metrics.config_reloads.with_label_values(&["taken"]).inc();
-        Ok(problems)
     }
 }
 
