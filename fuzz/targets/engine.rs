@@ -77,6 +77,7 @@ fn config() -> EngineConfig {
         acd,
         segment_default: name("standard"),
         value_default_pm: 1000,
+        revision: 0,
         deck: turno_tariff::Deck::default(),
         country: "34".into(),
     }

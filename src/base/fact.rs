@@ -248,6 +248,11 @@ pub enum What {
         /// On.
         on: bool,
     },
+    /// This revision of the configuration is in force from now on.
+    Configured {
+        /// As the log of changes numbers it.
+        revision: u64,
+    },
 }
 
 /// What kind of work a task is.

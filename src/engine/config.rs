@@ -11,6 +11,8 @@ use turno_tariff::Deck;
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineConfig {
+    /// Which revision of the configuration this is, for records of what was decided under it; 0: it has no number.
+    pub revision: u64,
     /// Names the life's ids; entropy from the shell at the first start.
     pub seed: u64,
     /// Signalling.

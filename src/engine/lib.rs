@@ -33,6 +33,7 @@ pub use views::{
 
 use serde::{Deserialize, Serialize};
 use turno_acd::{Acd, AgentRow, Entry};
+use turno_base::fact::What;
 use turno_base::{CallId, ItemId, Mono, Now};
 use turno_call::{CallEvent, Calls};
 use turno_sip::flow::Flow;
@@ -137,6 +138,7 @@ impl Rooms {
 
     fn begin(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(now, out);
+        self.tell_revision(0, &mut turn);
         self.ua.configure(self.config.sip.clone(), now, turn.sip());
         self.tell_stations(&mut turn);
         self.settle(&mut turn);
@@ -191,12 +193,22 @@ impl Rooms {
         let mut config = config.clone();
         config.settle_codecs();
         let now = turn.now;
-        self.ua.configure(config.sip.clone(), now, turn.sip());
-        self.calls.configure(config.call.clone());
-        self.acd.configure(config.acd.clone(), now, turn.acd());
         let before = std::mem::replace(&mut self.config, config);
+        // Before anything is decided by it.
+        self.tell_revision(before.revision, turn);
+        self.ua.configure(self.config.sip.clone(), now, turn.sip());
+        self.calls.configure(self.config.call.clone());
+        self.acd.configure(self.config.acd.clone(), now, turn.acd());
         self.tell_stations(turn);
         self.tell_stations_gone(&before.sip, turn);
+    }
+
+    /// The event line says from when on which revision decides.
+    fn tell_revision(&mut self, before: u64, turn: &mut Turn<'_>) {
+        let revision = self.config.revision;
+        if revision != before {
+            self.fact(What::Configured { revision }, turn);
+        }
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended

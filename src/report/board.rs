@@ -172,6 +172,7 @@ impl Board {
             | What::CallbackEnded { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
+            | What::Configured { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

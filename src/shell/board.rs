@@ -306,6 +306,7 @@ fn log_life(fact: &Fact) {
             let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
             tracing::warn!(queue, on, "emergency switch");
         }
+        What::Configured { revision } => tracing::info!(revision, "the engine decides by a changed configuration"),
         What::CustomerKnown { .. }
         | What::CallbacksDue { .. }
         | What::LegRinging { .. }
@@ -370,6 +371,7 @@ impl Counts {
             | What::LegBegan { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
+            | What::Configured { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }

@@ -157,6 +157,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);
     let engine = EngineConfig {
+        revision: 0,
         seed: 0,
         sip,
         media: engine_media,

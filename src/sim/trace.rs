@@ -135,7 +135,8 @@ impl Recorder {
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::Disposed { .. }
-            | What::Emergency { .. } => {}
+            | What::Emergency { .. }
+            | What::Configured { .. } => {}
         }
     }
 

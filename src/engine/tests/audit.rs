@@ -236,6 +236,7 @@ impl Audit {
                 self.see("waiting", "changed");
             }
             What::Emergency { .. } => self.see("emergency", "switched"),
+            What::Configured { .. } => self.see("configuration", "changed"),
             What::CallEnded { call, outcome, .. } => {
                 let row = self.call(call);
                 assert!(row.legs.values().all(|leg| leg.has_ended), "{call} ends before its legs");

@@ -137,3 +137,33 @@ fn a_queue_and_an_agent_that_are_no_longer_configured_go_in_good_order() {
     "#]]
     .assert_eq(&world.said);
 }
+
+#[test]
+fn records_and_offers_name_the_revision_that_decided_them() {
+    let under = |revision: u64| {
+        let mut config = config(1);
+        config.revision = revision;
+        Input::Configure(Box::new(config))
+    };
+    let mut world = World::open(1, Habit::Answers(2000), Weather::default(), 1);
+    world.input(under(3));
+    let talks = world.call("+34612045118");
+    world.run(4000);
+    // Waits while the one agent talks, and is offered to him under the next revision.
+    let waits = world.call("+34612045119");
+    world.run(1000);
+    world.input(under(4));
+    world.input(under(4));
+    world.run(1000);
+    world.hang_up(0, talks);
+    world.run(20_000);
+    world.hang_up(0, waits);
+    world.run(20_000);
+    let told: Vec<(u64, Vec<u64>)> = world
+        .records
+        .iter()
+        .map(|record| (record.config_revision, record.offers.iter().map(|offer| offer.config_revision).collect()))
+        .collect();
+    assert_eq!(told, [(3, vec![3]), (3, vec![4])]);
+    assert_eq!(world.said.matches("configured").collect::<Vec<_>>().len(), 2, "{}", world.said);
+}

@@ -256,6 +256,7 @@ pub(super) fn config(phones: usize) -> EngineConfig {
         acd,
         segment_default: name("standard"),
         value_default_pm: 1000,
+        revision: 0,
         deck: turno_tariff::Deck::default(),
         country: "34".into(),
     }
@@ -924,6 +925,7 @@ impl World {
             }
             What::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
             What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
+            What::Configured { revision } => format!("configured {revision}"),
             What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }

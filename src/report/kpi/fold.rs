@@ -232,6 +232,7 @@ impl Fold {
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
+            | What::Configured { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

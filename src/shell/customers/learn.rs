@@ -124,6 +124,7 @@ impl Pupil {
             | What::OfferEnded { .. }
             | What::WaitingChanged { .. }
             | What::Emergency { .. }
+            | What::Configured { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }

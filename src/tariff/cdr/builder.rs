@@ -38,6 +38,8 @@ pub struct Builder {
     due: BTreeSet<(Mono, CallId)>,
     /// Facts about calls that are over or never arrived.
     stale: u64,
+    /// Of the configuration in force.
+    revision: u64,
 }
 
 /// How much there is.
@@ -58,14 +60,21 @@ impl Builder {
     /// ends with, so that a turn of the engine makes one row and not one for each of its steps. The deck prices the call
     /// when it ends.
     pub fn on_fact(&mut self, fact: &Fact, deck: &Deck, out: &mut Vec<Row>) {
-        let Some(call) = call_of(&fact.what) else { return };
+        let Some(call) = call_of(&fact.what) else {
+            if let What::Configured { revision } = fact.what {
+                self.revision = revision;
+            }
+            return;
+        };
         if let What::CallArrived { ani, dnis, trunk, .. } = &fact.what {
             if self.drafts.contains_key(&call) {
                 self.stale += 1;
                 return;
             }
             let mut draft = Draft::new(fact.at, ani.clone(), dnis.clone(), *trunk);
-            out.push(draft.row(call, fact.at, Kind::Open(vec![fact.clone()])));
+            // Recovery reads it from the call's own rows.
+            let under = (self.revision > 0).then(|| draft.is_under(self.revision, fact.at));
+            out.push(draft.row(call, fact.at, Kind::Open([fact.clone()].into_iter().chain(under).collect())));
             self.due.insert((fact.at.mono + INTERIM_EVERY, call));
             self.drafts.insert(call, draft);
             return;
@@ -89,6 +98,10 @@ impl Builder {
             self.stale += u64::from(!matches!(fact.what, What::Disposed { .. }));
             return;
         };
+        if draft.revision != self.revision && matches!(fact.what, What::Offered { .. }) {
+            let under = draft.is_under(self.revision, fact.at);
+            draft.pending.push(under);
+        }
         draft.fold(fact);
         draft.pending.push(fact.clone());
         if !is_milestone(&fact.what) && draft.pending.len() < PENDING_MAX {
@@ -162,6 +175,7 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::PauseTooLong { .. }
         | What::Task { .. }
         | What::Emergency { .. }
+        | What::Configured { .. }
         | What::CallbackEnded { .. }
         | What::CallbacksDue { .. } => None,
     }
@@ -184,6 +198,9 @@ pub(super) struct Draft {
     stays: Vec<DraftStay>,
     offers: Vec<Offer>,
     left_out: u32,
+    /// Of the configuration when it arrived, and as of its last offer.
+    arrived_under: u64,
+    revision: u64,
     pending: Vec<Fact>,
     /// The last row: the last proof of life.
     pub(super) proof: Now,
@@ -240,11 +257,20 @@ impl Draft {
             stays: Vec::new(),
             offers: Vec::new(),
             left_out: 0,
+            arrived_under: 0,
+            revision: 0,
             pending: Vec::new(),
             proof: at,
             seq: 0,
             due: at.mono + INTERIM_EVERY,
         }
+    }
+
+    /// What is decided about it from now on is decided by this revision.
+    fn is_under(&mut self, revision: u64, at: Now) -> Fact {
+        let fact = Fact { at, what: What::Configured { revision } };
+        self.fold(&fact);
+        fact
     }
 
     fn row(&mut self, call: CallId, at: Now, kind: Kind) -> Row {
@@ -311,10 +337,18 @@ impl Draft {
                     return;
                 }
                 let (queue, agent, epoch) = (*queue, *agent, *epoch);
-                self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0 });
+                let config_revision = self.revision;
+                self.offers.push(Offer { queue, agent, epoch, at: at.wall, end: None, ring_ms: 0, config_revision });
             }
             What::OfferEnded { agent, epoch, end, ring_ms, .. } => self.on_offer_ended(*agent, *epoch, *end, *ring_ms),
             What::Disposed { disposition, .. } => self.disposition = Some(*disposition),
+            What::Configured { revision } => {
+                // With the row that opens it, before anything else is known of it.
+                if self.legs.is_empty() && self.arrived_under == 0 && at == self.arrived {
+                    self.arrived_under = *revision;
+                }
+                self.revision = *revision;
+            }
             What::CallbackTaken { how, .. } => self.callback_asked = Some(*how),
             What::CallingBack { first, attempt, .. } => {
                 self.calling_back = Some(CallingBack { first: *first, attempt: *attempt });
@@ -375,6 +409,7 @@ impl Draft {
             value_pm: self.value_pm,
             callback_asked: self.callback_asked,
             calling_back: self.calling_back,
+            config_revision: self.arrived_under,
             arrived: self.arrived.wall,
             ended: end.at.wall,
             total_ms: ms_between(self.arrived, end.at),

@@ -87,6 +87,8 @@ pub struct Record {
     pub callback_asked: Option<CallbackAsked>,
     /// It is an attempt to call a customer back.
     pub calling_back: Option<CallingBack>,
+    /// Revision of the configuration in force when it arrived; 0: it had no number.
+    pub config_revision: u64,
     /// First INVITE.
     pub arrived: Wall,
     /// End.
@@ -233,6 +235,8 @@ pub struct Offer {
     pub end: Option<OfferEnd>,
     /// How long it rang.
     pub ring_ms: u64,
+    /// Revision of the configuration by which it was decided; 0: it had no number.
+    pub config_revision: u64,
 }
 
 /// What an agent had to do after the call, because of it.

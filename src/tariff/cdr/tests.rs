@@ -515,3 +515,32 @@ fn the_name_of_a_hidden_caller_prices_as_no_origin() {
     assert_eq!(record(&script).legs[0].charges[1].rated.rate, Name::new("freephone").ok());
     assert_eq!(number("612345678").e164, E164::new("+34612345678").ok());
 }
+
+#[test]
+fn a_recovered_record_names_the_revisions_that_decided_it() {
+    let mut builder = Builder::default();
+    let mut rows = Vec::new();
+    let configured = |revision| What::Configured { revision };
+    let mut tell = |ms, what| builder.on_fact(&Fact { at: at(ms), what }, &deck(), &mut rows);
+    tell(0, configured(6));
+    for (ms, what) in a_queued_call() {
+        // Between its two offers the configuration changes, twice.
+        if ms == 28_100 && matches!(what, What::LegEnded { .. }) {
+            tell(ms, configured(7));
+            tell(ms, configured(8));
+        }
+        tell(ms, what);
+    }
+    let told = |record: &Record| {
+        (record.config_revision, record.offers.iter().map(|offer| offer.config_revision).collect::<Vec<_>>())
+    };
+    let whole = rows.iter().find_map(|row| match &row.kind {
+        Kind::Close(record) => Some(told(record)),
+        Kind::Open(_) | Kind::Interim(_) => None,
+    });
+    assert_eq!(whole, Some((6, vec![6, 8])));
+    let open: Vec<Row> = rows.into_iter().filter(|row| !matches!(row.kind, Kind::Close(_))).collect();
+    let closed = recovery::recover(&open, &deck());
+    let Kind::Close(record) = &closed[0].kind else { panic!("{closed:?}") };
+    assert_eq!(told(record), (6, vec![6, 8]));
+}

@@ -335,6 +335,7 @@ fn config() -> EngineConfig {
         acd,
         segment_default: standard,
         value_default_pm: 1000,
+        revision: 0,
         deck: turno_tariff::Deck::default(),
         country: "34".into(),
     }

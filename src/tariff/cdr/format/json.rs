@@ -45,6 +45,7 @@ struct View<'a> {
     recovered: bool,
     estimated: bool,
     left_out: u32,
+    config_revision: u64,
     costs: Vec<CostView>,
     stays: Vec<StayView>,
     offers: Vec<OfferView>,
@@ -99,6 +100,7 @@ struct OfferView {
     at: String,
     end: Option<&'static str>,
     ring_ms: u64,
+    config_revision: u64,
 }
 
 #[derive(Serialize)]
@@ -200,6 +202,7 @@ impl<'a> View<'a> {
             recovered: record.recovered,
             estimated: record.estimated,
             left_out: record.left_out,
+            config_revision: record.config_revision,
             costs: record.costs.iter().map(CostView::of).collect(),
             stays: record.stays.iter().map(StayView::of).collect(),
             offers: record.offers.iter().map(OfferView::of).collect(),
@@ -254,6 +257,7 @@ impl OfferView {
             at: offer.at.to_string(),
             end: offer.end.map(|end| end.as_str()),
             ring_ms: offer.ring_ms,
+            config_revision: offer.config_revision,
         }
     }
 }

@@ -122,7 +122,8 @@ impl QueueLog {
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::Disposed { .. }
-            | What::Emergency { .. } => {}
+            | What::Emergency { .. }
+            | What::Configured { .. } => {}
         }
     }
 
