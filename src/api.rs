@@ -4,6 +4,7 @@
 pub mod control;
 mod customers;
 pub mod http;
+pub mod live;
 mod records;
 mod reports;
 pub mod rest;

@@ -7,6 +7,7 @@ mod customers;
 mod doctor;
 mod init;
 mod journal;
+mod live;
 mod play;
 mod rate;
 mod records;
@@ -20,7 +21,7 @@ mod tasks;
 mod voicemail;
 mod whatif;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -208,6 +209,18 @@ enum Command {
         /// Only this queue; without, all queues.
         queue: Option<QueueId>,
     },
+    /// Write the live configuration as TOML: queues, agents, skills, everything that changes while calls run.
+    Export(live::ExportArgs),
+    /// Take a file for the live configuration, whole or not at all.
+    Apply(live::ApplyArgs),
+    /// Changes of the live configuration: the log of them, undo, and objects of any kind.
+    #[command(subcommand)]
+    Config(live::ConfigCommand),
+    /// Skills, as the live configuration names them.
+    #[command(subcommand)]
+    Skill(live::ObjectCommand),
+    /// Print the JSON Schema of configuration files, for editors.
+    Schema,
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -232,6 +245,8 @@ enum QueueCommand {
         /// Queue.
         queue: Option<QueueId>,
     },
+    #[command(flatten)]
+    Object(live::ObjectCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -294,6 +309,8 @@ enum AgentCommand {
         #[command(subcommand)]
         change: SkillCommand,
     },
+    #[command(flatten)]
+    Object(live::ObjectCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -471,7 +488,8 @@ pub fn main() -> ExitCode {
         Command::Replay { journal, full, quiet } => journal::replay(&journal, full, quiet, cli.json),
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
-        Command::Agent(command) => ask::command(&cli.socket, cli.json, agent(command)),
+        Command::Queue(QueueCommand::Object(command)) => live::object(&cli.socket, cli.json, "queue", command),
+        Command::Agent(command) => agent(&cli.socket, cli.json, command),
         Command::Task(command) => ask::command(&cli.socket, cli.json, tasks::command(command)),
         Command::Callback(command) => ask::command(&cli.socket, cli.json, callback(command)),
         Command::Call { command: Some(CallCommand::Show { call }), .. } => {
@@ -524,14 +542,20 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::report(&args, cli.json),
         Command::Audit(args) => report::audit(&args, cli.json),
         Command::Lint(args) => report::lint_config(&args, cli.json),
+        Command::Export(args) => live::export(&cli.socket, cli.json, &args),
+        Command::Apply(args) => live::apply(&cli.socket, cli.json, args),
+        Command::Config(command) => live::config(&cli.socket, cli.json, command),
+        Command::Skill(command) => live::object(&cli.socket, cli.json, "skill", command),
+        Command::Schema => serve::schema(),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };
     ExitCode::from(code)
 }
 
-fn agent(command: AgentCommand) -> Ask {
-    match command {
+fn agent(socket: &Path, as_json: bool, command: AgentCommand) -> u8 {
+    let command = match command {
+        AgentCommand::Object(command) => return live::object(socket, as_json, "agent", command),
         AgentCommand::Show { agent } => Ask::AgentShow(agent),
         AgentCommand::Explain { agent } => Ask::AgentExplain(agent),
         AgentCommand::Login { agent, station } => Ask::AgentLogin(agent, station),
@@ -549,7 +573,8 @@ fn agent(command: AgentCommand) -> Ask {
             };
             Ask::AgentSkill(agent, skill, change)
         }
-    }
+    };
+    ask::command(socket, as_json, command)
 }
 
 fn callback(command: CallbackCommand) -> Ask {

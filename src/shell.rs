@@ -18,6 +18,7 @@ pub mod instant;
 pub mod journal;
 pub mod line;
 pub mod lint;
+pub mod live;
 pub mod logs;
 pub mod media;
 pub mod metrics;

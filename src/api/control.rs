@@ -12,20 +12,24 @@ use tokio::net::{UnixListener, UnixStream};
 use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::AppState;
+use crate::api::live::{self, LiveReply, LiveRequest};
 use crate::shell::asker::Unanswered;
+use crate::shell::live::document::DOCUMENT_BYTES_MAX;
 
-/// Longest request line; more closes the connection.
-const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// Longest request line, a whole live document in it; more closes the connection.
+pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DOCUMENT_BYTES_MAX as u64;
 /// A client that says nothing for this long is closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// What may be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// A command for the engine.
     Command(Command),
     /// Read the configuration again.
     Reload,
+    /// About the live configuration.
+    Live(Box<LiveRequest>),
     /// Take no new calls; the process goes on until it is told to end.
     Drain,
 }
@@ -35,6 +39,8 @@ pub enum Request {
 pub enum Reply {
     /// The engine's answer.
     Answer(Answer),
+    /// About the live configuration.
+    Live(Box<LiveReply>),
     /// Done, with warnings.
     Done(Vec<String>),
     /// Not done; sentences for a person.
@@ -74,6 +80,7 @@ pub fn start(runtime: &tokio::runtime::Handle, path: &Path, state: AppState) -> 
 }
 
 async fn serve(stream: UnixStream, state: AppState) {
+    let who = account(&stream);
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut line = String::new();
@@ -85,7 +92,7 @@ async fn serve(stream: UnixStream, state: AppState) {
             _ => return,
         }
         let reply = match serde_json::from_str(&line) {
-            Ok(request) => answer(request, &state).await,
+            Ok(request) => answer(request, &state, &who).await,
             Err(error) => Reply::Refused(vec![format!("this is no request: {error}")]),
         };
         let mut text = serde_json::to_vec(&reply).expect("a reply is plain data");
@@ -96,7 +103,14 @@ async fn serve(stream: UnixStream, state: AppState) {
     }
 }
 
-async fn answer(request: Request, state: &AppState) -> Reply {
+/// The account of whoever is at the other end.
+fn account(stream: &UnixStream) -> String {
+    let Ok(peer) = stream.peer_cred() else { return "somebody".to_owned() };
+    let account = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(peer.uid()));
+    account.ok().flatten().map_or_else(|| format!("uid {}", peer.uid()), |account| account.name)
+}
+
+async fn answer(request: Request, state: &AppState, who: &str) -> Reply {
     match request {
         Request::Command(command) => match state.asker.ask(command).await {
             Ok(answer) => Reply::Answer(answer),
@@ -105,14 +119,15 @@ async fn answer(request: Request, state: &AppState) -> Reply {
             Err(error @ (Unanswered::Busy | Unanswered::Ending)) => Reply::Unavailable(error.to_string()),
         },
         Request::Reload => {
-            let reloader = state.reloader.clone();
+            let (reloader, who) = (state.reloader.clone(), who.to_owned());
             // It reads files and may wait for the engine.
-            match tokio::task::spawn_blocking(move || reloader.reload()).await {
+            match tokio::task::spawn_blocking(move || reloader.reload(&who)).await {
                 Ok(Ok(warnings)) => Reply::Done(warnings.iter().map(ToString::to_string).collect()),
                 Ok(Err(problems)) => Reply::Refused(problems.iter().map(ToString::to_string).collect()),
                 Err(_) => Reply::Unavailable("reading the configuration failed".to_owned()),
             }
         }
+        Request::Live(request) => live::answer(*request, state, who).await,
         Request::Drain => {
             state.gate.drain();
             Reply::Done(Vec::new())

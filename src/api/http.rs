@@ -20,7 +20,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use turno_engine::{Answer, Command};
 
-use crate::api::{AppState, customers, rest, wall};
+use crate::api::{AppState, customers, live, rest, wall};
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -51,6 +51,10 @@ pub fn router(state: AppState) -> Router {
         .merge(
             customers::import_router(state.clone())
                 .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, IMPORT_LIMIT)),
+        )
+        .merge(
+            live::apply_router(state.clone())
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT)),
         )
         .with_state(state)
 }

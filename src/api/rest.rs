@@ -14,7 +14,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, customers, records, reports, tasks, voicemail};
+use crate::api::{AppState, customers, live, records, reports, tasks, voicemail};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -53,6 +53,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .merge(records::router())
         .merge(reports::router())
         .merge(customers::router())
+        .merge(live::router())
         .merge(voicemail::router())
         .layer(from_fn_with_state(state, guard))
 }

@@ -21,14 +21,14 @@ use crate::shell::inbox::{Outlet, inbox};
 use crate::shell::signals::drain;
 
 /// A node without an engine: a thread answers instead.
-struct Place {
-    state: AppState,
+pub(super) struct Place {
+    pub(super) state: AppState,
     runtime: tokio::runtime::Runtime,
     http: SocketAddr,
-    socket: PathBuf,
+    pub(super) socket: PathBuf,
 }
 
-fn place(token: Option<&str>) -> Place {
+pub(super) fn place(token: Option<&str>) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
     let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC };
@@ -38,6 +38,7 @@ fn place(token: Option<&str>) -> Place {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
     let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
+    let files = config::source::Sources::text("turno.toml", &text, &dir);
     let engine = settings.engine.clone();
     std::thread::spawn(move || answer_all(&outlet, &answering, engine));
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
@@ -51,7 +52,7 @@ fn place(token: Option<&str>) -> Place {
         gate: Arc::default(),
         customers,
         callers,
-        reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
+        reloader: Arc::new(Reloader::fixed(settings, Some(files), inbox, metrics, board.clone())),
         voicemail: records.join("voicemail").into(),
         records: records.into(),
         token: token.map(Into::into),
@@ -127,7 +128,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
 
 impl Place {
     /// Status line's code, head and body.
-    fn request(&self, text: &str) -> (u16, String, String) {
+    pub(super) fn request(&self, text: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
         stream.write_all(text.as_bytes()).unwrap();
@@ -139,7 +140,7 @@ impl Place {
         (head.get(9..12).and_then(|c| c.parse().ok()).unwrap_or(0), head.to_owned(), body.to_owned())
     }
 
-    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+    pub(super) fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let text = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
@@ -176,7 +177,8 @@ fn the_control_socket_is_its_owners_and_answers_line_by_line() {
 fn a_request_without_end_is_cut() {
     let place = place(None);
     let mut raw = std::os::unix::net::UnixStream::connect(&place.socket).unwrap();
-    let sent = (0..100).try_for_each(|_| raw.write_all(&[b'x'; 4096]));
+    let more = control::REQUEST_BYTES_MAX / 4096 + 2;
+    let sent = (0..more).try_for_each(|_| raw.write_all(&[b'x'; 4096]));
     let mut end = Vec::new();
     let read = raw.read_to_end(&mut end);
     assert!(sent.is_err() || read.is_err() || end.is_empty());

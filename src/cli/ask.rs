@@ -17,35 +17,48 @@ pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
 
 /// Asks the node and prints its reply.
 pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
-    let reply = match control::ask(socket, request) {
+    let reply = match reply(socket, request) {
         Ok(reply) => reply,
-        Err(error) => {
-            eprintln!(
-                "no engine answers at {} ({error}); start it, or name its socket with --socket",
-                socket.display()
-            );
-            return UNREACHABLE;
-        }
+        Err(code) => return code,
     };
     match reply {
         Reply::Answer(answer) if as_json => println!("{}", shown(answer)),
         Reply::Answer(answer) => print(answer),
         Reply::Done(warnings) if as_json => println!("{}", json!({"done": true, "warnings": warnings})),
         Reply::Done(warnings) => warnings.iter().for_each(|warning| println!("{warning}")),
-        Reply::Refused(sentences) => {
-            sentences.iter().for_each(|sentence| eprintln!("{sentence}"));
-            return REFUSED;
-        }
-        Reply::Unknown(sentence) => {
-            eprintln!("{sentence}");
-            return NOT_FOUND;
-        }
-        Reply::Unavailable(sentence) => {
-            eprintln!("{sentence}");
-            return UNREACHABLE;
+        other @ (Reply::Live(_) | Reply::Refused(_) | Reply::Unknown(_) | Reply::Unavailable(_)) => {
+            return refused(other);
         }
     }
     0
+}
+
+/// The node's reply, or the exit code if there is none.
+pub(super) fn reply(socket: &Path, request: &Request) -> Result<Reply, u8> {
+    control::ask(socket, request).map_err(|error| {
+        eprintln!("no engine answers at {} ({error}); start it, or name its socket with --socket", socket.display());
+        UNREACHABLE
+    })
+}
+
+/// Says why something was not done; the exit code.
+pub(super) fn refused(reply: Reply) -> u8 {
+    match reply {
+        Reply::Refused(sentences) => {
+            sentences.iter().for_each(|sentence| eprintln!("{sentence}"));
+            REFUSED
+        }
+        Reply::Unknown(sentence) => {
+            eprintln!("{sentence}");
+            NOT_FOUND
+        }
+        Reply::Unavailable(sentence) => {
+            eprintln!("{sentence}");
+            UNREACHABLE
+        }
+        // Of no question that was asked.
+        Reply::Answer(_) | Reply::Live(_) | Reply::Done(_) => REFUSED,
+    }
 }
 
 fn print(answer: Answer) {

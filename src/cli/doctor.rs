@@ -19,7 +19,8 @@ use turno_sip::flow::Transport;
 use crate::api::control::{self, Reply, Request};
 use crate::cli::REFUSED;
 use crate::cli::table::Table;
-use crate::shell::config::{self, Settings};
+use crate::shell::config::Settings;
+use crate::shell::live;
 
 /// How long a trunk has for an answer to OPTIONS; asked twice, since a datagram may be lost.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -56,7 +57,7 @@ struct Finding {
 
 /// Checks everything and prints a line for each.
 pub(super) fn doctor(file: &Path, as_json: bool) -> u8 {
-    let checked = config::load(file, None);
+    let checked = live::load(file, None);
     let mut findings: Vec<Finding> = checked
         .problems
         .iter()
@@ -124,7 +125,7 @@ impl Doctor<'_> {
                 self.fine("engine", format!("answers at {}", socket.display()));
                 true
             }
-            Ok(Reply::Done(_)) => true,
+            Ok(Reply::Done(_) | Reply::Live(_)) => true,
             Ok(Reply::Unknown(sentence) | Reply::Unavailable(sentence)) => {
                 self.say("engine", Verdict::Failed, format!("{sentence}; look at its log"));
                 true

@@ -12,11 +12,11 @@ use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Zone};
 
 use crate::cli::REFUSED;
 use crate::shell::clock::wall;
-use crate::shell::config;
 use crate::shell::figures::audit::audit_day;
 use crate::shell::figures::{FigureReader, zone};
 use crate::shell::instant::wall_of;
 use crate::shell::lint::{Finding, lint};
+use crate::shell::live;
 use crate::shell::report::sheet::Form;
 use crate::shell::report::{Ask, Split, Subject, day_of, day_text, report as sheet_of};
 
@@ -309,7 +309,7 @@ pub(super) struct LintArgs {
 
 /// Prints findings; refused if there is any.
 pub(super) fn lint_config(args: &LintArgs, as_json: bool) -> u8 {
-    let checked = config::load(&args.config, None);
+    let checked = live::load(&args.config, None);
     let Some(settings) = checked.settings else {
         checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
         return REFUSED;

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::cli::REFUSED;
 use crate::shell::config::{self, Checked};
-use crate::shell::{logs, serve, systemd};
+use crate::shell::{live, logs, serve, systemd};
 
 /// Runs the engine until it is told to end.
 pub(super) fn serve(file: &Path) -> u8 {
-    let Checked { settings, problems } = config::load(file, None);
+    let Checked { settings, problems } = live::load(file, None);
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -67,4 +67,11 @@ pub(super) fn check(file: &Path, as_json: bool) -> u8 {
         }
     }
     if settings.is_some() { 0 } else { REFUSED }
+}
+
+/// Prints the schema.
+pub(super) fn schema() -> u8 {
+    let schema = serde_json::to_string_pretty(&config::schema()).expect("text keys and no failing serialiser");
+    println!("{schema}");
+    0
 }

@@ -105,7 +105,7 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     let known = known(&settings);
     logs::start(settings.log.format, &settings.log.level);
     logs::log_panics();
-    let node = serve::start(settings, None).map_err(DemoError::Start)?;
+    let node = serve::start(settings, Some(files.join("demo.toml"))).map_err(DemoError::Start)?;
     node.take_signals(Duration::from_secs(1)).map_err(DemoError::Start)?;
     let engine = SocketAddr::from((Ipv4Addr::LOCALHOST, options.sip_port));
     greet(&node, options);

@@ -1,10 +1,13 @@
-//! The configuration file: TOML and, above it, environment variables `TURNO_<SECTION>__<KEY>`; read whole, checked whole.
+//! The configuration: a TOML file, those of `conf.d` beside it and, above them, environment variables
+//! `TURNO_<SECTION>__<KEY>`; read whole, checked whole. Sections that change while calls run may be held by the store instead
+//! ([`crate::shell::live`]).
 //!
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
 mod callbacks;
 mod calls;
+mod catalogue;
 mod doors;
 mod figures;
 mod menus;
@@ -14,10 +17,12 @@ mod problem;
 mod references;
 mod section;
 mod sip;
+pub mod source;
 mod tariff;
 mod values;
 mod voicemail;
 
+pub use catalogue::{reference, schema};
 pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
@@ -27,7 +32,7 @@ pub use values::bytes_words;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ::config::{Config, Environment, FileFormat, Source};
+use ::config::ConfigError;
 use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
@@ -35,9 +40,11 @@ use turno_engine::EngineConfig;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
+use crate::shell::live::document::Document;
 use crate::shell::net::NetSettings;
 use crate::shell::voicemail::VoicemailSettings;
 use section::Section;
+use source::Sources;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -72,6 +79,8 @@ pub struct Settings {
     pub figures: FigureSettings,
     /// The outside CRM; none: nobody else is asked who calls.
     pub crm: Option<CrmSettings>,
+    /// The live sections as they were written; the environment is not in it.
+    pub document: Document,
 }
 
 /// A configuration with what is odd about it, or what is wrong with it.
@@ -83,51 +92,54 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Reads and checks the file at `path`. The environment is `environment`, or the process's own.
+/// Reads and checks the file at `path` and `conf.d/*.toml` beside it. The environment is `environment`, or the process's own.
 pub fn load(path: &Path, environment: Option<BTreeMap<String, String>>) -> Checked {
-    let shown = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&shown, &text, path.parent().unwrap_or(Path::new(".")), environment),
-        Err(error) => {
-            let sentence = format!("cannot be read: {error}; name a file that exists");
-            Checked { settings: None, problems: vec![Problem::error(&shown, 0, "", sentence)] }
-        }
+    match Sources::open(path) {
+        Ok(sources) => check(&sources, environment),
+        Err(problem) => Checked { settings: None, problems: vec![problem] },
     }
 }
 
 /// Checks the text of a configuration file called `file`; paths in it are relative to `dir`.
 pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<String, String>>) -> Checked {
-    let problems = Problems::new(file, text);
+    check(&Sources::text(file, text, dir), environment)
+}
+
+/// Checks a whole configuration.
+pub fn check(sources: &Sources, environment: Option<BTreeMap<String, String>>) -> Checked {
+    let problems = Problems::new(sources);
     if problems.is_fatal() {
         return Checked { settings: None, problems: problems.finish() };
     }
-    // A key's variable names its table before two underscores; TURNO_SOCKET and the like are the command line's.
-    let given = environment.unwrap_or_else(|| std::env::vars().collect());
-    let given: ::config::Map<_, _> = given.into_iter().filter(|(name, _)| name.contains("__")).collect();
-    let source = ::config::File::from_str(text, FileFormat::Toml);
-    let merged = if given.keys().any(|name| name.to_ascii_uppercase().starts_with("TURNO_")) {
-        let variables = Environment::with_prefix("TURNO").prefix_separator("_").separator("__").try_parsing(true);
-        let merged = Config::builder().add_source(source).add_source(variables.source(Some(given))).build();
-        merged.and_then(|merged| merged.collect())
-    } else {
-        // Merging copies the whole several times, which thousands of accounts feel.
-        source.collect()
+    let failed = |error: ConfigError| {
+        problems.error("", format!("cannot be read: {error}"));
     };
-    let tree = match merged {
-        Ok(tree) => tree,
-        Err(error) => {
-            let sentence = format!("cannot be read: {error}");
-            return Checked { settings: None, problems: vec![Problem::error(file, 0, "", sentence)] };
-        }
+    let Ok(tree) = sources.tree(&problems).map_err(failed) else {
+        return Checked { settings: None, problems: problems.finish() };
     };
-    let root = Section::root(&tree, &problems);
-    let settings = read(&root, dir);
+    let document = match &sources.held {
+        Some(held) => held.document.clone(),
+        None => Document::of(&tree),
+    };
+    let Ok(tree) = source::above(tree, environment).map_err(failed) else {
+        return Checked { settings: None, problems: problems.finish() };
+    };
+    let root = Section::root(&tree, &problems, &sources.dir);
+    let settings = read(&root, &sources.dir, document);
     root.done();
     if let Some(settings) = &settings {
         references::check(settings, &problems);
     }
     let failed = problems.has_errors();
     Checked { settings: settings.filter(|_| !failed), problems: problems.finish() }
+}
+
+/// Where a node with this configuration keeps everything; none if that cannot be read.
+pub fn data_dir(sources: &Sources, environment: Option<BTreeMap<String, String>>) -> Option<PathBuf> {
+    let problems = Problems::new(sources);
+    let tree = source::above(sources.tree(&problems).ok()?, environment).ok()?;
+    let section = Section::root(&tree, &problems, &sources.dir).section("node");
+    Some(node::data_dir(&section, &sources.dir))
 }
 
 /// What the process does not read from the file but keeps for life.
@@ -137,7 +149,7 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 }
 
 /// None if something that everything else needs is missing; its problem is noted.
-fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
+fn read(root: &Section<'_>, dir: &Path, document: Document) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
     let http = node::http(&root.section("http"));
@@ -184,6 +196,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         value_rules,
         figures,
         crm,
+        document,
     })
 }
 

@@ -1,5 +1,6 @@
 //! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
 
+pub mod change;
 mod reload;
 
 use std::collections::BTreeSet;
@@ -21,13 +22,15 @@ use turno_tariff::cdr::{Kind, Row};
 
 use tokio::sync::watch;
 
+use reload::Changing;
 pub use reload::Reloader;
 
 use crate::api;
 use crate::api::wall::{self, Faces};
 use crate::shell::asker::Asker;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
-use crate::shell::clock::Clock;
+use crate::shell::clock::{self, Clock};
+use crate::shell::config::source::Sources;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::crm::Crm;
 use crate::shell::customers::{Callers, Customers, Watch, learn};
@@ -36,6 +39,8 @@ use crate::shell::entropy;
 use crate::shell::figures::{self, Figures, SharedTerms, nightly};
 use crate::shell::inbox::{Inbox, inbox};
 use crate::shell::journal::{Recovery, Wanted, Writer, recover};
+use crate::shell::live::archive::ArchiveError;
+use crate::shell::live::{self, By, How, Live};
 use crate::shell::media::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
 use crate::shell::metrics::Metrics;
 use crate::shell::net::{Bound, OpenError};
@@ -73,6 +78,8 @@ pub enum StartError {
     },
     /// Another process uses the data folder.
     InUse(PathBuf),
+    /// The revisions of the configuration.
+    Live(ArchiveError),
     /// Anything else of the machine's, with the object it is about.
     Io {
         /// What was to be done.
@@ -97,6 +104,9 @@ impl std::fmt::Display for StartError {
             }
             StartError::InUse(dir) => {
                 write!(f, "{} is in use by another turno; stop it or set node.data_dir", dir.display())
+            }
+            StartError::Live(error) => {
+                write!(f, "{error}; it holds the live configuration: bring it back from a backup, or move it away")
             }
             StartError::Io { what, error } => write!(f, "{what}: {error}"),
         }
@@ -146,6 +156,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         LockError::InUse => StartError::InUse(data_dir.clone()),
         LockError::Io(error) => about(format!("the data folder {}", data_dir.display()))(error),
     })?;
+    let live = revise(&mut settings, &data_dir)?;
+    let files = file.as_deref().and_then(|file| Sources::open(file).ok());
     let identity = entropy::identity(&data_dir).map_err(about("the node's identity"))?;
     config::adopt(&mut settings, &identity);
     let bound = Bound::open(&settings.engine.sip.listeners, &settings.net).map_err(StartError::Listen)?;
@@ -245,6 +257,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         identity,
         configured,
         terms,
+        changing: Mutex::new(Changing { live, files }),
         now: Mutex::new(settings.clone()),
     });
     let state = api::AppState {
@@ -293,13 +306,23 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     })
 }
 
+/// Gives the configuration its revision: a new one if it is another than the last process had.
+fn revise(settings: &mut Settings, data_dir: &Path) -> Result<Live, StartError> {
+    let mut live = Live::open(data_dir).map_err(StartError::Live)?;
+    let by = By { who: "start".to_owned(), how: How::Start, why: String::new() };
+    let fingerprint = live::fingerprint(&settings.engine);
+    let revision = live.note(&by, clock::wall(), &settings.document, &fingerprint).map_err(StartError::Live)?;
+    settings.engine.revision = revision;
+    Ok(live)
+}
+
 impl Node {
     /// Takes signals from now on.
     pub fn take_signals(&self, drain_limit: Duration) -> Result<(), StartError> {
         let reloader = self.reloader.clone();
         let reload = move || {
             // What is wrong with it has been logged line by line.
-            let _ = reloader.reload();
+            let _ = reloader.reload("SIGHUP");
         };
         let handle = self.runtime.handle();
         crate::shell::signals::listen(handle, self.gate.clone(), self.asker.clone(), drain_limit, reload)
@@ -313,7 +336,7 @@ impl Node {
 
     /// Reads the configuration again.
     pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
-        self.reloader.reload()
+        self.reloader.reload("the process itself")
     }
 
     /// Waits until the gate stops the loop, and for everything decided to be written.

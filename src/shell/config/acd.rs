@@ -105,8 +105,11 @@ fn tasks(section: &Section<'_>) -> TaskRules {
 /// How many tasks of a kind an agent may have in hand.
 fn room(section: &Section<'_>) -> BTreeMap<TaskKind, u8> {
     let room = section.section("tasks");
-    let known = TaskKind::ALL.into_iter().filter(|kind| room.has(kind.as_str()));
-    let read = known.map(|kind| (kind, room.integer(kind.as_str(), 1u8, 0..=TASKS_IN_HAND_MAX))).collect();
+    let of_kind = |kind: TaskKind| {
+        let most = room.integer(kind.as_str(), 1u8, 0..=TASKS_IN_HAND_MAX);
+        room.has(kind.as_str()).then_some((kind, most))
+    };
+    let read = TaskKind::ALL.into_iter().filter_map(of_kind).collect();
     room.done();
     read
 }

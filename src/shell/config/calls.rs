@@ -290,7 +290,7 @@ fn crm(section: &Section<'_>, dir: &Path) -> Option<CrmSettings> {
         port: 0,
         path: String::new(),
         secure: None,
-        secret: section.text("secret").filter(|secret| !secret.is_empty()),
+        secret: section.secret("secret").filter(|secret| !secret.is_empty()),
         // The engine itself waits 400 ms: what is known here must be there before.
         deadline: section.duration("deadline", 350 * MILLISECOND, 10 * MILLISECOND..=390 * MILLISECOND),
         late_limit: section.duration("late_limit", 10 * SECOND, SECOND..=60 * SECOND),

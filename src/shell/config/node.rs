@@ -114,8 +114,13 @@ pub struct MediaSettings {
     pub inband_keys: bool,
 }
 
+/// Everything that is kept.
+pub(super) fn data_dir(section: &Section<'_>, dir: &Path) -> PathBuf {
+    dir.join(section.text("data_dir").unwrap_or_else(|| "turno-data".to_owned()))
+}
+
 pub(super) fn node(section: &Section<'_>, dir: &Path) -> NodeSettings {
-    let data_dir = dir.join(section.text("data_dir").unwrap_or_else(|| "turno-data".to_owned()));
+    let data_dir = data_dir(section, dir);
     let socket = section.text("socket").map_or_else(|| data_dir.join("turno.sock"), |path| dir.join(path));
     let zone =
         section.read("zone", "write a time zone, for example \"Europe/Madrid\"", |text| TimeZone::get(text).ok());
@@ -144,7 +149,7 @@ pub(super) fn http(section: &Section<'_>) -> HttpSettings {
         address => address.parse().ok().map(Some),
     });
     let listen = listen.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 8480))));
-    let token = section.text("token").filter(|token| !token.is_empty());
+    let token = section.secret("token").filter(|token| !token.is_empty());
     if let Some(token) = &token
         && token.len() < 16
     {

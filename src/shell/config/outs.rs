@@ -99,7 +99,7 @@ fn hook(section: &Section<'_>) -> Option<HookOut> {
         let plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@') && !host.is_empty();
         plain.then(|| (host, authority.port_u16().unwrap_or(80), path.as_str().to_owned()))
     });
-    let secret = section.text("secret").filter(|secret| !secret.is_empty());
+    let secret = section.secret("secret").filter(|secret| !secret.is_empty());
     let deadline = section.duration("deadline", 2 * SECOND, SECOND / 10..=2 * SECOND);
     let tries_max = section.integer("tries_max", 10, 1..=1000);
     let allow_local = section.flag("allow_local", false);

@@ -1,16 +1,22 @@
 //! One table of the file: reads its keys, notes what is wrong with them, and at the end what nobody asked for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::io::Read;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use ::config::{Map, Value, ValueKind};
 
+use crate::shell::config::catalogue::{Entry, Written};
 use crate::shell::config::problem::Problems;
 use crate::shell::config::values::{bytes_of, bytes_words, duration_of, duration_words};
+
+/// Longest secret in a file of its own.
+const SECRET_BYTES_MAX: u64 = 4096;
 
 /// A table. Every key that is read is known from then on; [`Section::done`] says which are not.
 pub(super) struct Section<'a> {
@@ -18,12 +24,38 @@ pub(super) struct Section<'a> {
     table: Option<&'a Map<String, Value>>,
     known: RefCell<BTreeSet<String>>,
     problems: &'a Problems,
+    dir: &'a Path,
+    /// The path with `*` for names.
+    pattern: String,
+    /// Its keys are names.
+    is_free: Cell<bool>,
 }
 
 impl<'a> Section<'a> {
     /// The whole file.
-    pub(super) fn root(table: &'a Map<String, Value>, problems: &'a Problems) -> Section<'a> {
-        Section { path: String::new(), table: Some(table), known: RefCell::default(), problems }
+    pub(super) fn root(table: &'a Map<String, Value>, problems: &'a Problems, dir: &'a Path) -> Section<'a> {
+        Section { path: String::new(), table: Some(table), ..Section::below(problems, dir) }
+    }
+
+    fn below(problems: &'a Problems, dir: &'a Path) -> Section<'a> {
+        let (known, is_free) = (RefCell::default(), Cell::new(false));
+        Section { path: String::new(), table: None, known, problems, dir, pattern: String::new(), is_free }
+    }
+
+    /// Dotted path of `key`, with `*` if it is a name.
+    fn pattern(&self, key: &str) -> String {
+        let key = if self.is_free.get() { "*" } else { key };
+        if self.pattern.is_empty() { key.to_owned() } else { format!("{}.{key}", self.pattern) }
+    }
+
+    /// Notes how a key is written.
+    fn is(&self, key: &str, written: Written, more: impl FnOnce(&mut Entry)) {
+        let entry = || {
+            let mut entry = Entry { written, default: None, bounds: None, form: None };
+            more(&mut entry);
+            entry
+        };
+        self.problems.read_is(|| self.pattern(key), entry);
     }
 
     /// Dotted path of `key`.
@@ -58,12 +90,44 @@ impl<'a> Section<'a> {
 
     /// A text. A number is taken as its digits, because codes and extensions are often written so.
     pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.is(key, Written::Text, |_| {});
+        self.noted_text(key)
+    }
+
+    /// A text of a key that has been noted.
+    fn noted_text(&self, key: &str) -> Option<String> {
         let value = self.value(key)?;
         let text = text_of(value);
         if text.is_none() {
             self.error(key, format!("{} where a text belongs; put it in quotes", kind_words(value)));
         }
         text
+    }
+
+    /// A text that others should not see: `key` itself, or the file that `key_file` names, without the line's end.
+    pub(super) fn secret(&self, key: &str) -> Option<String> {
+        let in_file = format!("{key}_file");
+        let (text, file) = (self.text(key), self.text(&in_file));
+        let Some(file) = file else { return text };
+        if text.is_some() {
+            self.error(&in_file, format!("stands beside {key}; keep one of them"));
+        }
+        let path = self.dir.join(&file);
+        let read = std::fs::File::open(&path).and_then(|file| {
+            let mut text = String::new();
+            file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map(|_| text)
+        });
+        match read {
+            Ok(text) if text.len() as u64 > SECRET_BYTES_MAX => {
+                self.error(&in_file, format!("{} is longer than {SECRET_BYTES_MAX} bytes", path.display()));
+                None
+            }
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                self.error(&in_file, format!("{} cannot be read: {error}", path.display()));
+                None
+            }
+        }
     }
 
     /// A text that must be there.
@@ -89,7 +153,13 @@ impl<'a> Section<'a> {
 
     /// A text that `read` reads.
     pub(super) fn read<T>(&self, key: &str, form: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.text(key)?;
+        self.is(key, Written::Text, |entry| entry.form = Some(form.to_owned()));
+        self.noted_read(key, form, read)
+    }
+
+    /// A text of a key that has been noted, that `read` reads.
+    fn noted_read<T>(&self, key: &str, form: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.noted_text(key)?;
         let value = read(&text);
         if value.is_none() {
             self.error(key, format!("{text:?} does not fit; {form}"));
@@ -111,6 +181,7 @@ impl<'a> Section<'a> {
 
     /// True or false.
     pub(super) fn flag(&self, key: &str, default: bool) -> bool {
+        self.is(key, Written::Flag, |entry| entry.default = Some(default.to_string()));
         match self.value(key) {
             None => default,
             Some(ValueKind::Boolean(value)) => *value,
@@ -126,6 +197,10 @@ impl<'a> Section<'a> {
     where
         T: Copy + PartialOrd + Display + TryFrom<i128>,
     {
+        self.is(key, Written::Number, |entry| {
+            entry.default = Some(default.to_string());
+            entry.bounds = Some((range.start().to_string(), range.end().to_string()));
+        });
         let Some(value) = self.value(key) else { return default };
         let number = match value {
             ValueKind::I64(n) => Some(i128::from(*n)),
@@ -153,6 +228,10 @@ impl<'a> Section<'a> {
 
     /// A number with at most three decimals, times 1000.
     pub(super) fn thousandths(&self, key: &str, default: u32, most: u32) -> u32 {
+        self.is(key, Written::Decimal, |entry| {
+            entry.default = Some((f64::from(default) / 1000.0).to_string());
+            entry.bounds = Some(("0".to_owned(), (most / 1000).to_string()));
+        });
         let Some(value) = self.value(key) else { return default };
         let number = match value {
             ValueKind::I64(n) => Some(*n as f64),
@@ -176,6 +255,10 @@ impl<'a> Section<'a> {
 
     /// A duration such as `"20s"`, within `range`.
     pub(super) fn duration(&self, key: &str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
+        self.is(key, Written::Duration, |entry| {
+            entry.default = Some(duration_words(default));
+            entry.bounds = Some((duration_words(*range.start()), duration_words(*range.end())));
+        });
         if !self.has(key) {
             return default;
         }
@@ -185,11 +268,15 @@ impl<'a> Section<'a> {
             duration_words(*range.end()),
             duration_words(if range.contains(&default) && !default.is_zero() { default } else { *range.end() })
         );
-        self.read(key, &form, |text| duration_of(text).filter(|d| range.contains(d))).unwrap_or(default)
+        self.noted_read(key, &form, |text| duration_of(text).filter(|d| range.contains(d))).unwrap_or(default)
     }
 
     /// A size such as `"64MB"`, within `range`.
     pub(super) fn bytes(&self, key: &str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        self.is(key, Written::Size, |entry| {
+            entry.default = Some(bytes_words(default));
+            entry.bounds = Some((bytes_words(*range.start()), bytes_words(*range.end())));
+        });
         if !self.has(key) {
             return default;
         }
@@ -199,7 +286,7 @@ impl<'a> Section<'a> {
             bytes_words(*range.end()),
             bytes_words(default)
         );
-        self.read(key, &form, |text| bytes_of(text).filter(|n| range.contains(n))).unwrap_or(default)
+        self.noted_read(key, &form, |text| bytes_of(text).filter(|n| range.contains(n))).unwrap_or(default)
     }
 
     /// A list of texts that `T` reads; empty if it is absent.
@@ -209,6 +296,7 @@ impl<'a> Section<'a> {
 
     /// A list of texts that `read` reads; empty if it is absent. One text alone is a list of one.
     pub(super) fn list_read<T>(&self, key: &str, form: &str, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        self.is(key, Written::List, |entry| entry.form = Some(form.to_owned()));
         let values = match self.value(key) {
             None => return Vec::new(),
             Some(ValueKind::Array(values)) => values.iter().map(|v| &v.kind).collect(),
@@ -234,7 +322,9 @@ impl<'a> Section<'a> {
                 None
             }
         };
-        Section { path: self.path(key), table, known: RefCell::default(), problems: self.problems }
+        self.is(key, Written::Table, |_| {});
+        let pattern = self.pattern(key);
+        Section { path: self.path(key), table, pattern, ..Section::below(self.problems, self.dir) }
     }
 
     /// The tables below `key`, by name, in the order of their names: `[queues.averias]`.
@@ -245,6 +335,11 @@ impl<'a> Section<'a> {
 
     /// The keys of this table in alphabetical order.
     pub(super) fn names(&self) -> Vec<String> {
+        self.is_free.set(true);
+        self.all_names()
+    }
+
+    fn all_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.table.map(|table| table.keys().cloned().collect()).unwrap_or_default();
         names.sort();
         names
@@ -252,6 +347,7 @@ impl<'a> Section<'a> {
 
     /// The tables of an array of tables: `[[routes]]`.
     pub(super) fn array(&self, key: &str) -> Vec<Section<'a>> {
+        self.is(key, Written::Tables, |_| {});
         let values = match self.value(key) {
             None => return Vec::new(),
             Some(ValueKind::Array(values)) => values,
@@ -265,12 +361,9 @@ impl<'a> Section<'a> {
             let path = format!("{}[{at}]", self.path(key));
             match &value.kind {
                 ValueKind::Table(table) => {
-                    found.push(Section {
-                        path,
-                        table: Some(table),
-                        known: RefCell::default(),
-                        problems: self.problems,
-                    });
+                    let pattern = format!("{}[]", self.pattern(key));
+                    let below = Section::below(self.problems, self.dir);
+                    found.push(Section { path, table: Some(table), pattern, ..below });
                 }
                 other => self.problems.error(&path, format!("{} where a table belongs", kind_words(other))),
             }
@@ -281,7 +374,7 @@ impl<'a> Section<'a> {
     /// Says which keys nobody asked for, with the nearest that exists.
     pub(super) fn done(&self) {
         let known = self.known.borrow();
-        for name in self.names() {
+        for name in self.all_names() {
             if known.contains(&name) {
                 continue;
             }

@@ -162,7 +162,7 @@ fn account(user: &str, section: &Section<'_>) -> Option<Account> {
 
 /// One of `password` or `md5` (with `sha256` beside it). A fixed contact needs none: it never registers.
 fn secret(section: &Section<'_>, fixed: bool) -> Option<Secret> {
-    let password = section.text("password");
+    let password = section.secret("password");
     let md5 = hash(section, "md5", 32);
     let sha256 = hash(section, "sha256", 64);
     match (password, md5) {
@@ -176,6 +176,8 @@ fn secret(section: &Section<'_>, fixed: bool) -> Option<Secret> {
         }
         (Some(password), None) => Some(Secret::Password(password)),
         (None, Some(md5)) => Some(Secret::Hashes { md5, sha256: sha256.unwrap_or_default() }),
+        // What is wrong with the file has been said.
+        (None, None) if section.has("password_file") => None,
         (None, None) if fixed => Some(Secret::Hashes { md5: String::new(), sha256: String::new() }),
         (None, None) => {
             section.error(
@@ -236,7 +238,7 @@ fn trunk(name: &str, section: &Section<'_>, listeners: &[Listener]) -> Option<Tr
 }
 
 fn credentials(section: &Section<'_>) -> Option<Credentials> {
-    let (user, password, realm) = (section.text("user"), section.text("password"), section.text("realm"));
+    let (user, password, realm) = (section.text("user"), section.secret("password"), section.text("realm"));
     match (user, password) {
         (Some(user), Some(password)) => Some(Credentials { user, password, realm }),
         (None, None) => None,

@@ -1,7 +1,7 @@
 //! A changed configuration: read, checked, and brought into the running node whole or not at all.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use turno_engine::Input;
@@ -9,11 +9,14 @@ use turno_sip::flow::Listener;
 
 use crate::api::wall::Faces;
 use crate::shell::board::{self, Board};
+use crate::shell::clock;
+use crate::shell::config::source::Sources;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
 use crate::shell::entropy;
 use crate::shell::figures::{self, SharedTerms};
 use crate::shell::inbox::Inbox;
+use crate::shell::live::{self, By, How, Live};
 use crate::shell::logs;
 use crate::shell::metrics::Metrics;
 use crate::shell::store::outs::House;
@@ -33,13 +36,40 @@ pub struct Reloader {
     pub(super) configured: Vec<Listener>,
     /// Of the figures.
     pub(super) terms: SharedTerms,
+    /// Whoever changes the configuration holds it from reading to the end: changes follow one another.
+    pub(super) changing: Mutex<Changing>,
     pub(super) now: Mutex<Settings>,
 }
 
+/// What changes begin from.
+#[derive(Debug)]
+pub(super) struct Changing {
+    pub(super) live: Live,
+    /// The files as they were read last: a change by command takes no file that somebody is about to write.
+    pub(super) files: Option<Sources>,
+}
+
+impl Changing {
+    /// Whether a problem with this file is one of the static sections' files.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        self.files.as_ref().is_some_and(|files| files.files.iter().any(|source| source.name == name))
+    }
+}
+
 impl Reloader {
-    /// Without a file: nothing to read again.
+    /// Over a text instead of files, and with revisions that nobody keeps.
     #[cfg(test)]
-    pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
+    pub(crate) fn fixed(
+        mut settings: Settings,
+        files: Option<Sources>,
+        inbox: Inbox,
+        metrics: Arc<Metrics>,
+        board: Arc<Board>,
+    ) -> Reloader {
+        let mut live = Live::fleeting().unwrap();
+        let by = By { who: "test".to_owned(), how: How::Start, why: String::new() };
+        let fingerprint = live::fingerprint(&settings.engine);
+        settings.engine.revision = live.note(&by, clock::wall(), &settings.document, &fingerprint).unwrap();
         Reloader {
             file: None,
             faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
@@ -49,8 +79,9 @@ impl Reloader {
             house: Arc::default(),
             board,
             identity: entropy::Identity { nonce_key: [0; 32], seed: 0 },
-            configured: Vec::new(),
+            configured: settings.engine.sip.listeners.clone(),
             terms: SharedTerms::default(),
+            changing: Mutex::new(Changing { live, files }),
             now: Mutex::new(settings),
         }
     }
@@ -60,24 +91,58 @@ impl Reloader {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads and checks the file; whole or not at all. Gives the warnings, or all problems if it was refused.
-    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+    pub(super) fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads and checks the files; whole or not at all. Gives the warnings, or all problems if it was refused.
+    pub fn reload(&self, who: &str) -> Result<Vec<Problem>, Vec<Problem>> {
         let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let checked = config::load(file, None);
-        for problem in &checked.problems {
-            tracing::warn!("{problem}");
-        }
-        let Some(mut settings) = checked.settings else {
+        let mut changing = self.changing();
+        let refused = |problems: Vec<Problem>| {
+            for problem in &problems {
+                tracing::warn!("{problem}");
+            }
             tracing::error!(file = %file.display(), "the changed configuration is refused; the old one stays");
             self.metrics.config_reloads.with_label_values(&["refused"]).inc();
-            return Err(checked.problems);
+            Err(problems)
         };
-        config::adopt(&mut settings, &self.identity);
+        let mut sources = match Sources::open(file) {
+            Ok(sources) => sources,
+            Err(problem) => return refused(vec![problem]),
+        };
+        sources.held = changing.live.held();
+        let checked = config::check(&sources, None);
+        let Some(mut settings) = checked.settings else { return refused(checked.problems) };
         let mut problems = checked.problems;
+        for problem in &problems {
+            tracing::warn!("{problem}");
+        }
+        let by = By { who: who.to_owned(), how: How::Reload, why: String::new() };
+        let fingerprint = live::fingerprint(&settings.engine);
+        match changing.live.note(&by, clock::wall(), &settings.document, &fingerprint) {
+            Ok(revision) => settings.engine.revision = revision,
+            Err(error) => {
+                let sentence = format!("the change cannot be kept: {error}");
+                return refused(vec![Problem::error(&file.display().to_string(), 0, "", sentence)]);
+            }
+        }
+        sources.held = None;
+        changing.files = Some(sources);
+        self.install(settings, &mut problems);
+        tracing::info!(file = %file.display(), "configuration read again");
+        self.metrics.config_reloads.with_label_values(&["taken"]).inc();
+        Ok(problems)
+    }
+
+    /// Brings a checked configuration into force; adds what takes effect only at the next start.
+    pub(super) fn install(&self, mut settings: Settings, problems: &mut Vec<Problem>) {
+        config::adopt(&mut settings, &self.identity);
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
         let restart = |key: &str| {
-            let shown = file.display().to_string();
-            Problem { warning: true, ..Problem::error(&shown, 0, key, "takes effect at the next start".to_owned()) }
+            let sentence = "takes effect at the next start".to_owned();
+            Problem { warning: true, ..Problem::error(&shown, 0, key, sentence) }
         };
         if settings.engine.sip.listeners != self.configured {
             problems.push(restart("sip.listeners"));
@@ -104,8 +169,5 @@ impl Reloader {
         self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
-        tracing::info!(file = %file.display(), "configuration read again");
-        self.metrics.config_reloads.with_label_values(&["taken"]).inc();
-        Ok(problems)
     }
 }
