@@ -50,6 +50,11 @@ name = "log"
 to = "queue-log"
 path = "out/queue_log"
 [[store.out]]
+name = "sheets"
+to = "parquet"
+path = "out/calls.parquet"
+rotate = "hour"
+[[store.out]]
 name = "billing"
 to = "web-hook"
 url = "http://billing.example:8080/calls"
@@ -131,6 +136,7 @@ fn cases() -> Vec<(&'static str, String)> {
             and(
                 "[[store.out]]\nname = \"a b\"\nto = \"xml\"\n[[store.out]]\nto = \"csv\"\n[[store.out]]\nname = \"sqlite\"\n\
                  to = \"jsonl\"\npath = \"x\"\nrotate = \"week\"\n[[store.out]]\nname = \"b\"\nto = \"csv\"\npath = \"x\"\n\
+                 [[store.out]]\nname = \"p\"\nto = \"parquet\"\npath = \"x\"\nrotate = \"never\"\n\
                  [[store.out]]\nname = \"hook\"\nto = \"web-hook\"\nurl = \"https://x.example/\"\n\
                  [[store.out]]\nname = \"db\"\nto = \"postgres\"\nconnection = \"what is this\"\n",
             ),

@@ -339,7 +339,7 @@ fn room_is_written_ahead_of_the_rows_and_is_neither_damage_nor_a_torn_tail() {
     assert_eq!(all(&dir).len(), 5);
 }
 
-fn record(n: u64) -> Record {
+pub(in crate::shell) fn record(n: u64) -> Record {
     match rows(n).pop().map(|row| row.kind) {
         Some(Kind::Close(record)) => *record,
         other => panic!("a call ends with its record, not {other:?}"),

@@ -190,7 +190,7 @@ impl Hook {
 
 impl Consumer for Hook {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: false }
+        Wants { records: true, facts: false, beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {
