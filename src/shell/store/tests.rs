@@ -622,3 +622,4 @@ mod faults;
 mod month;
 mod outs;
 mod postgres;
+mod secure;
