@@ -10,6 +10,7 @@ mod figures;
 mod menus;
 mod node;
 mod outs;
+mod peer;
 mod problem;
 mod references;
 mod section;
