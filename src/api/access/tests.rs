@@ -245,7 +245,8 @@ async fn a_name_that_nobody_has_takes_the_same_work() {
         passwords.check(None, "wrong").await;
         unknown.push(begun.elapsed());
     }
-    (known.sort(), unknown.sort());
+    known.sort();
+    unknown.sort();
     let (known, unknown) = (known[3].as_micros(), unknown[3].as_micros());
     // Without the work it would be thousands of times less.
     assert!(unknown * 3 > known && known * 3 > unknown, "{known} {unknown}");
