@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 
+mod access;
 mod ask;
 mod customers;
 mod doctor;
@@ -221,6 +222,9 @@ enum Command {
     Skill(live::ObjectCommand),
     /// Print the JSON Schema of configuration files, for editors.
     Schema,
+    /// Tokens and passwords of the HTTP interface.
+    #[command(subcommand)]
+    Token(access::TokenCommand),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -547,6 +551,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => live::config(&cli.socket, cli.json, command),
         Command::Skill(command) => live::object(&cli.socket, cli.json, "skill", command),
         Command::Schema => serve::schema(),
+        Command::Token(command) => access::run(command, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

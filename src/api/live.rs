@@ -7,11 +7,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_http::limit::RequestBodyLimitLayer;
 
+use crate::api::access::{self, Asking};
 use crate::api::control::Reply;
 use crate::api::{AppState, rest};
 use crate::shell::live::Revision;
@@ -25,8 +26,6 @@ use crate::shell::serve::change::{Absent, Asked, Done, Refused, Wanted};
 const SHOWN: u32 = 20;
 /// Most that one question shows.
 const SHOWN_MAX: u32 = 1000;
-/// Who changes by HTTP.
-const WHO: &str = "api";
 
 /// What the control socket is asked of the live configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,7 +132,7 @@ pub(super) fn router() -> Router<AppState> {
 pub(super) fn apply_router(state: AppState) -> Router<AppState> {
     Router::new()
         .route("/api/v1/config/apply", post(apply))
-        .layer(from_fn_with_state(state, rest::guard))
+        .layer(from_fn_with_state(state, access::guard))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(DOCUMENT_BYTES_MAX))
 }
@@ -199,71 +198,83 @@ async fn put(
     State(state): State<AppState>,
     Path((kind, name)): Named,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
     Json(object): Json<Value>,
 ) -> Response {
-    change(state, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Put(object) })).await
+    change(state, &asking, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Put(object) })).await
 }
 
 async fn patch(
     State(state): State<AppState>,
     Path((kind, name)): Named,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
     Json(keys): Json<Value>,
 ) -> Response {
-    change(state, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Patch(keys) })).await
+    change(state, &asking, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Patch(keys) })).await
 }
 
 async fn remove(
     State(state): State<AppState>,
     Path((kind, name)): Named,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
 ) -> Response {
-    change(state, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Remove })).await
+    change(state, &asking, &headers, terms, Wanted::Edit(Edit { kind, name, act: Act::Remove })).await
 }
 
 async fn put_only(
     State(state): State<AppState>,
     Path(kind): Path<String>,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
     Json(object): Json<Value>,
 ) -> Response {
     let edit = Edit { kind, name: String::new(), act: Act::Put(object) };
-    change(state, &headers, terms, Wanted::Edit(edit)).await
+    change(state, &asking, &headers, terms, Wanted::Edit(edit)).await
 }
 
 async fn patch_only(
     State(state): State<AppState>,
     Path(kind): Path<String>,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
     Json(keys): Json<Value>,
 ) -> Response {
     let edit = Edit { kind, name: String::new(), act: Act::Patch(keys) };
-    change(state, &headers, terms, Wanted::Edit(edit)).await
+    change(state, &asking, &headers, terms, Wanted::Edit(edit)).await
 }
 
-async fn apply(State(state): State<AppState>, Query(terms): Query<Terms>, headers: HeaderMap, body: Bytes) -> Response {
+async fn apply(
+    State(state): State<AppState>,
+    Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Ok(text) = String::from_utf8(body.to_vec()) else { return rest::bad("the body is TOML in UTF-8") };
     let wanted = Wanted::Apply { name: "body".to_owned(), text, absent: terms.absent };
-    change(state, &headers, terms, wanted).await
+    change(state, &asking, &headers, terms, wanted).await
 }
 
 async fn undo(
     State(state): State<AppState>,
     Path(revision): Path<u64>,
     Query(terms): Query<Terms>,
+    Extension(asking): Extension<Asking>,
     headers: HeaderMap,
 ) -> Response {
-    change(state, &headers, terms, Wanted::Undo(revision)).await
+    change(state, &asking, &headers, terms, Wanted::Undo(revision)).await
 }
 
-async fn reload(State(state): State<AppState>) -> Response {
-    let again = |reloader: &Reloader| {
-        let warnings = reloader.reload(WHO).map_err(Refused::Problems)?;
+async fn reload(State(state): State<AppState>, Extension(asking): Extension<Asking>) -> Response {
+    let again = move |reloader: &Reloader| {
+        let warnings = reloader.reload(&asking.name).map_err(Refused::Problems)?;
         Ok((reloader.live().0, warnings))
     };
     match read(state, again).await {
@@ -318,12 +329,12 @@ pub fn shown(revision: &Revision) -> Value {
     })
 }
 
-async fn change(state: AppState, headers: &HeaderMap, terms: Terms, wanted: Wanted) -> Response {
+async fn change(state: AppState, asking: &Asking, headers: &HeaderMap, terms: Terms, wanted: Wanted) -> Response {
     let expect = match expected(headers) {
         Ok(expect) => expect,
         Err(sentence) => return rest::bad(sentence),
     };
-    let asked = Asked { who: WHO.to_owned(), why: terms.why, dry_run: terms.dry_run, expect };
+    let asked = Asked { who: asking.name.to_string(), why: terms.why, dry_run: terms.dry_run, expect };
     match read(state, move |reloader| reloader.change(&wanted, &asked)).await {
         Ok(done) => tagged(done.revision, Json(done)),
         Err(refused) => refused,

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use turno_base::{Now, QueueId};
+use turno_base::{CallId, Now, QueueId};
 use turno_engine::{Answer, Command, Effect, Engine, EngineConfig, Input, QueueView, Refusal, Sizes};
 
 use super::*;
 use crate::api::control::{Reply, Request, ask};
 use crate::shell::board::BoardSettings;
 use crate::shell::clock::Clock;
-use crate::shell::config;
+use crate::shell::config::{self, HttpSettings};
 use crate::shell::entropy;
 use crate::shell::inbox::{Outlet, inbox};
 use crate::shell::signals::drain;
@@ -29,6 +29,10 @@ pub(super) struct Place {
 }
 
 pub(super) fn place(token: Option<&str>) -> Place {
+    place_with(HttpSettings { token: token.map(Into::into), ..HttpSettings::default() })
+}
+
+pub(super) fn place_with(http: HttpSettings) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
     let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC };
@@ -55,7 +59,7 @@ pub(super) fn place(token: Option<&str>) -> Place {
         reloader: Arc::new(Reloader::fixed(settings, Some(files), inbox, metrics, board.clone())),
         voicemail: records.join("voicemail").into(),
         records: records.into(),
-        token: token.map(Into::into),
+        access: Arc::new(Access::new(&http)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
@@ -112,9 +116,16 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
                     calls -= 1;
                     Ok(Answer::Sizes(Sizes { calls: u64::try_from(calls).unwrap_or(0), ..Sizes::default() }))
                 }
+                Command::AgentShow(Some(agent)) => real(command).map(|answer| match answer {
+                    Answer::Agents(mut agents) => {
+                        let call = (agent.as_str() == "anna").then_some(CallId(0xff));
+                        agents.iter_mut().for_each(|view| view.call = call);
+                        Answer::Agents(agents)
+                    }
+                    other => other,
+                }),
                 Command::AgentExplain(_)
                 | Command::CallExplain(_)
-                | Command::AgentShow(Some(_))
                 | Command::AgentSkill(..)
                 | Command::TaskAdd(_)
                 | Command::TaskShow(..)

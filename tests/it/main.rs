@@ -23,6 +23,7 @@ mod instructions;
 mod kamailio;
 mod limits;
 mod linphone;
+mod live;
 mod load;
 mod menus;
 mod node;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use turno::api::control::{self, Reply, Request};
 use turno::demo::party::{Party, PartyEvent, Voice, wait};
 use turno::shell::store::{Filter, Order, Reader};
-use turno_base::{Cause, LegId, Seeded};
+use turno_base::{Cause, LegId, Seeded, Wall};
 use turno_engine::{Answer, Command as Ask, Sizes};
 use turno_tariff::cdr::Record;
 
@@ -217,8 +217,13 @@ impl Rig {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = self.engine.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Any signal, by its name without SIG.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
     /// Whether the process has ended, and well.
@@ -286,9 +291,14 @@ impl Rig {
 
     /// Closed records by the number that called.
     pub(crate) fn records(&self) -> BTreeMap<String, Vec<Record>> {
+        self.records_since(None)
+    }
+
+    /// Those of calls that arrived since.
+    pub(crate) fn records_since(&self, since: Option<Wall>) -> BTreeMap<String, Vec<Record>> {
         let mut found = BTreeMap::<String, Vec<Record>>::new();
         let Ok(reader) = Reader::open(&self.dir.join("data/records")) else { return found };
-        for record in reader.list(&Filter::default(), Order::OldestFirst).unwrap() {
+        for record in reader.list(&Filter { since, ..Filter::default() }, Order::OldestFirst).unwrap() {
             found.entry(record.ani.raw.clone()).or_default().push(record);
         }
         found
@@ -302,7 +312,11 @@ impl Rig {
     }
 
     pub(crate) fn call_as(&mut self, number: &str, lasts: Duration) -> LegId {
-        let leg = self.carrier.dial("900100101", number, "").unwrap();
+        self.call_to("900100101", number, lasts)
+    }
+
+    pub(crate) fn call_to(&mut self, dialled: &str, number: &str, lasts: Duration) -> LegId {
+        let leg = self.carrier.dial(dialled, number, "").unwrap();
         let now = Instant::now();
         let caller = Caller {
             number: number.to_owned(),
@@ -471,7 +485,7 @@ impl Drop for Rig {
 }
 
 /// The program: this build, or the one that `TURNO_BIN` names.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("TURNO_BIN").map_or_else(|| env!("CARGO_BIN_EXE_turno").into(), PathBuf::from)
 }
 

@@ -90,7 +90,7 @@ fn an_object_is_read_changed_and_removed_under_its_tag() {
     let (_, _, one) = place.config("GET", "/revisions/2", "", "");
     assert_eq!(
         (&one["why"], &one["who"], &one["config"]["queues"]["ventas"]["wrap_up"]),
-        (&json!("summer"), &json!("api"), &json!("45s"))
+        (&json!("summer"), &json!("anybody"), &json!("45s"))
     );
     assert_eq!(place.config("GET", "/revisions/9", "", "").0, 404);
 }
