@@ -1,5 +1,7 @@
 //! Scripts of facts in, lines of `queue_log` out.
 
+use std::fmt::Write;
+
 use expect_test::expect;
 use turno_base::fact::OfferEnd;
 use turno_base::{Cause, Name, Outcome, StationId, TrunkId};
