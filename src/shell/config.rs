@@ -3,6 +3,7 @@
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
+mod ami;
 mod callbacks;
 mod calls;
 mod doors;
@@ -32,6 +33,7 @@ use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
 
+use crate::compat::ami::AmiSettings;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// HTTP.
     pub http: HttpSettings,
+    /// Asterisk's manager interface.
+    pub ami: AmiSettings,
     /// Wallboard.
     pub wall: WallSettings,
     /// Journal; none: switched off.
@@ -141,6 +145,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
     let http = node::http(&root.section("http"));
+    let ami = ami::ami(&root.section("ami"));
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);
@@ -172,6 +177,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         node,
         log,
         http,
+        ami,
         wall,
         journal,
         store,

@@ -25,6 +25,7 @@ pub use reload::Reloader;
 
 use crate::api;
 use crate::api::wall::{self, Faces};
+use crate::compat::ami;
 use crate::shell::asker::Asker;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
@@ -73,6 +74,13 @@ pub enum StartError {
     },
     /// Another process uses the data folder.
     InUse(PathBuf),
+    /// The address of the manager interface.
+    Ami {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
     /// Anything else of the machine's, with the object it is about.
     Io {
         /// What was to be done.
@@ -94,6 +102,9 @@ impl std::fmt::Display for StartError {
             StartError::Media(error) => error.fmt(f),
             StartError::Http { address, error } => {
                 write!(f, "HTTP {address}: {error}; change http.listen in the configuration")
+            }
+            StartError::Ami { address, error } => {
+                write!(f, "the manager interface at {address}: {error}; change ami.listen in the configuration")
             }
             StartError::InUse(dir) => {
                 write!(f, "{} is in use by another turno; stop it or set node.data_dir", dir.display())
@@ -125,6 +136,8 @@ pub struct Node {
     pub listeners: Vec<Listener>,
     /// HTTP address, if any.
     pub http: Option<SocketAddr>,
+    /// Address of the manager interface, if any.
+    pub ami: Option<SocketAddr>,
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
@@ -154,6 +167,10 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     // Before the engine has said anything to anybody: a node that cannot start must not end the calls it remembers.
     let http_bound = match settings.http.listen {
         Some(address) => Some(api::http::bind(address).map_err(|error| StartError::Http { address, error })?),
+        None => None,
+    };
+    let ami_bound = match settings.ami.listen {
+        Some(address) => Some(ami::bind(address).map_err(|error| StartError::Ami { address, error })?),
         None => None,
     };
 
@@ -232,11 +249,21 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         })
         .map_err(about("the engine's thread"))?;
 
+    let (ami_terms, ami_now) = watch::channel(ami_terms(&settings, clock));
+    let ami_counts = ami::Counts::new(&metrics);
+    let ami_at = ami_bound.as_ref().map(std::net::TcpListener::local_addr).transpose();
+    let ami_at = ami_at.map_err(about("the manager interface"))?;
+    if let Some(listener) = ami_bound {
+        ami::start(&handle, listener, ami_now, &board, asker.clone(), clock, ami_counts)
+            .map_err(about("the manager interface"))?;
+    }
     let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
     let shots = wall::watch_board(&handle, board.clone(), faces, asker.clone());
     let reloader = Arc::new(Reloader {
         file,
         faces: faces_now,
+        ami: ami_terms,
+        clock,
         inbox,
         metrics: metrics.clone(),
         customers,
@@ -271,6 +298,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         listeners =
             listeners.iter().map(|l| format!("{} {}", l.transport.via(), l.local)).collect::<Vec<_>>().join(", "),
         http = http.map(|h| h.to_string()).unwrap_or_default(),
+        ami = ami_at.map(|at| at.to_string()).unwrap_or_default(),
         "serving"
     );
     Ok(Node {
@@ -280,6 +308,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         metrics,
         listeners,
         http,
+        ami: ami_at,
         socket,
         reloader,
         store,
@@ -475,6 +504,16 @@ fn consumers(settings: &Settings, terms: &SharedTerms, house: &Arc<House>) -> Re
     let mut all: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
     all.extend(outs::consumers(settings, house));
     Ok(all)
+}
+
+/// What the manager interface goes by.
+fn ami_terms(settings: &Settings, clock: Clock) -> ami::Terms {
+    ami::Terms {
+        ami: settings.ami.clone(),
+        acd: settings.engine.acd.clone(),
+        zone: settings.node.zone.clone(),
+        read: clock.now().wall,
+    }
 }
 
 /// Who serves what, for queue_log.
