@@ -1,6 +1,7 @@
 //! What may be asked: every action with the classes that it needs, and what those that steer mean for the engine.
 
 use turno_acd::AcdConfig;
+use turno_base::fact::Note;
 use turno_base::{AgentId, QueueId, StationId};
 use turno_engine::Command;
 
@@ -23,8 +24,10 @@ pub enum Action {
     ListCommands,
     Login,
     Logoff,
+    Originate,
     Ping,
     QueueAdd,
+    QueueLog,
     QueuePause,
     QueuePenalty,
     QueueRemove,
@@ -37,7 +40,7 @@ const PROCESS: Classes = Classes::SYSTEM.and(Classes::REPORTING);
 const CALLS: Classes = Classes::SYSTEM.and(Classes::CALL);
 
 /// All, by name, with the classes of which one is needed.
-pub const TABLE: [(&str, Action, Classes, &str); 19] = [
+pub const TABLE: [(&str, Action, Classes, &str); 21] = [
     ("Challenge", Action::Challenge, Classes::NONE, "Generate Challenge for MD5 Auth."),
     ("Command", Action::Command, Classes::COMMAND, "Execute one of the command lines that are allowed."),
     ("CoreSettings", Action::CoreSettings, PROCESS, "Show settings of the process."),
@@ -49,8 +52,10 @@ pub const TABLE: [(&str, Action, Classes, &str); 19] = [
     ("ListCommands", Action::ListCommands, Classes::NONE, "List the actions that this login may ask for."),
     ("Login", Action::Login, Classes::NONE, "Log in."),
     ("Logoff", Action::Logoff, Classes::NONE, "Log off."),
+    ("Originate", Action::Originate, Classes::ORIGINATE, "Call a station and, when it answers, the number."),
     ("Ping", Action::Ping, Classes::NONE, "Keep the connection alive."),
     ("QueueAdd", Action::QueueAdd, Classes::AGENT, "Log an agent in who serves the queue."),
+    ("QueueLog", Action::QueueLog, Classes::AGENT, "Add a line of one's own to queue_log."),
     ("QueuePause", Action::QueuePause, Classes::AGENT, "Make an agent not ready, or ready."),
     ("QueuePenalty", Action::QueuePenalty, Classes::AGENT, "Refused: ranks are configured."),
     ("QueueRemove", Action::QueueRemove, Classes::AGENT, "Log an agent out who serves the queue."),
@@ -81,7 +86,7 @@ fn refuse(sentence: impl Into<String>) -> Meaning {
 }
 
 /// Asterisk's idea of yes.
-fn is_yes(text: &str) -> bool {
+pub(super) fn is_yes(text: &str) -> bool {
     ["yes", "true", "y", "t", "1", "on"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
@@ -156,6 +161,23 @@ pub(super) fn queue_pause(exchange: &Exchange, request: &Request) -> Meaning {
     }
 }
 
+/// `QueueLog`: a line of a program's own.
+pub(super) fn queue_log(exchange: &Exchange, request: &Request) -> Meaning {
+    let (queue, event, interface) = (request.get("Queue"), request.get("Event"), request.get("Interface"));
+    if queue.is_empty() || event.is_empty() {
+        return refuse("Need 'Queue' and 'Event' parameters.");
+    }
+    let Some(queue) = known(exchange.config(), queue) else { return refuse("No such queue") };
+    let or_none = |text: &str| if text.is_empty() { "NONE".to_owned() } else { text.to_owned() };
+    let note = Note {
+        id: or_none(request.get("UniqueId")),
+        agent: exchange.agent_of(interface).map_or_else(|| or_none(interface), |agent| agent.to_string()),
+        event: event.to_owned(),
+        text: request.get("Message").to_owned(),
+    };
+    Meaning::Ask(vec![Command::QueueNote(queue, note)], "Event added successfully")
+}
+
 /// `QueuePenalty`: ranks are a matter of the configuration, where everybody sees them.
 pub(super) fn queue_penalty(exchange: &Exchange, request: &Request) -> Meaning {
     let interface = request.get("Interface");
@@ -185,6 +207,25 @@ pub(super) fn hang_up(exchange: &Exchange, request: &Request) -> Meaning {
         }
         Some(_) | None => Meaning::Ask(vec![Command::CallHangUp(leg.call)], "Channel Hungup"),
     }
+}
+
+/// `Originate`: the station and the number that it is to be connected with.
+pub(super) fn originate(request: &Request) -> Result<(StationId, String), &'static str> {
+    let (channel, exten) = (request.get("Channel"), request.get("Exten"));
+    if channel.is_empty() {
+        return Err("Channel not specified");
+    }
+    if !channel.contains('/') {
+        return Err("Invalid channel");
+    }
+    if request.has("Application") {
+        return Err("Originate Access Forbidden: there are no applications; name an Exten");
+    }
+    if exten.is_empty() {
+        return Err("Originate with 'Exten' requires 'Context' and 'Priority'");
+    }
+    let station = extension(channel).parse().map_err(|_| "Invalid channel")?;
+    Ok((station, exten.to_owned()))
 }
 
 fn known(config: &AcdConfig, queue: &str) -> Option<QueueId> {

@@ -9,10 +9,12 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Instant, timeout, timeout_at};
+use turno_engine::{Answer, Command};
 
 use super::actions::{self, Action, Meaning, TABLE};
 use super::classes::Classes;
 use super::doors::Proof;
+use super::exchange::Originated;
 use super::filter::{BadFilter, Filters};
 use super::server::{Ami, Numbered};
 use super::wire::{Block, Reader, Request};
@@ -201,9 +203,11 @@ impl Connection<'_> {
             Action::QueueSummary => self.list(|exchange| lists::queue_summary(exchange, request, now)).await,
             Action::QueueAdd => self.steer(request, actions::queue_add).await,
             Action::QueueRemove => self.steer(request, actions::queue_remove).await,
+            Action::QueueLog => self.steer(request, actions::queue_log).await,
             Action::QueuePause => self.steer(request, actions::queue_pause).await,
             Action::QueuePenalty => self.steer(request, actions::queue_penalty).await,
             Action::Hangup => self.steer(request, actions::hang_up).await,
+            Action::Originate => self.originate(request).await,
             Action::QueueReset => {
                 let queue = request.get("Queue");
                 let is_known = match (queue, queue.parse()) {
@@ -257,6 +261,25 @@ impl Connection<'_> {
             }
         }
         self.said("Success", request, sentence).await
+    }
+
+    async fn originate(&mut self, request: &Request) -> Result<(), Over> {
+        let (station, number) = match actions::originate(request) {
+            Ok(found) => found,
+            Err(sentence) => return self.said("Error", request, sentence).await,
+        };
+        match self.ami.asker.ask(Command::CallPlace(station, number)).await {
+            Ok(Answer::Calls(calls)) => {
+                if actions::is_yes(request.get("Async"))
+                    && let Some(call) = calls.first()
+                {
+                    self.ami.expect(call.call, Originated::new(request));
+                }
+                self.said("Success", request, "Originate successfully queued").await
+            }
+            Ok(_) => self.said("Error", request, "Originate failed").await,
+            Err(error) => self.said("Error", request, &error.to_string()).await,
+        }
     }
 
     async fn challenge(&mut self, request: &Request) -> Result<(), Over> {

@@ -4,6 +4,7 @@
 //! the counters and that file cannot disagree. A leg is a channel of Asterisk's; a call that several legs talk in is a bridge.
 
 mod legs;
+mod originated;
 mod people;
 mod queues;
 
@@ -17,6 +18,9 @@ use turno_tariff::cdr::format::{QueueLog, Serving, asterisk_id};
 use super::classes::Classes;
 use super::wire::Block;
 pub(super) use legs::{Leg, bridge_id};
+#[cfg(test)]
+pub(super) use originated::ORIGINATED_MAX;
+pub(super) use originated::Originated;
 pub(super) use people::Seat;
 pub(super) use queues::Stand;
 
@@ -51,6 +55,8 @@ pub struct Exchange {
     pub(super) legs: BTreeMap<LegId, Leg>,
     pub(super) queues: BTreeMap<QueueId, Stand>,
     pub(super) seats: BTreeMap<AgentId, Seat>,
+    /// Calls that clients placed and want to hear of.
+    originated: BTreeMap<CallId, Originated>,
     /// Calls that ended.
     pub(super) processed: u64,
 }
@@ -104,11 +110,11 @@ impl Exchange {
         for line in &lines {
             self.on_line(line, call, fact.at.wall, out);
         }
-        if let Some(call) = call.filter(|_| !lines.is_empty()) {
-            self.part(call, out);
-        }
         if left && !served {
             self.on_left(&fact.what, out);
+        }
+        if let Some(call) = call {
+            self.part(call, out);
         }
         self.ends(fact, out);
     }
@@ -171,6 +177,7 @@ impl Exchange {
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
             | What::Task { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. } => {}
         }
     }
@@ -205,6 +212,7 @@ impl Exchange {
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
             | What::Task { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. } => {}
         }
     }
@@ -214,6 +222,7 @@ impl Exchange {
         if let Some((queue, _)) = self.calls.get(&call).and_then(|call| call.waits) {
             self.leave(call, queue, 1, out);
         }
+        self.tell_originated(call, None, out);
         let Some(ended) = self.calls.remove(&call) else { return };
         for leg in &ended.legs {
             self.legs.remove(leg);
@@ -233,6 +242,10 @@ impl Exchange {
             let what = What::CallEnded { call, outcome: Outcome::Failed, by: EndedBy::Us };
             self.on_fact(&Fact { at: now, what }, out);
         }
+        self.sit(agents, now, out);
+    }
+
+    fn sit(&mut self, agents: &[Sitting], now: Now, out: &mut Vec<Event>) {
         for sitting in agents {
             let Sitting { agent, station, state, call, .. } = *sitting;
             if self.seats.get(&agent).map(|seat| (seat.station, seat.state)) == Some((station, state)) {
@@ -245,7 +258,7 @@ impl Exchange {
 
     /// Everybody who is logged in already when this begins; `since` in his state, of which alone is known when it began.
     pub fn seat(&mut self, agents: &[Sitting], now: Now) {
-        self.catch_up(&[], agents, now, &mut Vec::new());
+        self.sit(agents, now, &mut Vec::new());
         for sitting in agents {
             if let Some(seat) = self.seats.get_mut(&sitting.agent) {
                 seat.since(Wall(now.wall.0.saturating_sub(sitting.since_ms.saturating_mul(1000))));
@@ -303,6 +316,7 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::AgentChanged { .. }
         | What::PauseTooLong { .. }
         | What::Task { .. }
+        | What::QueueNoted { .. }
         | What::Emergency { .. } => None,
     }
 }

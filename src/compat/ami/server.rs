@@ -15,7 +15,7 @@ use turno_engine::{AgentView, Answer, Command};
 
 use super::connection;
 use super::doors::Failures;
-use super::exchange::Sitting;
+use super::exchange::{Originated, Sitting};
 use super::{AmiSettings, Counts, Event, Exchange};
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
@@ -71,6 +71,10 @@ impl Ami {
 
     pub(super) fn reset(&self, queue: Option<turno_base::QueueId>) -> bool {
         self.exchange().1.reset(queue)
+    }
+
+    pub(super) fn expect(&self, call: turno_base::CallId, originated: Originated) {
+        self.exchange().1.expect(call, originated);
     }
 
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Numbered>> {

@@ -13,7 +13,7 @@ use turno_tariff::cdr::format::{QueueLog, Serving};
 
 use super::actions::{self, Meaning, TABLE};
 use super::classes::Classes;
-use super::exchange::Sitting;
+use super::exchange::{Originated, Sitting};
 use super::wire::{Reader, Request};
 use super::{Event, Exchange, cli, lists};
 
@@ -214,8 +214,8 @@ fn a_call_as_asterisk_tells_it() {
 fn a_caller_who_hangs_up_abandons_and_then_leaves_and_whoever_rang_is_cancelled() {
     let mut script = is_offered();
     script.extend([
-        (9000, leaves(QueueLeft::Abandoned, 8000)),
         (9000, leg_ends(A, Cause::NORMAL)),
+        (9000, leaves(QueueLeft::Abandoned, 8000)),
         (9000, leg_ends(B, Cause::new(487, 16, Reason::Normal))),
         (9000, offer_ends("anna", OfferEnd::CallerLeft, 6000)),
         (9000, is("anna", AgentState::Ready)),
@@ -382,9 +382,11 @@ fn what_was_missed_is_made_up_for() {
     assert!(exchange.legs.is_empty() && exchange.calls.is_empty());
 
     let mut fresh = Exchange::new(house());
+    run(&mut fresh, &arrives());
     let mut pausing = sits("anna", "1001", AgentState::Paused(Name::new("lunch").unwrap()));
     pausing.since_ms = 60_000;
     fresh.seat(&[pausing], at(90_000));
+    assert_eq!(fresh.calls.len(), 1, "what has come since this began stays");
     let seat = &fresh.seats[&agent("anna")];
     assert_eq!((seat.paused_at(), seat.login_at()), (at(30_000).wall, at(30_000).wall));
     assert_eq!(
@@ -495,6 +497,53 @@ fn a_channel_ends_its_call_but_not_one_that_only_rings_for_it() {
     assert!(rings.contains("rings for a caller who waits"), "{rings}");
     let penalty = meaning(actions::queue_penalty, "Interface: PJSIP/1002\nPenalty: 3");
     assert!(penalty.contains("change agents.boris.ranks"), "{penalty}");
+}
+
+#[test]
+fn who_places_a_call_hears_what_came_of_it() {
+    let asked = request("Action: Originate\nActionID: o1\nChannel: PJSIP/1001\nContext: any\nExten: 600");
+    assert_eq!(actions::originate(&asked), Ok((station("1001"), "600".to_owned())));
+    for (text, why) in [
+        ("Exten: 600", "Channel not specified"),
+        ("Channel: 1001\nExten: 600", "Invalid channel"),
+        ("Channel: PJSIP/Not A Name\nExten: 600", "Invalid channel"),
+        ("Channel: PJSIP/1001", "Originate with 'Exten' requires 'Context' and 'Priority'"),
+    ] {
+        assert_eq!(actions::originate(&request(&format!("Action: Originate\n{text}"))), Err(why));
+    }
+    let app = request("Channel: PJSIP/1001\nApplication: System\nData: reboot");
+    assert!(actions::originate(&app).unwrap_err().contains("there are no applications"));
+    let placed = || {
+        let (ani, dnis) = (number("1001"), number("600"));
+        vec![(0, What::CallArrived { call: CALL, ani, dnis, trunk: None }), (0, dials(B, "anna", "1001"))]
+    };
+    let lines = ["ActionID", "Response", "Channel", "Exten", "Reason", "Uniqueid"];
+    let mut exchange = open();
+    exchange.expect(CALL, Originated::new(&asked));
+    let mut script = placed();
+    script.push((2000, What::LegAnswered { call: CALL, leg: B }));
+    expect![[r#"
+        Newchannel Channel=PJSIP/1001-0000000f Exten= Uniqueid=1773140400.15
+        DialBegin Channel=Local/1001@turno-00000001 Exten=600 Uniqueid=1773141703.1
+        Newstate Channel=PJSIP/1001-0000000f Exten= Uniqueid=1773140400.15
+        OriginateResponse ActionID=o1 Response=Success Channel=PJSIP/1001-0000000f Exten=600 Reason=4 Uniqueid=1773140400.15
+        DialEnd Channel=Local/1001@turno-00000001 Exten=600 Uniqueid=1773141703.1
+    "#]].assert_eq(&told(&run(&mut exchange, &script), &lines));
+    let mut exchange = open();
+    exchange.expect(CALL, Originated::new(&asked));
+    let mut script = placed();
+    script
+        .extend([(2000, leg_ends(B, Cause::new(486, 17, Reason::Peer))), (2000, ends(Outcome::Busy, EndedBy::Agent))]);
+    expect![[r#"
+        Newchannel Channel=PJSIP/1001-0000000f Exten= Uniqueid=1773140400.15
+        DialBegin Channel=Local/1001@turno-00000001 Exten=600 Uniqueid=1773141703.1
+        DialEnd Channel=Local/1001@turno-00000001 Exten=600 Uniqueid=1773141703.1
+        Hangup Channel=PJSIP/1001-0000000f Exten= Uniqueid=1773140400.15
+        OriginateResponse ActionID=o1 Response=Failure Channel=PJSIP/1001 Exten=600 Reason=0 Uniqueid=<unknown>
+    "#]]
+    .assert_eq(&told(&run(&mut exchange, &script), &lines));
+    (0..2000).for_each(|n| exchange.expect(CallId(n), Originated::new(&asked)));
+    assert_eq!(exchange.originated_len(), super::exchange::ORIGINATED_MAX);
 }
 
 #[test]

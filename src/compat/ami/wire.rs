@@ -194,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn pieces_of_whatever_make_the_same_requests_as_the_whole() {
+        const LETTERS: &[u8] = b"aA:: \r\n\n\n\xff\0Action";
+        let mut dice = turno_base::Seeded::new(7);
+        for _ in 0..2000 {
+            let letter = |dice: &mut turno_base::Seeded| LETTERS[dice.next_u64() as usize % LETTERS.len()];
+            let bytes: Vec<u8> = (0..dice.next_u64() % 200).map(|_| letter(&mut dice)).collect();
+            let piece = 1 + dice.next_u64() as usize % 20;
+            assert_eq!(read(&bytes, piece), read(&bytes, 1000), "{bytes:?} by {piece}");
+        }
+    }
+
+    #[test]
     fn no_value_ends_its_line() {
         let block = Block::item("X").with("Name", "a\r\nEvent: Forged\r\n\r\n\u{1b}[31m");
         assert_eq!(block.end(), "Event: X\r\nName: aEvent: Forged[31m\r\n\r\n");

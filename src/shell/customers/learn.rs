@@ -123,6 +123,7 @@ impl Pupil {
             | What::Offered { .. }
             | What::OfferEnded { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }

@@ -179,6 +179,7 @@ impl Exchange {
     pub(super) fn on_answered(&mut self, id: LegId, out: &mut Vec<Event>) {
         let Some((call, was)) = self.legs.get(&id).map(|leg| (leg.call, leg.state)) else { return };
         self.change(id, State::Up, out);
+        self.tell_originated(call, Some(id), out);
         if matches!(was, State::Down | State::Ringing) {
             self.dial_ended(call, id, "ANSWER", out);
         }
@@ -285,7 +286,8 @@ impl Call {
     /// What the queue will say of a conversation or an offer names this leg, and comes before its hang-up.
     fn still_names(&self, id: LegId, party: Party) -> bool {
         let talks = |agent| matches!(party, Party::Agent(of, _) if of == agent);
-        self.talks.is_some_and(|agent| self.caller == Some(id) || talks(agent))
+        self.caller == Some(id) && (self.waits.is_some() || self.talks.is_some())
+            || self.talks.is_some_and(talks)
             || self.offers.iter().any(|(_, leg)| *leg == Some(id))
     }
 }

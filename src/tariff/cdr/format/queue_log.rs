@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::fact::{AgentState, CallbackAsked, Fact, Note, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 
 use super::asterisk::asterisk_id;
@@ -117,6 +117,10 @@ impl QueueLog {
             }
             What::OfferEnded { call, agent, end, ring_ms, .. } => {
                 self.with(call, |caller| caller.on_offer_ended(*agent, *end, *ring_ms, at.wall, out));
+            }
+            What::QueueNoted { queue, note } => {
+                let Note { id, agent, event, text } = note;
+                out.push(line(at.wall, id, queue.as_str(), agent, event, &[text]));
             }
             What::CallbackTaken { call, how, .. } => self.with(call, |caller| caller.asked = Some(*how)),
             What::LegRinging { .. }
@@ -372,10 +376,10 @@ pub struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { at, id, queue, agent, event, of } = self;
-        write!(f, "{}|{id}|{queue}|{agent}|{event}|", at.as_secs())?;
+        let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
+        write!(f, "{}|{}|{queue}|{}|{}|", at.as_secs(), clean(id), clean(agent), clean(event))?;
         for (n, field) in of.iter().enumerate() {
-            let clean: String = field.chars().filter(|c| *c != '|' && !c.is_control()).collect();
-            write!(f, "{}{clean}", if n > 0 { "|" } else { "" })?;
+            write!(f, "{}{}", if n > 0 { "|" } else { "" }, clean(field))?;
         }
         f.write_str("\n")
     }
