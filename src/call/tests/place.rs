@@ -34,7 +34,8 @@ fn his_station_rings_first_and_the_number_once_he_has_answered() {
         60002  * c1 b1 figures
                * c1 b2 figures
                * c1 ended answered by Caller
-    "#]].assert_eq(&run("0 place s1 600
+    "#]]
+    .assert_eq(&run("0 place s1 600
          3 recorded c1
          1000 b1 ringing
          3000 b1 answered
@@ -60,7 +61,8 @@ fn a_queue_can_be_called_so_as_well() {
                b1 hears hold looped
         3001   * c1 known gold
                c1 acd: enter sales Anyone gold 4000 unknown credit 0
-    "#]].assert_eq(&run("0 place s3 70
+    "#]]
+    .assert_eq(&run("0 place s3 70
          3 recorded c1
          3000 b1 answered
          3001 known c1"));
@@ -69,18 +71,27 @@ fn a_queue_can_be_called_so_as_well() {
 #[test]
 fn who_does_not_answer_himself_calls_nobody() {
     for (script, said) in [
-        ("2000 b1 refused 486", expect![[r#"
+        (
+            "2000 b1 refused 486",
+            expect![[r#"
             2000   * c1 b1 ended 486/0 peer by Caller
                    s1 has 0
-        "#]]),
-        ("30001 b1 ended", expect![[r#"
+        "#]],
+        ),
+        (
+            "30001 b1 ended",
+            expect![[r#"
             30000  b1 end 487/19 ring-limit
             30001  * c1 b1 ended 200/16 normal by Us
                    s1 has 0
-        "#]]),
-        ("2000 hang-up c1", expect![[r#"
+        "#]],
+        ),
+        (
+            "2000 hang-up c1",
+            expect![[r#"
             2000   b1 end 487/31 operator
-        "#]]),
+        "#]],
+        ),
     ] {
         said.assert_eq(&run(&format!("0 place s1 600\n3 recorded c1\n1000 b1 ringing\n--\n{script}")));
     }

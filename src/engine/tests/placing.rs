@@ -29,7 +29,8 @@ fn an_agent_is_rung_and_then_the_colleague_whom_he_wants() {
         9100 agent0 is ready
         9100 agent1 is ready
         9101 c1 ends: answered by Caller
-    "#]].assert_eq(&world.said);
+    "#]]
+    .assert_eq(&world.said);
     world.assert_drained();
 }
 
