@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use turno_base::{CallId, Fact, Now};
 use turno_engine::{Command, Effect, Engine, Input};
-use turno_media::{Network, Rules};
+use turno_media::{MediaEvent, Network, Rules};
 use turno_sip::flow::Listener;
 use turno_tariff::cdr::format::Serving;
 use turno_tariff::cdr::{Kind, Row};
@@ -45,6 +45,7 @@ use crate::shell::run::{Gate, Loop};
 use crate::shell::store::consumer::Consumer;
 use crate::shell::store::outs::{self, House};
 use crate::shell::store::{self, ReadBack, Store, StoreError};
+use crate::shell::turns::Turns;
 use crate::shell::voicemail::Voicemail;
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
@@ -219,12 +220,14 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     if past.resumed {
         begin.push(Input::Restarted);
     }
-    let mut engine_loop = Loop::new(past.engine, outside, outlet, clock, gate.clone(), metrics.clone());
+    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
+    let (hands, engine_gate) = (inbox.hands().clone(), gate.clone());
     let engine = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
             engine_loop.begin(begin);
-            let (_, outside) = engine_loop.run();
+            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
+            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
             outside.end();
         })
         .map_err(about("the engine's thread"))?;
@@ -359,6 +362,8 @@ fn media(settings: &Settings, inbox: &Inbox, voicemail: Voicemail) -> Result<Med
     };
     let inbox = inbox.clone();
     let tell = move |out| match out {
+        // How good it was is only written down.
+        MediaOut::Event(leg, event @ MediaEvent::Closed(_)) => inbox.quietly(Input::Media { leg, event }),
         MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
         MediaOut::Samples(leg, samples) => voicemail.samples(leg, samples),
         MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),
@@ -442,7 +447,7 @@ fn store(
     house: &Arc<House>,
 ) -> Result<Store, StartError> {
     let telling = inbox.clone();
-    let tell = move |seq| telling.patiently(Input::Stored(seq));
+    let tell = move |seq| telling.stored(seq);
     let (kept_for, kept_bytes_max) = settings.store.kept;
     let options = store::Options { kept_for, kept_bytes_max, ..store::Options::default() };
     let consumers = consumers(settings, terms, house);
