@@ -92,7 +92,7 @@ fn inode(path: &Path) -> Option<u64> {
 
 impl Consumer for Tables {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: true }
+        Wants { records: true, facts: true, beats: false }
     }
 
     fn pace(&self) -> Pace {
@@ -110,7 +110,7 @@ impl Consumer for Tables {
         let is_news = |item: &Item| match &item.content {
             Content::Record { .. } => true,
             Content::Facts { facts, .. } => facts.iter().any(|fact| tables::is_news(fact, &wrapping)),
-            Content::Unreadable(_) => false,
+            Content::Beat(_) | Content::Unreadable(_) => false,
         };
         let Some(last) = items.last().filter(|_| items.iter().any(is_news)) else { return Ok(()) };
         let transaction = open.db.transaction()?;
@@ -123,7 +123,7 @@ impl Consumer for Tables {
                 Content::Facts { facts, .. } => {
                     facts.iter().try_for_each(|fact| tables::learn(&transaction, fact, &mut wrapping))?;
                 }
-                Content::Unreadable(_) => {}
+                Content::Beat(_) | Content::Unreadable(_) => {}
             }
         }
         tables::set_cursor(&transaction, last.at)?;
