@@ -32,6 +32,7 @@ pub enum Input {
         /// Where from.
         flow: Flow,
         /// At most the first 4 KiB.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Why.
         rejected: Rejected,
@@ -178,6 +179,7 @@ pub enum Effect {
         /// Where.
         to: Destination,
         /// Whole message.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Names a failure.
         token: u64,
