@@ -13,8 +13,8 @@ use turno_tariff::again::Again;
 use crate::cli::{RECORDS_DEFAULT, REFUSED};
 use crate::shell::again::{Run, Wanted, run};
 use crate::shell::clock::wall;
-use crate::shell::config;
 use crate::shell::instant::wall_of;
+use crate::shell::live;
 
 /// Which period, by which book.
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
 
 /// The price books of a configuration, or what is wrong with it, a line each.
 fn books(config: &Path) -> Result<Deck, String> {
-    let checked = config::load(config, None);
+    let checked = live::load(config, None);
     let problems = || checked.problems.iter().map(|problem| problem.to_string()).collect::<Vec<_>>().join("\n");
     checked.settings.map(|settings| settings.engine.deck).ok_or_else(problems)
 }

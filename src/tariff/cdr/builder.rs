@@ -174,6 +174,7 @@ fn call_of(what: &What) -> Option<CallId> {
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
         | What::Task { .. }
+        | What::QueueNoted { .. }
         | What::Emergency { .. }
         | What::Configured { .. }
         | What::CallbackEnded { .. }
@@ -355,6 +356,7 @@ impl Draft {
             }
             What::CallArrived { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
