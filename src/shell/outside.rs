@@ -5,6 +5,7 @@ use std::sync::Arc;
 use turno_acd::Heal;
 use turno_base::{Fact, Now};
 use turno_engine::{Effect, Input};
+use turno_tariff::cdr::{Kind, Row};
 
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
@@ -126,6 +127,7 @@ impl World for Outside {
             Effect::Mail(mail) => self.voicemail.order(mail),
             Effect::WantPorts(count) => self.media.want_ports(count),
             Effect::Store { seq, row } => {
+                self.metrics.legs_unrated.inc_by(unrated(&row));
                 self.turn.store_facts();
                 self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
             }
@@ -209,5 +211,13 @@ fn heal_label(heal: Heal) -> &'static str {
         Heal::AgentStuck => "agent_stuck",
         Heal::LeaseExpired => "lease_expired",
         Heal::ItemLost => "item_lost",
+    }
+}
+
+/// Amounts that a closed call lacks because no rule is for them.
+fn unrated(row: &Row) -> u64 {
+    match &row.kind {
+        Kind::Open(_) | Kind::Interim(_) => 0,
+        Kind::Close(record) => record.costs.iter().map(|cost| u64::from(cost.unrated)).sum(),
     }
 }
