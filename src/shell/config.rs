@@ -3,10 +3,12 @@
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
+mod ami;
 mod callbacks;
 mod calls;
 mod doors;
 mod figures;
+mod http;
 mod menus;
 mod node;
 mod outs;
@@ -21,7 +23,8 @@ mod voicemail;
 
 pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
-pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
+pub use http::{HttpSettings, PersonSettings, Rights, Scope, TlsSettings, TokenSettings};
+pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::bytes_words;
 
@@ -33,6 +36,7 @@ use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
 
+use crate::compat::ami::AmiSettings;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
@@ -51,6 +55,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// HTTP.
     pub http: HttpSettings,
+    /// Asterisk's manager interface.
+    pub ami: AmiSettings,
     /// Wallboard.
     pub wall: WallSettings,
     /// Journal; none: switched off.
@@ -126,6 +132,7 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     root.done();
     if let Some(settings) = &settings {
         references::check(settings, &problems);
+        http::check(&settings.http, &settings.engine.acd, &problems);
     }
     let failed = problems.has_errors();
     Checked { settings: settings.filter(|_| !failed), problems: problems.finish() }
@@ -141,7 +148,8 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
-    let http = node::http(&root.section("http"));
+    let ami = ami::ami(&root.section("ami"));
+    let http = http::http(&root.section("http"), dir);
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);
@@ -173,6 +181,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         node,
         log,
         http,
+        ami,
         wall,
         journal,
         store,

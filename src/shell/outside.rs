@@ -221,3 +221,24 @@ fn unrated(row: &Row) -> u64 {
         Kind::Close(record) => record.costs.iter().map(|cost| u64::from(cost.unrated)).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::store::tests::rows;
+
+    #[test]
+    fn a_leg_without_a_price_counts_when_its_call_has_ended_and_not_before() {
+        let mut of_call = rows(1);
+        assert!(of_call.iter().all(|row| unrated(row) == 0), "the sample book has a rule for it");
+        let Some(Row { kind: Kind::Close(record), .. }) = of_call.last_mut() else {
+            panic!("a call ends with its record")
+        };
+        record.costs.iter_mut().for_each(|cost| cost.unrated = 2);
+        let payers = record.costs.len() as u64;
+        let counts: Vec<u64> = of_call.iter().map(unrated).collect();
+        let (last, before) = counts.split_last().unwrap();
+        assert_eq!((*last, before.iter().sum::<u64>()), (2 * payers, 0));
+        assert!(payers > 0);
+    }
+}

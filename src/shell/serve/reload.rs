@@ -7,8 +7,11 @@ use tokio::sync::watch;
 use turno_engine::Input;
 use turno_sip::flow::Listener;
 
+use crate::api::access::Access;
 use crate::api::wall::Faces;
+use crate::compat::ami;
 use crate::shell::board::{self, Board};
+use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
 use crate::shell::entropy;
@@ -22,7 +25,10 @@ use crate::shell::store::outs::House;
 #[derive(Debug)]
 pub struct Reloader {
     pub(super) file: Option<PathBuf>,
+    pub(super) access: Arc<Access>,
     pub(super) faces: watch::Sender<Faces>,
+    pub(super) ami: watch::Sender<ami::Terms>,
+    pub(super) clock: Clock,
     pub(super) inbox: Inbox,
     pub(super) metrics: Arc<Metrics>,
     pub(super) customers: Customers,
@@ -42,7 +48,10 @@ impl Reloader {
     pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
+            access: Arc::new(Access::new(&settings.http)),
             faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
+            ami: watch::Sender::new(super::ami_terms(&settings, Clock::begin())),
+            clock: Clock::begin(),
             inbox,
             metrics,
             customers: Customers::new(&settings),
@@ -82,10 +91,20 @@ impl Reloader {
         if settings.engine.sip.listeners != self.configured {
             problems.push(restart("sip.listeners"));
         }
-        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net, &settings.voicemail)
-            != (&now.node, &now.http, &now.journal, &now.store, &now.net, &now.voicemail)
+        if (
+            &settings.node,
+            &settings.http.listen,
+            &settings.journal,
+            &settings.store,
+            &settings.net,
+            &settings.voicemail,
+        ) != (&now.node, &now.http.listen, &now.journal, &now.store, &now.net, &now.voicemail)
         {
-            problems.push(restart("node, http, journal, store, voicemail or sip.streams"));
+            problems.push(restart("node, http.listen, journal, store, voicemail or sip.streams"));
+        }
+        let door = |settings: &Settings| (settings.ami.listen, settings.ami.connections_max);
+        if door(&settings) != door(&now) {
+            problems.push(restart("ami.listen or ami.connections_max"));
         }
         if settings.crm != now.crm {
             problems.push(restart("customers.crm"));
@@ -96,11 +115,13 @@ impl Reloader {
         }
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
+        self.access.set(&settings.http);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
         self.house.set(super::serving(&settings));
         *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.ami.send_replace(super::ami_terms(&settings, self.clock));
         self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;

@@ -118,6 +118,7 @@ struct Client<O> {
     secret: u64,
     to: Destination,
     /// The request; once refused, the ACK; once answered, nothing.
+    #[serde(with = "turno_base::bytes")]
     bytes: Vec<u8>,
     /// `Reason` and the like for a CANCEL that is to come.
     cancel_headers: String,
@@ -130,6 +131,7 @@ struct Client<O> {
 struct Ack {
     to_tag: String,
     to: Destination,
+    #[serde(with = "turno_base::bytes")]
     bytes: Vec<u8>,
 }
 
@@ -146,6 +148,7 @@ struct Server<O> {
     merge: Option<Key>,
     to: Destination,
     /// The last response sent; empty before the first, and after a 2xx to INVITE, which the user repeats.
+    #[serde(with = "turno_base::bytes")]
     last: Vec<u8>,
     /// The INVITE, until it has its final response.
     request: Option<Message>,
@@ -283,7 +286,10 @@ impl<O: Clone> Layer<O> {
     pub fn ack(&mut self, id: TxId, to_tag: &str, to: Destination, bytes: Vec<u8>, out: &mut Vec<SipEffect>) {
         let bytes = send_kept(to, bytes, TxId(0), out);
         let Some(client) = self.clients.get_mut(&id) else { return };
-        client.bytes = Vec::new();
+        // A 2xx that came after a refusal leaves the ACK of the refusal in place: the refusal may be repeated too.
+        if let ClientMachine::Invite(InviteClient::Accepted { .. }) = client.machine {
+            client.bytes = Vec::new();
+        }
         if client.acks.len() < ACKS_PER_INVITE_MAX {
             client.acks.push(Ack { to_tag: to_tag.to_owned(), to, bytes });
         }

@@ -95,7 +95,7 @@ fn a_hook_whose_certificate_is_not_in_order_hears_nothing_and_loses_nothing() {
 #[test]
 fn a_peer_that_speaks_no_tls_or_ever_so_slowly_is_given_up_at_the_deadline() {
     let ours = house("127.0.0.1");
-    let silent = listener(|stream| std::mem::forget(stream));
+    let silent = listener(std::mem::forget);
     let plain = listener(|mut stream| drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")));
     // The head of a long record of the handshake, and then a byte at a time for as long as anybody listens.
     let slow = listener(|mut stream| {
