@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 
+mod access;
 mod ask;
 mod customers;
 mod doctor;
@@ -208,6 +209,9 @@ enum Command {
         /// Only this queue; without, all queues.
         queue: Option<QueueId>,
     },
+    /// Tokens and passwords of the HTTP interface.
+    #[command(subcommand)]
+    Token(access::TokenCommand),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -524,6 +528,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::report(&args, cli.json),
         Command::Audit(args) => report::audit(&args, cli.json),
         Command::Lint(args) => report::lint_config(&args, cli.json),
+        Command::Token(command) => access::run(command, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     };

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod asker;
+pub mod authorities;
 pub mod board;
 pub mod clock;
 pub mod config;

@@ -12,6 +12,7 @@ mod frame;
 pub mod ledger;
 mod log;
 pub mod outs;
+pub mod parquet;
 pub mod pseudonym;
 mod reader;
 pub mod retention;
