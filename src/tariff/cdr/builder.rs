@@ -161,6 +161,7 @@ fn call_of(what: &What) -> Option<CallId> {
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
         | What::Task { .. }
+        | What::QueueNoted { .. }
         | What::Emergency { .. }
         | What::CallbackEnded { .. }
         | What::CallbacksDue { .. } => None,
@@ -321,6 +322,7 @@ impl Draft {
             }
             What::CallArrived { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
