@@ -12,6 +12,7 @@ mod parking;
 mod ports;
 mod queue_log;
 mod refer;
+mod rehearsal;
 mod restart;
 mod ring_all;
 mod seeds;
