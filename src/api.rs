@@ -8,6 +8,7 @@ mod records;
 mod reports;
 pub mod rest;
 mod tasks;
+pub mod tools;
 mod voicemail;
 pub mod wall;
 
@@ -17,11 +18,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::Board;
 use crate::shell::customers::{Callers, Customers};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 use crate::shell::serve::Reloader;
+use crate::shell::tap::Tap;
 
 /// What every request handler may use.
 #[derive(Clone, Debug)]
@@ -34,6 +37,10 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Ready, draining, ending.
     pub gate: Arc<Gate>,
+    /// Who looks at SIP that passes.
+    pub tap: Arc<Tap>,
+    /// Holds the node still for a backup.
+    pub holder: Option<Arc<Holder>>,
     /// The wallboard's pictures.
     pub shots: watch::Receiver<wall::Shot>,
     /// Reads the configuration again.

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod asker;
+pub mod backup;
 pub mod board;
 pub mod clock;
 pub mod config;
@@ -30,5 +31,7 @@ pub mod run;
 pub mod serve;
 pub mod signals;
 pub mod store;
+pub mod story;
 pub mod systemd;
+pub mod tap;
 pub mod voicemail;

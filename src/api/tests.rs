@@ -49,6 +49,8 @@ fn place(token: Option<&str>) -> Place {
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        tap: crate::shell::tap::Tap::new(&[]),
+        holder: None,
         customers,
         callers,
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),

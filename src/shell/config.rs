@@ -22,7 +22,7 @@ pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
 pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
-pub use values::bytes_words;
+pub use values::{bytes_of, bytes_words, duration_of};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

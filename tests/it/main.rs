@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod alike;
+mod backup;
 mod baresip;
 mod browser;
 mod callbacks;
@@ -34,6 +35,7 @@ mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod tools;
 mod voicemail;
 mod wall;
 mod whatif;
