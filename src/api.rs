@@ -1,13 +1,19 @@
 //! What people and programs talk to: the control socket and HTTP. Both turn requests into [`turno_engine::Command`]s and
 //! answers into JSON; neither knows any state.
 
+pub mod access;
 pub mod control;
 mod customers;
+mod headers;
 pub mod http;
+mod openapi;
 mod records;
 mod reports;
 pub mod rest;
+mod routes;
+mod session;
 mod tasks;
+pub(crate) mod tls;
 pub mod tools;
 mod voicemail;
 pub mod wall;
@@ -17,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::api::access::Access;
 use crate::shell::asker::Asker;
 use crate::shell::backup::Holder;
 use crate::shell::board::Board;
@@ -53,8 +60,8 @@ pub struct AppState {
     pub customers: Customers,
     /// What is known of those who call now.
     pub callers: Callers,
-    /// Bearer token; none: whoever reaches the address may.
-    pub token: Option<Arc<str>>,
+    /// Who may ask for what.
+    pub access: Arc<Access>,
 }
 
 #[cfg(test)]

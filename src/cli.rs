@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 
+mod access;
 mod ask;
 mod backup;
 mod customers;
@@ -239,6 +240,9 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put a backup where its configuration and data were, or elsewhere.
     Restore(backup::RestoreArgs),
+    /// Tokens and passwords of the HTTP interface.
+    #[command(subcommand)]
+    Token(access::TokenCommand),
     /// Read the configuration again.
     Reload,
     /// Take no new calls.
@@ -596,6 +600,7 @@ fn run(cli: Cli) -> u8 {
         Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Backup(args) => backup::backup(&args, cli.json),
         Command::Restore(args) => backup::restore(&args, cli.json),
+        Command::Token(command) => access::run(command, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
     }

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod asker;
+pub mod authorities;
 pub mod backup;
 pub mod board;
 pub mod clock;

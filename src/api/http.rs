@@ -1,29 +1,40 @@
 //! HTTP: health, readiness, metrics and the REST interface, with bounds on everything a client can be slow or large with
 //! (reliability O5).
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use turno_engine::{Answer, Command};
 
-use crate::api::{AppState, customers, rest, wall};
+use crate::api::access::{Access, Peer};
+use crate::api::{AppState, customers, headers, rest, wall};
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
+/// Of them, from one address: half is left for the others. One more is closed at once.
+const CONNECTIONS_OF_ONE_MAX: usize = 512;
+/// TLS must be agreed by then.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// A request's head must be whole by then; also how long an idle connection is kept.
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
 /// A request must be answered by then, its body read included.
@@ -36,7 +47,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything that HTTP serves. Add routes here: pages that browsers load before they have a token go beside `/healthz`,
-/// what shows or changes state goes below `/api` and behind [`rest::guard`].
+/// what shows or changes state goes below `/api` and behind [`crate::api::access::guard`],
+/// with a row in [`crate::api::routes`].
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -52,6 +64,7 @@ pub fn router(state: AppState) -> Router {
             customers::import_router(state.clone())
                 .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, IMPORT_LIMIT)),
         )
+        .layer(from_fn_with_state(state.clone(), headers::around))
         .with_state(state)
 }
 
@@ -88,16 +101,19 @@ pub fn start(
     let _inside = runtime.enter();
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
+    let access = state.access.clone();
     let router = router(state);
     runtime.spawn(async move {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let crowd = Arc::new(Crowd::default());
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    let router = router.clone();
+                Ok((stream, from)) => {
+                    let Some(place) = Place::take(place, &crowd, from.ip()) else { continue };
+                    let (router, access) = (router.clone(), access.clone());
                     tokio::spawn(async move {
-                        serve(stream, router).await;
+                        open(stream, from.ip(), &access, router).await;
                         drop(place);
                     });
                 }
@@ -111,11 +127,76 @@ pub fn start(
     Ok(address)
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+/// Connections by address.
+#[derive(Debug, Default)]
+struct Crowd(Mutex<HashMap<IpAddr, usize>>);
+
+/// The right to one connection; given back when dropped.
+struct Place {
+    crowd: Arc<Crowd>,
+    from: IpAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// None: too many from there.
+    fn take(place: OwnedSemaphorePermit, crowd: &Arc<Crowd>, from: IpAddr) -> Option<Place> {
+        let mut all = crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let his = all.entry(from).or_default();
+        if *his >= CONNECTIONS_OF_ONE_MAX {
+            return None;
+        }
+        *his += 1;
+        Some(Place { crowd: crowd.clone(), from, _place: place })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut all = self.crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(his) = all.get_mut(&self.from) {
+            *his -= 1;
+            if *his == 0 {
+                all.remove(&self.from);
+            }
+        }
+    }
+}
+
+async fn open(stream: TcpStream, address: IpAddr, access: &Access, router: Router) {
     let _ = stream.set_nodelay(true);
+    let Some(config) = access.tls() else {
+        return serve(stream, Peer { address, is_secure: false }, router).await;
+    };
+    match tokio::time::timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, Peer { address, is_secure: true }, router).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS connection was not agreed"),
+        Err(_) => tracing::debug!("a TLS connection was not agreed in time"),
+    }
+}
+
+/// The router, told whose requests these are.
+struct Told {
+    peer: Peer,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for Told {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, router: Router) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades();
+    let service = Told { peer, router: TowerToHyperService::new(router) };
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     // The client's fault or its end; nothing that anybody must act on.
     if let Err(error) = connection.await {
         tracing::debug!(%error, "an HTTP connection ended early");

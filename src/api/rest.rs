@@ -1,10 +1,8 @@
 //! The REST interface, version 1: lists of what is live, and what an agent or operator may do.
 
-use std::net::IpAddr;
-
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -14,7 +12,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, customers, records, reports, tasks, voicemail};
+use crate::api::{AppState, access, customers, records, reports, session, tasks, voicemail};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -49,70 +47,13 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
         .route("/board", get(board))
+        .merge(session::router())
         .merge(tasks::router())
         .merge(records::router())
         .merge(reports::router())
         .merge(customers::router())
         .merge(voicemail::router())
-        .layer(from_fn_with_state(state, guard))
-}
-
-/// Lets pass who has the token, or everybody if there is none (the address is loopback then).
-pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match admit(&state, request.headers(), None) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => *refused,
-    }
-}
-
-/// Whether a request may see or change state. A browser cannot set headers for a WebSocket: there the token comes `in_query`.
-pub(super) fn admit(state: &AppState, headers: &HeaderMap, in_query: Option<&str>) -> Result<(), Box<Response>> {
-    let refused = |status: StatusCode, why: &str| Box::new((status, Json(json!({"error": why}))).into_response());
-    if is_foreign(headers) {
-        return Err(refused(StatusCode::FORBIDDEN, "pages of other sites may not ask"));
-    }
-    let Some(token) = &state.token else {
-        return match is_named_here(headers) {
-            true => Ok(()),
-            false => Err(refused(
-                StatusCode::FORBIDDEN,
-                "without http.token only an address or localhost may be asked for; set one to use a name",
-            )),
-        };
-    };
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).or(in_query).unwrap_or_default();
-    if equal(given.as_bytes(), token.as_bytes()) {
-        return Ok(());
-    }
-    let mut refused = refused(StatusCode::UNAUTHORIZED, "the bearer token of http.token is needed");
-    refused.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Err(refused)
-}
-
-/// A page of another site makes the browser of somebody who may reach this address ask: only browsers send an Origin, and
-/// pages of ours have the one that they were loaded from.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    origin.is_none_or(|(_, authority)| host.is_none_or(|host| !host.eq_ignore_ascii_case(authority)))
-}
-
-/// The request names us by an address or as localhost. The page of a stranger whose name has come to mean 127.0.0.1 is no
-/// page of another site to the browser, but it still says that name.
-fn is_named_here(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
-}
-
-/// In a time that does not tell how much of it was right.
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differing, (x, y)| differing | (x ^ y)) == 0
+        .layer(from_fn_with_state(state, access::guard))
 }
 
 async fn calls(State(state): State<AppState>) -> Response {

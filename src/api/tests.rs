@@ -8,27 +8,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use turno_base::{Now, QueueId};
+use turno_base::{CallId, Now, QueueId};
 use turno_engine::{Answer, Command, Effect, Engine, EngineConfig, Input, QueueView, Refusal, Sizes};
 
 use super::*;
 use crate::api::control::{Reply, Request, ask};
 use crate::shell::board::BoardSettings;
 use crate::shell::clock::Clock;
-use crate::shell::config;
+use crate::shell::config::{self, HttpSettings};
 use crate::shell::entropy;
 use crate::shell::inbox::{Outlet, inbox};
 use crate::shell::signals::drain;
 
 /// A node without an engine: a thread answers instead.
-struct Place {
-    state: AppState,
+pub(super) struct Place {
+    pub(super) state: AppState,
     runtime: tokio::runtime::Runtime,
     http: SocketAddr,
     socket: PathBuf,
 }
 
 fn place(token: Option<&str>) -> Place {
+    place_with(HttpSettings { token: token.map(Into::into), ..HttpSettings::default() })
+}
+
+pub(super) fn place_with(http: HttpSettings) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
     let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC };
@@ -56,7 +60,7 @@ fn place(token: Option<&str>) -> Place {
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
         voicemail: records.join("voicemail").into(),
         records: records.into(),
-        token: token.map(Into::into),
+        access: Arc::new(Access::new(&http)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
@@ -113,9 +117,16 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
                     calls -= 1;
                     Ok(Answer::Sizes(Sizes { calls: u64::try_from(calls).unwrap_or(0), ..Sizes::default() }))
                 }
+                Command::AgentShow(Some(agent)) => real(command).map(|answer| match answer {
+                    Answer::Agents(mut agents) => {
+                        let call = (agent.as_str() == "anna").then_some(CallId(0xff));
+                        agents.iter_mut().for_each(|view| view.call = call);
+                        Answer::Agents(agents)
+                    }
+                    other => other,
+                }),
                 Command::AgentExplain(_)
                 | Command::CallExplain(_)
-                | Command::AgentShow(Some(_))
                 | Command::AgentSkill(..)
                 | Command::TaskAdd(_)
                 | Command::TaskShow(..)
@@ -129,7 +140,7 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
 
 impl Place {
     /// Status line's code, head and body.
-    fn request(&self, text: &str) -> (u16, String, String) {
+    pub(super) fn request(&self, text: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
         stream.write_all(text.as_bytes()).unwrap();
@@ -141,7 +152,7 @@ impl Place {
         (head.get(9..12).and_then(|c| c.parse().ok()).unwrap_or(0), head.to_owned(), body.to_owned())
     }
 
-    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+    pub(super) fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let text = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
@@ -22,7 +22,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use turno_engine::{Answer, Command};
 
-use crate::api::{AppState, rest};
+use crate::api::AppState;
+use crate::api::access::refused;
+use crate::api::routes;
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
 use board::{Expected, draw};
@@ -35,6 +37,10 @@ const SHOT_EVERY: Duration = Duration::from_millis(500);
 const EXPECTED_EVERY: Duration = Duration::from_secs(5);
 /// A reader that takes longer than this for one message is closed.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Scripts and styles of our own files only; no frame of another page shows ours.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
 #[folder = "src/web/wall"]
@@ -101,8 +107,7 @@ fn file(name: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-cache"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
     (headers, found.data).into_response()
 }
@@ -119,12 +124,14 @@ async fn feed(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Response {
-    if let Err(refused) = rest::admit(&state, &headers, asked.token.as_deref()) {
-        return *refused;
+    match state.access.admit(&headers, asked.token.as_deref()) {
+        Ok(asking) if routes::find(&Method::GET, "/wall/feed").is_some_and(|row| row.allows(asking.rights.scope)) => {}
+        Ok(_) => return refused(StatusCode::FORBIDDEN, "this token may not see the wallboard"),
+        Err(refused) => return *refused,
     }
     let shots = state.shots;
     // Nothing is expected from a wallboard, so nothing large is accepted from it.
-    upgrade.max_message_size(4096).on_upgrade(|socket| serve(socket, shots, WRITE_LIMIT))
+    upgrade.max_message_size(4096).protocols(["turno"]).on_upgrade(|socket| serve(socket, shots, WRITE_LIMIT))
 }
 
 async fn serve(mut socket: WebSocket, mut shots: watch::Receiver<Shot>, write_limit: Duration) {

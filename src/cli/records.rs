@@ -7,12 +7,14 @@ use std::io::{self, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use parquet::errors::ParquetError;
 use turno_base::{AgentId, CallId, QueueId, Wall};
 use turno_tariff::cdr::Record;
 use turno_tariff::cdr::format;
 
 use crate::cli::REFUSED;
 use crate::shell::instant::wall_of;
+use crate::shell::store::parquet::Sheet;
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
 /// Records shown by a list that asks for no number of them.
@@ -87,6 +89,8 @@ pub(super) enum Format {
     Jsonl,
     /// Asterisk's Master.csv.
     Asterisk,
+    /// The columns of the CSV with types, and the whole record as JSON.
+    Parquet,
 }
 
 impl Which {
@@ -146,6 +150,19 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// What goes wrong on the way out is the file's.
+impl From<ParquetError> for Failure {
+    fn from(error: ParquetError) -> Failure {
+        match error {
+            ParquetError::External(error) => match error.downcast::<io::Error>() {
+                Ok(error) => Failure::Io(*error),
+                Err(error) => Failure::Io(io::Error::other(error)),
+            },
+            error => Failure::Io(io::Error::other(error)),
+        }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -187,19 +204,17 @@ fn show(reader: &Reader, as_json: bool, call: CallId) -> Result<(), Failure> {
 
 fn export(reader: &Reader, which: &Which, kind: Format, zone: &str, to: Option<&Path>) -> Result<(), Failure> {
     let zone = jiff::tz::TimeZone::get(zone).map_err(|_| Failure::NoZone(zone.to_owned()))?;
-    let mut out: Box<dyn Write> = match to {
+    let mut out: Box<dyn Write + Send> = match to {
         Some(path) => Box::new(BufWriter::new(File::create(path).map_err(Failure::Io)?)),
-        None => Box::new(BufWriter::new(stdout().lock())),
+        None => Box::new(BufWriter::new(stdout())),
     };
-    let mut written = match kind {
-        Format::Csv => out.write_all(format::CSV_HEADER.as_bytes()),
-        Format::Jsonl | Format::Asterisk => Ok(()),
+    let (header, line): (&str, &dyn Fn(&Record) -> String) = match kind {
+        Format::Csv => (format::CSV_HEADER, &format::csv),
+        Format::Jsonl => ("", &|record| format::json(record) + "\n"),
+        Format::Asterisk => ("", &|record| format::master_csv(record, &zone)),
+        Format::Parquet => return export_sheet(reader, which, out),
     };
-    let line = |record: &Record| match kind {
-        Format::Csv => format::csv(record),
-        Format::Jsonl => format::json(record) + "\n",
-        Format::Asterisk => format::master_csv(record, &zone),
-    };
+    let mut written = out.write_all(header.as_bytes());
     let each = |record: &Record| {
         if written.is_ok() {
             written = out.write_all(line(record).as_bytes());
@@ -207,4 +222,17 @@ fn export(reader: &Reader, which: &Which, kind: Format, zone: &str, to: Option<&
     };
     reader.each(&which.filter(), Order::OldestFirst, each).map_err(Failure::Store)?;
     written.and_then(|()| out.flush()).map_err(Failure::Io)
+}
+
+fn export_sheet(reader: &Reader, which: &Which, out: Box<dyn Write + Send>) -> Result<(), Failure> {
+    let mut sheet = Sheet::begin(out)?;
+    let mut written = Ok(());
+    let each = |record: &Record| {
+        if written.is_ok() {
+            written = sheet.push(record.clone());
+        }
+    };
+    reader.each(&which.filter(), Order::OldestFirst, each).map_err(Failure::Store)?;
+    written?;
+    sheet.close()?.flush().map_err(Failure::Io)
 }

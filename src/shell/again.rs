@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crossbeam_channel::{Sender, bounded};
 use turno_base::{Currency, Money, Wall};
 use turno_tariff::again::{Again, Posting};
 use turno_tariff::cdr::Record;
 use turno_tariff::{Deck, Payer};
 
 use crate::shell::store::ledger::Ledger;
-use crate::shell::store::{Filter, Order, Reader, StoreError};
+use crate::shell::store::{Reader, StoreError};
 
 /// Records whose differences become durable together.
 const PART: usize = 5000;
+/// Parts that were read and not rated yet.
+const PARTS_AHEAD: usize = 4;
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -37,45 +40,44 @@ pub struct Wanted {
 }
 
 /// Rates the records of a period in `dir` again, part by part: a run that is broken off has posted whole parts, and the next goes on.
-/// `progress` hears how many records are done.
+/// One thread reads ahead of the one that rates. `progress` hears how many records are done.
 pub fn run(dir: &Path, deck: &Deck, wanted: Wanted, progress: impl Fn(u64)) -> Result<Run, StoreError> {
     let reader = Reader::open(dir)?;
     let mut ledger = Ledger::open(dir)?;
-    let (mut run, mut part, mut failed) = (Run::default(), Vec::with_capacity(PART), None);
-    let filter = Filter { since: Some(wanted.from), until: Some(wanted.to), ..Filter::default() };
-    reader.each(&filter, Order::OldestFirst, |record| {
-        if failed.is_some() {
-            return;
-        }
-        part.push(record.clone());
-        if part.len() >= PART {
-            failed = run.part(&mut ledger, &part, deck, wanted).err();
-            part.clear();
+    let mut run = Run::default();
+    // Who reads waits while so many parts are ahead.
+    let (parts, coming) = bounded(PARTS_AHEAD);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || read(&reader, wanted, &parts));
+        for part in coming {
+            run.part(&mut ledger, &part, deck, wanted)?;
             progress(run.again.records);
         }
+        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    run.part(&mut ledger, &part, deck, wanted)?;
     Ok(run)
+}
+
+fn read(reader: &Reader, wanted: Wanted, parts: &Sender<Vec<Record>>) -> Result<(), StoreError> {
+    let mut part = Vec::with_capacity(PART);
+    reader.each_closed_in(wanted.from, wanted.to, |record| {
+        part.push(record);
+        // Nobody takes it any more: the other end says why.
+        part.len() < PART || parts.send(std::mem::replace(&mut part, Vec::with_capacity(PART))).is_ok()
+    })?;
+    let _ = parts.send(part);
+    Ok(())
 }
 
 impl Run {
     fn part(&mut self, ledger: &mut Ledger, records: &[Record], deck: &Deck, wanted: Wanted) -> Result<(), StoreError> {
+        let calls = records.iter().map(|record| record.call);
+        let Some((first, last)) = calls.clone().min().zip(calls.max()) else { return Ok(()) };
         let part = ledger.part()?;
-        let (mut postings, mut failed): (Vec<Posting>, _) = (Vec::new(), None);
+        let before = part.posted(first, last)?;
+        let mut postings: Vec<Posting> = Vec::new();
         for record in records {
-            let posted = |of| {
-                part.posted(of).unwrap_or_else(|error| {
-                    failed = Some(error);
-                    None
-                })
-            };
-            self.again.record(record, deck, posted, |posting| postings.push(posting));
-        }
-        if let Some(error) = failed {
-            return Err(error);
+            self.again.record(record, deck, |of| before.of(of), |posting| postings.push(posting));
         }
         for posting in &postings {
             let Money { units, scale, currency } = posting.difference;
@@ -101,7 +103,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::shell::store::tests::{Dir, rows};
+    use crate::shell::store::tests::{Dir, fill, record, rows};
     use crate::shell::store::{Options, Store};
 
     /// Bounds a failure.
@@ -133,5 +135,37 @@ mod tests {
         assert_eq!(said(wanted(first_two, false)), (2, 0, 2, String::new()));
         assert_eq!(said(wanted(later, false)).1, 1, "the third, and only that");
         assert_eq!(said(wanted(later, false)).1, 0);
+    }
+
+    /// Records that are rated again unless `TURNO_AGAIN_RECORDS` says how many; `scripts/full t1` is the whole size, ten million.
+    const RECORDS: u64 = 12_000;
+
+    #[test]
+    fn a_period_of_many_parts_is_rated_again_to_the_last_record_and_says_how_fast() {
+        let asked = std::env::var("TURNO_AGAIN_RECORDS").ok().and_then(|n| n.parse().ok());
+        let records: u64 = asked.unwrap_or(RECORDS);
+        let dir = Dir::new("again-many");
+        // Straight into the tables: the way through the log is measured elsewhere.
+        fill(&dir.0, (0..records).map(record)).unwrap();
+        let book = |per_minute: &str| {
+            let text = format!("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,freephone,{per_minute}\n");
+            Deck::parse_csv(&text).unwrap()
+        };
+        let all = |dry_run| Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run, now: Wall::from_secs(1_800_000_000) };
+        let timed = |deck: &Deck, wanted: Wanted| {
+            let began = std::time::Instant::now();
+            let again = run(&dir.0, deck, wanted, |_| {}).unwrap().again;
+            (again.changed, again.same, records * 1000 / (began.elapsed().as_millis() as u64).max(1))
+        };
+        let dearer = book("0.60");
+        let (changed, _, asking) = timed(&dearer, all(true));
+        assert_eq!(changed, records);
+        let (changed, _, posting) = timed(&dearer, all(false));
+        assert_eq!(changed, records);
+        let (changed, same, checking) = timed(&dearer, all(false));
+        assert_eq!((changed, same), (0, records));
+        println!(
+            "{records} records again: {asking}/s asked, {posting}/s with a difference to post for each, {checking}/s found as posted"
+        );
     }
 }

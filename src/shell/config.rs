@@ -7,9 +7,11 @@ mod callbacks;
 mod calls;
 mod doors;
 mod figures;
+mod http;
 mod menus;
 mod node;
 mod outs;
+mod peer;
 mod problem;
 mod references;
 mod section;
@@ -20,7 +22,8 @@ mod voicemail;
 
 pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
-pub use node::{HttpSettings, LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
+pub use http::{HttpSettings, PersonSettings, Rights, Scope, TlsSettings, TokenSettings};
+pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
 pub use values::{bytes_of, bytes_words, duration_of};
 
@@ -125,6 +128,7 @@ pub fn parse(file: &str, text: &str, dir: &Path, environment: Option<BTreeMap<St
     root.done();
     if let Some(settings) = &settings {
         references::check(settings, &problems);
+        http::check(&settings.http, &settings.engine.acd, &problems);
     }
     let failed = problems.has_errors();
     Checked { settings: settings.filter(|_| !failed), problems: problems.finish() }
@@ -140,7 +144,7 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
-    let http = node::http(&root.section("http"));
+    let http = http::http(&root.section("http"), dir);
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);

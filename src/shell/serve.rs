@@ -24,6 +24,7 @@ use tokio::sync::watch;
 pub use reload::Reloader;
 
 use crate::api;
+use crate::api::access::Access;
 use crate::api::wall::{self, Faces};
 use crate::shell::asker::Asker;
 use crate::shell::backup::Holder;
@@ -238,8 +239,10 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
 
     let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
     let shots = wall::watch_board(&handle, board.clone(), faces, asker.clone());
+    let access = Arc::new(Access::new(&settings.http));
     let reloader = Arc::new(Reloader {
         file,
+        access: access.clone(),
         faces: faces_now,
         inbox,
         metrics: metrics.clone(),
@@ -264,7 +267,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         reloader: reloader.clone(),
         records: settings.store.dir.clone().into(),
         voicemail: settings.voicemail.dir.clone().into(),
-        token: settings.http.token.clone().map(Into::into),
+        access,
     };
     let socket = settings.node.socket.clone();
     api::control::start(&handle, &socket, state.clone())

@@ -13,6 +13,7 @@ pub mod ledger;
 mod log;
 pub(in crate::shell) mod migrate;
 pub mod outs;
+pub mod parquet;
 pub mod pseudonym;
 mod reader;
 pub mod retention;

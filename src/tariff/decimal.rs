@@ -22,6 +22,32 @@ impl Decimal {
 
     /// Parses digits with an optional sign, point and exponent.
     pub fn new(text: &str) -> Option<Decimal> {
+        Decimal::plain(text.as_bytes()).or_else(|| Decimal::any(text))
+    }
+
+    /// What nearly every number is: a few digits, a sign perhaps, a point perhaps. None: look closer.
+    fn plain(text: &[u8]) -> Option<Decimal> {
+        let (negative, digits) = match text.split_first()? {
+            (b'-', rest) => (true, rest),
+            _ => (false, text),
+        };
+        if digits.is_empty() || digits.len() > DECIMALS_MAX {
+            return None;
+        }
+        let (mut units, mut point) = (0_i64, None);
+        for (at, byte) in digits.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => units = units * 10 + i64::from(byte - b'0'),
+                b'.' if point.is_none() && digits.len() > 1 => point = Some(at),
+                _ => return None,
+            }
+        }
+        let decimals = point.map_or(0, |at| digits.len() - at - 1);
+        let units = i128::from(if negative { -units } else { units });
+        Some(Decimal { units, decimals: u8::try_from(decimals).ok()? })
+    }
+
+    fn any(text: &str) -> Option<Decimal> {
         let (sign, magnitude) = match text.strip_prefix('-') {
             Some(rest) => (-1, rest),
             None => (1, text.strip_prefix('+').unwrap_or(text)),
@@ -54,7 +80,10 @@ impl Decimal {
 
     /// As a whole number of `10^-scale`; none if it lies between two.
     pub fn at(self, scale: u8) -> Option<i128> {
-        if scale >= self.decimals {
+        if scale == self.decimals {
+            return Some(self.units);
+        }
+        if scale > self.decimals {
             return self.units.checked_mul(10_i128.checked_pow(u32::from(scale - self.decimals))?);
         }
         let power = 10_i128.checked_pow(u32::from(self.decimals - scale))?;
@@ -75,17 +104,26 @@ pub(crate) fn push(out: &mut String, units: i128, scale: u8) {
     // 39 digits, the point and zeros before a small number.
     let mut digits = [b'0'; 64];
     let mut at = digits.len();
-    let mut rest = units.unsigned_abs();
     let mut written = 0;
-    while rest > 0 || written <= scale {
+    let mut write = |digit: u8| {
         if written == scale && scale > 0 {
             at -= 1;
             digits[at] = b'.';
         }
         at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+        digits[at] = b'0' + digit;
         written += 1;
+        written
+    };
+    let mut wide = units.unsigned_abs();
+    // A division of 128 bits is a hundred instructions, and hardly any amount needs one.
+    while wide > u128::from(u64::MAX) {
+        write((wide % 10) as u8);
+        wide /= 10;
+    }
+    let mut rest = wide as u64;
+    while write((rest % 10) as u8) <= scale || rest >= 10 {
+        rest /= 10;
     }
     out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or(""));
 }
@@ -214,6 +252,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_quick_reading_is_the_thorough_one(text in "-?[0-9.]{0,21}") {
+            let quick = Decimal::plain(text.as_bytes());
+            prop_assert!(quick.is_none() || quick == Decimal::any(&text), "{quick:?}");
+        }
+
+        #[test]
+        fn a_number_of_any_size_prints_all_its_digits(units in any::<i128>(), less in 0_u32..127, scale in 0_u8..19) {
+            let units = (units >> less).max(-i128::MAX);
+            let mut out = String::new();
+            push(&mut out, units, scale);
+            let digits = format!("{:0>width$}", units.unsigned_abs().to_string(), width = usize::from(scale) + 1);
+            let (whole, part) = digits.split_at(digits.len() - usize::from(scale));
+            let (sign, point) = (if units < 0 { "-" } else { "" }, if scale > 0 { "." } else { "" });
+            prop_assert_eq!(out, format!("{sign}{whole}{point}{part}"));
+        }
+
         #[test]
         fn fractions_compare_and_add_as_their_cross_products(
             a in -5000_i128..5000, b in 1_i128..700, c in -5000_i128..5000, d in 1_i128..700,

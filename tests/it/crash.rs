@@ -1,4 +1,4 @@
-//! kill -9 under load (reliability C1-C5), and replay. `TURNO_KILLS=200 cargo test --release --test it crash` kills as often.
+//! kill -9 under load (reliability C1-C5), and replay. `scripts/full c1` kills a thousand times under 200 calls/s.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,24 +6,41 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use turno::shell::again::{Wanted, run};
+use turno::shell::clock::wall;
+use turno::shell::store::audit::audit;
 use turno::shell::store::feed::History;
 use turno_base::fact::What;
-use turno_base::{LegId, Reason, Seeded};
+use turno_base::{LegId, Reason, Seeded, Wall};
+use turno_tariff::Deck;
 
 use super::rig::{Plan, Rig};
 
 /// Kills in a run unless `TURNO_KILLS` says how many.
 const KILLS: u64 = 10;
+/// What calls cost.
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/tariff.csv");
 
-/// A caller's fate by his record: none may be missing of who has gone, none may be there twice.
-fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
+/// Calls a second unless `TURNO_KILL_RATE` says how many.
+const CALLS_A_SECOND: u64 = 12;
+/// Whoever arrived longer ago has gone, and was looked at.
+const LOOK_BACK: Duration = Duration::from_secs(30);
+
+fn asked(name: &str, absent: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(absent)
+}
+
+/// A caller's fate by his record: none may be missing of who has gone, none may be there twice. Who has gone is then forgotten, so
+/// that a thousand kills do not look at the same calls a thousand times; returns their numbers.
+fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) -> Vec<String> {
+    let since = Some(Wall(wall().0 - LOOK_BACK.as_micros() as i64));
     let gone: Vec<String> =
         rig.callers.values().filter(|c| c.answered.is_some() && c.ended.is_some()).map(|c| c.number.clone()).collect();
     rig.until("every caller who was answered and has gone has a record", |rig| {
-        let records = rig.records();
+        let records = rig.records_since(since);
         gone.iter().all(|number| records.contains_key(number))
     });
-    let records = rig.records();
+    let records = rig.records_since(since);
     for (number, found) in &records {
         assert_eq!(found.len(), 1, "{number} has more than one record");
     }
@@ -31,6 +48,25 @@ fn check_records(rig: &mut Rig, up_at_kill: &[LegId]) {
         let reasons: Vec<Reason> = records[number][0].legs.iter().map(|leg| leg.cause.reason).collect();
         assert!(reasons.contains(&Reason::Restart), "{number} was up when we were killed: {reasons:?}");
     }
+    rig.callers.retain(|_, caller| caller.ended.is_none());
+    gone
+}
+
+/// Every caller once, every record sound, log and tables the same, and every amount what the book says of its leg. Returns how many
+/// records and amounts there are.
+fn check_money(rig: &Rig, gone: &[String]) -> (u64, u64) {
+    let records = rig.records();
+    for number in gone {
+        assert_eq!(records.get(number).map(Vec::len), Some(1), "{number}");
+    }
+    let dir = rig.dir.join("data/records");
+    let audit = audit(&dir).unwrap();
+    assert_eq!((audit.wrong, audit.refused), (0, 0), "{:#?}", audit.told);
+    let deck = Deck::parse(&fs::read_to_string(BOOK).unwrap()).unwrap();
+    let (from, to) = (Wall(0), wall());
+    let again = run(&dir, &deck, Wanted { from, to, dry_run: true, now: to }, |_| {}).unwrap().again;
+    assert_eq!((again.changed, again.incomparable), (0, 0), "{again:?}");
+    (again.records, again.same)
 }
 
 /// The event line in the log: every number once and in order, every call that came ended once.
@@ -64,13 +100,14 @@ fn up(rig: &Rig) -> Vec<LegId> {
 
 #[test]
 fn killed_at_any_instant_no_record_is_lost_or_doubled_and_the_next_call_reaches_an_agent() {
-    let kills = std::env::var("TURNO_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
-    let mut rig = Rig::open(Plan { phones: 8, ..Plan::default() });
-    rig.rate = 12.0;
+    let (kills, rate) = (asked("TURNO_KILLS", KILLS), asked("TURNO_KILL_RATE", CALLS_A_SECOND));
+    let more = format!("[tariff]\nfile = \"{BOOK}\"\n");
+    let mut rig = Rig::open(Plan { phones: 8, more: &more, ..Plan::default() });
+    rig.rate = rate as f64;
     rig.lasts = Duration::from_millis(1500);
     rig.play(Duration::from_millis(1500));
     let mut dice = Seeded::new(u64::from(std::process::id()));
-    let (mut ready_ms, mut first_ms, mut bye_ms) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ready_ms, mut first_ms, mut bye_ms, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..kills {
         rig.play(Duration::from_millis(150 + dice.below(700)));
         let up = up(&rig);
@@ -79,10 +116,10 @@ fn killed_at_any_instant_no_record_is_lost_or_doubled_and_the_next_call_reaches_
         ready_ms.push(rig.start().as_millis());
         let first = rig.until("a call reaches an agent", |rig| rig.taken() > taken);
         first_ms.push(first.as_millis());
-        let gone = |rig: &mut Rig| up.iter().all(|leg| rig.callers[leg].ended.is_some());
-        bye_ms.push(rig.until("both ends of what was up hear a BYE", gone).as_millis());
+        let are_gone = |rig: &mut Rig| up.iter().all(|leg| rig.callers[leg].ended.is_some());
+        bye_ms.push(rig.until("both ends of what was up hear a BYE", are_gone).as_millis());
         assert_eq!(rig.registrations(), registrations, "nobody registers again");
-        check_records(&mut rig, &up);
+        gone.extend(check_records(&mut rig, &up));
     }
     rig.rate = 0.0;
     rig.until("everybody has gone", |rig| rig.is_quiet());
@@ -91,12 +128,12 @@ fn killed_at_any_instant_no_record_is_lost_or_doubled_and_the_next_call_reaches_
         (sizes.calls, sizes.legs, sizes.waiting, sizes.records_pending) == (0, 0, 0, 0)
     });
     rig.play(Duration::from_millis(500));
-    check_records(&mut rig, &[]);
+    gone.extend(check_records(&mut rig, &[]));
     check_facts(&rig);
+    let (records, amounts) = check_money(&rig, &gone);
     let max = |of: &[u128]| of.iter().max().copied().unwrap_or(0);
     println!(
-        "{kills} kills, {} calls: OPTIONS after {} ms at most, first call taken {} ms later at most, BYE {} ms at most",
-        rig.callers.len(),
+        "{kills} kills at {rate} calls/s, {records} records, {amounts} amounts: none lost, none twice, no cent of difference; OPTIONS after {} ms at most, first call taken {} ms later at most, BYE {} ms at most",
         max(&ready_ms),
         max(&first_ms),
         max(&bye_ms)

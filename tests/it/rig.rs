@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use turno::api::control::{self, Reply, Request};
 use turno::demo::party::{Party, PartyEvent, Voice, wait};
 use turno::shell::store::{Filter, Order, Reader};
-use turno_base::{Cause, LegId, Seeded};
+use turno_base::{Cause, LegId, Seeded, Wall};
 use turno_engine::{Answer, Command as Ask, Sizes};
 use turno_tariff::cdr::Record;
 
@@ -286,9 +286,14 @@ impl Rig {
 
     /// Closed records by the number that called.
     pub(crate) fn records(&self) -> BTreeMap<String, Vec<Record>> {
+        self.records_since(None)
+    }
+
+    /// Those of calls that arrived since.
+    pub(crate) fn records_since(&self, since: Option<Wall>) -> BTreeMap<String, Vec<Record>> {
         let mut found = BTreeMap::<String, Vec<Record>>::new();
         let Ok(reader) = Reader::open(&self.dir.join("data/records")) else { return found };
-        for record in reader.list(&Filter::default(), Order::OldestFirst).unwrap() {
+        for record in reader.list(&Filter { since, ..Filter::default() }, Order::OldestFirst).unwrap() {
             found.entry(record.ani.raw.clone()).or_default().push(record);
         }
         found

@@ -13,7 +13,7 @@ use serde_json::json;
 use tower_http::limit::RequestBodyLimitLayer;
 use turno_customers::import::Mapping;
 
-use crate::api::{AppState, rest};
+use crate::api::{AppState, access};
 use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Reading, import_text};
 use crate::shell::customers::person::{self, EraseError};
@@ -38,7 +38,7 @@ pub(super) fn router() -> Router<AppState> {
 pub(crate) fn import_router(state: AppState) -> Router<AppState> {
     Router::new()
         .route("/api/v1/customers/import", post(import))
-        .layer(from_fn_with_state(state, rest::guard))
+        .layer(from_fn_with_state(state, access::guard))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(IMPORT_BYTES_MAX))
 }

@@ -1,17 +1,19 @@
 //! `turno rate again`: a period's records priced by the book of today, differences posted to the ledger beside them.
 
 use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 use turno_base::Wall;
+use turno_tariff::Deck;
 use turno_tariff::again::Again;
 
 use crate::cli::{RECORDS_DEFAULT, REFUSED};
 use crate::shell::again::{Run, Wanted, run};
 use crate::shell::clock::wall;
+use crate::shell::config;
 use crate::shell::instant::wall_of;
 
 /// Which period, by which book.
@@ -29,13 +31,17 @@ pub(in crate::cli) struct AgainArgs {
     /// Price book: CSV or JSON.
     #[arg(long, value_name = "FILE", default_value = "tariff.csv")]
     deck: PathBuf,
+    /// Configuration whose price books are taken instead, those of trunks by their direction included.
+    #[arg(long, value_name = "FILE", conflicts_with = "deck")]
+    config: Option<PathBuf>,
     /// Folder of the records; the ledger is beside them.
     #[arg(long, value_name = "DIR", env = "TURNO_RECORDS", default_value = RECORDS_DEFAULT)]
     records: PathBuf,
 }
 
 pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
-    let deck = match super::load(&args.deck) {
+    let book = args.config.as_deref().map_or_else(|| super::load(&args.deck), books);
+    let deck = match book {
         Ok(deck) => deck,
         Err(error) => {
             eprintln!("{error}");
@@ -56,6 +62,13 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
         }
     }
     0
+}
+
+/// The price books of a configuration, or what is wrong with it, a line each.
+fn books(config: &Path) -> Result<Deck, String> {
+    let checked = config::load(config, None);
+    let problems = || checked.problems.iter().map(|problem| problem.to_string()).collect::<Vec<_>>().join("\n");
+    checked.settings.map(|settings| settings.engine.deck).ok_or_else(problems)
 }
 
 fn as_object(run: &Run, dry_run: bool) -> String {

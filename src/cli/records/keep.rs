@@ -12,7 +12,7 @@ use turno_tariff::cdr::{Purpose, format};
 use super::Failure;
 use crate::cli::REFUSED;
 use crate::shell::clock::wall;
-use crate::shell::store::audit::{Report, audit, audit_file};
+use crate::shell::store::audit::{Report, audit, audit_file, audit_parquet};
 use crate::shell::store::customers::Erased;
 use crate::shell::store::pseudonym::pseudonymise;
 use crate::shell::store::retention::{Old, retain};
@@ -30,7 +30,10 @@ pub(in crate::cli) struct VerifyArgs {
     /// A file of `to = "master-csv"`.
     #[arg(long, value_name = "FILE")]
     master_csv: Vec<PathBuf>,
-    /// Time zone of that.
+    /// Files of `to = "parquet"`: all there are, for they are compared together.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    parquet: Vec<PathBuf>,
+    /// Time zone of Master.csv.
     #[arg(long, default_value = "UTC")]
     zone: String,
 }
@@ -47,6 +50,7 @@ pub(super) fn verify(dir: &Path, as_json: bool, args: &VerifyArgs) -> Result<u8,
     for path in &args.master_csv {
         audit_file(dir, path, "", |record| format::master_csv(record, &zone), &mut report)?;
     }
+    audit_parquet(dir, &args.parquet, &mut report)?;
     tell(&report, as_json);
     Ok(if report.wrong == 0 { 0 } else { REFUSED })
 }

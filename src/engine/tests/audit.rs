@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, What};
 use turno_base::{AgentId, CallId, LegId, Mono, Outcome, QueueId};
 use turno_report::kpi::{Audited, Changes, Fold, KpiTerms, Recorded, audit};
+use turno_sip::auth::stateless_tag;
 use turno_sip::message::{Message, Method};
 use turno_tariff::cdr::{Kind, Record};
 
+use super::world::NONCE_KEY;
 use crate::Effect;
 
 /// Follows effects and panics at the first that cannot be.
@@ -17,11 +19,19 @@ pub(super) struct Audit {
     calls: BTreeMap<CallId, Call>,
     agents: BTreeMap<AgentId, Agent>,
     row_seq: u64,
-    /// Status of the final response to each INVITE, by who sent it.
-    finals: BTreeMap<(SocketAddr, String, String), u16>,
+    /// The last final response to each INVITE, by who sent it.
+    finals: BTreeMap<(SocketAddr, String, String), Final>,
     /// How often what happened: outcomes of calls, ends of offers and of stays in queues, causes of legs' ends.
     pub(super) seen: BTreeMap<String, u64>,
     figures: Figures,
+}
+
+/// A final response to an INVITE.
+#[derive(Clone, Copy, Debug)]
+struct Final {
+    status: u16,
+    /// It was given by a transaction, which answers repetitions alike.
+    is_remembered: bool,
 }
 
 /// The figures of the day, and what its records say of the same.
@@ -121,6 +131,12 @@ impl Audit {
     }
 
     /// One final response per INVITE, whoever sends it and however often.
+    ///
+    /// What is refused without a transaction is judged anew when the network repeats it, by the load of that instant: nothing
+    /// may be remembered of who has shown no secret (A4), nor of what there is no room for (O1), so that here the same response
+    /// as before (RFC 3261 §8.2.7) cannot be had. The client still sees one: its transaction took the first, and any later
+    /// refusal it only acknowledges (§17.1.1.2). But who was challenged is not let in by the same request, and nothing else is
+    /// ever answered in two ways.
     pub(super) fn on_sent(&mut self, from: SocketAddr, bytes: &[u8]) {
         if !bytes.starts_with(b"SIP/2.0 ") || bytes.starts_with(b"SIP/2.0 1") {
             return;
@@ -128,13 +144,26 @@ impl Audit {
         let message = Message::parse(bytes.to_vec()).unwrap();
         let (Ok((seq, Method::Invite)), Some(status)) = (message.cseq(), message.status()) else { return };
         let branch = message.top_via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
-        let key = (from, format!("{} {seq}", message.call_id().unwrap()), branch);
-        let first = self.finals.entry(key.clone()).or_insert(status);
-        // A call shed under load is refused without a transaction: repeated when the load has gone, it is a new one.
-        if *first == 503 {
-            *first = status;
-        }
-        assert_eq!(*first, status, "{key:?} has two final answers");
+        let call_id = message.call_id().unwrap();
+        let is_remembered = {
+            let (from, to) = (message.from().unwrap(), message.to().unwrap());
+            to.tag() != Some(&stateless_tag(&NONCE_KEY, call_id, from.tag().unwrap_or(""), seq))
+        };
+        let key = (from, format!("{call_id} {seq}"), branch);
+        let sent = Final { status, is_remembered };
+        let last = self.finals.entry(key.clone()).or_insert(sent);
+        let may_follow = match (last.status, last.is_remembered) {
+            (401, false) => matches!(status, 401 | 503) && !is_remembered,
+            (503, false) => true,
+            (before, _) => status == before,
+        };
+        assert!(may_follow, "{key:?} has two final answers: {last:?}, then {sent:?}");
+        *last = sent;
+    }
+
+    /// A party begins anew and knows nothing of what it said: it owes nobody the same answer.
+    pub(super) fn on_reboot(&mut self, at: SocketAddr) {
+        self.finals.retain(|(from, ..), _| *from != at);
     }
 
     fn on_row(&mut self, seq: u64, row: &turno_tariff::cdr::Row) {

@@ -27,6 +27,8 @@ use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, Mail, MediaCon
 
 /// Where the engine listens.
 pub(super) const ENGINE: &str = "10.0.0.1:5060";
+/// Of the engine and of every party.
+pub(super) const NONCE_KEY: [u8; 32] = [7; 32];
 /// The carrier, by whose address the trunk is known.
 const CARRIER: &str = "10.0.0.2:5060";
 
@@ -155,7 +157,7 @@ fn sip_config(local: &str, accounts: Vec<Account>, trunks: Vec<Trunk>) -> SipCon
         listeners: vec![Listener { transport: Transport::Udp, local, external: None }],
         local_networks: Vec::new(),
         domains: vec![local.ip().to_string()],
-        nonce_key: [7; 32],
+        nonce_key: NONCE_KEY,
         accounts,
         trunks,
         rules: SipRules::default(),
@@ -370,6 +372,7 @@ impl World {
         self.darken(party, ms);
         let seed = self.seeded.next_u64();
         let (now, p) = (self.now, &mut self.parties[party]);
+        self.audit.on_reboot(p.at);
         p.ua = Ua::new(p.config.clone(), seed);
         p.todo.clear();
         p.legs.clear();

@@ -4,7 +4,7 @@
 mod agents;
 mod calls;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,10 @@ use super::tally::{Key, Tally};
 pub const CALLS_MAX: usize = 100_000;
 /// Entries of one call that may still change; beyond it the oldest stays as it is.
 pub(super) const ENTRIES_MAX: usize = 100;
-/// A call is known for so long after its end.
+/// A call that an agent had is known for so long after its end.
 pub const KEPT: Duration = Duration::from_secs(600);
+/// Of a call that no agent had, only its price is yet to come, with its record.
+pub const KEPT_ALONE: Duration = Duration::from_secs(60);
 
 /// What the fold must know of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,9 +140,10 @@ pub struct Sizes {
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fold {
-    calls: BTreeMap<CallId, Call>,
-    /// Calls that ended, oldest first.
-    ended: VecDeque<(Mono, CallId)>,
+    // Boxed, because a table has room for twice what is in it where ids ascend.
+    calls: BTreeMap<CallId, Box<Call>>,
+    /// Calls that ended, by when they are forgotten.
+    ended: BTreeSet<(Mono, CallId)>,
     agents: BTreeMap<AgentId, Agent>,
     late: u64,
     /// Calls that are not as [`Fold::take_touched`] told them last.
@@ -267,7 +270,7 @@ impl Fold {
     /// [`Fold::head`] has the whole state without writing every call anew.
     pub fn take_touched(&mut self) -> Vec<(CallId, Option<&Call>)> {
         let touched = std::mem::take(&mut self.touched);
-        touched.into_iter().map(|id| (id, self.calls.get(&id))).collect()
+        touched.into_iter().map(|id| (id, self.calls.get(&id).map(Box::as_ref))).collect()
     }
 
     /// The engine began afresh: it knows no call and no agent of the life before.
@@ -285,11 +288,8 @@ impl Fold {
 
     /// The state again, of a [`Fold::head`] and the calls that were kept beside it.
     pub fn whole(mut head: Fold, calls: impl IntoIterator<Item = (CallId, Call)>) -> Fold {
-        head.calls = calls.into_iter().collect();
-        let ended = head.calls.iter().filter_map(|(id, call)| call.ended.map(|ended| (ended, *id)));
-        let mut ended: Vec<(Mono, CallId)> = ended.collect();
-        ended.sort_unstable();
-        head.ended = ended.into();
+        head.calls = calls.into_iter().map(|(id, call)| (id, Box::new(call))).collect();
+        head.ended = head.calls.iter().filter_map(|(id, call)| Some((call.forgotten_at()?, *id))).collect();
         head
     }
 
@@ -298,6 +298,12 @@ impl Fold {
         let call = self.calls.get_mut(&id)?;
         self.touched.insert(id);
         Some(call)
+    }
+
+    /// Stays that there is room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.calls.values().map(|call| call.entries.capacity()).sum()
     }
 
     /// How much there is.

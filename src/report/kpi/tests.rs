@@ -133,24 +133,66 @@ fn one_call_in_each_quarter_of_a_long_and_a_short_day_is_100_and_92_calls() {
     }
 }
 
+/// What is said of a call so long after its end: of one that an agent had, and of one that nobody had.
 #[test]
 fn a_call_is_known_until_its_time_has_passed_and_no_longer() {
-    let call = CallId(1);
-    let said = |at: Now| {
-        let what = What::Disposed { call, agent: anna(), disposition: turno_base::Name::new("sale").unwrap() };
-        Fact { at, what }
-    };
+    let (call, before) = (CallId(1), Duration::from_millis(1));
     let at = |after: Duration| Now::from_ms(1000).after(after);
-    for (late, expected) in [(Duration::ZERO, 0), (KEPT - Duration::from_millis(1), 0), (KEPT, 1)] {
+    let table = [
+        (true, Duration::ZERO, 0),
+        (true, KEPT - before, 0),
+        (true, KEPT, 1),
+        (false, Duration::ZERO, 0),
+        (false, KEPT_ALONE - before, 0),
+        (false, KEPT_ALONE, 1),
+    ];
+    for (had_agent, late, expected) in table {
+        let fact = |after: Duration, what| Fact { at: at(after), what };
         let arrived = What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None };
+        let (agent, state) = (anna(), AgentState::Talking);
+        let talking = What::AgentChanged { agent, station: None, state, call: Some(call), is_paid: true };
         let ended = What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller };
-        let facts =
-            [Fact { at: Now::from_ms(0), what: arrived }, Fact { at: at(Duration::ZERO), what: ended }, said(at(late))];
+        let disposed = What::Disposed { call, agent: anna(), disposition: turno_base::Name::new("sale").unwrap() };
+        let mut facts = vec![fact(Duration::ZERO, arrived)];
+        facts.extend(had_agent.then(|| fact(Duration::ZERO, talking)));
+        facts.extend([fact(Duration::ZERO, ended), fact(late, disposed)]);
         let (fold, out) = folded(&facts);
-        assert_eq!(fold.sizes().late, expected, "{late:?}");
+        assert_eq!(fold.sizes().late, expected, "{had_agent} {late:?}");
         let disposed: u64 = out.tallies.values().map(|tally| tally.counts.disposed).sum();
         assert_eq!(disposed, 1 - expected);
     }
+}
+
+/// A hundred calls a second, of which one in ten reaches an agent, for an hour: what is kept does not grow with the hour, nor is
+/// more room taken than what is kept needs; and afterwards nothing is left.
+#[test]
+fn what_is_kept_of_calls_is_bounded_by_how_many_come_and_not_by_how_long_they_come() {
+    let (mut fold, mut out) = (Fold::default(), Changes::default());
+    let rate = 100_u64;
+    let (mut most, mut touched) = (0, 0);
+    for n in 0..rate * 3600 {
+        let (call, at) = (CallId(u128::from(n)), Now::from_ms(n * 1000 / rate));
+        let left = if n % 10 == 0 { QueueLeft::Answered(anna()) } else { QueueLeft::Abandoned };
+        let facts = [
+            What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None },
+            What::QueueEntered { call, queue: averias(), position: 1 },
+            What::QueueLeft { call, queue: averias(), left, position: 1, wait_ms: 0 },
+            What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller },
+        ];
+        facts.into_iter().for_each(|what| fold.on_fact(&Fact { at, what }, &terms(), &mut out));
+        most = most.max(fold.sizes().calls);
+        if n % 1000 == 0 {
+            out = Changes::default();
+            touched += fold.take_touched().len();
+        }
+    }
+    let kept = rate / 10 * KEPT.as_secs() + rate * 9 / 10 * KEPT_ALONE.as_secs();
+    assert!((kept..kept + rate).contains(&(most as u64)), "{most} of {kept}");
+    assert!(touched > 0 && fold.room() < most * 2, "room for {} stays and {most} calls", fold.room());
+    let later = Now::from_ms(3_600_000).after(KEPT);
+    fold.on_fact(&Fact { at: later, what: What::Emergency { queue: None, on: true } }, &terms(), &mut out);
+    fold.take_touched();
+    assert_eq!(fold, Fold::whole(fold.head(), []), "something is left");
 }
 
 #[test]

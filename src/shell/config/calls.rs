@@ -9,9 +9,10 @@ use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, P
 use turno_customers::Portfolio;
 use turno_customers::value::Rule;
 
+use crate::shell::config::peer::{self, Address};
 use crate::shell::config::section::Section;
 use crate::shell::config::{menus, voicemail};
-use crate::shell::customers::crm::{Authorities, CrmSettings};
+use crate::shell::customers::crm::CrmSettings;
 use crate::shell::customers::rules::rules_of;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -258,33 +259,10 @@ fn value_rules(section: &Section<'_>, path: &Path) -> Option<Vec<Rule>> {
     }
 }
 
-const CRM_FORM: &str = "write \"https://host/path\" or \"http://host:port/path\"";
-
 fn crm(section: &Section<'_>, dir: &Path) -> Option<CrmSettings> {
     section.text_needed("url", "http://crm.example:8080/turno");
-    let url = section.read("url", CRM_FORM, |text| {
-        let uri: hyper::Uri = text.parse().ok()?;
-        let (authority, path) = (uri.authority()?, uri.path_and_query()?);
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let is_secure = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let fits = !authority.as_str().contains('@') && !host.is_empty();
-        let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
-        fits.then(|| (host, port, path.as_str().to_owned(), is_secure))
-    });
-    let authorities = section.text("ca_file").map_or_else(
-        || Some(Authorities::default()),
-        |file| match std::fs::read(dir.join(&file)).map_err(|error| format!("cannot be read: {error}")) {
-            Ok(pem) => Authorities::parse(&pem).map_err(|why| section.error("ca_file", format!("{file}: {why}"))).ok(),
-            Err(why) => {
-                section.error("ca_file", format!("{file} {why}"));
-                None
-            }
-        },
-    );
+    let url = section.read("url", peer::FORM, peer::address);
+    let authorities = peer::authorities(section, dir);
     let settings = CrmSettings {
         host: String::new(),
         port: 0,
@@ -299,7 +277,7 @@ fn crm(section: &Section<'_>, dir: &Path) -> Option<CrmSettings> {
         questions_max: section.integer("questions_max", 200, 1..=10_000),
         allow_local: section.flag("allow_local", false),
     };
-    let (host, port, path, is_secure) = url?;
+    let Address { host, port, path, is_secure } = url?;
     Some(CrmSettings { host, port, path, secure: authorities.filter(|_| is_secure), ..settings })
 }
 

@@ -1,7 +1,7 @@
-//! The process: folders, logs, HTTP, journal, store, media threads.
+//! The process: folders, logs, journal, store, media threads.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,15 +41,6 @@ pub struct LogSettings {
     pub level: String,
     /// How lines look.
     pub format: LogFormat,
-}
-
-/// HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpSettings {
-    /// Address; none: no HTTP.
-    pub listen: Option<SocketAddr>,
-    /// Bearer token for everything but health, readiness and metrics; needed unless the address is loopback.
-    pub token: Option<String>,
 }
 
 /// Record log and database.
@@ -135,26 +126,6 @@ pub(super) fn log(section: &Section<'_>) -> LogSettings {
     });
     section.done();
     LogSettings { level: level.unwrap_or_else(|| "info".to_owned()), format: format.unwrap_or(LogFormat::Json) }
-}
-
-pub(super) fn http(section: &Section<'_>) -> HttpSettings {
-    let form = "write address and port, for example \"127.0.0.1:8480\", or \"off\"";
-    let listen = section.read("listen", form, |text| match text {
-        "off" => Some(None),
-        address => address.parse().ok().map(Some),
-    });
-    let listen = listen.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 8480))));
-    let token = section.text("token").filter(|token| !token.is_empty());
-    if let Some(token) = &token
-        && token.len() < 16
-    {
-        section.error("token", "is shorter than 16 characters; draw one, for example with `openssl rand -hex 16`");
-    }
-    if token.is_none() && listen.is_some_and(|address| !address.ip().is_loopback()) {
-        section.error("listen", "is not loopback, so that anybody could log agents out; set http.token as well");
-    }
-    section.done();
-    HttpSettings { listen, token }
 }
 
 pub(super) fn journal(section: &Section<'_>, data_dir: &Path) -> Option<JournalSettings> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::shell::config::peer::{self, Address};
 use crate::shell::config::section::Section;
-use crate::shell::store::outs::{FileOut, HookOut, Lines, OutSettings, Rotate, To};
+use crate::shell::store::outs::{FileOut, HookOut, Lines, OutSettings, Rotate, SheetOut, To};
 
 const SECOND: Duration = Duration::from_secs(1);
-const TO_FORM: &str = "write \"csv\", \"jsonl\", \"master-csv\", \"queue-log\", \"web-hook\" or \"postgres\"";
+const TO_FORM: &str =
+    "write \"csv\", \"jsonl\", \"master-csv\", \"queue-log\", \"parquet\", \"web-hook\" or \"postgres\"";
 const NAME_FORM: &str = "write letters, digits, - and _, for example \"billing\"";
-const URL_FORM: &str = "write an address such as \"http://billing.example:8080/calls\"; https is for a proxy beside us";
 /// Names that are taken: those of the tables and of the figures.
 const TAKEN: [&str; 2] = ["sqlite", "figures"];
 /// Most consumers: each is a thread and reads the log.
@@ -20,6 +21,7 @@ const OUTS_MAX: usize = 16;
 #[derive(Clone, Copy)]
 enum Kind {
     Lines(Lines),
+    Parquet,
     Hook,
     Postgres,
 }
@@ -45,7 +47,14 @@ pub(super) fn outs(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Vec<Ou
 }
 
 fn shares_file(a: &OutSettings, b: &OutSettings) -> bool {
-    matches!((&a.to, &b.to), (To::File(a), To::File(b)) if a.path == b.path)
+    path_of(a).is_some_and(|path| Some(path) == path_of(b))
+}
+
+fn path_of(out: &OutSettings) -> Option<&Path> {
+    match &out.to {
+        To::File(FileOut { path, .. }) | To::Parquet(SheetOut { path, .. }) => Some(path),
+        To::Hook(_) | To::Postgres(_) => None,
+    }
 }
 
 fn out(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Option<OutSettings> {
@@ -60,13 +69,15 @@ fn out(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Option<OutSettings
         "jsonl" => Some(Kind::Lines(Lines::Jsonl)),
         "master-csv" => Some(Kind::Lines(Lines::MasterCsv)),
         "queue-log" => Some(Kind::Lines(Lines::QueueLog)),
+        "parquet" => Some(Kind::Parquet),
         "web-hook" => Some(Kind::Hook),
         "postgres" => Some(Kind::Postgres),
         _ => None,
     });
     let to = match kind {
         Some(Kind::Lines(lines)) => file(section, lines, dir, zone).map(To::File),
-        Some(Kind::Hook) => hook(section).map(To::Hook),
+        Some(Kind::Parquet) => sheets(section, dir, zone).map(To::Parquet),
+        Some(Kind::Hook) => hook(section, dir).map(To::Hook),
         Some(Kind::Postgres) => {
             section.text_needed("connection", "host=db.example user=turno dbname=calls");
             section.tried("connection", |text| text.parse()).map(To::Postgres)
@@ -85,24 +96,36 @@ fn file(section: &Section<'_>, lines: Lines, dir: &Path, zone: &TimeZone) -> Opt
         "hour" => Some(Rotate::Hour),
         _ => None,
     });
-    let form = "write a time zone, for example \"Europe/Madrid\"";
-    let zone = section.read("zone", form, |text| TimeZone::get(text).ok()).unwrap_or_else(|| zone.clone());
+    let zone = self::zone(section, zone);
     Some(FileOut { lines, path: dir.join(path?), rotate: rotate.unwrap_or(Rotate::Never), zone })
 }
 
-fn hook(section: &Section<'_>) -> Option<HookOut> {
-    section.text_needed("url", "http://billing.example:8080/calls");
-    let url = section.read("url", URL_FORM, |text| {
-        let uri: hyper::Uri = text.parse().ok()?;
-        let (authority, path) = (uri.authority()?, uri.path_and_query()?);
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@') && !host.is_empty();
-        plain.then(|| (host, authority.port_u16().unwrap_or(80), path.as_str().to_owned()))
+/// A file that is never closed is one that nobody can read.
+fn sheets(section: &Section<'_>, dir: &Path, zone: &TimeZone) -> Option<SheetOut> {
+    let path = section.text_needed("path", "records/calls.parquet");
+    let rotate = section.read("rotate", "write \"day\" or \"hour\"", |text| match text {
+        "day" => Some(Rotate::Day),
+        "hour" => Some(Rotate::Hour),
+        _ => None,
     });
+    let zone = self::zone(section, zone);
+    Some(SheetOut { path: dir.join(path?), rotate: rotate.unwrap_or(Rotate::Day), zone })
+}
+
+fn zone(section: &Section<'_>, house: &TimeZone) -> TimeZone {
+    let form = "write a time zone, for example \"Europe/Madrid\"";
+    section.read("zone", form, |text| TimeZone::get(text).ok()).unwrap_or_else(|| house.clone())
+}
+
+fn hook(section: &Section<'_>, dir: &Path) -> Option<HookOut> {
+    section.text_needed("url", "https://billing.example/calls");
+    let url = section.read("url", peer::FORM, peer::address);
+    let authorities = peer::authorities(section, dir);
     let secret = section.text("secret").filter(|secret| !secret.is_empty());
     let deadline = section.duration("deadline", 2 * SECOND, SECOND / 10..=2 * SECOND);
     let tries_max = section.integer("tries_max", 10, 1..=1000);
     let allow_local = section.flag("allow_local", false);
-    let (host, port, path) = url?;
-    Some(HookOut { host, port, path, secret, deadline, tries_max, allow_local })
+    let Address { host, port, path, is_secure } = url?;
+    let secure = authorities.filter(|_| is_secure);
+    Some(HookOut { host, port, path, secure, secret, deadline, tries_max, allow_local })
 }

@@ -50,9 +50,14 @@ name = "log"
 to = "queue-log"
 path = "out/queue_log"
 [[store.out]]
+name = "sheets"
+to = "parquet"
+path = "out/calls.parquet"
+rotate = "hour"
+[[store.out]]
 name = "billing"
 to = "web-hook"
-url = "http://billing.example:8080/calls"
+url = "https://billing.example/calls"
 secret = "x"
 deadline = "1s"
 tries_max = 5
@@ -131,7 +136,8 @@ fn cases() -> Vec<(&'static str, String)> {
             and(
                 "[[store.out]]\nname = \"a b\"\nto = \"xml\"\n[[store.out]]\nto = \"csv\"\n[[store.out]]\nname = \"sqlite\"\n\
                  to = \"jsonl\"\npath = \"x\"\nrotate = \"week\"\n[[store.out]]\nname = \"b\"\nto = \"csv\"\npath = \"x\"\n\
-                 [[store.out]]\nname = \"hook\"\nto = \"web-hook\"\nurl = \"https://x.example/\"\n\
+                 [[store.out]]\nname = \"p\"\nto = \"parquet\"\npath = \"x\"\nrotate = \"never\"\n\
+                 [[store.out]]\nname = \"hook\"\nto = \"web-hook\"\nurl = \"https://me:pw@x.example/\"\nca_file = \"nowhere.pem\"\n\
                  [[store.out]]\nname = \"db\"\nto = \"postgres\"\nconnection = \"what is this\"\n",
             ),
         ),

@@ -4,8 +4,6 @@
 //! answer that comes later still reaches the card. A row of failures opens a breaker. The address is resolved for each
 //! question and refused where it points to this machine, unless the operator allows it; redirects are not followed.
 
-mod tls;
-
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +25,9 @@ use turno_call::Customer;
 use turno_customers::breaker::Breaker;
 use turno_customers::import::per_mille;
 
+use crate::shell::authorities::{self, Authorities};
 use crate::shell::clock::{Clock, wall};
 use crate::shell::customers::signature::hmac_sha256;
-
-pub use tls::Authorities;
 
 /// Largest answer, bytes; more is a failure.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -147,7 +144,7 @@ impl Crm {
         let breaker = Breaker::new(settings.failures_max, settings.pause);
         Crm {
             at_once: Arc::new(Semaphore::new(usize::from(settings.questions_max))),
-            tls: settings.secure.as_ref().map(tls::config),
+            tls: settings.secure.as_ref().map(authorities::config),
             settings: Arc::new(settings),
             breaker: Arc::new(Mutex::new(breaker)),
             clock,
@@ -246,7 +243,7 @@ impl Crm {
         match &self.tls {
             None => exchange(stream, request).await,
             Some(tls) => {
-                let name = tls::name_of(&settings.host).map_err(Silence::Io)?;
+                let name = authorities::name_of(&settings.host).map_err(Silence::Io)?;
                 let tls = TlsConnector::from(tls.clone());
                 exchange(tls.connect(name, stream).await.map_err(Silence::Io)?, request).await
             }

@@ -65,7 +65,7 @@ impl Figures {
             match &item.content {
                 Content::Facts { first, facts } => open.facts(*first, facts, &terms, &mut changes),
                 Content::Record { record, .. } => open.cost(record, &mut changes),
-                Content::Unreadable(_) => continue,
+                Content::Beat(_) | Content::Unreadable(_) => continue,
             }
             (open.mark.segment, open.mark.offset) = (item.at.segment, item.at.offset);
         }
@@ -119,7 +119,7 @@ pub fn charges(record: &Record) -> impl Iterator<Item = (Name, Option<Money>)> {
 
 impl Consumer for Figures {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: true }
+        Wants { records: true, facts: true, beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use turno_engine::Input;
 use turno_sip::flow::Listener;
 
+use crate::api::access::Access;
 use crate::api::wall::Faces;
 use crate::shell::board::{self, Board};
 use crate::shell::config::{self, Problem, Settings};
@@ -22,6 +23,7 @@ use crate::shell::store::outs::House;
 #[derive(Debug)]
 pub struct Reloader {
     pub(super) file: Option<PathBuf>,
+    pub(super) access: Arc<Access>,
     pub(super) faces: watch::Sender<Faces>,
     pub(super) inbox: Inbox,
     pub(super) metrics: Arc<Metrics>,
@@ -42,6 +44,7 @@ impl Reloader {
     pub(crate) fn fixed(settings: Settings, inbox: Inbox, metrics: Arc<Metrics>, board: Arc<Board>) -> Reloader {
         Reloader {
             file: None,
+            access: Arc::new(Access::new(&settings.http)),
             faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
             inbox,
             metrics,
@@ -82,10 +85,16 @@ impl Reloader {
         if settings.engine.sip.listeners != self.configured {
             problems.push(restart("sip.listeners"));
         }
-        if (&settings.node, &settings.http, &settings.journal, &settings.store, &settings.net, &settings.voicemail)
-            != (&now.node, &now.http, &now.journal, &now.store, &now.net, &now.voicemail)
+        if (
+            &settings.node,
+            &settings.http.listen,
+            &settings.journal,
+            &settings.store,
+            &settings.net,
+            &settings.voicemail,
+        ) != (&now.node, &now.http.listen, &now.journal, &now.store, &now.net, &now.voicemail)
         {
-            problems.push(restart("node, http, journal, store, voicemail or sip.streams"));
+            problems.push(restart("node, http.listen, journal, store, voicemail or sip.streams"));
         }
         if settings.crm != now.crm {
             problems.push(restart("customers.crm"));
@@ -96,6 +105,7 @@ impl Reloader {
         }
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
+        self.access.set(&settings.http);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
         self.house.set(super::serving(&settings));

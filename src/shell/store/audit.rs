@@ -1,12 +1,12 @@
 //! Whether the log, the tables and the files say the same, and whether every record is sound in itself: `turno cdr verify`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use turno_base::CallId;
-use turno_tariff::cdr::{Record, verify};
+use turno_tariff::cdr::{Record, format, verify};
 
 use super::feed::{Content, History, Wants};
 use super::{Filter, Order, Reader, StoreError, outs};
@@ -113,7 +113,7 @@ fn log_against_tables(
     let taken = reader.taken_to()?;
     let mut failed = None;
     let mut seen = BTreeSet::new();
-    History::open(dir)?.each(Wants { records: true, facts: false }, |item| {
+    History::open(dir)?.each(Wants { records: true, facts: false, beats: false }, |item| {
         let Content::Record { record, .. } = &item.content else {
             return report.tell("the log", "a frame cannot be read");
         };
@@ -160,7 +160,7 @@ pub fn audit_file(
     line_of: impl Fn(&Record) -> String,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let mut lines: BTreeMap<String, (CallId, u32)> = BTreeMap::new();
+    let mut lines: Lines = BTreeMap::new();
     // Files have what was known when the call ended; of what came of it the tables have the last word.
     Reader::open(dir)?.each_as_closed(|record| {
         lines.insert(line_of(record), (record.call, 0));
@@ -170,14 +170,48 @@ pub fn audit_file(
     let mut line = String::new();
     while reader.read_line(&mut line).map_err(disk)? > 0 {
         if line != header {
-            report.lines += 1;
-            match lines.get_mut(&line) {
-                Some((_, count)) => *count += 1,
-                None => report.tell(path.display(), format_args!("no record says {:?}", line.trim_end())),
-            }
+            tick(&mut lines, &line, path, report);
         }
         line.clear();
     }
+    untold(&lines, path, report);
+    Ok(())
+}
+
+/// Compares Parquet files with the records, all of them together: each row is that of one record, each record has one row.
+/// What is in the file in the making is not looked for.
+pub fn audit_parquet(dir: &Path, paths: &[PathBuf], report: &mut Report) -> Result<(), StoreError> {
+    let Some(last) = paths.last() else { return Ok(()) };
+    let mut lines: Lines = BTreeMap::new();
+    Reader::open(dir)?.each_as_closed(|record| {
+        lines.insert(format::json(record), (record.call, 0));
+    })?;
+    for path in paths {
+        let bad = |error: ::parquet::errors::ParquetError| StoreError::Disk {
+            what: "read",
+            path: path.to_owned(),
+            error: io::Error::new(io::ErrorKind::InvalidData, error),
+        };
+        for row in super::parquet::records(path).map_err(bad)? {
+            tick(&mut lines, &row, path, report);
+        }
+    }
+    untold(&lines, last, report);
+    Ok(())
+}
+
+/// What is expected, of which call, and how often it was found.
+type Lines = BTreeMap<String, (CallId, u32)>;
+
+fn tick(lines: &mut Lines, line: &str, path: &Path, report: &mut Report) {
+    report.lines += 1;
+    match lines.get_mut(line) {
+        Some((_, count)) => *count += 1,
+        None => report.tell(path.display(), format_args!("no record says {:?}", line.trim_end())),
+    }
+}
+
+fn untold(lines: &Lines, path: &Path, report: &mut Report) {
     for (call, count) in lines.values() {
         match count {
             0 => report.tell(call, format_args!("it is not in {}", path.display())),
@@ -185,5 +219,4 @@ pub fn audit_file(
             more => report.tell(call, format_args!("it is {more} times in {}", path.display())),
         }
     }
-    Ok(())
 }

@@ -41,6 +41,11 @@ pub trait Consumer: Send + fmt::Debug {
     /// Everything before `to` was taken: goes on there, durably. Nothing before it is asked for again.
     fn pass(&mut self, to: Place) -> Result<(), Trouble>;
 
+    /// What it may ask for again after a crash begins here, `at` being where it goes on now.
+    fn needs(&self, at: Place) -> Place {
+        at
+    }
+
     /// Longest wait between two tries after failures.
     fn retry_max(&self) -> Duration {
         RETRY_FIRST
@@ -293,7 +298,7 @@ impl Runner {
 
     fn arrive(&mut self, at: Place) {
         self.place = Some(at);
-        self.desk.segment.store(at.segment, Ordering::Relaxed);
+        self.desk.segment.store(self.consumer.needs(at).segment, Ordering::Relaxed);
     }
 
     /// All of them at once; if one is refused, each by itself so that the others get in.
@@ -310,7 +315,7 @@ impl Runner {
     fn take_or_set_aside(&mut self, item: &Item) -> Result<(), Trouble> {
         let taken = match &item.content {
             feed::Content::Unreadable(error) => Err(Trouble::Refused(error.to_string().into())),
-            feed::Content::Record { .. } | feed::Content::Facts { .. } => {
+            feed::Content::Record { .. } | feed::Content::Facts { .. } | feed::Content::Beat(_) => {
                 self.consumer.take(std::slice::from_ref(item))
             }
         };

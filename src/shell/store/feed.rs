@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use turno_base::{CallId, Fact};
+use turno_base::{CallId, Fact, Wall};
 use turno_tariff::cdr::{Kind, Record};
 
 use super::StoreError;
@@ -20,6 +20,8 @@ pub struct Wants {
     pub records: bool,
     /// The event line.
     pub facts: bool,
+    /// Proofs of life of a process in which nothing else happens.
+    pub beats: bool,
 }
 
 /// One thing of the log, in its order.
@@ -50,6 +52,8 @@ pub enum Content {
         /// At least one.
         facts: Vec<Fact>,
     },
+    /// Nothing else happened, and it was so late.
+    Beat(Wall),
     /// Whole, but nothing that this build can read.
     Unreadable(postcard::Error),
 }
@@ -59,7 +63,7 @@ impl Item {
     pub fn key(&self) -> Option<(CallId, u32)> {
         match &self.content {
             Content::Record { seq, record } => Some((record.call, *seq)),
-            Content::Facts { .. } | Content::Unreadable(_) => None,
+            Content::Facts { .. } | Content::Beat(_) | Content::Unreadable(_) => None,
         }
     }
 }
@@ -115,7 +119,7 @@ fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
         let wanted = match frame::head(body) {
             Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => wants.records && row.kind == KindHead::Close,
             Some(EntryHead::Facts(..)) => wants.facts,
-            Some(EntryHead::Beat(_)) => false,
+            Some(EntryHead::Beat(_)) => wants.beats,
             None => true,
         };
         if !wanted {
@@ -127,7 +131,7 @@ fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
                 Kind::Open(_) | Kind::Interim(_) => return,
             },
             Ok(Entry::Facts(first, facts)) => Content::Facts { first, facts },
-            Ok(Entry::Beat(_)) => return,
+            Ok(Entry::Beat(at)) => Content::Beat(at),
             Err(error) => Content::Unreadable(error),
         };
         let at = Place { segment: start.segment, offset: start.offset + behind as u64 };
@@ -156,9 +160,9 @@ impl History {
     /// Calls `on` with each fact that is kept, in order, and its number. Numbers begin again at 1 where a life of the engine
     /// began afresh.
     pub fn each_fact(&self, mut on: impl FnMut(u64, &Fact)) -> Result<(), StoreError> {
-        self.each(Wants { records: false, facts: true }, |item| match &item.content {
+        self.each(Wants { records: false, facts: true, beats: false }, |item| match &item.content {
             Content::Facts { first, facts } => (*first..).zip(facts).for_each(|(number, fact)| on(number, fact)),
-            Content::Record { .. } | Content::Unreadable(_) => {}
+            Content::Record { .. } | Content::Beat(_) | Content::Unreadable(_) => {}
         })
     }
 

@@ -1,10 +1,11 @@
 //! What rating again posted: `ledger.sqlite` below the store's directory. Rows are only ever added; the amount of a leg is its record's, or
 //! that of its last row here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use turno_base::{Currency, Money, Wall};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use turno_base::{CallId, Currency, Money, Wall};
 use turno_tariff::again::{LegPayer, Posted, Posting};
 
 use super::StoreError;
@@ -30,6 +31,20 @@ pub struct Ledger {
 pub struct Part<'l> {
     rows: Transaction<'l>,
     path: &'l Path,
+}
+
+/// What was posted last, by call, leg and payer.
+#[derive(Debug, Default)]
+pub struct PostedBefore(BTreeMap<(String, String, String), Posted>);
+
+impl PostedBefore {
+    /// None: the amount is its record's.
+    pub fn of(&self, of: LegPayer) -> Option<Posted> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&(of.call.to_string(), of.leg.to_string(), of.payer.to_string())).copied()
+    }
 }
 
 impl Ledger {
@@ -64,23 +79,22 @@ impl Ledger {
 }
 
 impl Part<'_> {
-    /// What was posted last for an amount.
-    pub fn posted(&self, of: LegPayer) -> Result<Option<Posted>, StoreError> {
+    /// What was posted last for the amounts of the calls from `first` to `last`.
+    pub fn posted(&self, first: CallId, last: CallId) -> Result<PostedBefore, StoreError> {
         let run = || {
             let mut select = self.rows.prepare_cached(
-                "SELECT revision, net, scale, currency FROM postings WHERE call = ? AND leg = ? AND payer = ? ORDER BY revision DESC LIMIT 1",
+                "SELECT call, leg, payer, revision, net, scale, currency FROM postings WHERE call BETWEEN ? AND ?
+                 ORDER BY call, leg, payer, revision",
             )?;
-            let key = params![of.call.to_string(), of.leg.to_string(), of.payer.to_string()];
-            select
-                .query_row(key, |row| {
-                    let currency: String = row.get(3)?;
-                    let currency = Currency::new(&currency).unwrap_or(Currency::EUR);
-                    Ok(Posted {
-                        revision: row.get(0)?,
-                        net: Money { units: row.get(1)?, scale: row.get(2)?, currency },
-                    })
-                })
-                .optional()
+            let mut rows = select.query([first.to_string(), last.to_string()])?;
+            let mut last_of = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let currency: String = row.get(6)?;
+                let currency = Currency::new(&currency).unwrap_or(Currency::EUR);
+                let net = Money { units: row.get(4)?, scale: row.get(5)?, currency };
+                last_of.insert((row.get(0)?, row.get(1)?, row.get(2)?), Posted { revision: row.get(3)?, net });
+            }
+            Ok(PostedBefore(last_of))
         };
         run().map_err(|error| self.error(error))
     }

@@ -3,6 +3,7 @@
 mod aside;
 mod file;
 mod hook;
+mod parquet;
 mod postgres;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct OutSettings {
 pub enum To {
     /// A file that grows.
     File(FileOut),
+    /// Parquet files, each readable when it is whole.
+    Parquet(SheetOut),
     /// Whoever listens at an address.
     Hook(HookOut),
     /// A database that others read.
@@ -49,6 +52,17 @@ pub struct FileOut {
     /// When a new one begins.
     pub rotate: Rotate,
     /// Whose dates and hours those are, and those of Master.csv.
+    pub zone: TimeZone,
+}
+
+/// Parquet files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SheetOut {
+    /// The files; the date stands before the ending.
+    pub path: PathBuf,
+    /// When a file is closed and the next begins; never would be a file that nobody can read.
+    pub rotate: Rotate,
+    /// Whose dates and hours those are.
     pub zone: TimeZone,
 }
 
@@ -89,6 +103,7 @@ pub fn consumers(settings: &Settings, house: &Arc<House>) -> Vec<(String, Box<dy
 pub(super) fn consumer(out: &OutSettings, dir: &Path, house: &Arc<House>) -> Box<dyn Consumer> {
     match &out.to {
         To::File(file) => Box::new(file::Lined::new(&out.name, file.clone(), dir, house.clone())),
+        To::Parquet(sheets) => Box::new(parquet::Sheets::new(&out.name, sheets.clone(), dir)),
         To::Hook(hook) => Box::new(hook::Hook::new(&out.name, hook.clone(), dir)),
         To::Postgres(settings) => Box::new(postgres::Postgres::new(&out.name, settings.clone(), dir)),
     }

@@ -106,6 +106,31 @@ impl Reader {
         run().map_err(|error| self.error(error))
     }
 
+    /// Calls `on` with the records of calls that arrived at or after `since` and before `until`, oldest first, as they were when
+    /// their calls ended, until it says that this is enough.
+    pub fn each_closed_in(
+        &self,
+        since: Wall,
+        until: Wall,
+        mut on: impl FnMut(Record) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut run = || {
+            let sql =
+                "SELECT version, record FROM calls WHERE arrived_us >= ? AND arrived_us < ? ORDER BY arrived_us, call";
+            let mut statement = self.db.prepare(sql)?;
+            let mut rows = statement.query([since.0, until.0])?;
+            while let Some(row) = rows.next()? {
+                let version = row.get(0)?;
+                let record = tables::read(version, row.get_ref(1)?.as_blob()?);
+                if !on(record.ok_or_else(|| unknown(version))?) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
+    }
+
     /// The record of one call.
     pub fn show(&self, call: CallId) -> Result<Option<Record>, StoreError> {
         let mut select = self
@@ -143,12 +168,14 @@ impl Reader {
 
 fn record(db: &Connection, row: &SqlRow<'_>) -> rusqlite::Result<Record> {
     let (version, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
-    let mut record = tables::read(version, &bytes).ok_or_else(|| {
-        let sentence = format!("a record of version {version}, which this build does not know");
-        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, sentence.into())
-    })?;
+    let mut record = tables::read(version, &bytes).ok_or_else(|| unknown(version))?;
     tables::complete(db, &mut record, row.get(2)?)?;
     Ok(record)
+}
+
+fn unknown(version: u32) -> rusqlite::Error {
+    let sentence = format!("a record of version {version}, which this build does not know");
+    rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, sentence.into())
 }
 
 /// Values are bound, never written into the text (spec/reliability.md, S7).

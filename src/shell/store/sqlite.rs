@@ -82,7 +82,7 @@ fn inode(path: &Path) -> Option<u64> {
 
 impl Consumer for Tables {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: true }
+        Wants { records: true, facts: true, beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {
@@ -94,7 +94,7 @@ impl Consumer for Tables {
         let is_news = |item: &Item| match &item.content {
             Content::Record { .. } => true,
             Content::Facts { facts, .. } => facts.iter().any(tables::is_news),
-            Content::Unreadable(_) => false,
+            Content::Beat(_) | Content::Unreadable(_) => false,
         };
         let Some(last) = items.last().filter(|_| items.iter().any(is_news)) else { return Ok(()) };
         let transaction = self.db()?.transaction()?;
@@ -107,7 +107,7 @@ impl Consumer for Tables {
                 Content::Facts { facts, .. } => {
                     facts.iter().try_for_each(|fact| tables::learn(&transaction, fact))?;
                 }
-                Content::Unreadable(_) => {}
+                Content::Beat(_) | Content::Unreadable(_) => {}
             }
         }
         tables::set_cursor(&transaction, last.at)?;

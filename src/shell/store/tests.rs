@@ -339,11 +339,22 @@ fn room_is_written_ahead_of_the_rows_and_is_neither_damage_nor_a_torn_tail() {
     assert_eq!(all(&dir).len(), 5);
 }
 
-fn record(n: u64) -> Record {
+pub(in crate::shell) fn record(n: u64) -> Record {
     match rows(n).pop().map(|row| row.kind) {
         Some(Kind::Close(record)) => *record,
         other => panic!("a call ends with its record, not {other:?}"),
     }
+}
+
+/// Puts records into tables that nobody else has open, in their order.
+pub(in crate::shell) fn fill(dir: &Path, records: impl Iterator<Item = Record>) -> rusqlite::Result<()> {
+    drop(Tables::open(&dir.join("records.sqlite")).unwrap());
+    let mut db = rusqlite::Connection::open(dir.join("records.sqlite"))?;
+    let transaction = db.transaction()?;
+    for record in records {
+        tables::insert(&transaction, 3, &record)?;
+    }
+    transaction.commit()
 }
 
 #[test]
@@ -538,13 +549,13 @@ fn writer_of_the_kill_test() {
     }
 }
 
-/// 20 times; `TURNO_KILLS=200` for the full size.
+/// 20 times; `scripts/full d2` is the full size, a thousand.
 #[test]
 fn a_process_killed_at_any_instant_loses_nothing_that_it_called_stored() {
     let kills: u32 = std::env::var("TURNO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     let dir = Dir::new("kill");
     let mut seeded = turno_base::Seeded::new(u64::from(std::process::id()));
-    let mut stored = 0;
+    let (mut stored, mut lived) = (0, Duration::ZERO);
     for _ in 0..kills {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "shell::store::tests::writer_of_the_kill_test", "--nocapture"])
@@ -554,10 +565,13 @@ fn a_process_killed_at_any_instant_loses_nothing_that_it_called_stored() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut began = None;
         let acknowledgements = 1 + seeded.below(12);
         for _ in 0..acknowledgements {
             stored = stored.max(next_stored(&mut lines).expect("the writer goes on until it is killed"));
+            began.get_or_insert_with(Instant::now);
         }
+        lived += began.map_or(Duration::ZERO, |began| began.elapsed());
         child.kill().unwrap();
         child.wait().unwrap();
         while let Some(seq) = next_stored(&mut lines) {
@@ -587,6 +601,11 @@ fn a_process_killed_at_any_instant_loses_nothing_that_it_called_stored() {
     let cut_off = seen.values().filter(|estimated| **estimated).count();
     assert!(cut_off <= kills as usize, "one call at most is in progress at a kill");
     assert!(seen.len() as u64 >= stored / rows(0).len() as u64, "{} records of {stored} rows", seen.len());
+    let (calls, lived_ms) = (seen.len() as u64, lived.as_millis().max(1) as u64);
+    println!(
+        "{kills} kills, {calls} calls ({} a second), {cut_off} cut off: none lost, none twice, no cent of difference",
+        calls * 1000 / lived_ms
+    );
 }
 
 fn next_stored(lines: &mut impl BufRead) -> Option<u64> {
@@ -622,3 +641,5 @@ mod faults;
 mod month;
 mod outs;
 mod postgres;
+mod recovery;
+mod secure;

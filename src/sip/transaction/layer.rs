@@ -283,7 +283,10 @@ impl<O: Clone> Layer<O> {
     pub fn ack(&mut self, id: TxId, to_tag: &str, to: Destination, bytes: Vec<u8>, out: &mut Vec<SipEffect>) {
         let bytes = send_kept(to, bytes, TxId(0), out);
         let Some(client) = self.clients.get_mut(&id) else { return };
-        client.bytes = Vec::new();
+        // A 2xx that came after a refusal leaves the ACK of the refusal in place: the refusal may be repeated too.
+        if let ClientMachine::Invite(InviteClient::Accepted { .. }) = client.machine {
+            client.bytes = Vec::new();
+        }
         if client.acks.len() < ACKS_PER_INVITE_MAX {
             client.acks.push(Ack { to_tag: to_tag.to_owned(), to, bytes });
         }

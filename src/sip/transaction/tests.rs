@@ -100,6 +100,27 @@ fn a_refused_invite_is_acknowledged_as_often_as_it_is_refused() {
 }
 
 #[test]
+fn a_refusal_and_an_answer_of_one_invite_are_each_acknowledged_as_often_as_they_come() {
+    let (mut layer, mut out) = (layer(), Vec::new());
+    let branch = layer.branch(7);
+    let to = Destination::Flow(flow(Transport::Udp));
+    let id = layer.start(outgoing(branch, to, "leg"), T0, &mut out);
+    out.clear();
+    let refusal = response(487, &branch.to_string(), "INVITE", "t");
+    let answer = response(200, &branch.to_string(), "INVITE", "u");
+    assert_eq!(layer.on_response(&refusal, T0, &mut out), Some((id, "leg")));
+    let ack_of_refusal = out.remove(0);
+    assert_eq!(layer.on_response(&answer, T0, &mut out), Some((id, "leg")));
+    layer.ack(id, "u", to, b"ACK u\r\n\r\n".to_vec(), &mut out);
+    assert_eq!(told(&mut out), "ACK");
+    assert_eq!(layer.on_response(&refusal, T0, &mut out), None);
+    assert_eq!(out.remove(0), ack_of_refusal);
+    assert_eq!(told(&mut out), "(Retransmission)");
+    assert_eq!(layer.on_response(&answer, T0, &mut out), None);
+    assert_eq!(told(&mut out), "ACK (Retransmission)");
+}
+
+#[test]
 fn a_cancel_waits_for_the_first_provisional_response() {
     let (mut layer, mut out) = (layer(), Vec::new());
     let branch = layer.branch(7);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, Mono, Name, Now, Number, QueueId};
 
-use super::{CALLS_MAX, Call, Changes, ENTRIES_MAX, Fold, KEPT, KpiTerms, Stay};
+use super::{CALLS_MAX, Call, Changes, ENTRIES_MAX, Fold, KEPT, KEPT_ALONE, KpiTerms, Stay};
 use crate::kpi::contact::Contact;
 use crate::kpi::entry::{Entry, MISSED_MAX};
 use crate::kpi::quarter::Quarter;
@@ -34,6 +34,12 @@ impl Call {
 
     pub(super) fn stay(&mut self, n: u32) -> Option<&mut Stay> {
         self.entries.iter_mut().find(|stay| stay.entry.n == n)
+    }
+
+    /// When nothing more is expected to be said of it; none: it has not ended.
+    pub(super) fn forgotten_at(&self) -> Option<Mono> {
+        let had_agent = self.answered || self.entries.iter().any(|stay| stay.entry.handled > 0);
+        self.ended.map(|ended| ended + if had_agent { KEPT } else { KEPT_ALONE })
     }
 
     fn contact(&self) -> Contact {
@@ -84,7 +90,7 @@ impl Fold {
             answered: false,
             disposition: None,
         };
-        self.calls.insert(call, fresh);
+        self.calls.insert(call, Box::new(fresh));
         self.touched.insert(call);
     }
 
@@ -117,6 +123,8 @@ impl Fold {
             law_from_arrival: None,
         };
         out.entries.insert((id, entry.n), entry.clone());
+        // Most calls enter one queue, and many are kept.
+        call.entries.reserve_exact(1);
         call.entries.push(Stay { entry, offers: 0, rung_since: Mono(0), rung_us: 0, completed: false });
         let excess = call.entries.len().saturating_sub(ENTRIES_MAX);
         call.entries.drain(..excess);
@@ -227,7 +235,8 @@ impl Fold {
         if call.from_outside {
             out.contacts.insert(id, (call.first.map_or_else(|| call.key(), |(key, _)| key), call.contact()));
         }
-        self.ended.push_back((at.mono, id));
+        let forgotten_at = call.forgotten_at();
+        self.ended.extend(forgotten_at.map(|at| (at, id)));
     }
 
     pub(super) fn disposed(&mut self, id: CallId, disposition: Name, out: &mut Changes) {
@@ -248,8 +257,8 @@ impl Fold {
 
     /// Calls that ended long enough ago are known no more.
     pub(super) fn forget(&mut self, now: Mono) {
-        while let Some(&(_, call)) = self.ended.front().filter(|(ended, _)| *ended + KEPT <= now) {
-            self.ended.pop_front();
+        while let Some(&(_, call)) = self.ended.first().filter(|(at, _)| *at <= now) {
+            self.ended.pop_first();
             self.calls.remove(&call);
             self.touched.insert(call);
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use turno_base::{Seeded, Wall};
 
 use super::*;
+use crate::shell::authorities::tests::{House, house};
 use tokio_rustls::rustls;
 
 /// Longest wait for something that must come.
@@ -221,34 +222,6 @@ fn only_so_many_questions_are_out_at_once() {
     assert_eq!(taken, [true, true, true, true, false]);
 }
 
-/// A house's own authority, and what it vouches for.
-struct House {
-    ca_pem: String,
-    config: Arc<rustls::ServerConfig>,
-}
-
-/// `name`: whom the server's certificate is for.
-fn house(name: &str) -> House {
-    let (ca_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    House { ca_pem, config: Arc::new(config) }
-}
-
 /// A CRM by TLS that knows everybody as C-9.
 fn secure_server(house: &House) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -297,22 +270,4 @@ fn a_crm_by_https_is_asked_only_if_its_certificate_is_in_order() {
     let late_limit = Duration::from_millis(400);
     let asked = Asked::new(CrmSettings { secure, late_limit, ..settings(port) });
     assert_eq!(asked.ask().unwrap().1, None);
-}
-
-#[test]
-fn a_file_of_authorities_is_read_or_its_fault_is_said() {
-    let ours = house("127.0.0.1");
-    assert_ne!(Authorities::parse(ours.ca_pem.as_bytes()).unwrap(), Authorities::default());
-    for (pem, want) in [
-        ("", "has no certificate in it".to_owned()),
-        ("hello", "has no certificate in it".to_owned()),
-        ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "is no PEM file".to_owned()),
-        (
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "has 1 certificates that are none".to_owned(),
-        ),
-    ] {
-        let why = Authorities::parse(pem.as_bytes()).unwrap_err();
-        assert!(why.starts_with(&want), "{why}");
-    }
 }

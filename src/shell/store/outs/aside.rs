@@ -78,7 +78,7 @@ fn line(item: &Item, reason: &str) -> String {
     let key = item.key().map(|(call, seq)| (call.to_string(), seq));
     let record = match &item.content {
         Content::Record { record, .. } => serde_json::from_str(&format::json(record)).unwrap_or_default(),
-        Content::Facts { .. } | Content::Unreadable(_) => serde_json::Value::Null,
+        Content::Facts { .. } | Content::Beat(_) | Content::Unreadable(_) => serde_json::Value::Null,
     };
     let line = json!({
         "segment": item.at.segment,

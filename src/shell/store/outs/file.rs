@@ -171,8 +171,8 @@ impl Lined {
 impl Consumer for Lined {
     fn wants(&self) -> Wants {
         match self.settings.lines {
-            Lines::Csv | Lines::Jsonl | Lines::MasterCsv => Wants { records: true, facts: false },
-            Lines::QueueLog => Wants { records: false, facts: true },
+            Lines::Csv | Lines::Jsonl | Lines::MasterCsv => Wants { records: true, facts: false, beats: false },
+            Lines::QueueLog => Wants { records: false, facts: true, beats: false },
         }
     }
 
@@ -210,7 +210,7 @@ fn instant(item: &Item) -> Option<Wall> {
     match &item.content {
         Content::Record { record, .. } => Some(record.ended),
         Content::Facts { facts, .. } => facts.first().map(|fact| fact.at.wall),
-        Content::Unreadable(_) => None,
+        Content::Beat(_) | Content::Unreadable(_) => None,
     }
 }
 
@@ -230,12 +230,12 @@ fn write(
             Lines::QueueLog => return,
         }),
         Content::Facts { facts, .. } => facts.iter().for_each(|fact| fold.on_fact(fact, serving, out)),
-        Content::Unreadable(_) => {}
+        Content::Beat(_) | Content::Unreadable(_) => {}
     }
 }
 
 /// Sorts as time does.
-fn label_of(at: Wall, rotate: Rotate, zone: &jiff::tz::TimeZone) -> String {
+pub(super) fn label_of(at: Wall, rotate: Rotate, zone: &jiff::tz::TimeZone) -> String {
     let form = match rotate {
         Rotate::Never => return String::new(),
         Rotate::Day => "%Y-%m-%d",
@@ -246,7 +246,7 @@ fn label_of(at: Wall, rotate: Rotate, zone: &jiff::tz::TimeZone) -> String {
 }
 
 /// `calls.csv` and `2026-03-10` make `calls-2026-03-10.csv`.
-fn path_of(path: &Path, label: &str) -> PathBuf {
+pub(super) fn path_of(path: &Path, label: &str) -> PathBuf {
     if label.is_empty() {
         return path.to_owned();
     }

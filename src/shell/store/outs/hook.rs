@@ -9,12 +9,15 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::{self, ClientConfig, ClientConnection};
 use turno_tariff::cdr::format;
 
 use super::aside::Shelf;
+use crate::shell::authorities::{self, Authorities};
 use crate::shell::clock::wall;
 use crate::shell::customers::crm::is_local;
 use crate::shell::customers::signature::hmac_sha256;
@@ -36,6 +39,8 @@ pub struct HookOut {
     pub port: u16,
     /// Path and query.
     pub path: String,
+    /// It speaks TLS, with a certificate that these or, if none, the system's authorities vouch for; none: plain HTTP.
+    pub secure: Option<Authorities>,
     /// Signs each record; none: unsigned.
     pub secret: Option<String>,
     /// From the first byte sent to the answer.
@@ -53,6 +58,8 @@ enum Miss {
     Unreachable(io::Error),
     /// Every address is this machine's or link-local.
     Local(IpAddr),
+    /// Connected, and then no TLS with a certificate that is in order: nothing was said.
+    Untrusted(io::Error),
     /// Connected, and then no answer in time or none at all.
     Silent(io::Error),
     /// No line of HTTP.
@@ -70,6 +77,7 @@ impl fmt::Display for Miss {
             Miss::Local(address) => {
                 write!(f, "{address} is this machine or link-local; set allow_local if that is meant")
             }
+            Miss::Untrusted(error) => write!(f, "there is no secure connection to it: {error}"),
             Miss::Silent(error) => write!(f, "it does not answer: {error}"),
             Miss::Nonsense => f.write_str("its answer is no HTTP"),
             Miss::Busy(status) | Miss::Status(status) => write!(f, "it answers {status}"),
@@ -90,6 +98,8 @@ struct Kept {
 #[derive(Debug)]
 pub(super) struct Hook {
     settings: HookOut,
+    /// None: plain HTTP.
+    tls: Option<Arc<ClientConfig>>,
     shelf: Shelf,
     kept: Option<Place>,
     /// Answers of an error to the record behind the place.
@@ -100,7 +110,8 @@ pub(super) struct Hook {
 
 impl Hook {
     pub(super) fn new(name: &str, settings: HookOut, dir: &Path) -> Hook {
-        Hook { settings, shelf: Shelf::new(dir, name), kept: None, tries: 0, verdict: None }
+        let tls = settings.secure.as_ref().map(authorities::config);
+        Hook { settings, tls, shelf: Shelf::new(dir, name), kept: None, tries: 0, verdict: None }
     }
 
     fn keep(&mut self, at: Place) -> Result<(), Trouble> {
@@ -111,7 +122,7 @@ impl Hook {
 
     fn judge(&mut self, miss: Miss) -> Trouble {
         match miss {
-            Miss::Unreachable(_) | Miss::Local(_) => Trouble::passing(miss),
+            Miss::Unreachable(_) | Miss::Local(_) | Miss::Untrusted(_) => Trouble::passing(miss),
             Miss::Status(_) => Trouble::Refused(miss.into()),
             Miss::Silent(_) | Miss::Nonsense | Miss::Busy(_) => {
                 self.tries += 1;
@@ -126,26 +137,16 @@ impl Hook {
 
     fn post(&self, key: &str, body: &str) -> Result<(), Miss> {
         let until = Instant::now() + self.settings.deadline;
-        let mut stream = self.connect(until)?;
-        stream.write_all(self.request(key, body).as_bytes()).map_err(Miss::Silent)?;
-        let mut answer = Vec::new();
-        let mut bytes = [0; 2048];
-        while !answer.contains(&b'\n') && answer.len() < ANSWER_BYTES_MAX {
-            stream.set_read_timeout(Some(left(until)?)).map_err(Miss::Silent)?;
-            match stream.read(&mut bytes) {
-                Ok(0) => break,
-                Ok(n) => answer.extend_from_slice(bytes.get(..n).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Miss::Silent(error)),
-            }
+        let mut stream = Punctual { stream: self.connect(until)?, until };
+        let request = self.request(key, body);
+        let Some(tls) = &self.tls else { return exchange(&mut stream, request.as_bytes()) };
+        let untrusted = |error: rustls::Error| Miss::Untrusted(io::Error::new(io::ErrorKind::InvalidData, error));
+        let name = authorities::name_of(&self.settings.host).map_err(Miss::Untrusted)?;
+        let mut session = ClientConnection::new(tls.clone(), name).map_err(untrusted)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream).map_err(Miss::Untrusted)?;
         }
-        match status_of(&answer) {
-            None if answer.is_empty() => Err(Miss::Silent(io::ErrorKind::UnexpectedEof.into())),
-            None => Err(Miss::Nonsense),
-            Some(200..=299) => Ok(()),
-            Some(status @ (408 | 425 | 429 | 500..=599)) => Err(Miss::Busy(status)),
-            Some(status) => Err(Miss::Status(status)),
-        }
+        exchange(&mut rustls::Stream::new(&mut session, &mut stream), request.as_bytes())
     }
 
     fn request(&self, key: &str, body: &str) -> String {
@@ -183,14 +184,13 @@ impl Hook {
         let patience = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         let stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(self.settings.deadline))?;
         Ok(stream)
     }
 }
 
 impl Consumer for Hook {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: false }
+        Wants { records: true, facts: false, beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {
@@ -237,9 +237,60 @@ impl Consumer for Hook {
     }
 }
 
-fn left(until: Instant) -> Result<Duration, Miss> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(Miss::Silent(io::ErrorKind::TimedOut.into())) } else { Ok(left) }
+/// A connection that is over at an instant, however slowly the other side speaks.
+#[derive(Debug)]
+struct Punctual {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Punctual {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+impl Read for Punctual {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Punctual {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Asks, and takes the first line of what comes. A redirect is a refusal like any other.
+fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> Result<(), Miss> {
+    stream.write_all(request).and_then(|()| stream.flush()).map_err(Miss::Silent)?;
+    let mut answer = Vec::new();
+    let mut bytes = [0; 2048];
+    while !answer.contains(&b'\n') && answer.len() < ANSWER_BYTES_MAX {
+        match stream.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(n) => answer.extend_from_slice(bytes.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // It said what it had to say and was gone without a word of parting.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(Miss::Silent(error)),
+        }
+    }
+    match status_of(&answer) {
+        None if answer.is_empty() => Err(Miss::Silent(io::ErrorKind::UnexpectedEof.into())),
+        None => Err(Miss::Nonsense),
+        Some(200..=299) => Ok(()),
+        Some(status @ (408 | 425 | 429 | 500..=599)) => Err(Miss::Busy(status)),
+        Some(status) => Err(Miss::Status(status)),
+    }
 }
 
 fn status_of(answer: &[u8]) -> Option<u16> {

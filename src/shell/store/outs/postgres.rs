@@ -156,7 +156,7 @@ fn insert(transaction: &mut Transaction<'_>, seq: u32, record: &Record) -> Resul
 
 impl Consumer for Postgres {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: false }
+        Wants { records: true, facts: false, beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {

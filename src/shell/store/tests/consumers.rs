@@ -34,7 +34,7 @@ struct Notebook {
 impl Notebook {
     fn of(records: bool, facts: bool) -> Notebook {
         Notebook {
-            wants: Wants { records, facts },
+            wants: Wants { records, facts, beats: false },
             pages: Arc::default(),
             door: Arc::default(),
             failures: Arc::default(),
@@ -63,6 +63,7 @@ fn lines_of(item: &Item) -> Vec<String> {
         Content::Facts { first, facts } => {
             (*first..).zip(facts).map(|(n, fact)| format!("{n} {}", word(fact))).collect()
         }
+        Content::Beat(at) => vec![at.to_string()],
         Content::Unreadable(error) => vec![error.to_string()],
     }
 }

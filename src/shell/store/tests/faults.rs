@@ -98,10 +98,86 @@ fn files_that_may_grow_no_more_lose_nothing_and_all_is_written_once_when_they_ma
     assert!(done.status.success() && said.contains("all sixty"), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
 }
 
+const EIO_CHILD: &str = "TURNO_STORE_EIO_TEST_DIR";
+const EIO_TOLD: &str = "TURNO_EIO";
+
+/// The process whose disk the next test breaks; does nothing when it runs as an ordinary test.
+#[test]
+fn writer_of_the_broken_disk_test() {
+    let Some(dir) = std::env::var_os(EIO_CHILD) else { return };
+    let (dir, told) = (Dir(PathBuf::from(dir)), PathBuf::from(std::env::var_os(EIO_TOLD).unwrap()));
+    let the_disk = |does: &str| std::fs::write(&told, does).unwrap();
+    let hour = Duration::from_secs(3600);
+    // Small segments: the disk also breaks while one begins.
+    let options = Options { segment_bytes: 9000, beat_every: hour, ..Options::default() };
+    the_disk("0");
+    let (store, _, stored) = open(&dir, options);
+    let (mut seq, mut calls) = (1, 0);
+    let mut some_calls = |store: &Store, seq: u64| {
+        calls += 5;
+        append(store, calls - 5..calls, seq)
+    };
+    for does in ["w", "s", "t", "s", "w"] {
+        seq = some_calls(&store, seq);
+        assert!(store.flush(LONG));
+        the_disk(does);
+        let durable = store.health().stored;
+        seq = some_calls(&store, seq);
+        let until = Instant::now() + LONG;
+        while !(store.health().failing && store.health().full) {
+            assert!(Instant::now() < until, "{does}: {:?}", store.health());
+            std::thread::yield_now();
+        }
+        assert_eq!(store.health().stored, durable, "{does}: nothing is called stored that is not");
+        the_disk("0");
+        assert!(store.flush(LONG), "{does}: it is written when the disk takes it again");
+        assert_eq!((store.health().refused, store.health().stored), (0, seq - 1), "{does}");
+    }
+    assert_eq!(stored.try_iter().last(), Some(seq - 1));
+    // And it dies while the disk is broken: what was called stored is what the next life finds.
+    the_disk("s");
+    some_calls(&store, seq);
+    let until = Instant::now() + LONG;
+    while !store.health().failing {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    // In a line of its own, whatever the harness has printed.
+    println!("\nstored {} of {calls} calls", store.health().stored);
+    std::mem::forget(dir);
+    std::process::abort();
+}
+
+#[test]
+fn a_disk_that_fails_to_write_or_to_sync_loses_nothing_that_was_called_stored() {
+    let dir = Dir::new("eio");
+    let shim = dir.0.join("eio.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/eio.c");
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
+    assert!(made.expect("the compiler that built SQLite is there").success());
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "shell::store::tests::faults::writer_of_the_broken_disk_test", "--nocapture"])
+        .env("LD_PRELOAD", &shim)
+        .env(EIO_CHILD, &dir.0)
+        .env(EIO_TOLD, dir.0.join("told"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    let last = said.lines().rev().find(|line| line.starts_with("stored "));
+    let rows_of_50 = rows(0).len() * 50;
+    let want = format!("stored {rows_of_50} of 55 calls");
+    assert_eq!(last, Some(want.as_str()), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    let (store, recovered, _) = open(&dir, Options::default());
+    assert_eq!((recovered.seq_last(), recovered.damaged_bytes), (Some(rows_of_50 as u64), 0));
+    append(&store, 50..55, rows_of_50 as u64 + 1);
+    store.close(LONG);
+    assert_eq!(all(&dir), (0..55).map(record).collect::<Vec<_>>());
+}
+
 /// A log whose directory is a file: every attempt to write it is an error, and it heals.
 #[test]
 fn a_log_that_cannot_be_opened_is_tried_until_it_can() {
-    let dir = Dir::new("eio");
+    let dir = Dir::new("gone");
     let hour = Duration::from_secs(3600);
     let (store, _, stored) = open(&dir, Options { segment_bytes: 1, beat_every: hour, ..Options::default() });
     let next = append(&store, 0..1, 1);

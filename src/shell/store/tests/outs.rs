@@ -206,17 +206,18 @@ fn server(mut answer: impl FnMut(usize, &str) -> Option<String> + Send + 'static
     (port, asks)
 }
 
-fn is_whole(request: &str) -> bool {
+pub(super) fn is_whole(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).and_then(|n| n.parse().ok());
     length == Some(body.len())
 }
 
-fn hook(port: u16) -> OutSettings {
+pub(super) fn hook(port: u16) -> OutSettings {
     let to = HookOut {
         host: "127.0.0.1".into(),
         port,
         path: "/calls?x=1".into(),
+        secure: None,
         secret: Some("a secret of ours".into()),
         deadline: Duration::from_millis(300),
         tries_max: 3,
@@ -225,11 +226,11 @@ fn hook(port: u16) -> OutSettings {
     OutSettings { name: "hook".into(), to: To::Hook(to) }
 }
 
-fn key_of(request: &str) -> &str {
+pub(super) fn key_of(request: &str) -> &str {
     request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap_or_default()
 }
 
-fn key(n: u64) -> String {
+pub(super) fn key(n: u64) -> String {
     format!("{}-{}", call(n), rows(n).len() - 1)
 }
 

@@ -421,6 +421,26 @@ fn anyone_may_ask_what_we_can_do_but_not_while_we_drain() {
         60 carrier ACK c3"));
 }
 
+/// Challenge and refusal are both given without a transaction, so a repetition is judged as it comes (RFC 3261 §8.2.7).
+#[test]
+fn a_challenged_call_that_comes_again_while_draining_is_refused_and_leaves_nothing() {
+    expect![[r#"
+        0      (Challenged)
+        0      -> stranger c1 401 INVITE
+        10     (Challenged)
+        10     -> stranger c1 401 INVITE
+        30     (Shed)
+        30     -> stranger c1 503 INVITE
+        50     0 dialogs, 0 transactions, 0 timers, 0 bindings
+    "#]]
+    .assert_eq(&run("0 stranger INVITE c1 sdp
+        10 stranger again c1
+        20 turno drain
+        30 stranger again c1
+        40 stranger ACK c1
+        50 turno sizes"));
+}
+
 #[test]
 fn a_trunk_takes_no_more_calls_than_it_may() {
     expect![[r#"

@@ -53,6 +53,12 @@ fn the_header_and_the_lines_have_the_same_columns() {
 }
 
 #[test]
+fn the_header_names_the_columns() {
+    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(CSV_HEADER, names.join(",") + "\n");
+}
+
+#[test]
 fn no_cell_becomes_a_formula() {
     for (text, want) in [
         ("plain", "plain"),

@@ -1,0 +1,98 @@
+//! Who has signed in: tokens that end by themselves. They live as long as the process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use turno_base::Wall;
+
+use super::{Asking, digest, draw};
+use crate::shell::clock::wall;
+
+/// How long a sign-in lasts: a shift and what comes after it.
+const LASTS: Duration = Duration::from_secs(12 * 3600);
+/// Most at once; the one that ends first makes room.
+const SIGNED_MAX: usize = 4096;
+/// Most at once of one name.
+const OF_ONE_MAX: usize = 16;
+
+/// A sign-in that has just begun.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    /// The token, told once.
+    pub(crate) token: String,
+    /// When it ends.
+    pub(crate) expires: Wall,
+    /// Who.
+    pub(crate) asking: Asking,
+}
+
+/// By the token's digest: when it ends, and who.
+#[derive(Debug, Default)]
+pub(super) struct Signed(Mutex<HashMap<[u8; 32], (Wall, Asking)>>);
+
+impl Signed {
+    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 32], (Wall, Asking)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, asking: Asking) -> Fresh {
+        let token = draw();
+        let now = wall();
+        let expires = Wall(now.0.saturating_add(i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX)));
+        let mut all = self.all();
+        all.retain(|_, (end, _)| *end > now);
+        let first = |of: &dyn Fn(&Asking) -> bool, all: &HashMap<[u8; 32], (Wall, Asking)>| {
+            all.iter()
+                .filter(|(_, (_, who))| of(who))
+                .min_by_key(|(hash, (end, _))| (*end, **hash))
+                .map(|(hash, _)| *hash)
+        };
+        let his = |who: &Asking| who.name == asking.name;
+        let mut leave = Vec::new();
+        if all.values().filter(|(_, who)| his(who)).count() >= OF_ONE_MAX {
+            leave.extend(first(&his, &all));
+        } else if all.len() >= SIGNED_MAX {
+            leave.extend(first(&|_| true, &all));
+        }
+        for hash in leave {
+            all.remove(&hash);
+        }
+        all.insert(digest(&token), (expires, asking.clone()));
+        Fresh { token, expires, asking }
+    }
+
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Asking> {
+        let all = self.all();
+        all.get(hash).filter(|(end, _)| *end > wall()).map(|(_, asking)| asking.clone())
+    }
+
+    pub(super) fn end(&self, hash: &[u8; 32]) {
+        self.all().remove(hash);
+    }
+
+    pub(super) fn keep(&self, stays: impl Fn(&Asking) -> bool) {
+        self.all().retain(|_, (_, asking)| stays(asking));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::config::{Rights, Scope};
+
+    #[test]
+    fn who_signs_in_again_and_again_keeps_the_youngest_and_pushes_nobody_else_out() {
+        let who = |name: &str| Asking { name: name.into(), rights: Rights { scope: Scope::Board, agent: None } };
+        let signed = Signed::default();
+        let other = signed.begin(who("boris"));
+        let mine: Vec<String> = (0..OF_ONE_MAX + 3).map(|_| signed.begin(who("anna")).token).collect();
+        assert_eq!(signed.find(&digest(&other.token)), Some(who("boris")));
+        assert_eq!(mine.iter().filter(|token| signed.find(&digest(token)).is_some()).count(), OF_ONE_MAX);
+        assert!(signed.find(&digest(mine.last().unwrap())).is_some());
+        for n in 0..SIGNED_MAX {
+            signed.begin(who(&n.to_string()));
+        }
+        assert_eq!(signed.all().len(), SIGNED_MAX);
+    }
+}
