@@ -53,6 +53,9 @@ fn written(arg: &Arg) -> String {
 
 fn described(arg: &Arg) -> String {
     let mut text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    if !text.ends_with(['.', ':']) {
+        text.push('.');
+    }
     let choices: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
     let takes = arg.get_num_args().is_none_or(|range| range.takes_values());
     if takes && !choices.is_empty() {
@@ -60,10 +63,10 @@ fn described(arg: &Arg) -> String {
     }
     let defaults: Vec<String> = arg.get_default_values().iter().map(|d| d.to_string_lossy().into_owned()).collect();
     if takes && !defaults.is_empty() && !defaults.concat().is_empty() {
-        let _ = write!(text, " Default: {}.", defaults.join(" "));
+        let _ = write!(text, " Default: `{}`.", defaults.join(" "));
     }
     if let Some(env) = arg.get_env() {
-        let _ = write!(text, " Environment: {}.", env.to_string_lossy());
+        let _ = write!(text, " Environment: `{}`.", env.to_string_lossy());
     }
     cell(&text)
 }
@@ -255,7 +258,9 @@ fn commands(text: &str) -> Vec<String> {
         if line.trim_start().starts_with("```") {
             inside = !inside;
         } else if inside {
-            let line = line.split(" #").next().unwrap_or_default().trim();
+            // A comment, or what some pages say in a column of its own.
+            let line =
+                line.trim().split(" #").next().and_then(|line| line.split("  ").next()).unwrap_or_default().trim();
             let line = line.strip_prefix("sudo -u turno ").or_else(|| line.strip_prefix("sudo ")).unwrap_or(line);
             let line = line.split(['>', '|', '<', '&', ';']).next().unwrap_or_default().trim();
             if line.starts_with("turno ") && !line.ends_with('\\') {

@@ -187,6 +187,8 @@ impl Teller {
                 self.held.push_back((dialog, step));
             }
         }
+        // What was held is older than what was told meanwhile; instants are written so that their text sorts.
+        self.story.steps.sort_by(|a, b| a.at.cmp(&b.at));
     }
 
     fn on_fact(&mut self, fact: &Fact) {
