@@ -425,6 +425,13 @@ enum CallCommand {
         /// Queue.
         queue: QueueId,
     },
+    /// Connect a station with a number: the station rings first.
+    Place {
+        /// Station.
+        station: StationId,
+        /// What it would have dialled.
+        number: String,
+    },
     /// Put a conversation into a slot, with music; whoever had it is free.
     Park {
         /// Call.
@@ -561,6 +568,9 @@ fn run(cli: Cli) -> u8 {
         }
         Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
+        }
+        Command::Call { command: Some(CallCommand::Place { station, number }), .. } => {
+            ask::command(&cli.socket, cli.json, Ask::CallPlace(station, number))
         }
         Command::Call { command: Some(CallCommand::Park { call, slot }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallPark(call, slot))

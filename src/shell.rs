@@ -1,6 +1,6 @@
 //! Everything that touches the world: sockets, clock, entropy, disk, signals, and the one loop that owns the engine.
 //!
-//! One thread owns the engine ([`run`]); others only bring it inputs through the [`inbox`] or carry out its effects. UDP
+//! One thread at a time runs the engine ([`run`], [`turns`]); others only bring it inputs through the [`inbox`] or carry out its effects. UDP
 //! has plain threads, because a task per datagram costs more than reading it; streams, HTTP, DNS and the control socket
 //! live on a tokio runtime that the engine never waits for.
 
@@ -35,4 +35,5 @@ pub mod store;
 pub mod story;
 pub mod systemd;
 pub mod tap;
+pub mod turns;
 pub mod voicemail;

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::What;
 use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Need, Now, Number, Outcome, Reason, TrunkId};
 
-use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Customer, From, LegCommand, LegEvent};
+use crate::boundary::{
+    AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Customer, From, LegCommand, LegEvent, Placed,
+};
 use crate::call::Call;
 use crate::dialplan::{self, DialPlan};
 use crate::park::take;
@@ -59,6 +61,7 @@ impl Calls {
             CallEvent::Acd { call, event } => self.turn(call, now, out, |call, t| call.on_acd(event, t)),
             CallEvent::Recorded { call } => self.turn(call, now, out, Call::on_recorded),
             CallEvent::CallBack(back) => self.on_call_back(*back, now, out),
+            CallEvent::Place(placed) => self.on_place(*placed, now, out),
             CallEvent::Spent { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
             }),
@@ -141,6 +144,23 @@ impl Calls {
     /// What a queued call of this customer needs of an agent, where its route wants `wanted`.
     pub fn need_for(&self, wanted: Need, customer: &Customer) -> Need {
         need_for(&self.config, wanted, customer)
+    }
+
+    fn on_place(&mut self, placed: Placed, now: Now, out: &mut Vec<CallEffect>) {
+        let id = placed.call;
+        if self.calls.contains_key(&id) || self.calls.len() >= CALLS_MAX {
+            return self.stale();
+        }
+        let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
+        let call = Call::begin_placed(placed, &mut t);
+        self.calls.insert(id, call);
+        self.turn(id, now, out, Call::place);
+    }
+
+    /// Asks the dial plan without doing anything.
+    pub(crate) fn glance<T>(&mut self, now: Now, ask: impl FnOnce(&Turn<'_>) -> T) -> T {
+        let mut out = Vec::new();
+        ask(&Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out: &mut out })
     }
 
     /// Whether the dial plan lets a person have this number called back.

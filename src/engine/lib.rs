@@ -14,7 +14,9 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod notes;
 mod parking;
+mod placing;
 mod rehearsal;
 mod sip_call;
 mod turn;
@@ -267,6 +269,7 @@ impl Rooms {
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),
+            CallEvent::Place(placed) => Some(placed.call),
             CallEvent::Arrived(_) | CallEvent::Seat { .. } | CallEvent::Restarted => None,
         };
         self.calls.on_event(event, turn.now, turn.call());

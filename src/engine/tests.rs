@@ -9,6 +9,7 @@ mod fault;
 mod limits;
 mod live;
 mod parking;
+mod placing;
 mod ports;
 mod queue_log;
 mod refer;

@@ -224,6 +224,72 @@ impl Shared {
     }
 }
 
+/// A store that was read back and not opened yet: that takes time with a large log, and needs nothing but the folder.
+#[derive(Debug)]
+pub struct ReadBack {
+    dir: PathBuf,
+    recovered: Recovered,
+    tables: Tables,
+    lock: File,
+}
+
+impl ReadBack {
+    /// Makes or reads the store in `dir` and cuts a torn tail.
+    pub fn read(dir: &Path) -> Result<ReadBack, StoreError> {
+        let records = dir.join("log");
+        fs::create_dir_all(&records).map_err(disk("make", &records))?;
+        let lock_path = dir.join("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(disk("open", &lock_path))?;
+        lock.try_lock().map_err(|_| StoreError::InUse(dir.to_owned()))?;
+        let mut recovered = log::recover(&records).map_err(disk("read back", &records))?;
+
+        let mut tables = Tables::open(&dir.join("records.sqlite"))?;
+        if let Some(taken) = tables.taken_to().filter(|taken| recovered.end < *taken) {
+            // Somebody removed the log but not the tables: go on behind what they have seen, or they would skip it.
+            recovered.end = Place { segment: taken.segment, offset: u64::MAX };
+        }
+        Ok(ReadBack { dir: dir.to_owned(), recovered, tables, lock })
+    }
+
+    /// As [`Store::open`].
+    pub fn open(
+        self,
+        options: Options,
+        consumers: Vec<(String, Box<dyn Consumer>)>,
+        on_stored: impl Fn(u64) + Send + 'static,
+    ) -> Result<(Store, Recovered), StoreError> {
+        let ReadBack { dir, recovered, tables, lock } = self;
+        let (dir, records) = (dir.as_path(), dir.join("log"));
+        let mut all: Vec<(Arc<Desk>, Box<dyn Consumer>)> = vec![(Desk::new(TABLES, true), Box::new(tables))];
+        all.extend(consumers.into_iter().map(|(name, consumer)| (Desk::new(&name, false), consumer)));
+        let desks = all.iter().map(|(desk, _)| desk.clone()).collect();
+        let shared = Arc::new(Shared { options, desks, ..Shared::default() });
+        shared.set_durable(recovered.end);
+        let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
+        shared.needed.store(oldest, Ordering::Relaxed);
+        shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
+        let (mut wakes, mut bells, mut threads) = (Vec::new(), Bells::default(), Vec::new());
+        for (desk, consumer) in all {
+            let (wake, woken) = line(16);
+            let thread = format!("to-{}", desk.health().name);
+            wakes.push(wake.clone());
+            bells.0.push((wake, desk.clone()));
+            let runner = Runner::new(&records, consumer, shared.clone(), desk);
+            threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
+        }
+        let (rows, incoming) = line(ROWS_MAX);
+        let writer = Writer::new(records.clone(), options, &recovered, shared.clone(), on_stored, bells);
+        threads.push(spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?);
+        Ok((Store { rows: Some(rows), wakes, shared, dir: records, threads, _lock: lock }, recovered))
+    }
+}
+
+fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |error| StoreError::Disk { what, path, error }
+}
+
 /// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
 #[derive(Debug)]
 pub struct Store {
@@ -248,44 +314,7 @@ impl Store {
         consumers: Vec<(String, Box<dyn Consumer>)>,
         on_stored: impl Fn(u64) + Send + 'static,
     ) -> Result<(Store, Recovered), StoreError> {
-        let records = dir.join("log");
-        let disk = |what, path: &Path| {
-            let path = path.to_owned();
-            move |error| StoreError::Disk { what, path, error }
-        };
-        fs::create_dir_all(&records).map_err(disk("make", &records))?;
-        let lock_path = dir.join("lock");
-        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(disk("open", &lock_path))?;
-        lock.try_lock().map_err(|_| StoreError::InUse(dir.to_owned()))?;
-        let mut recovered = log::recover(&records).map_err(disk("read back", &records))?;
-
-        let mut tables = Tables::open(&dir.join("records.sqlite"))?;
-        if let Some(taken) = tables.taken_to().filter(|taken| recovered.end < *taken) {
-            // Somebody removed the log but not the tables: go on behind what they have seen, or they would skip it.
-            recovered.end = Place { segment: taken.segment, offset: u64::MAX };
-        }
-        let mut all: Vec<(Arc<Desk>, Box<dyn Consumer>)> = vec![(Desk::new(TABLES, true), Box::new(tables))];
-        all.extend(consumers.into_iter().map(|(name, consumer)| (Desk::new(&name, false), consumer)));
-        let desks = all.iter().map(|(desk, _)| desk.clone()).collect();
-        let shared = Arc::new(Shared { options, desks, ..Shared::default() });
-        shared.set_durable(recovered.end);
-        let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
-        shared.needed.store(oldest, Ordering::Relaxed);
-        shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
-        let (mut wakes, mut bells, mut threads) = (Vec::new(), Bells::default(), Vec::new());
-        for (desk, consumer) in all {
-            let (wake, woken) = line(16);
-            let thread = format!("to-{}", desk.health().name);
-            wakes.push(wake.clone());
-            bells.0.push((wake, desk.clone()));
-            let runner = Runner::new(&records, consumer, shared.clone(), desk);
-            threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
-        }
-        let (rows, incoming) = line(ROWS_MAX);
-        let writer = Writer::new(records.clone(), options, &recovered, shared.clone(), on_stored, bells);
-        threads.push(spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?);
-        Ok((Store { rows: Some(rows), wakes, shared, dir: records, threads, _lock: lock }, recovered))
+        ReadBack::read(dir)?.open(options, consumers, on_stored)
     }
 
     /// Sends a row on its way; never waits. Numbers ascend. Given back when 65,536 rows wait for the writer, which begins to

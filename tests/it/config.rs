@@ -33,6 +33,8 @@ fn every_key_stands_in_the_sample() {
         "node",
         "log",
         "http",
+        "ami",
+        "ami.logins.x",
         "journal",
         "voicemail",
         "store",

@@ -234,6 +234,7 @@ impl Fold {
             | What::CallingBack { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }

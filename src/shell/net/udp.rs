@@ -91,6 +91,9 @@ impl Receiver {
                 }
             }
         };
+        if count == 0 {
+            return;
+        }
         let at = inbox.clock().mono();
         for ((bytes, peer), buffer) in got.iter().take(count).zip(&self.buffers) {
             if let (Some(peer), Some(datagram)) = (peer, buffer.get(..*bytes)) {
@@ -107,6 +110,8 @@ impl Receiver {
             send(socket, &self.answers, |_| metrics.send_failed.inc());
             self.answers.clear();
         }
+        // After the refusals, which are owed at once.
+        inbox.batch_is_in();
     }
 }
 

@@ -150,7 +150,8 @@ fn the_journal_gets_its_segments_and_the_loop_ends_when_asked() {
     }
     inbox.house(Input::Command { id: 1, command: Command::AgentReady(AgentId::new("anna").unwrap()) });
     gate.stop();
-    let (_, paper) = l.run();
+    l.turn();
+    let (_, paper) = l.end();
     assert_eq!(
         paper.lines,
         ["segment Some(5)", "journal restarted 0", "end", "end", "segment None", "end", "segment Some(5)", "end"]

@@ -69,6 +69,7 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         | What::CallbacksDue { .. }
         | What::AgentChanged { call: None, .. }
         | What::PauseTooLong { .. }
+        | What::QueueNoted { .. }
         | What::Task { .. }
         | What::Emergency { .. } => None,
     }

@@ -167,6 +167,7 @@ fn call_of(what: &What) -> Option<CallId> {
         What::AgentChanged { .. }
         | What::PauseTooLong { .. }
         | What::Task { .. }
+        | What::QueueNoted { .. }
         | What::Emergency { .. }
         | What::CallbackEnded { .. }
         | What::CallbacksDue { .. } => None,
@@ -327,6 +328,7 @@ impl Draft {
             }
             What::CallArrived { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
