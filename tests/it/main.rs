@@ -4,6 +4,7 @@
 
 mod alike;
 mod ami;
+mod backup;
 mod baresip;
 mod browser;
 mod callbacks;
@@ -36,6 +37,7 @@ mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod tools;
 mod voicemail;
 mod wall;
 mod whatif;
