@@ -13,6 +13,7 @@ use turno_sip::ua::{Count, Load};
 
 use crate::acd_tasks::TaskEntry;
 use crate::config::EngineConfig;
+use crate::rehearsal::Rehearsal;
 use crate::views::Answer;
 
 /// What goes in, in the order in which the loop took it.
@@ -32,6 +33,7 @@ pub enum Input {
         /// Where from.
         flow: Flow,
         /// At most the first 4 KiB.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Why.
         rejected: Rejected,
@@ -168,6 +170,10 @@ pub enum Command {
     RegShow,
     /// Sizes of everything, for metrics.
     Sizes,
+    /// The legs of a live call, those that have ended too.
+    CallLegs(CallId),
+    /// What would become of a call; nothing changes.
+    RouteTest(Box<Rehearsal>),
 }
 
 /// What comes out, in order.
@@ -178,6 +184,7 @@ pub enum Effect {
         /// Where.
         to: Destination,
         /// Whole message.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Names a failure.
         token: u64,
