@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod alike;
+mod attack;
 mod baresip;
 mod browser;
 mod callbacks;
