@@ -5,5 +5,6 @@
 
 pub mod api;
 pub mod cli;
+pub mod compat;
 pub mod demo;
 pub mod shell;

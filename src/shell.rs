@@ -1,12 +1,13 @@
 //! Everything that touches the world: sockets, clock, entropy, disk, signals, and the one loop that owns the engine.
 //!
-//! One thread owns the engine ([`run`]); others only bring it inputs through the [`inbox`] or carry out its effects. UDP
+//! One thread at a time runs the engine ([`run`], [`turns`]); others only bring it inputs through the [`inbox`] or carry out its effects. UDP
 //! has plain threads, because a task per datagram costs more than reading it; streams, HTTP, DNS and the control socket
 //! live on a tokio runtime that the engine never waits for.
 
 pub mod again;
 pub mod asker;
 pub mod authorities;
+pub mod backup;
 pub mod board;
 pub mod clock;
 pub mod config;
@@ -32,5 +33,8 @@ pub mod run;
 pub mod serve;
 pub mod signals;
 pub mod store;
+pub mod story;
 pub mod systemd;
+pub mod tap;
+pub mod turns;
 pub mod voicemail;

@@ -58,6 +58,8 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        tap: crate::shell::tap::Tap::new(&[]),
+        holder: None,
         customers,
         callers,
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),
@@ -315,6 +317,7 @@ fn large_heads_and_bodies_are_refused() {
 fn metrics_have_their_names() {
     let place = place(None);
     place.state.metrics.touch();
+    crate::compat::ami::Counts::new(&place.state.metrics);
     let (status, page) = place.send("GET", "/metrics", "", "");
     assert_eq!(status, 200);
     let names: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();

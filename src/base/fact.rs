@@ -192,6 +192,13 @@ pub enum What {
         /// What.
         change: WaitingChange,
     },
+    /// A program outside wants a line of its own in `queue_log`.
+    QueueNoted {
+        /// The queue.
+        queue: QueueId,
+        /// The line; the call it is about is in its words alone.
+        note: Note,
+    },
     /// The call ended; exactly one per call, the last fact of the call but for wrap-up.
     CallEnded {
         /// The call.
@@ -326,6 +333,19 @@ impl TaskChange {
             TaskChange::Done { .. } => "done",
         }
     }
+}
+
+/// A line of its own that a program outside wants in `queue_log`, as it gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The call id; `NONE`: about no call.
+    pub id: String,
+    /// The agent; `NONE`: about none.
+    pub agent: String,
+    /// The word for it: none of those that stand for what happens in queues.
+    pub event: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// What may be changed about a waiting call (R29).

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: a type lives in `base` when a second room needs it, and a function that branches
 //! on business facts never does. Everything is plain data, ordered, serialisable and free of clocks and dice.
 
+pub mod bytes;
 pub mod cause;
 pub mod fact;
 pub mod id;

@@ -98,7 +98,11 @@ impl Call {
         }
     }
 
+    /// Once: a call that was placed has asked before its caller answered.
     fn ask_record(&mut self, t: &mut Turn<'_>) {
+        if self.record != Record::Unasked {
+            return;
+        }
         self.record = Record::Asked { give_up_at: t.now.mono + RECORD_WAIT };
         t.out.push(CallEffect::Record { call: self.id });
     }

@@ -56,6 +56,8 @@ pub enum CallEvent {
     },
     /// The ACD wants a customer called back: a new call, of the id that it gave.
     CallBack(Box<CallingBack>),
+    /// Somebody at a station is to be connected with a number: his station is called first. A new call, of this id.
+    Place(Box<Placed>),
     /// What the call may cost is spent: it ends.
     Spent {
         /// The call.
@@ -94,6 +96,21 @@ pub enum CallEvent {
         /// The call.
         call: CallId,
     },
+}
+
+/// A call that somebody places without dialling (O8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The new call.
+    pub call: CallId,
+    /// Whose station is called first, and who sits there.
+    pub station: StationId,
+    /// None: nobody is logged in there.
+    pub agent: Option<AgentId>,
+    /// As whom he calls.
+    pub ani: Number,
+    /// What he would have dialled.
+    pub dnis: Number,
 }
 
 /// A customer who is to be called back.

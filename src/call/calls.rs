@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::What;
-use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Now, Outcome, Reason};
+use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Need, Now, Number, Outcome, Reason, TrunkId};
 
-use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, From, LegCommand, LegEvent};
+use crate::boundary::{
+    AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Customer, From, LegCommand, LegEvent, Placed,
+};
 use crate::call::Call;
 use crate::dialplan::{self, DialPlan};
 use crate::park::take;
-use crate::plan::CallConfig;
+use crate::plan::{CallConfig, Plan};
 use crate::transfer::{NO_SUCH_DIALOG, attend};
 use crate::turn::{House, Turn};
+use crate::wait::need_for;
 
 /// Most live calls; more are refused with 503 before they are calls.
 pub const CALLS_MAX: usize = 50_000;
@@ -58,6 +61,7 @@ impl Calls {
             CallEvent::Acd { call, event } => self.turn(call, now, out, |call, t| call.on_acd(event, t)),
             CallEvent::Recorded { call } => self.turn(call, now, out, Call::on_recorded),
             CallEvent::CallBack(back) => self.on_call_back(*back, now, out),
+            CallEvent::Place(placed) => self.on_place(*placed, now, out),
             CallEvent::Spent { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
             }),
@@ -130,6 +134,33 @@ impl Calls {
         let call = Call::begin_back(back, &mut t);
         self.calls.insert(id, call);
         self.turn(id, now, out, Call::call_back);
+    }
+
+    /// What the dial plan says of a number that is dialled by this trunk; none: it is refused.
+    pub fn plan_for(&self, dnis: &Number, trunk: TrunkId) -> Option<&Plan> {
+        self.plan.route(dnis, trunk)
+    }
+
+    /// What a queued call of this customer needs of an agent, where its route wants `wanted`.
+    pub fn need_for(&self, wanted: Need, customer: &Customer) -> Need {
+        need_for(&self.config, wanted, customer)
+    }
+
+    fn on_place(&mut self, placed: Placed, now: Now, out: &mut Vec<CallEffect>) {
+        let id = placed.call;
+        if self.calls.contains_key(&id) || self.calls.len() >= CALLS_MAX {
+            return self.stale();
+        }
+        let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
+        let call = Call::begin_placed(placed, &mut t);
+        self.calls.insert(id, call);
+        self.turn(id, now, out, Call::place);
+    }
+
+    /// Asks the dial plan without doing anything.
+    pub(crate) fn glance<T>(&mut self, now: Now, ask: impl FnOnce(&Turn<'_>) -> T) -> T {
+        let mut out = Vec::new();
+        ask(&Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out: &mut out })
     }
 
     /// Whether the dial plan lets a person have this number called back.

@@ -147,6 +147,10 @@ impl Call {
         if matches!(self.stage, Stage::CallingBack(_)) {
             return self.on_customer_answered(t);
         }
+        if leg == self.caller {
+            // His call was placed for him: from now on he has dialled.
+            return self.decide(t);
+        }
         let taken = match &mut self.stage {
             Stage::Transferring(Transferring { by, agency, .. }) => Some((by.take(), agency.take())),
             Stage::Ringing(_)

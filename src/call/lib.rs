@@ -13,6 +13,7 @@ mod leg;
 mod mailbox;
 mod menu;
 mod park;
+mod place;
 mod plan;
 mod settle;
 mod talk;
@@ -25,12 +26,13 @@ mod wait;
 
 pub use boundary::{
     AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Code, Customer, DialTo, Elsewhere, From,
-    LegCommand, LegEvent, Message, Sound, Tape, Transfer,
+    LegCommand, LegEvent, Message, Placed, Sound, Tape, Transfer,
 };
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
 pub use menu::MENU_HOPS_MAX;
 pub use park::{PARK_SLOTS_MAX, ParkRefusal};
+pub use place::PlaceRefusal;
 pub use plan::{
     CallConfig, ClassOfService, Codes, Extension, Goal, Mailbox, Menu, ParkRules, Plan, Route, SystemPrompts,
 };

@@ -258,6 +258,8 @@ impl Call {
             Stage::CallingBack(_) if is_caller => None,
             Stage::CallingBack(Dialling { whisper: Some(whisper), .. }) => Some(Want::Speech(Speech::Prompt(*whisper))),
             Stage::CallingBack(_) => Some(Want::Ringback),
+            // He is being called himself.
+            Stage::Ringing(dial) if dial.leg == self.caller => None,
             Stage::Ringing(dial) | Stage::Transferring(Transferring { dial, .. }) => {
                 let early = self.legs.get(dial.leg).is_some_and(|leg| leg.early) && self.is_open(self.caller);
                 match (is_caller, leg.id == dial.leg, early) {

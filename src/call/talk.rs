@@ -395,8 +395,8 @@ impl Call {
 const SILENT: Cause = Cause::new(480, 41, Reason::MediaSilent);
 /// A fault of ours.
 const FAULT: Cause = Cause::new(500, 41, Reason::Fault);
-/// No media session for the peer (Q.850 41): the session broke.
-const MEDIA_FAILED: Cause = FAULT;
+/// No media session for the peer (Q.850 41): it did not open, or broke. Who is not answered yet may come back (503).
+const MEDIA_FAILED: Cause = Cause::new(503, 41, Reason::Fault);
 /// No port is free (Q.850 47, resource unavailable).
 const NO_PORTS: Cause = Cause::new(503, 47, Reason::Overload);
 /// The store or the look-up is silent: refused before a record is lost.

@@ -8,6 +8,7 @@ mod mailbox;
 mod matrix;
 mod menu;
 mod park;
+mod place;
 mod property;
 mod queue;
 mod script;

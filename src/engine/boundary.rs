@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use turno_acd::{Heal, SkillChange, Why};
+use turno_base::fact::Note;
 use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, QueueId, SkillId, StationId, TrunkId, Wall};
 use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
@@ -12,6 +13,7 @@ use turno_sip::ua::{Count, Load};
 
 use crate::acd_tasks::TaskEntry;
 use crate::config::EngineConfig;
+use crate::rehearsal::Rehearsal;
 use crate::views::Answer;
 
 /// What goes in, in the order in which the loop took it.
@@ -31,6 +33,7 @@ pub enum Input {
         /// Where from.
         flow: Flow,
         /// At most the first 4 KiB.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Why.
         rejected: Rejected,
@@ -125,6 +128,8 @@ pub enum Command {
     CallPark(CallId, Option<u32>),
     /// Take a waiting or parked call for an agent, whose station is called.
     CallPull(CallId, AgentId),
+    /// Connect a station with a number: the station is called first. Answered with the new call.
+    CallPlace(StationId, String),
     /// All callbacks, or that of a number.
     CallbackShow(Option<E164>),
     /// Somebody is to be called back.
@@ -155,6 +160,8 @@ pub enum Command {
     AgentExplain(AgentId),
     /// Change what a waiting call needs beyond what its queue needs.
     CallNeeds(CallId, Need),
+    /// A line of its own in `queue_log`, for a program outside.
+    QueueNote(QueueId, Note),
     /// The emergency switch of a queue, or of all; on or off.
     Emergency(Option<QueueId>, bool),
     /// All calendars, or one, as of an instant; none: now.
@@ -163,6 +170,10 @@ pub enum Command {
     RegShow,
     /// Sizes of everything, for metrics.
     Sizes,
+    /// The legs of a live call, those that have ended too.
+    CallLegs(CallId),
+    /// What would become of a call; nothing changes.
+    RouteTest(Box<Rehearsal>),
 }
 
 /// What comes out, in order.
@@ -173,6 +184,7 @@ pub enum Effect {
         /// Where.
         to: Destination,
         /// Whole message.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Names a failure.
         token: u64,

@@ -67,6 +67,11 @@ impl Rooms {
             }
             Command::CallPark(call, slot) => self.park(*call, *slot, turn),
             Command::CallPull(call, agent) => self.pull(*call, *agent, turn),
+            Command::QueueNote(queue, note) => self.note(*queue, note, turn),
+            Command::CallPlace(station, number) => {
+                self.known_station(*station)?;
+                self.place(*station, number, turn)
+            }
             Command::CallbackShow(number) => self.callbacks(*number, turn.now).map(Answer::Callbacks),
             Command::CallbackAdd { number, queue, at } => self.add_callback(*number, *queue, *at, turn),
             Command::CallbackCancel(number) => {
@@ -99,6 +104,8 @@ impl Rooms {
             }
             Command::RegShow => Ok(self.reachable(turn.now)),
             Command::Sizes => Ok(Answer::Sizes(self.sizes())),
+            Command::CallLegs(call) => self.legs(*call, turn.now).map(Answer::Legs),
+            Command::RouteTest(asked) => self.rehearse(asked, turn.now).map(Answer::Rehearsed),
         }
     }
 

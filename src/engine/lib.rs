@@ -14,7 +14,10 @@ mod call_customer;
 mod call_media;
 mod commands;
 mod config;
+mod notes;
 mod parking;
+mod placing;
+mod rehearsal;
 mod sip_call;
 mod turn;
 mod views;
@@ -26,9 +29,10 @@ mod tests;
 pub use acd_tasks::TaskEntry;
 pub use boundary::{Command, Effect, Input, Mail, Refusal};
 pub use config::{EngineConfig, MediaConfig};
+pub use rehearsal::{Rehearsal, Rehearsed, RehearsedOffer, RehearsedPrice};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
-    TaskView, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, LegView, OfferExplained, QueueView, Sizes,
+    SkillView, TaskView, WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -265,6 +269,7 @@ impl Rooms {
             | CallEvent::Fault { call } => Some(*call),
             CallEvent::Leg { leg, .. } | CallEvent::CodeDone { leg, .. } => self.calls.call_of(*leg),
             CallEvent::CallBack(back) => Some(back.call),
+            CallEvent::Place(placed) => Some(placed.call),
             CallEvent::Arrived(_) | CallEvent::Seat { .. } | CallEvent::Restarted => None,
         };
         self.calls.on_event(event, turn.now, turn.call());

@@ -171,6 +171,7 @@ impl Board {
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }

@@ -304,6 +304,7 @@ fn log_life(fact: &Fact) {
                 tracing::info!(%call, need = turno_acd::need::text(need), "waiting call needs something else");
             }
         },
+        What::QueueNoted { queue, note } => tracing::info!(%queue, event = note.event, "noted in queue_log"),
         What::Emergency { queue, on } => {
             let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
             tracing::warn!(queue, on, "emergency switch");
@@ -371,6 +372,7 @@ impl Counts {
             What::CallbacksDue { .. }
             | What::LegBegan { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::LegRinging { .. }
             | What::LegAnswered { .. }

@@ -3,6 +3,7 @@
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
+mod ami;
 mod callbacks;
 mod calls;
 mod doors;
@@ -25,7 +26,7 @@ pub use figures::{Export, FigureSettings};
 pub use http::{HttpSettings, PersonSettings, Rights, Scope, TlsSettings, TokenSettings};
 pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
-pub use values::bytes_words;
+pub use values::{bytes_of, bytes_words, duration_of};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
 
+use crate::compat::ami::AmiSettings;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// HTTP.
     pub http: HttpSettings,
+    /// Asterisk's manager interface.
+    pub ami: AmiSettings,
     /// Wallboard.
     pub wall: WallSettings,
     /// Journal; none: switched off.
@@ -144,6 +148,7 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
+    let ami = ami::ami(&root.section("ami"));
     let http = http::http(&root.section("http"), dir);
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
@@ -176,6 +181,7 @@ fn read(root: &Section<'_>, dir: &Path) -> Option<Settings> {
         node,
         log,
         http,
+        ami,
         wall,
         journal,
         store,

@@ -7,7 +7,7 @@ use turno_base::fact::{AgentState, Party, QueueLeft, Segment, TaskChange, Waitin
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 24] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -31,6 +31,7 @@ pub const KINDS: [&str; 23] = [
     "disposed",
     "task",
     "emergency",
+    "queue-noted",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -203,6 +204,7 @@ pub fn event(fact: &Fact) -> Event {
             told
         }),
         What::Emergency { queue, on } => ("emergency", None, json!({"queue": queue, "on": on})),
+        What::QueueNoted { queue, note } => ("queue-noted", None, json!({"queue": queue, "note": note})),
     };
     Event { kind, call, told: fields(told) }
 }

@@ -16,6 +16,7 @@ use turno_sip::shed::{Backlog, Door, Lane, Verdict, shed_response};
 use crate::shell::clock::Clock;
 use crate::shell::entropy;
 use crate::shell::line::Sleeper;
+use crate::shell::turns::{Hands, is_turning};
 
 /// Most responses and messages inside dialogs that wait for the engine; more are dropped and counted, as a full socket
 /// buffer would.
@@ -57,10 +58,11 @@ pub struct Inbox {
     dropped: Arc<AtomicU64>,
     door: Arc<Mutex<Door>>,
     taken_at: Arc<AtomicU64>,
+    hands: Hands,
 }
 
 /// The loop's end of the [`Inbox`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outlet {
     /// From the wire: responses and what is inside dialogs.
     pub inside: Receiver<Arrival>,
@@ -82,9 +84,14 @@ impl Outlet {
     pub fn wait(&self, patience: Duration) {
         let is_ready = || !self.is_empty();
         if !is_ready() {
-            self.taken_at.store(ASLEEP, Ordering::Relaxed);
+            self.asleep();
             self.engine.sleep(Some(Instant::now() + patience), is_ready);
         }
+    }
+
+    /// Nothing is in hand and nothing waits.
+    pub fn asleep(&self) {
+        self.taken_at.store(ASLEEP, Ordering::Relaxed);
     }
 
     /// Inputs that wait.
@@ -128,7 +135,8 @@ pub fn inbox(clock: Clock) -> (Inbox, Outlet) {
         door: door.clone(),
         taken_at: taken_at.clone(),
     };
-    (Inbox { inside, fresh, house, engine, clock, dropped: Arc::default(), door, taken_at }, outlet)
+    let (dropped, hands) = (Arc::default(), Hands::default());
+    (Inbox { inside, fresh, house, engine, clock, dropped, door, taken_at, hands }, outlet)
 }
 
 impl Inbox {
@@ -160,19 +168,39 @@ impl Inbox {
         }
     }
 
-    /// A datagram's content; dropped and counted if the engine is that far behind.
+    /// A datagram's content, to be taken once it is said that a batch is in ([`Inbox::batch_is_in`]); dropped and counted if
+    /// the engine is that far behind.
     pub fn datagram(&self, lane: Lane, at: Mono, input: Input) {
         let sent = self.lane(lane).try_send(Arrival { at, input });
-        self.engine.wake();
         if let Err(TrySendError::Full(_)) = sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
+    /// Has the engine's thread look, unless it is this one, or one that has taken its place, which looks before it goes.
+    fn wake(&self) {
+        if !is_turning() {
+            self.engine.wake();
+        }
+    }
+
+    /// All datagrams that were there have been brought: they are seen to by this thread, which brought them, where that is
+    /// soon done, and else by the engine's.
+    pub fn batch_is_in(&self) {
+        if !self.hands.lend() {
+            self.wake();
+        }
+    }
+
+    /// What lends a hand to the loop once there is one.
+    pub fn hands(&self) -> &Hands {
+        &self.hands
+    }
+
     /// A stream's content; gives it back if the engine is that far behind, for the stream to wait.
     pub fn stream(&self, lane: Lane, input: Input) -> Result<(), Box<Input>> {
         let sent = self.lane(lane).try_send(Arrival { at: self.clock.mono(), input });
-        self.engine.wake();
+        self.wake();
         match sent {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(back)) => Err(Box::new(back.input)),
@@ -190,22 +218,38 @@ impl Inbox {
     pub fn house(&self, input: Input) {
         // The loop has ended: nobody is left whom it would matter to.
         let _ = self.house.send(Arrival { at: self.clock.mono(), input });
-        self.engine.wake();
+        self.wake();
     }
 
     /// From a media or store thread, which the loop may be waiting for: waits a little, then drops it, which is said.
     pub fn patiently(&self, input: Input) {
+        self.wait_for_room(input);
+        self.wake();
+    }
+
+    /// As [`Inbox::patiently`], for what nobody waits for: the engine finds it in its next turn, at the latest when it ticks.
+    pub fn quietly(&self, input: Input) {
+        self.wait_for_room(input);
+    }
+
+    fn wait_for_room(&self, input: Input) {
         let sent = self.house.send_timeout(Arrival { at: self.clock.mono(), input }, PATIENCE);
-        self.engine.wake();
         if let Err(SendTimeoutError::Timeout(lost)) = sent {
             tracing::error!(input = ?lost.input, "the engine takes no inputs; one from another thread was lost");
         }
     }
 
+    /// From the thread that makes records durable, which sees to what waited for them, as who reads datagrams does: it would rest
+    /// now.
+    pub fn stored(&self, seq: u64) {
+        self.wait_for_room(Input::Stored(seq));
+        self.batch_is_in();
+    }
+
     /// From an async task, which must not wait: gives it back if the engine is far behind.
     pub fn house_now(&self, input: Input) -> Result<(), Box<Input>> {
         let sent = self.house.try_send(Arrival { at: self.clock.mono(), input });
-        self.engine.wake();
+        self.wake();
         match sent {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => Err(Box::new(back.input)),

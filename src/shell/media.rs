@@ -227,15 +227,19 @@ impl MediaPlane {
     /// Gives a command to a leg's session at once. Commands of one leg, and a bridge's two legs, keep their order.
     pub fn command(&mut self, leg: LegId, command: MediaCommand) {
         self.gather(leg, command);
-        self.deliver();
+        self.wake(Mailbox::ring);
     }
 
-    /// Wakes the threads that commands were gathered for.
+    /// Has the threads that commands were gathered for look within 5 ms.
     pub fn deliver(&mut self) {
+        self.wake(Mailbox::ring_soon);
+    }
+
+    fn wake(&mut self, how: fn(&Mailbox)) {
         let unrung = std::mem::take(&mut self.unrung);
         for (n, (mailbox, _)) in self.threads.iter().enumerate() {
             if unrung >> n & 1 == 1 {
-                mailbox.ring();
+                how(mailbox);
             }
         }
     }
@@ -312,7 +316,7 @@ impl MediaPlane {
         for n in 0..self.threads.len() {
             self.send(n, Order::Stop);
         }
-        self.deliver();
+        self.wake(Mailbox::ring);
         for (_, handle) in self.threads.drain(..) {
             if handle.join().is_err() {
                 tracing::error!("a media thread ended by a fault");

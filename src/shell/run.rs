@@ -1,6 +1,6 @@
 //! The one loop: wait for inputs or the deadline, stamp [`Now`], handle, journal, perform effects in order, repeat.
 //!
-//! Whoever runs it owns the engine; nobody else touches it. A turn takes at most [`TURN_INPUTS_MAX`] inputs and looks at
+//! Whoever runs it has the engine to himself ([`super::turns`] says who and when); nobody else touches it. A turn takes at most [`TURN_INPUTS_MAX`] inputs and looks at
 //! the deadline before each of them, so that a flood can neither starve deadlines nor hold back what was already decided.
 //! A panic in the engine costs the call that it was about (reliability P5), never the process.
 
@@ -146,12 +146,8 @@ impl<M: Machine, W: World> Loop<M, W> {
         self.world.end_turn();
     }
 
-    /// Runs until the gate stops it; gives back what it owned.
-    pub fn run(mut self) -> (M, W) {
-        while !self.gate.is_stopped() {
-            self.wait();
-            self.turn();
-        }
+    /// After the last turn: gives back what it owned.
+    pub fn end(mut self) -> (M, W) {
         self.world.end_turn();
         (self.machine, self.world)
     }
@@ -178,10 +174,9 @@ impl<M: Machine, W: World> Loop<M, W> {
         }
     }
 
-    /// Until there is an input, the deadline has come, or it is time for a tick.
-    fn wait(&self) {
-        let until = self.machine.deadline().map_or(self.tick_at, |at| at.min(self.tick_at));
-        self.outlet.wait(until.since(self.clock.mono()));
+    /// When it needs a turn though nothing came: at the deadline, or for a tick.
+    pub fn until(&self) -> Mono {
+        self.machine.deadline().map_or(self.tick_at, |at| at.min(self.tick_at))
     }
 
     /// From each lane in its turn, so that none waits for another's flood: of four inputs two are of the house, one of a dialog,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use turno_base::{CallId, Fact, Now};
 use turno_engine::{Command, Effect, Engine, Input};
-use turno_media::{Network, Rules};
+use turno_media::{MediaEvent, Network, Rules};
 use turno_sip::flow::Listener;
 use turno_tariff::cdr::format::Serving;
 use turno_tariff::cdr::{Kind, Row};
@@ -26,7 +26,9 @@ pub use reload::Reloader;
 use crate::api;
 use crate::api::access::Access;
 use crate::api::wall::{self, Faces};
+use crate::compat::ami;
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
@@ -45,7 +47,8 @@ use crate::shell::post;
 use crate::shell::run::{Gate, Loop};
 use crate::shell::store::consumer::Consumer;
 use crate::shell::store::outs::{self, House};
-use crate::shell::store::{self, Store, StoreError};
+use crate::shell::store::{self, ReadBack, Store, StoreError};
+use crate::shell::turns::Turns;
 use crate::shell::voicemail::Voicemail;
 
 /// Threads for streams, HTTP, DNS and control; the engine, UDP and media have their own.
@@ -74,6 +77,13 @@ pub enum StartError {
     },
     /// Another process uses the data folder.
     InUse(PathBuf),
+    /// The address of the manager interface.
+    Ami {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
     /// Anything else of the machine's, with the object it is about.
     Io {
         /// What was to be done.
@@ -95,6 +105,9 @@ impl std::fmt::Display for StartError {
             StartError::Media(error) => error.fmt(f),
             StartError::Http { address, error } => {
                 write!(f, "HTTP {address}: {error}; change http.listen in the configuration")
+            }
+            StartError::Ami { address, error } => {
+                write!(f, "the manager interface at {address}: {error}; change ami.listen in the configuration")
             }
             StartError::InUse(dir) => {
                 write!(f, "{} is in use by another turno; stop it or set node.data_dir", dir.display())
@@ -126,6 +139,8 @@ pub struct Node {
     pub listeners: Vec<Listener>,
     /// HTTP address, if any.
     pub http: Option<SocketAddr>,
+    /// Address of the manager interface, if any.
+    pub ami: Option<SocketAddr>,
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
@@ -157,8 +172,12 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         Some(address) => Some(api::http::bind(address).map_err(|error| StartError::Http { address, error })?),
         None => None,
     };
+    let ami_bound = match settings.ami.listen {
+        Some(address) => Some(ami::bind(address).map_err(|error| StartError::Ami { address, error })?),
+        None => None,
+    };
 
-    let mut past = past(&settings)?;
+    let (mut past, read_back, customers) = left_behind(&settings)?;
     if !past.resumed {
         // A life of its own: a registrar or phone that remembers the Call-IDs and tags of the last one would take ours for
         // repetitions (RFC 3261 §10.3).
@@ -169,7 +188,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     inbox.configure(&settings.engine.sip);
     let terms: SharedTerms = Arc::new(Mutex::new(figures::terms(&settings)));
     let house = Arc::new(House::new(serving(&settings)));
-    let store = Arc::new(store(&settings, &mut past, &inbox, &terms, &house)?);
+    let store = Arc::new(store(&settings, &mut past, read_back, &inbox, &terms, &house)?);
     let metrics = Arc::new(Metrics::new());
     let gate = Arc::new(Gate::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -191,11 +210,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
+    let tap = net.tap.clone();
     let (mail, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
-    let customers = Customers::new(&settings);
-    // Before the first call: who is in the store is known from the beginning.
-    customers.read();
+    let journal_dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let holder = Holder::new(Arc::downgrade(&store), mail.still(), &settings.store.dir, journal_dir.as_deref());
     let watch = customers.watch().map_err(about("the customers' thread"))?;
     let crm = settings.crm.clone().map(|crm| Crm::new(crm, clock, handle.clone()));
     let callers = Callers::new(customers.clone(), crm, inbox.clone());
@@ -223,16 +242,26 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     if past.resumed {
         begin.push(Input::Restarted);
     }
-    let mut engine_loop = Loop::new(past.engine, outside, outlet, clock, gate.clone(), metrics.clone());
+    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
+    let (hands, engine_gate) = (inbox.hands().clone(), gate.clone());
     let engine = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
             engine_loop.begin(begin);
-            let (_, outside) = engine_loop.run();
+            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
+            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
             outside.end();
         })
         .map_err(about("the engine's thread"))?;
 
+    let (ami_terms, ami_now) = watch::channel(ami_terms(&settings, clock));
+    let ami_counts = ami::Counts::new(&metrics);
+    let ami_at = ami_bound.as_ref().map(std::net::TcpListener::local_addr).transpose();
+    let ami_at = ami_at.map_err(about("the manager interface"))?;
+    if let Some(listener) = ami_bound {
+        ami::start(&handle, listener, ami_now, &board, asker.clone(), clock, ami_counts)
+            .map_err(about("the manager interface"))?;
+    }
     let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
     let shots = wall::watch_board(&handle, board.clone(), faces, asker.clone());
     let access = Arc::new(Access::new(&settings.http));
@@ -240,6 +269,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         file,
         access: access.clone(),
         faces: faces_now,
+        ami: ami_terms,
+        clock,
         inbox,
         metrics: metrics.clone(),
         customers,
@@ -256,6 +287,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         board: board.clone(),
         metrics: metrics.clone(),
         gate: gate.clone(),
+        tap,
+        holder: Some(Arc::new(holder)),
         customers: reloader.customers.clone(),
         callers,
         reloader: reloader.clone(),
@@ -274,6 +307,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         listeners =
             listeners.iter().map(|l| format!("{} {}", l.transport.via(), l.local)).collect::<Vec<_>>().join(", "),
         http = http.map(|h| h.to_string()).unwrap_or_default(),
+        ami = ami_at.map(|at| at.to_string()).unwrap_or_default(),
         "serving"
     );
     Ok(Node {
@@ -283,6 +317,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         metrics,
         listeners,
         http,
+        ami: ami_at,
         socket,
         reloader,
         store,
@@ -365,11 +400,34 @@ fn media(settings: &Settings, inbox: &Inbox, voicemail: Voicemail) -> Result<Med
     };
     let inbox = inbox.clone();
     let tell = move |out| match out {
+        // How good it was is only written down.
+        MediaOut::Event(leg, event @ MediaEvent::Closed(_)) => inbox.quietly(Input::Media { leg, event }),
         MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
         MediaOut::Samples(leg, samples) => voicemail.samples(leg, samples),
         MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),
     };
     MediaPlane::start(config, tell).map_err(StartError::Media)
+}
+
+/// What the last process left, and who is in the store, who must be known before the first call. Each is read by a thread of its
+/// own: with a full house each takes its time, and none needs the others.
+fn left_behind(settings: &Settings) -> Result<(Past, ReadBack, Customers), StartError> {
+    std::thread::scope(|threads| {
+        let records = threads.spawn(|| {
+            let dir = &settings.store.dir;
+            fs::create_dir_all(dir).map_err(about(format!("the folder {}", dir.display())))?;
+            figures::opens(dir).and_then(|()| ReadBack::read(dir)).map_err(StartError::Store)
+        });
+        let customers = threads.spawn(|| {
+            let customers = Customers::new(settings);
+            customers.read();
+            customers
+        });
+        let past = past(settings);
+        let (records, customers) = (records.join(), customers.join());
+        let fault = "who reads what was left does not panic";
+        Ok((past?, records.expect(fault)?, customers.expect(fault)))
+    })
 }
 
 /// What the last process left.
@@ -422,16 +480,17 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
 fn store(
     settings: &Settings,
     past: &mut Past,
+    read_back: ReadBack,
     inbox: &Inbox,
     terms: &SharedTerms,
     house: &Arc<House>,
 ) -> Result<Store, StartError> {
     let telling = inbox.clone();
-    let tell = move |seq| telling.patiently(Input::Stored(seq));
+    let tell = move |seq| telling.stored(seq);
     let (kept_for, kept_bytes_max) = settings.store.kept;
     let options = store::Options { kept_for, kept_bytes_max, ..store::Options::default() };
-    let consumers = consumers(settings, terms, house)?;
-    let (store, left) = Store::open(&settings.store.dir, options, consumers, tell).map_err(StartError::Store)?;
+    let consumers = consumers(settings, terms, house);
+    let (store, left) = read_back.open(options, consumers, tell).map_err(StartError::Store)?;
     let stored = left.last.filter(|(seq, call)| past.wrote(*seq, *call)).map_or(0, |(seq, _)| seq);
     let (mut again, mut known) = (0_u64, BTreeSet::new());
     for (seq, row) in past.rows.drain(..).filter(|(seq, _)| *seq > stored) {
@@ -471,14 +530,22 @@ fn store(
 type Named = (String, Box<dyn Consumer>);
 
 /// Those who take the log besides the tables of records.
-fn consumers(settings: &Settings, terms: &SharedTerms, house: &Arc<House>) -> Result<Vec<Named>, StartError> {
+fn consumers(settings: &Settings, terms: &SharedTerms, house: &Arc<House>) -> Vec<Named> {
     let dir = &settings.store.dir;
-    fs::create_dir_all(dir).map_err(about(format!("the folder {}", dir.display())))?;
-    figures::opens(dir).map_err(StartError::Store)?;
     let figures = Figures::new(dir, terms.clone(), settings.figures.kept);
     let mut all: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
     all.extend(outs::consumers(settings, house));
-    Ok(all)
+    all
+}
+
+/// What the manager interface goes by.
+fn ami_terms(settings: &Settings, clock: Clock) -> ami::Terms {
+    ami::Terms {
+        ami: settings.ami.clone(),
+        acd: settings.engine.acd.clone(),
+        zone: settings.node.zone.clone(),
+        read: clock.now().wall,
+    }
 }
 
 /// Who serves what, for queue_log.

@@ -11,6 +11,7 @@ pub mod feed;
 mod frame;
 pub mod ledger;
 mod log;
+pub(in crate::shell) mod migrate;
 pub mod outs;
 pub mod parquet;
 pub mod pseudonym;
@@ -224,33 +225,19 @@ impl Shared {
     }
 }
 
-/// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
+/// A store that was read back and not opened yet: that takes time with a large log, and needs nothing but the folder.
 #[derive(Debug)]
-pub struct Store {
-    rows: Option<LineIn<Message>>,
-    /// Of the consumers, the tables first.
-    wakes: Vec<LineIn<Wake>>,
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-    /// Held as long as the store is.
-    _lock: File,
+pub struct ReadBack {
+    dir: PathBuf,
+    recovered: Recovered,
+    tables: Tables,
+    lock: File,
 }
 
-impl Store {
-    /// Opens or makes the store in `dir`, cuts a torn tail and says what a crash left open. `consumers` take the log besides
-    /// the tables, by names that are theirs alone. `on_stored` is called on the writer's thread with the highest number that
-    /// became durable; it must not block.
-    pub fn open(
-        dir: &Path,
-        options: Options,
-        consumers: Vec<(String, Box<dyn Consumer>)>,
-        on_stored: impl Fn(u64) + Send + 'static,
-    ) -> Result<(Store, Recovered), StoreError> {
+impl ReadBack {
+    /// Makes or reads the store in `dir` and cuts a torn tail.
+    pub fn read(dir: &Path) -> Result<ReadBack, StoreError> {
         let records = dir.join("log");
-        let disk = |what, path: &Path| {
-            let path = path.to_owned();
-            move |error| StoreError::Disk { what, path, error }
-        };
         fs::create_dir_all(&records).map_err(disk("make", &records))?;
         let lock_path = dir.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
@@ -263,6 +250,18 @@ impl Store {
             // Somebody removed the log but not the tables: go on behind what they have seen, or they would skip it.
             recovered.end = Place { segment: taken.segment, offset: u64::MAX };
         }
+        Ok(ReadBack { dir: dir.to_owned(), recovered, tables, lock })
+    }
+
+    /// As [`Store::open`].
+    pub fn open(
+        self,
+        options: Options,
+        consumers: Vec<(String, Box<dyn Consumer>)>,
+        on_stored: impl Fn(u64) + Send + 'static,
+    ) -> Result<(Store, Recovered), StoreError> {
+        let ReadBack { dir, recovered, tables, lock } = self;
+        let (dir, records) = (dir.as_path(), dir.join("log"));
         let mut all: Vec<(Arc<Desk>, Box<dyn Consumer>)> = vec![(Desk::new(TABLES, true), Box::new(tables))];
         all.extend(consumers.into_iter().map(|(name, consumer)| (Desk::new(&name, false), consumer)));
         let desks = all.iter().map(|(desk, _)| desk.clone()).collect();
@@ -281,9 +280,42 @@ impl Store {
             threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
         }
         let (rows, incoming) = line(ROWS_MAX);
-        let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, bells);
+        let writer = Writer::new(records.clone(), options, &recovered, shared.clone(), on_stored, bells);
         threads.push(spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?);
-        Ok((Store { rows: Some(rows), wakes, shared, threads, _lock: lock }, recovered))
+        Ok((Store { rows: Some(rows), wakes, shared, dir: records, threads, _lock: lock }, recovered))
+    }
+}
+
+fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |error| StoreError::Disk { what, path, error }
+}
+
+/// The writing end. Dropping it makes everything durable first; [`Store::close`] also waits for the tables.
+#[derive(Debug)]
+pub struct Store {
+    rows: Option<LineIn<Message>>,
+    /// Of the consumers, the tables first.
+    wakes: Vec<LineIn<Wake>>,
+    shared: Arc<Shared>,
+    /// Of the log.
+    dir: PathBuf,
+    threads: Vec<JoinHandle<()>>,
+    /// Held as long as the store is.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the store in `dir`, cuts a torn tail and says what a crash left open. `consumers` take the log besides
+    /// the tables, by names that are theirs alone. `on_stored` is called on the writer's thread with the highest number that
+    /// became durable; it must not block.
+    pub fn open(
+        dir: &Path,
+        options: Options,
+        consumers: Vec<(String, Box<dyn Consumer>)>,
+        on_stored: impl Fn(u64) + Send + 'static,
+    ) -> Result<(Store, Recovered), StoreError> {
+        ReadBack::read(dir)?.open(options, consumers, on_stored)
     }
 
     /// Sends a row on its way; never waits. Numbers ascend. Given back when 65,536 rows wait for the writer, which begins to
@@ -338,6 +370,17 @@ impl Store {
     /// How each consumer is, the tables first.
     pub fn consumers(&self) -> Vec<ConsumerHealth> {
         self.shared.desks.iter().map(|desk| desk.health()).collect()
+    }
+
+    /// Waits until all that was appended before is durable, at most `patience`. False: it is not.
+    pub fn durable(&self, patience: Duration) -> bool {
+        self.flush_to(0, patience)
+    }
+
+    /// The newest segment of the log, and how far it is durable.
+    pub fn durable_to(&self) -> (PathBuf, u64) {
+        let place = self.shared.durable();
+        (log::path(&self.dir, place.segment), place.offset)
     }
 
     /// Waits until all that was appended before is durable and in the tables, at most `patience`. False: it is not.

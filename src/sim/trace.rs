@@ -135,6 +135,7 @@ impl Recorder {
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::Disposed { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. } => {}
         }
     }

@@ -34,6 +34,8 @@ fn every_key_stands_in_the_sample() {
         "log",
         "http",
         "http.tls",
+        "ami",
+        "ami.logins.x",
         "journal",
         "voicemail",
         "store",

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
 mod alike;
+mod ami;
 mod attack;
+mod backup;
 mod baresip;
 mod browser;
 mod callbacks;
@@ -30,11 +32,13 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod records;
 mod rig;
 mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod tools;
 mod voicemail;
 mod wall;
 mod whatif;

@@ -36,6 +36,7 @@ fn stages() -> Vec<(&'static str, String)> {
         ("calling back: an agent is sought", "0 back +34600111222 agent\n1 recorded c1\n1 acd c1 entered 1".into()),
         ("calling back: the customer rings, anna hears it", calls_back()),
         ("calling back: the customer rings", "0 back +34600111222 customer\n1 recorded c1".into()),
+        ("placed: his own station rings", "0 place s1 600\n1 recorded c1".into()),
         ("a code is carried out", "0 station a1 s1 *45\n1 recorded c1".into()),
         ("parked by anna", format!("{}\n9500 b1 transfer *68", talks())),
         ("a menu is said", super::menu::CHOOSES.to_owned()),

@@ -15,8 +15,8 @@ use turno_base::{
 use super::audit::Audit;
 use crate::{
     AcdEvent, AcdTell, Arrived, CallConfig, CallEffect, CallEvent, CallingBack, Calls, ClassOfService, Code, Codes,
-    Customer, DialTo, Elsewhere, Extension, From, Goal, LegCommand, LegEvent, Mailbox, Menu, Plan, Route, Sound,
-    SystemPrompts, Tape, Transfer,
+    Customer, DialTo, Elsewhere, Extension, From, Goal, LegCommand, LegEvent, Mailbox, Menu, Placed, Plan, Route,
+    Sound, SystemPrompts, Tape, Transfer,
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -256,6 +256,19 @@ impl Run {
                     agent_first: first == "agent",
                     ring_limit: Duration::from_secs(25),
                     customer: customer(None),
+                }))
+            }
+            ["place", station, number] => {
+                let agent = match station {
+                    "s1" => Some(AgentId(name("anna"))),
+                    _ => None,
+                };
+                CallEvent::Place(Box::new(Placed {
+                    call: CallId(1000 + self.names.len() as u128),
+                    station: StationId(name(station)),
+                    agent,
+                    ani: Number { raw: station.to_owned(), ..Number::default() },
+                    dnis: Number { raw: number.to_owned(), ..Number::default() },
                 }))
             }
             ["hang-up", call] => CallEvent::HangUp { call: self.call(call) },

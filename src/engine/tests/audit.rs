@@ -264,6 +264,7 @@ impl Audit {
                 assert!(self.call(call).queue.is_some(), "{call} does not wait");
                 self.see("waiting", "changed");
             }
+            What::QueueNoted { .. } => {}
             What::Emergency { .. } => self.see("emergency", "switched"),
             What::CallEnded { call, outcome, .. } => {
                 let row = self.call(call);

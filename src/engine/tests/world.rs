@@ -927,6 +927,7 @@ impl World {
             }
             What::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
             What::WaitingChanged { call, change } => format!("{} changed: {change:?}", named(call)),
+            What::QueueNoted { queue, note } => format!("{queue} noted {} {}", note.event, note.text),
             What::Emergency { queue, on } => format!("emergency {on} {queue:?}"),
             What::CustomerKnown { .. }
             | What::LegBegan { .. }

@@ -77,6 +77,15 @@ fn cases() -> Vec<(&'static str, String)> {
     vec![
         ("nothing wrong", FITS.to_owned()),
         ("an empty file", String::new()),
+        ("a manager interface", and("[ami]\nlisten = \"127.0.0.1:5038\"\n[ami.logins.x]\nsecret = \"12345678\"\n")),
+        ("a manager interface for nobody", and("[ami]\nlisten = \"10.0.0.2:5038\"\n")),
+        (
+            "a manager interface with everything wrong",
+            and(
+                "[ami]\nlisten = \"here\"\nconnections_max = 0\n[ami.logins.x]\nsecret = \"short\"\nread = [\"cals\"]\n\
+                 networks = [\"10.0.0.0/33\"]\npassword = \"x\"\n[ami.logins.y]\n",
+            ),
+        ),
         ("a CRM by https", and("[customers.crm]\nurl = \"https://crm.example/x\"\n")),
         ("a CRM by something else", and("[customers.crm]\nurl = \"ftp://crm.example/x\"\n")),
         (

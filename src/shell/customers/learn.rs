@@ -27,6 +27,9 @@ const LESSONS_MAX: usize = 1000;
 const FIFTHS_KEPT: Duration = Duration::from_secs(3600);
 /// Lessons wait so long for others.
 const BREATH: Duration = Duration::from_secs(1);
+/// Between two looks at the facts while there are some: nobody waits for what they teach, and each would be a wake-up. The
+/// board keeps 4096 facts for a listener, which are more than a call centre of any size has meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// A leg that we dialled outside.
 #[derive(Debug)]
@@ -123,6 +126,7 @@ impl Pupil {
             | What::Offered { .. }
             | What::OfferEnded { .. }
             | What::WaitingChanged { .. }
+            | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::AgentChanged { .. }
             | What::PauseTooLong { .. }
@@ -193,16 +197,14 @@ pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Resu
                 Ok(fact) => Some(fact),
                 Err(TryRecvError::Empty) => {
                     due = flush_if_due(&mut worth, &mut lessons, due);
+                    std::thread::sleep(LOOK_EVERY);
                     match lessons.is_empty() {
                         true => match facts.blocking_recv() {
                             Ok(fact) => Some(fact),
                             Err(RecvError::Lagged(missed)) => lagged(missed),
                             Err(RecvError::Closed) => return,
                         },
-                        false => {
-                            std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
-                            None
-                        }
+                        false => None,
                     }
                 }
                 Err(TryRecvError::Lagged(missed)) => lagged(missed),

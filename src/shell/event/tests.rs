@@ -2,7 +2,7 @@
 
 use super::*;
 use turno_base::cause::{Cause, EndedBy, Outcome};
-use turno_base::fact::{CallbackAsked, CallbackEnd, OfferEnd, Quality, TaskKind};
+use turno_base::fact::{CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
 use turno_base::{LegId, Now, Wall};
 
 /// One of each kind, and of those that differ in themselves several.
@@ -69,6 +69,10 @@ pub(crate) fn facts() -> Vec<Fact> {
         task(TaskChange::Moved(queue)),
         task(TaskChange::Done { agent: Some(agent), disposition: None, worked_ms: 1, waited_ms: 2, is_late: false }),
         What::Emergency { queue: None, on: true },
+        What::QueueNoted {
+            queue,
+            note: Note { id: "NONE".into(), agent: "NONE".into(), event: "X".into(), text: "y".into() },
+        },
     ];
     all.into_iter().map(|what| Fact { at: Now::from_ms(300), what }).collect()
 }

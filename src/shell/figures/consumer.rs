@@ -1,20 +1,26 @@
 //! The consumer that folds the event line into the tables.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use turno_base::{CallId, Fact, Money, Mono, Name};
-use turno_report::kpi::{Changes, Fold, KpiTerms, Quarter};
+use turno_report::kpi::{Changes, Fold, KpiTerms, NumberRange, Quarter};
+use turno_tariff::Numbering;
 use turno_tariff::cdr::Record;
 
 use super::tables::{FigureTables, Kept, Mark};
-use crate::shell::store::consumer::{Consumer, Trouble};
+use crate::shell::store::consumer::{Consumer, Pace, Trouble};
 use crate::shell::store::feed::{Content, Item, Wants};
 use crate::shell::store::{Place, StoreError};
 
 /// Agents' time is counted this often as facts come: each time touches a row of everybody.
 const TIME_EVERY: Duration = Duration::from_secs(10);
+
+/// A quarter of an hour is the least that anybody asks for, and dashboards have a fold of their own: two seconds late is soon. A
+/// batch touches rows of every agent and queue that did anything.
+const PACE: Pace = Pace { settle: Duration::from_secs(2), items_max: 16_384 };
 
 /// What the fold must know, as of the last configuration.
 pub type SharedTerms = Arc<Mutex<KpiTerms>>;
@@ -122,6 +128,10 @@ impl Consumer for Figures {
         Wants { records: true, facts: true, beats: false }
     }
 
+    fn pace(&self) -> Pace {
+        PACE
+    }
+
     fn place(&mut self) -> Result<Place, Trouble> {
         let mark = self.open()?.mark;
         Ok(Place { segment: mark.segment, offset: mark.offset })
@@ -164,10 +174,21 @@ pub fn terms(settings: &crate::shell::config::Settings) -> KpiTerms {
     KpiTerms {
         thresholds: queues.map(|(queue, rules)| (*queue, ms(rules.service_level))).collect(),
         number_types: settings.figures.number_types.clone(),
+        number_plan: number_plan(),
         rates: settings.figures.agent_costs.clone(),
         rate: settings.figures.cost_per_hour,
         ..KpiTerms::default()
     }
+}
+
+/// The numbering plans that come along: the same types as in records.
+fn number_plan() -> BTreeMap<String, Vec<NumberRange>> {
+    let mut plan = BTreeMap::<String, Vec<NumberRange>>::new();
+    for (key, digits, kind) in Numbering::shipped().ranges() {
+        let kind = Name::new(kind.as_str()).expect("the word of a kind is a name");
+        plan.entry(key.to_string()).or_default().push(NumberRange { digits, kind });
+    }
+    plan
 }
 
 /// The error of a store that does not open, for those who cannot wait.

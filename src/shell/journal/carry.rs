@@ -108,9 +108,13 @@ pub(super) fn carry(dir: &Path, number: u64, may_rest: impl Fn() -> bool) -> Res
         }
     };
     let engine = engine_before(dir, number, &mut rest)?;
-    let mut bytes = Vec::new();
-    frame(&Record::State(postcard::to_allocvec(&engine).expect("plain data in memory always serialises")), &mut bytes);
+    let before = fs::metadata(state_path(&dir.join(name_of(number.saturating_sub(1))))).map_or(0, |m| m.len() as usize);
+    // With room from the beginning: a buffer that grows to its size is copied, and touches three times the memory.
+    let room = Vec::with_capacity(before + before / 2);
+    let state = Record::State(postcard::to_extend(&engine, room).expect("plain data in memory always serialises"));
     drop(engine);
+    let mut bytes = Vec::with_capacity(before + before / 2);
+    frame(&state, &mut bytes);
     let path = state_path(&dir.join(name_of(number)));
     let half = path.with_extension("state-half");
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;

@@ -24,7 +24,7 @@ pub enum Record {
     /// First frame.
     Begin(Begin),
     /// The serialised engine with which a segment begins: its second frame, or alone in a file beside it.
-    State(Vec<u8>),
+    State(#[serde(with = "turno_base::bytes")] Vec<u8>),
     /// Every other.
     Turn(Turn),
 }

@@ -18,7 +18,7 @@ use crate::shell::journal::segment::{Begin, Record, frame, has_state, name_of, s
 use crate::shell::journal::{Wanted, Wish};
 use crate::shell::metrics::Metrics;
 
-const SYNC_EVERY: Duration = Duration::from_millis(20);
+const SYNC_EVERY: Duration = Duration::from_millis(100);
 /// After a failed write, how long until a new segment is tried.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Segments that are kept whatever the bounds say: the one that is written and the one before.

@@ -14,6 +14,8 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use turno_base::{LegId, Mono, Now, PromptId, Wall};
 use turno_media::limits::PACKET_BYTES_MAX;
 use turno_media::{Library, Listening, MediaCommand, MediaEvent, Moving, Out, Port, Shard, Slot, Sound};
@@ -48,6 +50,9 @@ pub(super) struct Mailbox {
     between_in: Receiver<Order>,
     bell: EventFd,
     rung: AtomicBool,
+    /// Rings by itself a moment after it was set.
+    alarm: TimerFd,
+    is_set: AtomicBool,
     figures: Mutex<PlaneCounts>,
 }
 
@@ -56,11 +61,13 @@ impl Mailbox {
         let (orders, orders_in) = bounded(COMMANDS_MAX);
         let (between, between_in) = unbounded();
         let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        let (rung, figures) = (AtomicBool::new(false), Mutex::default());
-        Ok(Mailbox { orders, orders_in, between, between_in, bell, rung, figures })
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let alarm = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        let (rung, is_set, figures) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        Ok(Mailbox { orders, orders_in, between, between_in, bell, rung, alarm, is_set, figures })
     }
 
-    /// From the engine, to be taken once the thread is woken by [`Mailbox::ring`]; false if there was no room for that
+    /// From the engine, to be taken once the thread is woken by [`Mailbox::ring_soon`]; false if there was no room for that
     /// long.
     pub(super) fn leave(&self, order: Order, patience: Duration) -> bool {
         let order = match self.orders.try_send(order) {
@@ -88,12 +95,28 @@ impl Mailbox {
         }
     }
 
+    /// Has the thread look within [`SOON`], with whatever else there is by then: a call opens two sessions, agrees on them,
+    /// bridges and closes them, each in a turn of its own, and none of it is heard sooner than a packet lasts.
+    pub(super) fn ring_soon(&self) {
+        if self.is_set.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let at = Expiration::OneShot(TimeSpec::from_duration(SOON));
+        if let Err(error) = self.alarm.set(at, TimerSetTimeFlags::empty()) {
+            tracing::error!(%error, "a media thread has no alarm and is woken at once");
+            self.ring();
+        }
+    }
+
     pub(super) fn figures(&self) -> PlaneCounts {
         *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const BELL: u64 = u64::MAX;
+const ALARM: u64 = u64::MAX - 1;
+/// Longest that an order of the engine waits for others: a fourth of a packet of 20 ms.
+pub(super) const SOON: Duration = Duration::from_millis(5);
 /// Sockets served per wake-up.
 const EVENTS: usize = 256;
 /// Packets read at once from a listener to whom nobody listens.
@@ -247,6 +270,9 @@ impl PlaneThread {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(system)?;
         if let Some(mailbox) = mailboxes.get(number) {
             epoll.add(&mailbox.bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL)).map_err(system)?;
+            // By its edge: nobody needs to read how often it rang.
+            let alarm = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, ALARM);
+            epoll.add(&mailbox.alarm, alarm).map_err(system)?;
         }
         let seed = config.seed.wrapping_add(number as u64 + 1);
         let world = World {
@@ -299,8 +325,9 @@ impl PlaneThread {
             }
             let ready = events.get(..ready).unwrap_or_default();
             // Orders were given before packets that arrived with them.
-            let stop = ready.iter().any(|event| event.data() == BELL) && self.take_orders(now);
-            for id in ready.iter().map(EpollEvent::data).filter(|&id| id != BELL) {
+            let is_rung = ready.iter().any(|event| event.data() == BELL);
+            let stop = (is_rung || ready.iter().any(|event| event.data() == ALARM)) && self.take_orders(is_rung, now);
+            for id in ready.iter().map(EpollEvent::data).filter(|&id| id != BELL && id != ALARM) {
                 let scratch = batch.bytes.first_mut();
                 self.guarded(|this| this.read_one(id, now.mono, scratch));
             }
@@ -381,10 +408,14 @@ impl PlaneThread {
     // ---- orders ----
 
     /// True if told to stop.
-    fn take_orders(&mut self, now: Now) -> bool {
+    fn take_orders(&mut self, is_rung: bool, now: Now) -> bool {
         let Some(mailbox) = self.mailboxes.get(self.number).cloned() else { return true };
-        let _ = mailbox.bell.read();
-        mailbox.rung.store(false, Ordering::Release);
+        if is_rung {
+            let _ = mailbox.bell.read();
+            mailbox.rung.store(false, Ordering::SeqCst);
+        }
+        // Before the orders are looked at: who leaves one after that sets it again.
+        mailbox.is_set.store(false, Ordering::SeqCst);
         for _ in 0..ORDERS_PER_TURN {
             // What other threads send ends a wait, so it comes first.
             let next = mailbox.between_in.try_recv().ok();

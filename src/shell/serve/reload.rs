@@ -9,7 +9,9 @@ use turno_sip::flow::Listener;
 
 use crate::api::access::Access;
 use crate::api::wall::Faces;
+use crate::compat::ami;
 use crate::shell::board::{self, Board};
+use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
 use crate::shell::entropy;
@@ -25,6 +27,8 @@ pub struct Reloader {
     pub(super) file: Option<PathBuf>,
     pub(super) access: Arc<Access>,
     pub(super) faces: watch::Sender<Faces>,
+    pub(super) ami: watch::Sender<ami::Terms>,
+    pub(super) clock: Clock,
     pub(super) inbox: Inbox,
     pub(super) metrics: Arc<Metrics>,
     pub(super) customers: Customers,
@@ -46,6 +50,8 @@ impl Reloader {
             file: None,
             access: Arc::new(Access::new(&settings.http)),
             faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
+            ami: watch::Sender::new(super::ami_terms(&settings, Clock::begin())),
+            clock: Clock::begin(),
             inbox,
             metrics,
             customers: Customers::new(&settings),
@@ -96,6 +102,10 @@ impl Reloader {
         {
             problems.push(restart("node, http.listen, journal, store, voicemail or sip.streams"));
         }
+        let door = |settings: &Settings| (settings.ami.listen, settings.ami.connections_max);
+        if door(&settings) != door(&now) {
+            problems.push(restart("ami.listen or ami.connections_max"));
+        }
         if settings.crm != now.crm {
             problems.push(restart("customers.crm"));
         }
@@ -111,6 +121,7 @@ impl Reloader {
         self.house.set(super::serving(&settings));
         *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
         self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
+        self.ami.send_replace(super::ami_terms(&settings, self.clock));
         self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;

@@ -33,7 +33,15 @@ fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
         board: turno_report::Board::default(),
     };
     let (inbox, _outlet) = inbox(past.clock);
-    let again = store(&settings(&dir), &mut past, &inbox, &SharedTerms::default(), &Arc::default()).unwrap();
+    let again = store(
+        &settings(&dir),
+        &mut past,
+        ReadBack::read(&settings(&dir).store.dir).unwrap(),
+        &inbox,
+        &SharedTerms::default(),
+        &Arc::default(),
+    )
+    .unwrap();
     again.close(Duration::from_secs(20));
     let reader = Reader::open(&dir.0).unwrap();
     (reader.list(&Filter::default(), Order::OldestFirst).unwrap(), reader.refused().unwrap().len())

@@ -17,12 +17,24 @@ use super::log::{self, HEADER_BYTES, Place};
 use super::{Shared, StoreError};
 use crate::shell::line::{LineIn, LineOut};
 
-/// Items of one batch.
-const BATCH_ITEMS_MAX: usize = 512;
-/// What becomes durable within so long is taken together: each batch costs a copy of every page that it touches.
-const SETTLE: Duration = Duration::from_millis(200);
 /// After the first failure; twice as long after each further one.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// How much a consumer is given at once. Each batch costs a copy of every page of a database that it touches, whatever is in
+/// it: who is not waited for takes more of it, less often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// What becomes durable within so long is taken together.
+    pub settle: Duration,
+    /// Items of one batch.
+    pub items_max: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { settle: Duration::from_millis(200), items_max: 512 }
+    }
+}
 
 /// Takes what the log holds to where somebody wants it.
 pub trait Consumer: Send + fmt::Debug {
@@ -40,6 +52,11 @@ pub trait Consumer: Send + fmt::Debug {
 
     /// Everything before `to` was taken: goes on there, durably. Nothing before it is asked for again.
     fn pass(&mut self, to: Place) -> Result<(), Trouble>;
+
+    /// How much it is given at once.
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
 
     /// What it may ask for again after a crash begins here, `at` being where it goes on now.
     fn needs(&self, at: Place) -> Place {
@@ -204,7 +221,7 @@ impl Runner {
             };
             match wake {
                 Ok(Wake::Flush(flush)) => flushes.push(flush),
-                Ok(Wake::More) => open = settle(wakes, &mut flushes),
+                Ok(Wake::More) => open = settle(self.consumer.pace().settle, wakes, &mut flushes),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
@@ -266,7 +283,7 @@ impl Runner {
                 self.shared.sweep(&self.dir);
             }
             Next::Items(items, to) => {
-                items.chunks(BATCH_ITEMS_MAX).try_for_each(|batch| self.take(batch))?;
+                items.chunks(self.consumer.pace().items_max.max(1)).try_for_each(|batch| self.take(batch))?;
                 // Frames that it does not want are read again after a restart, which costs nothing; a heartbeat a second
                 // would cost a transaction a second.
                 self.arrive(to);
@@ -337,8 +354,8 @@ fn unreadable() -> Trouble {
 }
 
 /// Lets more come, unless somebody waits for what is there. False: the writer is gone.
-fn settle(wakes: &LineOut<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
-    let until = Instant::now() + SETTLE;
+fn settle(patience: Duration, wakes: &LineOut<Wake>, flushes: &mut Vec<Sender<()>>) -> bool {
+    let until = Instant::now() + patience;
     loop {
         match wakes.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Wake::More) => {}

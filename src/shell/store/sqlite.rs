@@ -1,19 +1,25 @@
 //! The consumer that fills the SQLite tables: always there, and what the log waits for. Its place is part of each transaction.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
+use turno_base::AgentId;
 
 use super::StoreError;
-use super::consumer::{Consumer, Trouble};
+use super::consumer::{Consumer, Pace, Trouble};
 use super::feed::{Content, Item, Wants};
 use super::log::Place;
+use super::migrate;
 use super::tables::{self, Inserted};
 
 /// A busy database is waited for this long inside one statement.
 const BUSY_FOR: Duration = Duration::from_millis(100);
+
+/// Who looks for a call that has just ended finds it within a second.
+const PACE: Pace = Pace { settle: Duration::from_millis(500), items_max: 4096 };
 
 /// The tables of records, opened when they can be.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ struct Open {
     db: Connection,
     /// Which file it is: another one of this name is another database.
     inode: u64,
+    /// Agents in wrap-up, as its rows have it.
+    wrapping: BTreeSet<AgentId>,
 }
 
 impl Tables {
@@ -47,6 +55,7 @@ impl Tables {
 
     fn open_now(&mut self) -> Result<(), StoreError> {
         let fail = |error| StoreError::Database { path: self.path.clone(), error };
+        migrate::set_aside(&self.path, tables::VERSION)?;
         let db = Connection::open(&self.path).map_err(fail)?;
         db.busy_timeout(BUSY_FOR).map_err(fail)?;
         db.pragma_update(None, "journal_mode", "wal").map_err(fail)?;
@@ -56,13 +65,18 @@ impl Tables {
             return Err(StoreError::DatabaseVersion { path: self.path.clone(), found });
         }
         let inode = inode(&self.path).unwrap_or(0);
-        self.open = Some(Open { db, inode });
+        let wrapping = tables::wrapping(&db).map_err(fail)?;
+        self.open = Some(Open { db, inode, wrapping });
         Ok(())
     }
 
     /// The database, opened anew if its file is another one by now or gone: what is written into a file without a name is
     /// lost.
     fn db(&mut self) -> Result<&mut Connection, Trouble> {
+        Ok(&mut self.opened()?.db)
+    }
+
+    fn opened(&mut self) -> Result<&mut Open, Trouble> {
         if self.open.as_ref().is_some_and(|open| inode(&self.path) != Some(open.inode)) {
             self.open = None;
             return Err(Trouble::passing("the database was removed or replaced"));
@@ -70,7 +84,7 @@ impl Tables {
         if self.open.is_none() {
             self.open_now()?;
         }
-        Ok(&mut self.open.as_mut().expect("opened above").db)
+        Ok(self.open.as_mut().expect("opened above"))
     }
 }
 
@@ -83,19 +97,25 @@ impl Consumer for Tables {
         Wants { records: true, facts: true, beats: false }
     }
 
+    fn pace(&self) -> Pace {
+        PACE
+    }
+
     fn place(&mut self) -> Result<Place, Trouble> {
         Ok(tables::cursor(self.db()?)?)
     }
 
     fn take(&mut self, items: &[Item]) -> Result<(), Trouble> {
+        let open = self.opened()?;
+        let mut wrapping = open.wrapping.clone();
         // Most facts are no news here; what is passed over is read again after a restart, which costs nothing.
         let is_news = |item: &Item| match &item.content {
             Content::Record { .. } => true,
-            Content::Facts { facts, .. } => facts.iter().any(tables::is_news),
+            Content::Facts { facts, .. } => facts.iter().any(|fact| tables::is_news(fact, &wrapping)),
             Content::Beat(_) | Content::Unreadable(_) => false,
         };
         let Some(last) = items.last().filter(|_| items.iter().any(is_news)) else { return Ok(()) };
-        let transaction = self.db()?.transaction()?;
+        let transaction = open.db.transaction()?;
         for item in items {
             match &item.content {
                 Content::Record { seq, record } => match tables::insert(&transaction, *seq, record)? {
@@ -103,13 +123,15 @@ impl Consumer for Tables {
                     Inserted::Different => return Err(Trouble::Refused("the call has another record already".into())),
                 },
                 Content::Facts { facts, .. } => {
-                    facts.iter().try_for_each(|fact| tables::learn(&transaction, fact))?;
+                    facts.iter().try_for_each(|fact| tables::learn(&transaction, fact, &mut wrapping))?;
                 }
                 Content::Beat(_) | Content::Unreadable(_) => {}
             }
         }
         tables::set_cursor(&transaction, last.at)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        open.wrapping = wrapping;
+        Ok(())
     }
 
     fn set_aside(&mut self, item: &Item, reason: &str) -> Result<(), Trouble> {

@@ -1,6 +1,8 @@
 //! The SQLite tables of records, and how a record becomes their rows. Reports and people read them; times are
 //! microseconds since 1970 UTC, amounts are integers at `scale`.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use turno_base::fact::{AgentState, Fact, What};
 use turno_base::{AgentId, Money, Name, Wall};
@@ -9,7 +11,7 @@ use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format};
 use super::log::Place;
 
 /// Of the tables and of the serialised record beside them.
-const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
@@ -140,13 +142,27 @@ pub(super) fn read(version: u32, bytes: &[u8]) -> Option<Record> {
     (version == VERSION).then(|| postcard::from_bytes(bytes).ok()).flatten()
 }
 
-/// Whether [`learn`] does anything with it.
-pub(super) fn is_news(fact: &Fact) -> bool {
-    matches!(fact.what, What::Disposed { .. } | What::AgentChanged { .. })
+/// Agents in wrap-up as far as the tables know.
+pub(super) fn wrapping(db: &Connection) -> rusqlite::Result<BTreeSet<AgentId>> {
+    let mut select = db.prepare("SELECT DISTINCT agent FROM wraps WHERE ms IS NULL")?;
+    let agents = select.query_map([], |row| row.get::<_, String>(0))?;
+    agents.filter_map(|agent| agent.map(|agent| AgentId::new(&agent).ok()).transpose()).collect()
+}
+
+/// Whether [`learn`] does anything with it. Agents change several times a call; only a wrap-up that begins or ends is news.
+pub(super) fn is_news(fact: &Fact, wrapping: &BTreeSet<AgentId>) -> bool {
+    match &fact.what {
+        What::Disposed { .. } => true,
+        What::AgentChanged { agent, state, .. } => *state == AgentState::WrapUp || wrapping.contains(agent),
+        _ => false,
+    }
 }
 
 /// What is said and done about a call after its record was closed. The same again changes nothing.
-pub(super) fn learn(db: &Connection, fact: &Fact) -> rusqlite::Result<()> {
+pub(super) fn learn(db: &Connection, fact: &Fact, wrapping: &mut BTreeSet<AgentId>) -> rusqlite::Result<()> {
+    if !is_news(fact, wrapping) {
+        return Ok(());
+    }
     match &fact.what {
         What::Disposed { call, disposition, .. } => db
             .prepare_cached("UPDATE calls SET disposition = ? WHERE call = ?")?
@@ -156,8 +172,9 @@ pub(super) fn learn(db: &Connection, fact: &Fact) -> rusqlite::Result<()> {
             let mono_us = int(fact.at.mono.0);
             db.prepare_cached("UPDATE wraps SET ms = max(0, ? - mono_us) / 1000 WHERE agent = ? AND ms IS NULL")?
                 .execute(params![mono_us, agent.as_str()])?;
+            wrapping.remove(agent);
             match (state, call) {
-                (AgentState::WrapUp, Some(call)) => db
+                (AgentState::WrapUp, Some(call)) if wrapping.insert(*agent) => db
                     .prepare_cached("INSERT OR REPLACE INTO wraps VALUES (?, ?, ?, ?, NULL)")?
                     .execute(params![call.to_string(), agent.as_str(), fact.at.wall.0, mono_us])
                     .map(drop),

@@ -118,6 +118,7 @@ struct Client<O> {
     secret: u64,
     to: Destination,
     /// The request; once refused, the ACK; once answered, nothing.
+    #[serde(with = "turno_base::bytes")]
     bytes: Vec<u8>,
     /// `Reason` and the like for a CANCEL that is to come.
     cancel_headers: String,
@@ -130,6 +131,7 @@ struct Client<O> {
 struct Ack {
     to_tag: String,
     to: Destination,
+    #[serde(with = "turno_base::bytes")]
     bytes: Vec<u8>,
 }
 
@@ -146,6 +148,7 @@ struct Server<O> {
     merge: Option<Key>,
     to: Destination,
     /// The last response sent; empty before the first, and after a 2xx to INVITE, which the user repeats.
+    #[serde(with = "turno_base::bytes")]
     last: Vec<u8>,
     /// The INVITE, until it has its final response.
     request: Option<Message>,

@@ -15,6 +15,7 @@ pub enum SipEffect {
         /// Where.
         to: Destination,
         /// Whole message.
+        #[serde(with = "turno_base::bytes")]
         bytes: Vec<u8>,
         /// Names the transaction in a failure report; 0: nobody cares.
         token: u64,

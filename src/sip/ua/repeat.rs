@@ -14,6 +14,7 @@ use crate::flow::Destination;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Repeated {
     to: Destination,
+    #[serde(with = "turno_base::bytes")]
     bytes: Vec<u8>,
     at: Mono,
     wait: Duration,

@@ -10,7 +10,7 @@ mod table;
 
 pub use asterisk::{asterisk_id, master_csv};
 pub use json::json;
-pub use queue_log::{QueueLog, Serving, config_reload, queue_start};
+pub use queue_log::{Line as QueueLogLine, QueueLog, Serving, config_reload, queue_start};
 pub use sheet::{COLUMNS, CSV_HEADER, Column, cell, csv};
 pub use table::{LIST_HEADER, listed, shown};
 

@@ -5,7 +5,7 @@ use std::sync::{Condvar, mpsc};
 use turno_base::Mono;
 
 use super::*;
-use crate::shell::store::consumer::Trouble;
+use crate::shell::store::consumer::{Pace, Trouble};
 use crate::shell::store::feed::{Content, History, Item, Wants};
 
 /// What a notebook has taken, kept over the lives of the store.
@@ -14,6 +14,8 @@ struct Pages {
     place: Place,
     lines: Vec<String>,
     aside: Vec<String>,
+    /// Items of the largest batch.
+    largest: usize,
 }
 
 /// A consumer that writes into memory; its door may be held shut.
@@ -29,6 +31,7 @@ struct Notebook {
     refuses: &'static str,
     /// Tells of each try.
     tries: Option<mpsc::Sender<()>>,
+    pace: Pace,
 }
 
 impl Notebook {
@@ -40,6 +43,7 @@ impl Notebook {
             failures: Arc::default(),
             refuses: "never",
             tries: None,
+            pace: Pace::default(),
         }
     }
 
@@ -80,6 +84,10 @@ impl Consumer for Notebook {
         self.wants
     }
 
+    fn pace(&self) -> Pace {
+        self.pace
+    }
+
     fn place(&mut self) -> Result<Place, Trouble> {
         Ok(self.pages.lock().unwrap().place)
     }
@@ -99,6 +107,7 @@ impl Consumer for Notebook {
             return Err(Trouble::Refused(format!("not {line}").into()));
         }
         let mut pages = self.pages.lock().unwrap();
+        pages.largest = pages.largest.max(items.len());
         pages.lines.extend(lines);
         pages.place = items.last().map_or(pages.place, |item| item.at);
         Ok(())
@@ -139,6 +148,30 @@ fn tell(store: &Store, numbers: std::ops::Range<u64>) {
 
 fn told(numbers: std::ops::Range<u64>) -> Vec<String> {
     numbers.map(|n| format!("{n} emergency {} at {n}", n.is_multiple_of(2))).collect()
+}
+
+#[test]
+fn a_consumer_is_given_as_much_at_once_as_it_wants_and_not_more() {
+    let dir = Dir::new("pace");
+    let pace = |items_max| Pace { settle: Duration::from_millis(50), items_max };
+    let (few, many) = (Notebook { pace: pace(3), ..Notebook::of(true, false) }, Notebook::of(true, false));
+    let many = Notebook { pace: pace(1000), ..many };
+    for notebook in [&few, &many] {
+        notebook.set_shut(true);
+    }
+    let store = open_books(&dir, Options::default(), &[("few", &few), ("many", &many)]);
+    append(&store, 1..40, 1);
+    assert!(store.flush(LONG));
+    for notebook in [&few, &many] {
+        notebook.set_shut(false);
+    }
+    assert!(store.flush_all(LONG));
+    for notebook in [&few, &many] {
+        assert_eq!(notebook.lines(), calls(1..40));
+    }
+    let largest = |notebook: &Notebook| notebook.pages.lock().unwrap().largest;
+    assert_eq!(largest(&few), 3);
+    assert!(largest(&many) > 3, "{}", largest(&many));
 }
 
 #[test]

@@ -4,10 +4,10 @@
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::fact::{AgentState, CallbackAsked, Fact, Note, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 
 use super::asterisk::asterisk_id;
@@ -69,17 +69,24 @@ struct Talk {
 
 /// The line that Asterisk writes when it starts.
 pub fn queue_start(at: Wall) -> String {
-    line(at, "NONE", "NONE", "NONE", "QUEUESTART", &[])
+    line(at, "NONE", "NONE", "NONE", "QUEUESTART", &[]).to_string()
 }
 
 /// The line that Asterisk writes when its configuration was read again.
 pub fn config_reload(at: Wall) -> String {
-    line(at, "NONE", "NONE", "NONE", "CONFIGRELOAD", &[])
+    line(at, "NONE", "NONE", "NONE", "CONFIGRELOAD", &[]).to_string()
 }
 
 impl QueueLog {
     /// Takes a fact and appends its lines, each with its LF.
     pub fn on_fact(&mut self, fact: &Fact, serving: &Serving, out: &mut String) {
+        let mut lines = Vec::new();
+        self.lines(fact, serving, &mut lines);
+        lines.iter().for_each(|line| out.push_str(&line.to_string()));
+    }
+
+    /// Takes a fact and appends its lines taken apart, for those who tell the same in another form.
+    pub fn lines(&mut self, fact: &Fact, serving: &Serving, out: &mut Vec<Line>) {
         let at = fact.at;
         match &fact.what {
             What::CallArrived { call, ani, dnis, .. } => self.on_arrived(*call, ani, dnis),
@@ -110,6 +117,10 @@ impl QueueLog {
             }
             What::OfferEnded { call, agent, end, ring_ms, .. } => {
                 self.with(call, |caller| caller.on_offer_ended(*agent, *end, *ring_ms, at.wall, out));
+            }
+            What::QueueNoted { queue, note } => {
+                let Note { id, agent, event, text } = note;
+                out.push(line(at.wall, id, queue.as_str(), agent, event, &[text]));
             }
             What::CallbackTaken { call, how, .. } => self.with(call, |caller| caller.asked = Some(*how)),
             What::LegRinging { .. }
@@ -154,15 +165,15 @@ impl QueueLog {
         self.calls.entry(call).or_insert(caller);
     }
 
-    fn on_agent(&mut self, agent: AgentId, state: AgentState, at: Wall, serving: &Serving, out: &mut String) {
+    fn on_agent(&mut self, agent: AgentId, state: AgentState, at: Wall, serving: &Serving, out: &mut Vec<Line>) {
         let queues = serving.get(&agent).map_or(&[][..], |queues| queues);
         let mut each = |event: &str, of: &[&str], all: bool| {
             if all {
                 let event = format!("{event}ALL");
-                out.push_str(&line(at, "NONE", "NONE", agent.as_str(), &event, of));
+                out.push(line(at, "NONE", "NONE", agent.as_str(), &event, of));
             }
             for queue in queues {
-                out.push_str(&line(at, "NONE", queue.as_str(), agent.as_str(), event, of));
+                out.push(line(at, "NONE", queue.as_str(), agent.as_str(), event, of));
             }
         };
         let was = self.agents.get(&agent).copied();
@@ -206,7 +217,7 @@ impl Caller {
         }
     }
 
-    fn on_entered(&mut self, call: CallId, queue: QueueId, position: u32, at: Now, out: &mut String) {
+    fn on_entered(&mut self, call: CallId, queue: QueueId, position: u32, at: Now, out: &mut Vec<Line>) {
         self.end_talk(queue.as_str(), at, out);
         // The same call in the same queue once more is a call of its own to readers.
         let id = match self.entered.contains(&queue) {
@@ -214,15 +225,15 @@ impl Caller {
             true => format!("{}.{}", at.wall.as_secs(), asterisk_id(call).rsplit('.').next().unwrap_or("0")),
         };
         if self.entered.is_empty() {
-            out.push_str(&line(at.wall, &id, "NONE", "NONE", "DID", &[&self.dialled]));
+            out.push(line(at.wall, &id, "NONE", "NONE", "DID", &[&self.dialled]));
         }
         self.entered.insert(queue);
         let of = ["", &self.number, &position.to_string(), &self.name];
-        out.push_str(&line(at.wall, &id, queue.as_str(), "NONE", "ENTERQUEUE", &of));
+        out.push(line(at.wall, &id, queue.as_str(), "NONE", "ENTERQUEUE", &of));
         self.stay = Some(Stay { queue, id, original: position });
     }
 
-    fn on_left(&mut self, left: QueueLeft, position: u32, wait_ms: u64, at: Now, out: &mut String) {
+    fn on_left(&mut self, left: QueueLeft, position: u32, wait_ms: u64, at: Now, out: &mut Vec<Line>) {
         if let QueueLeft::Answered(agent) = left {
             return self.connect(agent, wait_ms, at, out);
         }
@@ -244,20 +255,20 @@ impl Caller {
             QueueLeft::Failed => ("WITHDRAW", None, Some("failed")),
         };
         let of: Vec<&str> = before.into_iter().chain([&*place, &*first, &*wait]).chain(after).collect();
-        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), "NONE", event, &of));
+        out.push(line(at.wall, &stay.id, stay.queue.as_str(), "NONE", event, &of));
     }
 
-    fn connect(&mut self, agent: AgentId, wait_ms: u64, at: Now, out: &mut String) {
+    fn connect(&mut self, agent: AgentId, wait_ms: u64, at: Now, out: &mut Vec<Line>) {
         let Some(stay) = &self.stay else { return };
         let leg = self.legs.iter().rev().find(|(of, ..)| *of == agent);
         let unique = leg.map_or_else(|| "NONE".to_owned(), |(_, leg, at)| format!("{}.{}", at.as_secs(), leg.0));
         let hold_s = wait_ms / 1000;
         let of = [&*hold_s.to_string(), &unique, &(self.rang_ms / 1000).to_string()];
-        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), agent.as_str(), "CONNECT", &of));
+        out.push(line(at.wall, &stay.id, stay.queue.as_str(), agent.as_str(), "CONNECT", &of));
         self.talk = Some(Talk { agent, since: at, hold_s, leaving: None, gone: None });
     }
 
-    fn on_offer_ended(&mut self, agent: AgentId, end: OfferEnd, ring_ms: u64, at: Wall, out: &mut String) {
+    fn on_offer_ended(&mut self, agent: AgentId, end: OfferEnd, ring_ms: u64, at: Wall, out: &mut Vec<Line>) {
         let event = match end {
             OfferEnd::Accepted => {
                 self.rang_ms = ring_ms;
@@ -268,7 +279,7 @@ impl Caller {
         };
         if let Some(stay) = &self.stay {
             let ms = ring_ms.to_string();
-            out.push_str(&line(at, &stay.id, stay.queue.as_str(), agent.as_str(), event, &[&ms]));
+            out.push(line(at, &stay.id, stay.queue.as_str(), agent.as_str(), event, &[&ms]));
         }
     }
 
@@ -281,7 +292,7 @@ impl Caller {
     }
 
     /// With whom the customer is now says whether the agent of the queue still has him.
-    fn on_segment(&mut self, segment: Segment, at: Now, out: &mut String) {
+    fn on_segment(&mut self, segment: Segment, at: Now, out: &mut Vec<Line>) {
         let Some(talk) = &mut self.talk else { return };
         match segment {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) if agent == talk.agent => {
@@ -304,7 +315,7 @@ impl Caller {
     }
 
     /// The customer goes on without the agent of the queue.
-    fn end_talk(&mut self, to: &str, at: Now, out: &mut String) {
+    fn end_talk(&mut self, to: &str, at: Now, out: &mut Vec<Line>) {
         let (Some(talk), Some(stay)) = (self.talk.take(), self.stay.take()) else { return };
         let left = talk.leaving.or(talk.gone).unwrap_or(at);
         let (hold, seconds, first) = talk.figures(left, &stay);
@@ -318,10 +329,10 @@ impl Caller {
             (None, None) => ("ATTENDEDTRANSFER", vec!["AGENT", to]),
         };
         let of: Vec<&str> = of.into_iter().chain([&*hold, &*seconds, &*first]).collect();
-        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
+        out.push(line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
     }
 
-    fn on_ended(&mut self, at: Now, by: EndedBy, out: &mut String) {
+    fn on_ended(&mut self, at: Now, by: EndedBy, out: &mut Vec<Line>) {
         if self.talk.as_ref().is_some_and(|talk| talk.leaving.is_some()) {
             return self.end_talk("", at, out);
         }
@@ -332,7 +343,7 @@ impl Caller {
             EndedBy::Agent | EndedBy::Us => "COMPLETEAGENT",
         };
         let of = [&*hold, &*seconds, &*first];
-        out.push_str(&line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
+        out.push(line(at.wall, &stay.id, stay.queue.as_str(), talk.agent.as_str(), event, &of));
     }
 }
 
@@ -344,16 +355,45 @@ impl Talk {
     }
 }
 
-/// A line is five fields and the event's own; nothing in a field can end it or the line.
-fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> String {
-    let mut line = String::new();
-    let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
-    let _ = write!(line, "{}|{id}|{queue}|{agent}|{event}|", at.as_secs());
-    for (n, field) in of.iter().enumerate() {
-        let _ = write!(line, "{}{}", if n > 0 { "|" } else { "" }, clean(field));
+/// A line taken apart: five fields and the event's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Wall,
+    /// The call id, `<epoch>.<n>`; `NONE`: about no call.
+    pub id: String,
+    /// The queue; `NONE`: about none.
+    pub queue: String,
+    /// The agent; `NONE`: about none.
+    pub agent: String,
+    /// Asterisk's word for it.
+    pub event: String,
+    /// The event's own fields.
+    pub of: Vec<String>,
+}
+
+/// With its LF. Nothing in a field can end it or the line.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line { at, id, queue, agent, event, of } = self;
+        let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
+        write!(f, "{}|{}|{queue}|{}|{}|", at.as_secs(), clean(id), clean(agent), clean(event))?;
+        for (n, field) in of.iter().enumerate() {
+            write!(f, "{}{}", if n > 0 { "|" } else { "" }, clean(field))?;
+        }
+        f.write_str("\n")
     }
-    line.push('\n');
-    line
+}
+
+fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> Line {
+    Line {
+        at,
+        id: id.to_owned(),
+        queue: queue.to_owned(),
+        agent: agent.to_owned(),
+        event: event.to_owned(),
+        of: of.iter().map(|&field| field.to_owned()).collect(),
+    }
 }
 
 #[cfg(test)]

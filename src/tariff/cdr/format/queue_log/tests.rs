@@ -1,5 +1,7 @@
 //! Scripts of facts in, lines of `queue_log` out.
 
+use std::fmt::Write;
+
 use expect_test::expect;
 use turno_base::fact::OfferEnd;
 use turno_base::{Cause, Name, Outcome, StationId, TrunkId};
@@ -296,4 +298,19 @@ fn past_the_bound_calls_are_not_followed_and_those_that_are_go_on() {
         tell(What::QueueEntered { call: call(n), queue: queue("averias"), position: 1 });
     }
     assert_eq!((fold.calls.len(), out.matches("ENTERQUEUE").count()), (CALLS_MAX, 1));
+}
+
+#[test]
+fn what_a_program_notes_is_a_line_and_no_more_than_one() {
+    let note = Note {
+        id: "1774552095.1".into(),
+        agent: "an|na".into(),
+        event: "CRM\nFORGED".into(),
+        text: "ticket 7|x\r\n1|NONE|NONE|NONE|QUEUESTART|".into(),
+    };
+    let noted = What::QueueNoted { queue: queue("averias"), note };
+    expect![[r#"
+        1773140401|1774552095.1|averias|anna|CRMFORGED|ticket 7x1NONENONENONEQUEUESTART
+    "#]]
+    .assert_eq(&run(&[(1000, noted)]));
 }

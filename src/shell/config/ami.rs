@@ -1,0 +1,66 @@
+//! `[ami]`: Asterisk's manager interface and who may log in there.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::compat::ami::classes::Classes;
+use crate::compat::ami::{AmiSettings, Login, Network};
+use crate::shell::config::section::Section;
+use crate::shell::config::values::CIDR_FORM;
+
+const LISTEN_FORM: &str = "write address and port, for example \"127.0.0.1:5038\", or \"off\"";
+const CLASS_FORM: &str = "name classes: all, system, call, agent, command, originate, reporting";
+/// Shorter secrets are guessed.
+const SECRET_CHARS_MIN: usize = 8;
+/// Most logins: each is looked at for who connects.
+const LOGINS_MAX: usize = 100;
+
+pub(super) fn ami(section: &Section<'_>) -> AmiSettings {
+    let listen = section.read("listen", LISTEN_FORM, |text| match text {
+        "off" => Some(None),
+        address => address.parse().ok().map(Some),
+    });
+    let connections_max = section.integer("connections_max", 64, 1..=1024);
+    let named = section.named("logins");
+    if named.len() > LOGINS_MAX {
+        section.error("logins", format!("are {}; {LOGINS_MAX} are enough", named.len()));
+    }
+    let logins = named.into_iter().filter_map(|(name, section)| Some((name, login(&section)?))).collect();
+    let settings = AmiSettings { listen: listen.flatten(), connections_max, logins };
+    if settings.listen.is_some() && settings.logins.is_empty() {
+        section.warn("listen", "is set, and nobody can log in; add a login, for example [ami.logins.wallboard]");
+    }
+    if settings.listen.is_some_and(|address| !address.ip().is_loopback()) {
+        section.warn("listen", "is not loopback: numbers of callers and plain secrets cross the network unencrypted");
+    }
+    section.done();
+    settings
+}
+
+fn login(section: &Section<'_>) -> Option<Login> {
+    let secret = section.text_needed("secret", "a-long-and-random-one");
+    if secret.as_ref().is_some_and(|secret| secret.chars().count() < SECRET_CHARS_MIN) {
+        section.error("secret", format!("is shorter than {SECRET_CHARS_MIN} characters; draw a longer one"));
+    }
+    let classes = |key: &str, default: Classes| match section.has(key) {
+        true => section.list_read(key, CLASS_FORM, Classes::named).into_iter().fold(Classes::NONE, Classes::and),
+        false => default,
+    };
+    let read = classes("read", Classes::ALL);
+    let write = classes("write", Classes::NONE);
+    let mut networks = section.list_read("networks", CIDR_FORM, network);
+    if !section.has("networks") {
+        let loopback = Network { address: IpAddr::V4(Ipv4Addr::LOCALHOST), prefix: 8 };
+        networks = vec![loopback, Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 }];
+    }
+    section.done();
+    Some(Login { secret: secret?, read, write, networks })
+}
+
+/// `10.0.0.0/8`, or one address.
+fn network(text: &str) -> Option<Network> {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().ok()?;
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok())?;
+    (prefix <= bits).then_some(Network { address, prefix })
+}
