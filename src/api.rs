@@ -4,6 +4,7 @@
 pub mod access;
 pub mod control;
 mod customers;
+mod events;
 mod headers;
 pub mod http;
 mod openapi;
@@ -64,5 +65,7 @@ pub struct AppState {
     pub access: Arc<Access>,
 }
 
+#[cfg(test)]
+mod docs_tests;
 #[cfg(test)]
 mod tests;

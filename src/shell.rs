@@ -14,6 +14,7 @@ pub mod config;
 pub mod customers;
 pub mod dns;
 pub mod entropy;
+pub mod event;
 pub mod figures;
 pub mod inbox;
 pub mod instant;

@@ -135,7 +135,7 @@ impl World for Outside {
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => {
                 self.turn.keep_fact(&fact);
-                self.facts.tell(fact);
+                self.facts.tell(self.turn.facts.told_to, fact);
             }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {

@@ -470,7 +470,8 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
     let mut fold = std::mem::take(&mut past.board);
     fold.set_terms(board::terms(settings));
     let dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
-    let kept = BoardSettings { dir, zone: settings.node.zone.clone() };
+    let told_to = past.engine.told_to();
+    let kept = BoardSettings { dir, zone: settings.node.zone.clone(), told_to };
     Board::start(fold, kept, past.clock, metrics.clone()).map_err(about("the board's thread"))
 }
 

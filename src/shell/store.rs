@@ -17,6 +17,7 @@ pub mod parquet;
 pub mod pseudonym;
 mod reader;
 pub mod retention;
+pub mod since;
 mod sqlite;
 mod tables;
 mod writer;

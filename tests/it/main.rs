@@ -4,6 +4,7 @@
 
 mod alike;
 mod ami;
+mod attack;
 mod backup;
 mod baresip;
 mod browser;
