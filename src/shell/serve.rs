@@ -242,17 +242,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     if past.resumed {
         begin.push(Input::Restarted);
     }
-    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
     let (hands, engine_gate) = (inbox.hands().clone(), gate.clone());
-    let engine = std::thread::Builder::new()
-        .name("engine".into())
-        .spawn(move || {
-            engine_loop.begin(begin);
-            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
-            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
-            outside.end();
-        })
-        .map_err(about("the engine's thread"))?;
 
     let (ami_terms, ami_now) = watch::channel(ami_terms(&settings, clock));
     let ami_counts = ami::Counts::new(&metrics);
@@ -301,6 +291,17 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about(format!("the control socket {}", socket.display())))?;
     let http = http_bound.map(|listener| api::http::start(&handle, listener, state)).transpose();
     let http = http.map_err(about("the HTTP listener"))?;
+    // Last: who hears an answer of the engine finds everything else there as well.
+    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
+    let engine = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || {
+            engine_loop.begin(begin);
+            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
+            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
+            outside.end();
+        })
+        .map_err(about("the engine's thread"))?;
     gate.set_ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -110,8 +110,11 @@ impl Receiver {
             send(socket, &self.answers, |_| metrics.send_failed.inc());
             self.answers.clear();
         }
-        // After the refusals, which are owed at once.
-        inbox.batch_is_in();
+        // After the refusals, which are owed at once. Behind a full batch there is more to read.
+        match count < BATCH {
+            true => inbox.batch_is_in(),
+            false => inbox.wake(),
+        }
     }
 }
 
