@@ -31,6 +31,7 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod records;
 mod rig;
 mod sipp;
 mod size;
