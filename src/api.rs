@@ -14,6 +14,7 @@ mod routes;
 mod session;
 mod tasks;
 pub(crate) mod tls;
+pub mod tools;
 mod voicemail;
 pub mod wall;
 
@@ -24,11 +25,13 @@ use tokio::sync::watch;
 
 use crate::api::access::Access;
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::Board;
 use crate::shell::customers::{Callers, Customers};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 use crate::shell::serve::Reloader;
+use crate::shell::tap::Tap;
 
 /// What every request handler may use.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Ready, draining, ending.
     pub gate: Arc<Gate>,
+    /// Who looks at SIP that passes.
+    pub tap: Arc<Tap>,
+    /// Holds the node still for a backup.
+    pub holder: Option<Arc<Holder>>,
     /// The wallboard's pictures.
     pub shots: watch::Receiver<wall::Shot>,
     /// Reads the configuration again.

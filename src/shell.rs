@@ -7,6 +7,7 @@
 pub mod again;
 pub mod asker;
 pub mod authorities;
+pub mod backup;
 pub mod board;
 pub mod clock;
 pub mod config;
@@ -31,6 +32,8 @@ pub mod run;
 pub mod serve;
 pub mod signals;
 pub mod store;
+pub mod story;
 pub mod systemd;
+pub mod tap;
 pub mod turns;
 pub mod voicemail;

@@ -384,5 +384,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Calendars(calendars) => json!({"calendars": calendars}),
         Answer::Explained(explained) => json!({"explained": explained}),
         Answer::Sizes(sizes) => json!({"sizes": sizes}),
+        Answer::Legs(legs) => json!({"legs": legs}),
+        Answer::Rehearsed(told) => json!({"route": told}),
     }
 }

@@ -53,6 +53,8 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        tap: crate::shell::tap::Tap::new(&[]),
+        holder: None,
         customers,
         callers,
         reloader: Arc::new(Reloader::fixed(settings, inbox, metrics, board.clone())),

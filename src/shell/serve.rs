@@ -28,6 +28,7 @@ use crate::api::access::Access;
 use crate::api::wall::{self, Faces};
 use crate::compat::ami;
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, Problem, Settings};
@@ -209,8 +210,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
+    let tap = net.tap.clone();
     let (mail, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
+    let journal_dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let holder = Holder::new(Arc::downgrade(&store), mail.still(), &settings.store.dir, journal_dir.as_deref());
     let watch = customers.watch().map_err(about("the customers' thread"))?;
     let crm = settings.crm.clone().map(|crm| Crm::new(crm, clock, handle.clone()));
     let callers = Callers::new(customers.clone(), crm, inbox.clone());
@@ -283,6 +287,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         board: board.clone(),
         metrics: metrics.clone(),
         gate: gate.clone(),
+        tap,
+        holder: Some(Arc::new(holder)),
         customers: reloader.customers.clone(),
         callers,
         reloader: reloader.clone(),

@@ -4,6 +4,7 @@
 
 mod alike;
 mod ami;
+mod backup;
 mod baresip;
 mod browser;
 mod callbacks;
@@ -30,11 +31,13 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod records;
 mod rig;
 mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod tools;
 mod voicemail;
 mod wall;
 mod whatif;
