@@ -4,6 +4,7 @@
 pub mod access;
 pub mod control;
 mod customers;
+mod events;
 mod headers;
 pub mod http;
 pub mod live;
@@ -15,6 +16,7 @@ mod routes;
 mod session;
 mod tasks;
 pub(crate) mod tls;
+pub mod tools;
 mod voicemail;
 pub mod wall;
 
@@ -25,11 +27,13 @@ use tokio::sync::watch;
 
 use crate::api::access::Access;
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::Board;
 use crate::shell::customers::{Callers, Customers};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
 use crate::shell::serve::Reloader;
+use crate::shell::tap::Tap;
 
 /// What every request handler may use.
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Ready, draining, ending.
     pub gate: Arc<Gate>,
+    /// Who looks at SIP that passes.
+    pub tap: Arc<Tap>,
+    /// Holds the node still for a backup.
+    pub holder: Option<Arc<Holder>>,
     /// The wallboard's pictures.
     pub shots: watch::Receiver<wall::Shot>,
     /// Reads the configuration again.
@@ -58,5 +66,7 @@ pub struct AppState {
     pub access: Arc<Access>,
 }
 
+#[cfg(test)]
+mod docs_tests;
 #[cfg(test)]
 mod tests;

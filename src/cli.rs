@@ -4,6 +4,7 @@
 
 mod access;
 mod ask;
+mod backup;
 mod customers;
 mod doctor;
 mod init;
@@ -12,6 +13,8 @@ mod live;
 mod play;
 mod rate;
 mod records;
+#[cfg(test)]
+mod reference;
 mod report;
 mod serve;
 mod shells;
@@ -19,7 +22,11 @@ mod sim;
 mod staff;
 mod table;
 mod tasks;
+mod tools;
+mod trace;
+mod trunk;
 mod voicemail;
+mod watch;
 mod whatif;
 
 use std::path::{Path, PathBuf};
@@ -39,11 +46,16 @@ const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
 /// Where call records are if nothing says otherwise.
 const RECORDS_DEFAULT: &str = "turno-data/records";
 
+/// Where the journal is if nothing says otherwise.
+const JOURNAL_DEFAULT: &str = "turno-data/journal";
+
 /// Where messages are if nothing says otherwise.
 const VOICEMAIL_DEFAULT: &str = "turno-data/voicemail";
 
 /// Exit code when a command is refused, a file has problems or a replay differs.
 pub const REFUSED: u8 = 1;
+/// Exit code when the command line makes no sense.
+pub const WRONG_USAGE: u8 = 2;
 /// Exit code when what was named does not exist.
 pub const NOT_FOUND: u8 = 3;
 /// Exit code when the engine cannot be reached.
@@ -61,6 +73,9 @@ struct Cli {
     /// Control socket of the engine.
     #[arg(long, global = true, value_name = "PATH", env = "TURNO_SOCKET", default_value = SOCKET_DEFAULT)]
     socket: PathBuf,
+    /// Ask again every second until interrupted; for what only shows.
+    #[arg(long, global = true)]
+    watch: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -133,6 +148,18 @@ enum Command {
     /// Registrations and trunks.
     #[command(subcommand)]
     Reg(RegCommand),
+    /// SIP as it passes.
+    #[command(subcommand)]
+    Sip(tools::SipCommand),
+    /// What is logged.
+    #[command(subcommand)]
+    Log(tools::LogCommand),
+    /// The dial plan.
+    #[command(subcommand)]
+    Route(tools::RouteCommand),
+    /// Trunks: how they stand, and whether they answer.
+    #[command(subcommand)]
+    Trunk(trunk::TrunkCommand),
     /// Run a demo call centre on loopback: engine, simulated agents and callers, wallboard.
     Demo {
         /// Folder for everything that is written.
@@ -222,6 +249,10 @@ enum Command {
     Skill(live::ObjectCommand),
     /// Print the JSON Schema of configuration files, for editors.
     Schema,
+    /// Copy everything that a node keeps, and its configuration, into a new folder, while calls run.
+    Backup(backup::BackupArgs),
+    /// Put a backup where its configuration and data were, or elsewhere.
+    Restore(backup::RestoreArgs),
     /// Tokens and passwords of the HTTP interface.
     #[command(subcommand)]
     Token(access::TokenCommand),
@@ -389,6 +420,8 @@ enum CallCommand {
         /// Call.
         call: Option<CallId>,
     },
+    /// The whole story of a call, live or ended, from journal and records: SIP by leg, decisions with reasons, media.
+    Trace(trace::TraceArgs),
     /// End a call.
     Hangup {
         /// Call.
@@ -489,7 +522,39 @@ enum RegCommand {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let code = match cli.command {
+    let code = match (cli.watch, is_shown(&cli.command)) {
+        (false, _) => run(cli),
+        (true, true) => watch::watch(|| run(Cli::parse())),
+        (true, false) => {
+            eprintln!("--watch is for commands that only show something, such as turno queue show");
+            WRONG_USAGE
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Whether it only shows what an engine or its records say now.
+fn is_shown(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Queue(QueueCommand::Show { .. })
+            | Command::Agent(AgentCommand::Show { .. } | AgentCommand::Explain { .. })
+            | Command::Callback(CallbackCommand::Show { .. })
+            | Command::Task(tasks::TaskCommand::List { .. })
+            | Command::Call {
+                command: Some(CallCommand::Show { .. } | CallCommand::Explain { .. } | CallCommand::Trace(_)),
+                ..
+            }
+            | Command::Calendar(CalendarCommand::Show { .. })
+            | Command::Reg(RegCommand::Show)
+            | Command::Trunk(_)
+            | Command::Sip(tools::SipCommand::Trace(tools::TraceCommand::Show))
+            | Command::Cdr { command: records::CdrCommand::List { .. }, .. }
+    )
+}
+
+fn run(cli: Cli) -> u8 {
+    match cli.command {
         Command::Serve { config } => serve::serve(&config),
         Command::Check { file } => serve::check(&file, cli.json),
         Command::Init(args) => init::init(&args, cli.json),
@@ -506,6 +571,7 @@ pub fn main() -> ExitCode {
         Command::Call { command: Some(CallCommand::Show { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallShow(call))
         }
+        Command::Call { command: Some(CallCommand::Trace(args)), .. } => trace::trace(&args, cli.json),
         Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
             ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
         }
@@ -546,6 +612,10 @@ pub fn main() -> ExitCode {
             play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for })
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
+        Command::Sip(command) => tools::sip(&cli.socket, cli.json, command),
+        Command::Route(command) => tools::route(&cli.socket, cli.json, command),
+        Command::Log(command) => tools::log(&cli.socket, cli.json, command),
+        Command::Trunk(command) => trunk::trunk(&cli.socket, cli.json, &command),
         Command::Cdr { records, command } => records::cdr(&records, cli.json, &command),
         Command::Sim { command, args } => sim::sim(command.as_ref(), &args, cli.json),
         Command::WhatIf(args) => whatif::whatif(&args, cli.json),
@@ -561,11 +631,12 @@ pub fn main() -> ExitCode {
         Command::Config(command) => live::config(&cli.socket, cli.json, command),
         Command::Skill(command) => live::object(&cli.socket, cli.json, "skill", command),
         Command::Schema => serve::schema(),
+        Command::Backup(args) => backup::backup(&args, cli.json),
+        Command::Restore(args) => backup::restore(&args, cli.json),
         Command::Token(command) => access::run(command, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
-    };
-    ExitCode::from(code)
+    }
 }
 
 fn agent(socket: &Path, as_json: bool, command: AgentCommand) -> u8 {

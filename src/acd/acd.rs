@@ -10,12 +10,13 @@ use crate::boundary::{Command, Decision, Event};
 use crate::callback::{Callbacks, Wanted};
 use crate::config::AcdConfig;
 use crate::expected::Lessons;
+use crate::holders::Holders;
 use crate::item::Item;
 use crate::limits::{Bounds, DUE_PER_TURN};
 use crate::matching::Urgency;
 use crate::need::Skills;
 use crate::owner::LastAgents;
-use crate::queue::{Group, GroupKey, Profile, Queue};
+use crate::queue::{Group, GroupKey, Profile, ProfileKey, Queue};
 use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
@@ -37,6 +38,9 @@ pub struct Acd {
     pub(crate) agent_of: BTreeMap<AgentId, AgentIx>,
     pub(crate) stations: BTreeMap<StationId, Station>,
     pub(crate) profiles: Slab<ProfileIx, Profile>,
+    pub(crate) profile_of: BTreeMap<ProfileKey, ProfileIx>,
+    /// Which of them hold what.
+    pub(crate) holders: Holders,
     pub(crate) skills: Skills,
     pub(crate) live_skills: LiveSkills,
     /// Certificates that items demand, by number; 0 is none.
@@ -120,6 +124,8 @@ impl Acd {
             agent_of: BTreeMap::new(),
             stations: BTreeMap::new(),
             profiles: Slab::default(),
+            profile_of: BTreeMap::new(),
+            holders: Holders::default(),
             skills: Skills::default(),
             live_skills: LiveSkills::default(),
             demands: Vec::new(),
@@ -246,7 +252,7 @@ impl Acd {
     /// The end of every turn.
     pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
         if self.skills_overdue(now) {
-            self.reform(now, out);
+            self.expire_skills(now, out);
         }
         self.open_reserves(now, out);
         self.settle_tasks(now, out);

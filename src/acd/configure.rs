@@ -13,6 +13,7 @@ use crate::agent::{Agent, Doing, Misses, Next, Shown};
 use crate::boundary::Decision;
 use crate::config::{AcdConfig, RingNeed, SegmentRules};
 use crate::doors::Presence;
+use crate::holders::Holders;
 use crate::item::{Announce, Stands};
 use crate::limits::RINGS_MAX;
 use crate::line::Line;
@@ -189,10 +190,12 @@ impl Acd {
     fn set_profiles(&mut self, now: Mono) {
         let wall = self.wall(now);
         self.profiles = Slab::default();
+        self.profile_of.clear();
+        self.holders = Holders::default();
         self.skills = Skills::default();
-        let mut profile_of: BTreeMap<ProfileKey, ProfileIx> = BTreeMap::new();
         for (_, queue) in self.queues.iter_mut() {
             queue.logged_in = 0;
+            queue.seated.clear();
             queue.doors.nobody_counts();
             queue.ready = 0;
         }
@@ -206,8 +209,11 @@ impl Acd {
                 queue.doors.count(None, Presence::of(agent.shown.state));
                 queue.ready += u32::from(agent.listed.is_some());
             }
-            agent.profile = *profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));
-            self.profiles[agent.profile].logged_in += u32::from(agent.doing != Doing::LoggedOut);
+            agent.profile =
+                *self.profile_of.entry(key.clone()).or_insert_with(|| self.profiles.insert(Profile::new(key)));
+            let profile = &mut self.profiles[agent.profile];
+            profile.agents += 1;
+            profile.logged_in += u32::from(agent.doing != Doing::LoggedOut);
         }
         self.set_orders();
         let ready: Vec<AgentIx> = self.agents.iter().filter(|(_, a)| a.listed.is_some()).map(|(at, _)| at).collect();
@@ -220,6 +226,7 @@ impl Acd {
             queue.profiles.clear();
         }
         for (at, profile) in self.profiles.iter() {
+            self.holders.add(at, &profile.key.levels);
             for queue in &profile.key.queues {
                 let queue = &mut self.queues[*queue];
                 if queue.judge.is_met(&profile.key.levels) {
@@ -273,19 +280,30 @@ impl Acd {
         for (skill, rules) in self.config.skills.iter().filter(|(_, rules)| rules.reserve > 0) {
             self.reserves.push(Reserve { skill: *skill, keeps: rules.reserve, ready: 0 });
         }
-        let count = self.skills.count();
-        for (_, profile) in self.profiles.iter_mut() {
-            let held = (0u32..).zip(&profile.key.levels).filter(|(_, level)| **level > 0).map(|(skill, _)| skill);
-            profile.topics = held.chain(profile.key.queues.iter().map(|queue| count + queue.0)).collect();
-            for (at, reserve) in (0u32..).zip(&mut self.reserves) {
-                let number = self.skills.number(reserve.skill);
-                if number.is_some_and(|number| profile.topics.contains(&number)) {
-                    profile.reserves.push(at);
+        let profiles: Vec<ProfileIx> = self.profiles.iter().map(|(at, _)| at).collect();
+        for at in profiles {
+            let mut profile = std::mem::replace(&mut self.profiles[at], Profile::new(ProfileKey::default()));
+            self.find_topics(&mut profile);
+            for &reserve in &profile.reserves {
+                if let Some(reserve) = self.reserves.get_mut(reserve as usize) {
                     reserve.ready += u32::try_from(profile.ready.len()).unwrap_or(u32::MAX);
                 }
             }
+            self.profiles[at] = profile;
         }
         self.make_tables(now);
+    }
+
+    /// What agents of a profile have, as topics, and the reserves that they belong to.
+    pub(crate) fn find_topics(&self, profile: &mut Profile) {
+        let count = self.skills.count();
+        let held = (0u32..).zip(&profile.key.levels).filter(|(_, level)| **level > 0).map(|(skill, _)| skill);
+        profile.topics = held.chain(profile.key.queues.iter().map(|queue| count + queue.0)).collect();
+        let is_of = |reserve: &Reserve| {
+            self.skills.number(reserve.skill).is_some_and(|number| profile.topics.contains(&number))
+        };
+        profile.reserves =
+            (0u32..).zip(&self.reserves).filter(|(_, reserve)| is_of(reserve)).map(|(at, _)| at).collect();
     }
 
     /// Numbers the agents of queues that go by order: as the queue names them, then the others by name.
@@ -327,6 +345,7 @@ impl Acd {
         for &at in &agents {
             if let Some(agent) = self.agents.remove(at) {
                 self.agent_of.remove(&agent.id);
+                self.profiles[agent.profile].agents -= 1;
             }
         }
         let apart: Vec<ItemIx> = self
@@ -360,13 +379,18 @@ impl Acd {
     /// Forgets groups in which nobody is.
     fn forget_groups(&mut self, is_meant: impl Fn(&GroupKey) -> bool) {
         let meant = self.groups.iter().filter(|(_, group)| is_meant(&group.key));
-        let groups: Vec<(GroupIx, Option<u64>)> = meant.map(|(at, group)| (at, group.emptied)).collect();
-        for (at, emptied) in groups {
-            self.groups_idle.remove(&(emptied.unwrap_or(0), at));
-            if let Some(group) = self.groups.remove(at) {
-                self.group_of.remove(&group.key);
-                self.strike(&group);
-            }
+        let groups: Vec<GroupIx> = meant.map(|(at, _)| at).collect();
+        for at in groups {
+            self.forget_group(at);
+        }
+    }
+
+    /// Forgets a group in which nobody is.
+    pub(crate) fn forget_group(&mut self, at: GroupIx) {
+        if let Some(group) = self.groups.remove(at) {
+            self.groups_idle.remove(&(group.emptied.unwrap_or(0), at));
+            self.group_of.remove(&group.key);
+            self.strike(&group);
         }
     }
 
@@ -390,7 +414,7 @@ impl Acd {
     }
 
     /// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
-    fn profile_key(&mut self, agent: AgentId, at: Wall) -> ProfileKey {
+    pub(crate) fn profile_key(&mut self, agent: AgentId, at: Wall) -> ProfileKey {
         let Some(rules) = self.config.agents.get(&agent) else { return ProfileKey::default() };
         let configured = rules.queues.iter().filter(|id| self.config.queues.contains_key(id));
         let queues: BTreeSet<QueueIx> = configured.filter_map(|id| self.queue_of.get(id).copied()).collect();

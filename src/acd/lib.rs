@@ -5,7 +5,8 @@
 //! - [`Acd`] (`acd`): the front door. `entering`: doors, overflows, places. `offers`: reservations, offers, conversations.
 //!   `shift`: agents and stations. `wrapup`: what follows a conversation, and its result. `codes`: what is dialled at a phone. `configure`: live change. `reconcile`: finds what
 //!   nothing backs. `views`: rows.
-//! - `skills`: what agents know as of now, and are certified for.
+//! - `skills`: what agents know as of now, and are certified for; `learning`: who knows something else is sorted anew; `holders`: who
+//!   holds what, by skill.
 //! - `tasks`: work without a caller on the line, beside an agent's one call.
 //! - `callback`: places of callers who have hung up. `expected`: how long those who wait will wait.
 //! - `doors`: who may come in and who must go, and where to; `calendar`: opening hours.
@@ -29,7 +30,9 @@ mod entering;
 mod entry;
 mod expected;
 mod explain;
+mod holders;
 mod item;
+mod learning;
 pub mod limits;
 mod line;
 mod live;

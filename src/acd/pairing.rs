@@ -168,7 +168,7 @@ impl Acd {
         let group = &self.groups[waiting.group];
         let eligible = match group.key.only {
             Some(_) => 1,
-            None => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
+            None => self.seated(waiting.group).map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
         let listing = &self.profiles[best.fit.profile].listing.groups;
         let others: u32 = listing.iter().filter_map(|listed| self.valid(listed)).map(|group| group.free).sum();
@@ -197,11 +197,8 @@ impl Acd {
         let group = &self.groups[waiting.group];
         let mut blocked = Vec::new();
         let mut podium = Podium::new();
-        for &fit in &group.profiles {
+        for fit in self.seated(waiting.group) {
             let ready = &self.profiles[fit.profile].ready;
-            if ready.is_empty() {
-                continue;
-            }
             if let Some(skill) = self.kept_from(item, fit.profile, now) {
                 let left = BLOCKED_MAX.saturating_sub(blocked.len());
                 let by = Bar::Reserve(skill);
@@ -269,13 +266,13 @@ impl Acd {
     /// The ready agents who may take the item, by profile.
     pub(crate) fn benches(&self, item: ItemIx, now: Mono) -> Vec<Bench<'_>> {
         let waiting = &self.items[item];
-        let fits = self.groups[waiting.group].profiles.iter();
-        let bench = |fit: &Fit| {
+        let fits = self.seated(waiting.group);
+        let bench = |fit: Fit| {
             let profile = &self.profiles[fit.profile];
             let seats = profile.seats.get(&waiting.queue);
             Bench { profile: fit.profile, rank: profile.rank(waiting.queue), ready: &profile.ready, seats }
         };
-        let free = |bench: &Bench<'_>| !bench.ready.is_empty() && self.kept_from(item, bench.profile, now).is_none();
+        let free = |bench: &Bench<'_>| self.kept_from(item, bench.profile, now).is_none();
         fits.map(bench).filter(free).collect()
     }
 

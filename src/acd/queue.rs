@@ -38,6 +38,8 @@ pub(crate) struct Queue {
     pub(crate) doors: Doors,
     /// Profiles that serve it and meet its own need.
     pub(crate) profiles: Vec<ProfileIx>,
+    /// Profiles that serve it and have somebody ready, in order.
+    pub(crate) seated: Vec<ProfileIx>,
     /// All its rings.
     pub(crate) rings: Vec<Ring>,
     /// Those of them that an item passes through, by number of segment.
@@ -80,6 +82,7 @@ impl Queue {
             ready: 0,
             drains_at: None,
             profiles: Vec::new(),
+            seated: Vec::new(),
             rings: Vec::new(),
             rings_of: Vec::new(),
             doors: Doors::default(),
@@ -169,6 +172,11 @@ impl Listing {
         self.groups.push(listed);
     }
 
+    /// Empties the list.
+    pub(crate) fn take(&mut self) -> Vec<Listed> {
+        std::mem::take(self).groups
+    }
+
     /// One of them is no more; `is_valid` tells which still are.
     pub(crate) fn strike(&mut self, is_valid: impl Fn(&Listed) -> bool) {
         self.struck += 1;
@@ -201,6 +209,8 @@ pub(crate) struct Profile {
     pub(crate) seats: BTreeMap<QueueIx, Seats>,
     /// Groups that they may serve, with and without items in them.
     pub(crate) listing: Listing,
+    /// How many they are, logged in or not.
+    pub(crate) agents: u32,
     /// Those of them who are logged in.
     pub(crate) logged_in: u32,
     /// What they have, in the tables.
@@ -218,6 +228,7 @@ impl Profile {
             ready: BTreeSet::new(),
             seats: BTreeMap::new(),
             listing: Listing::default(),
+            agents: 0,
             logged_in: 0,
             topics: Vec::new(),
             worth: 0,

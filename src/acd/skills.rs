@@ -4,9 +4,9 @@
 //! For the items of a segment that demands a certificate in a skill, whoever holds none that is valid and high enough counts
 //! as not having that skill. A certificate never widens: who does not meet a need by what he knows does not meet it at all.
 //!
-//! What has changed, by command or because its time is up, holds at once, like a configuration: nobody loses his place.
+//! What has changed, by command or because its time is up, holds at once: nobody loses his place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -68,9 +68,9 @@ pub(crate) struct LiveSkill {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LiveSkills {
     of: BTreeMap<AgentId, BTreeMap<SkillId, LiveSkill>>,
-    /// When the next certificate or change expires; none: none does.
-    next: Option<Wall>,
-    /// When that is looked at.
+    /// When certificates and changes of whom expire; the next is looked at by a deadline.
+    ends: BTreeSet<(Wall, AgentId)>,
+    /// That deadline.
     at: Option<Mono>,
 }
 
@@ -163,16 +163,41 @@ impl Acd {
         if let Some(until) = live.and_then(|live| live.until).filter(|until| *until <= wall) {
             return Err(Refusal::UntilPast(until));
         }
+        let held = self.live_skills.of.get(&agent);
+        let is_full = held.is_some_and(|held| !held.contains_key(&skill) && held.len() >= SKILLS_LIVE_MAX);
+        if live.is_some() && is_full {
+            return Err(Refusal::TooManySkills { agent });
+        }
+        for end in self.skill_ends(agent) {
+            self.live_skills.ends.remove(&(end, agent));
+        }
         let held = self.live_skills.of.entry(agent).or_default();
         match live {
-            Some(_) if !held.contains_key(&skill) && held.len() >= SKILLS_LIVE_MAX => {
-                return Err(Refusal::TooManySkills { agent });
-            }
             Some(live) => drop(held.insert(skill, live)),
             None => drop(held.remove(&skill)),
         }
-        self.reform(now, out);
+        if held.is_empty() {
+            self.live_skills.of.remove(&agent);
+        }
+        self.note_skill_ends(agent, wall);
+        self.time_skills(now);
+        if let Some(&at) = self.agent_of.get(&agent) {
+            self.relearn(&[at], now, out);
+        }
         Ok(())
+    }
+
+    /// When something that an agent knows or is certified for expires, past or to come.
+    fn skill_ends(&self, agent: AgentId) -> Vec<Wall> {
+        let rules = self.config.agents.get(&agent);
+        let certificates = rules.into_iter().flat_map(|rules| rules.certificates.values().filter_map(|c| c.until));
+        let changes = self.live_skills.of.get(&agent).into_iter().flat_map(BTreeMap::values);
+        certificates.chain(changes.filter_map(|live| live.until)).collect()
+    }
+
+    fn note_skill_ends(&mut self, agent: AgentId, wall: Wall) {
+        let ends = self.skill_ends(agent).into_iter().filter(|until| *until > wall);
+        self.live_skills.ends.extend(ends.map(|until| (until, agent)));
     }
 
     /// Something of the configuration names the skill.
@@ -280,7 +305,7 @@ impl Acd {
         Some(Uncertified { skill, least, why })
     }
 
-    /// Looks when the next certificate or live change expires, and forgets the changes that have. Those of agents who are not
+    /// Lists when certificates and live changes expire, and forgets the changes that have. Those of agents who are not
     /// configured go as well.
     pub(crate) fn arm_skills(&mut self, now: Mono) {
         let wall = self.wall(now);
@@ -289,17 +314,18 @@ impl Acd {
             skills.retain(|_, live| live.until.is_none_or(|until| until > wall));
             !skills.is_empty() && agents.contains_key(agent)
         });
-        let certificates = agents.values().flat_map(|rules| rules.certificates.values().filter_map(|c| c.until));
-        let changes = self.live_skills.of.values().flatten().filter_map(|(_, live)| live.until);
-        let next = certificates.chain(changes).filter(|until| *until > wall).min();
-        self.live_skills.next = next;
+        self.live_skills.ends.clear();
+        for agent in self.config.agents.keys().copied().collect::<Vec<_>>() {
+            self.note_skill_ends(agent, wall);
+        }
         self.time_skills(now);
     }
 
     /// Sets the deadline by the clock as it goes now.
     pub(crate) fn time_skills(&mut self, now: Mono) {
         let wall = self.wall(now);
-        let left = self.live_skills.next.map(|next| u64::try_from(next.0.saturating_sub(wall.0)).unwrap_or(0));
+        let left =
+            self.live_skills.ends.first().map(|(next, _)| u64::try_from(next.0.saturating_sub(wall.0)).unwrap_or(0));
         let at = left.map(|us| Mono(now.0.saturating_add(us)));
         if let Some(old) = std::mem::replace(&mut self.live_skills.at, at) {
             self.timers.disarm(old, Due::Skills);
@@ -313,14 +339,37 @@ impl Acd {
     pub(crate) fn skills_due(&mut self, now: Mono, out: &mut Vec<Decision>) {
         self.live_skills.at = None;
         match self.skills_overdue(now) {
-            true => self.reform(now, out),
+            true => self.expire_skills(now, out),
             false => self.time_skills(now),
         }
     }
 
+    /// Whoever has lost or regained something by now is sorted anew.
+    pub(crate) fn expire_skills(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        let wall = self.wall(now);
+        let mut whose = BTreeSet::new();
+        while let Some(&(end, agent)) = self.live_skills.ends.first()
+            && end <= wall
+        {
+            self.live_skills.ends.pop_first();
+            whose.insert(agent);
+        }
+        for agent in &whose {
+            if let Some(skills) = self.live_skills.of.get_mut(agent) {
+                skills.retain(|_, live| live.until.is_none_or(|until| until > wall));
+                if skills.is_empty() {
+                    self.live_skills.of.remove(agent);
+                }
+            }
+        }
+        self.time_skills(now);
+        let agents: Vec<AgentIx> = whose.iter().filter_map(|agent| self.agent_of.get(agent).copied()).collect();
+        self.relearn(&agents, now, out);
+    }
+
     /// The wall clock may have been set forward past an expiry.
     pub(crate) fn skills_overdue(&self, now: Mono) -> bool {
-        self.live_skills.next.is_some_and(|next| next <= self.wall(now))
+        self.live_skills.ends.first().is_some_and(|(next, _)| *next <= self.wall(now))
     }
 
     /// The skills of an agent, for people: those he has, those taken from him, those he is only certified for.
@@ -329,8 +378,7 @@ impl Acd {
         let live = self.live_skills.of.get(&agent);
         let certificates = self.config.agents.get(&agent).map(|rules| &rules.certificates);
         let named = has.keys().chain(live.into_iter().flat_map(BTreeMap::keys));
-        let all: std::collections::BTreeSet<SkillId> =
-            named.chain(certificates.into_iter().flat_map(BTreeMap::keys)).copied().collect();
+        let all: BTreeSet<SkillId> = named.chain(certificates.into_iter().flat_map(BTreeMap::keys)).copied().collect();
         let row = |skill: SkillId| SkillRow {
             skill,
             level: has.get(&skill).copied().unwrap_or(0),

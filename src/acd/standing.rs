@@ -5,13 +5,14 @@ use turno_base::{AgentId, Mono};
 use crate::acd::Acd;
 use crate::agent::Agent;
 use crate::boundary::Kind;
+use crate::holders::Profiles;
 use crate::item::Stands;
 use crate::line::{Line, Place};
 use crate::matching::{self, NEUTRAL, Strategy};
 use crate::need::{self, Judge};
 use crate::pairing::{count, micros};
 use crate::queue::{Asks, Fit, Group, GroupKey, Listed, Queue, list, unlist};
-use crate::slab::{AgentIx, GroupIx, ItemIx, QueueIx};
+use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx};
 
 impl Acd {
     /// The group of a listing; none: it is no more.
@@ -62,48 +63,61 @@ impl Acd {
 
     /// The profiles whose agents may take the items of a group, in order.
     fn fits(&mut self, key: &GroupKey, own: &Judge) -> Vec<Fit> {
-        let queue = &self.queues[key.queue];
-        let ring = key.ring.and_then(|ring| queue.rings.get(usize::from(ring)));
-        let per_level = micros(self.config.rule.fit_per_level);
         let only = key.only.and_then(|only| self.agents.get(only)).map(|agent| agent.profile);
-        let queue_topic = self.queue_topic(key.queue);
-        let mut fits = Vec::new();
-        for &profile in queue.profiles.iter().filter(|&&profile| only.is_none_or(|only| only == profile)) {
-            let profile_key = &self.profiles[profile].key;
-            if !own.is_met(&profile_key.levels) {
-                continue;
-            }
-            let counted;
-            let levels = match key.demands {
-                0 => &profile_key.levels,
-                demands => {
-                    counted = self.counted_levels(profile_key, demands);
-                    if !queue.judge.is_met(&counted) || !own.is_met(&counted) {
-                        continue;
-                    }
-                    &counted
-                }
-            };
-            let weakest = need::weakest(&queue.judge, own, levels);
-            let is_asked_for = match ring.map(|ring| &ring.asks) {
-                None => true,
-                Some(Asks::Judge(judge)) => judge.is_met(&profile_key.levels) && judge.is_met(levels),
-                Some(Asks::Level(level)) => weakest.is_none_or(|weakest| weakest >= *level),
-            };
-            if !is_asked_for {
-                continue;
-            }
-            let mut parts = Vec::new();
-            queue.judge.counting(levels, &mut parts);
-            own.counting(levels, &mut parts);
-            if parts.is_empty() {
-                parts.push((queue_topic, 0));
-            }
-            parts.sort_unstable();
-            let recipe = self.tables.recipe(parts);
-            fits.push(Fit { profile, fit: per_level.saturating_mul(i64::from(weakest.unwrap_or(0))), recipe });
+        let of_queue = self.queues[key.queue].profiles.iter().copied();
+        let profiles: Vec<ProfileIx> = match only {
+            Some(only) => of_queue.filter(|&at| only == at).collect(),
+            None => self.holders.meeting(own, &Profiles::of(of_queue)).iter().collect(),
+        };
+        profiles.into_iter().filter_map(|profile| self.fit_of(profile, key, own)).collect()
+    }
+
+    /// The profiles with ready agents who may take the items of a group, in order. Looks at no more than serve its queue and have
+    /// somebody ready.
+    pub(crate) fn seated(&self, group: GroupIx) -> impl Iterator<Item = Fit> {
+        let group = &self.groups[group];
+        let seated = &self.queues[group.key.queue].seated;
+        seated.iter().filter_map(|&profile| group.fit(profile)).copied()
+    }
+
+    /// How a profile that meets the need of a group's queue fits the group; none: its agents may not take its items.
+    pub(crate) fn fit_of(&mut self, profile: ProfileIx, key: &GroupKey, own: &Judge) -> Option<Fit> {
+        let queue = &self.queues[key.queue];
+        let profile_key = &self.profiles[profile].key;
+        if !own.is_met(&profile_key.levels) {
+            return None;
         }
-        fits
+        let counted;
+        let levels = match key.demands {
+            0 => &profile_key.levels,
+            demands => {
+                counted = self.counted_levels(profile_key, demands);
+                if !queue.judge.is_met(&counted) || !own.is_met(&counted) {
+                    return None;
+                }
+                &counted
+            }
+        };
+        let weakest = need::weakest(&queue.judge, own, levels);
+        let ring = key.ring.and_then(|ring| queue.rings.get(usize::from(ring)));
+        let is_asked_for = match ring.map(|ring| &ring.asks) {
+            None => true,
+            Some(Asks::Judge(judge)) => judge.is_met(&profile_key.levels) && judge.is_met(levels),
+            Some(Asks::Level(level)) => weakest.is_none_or(|weakest| weakest >= *level),
+        };
+        if !is_asked_for {
+            return None;
+        }
+        let mut parts = Vec::new();
+        queue.judge.counting(levels, &mut parts);
+        own.counting(levels, &mut parts);
+        if parts.is_empty() {
+            parts.push((self.queue_topic(key.queue), 0));
+        }
+        parts.sort_unstable();
+        let recipe = self.tables.recipe(parts);
+        let per_level = micros(self.config.rule.fit_per_level);
+        Some(Fit { profile, fit: per_level.saturating_mul(i64::from(weakest.unwrap_or(0))), recipe })
     }
 
     /// The number of a queue as a topic: those of skills come before.
@@ -286,8 +300,12 @@ impl Acd {
         let Some(seat) = self.seat_of(agent) else { return };
         let a = &self.agents[agent];
         let profile = &mut self.profiles[a.profile];
+        let is_first = profile.ready.is_empty();
         profile.ready.insert(seat);
         for &queue in &profile.key.queues {
+            if is_first {
+                list(&mut self.queues[queue].seated, a.profile);
+            }
             if let Some(number) = number_in(&self.queues[queue], a) {
                 profile.seats.entry(queue).or_default().entry(number).or_default().insert(seat);
             }
@@ -301,6 +319,9 @@ impl Acd {
         let profile = &mut self.profiles[a.profile];
         profile.ready.remove(&seat);
         for &queue in &profile.key.queues {
+            if profile.ready.is_empty() {
+                unlist(&mut self.queues[queue].seated, &a.profile);
+            }
             let Some(number) = number_in(&self.queues[queue], a) else { continue };
             let Some(seats) = profile.seats.get_mut(&queue) else { continue };
             if let Some(ready) = seats.get_mut(&number) {

@@ -283,7 +283,7 @@ impl Tables {
     }
 
     /// What agents who have these topics are worth elsewhere, µs of idle time.
-    fn worth(&self, topics: &[u32]) -> i64 {
+    pub(crate) fn worth(&self, topics: &[u32]) -> i64 {
         let pressures = topics.iter().filter_map(|&topic| self.topics.get(topic as usize)).map(|tally| tally.pressure);
         opportunity(pressures.sum(), &self.rule)
     }

@@ -362,4 +362,4 @@ async fn is_his(state: &AppState, row: &Route, request: &Parts, agent: AgentId) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

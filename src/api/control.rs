@@ -13,11 +13,14 @@ use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::AppState;
 use crate::api::live::{self, LiveReply, LiveRequest};
+use crate::api::tools::{self, Tool, ToolReply};
 use crate::shell::asker::Unanswered;
 use crate::shell::live::document::DOCUMENT_BYTES_MAX;
 
 /// Longest request line, a whole live document in it; more closes the connection.
 pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DOCUMENT_BYTES_MAX as u64;
+/// Longest wait for a reply.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// A client that says nothing for this long is closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
@@ -32,6 +35,8 @@ pub enum Request {
     Live(Box<LiveRequest>),
     /// Take no new calls; the process goes on until it is told to end.
     Drain,
+    /// Something of the tool-box.
+    Tool(Tool),
 }
 
 /// What comes back.
@@ -41,6 +46,8 @@ pub enum Reply {
     Answer(Answer),
     /// About the live configuration.
     Live(Box<LiveReply>),
+    /// What a tool says.
+    Tool(Box<ToolReply>),
     /// Done, with warnings.
     Done(Vec<String>),
     /// Not done; sentences for a person.
@@ -91,7 +98,9 @@ async fn serve(stream: UnixStream, state: AppState) {
             Ok(Ok(got)) if got > 0 && line.ends_with('\n') => {}
             _ => return,
         }
+        let mut lines = None;
         let reply = match serde_json::from_str(&line) {
+            Ok(Request::Tool(tool)) => tools::answer(tool, &state, &mut lines).await,
             Ok(request) => answer(request, &state, &who).await,
             Err(error) => Reply::Refused(vec![format!("this is no request: {error}")]),
         };
@@ -100,6 +109,19 @@ async fn serve(stream: UnixStream, state: AppState) {
         if write.write_all(&text).await.is_err() {
             return;
         }
+        if let Some(lines) = lines {
+            return tools::pass_on(lines, read, write).await;
+        }
+    }
+}
+
+/// What the engine says to a command.
+pub(super) async fn ask_engine(command: Command, state: &AppState) -> Reply {
+    match state.asker.ask(command).await {
+        Ok(answer) => Reply::Answer(answer),
+        Err(Unanswered::Refused(refusal @ Refusal::Unknown { .. })) => Reply::Unknown(refusal.to_string()),
+        Err(Unanswered::Refused(refusal @ Refusal::Conflict { .. })) => Reply::Refused(vec![refusal.to_string()]),
+        Err(error @ (Unanswered::Busy | Unanswered::Ending)) => Reply::Unavailable(error.to_string()),
     }
 }
 
@@ -112,12 +134,7 @@ fn account(stream: &UnixStream) -> String {
 
 async fn answer(request: Request, state: &AppState, who: &str) -> Reply {
     match request {
-        Request::Command(command) => match state.asker.ask(command).await {
-            Ok(answer) => Reply::Answer(answer),
-            Err(Unanswered::Refused(refusal @ Refusal::Unknown { .. })) => Reply::Unknown(refusal.to_string()),
-            Err(Unanswered::Refused(refusal @ Refusal::Conflict { .. })) => Reply::Refused(vec![refusal.to_string()]),
-            Err(error @ (Unanswered::Busy | Unanswered::Ending)) => Reply::Unavailable(error.to_string()),
-        },
+        Request::Command(command) => ask_engine(command, state).await,
         Request::Reload => {
             let (reloader, who) = (state.reloader.clone(), who.to_owned());
             // It reads files and may wait for the engine.
@@ -132,18 +149,26 @@ async fn answer(request: Request, state: &AppState, who: &str) -> Reply {
             state.gate.drain();
             Reply::Done(Vec::new())
         }
+        Request::Tool(tool) => tools::answer(tool, state, &mut None).await,
     }
 }
 
 /// Asks once, from a program that is not a server.
 pub fn ask(path: &Path, request: &Request) -> io::Result<Reply> {
+    open(path, request).map(|(reply, _)| reply)
+}
+
+/// Asks, and gives what may follow the reply: a line each.
+pub fn open(path: &Path, request: &Request) -> io::Result<(Reply, std::io::BufReader<std::os::unix::net::UnixStream>)> {
     use std::io::{BufRead, Write};
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(ASK_LIMIT))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut reply = String::new();
-    std::io::BufReader::new(stream).read_line(&mut reply)?;
-    Ok(serde_json::from_str(&reply)?)
+    let mut stream = std::io::BufReader::new(stream);
+    stream.read_line(&mut reply)?;
+    stream.get_ref().set_read_timeout(None)?;
+    Ok((serde_json::from_str(&reply)?, stream))
 }

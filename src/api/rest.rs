@@ -12,7 +12,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, access, customers, live, records, reports, session, tasks, voicemail};
+use crate::api::{AppState, access, customers, events, live, records, reports, session, tasks, voicemail};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -47,6 +47,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
         .route("/board", get(board))
+        .route("/events", get(events::events))
         .merge(session::router())
         .merge(tasks::router())
         .merge(records::router())
@@ -385,5 +386,7 @@ pub fn shown(answer: Answer) -> Value {
         Answer::Calendars(calendars) => json!({"calendars": calendars}),
         Answer::Explained(explained) => json!({"explained": explained}),
         Answer::Sizes(sizes) => json!({"sizes": sizes}),
+        Answer::Legs(legs) => json!({"legs": legs}),
+        Answer::Rehearsed(told) => json!({"route": told}),
     }
 }

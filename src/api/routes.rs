@@ -187,6 +187,13 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives("token"),
     get("/api/v1/session", EVERYBODY, "name", "Whose token this is and what it may."),
     row("DELETE", "/api/v1/session", EVERYBODY, "Signs out: the token of a sign-in ends."),
+    get("/api/v1/events", OWN, "websocket", "Events as they happen, over a WebSocket (docs/reference/events.md).")
+        .asks(&[
+            may("after", Text, "Goes on behind the event of this id or number"),
+            may("kind", Text, "Of these kinds alone, joined by commas"),
+            may("queue", Text, "Events that name one of these queues"),
+            may("agent", Text, "Events that name one of these agents"),
+        ]),
     get("/api/v1/calls", SUPERVISED, "calls", "Live calls."),
     get("/api/v1/calls/{call}", OWN, "calls", "One live call.").of(HisCall),
     row("DELETE", "/api/v1/calls/{call}", OWN, "Hangs up.").of(HisCall),

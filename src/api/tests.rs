@@ -13,7 +13,7 @@ use turno_engine::{Answer, Command, Effect, Engine, EngineConfig, Input, QueueVi
 
 use super::*;
 use crate::api::control::{Reply, Request, ask};
-use crate::shell::board::BoardSettings;
+use crate::shell::board::{BoardSettings, FactLine};
 use crate::shell::clock::Clock;
 use crate::shell::config::{self, HttpSettings};
 use crate::shell::entropy;
@@ -24,8 +24,12 @@ use crate::shell::signals::drain;
 pub(super) struct Place {
     pub(super) state: AppState,
     runtime: tokio::runtime::Runtime,
-    http: SocketAddr,
+    pub(super) http: SocketAddr,
     pub(super) socket: PathBuf,
+    /// The engine's end of the event line.
+    pub(super) line: FactLine,
+    /// What the wallboard shows.
+    pub(super) shots: tokio::sync::watch::Sender<crate::api::wall::Shot>,
 }
 
 pub(super) fn place(token: Option<&str>) -> Place {
@@ -35,8 +39,8 @@ pub(super) fn place(token: Option<&str>) -> Place {
 pub(super) fn place_with(http: HttpSettings) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
-    let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC };
-    let (board, _) = Board::start(turno_report::Board::default(), kept, inbox.clock(), metrics.clone()).unwrap();
+    let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC, told_to: 0 };
+    let (board, line) = Board::start(turno_report::Board::default(), kept, inbox.clock(), metrics.clone()).unwrap();
     let asker = Arc::new(Asker::new(inbox.clone()));
     let answering = asker.clone();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -48,12 +52,15 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
     let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let customers = crate::shell::customers::Customers::new(&settings);
     let callers = crate::shell::customers::Callers::new(customers.clone(), None, inbox.clone());
+    let shots = tokio::sync::watch::Sender::new(crate::api::wall::Shot::default());
     let state = AppState {
         asker,
-        shots: tokio::sync::watch::Sender::new(crate::api::wall::Shot::default()).subscribe(),
+        shots: shots.subscribe(),
         board: board.clone(),
         metrics: metrics.clone(),
         gate: Arc::default(),
+        tap: crate::shell::tap::Tap::new(&[]),
+        holder: None,
         customers,
         callers,
         reloader: Arc::new(Reloader::fixed(settings, Some(files), inbox, metrics, board.clone())),
@@ -66,7 +73,7 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
     control::start(runtime.handle(), &socket, state.clone()).unwrap();
     let http =
         http::start(runtime.handle(), http::bind("127.0.0.1:0".parse().unwrap()).unwrap(), state.clone()).unwrap();
-    Place { state, runtime, http, socket }
+    Place { state, runtime, http, socket, line, shots }
 }
 
 impl Drop for Place {

@@ -175,4 +175,6 @@ async fn send(socket: &mut WebSocket, message: &Value, limit: Duration) -> bool 
 }
 
 #[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod tests;

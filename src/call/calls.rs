@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::What;
-use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Now, Outcome, Reason};
+use turno_base::{CallId, Cause, E164, EndedBy, LegId, Mono, Need, Now, Number, Outcome, Reason, TrunkId};
 
-use crate::boundary::{AcdTell, Arrived, CallEffect, CallEvent, CallingBack, From, LegCommand, LegEvent, Placed};
+use crate::boundary::{
+    AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Customer, From, LegCommand, LegEvent, Placed,
+};
 use crate::call::Call;
 use crate::dialplan::{self, DialPlan};
 use crate::park::take;
-use crate::plan::CallConfig;
+use crate::plan::{CallConfig, Plan};
 use crate::transfer::{NO_SUCH_DIALOG, attend};
 use crate::turn::{House, Turn};
+use crate::wait::need_for;
 
 /// Most live calls; more are refused with 503 before they are calls.
 pub const CALLS_MAX: usize = 50_000;
@@ -131,6 +134,16 @@ impl Calls {
         let call = Call::begin_back(back, &mut t);
         self.calls.insert(id, call);
         self.turn(id, now, out, Call::call_back);
+    }
+
+    /// What the dial plan says of a number that is dialled by this trunk; none: it is refused.
+    pub fn plan_for(&self, dnis: &Number, trunk: TrunkId) -> Option<&Plan> {
+        self.plan.route(dnis, trunk)
+    }
+
+    /// What a queued call of this customer needs of an agent, where its route wants `wanted`.
+    pub fn need_for(&self, wanted: Need, customer: &Customer) -> Need {
+        need_for(&self.config, wanted, customer)
     }
 
     fn on_place(&mut self, placed: Placed, now: Now, out: &mut Vec<CallEffect>) {

@@ -4,11 +4,11 @@
 use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
 use turno_base::{AgentId, Cause, E164, EndedBy, LegId, Need, Number, QueueId, Reason, SkillId, StationId};
 
-use crate::boundary::{AcdEvent, AcdTell, CallEffect, DialTo, Elsewhere, From};
+use crate::boundary::{AcdEvent, AcdTell, CallEffect, Customer, DialTo, Elsewhere, From};
 use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
 use crate::dialplan;
 use crate::leg::{Announced, Leg, LegState, Speech};
-use crate::plan::Goal;
+use crate::plan::{CallConfig, Goal};
 use crate::settle::place_prompts;
 use crate::turn::Turn;
 
@@ -86,10 +86,7 @@ impl Call {
         waiting.place = Place::Entering;
         let (queue, wanted) = (waiting.queue, waiting.need.clone());
         self.came = Some(Came { queue, need: wanted.clone() });
-        let need = match customer.language {
-            Some(language) if t.config.need_language => with_language(wanted, SkillId(language)),
-            Some(_) | None => wanted,
-        };
+        let need = need_for(t.config, wanted, customer);
         let canonical = || self.ani.e164.filter(|_| !self.ani.withheld).map(|number| number.to_string());
         let since = *self.wants_since.get_or_insert(t.now.mono);
         let tell = AcdTell::Enter {
@@ -293,6 +290,14 @@ fn on_acd_late(event: &AcdEvent, t: &mut Turn<'_>) {
         | AcdEvent::Announce { .. }
         | AcdEvent::CallbackTaken
         | AcdEvent::CallbackRefused => t.stale(),
+    }
+}
+
+/// What a queued call needs of an agent: what its route wants, and where it is so configured the customer's language.
+pub(crate) fn need_for(config: &CallConfig, wanted: Need, customer: &Customer) -> Need {
+    match customer.language {
+        Some(language) if config.need_language => with_language(wanted, SkillId(language)),
+        Some(_) | None => wanted,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Commands to the running engine, over its control socket.
 
+use std::io;
 use std::path::Path;
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use turno_engine::{AgentView, Answer, Command};
 use crate::api::control::{self, Reply, Request};
 use crate::api::rest::shown;
 use crate::cli::table::Table;
-use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE, tasks};
+use crate::cli::{NOT_FOUND, REFUSED, UNREACHABLE, tasks, tools};
 
 /// Asks the engine and prints its answer.
 pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
@@ -17,11 +18,23 @@ pub(super) fn command(socket: &Path, as_json: bool, command: Command) -> u8 {
 
 /// Asks the node and prints its reply.
 pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
-    let reply = match reply(socket, request) {
-        Ok(reply) => reply,
-        Err(code) => return code,
-    };
+    match reply(socket, request) {
+        Ok(reply) => show(reply, as_json),
+        Err(code) => code,
+    }
+}
+
+/// Nobody is there.
+pub(super) fn unreachable(socket: &Path, error: &io::Error) -> u8 {
+    eprintln!("no engine answers at {} ({error}); start it, or name its socket with --socket", socket.display());
+    UNREACHABLE
+}
+
+/// Prints a reply; the exit code.
+pub(super) fn show(reply: Reply, as_json: bool) -> u8 {
     match reply {
+        Reply::Tool(reply) if as_json => println!("{}", tools::shown(&reply)),
+        Reply::Tool(reply) => tools::print(&reply),
         Reply::Answer(answer) if as_json => println!("{}", shown(answer)),
         Reply::Answer(answer) => print(answer),
         Reply::Done(warnings) if as_json => println!("{}", json!({"done": true, "warnings": warnings})),
@@ -35,10 +48,7 @@ pub(super) fn request(socket: &Path, as_json: bool, request: &Request) -> u8 {
 
 /// The node's reply, or the exit code if there is none.
 pub(super) fn reply(socket: &Path, request: &Request) -> Result<Reply, u8> {
-    control::ask(socket, request).map_err(|error| {
-        eprintln!("no engine answers at {} ({error}); start it, or name its socket with --socket", socket.display());
-        UNREACHABLE
-    })
+    control::ask(socket, request).map_err(|error| unreachable(socket, &error))
 }
 
 /// Says why something was not done; the exit code.
@@ -57,7 +67,7 @@ pub(super) fn refused(reply: Reply) -> u8 {
             UNREACHABLE
         }
         // Of no question that was asked.
-        Reply::Answer(_) | Reply::Live(_) | Reply::Done(_) => REFUSED,
+        Reply::Answer(_) | Reply::Live(_) | Reply::Tool(_) | Reply::Done(_) => REFUSED,
     }
 }
 
@@ -200,6 +210,8 @@ fn print(answer: Answer) {
         }
         Answer::Explained(explained) => explained.words.iter().for_each(|sentence| println!("{sentence}")),
         Answer::Sizes(sizes) => println!("{}", json!(sizes)),
+        Answer::Legs(legs) => println!("{}", json!(legs)),
+        Answer::Rehearsed(told) => print!("{told}"),
     }
 }
 

@@ -19,12 +19,12 @@ use turno_sip::flow::Transport;
 use crate::api::control::{self, Reply, Request};
 use crate::cli::REFUSED;
 use crate::cli::table::Table;
+use crate::cli::trunk;
 use crate::shell::config::Settings;
 use crate::shell::live;
 
-/// How long a trunk has for an answer to OPTIONS; asked twice, since a datagram may be lost.
+/// How long a packet may take from the range to the range.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
-const ASKED: u32 = 2;
 /// Free room under which the disk of the records is called full, percent.
 const FREE_PCT_MIN: u64 = 20;
 /// File descriptors beside those of media ports: streams, HTTP, files.
@@ -125,7 +125,7 @@ impl Doctor<'_> {
                 self.fine("engine", format!("answers at {}", socket.display()));
                 true
             }
-            Ok(Reply::Done(_) | Reply::Live(_)) => true,
+            Ok(Reply::Done(_) | Reply::Live(_) | Reply::Tool(_)) => true,
             Ok(Reply::Unknown(sentence) | Reply::Unavailable(sentence)) => {
                 self.say("engine", Verdict::Failed, format!("{sentence}; look at its log"));
                 true
@@ -282,12 +282,12 @@ impl Doctor<'_> {
     }
 
     fn trunks(&mut self) {
-        for trunk in &self.settings.engine.sip.trunks {
-            for host in &trunk.hosts {
-                let about = format!("trunk {} {}", trunk.id, host.host);
+        for configured in &self.settings.engine.sip.trunks {
+            for host in &configured.hosts {
+                let about = format!("trunk {} {}", configured.id, host.host);
                 let found = (host.host.as_str(), host.port.unwrap_or(5060)).to_socket_addrs().map(|mut all| all.next());
                 match found {
-                    Ok(Some(address)) => match asked(address) {
+                    Ok(Some(address)) => match trunk::asked(address, Transport::Udp) {
                         Ok(status) => self.fine(about, format!("answers OPTIONS with {status}")),
                         Err(error) => self.say(
                             about,
@@ -328,38 +328,6 @@ fn there_and_back(address: IpAddr, (first, last): (u16, u16)) -> io::Result<(u16
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, "no two ports of the range are free"))
-}
-
-/// The status with which `peer` answers OPTIONS.
-fn asked(peer: SocketAddr) -> io::Result<String> {
-    let socket = UdpSocket::bind(if peer.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" })?;
-    socket.connect(peer)?;
-    socket.set_read_timeout(Some(ANSWER_WAIT))?;
-    let local = socket.local_addr()?;
-    let mut last = io::Error::from(io::ErrorKind::TimedOut);
-    for n in 0..ASKED {
-        let options = format!(
-            "OPTIONS sip:{peer} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKdoctor{pid}n{n};rport\r\nMax-Forwards: 70\r\n\
-             From: <sip:doctor@{local}>;tag={pid}\r\nTo: <sip:{peer}>\r\nCall-ID: doctor-{pid}@{host}\r\nCSeq: {cseq} OPTIONS\r\n\
-             Contact: <sip:doctor@{local}>\r\nContent-Length: 0\r\n\r\n",
-            pid = std::process::id(),
-            host = local.ip(),
-            cseq = n + 1,
-        );
-        let mut buffer = [0; 4096];
-        match socket.send(options.as_bytes()).and_then(|_| socket.recv(&mut buffer)) {
-            Ok(length) => {
-                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-                let line = text.lines().next().unwrap_or_default();
-                return line
-                    .strip_prefix("SIP/2.0 ")
-                    .map(str::to_owned)
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not speak SIP"));
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 fn is_private(ip: IpAddr) -> bool {

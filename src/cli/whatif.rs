@@ -157,7 +157,7 @@ fn record(shown: &Shown<'_>, stretches: &mut Vec<Recorder>) {
             stretch.begin(*now, &engine.agents(*now));
             stretches.push(stretch);
         }
-        Shown::Turn { engine, now, effects } => {
+        Shown::Turn { engine, now, effects, .. } => {
             let Some(stretch) = stretches.last_mut() else { return };
             stretch.until(*now);
             for effect in *effects {

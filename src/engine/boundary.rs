@@ -13,6 +13,7 @@ use turno_sip::ua::{Count, Load};
 
 use crate::acd_tasks::TaskEntry;
 use crate::config::EngineConfig;
+use crate::rehearsal::Rehearsal;
 use crate::views::Answer;
 
 /// What goes in, in the order in which the loop took it.
@@ -169,6 +170,10 @@ pub enum Command {
     RegShow,
     /// Sizes of everything, for metrics.
     Sizes,
+    /// The legs of a live call, those that have ended too.
+    CallLegs(CallId),
+    /// What would become of a call; nothing changes.
+    RouteTest(Box<Rehearsal>),
 }
 
 /// What comes out, in order.

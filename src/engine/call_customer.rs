@@ -65,14 +65,19 @@ impl Rooms {
     }
 
     fn known(&mut self, call: CallId, customer: Option<Customer>, turn: &mut Turn<'_>) {
-        let customer = customer.unwrap_or_else(|| Customer {
+        let customer = customer.unwrap_or_else(|| self.stranger());
+        self.tell_call(CallEvent::Known { call, customer }, turn);
+    }
+
+    /// Whom nobody knows.
+    pub(crate) fn stranger(&self) -> Customer {
+        Customer {
             id: None,
             shown: String::new(),
             segment: self.config.segment_default,
             value_pm: self.config.value_default_pm,
             language: None,
             owner: None,
-        });
-        self.tell_call(CallEvent::Known { call, customer }, turn);
+        }
     }
 }

@@ -104,6 +104,8 @@ impl Rooms {
             }
             Command::RegShow => Ok(self.reachable(turn.now)),
             Command::Sizes => Ok(Answer::Sizes(self.sizes())),
+            Command::CallLegs(call) => self.legs(*call, turn.now).map(Answer::Legs),
+            Command::RouteTest(asked) => self.rehearse(asked, turn.now).map(Answer::Rehearsed),
         }
     }
 

@@ -17,6 +17,7 @@ mod config;
 mod notes;
 mod parking;
 mod placing;
+mod rehearsal;
 mod sip_call;
 mod turn;
 mod views;
@@ -28,9 +29,10 @@ mod tests;
 pub use acd_tasks::TaskEntry;
 pub use boundary::{Command, Effect, Input, Mail, Refusal};
 pub use config::{EngineConfig, MediaConfig};
+pub use rehearsal::{Rehearsal, Rehearsed, RehearsedOffer, RehearsedPrice};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, OfferExplained, QueueView, Sizes, SkillView,
-    TaskView, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, LegView, OfferExplained, QueueView, Sizes,
+    SkillView, TaskView, WaitingView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -13,6 +13,7 @@ mod placing;
 mod ports;
 mod queue_log;
 mod refer;
+mod rehearsal;
 mod restart;
 mod ring_all;
 mod seeds;

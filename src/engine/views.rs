@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, SkillRow, Why};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, SkillId, StationId, Wall};
+use turno_base::{AgentId, CallId, ItemId, LegId, Name, Now, QueueId, SkillId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
 use turno_sip::ua::StationView;
@@ -11,6 +11,7 @@ use turno_sip::ua::StationView;
 use crate::Rooms;
 use crate::boundary::Refusal;
 use crate::commands::{no_agent, no_call, no_queue};
+use crate::rehearsal::Rehearsed;
 
 /// Most waiting calls shown of one queue, and most live calls shown at once.
 pub(crate) const ROWS_MAX: usize = 1000;
@@ -45,6 +46,10 @@ pub enum Answer {
     Calendars(Vec<CalendarView>),
     /// Sizes.
     Sizes(Sizes),
+    /// Legs of a call.
+    Legs(Vec<LegView>),
+    /// What would become of a call.
+    Rehearsed(Box<Rehearsed>),
 }
 
 /// One queue.
@@ -265,6 +270,15 @@ pub struct CallView {
     pub legs: u32,
 }
 
+/// One leg of a live call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegView {
+    /// The leg.
+    pub leg: LegId,
+    /// Call-ID of its dialog.
+    pub sip_call_id: String,
+}
+
 /// Sizes of everything that could leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
@@ -391,6 +405,12 @@ impl Rooms {
             Some(call) => Ok(vec![call_view(self.calls.row(call, now).ok_or_else(|| no_call(call))?)]),
             None => Ok(self.calls.rows(now).take(ROWS_MAX).map(call_view).collect()),
         }
+    }
+
+    pub(crate) fn legs(&self, call: CallId, now: Now) -> Result<Vec<LegView>, Refusal> {
+        self.live_calls(Some(call), now)?;
+        let view = |(leg, sip_call_id): (LegId, &str)| LegView { leg, sip_call_id: sip_call_id.to_owned() };
+        Ok(self.cdr.legs(call).map(view).collect())
     }
 
     pub(crate) fn reachable(&self, now: Now) -> Answer {

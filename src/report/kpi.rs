@@ -24,7 +24,7 @@ pub use audit::{Audited, Difference, Identity, Recorded, audit};
 pub use contact::{Contact, Repeats, Windows, judge};
 pub use cost::{of_hours, share_out};
 pub use entry::Entry;
-pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KEPT_ALONE, KpiTerms, Period, Sizes};
+pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KEPT_ALONE, KpiTerms, NumberRange, Period, Sizes};
 pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
 pub use law::{LAW_PER_MILLE, LAW_WITHIN_MS, Law, law};
 pub use quarter::{By, QUARTER_S, Quarter, Zone};

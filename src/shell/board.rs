@@ -39,10 +39,10 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How late midnight may be noticed when nothing happens.
 const DAY_POLL: Duration = Duration::from_secs(1);
 
-/// A fact with its number in this process, without gaps.
+/// A fact with its number in the event line, as the record log has it. A gap is what the board's own line had no room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbered {
-    /// From 1.
+    /// From 1 where the engine began afresh.
     pub seq: u64,
     /// What.
     pub fact: Fact,
@@ -51,7 +51,7 @@ pub struct Numbered {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "facts are nearly all of them")]
 enum Told {
-    Fact(Fact),
+    Fact(u64, Fact),
     /// Keep the fold beside this journal segment.
     Segment(u64),
 }
@@ -64,9 +64,9 @@ pub struct FactLine {
 }
 
 impl FactLine {
-    /// Passes a fact on; never waits.
-    pub fn tell(&self, fact: Fact) {
-        self.send(Told::Fact(fact));
+    /// Passes fact number `seq` on; never waits.
+    pub fn tell(&self, seq: u64, fact: Fact) {
+        self.send(Told::Fact(seq, fact));
     }
 
     /// Journal segment `number` begins here in the line.
@@ -97,6 +97,8 @@ pub struct BoardSettings {
     pub dir: Option<PathBuf>,
     /// Whose midnight it is.
     pub zone: TimeZone,
+    /// Number of the last fact before the first that it will be told.
+    pub told_to: u64,
 }
 
 impl Board {
@@ -109,7 +111,7 @@ impl Board {
     ) -> io::Result<(Arc<Board>, FactLine)> {
         let (told, incoming) = line(FACTS_MAX);
         let feed = broadcast::Sender::new(LISTENER_FACTS_MAX);
-        let board = Arc::new(Board { feed, seq: AtomicU64::new(0), fold: Mutex::new(fold), clock });
+        let board = Arc::new(Board { feed, seq: AtomicU64::new(settings.told_to), fold: Mutex::new(fold), clock });
         let mut thread = Thread { board: board.clone(), metrics: metrics.clone(), settings, counts: Counts::default() };
         std::thread::Builder::new().name("board".into()).spawn(move || thread.run(&incoming))?;
         Ok((board, FactLine { told, metrics }))
@@ -202,20 +204,20 @@ impl Thread {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Fact(fact) => self.on_fact(fact),
+            Told::Fact(seq, fact) => self.on_fact(seq, fact),
             Told::Segment(number) => self.keep(number),
         }
     }
 
-    fn on_fact(&mut self, fact: Fact) {
+    fn on_fact(&mut self, seq: u64, fact: Fact) {
         self.counts.take(&fact, &self.metrics);
         log_life(&fact);
-        let seq = {
+        {
             let mut fold = self.board.fold();
             fold.on_fact(&fact);
             // Under the lock: a view and its number belong together.
-            self.board.seq.fetch_add(1, Ordering::Relaxed) + 1
-        };
+            self.board.seq.store(seq, Ordering::Relaxed);
+        }
         // Nobody listening is fine.
         let _ = self.board.feed.send(Arc::new(Numbered { seq, fact }));
     }

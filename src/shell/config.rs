@@ -31,7 +31,7 @@ pub use figures::{Export, FigureSettings};
 pub use http::{HttpSettings, PersonSettings, Rights, Scope, TlsSettings, TokenSettings};
 pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
-pub use values::bytes_words;
+pub use values::{bytes_of, bytes_words, duration_of};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

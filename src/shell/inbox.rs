@@ -178,7 +178,7 @@ impl Inbox {
     }
 
     /// Has the engine's thread look, unless it is this one, or one that has taken its place, which looks before it goes.
-    fn wake(&self) {
+    pub fn wake(&self) {
         if !is_turning() {
             self.engine.wake();
         }

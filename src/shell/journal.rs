@@ -18,8 +18,8 @@ pub use export::export;
 pub use recover::{Recovered, Recovery, recover};
 pub use replay::{Replayed, replay};
 pub use segment::{Begin, Record, Segment, Turn, frame_input, segments};
-pub use transcript::{effect_line, input_line, shorten_numbers};
-pub use walk::{Shown, walk};
+pub use transcript::{effect_line, input_line, message_words, shorten_numbers};
+pub use walk::{Shown, walk, walk_between};
 pub use writer::{JournalSettings, SEGMENTS_BEHIND_MAX, Writer};
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use turno_engine::Effect;
 
 /// Changes when the layout of frames or of anything inside them does.
-pub const FORMAT: u32 = 9;
+pub const FORMAT: u32 = 10;
 
 /// What the journal wants of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -84,6 +84,8 @@ pub struct Metrics {
     store_stored: IntGauge,
     /// Facts that are not kept because everything was full.
     pub facts_lost: IntCounter,
+    /// Legs of ended calls that no rule of the price book is for, once for each payer.
+    pub legs_unrated: IntCounter,
     consumer_failing: IntGaugeVec,
     consumer_behind: IntGaugeVec,
     consumer_refused: IntCounterVec,
@@ -175,6 +177,10 @@ impl Metrics {
             store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
             store_disk_used: r.gauge("store_disk_used_percent", "Use of the disk of the records."),
             store_stored: r.gauge("store_row_stored", "Number of the last record row that is durable."),
+            legs_unrated: r.counter(
+                "legs_unrated_total",
+                "Legs of ended calls that no rule of the price book is for: they have no amount.",
+            ),
             facts_lost: r.counter("store_facts_lost_total", "Facts that are not kept because everything was full."),
             consumer_failing: r.gauges("consumer_failing", "1 while a consumer takes no records.", &["consumer"]),
             consumer_behind: r.gauges(

@@ -18,6 +18,7 @@ use turno_sip::flow::{Listener, ListenerId, Transport};
 use crate::shell::inbox::Inbox;
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
+use crate::shell::tap::Tap;
 
 /// Receive buffer that the kernel is asked for: a second of a flood.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
@@ -116,8 +117,10 @@ impl Bound {
         runtime: &tokio::runtime::Handle,
     ) -> io::Result<Net> {
         let locals = self.listeners.iter().map(|(listener, _)| listener.local.ip()).collect();
+        let tap = Tap::new(&self.listeners());
+        let limits = settings.streams.clone();
         let streams =
-            Arc::new(Streams::new(settings.streams.clone(), locals, inbox.clone(), metrics.clone(), runtime.clone()));
+            Arc::new(Streams::new(limits, locals, inbox.clone(), metrics.clone(), tap.clone(), runtime.clone()));
         let mut udp = Vec::with_capacity(self.listeners.len());
         for (at, (listener, sockets)) in self.listeners.into_iter().enumerate() {
             let id = ListenerId(u16::try_from(at).unwrap_or(u16::MAX));
@@ -125,7 +128,7 @@ impl Bound {
                 Sockets::Udp(sockets) => {
                     udp.push(sockets.first().map(|socket| (socket.clone(), listener.local.is_ipv4())));
                     for socket in sockets {
-                        udp::receive(socket, id, inbox.clone(), metrics.clone(), gate.clone())?;
+                        udp::receive(socket, id, inbox.clone(), metrics.clone(), tap.clone(), gate.clone())?;
                     }
                 }
                 Sockets::Tcp(socket) => {
@@ -134,7 +137,7 @@ impl Bound {
                 }
             }
         }
-        Ok(Net { udp, streams })
+        Ok(Net { udp, streams, tap })
     }
 }
 
@@ -145,6 +148,8 @@ pub struct Net {
     pub udp: Vec<Option<(Arc<UdpSocket>, bool)>>,
     /// Stream connections.
     pub streams: Arc<Streams>,
+    /// Who looks at what passes.
+    pub tap: Arc<Tap>,
 }
 
 fn bind_udp(local: SocketAddr, threads: u16) -> io::Result<Vec<Arc<UdpSocket>>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use turno_acd::Heal;
 use turno_base::{Fact, Now};
 use turno_engine::{Effect, Input};
+use turno_tariff::cdr::{Kind, Row};
 
 use crate::shell::board::FactLine;
 use crate::shell::clock::Clock;
@@ -126,6 +127,7 @@ impl World for Outside {
             Effect::Mail(mail) => self.voicemail.order(mail),
             Effect::WantPorts(count) => self.media.want_ports(count),
             Effect::Store { seq, row } => {
+                self.metrics.legs_unrated.inc_by(unrated(&row));
                 self.turn.store_facts();
                 self.turn.parcel.outgoing.push(Outgoing::Store { seq, row: Box::new(row) });
             }
@@ -133,7 +135,7 @@ impl World for Outside {
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => {
                 self.turn.keep_fact(&fact);
-                self.facts.tell(fact);
+                self.facts.tell(self.turn.facts.told_to, fact);
             }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
@@ -209,5 +211,34 @@ fn heal_label(heal: Heal) -> &'static str {
         Heal::AgentStuck => "agent_stuck",
         Heal::LeaseExpired => "lease_expired",
         Heal::ItemLost => "item_lost",
+    }
+}
+
+/// Amounts that a closed call lacks because no rule is for them.
+fn unrated(row: &Row) -> u64 {
+    match &row.kind {
+        Kind::Open(_) | Kind::Interim(_) => 0,
+        Kind::Close(record) => record.costs.iter().map(|cost| u64::from(cost.unrated)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::store::tests::rows;
+
+    #[test]
+    fn a_leg_without_a_price_counts_when_its_call_has_ended_and_not_before() {
+        let mut of_call = rows(1);
+        assert!(of_call.iter().all(|row| unrated(row) == 0), "the sample book has a rule for it");
+        let Some(Row { kind: Kind::Close(record), .. }) = of_call.last_mut() else {
+            panic!("a call ends with its record")
+        };
+        record.costs.iter_mut().for_each(|cost| cost.unrated = 2);
+        let payers = record.costs.len() as u64;
+        let counts: Vec<u64> = of_call.iter().map(unrated).collect();
+        let (last, before) = counts.split_last().unwrap();
+        assert_eq!((*last, before.iter().sum::<u64>()), (2 * payers, 0));
+        assert!(payers > 0);
     }
 }

@@ -106,7 +106,24 @@ pub struct Mail {
     stalled: Option<Instant>,
 }
 
+/// Holds back everything that leaves, for a moment.
+#[derive(Clone, Debug)]
+pub struct Still(Arc<Mutex<Post>>);
+
+impl Still {
+    /// Runs `while_still` between two turns: what it sees of log and journal ends with the same turn.
+    pub fn hold<T>(&self, while_still: impl FnOnce() -> T) -> T {
+        let _post = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while_still()
+    }
+}
+
 impl Mail {
+    /// What can hold it back.
+    pub fn still(&self) -> Still {
+        Still(self.post.clone())
+    }
+
     /// Posts a turn, or has it posted behind those before it; waits if too many are under way. Leaves `parcel` empty.
     pub fn send(&mut self, parcel: &mut Parcel) {
         if parcel.is_small() && self.is_mine() {
@@ -193,6 +210,7 @@ impl Post {
     fn take(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Send { to, bytes, token } => {
+                self.net.tap.sends(&to, &bytes);
                 let (transport, listener, peer) = match to {
                     Destination::Flow(flow) if flow.transport == Transport::Tcp => {
                         return self.net.streams.send_on(flow, bytes, token);

@@ -30,6 +30,7 @@ use crate::api::access::Access;
 use crate::api::wall::{self, Faces};
 use crate::compat::ami;
 use crate::shell::asker::Asker;
+use crate::shell::backup::Holder;
 use crate::shell::board::{self, Board, BoardSettings, FactLine};
 use crate::shell::clock::{self, Clock};
 use crate::shell::config::source::Sources;
@@ -221,8 +222,11 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         None => None,
     };
     let net = bound.start(&settings.net, &inbox, &metrics, &gate, &handle).map_err(about("the SIP sockets"))?;
+    let tap = net.tap.clone();
     let (mail, post) = post::start(net, journal, store.clone(), asker.clone(), inbox.clone(), metrics.clone())
         .map_err(about("the post thread"))?;
+    let journal_dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
+    let holder = Holder::new(Arc::downgrade(&store), mail.still(), &settings.store.dir, journal_dir.as_deref());
     let watch = customers.watch().map_err(about("the customers' thread"))?;
     let crm = settings.crm.clone().map(|crm| Crm::new(crm, clock, handle.clone()));
     let callers = Callers::new(customers.clone(), crm, inbox.clone());
@@ -250,17 +254,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
     if past.resumed {
         begin.push(Input::Restarted);
     }
-    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
     let (hands, engine_gate) = (inbox.hands().clone(), gate.clone());
-    let engine = std::thread::Builder::new()
-        .name("engine".into())
-        .spawn(move || {
-            engine_loop.begin(begin);
-            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
-            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
-            outside.end();
-        })
-        .map_err(about("the engine's thread"))?;
 
     let (ami_terms, ami_now) = watch::channel(ami_terms(&settings, clock));
     let ami_counts = ami::Counts::new(&metrics);
@@ -296,6 +290,8 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         board: board.clone(),
         metrics: metrics.clone(),
         gate: gate.clone(),
+        tap,
+        holder: Some(Arc::new(holder)),
         customers: reloader.customers.clone(),
         callers,
         reloader: reloader.clone(),
@@ -308,6 +304,17 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         .map_err(about(format!("the control socket {}", socket.display())))?;
     let http = http_bound.map(|listener| api::http::start(&handle, listener, state)).transpose();
     let http = http.map_err(about("the HTTP listener"))?;
+    // Last: who hears an answer of the engine finds everything else there as well.
+    let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), metrics.clone());
+    let engine = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || {
+            engine_loop.begin(begin);
+            let turns = Turns::new(engine_loop, outlet, clock, engine_gate, &hands);
+            let (_, outside) = turns.run().expect("a turn that panics outside the engine ends the node");
+            outside.end();
+        })
+        .map_err(about("the engine's thread"))?;
     gate.set_ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -487,7 +494,8 @@ fn board(settings: &Settings, past: &mut Past, metrics: &Arc<Metrics>) -> Result
     let mut fold = std::mem::take(&mut past.board);
     fold.set_terms(board::terms(settings));
     let dir = settings.journal.as_ref().map(|journal| journal.dir.clone());
-    let kept = BoardSettings { dir, zone: settings.node.zone.clone() };
+    let told_to = past.engine.told_to();
+    let kept = BoardSettings { dir, zone: settings.node.zone.clone(), told_to };
     Board::start(fold, kept, past.clock, metrics.clone()).map_err(about("the board's thread"))
 }
 

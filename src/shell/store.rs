@@ -11,11 +11,13 @@ pub mod feed;
 mod frame;
 pub mod ledger;
 mod log;
+pub(in crate::shell) mod migrate;
 pub mod outs;
 pub mod parquet;
 pub mod pseudonym;
 mod reader;
 pub mod retention;
+pub mod since;
 mod sqlite;
 mod tables;
 mod writer;
@@ -278,9 +280,9 @@ impl ReadBack {
             threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
         }
         let (rows, incoming) = line(ROWS_MAX);
-        let writer = Writer::new(records, options, &recovered, shared.clone(), on_stored, bells);
+        let writer = Writer::new(records.clone(), options, &recovered, shared.clone(), on_stored, bells);
         threads.push(spawn("records", move || writer.run(&incoming)).map_err(disk("start a thread for", dir))?);
-        Ok((Store { rows: Some(rows), wakes, shared, threads, _lock: lock }, recovered))
+        Ok((Store { rows: Some(rows), wakes, shared, dir: records, threads, _lock: lock }, recovered))
     }
 }
 
@@ -296,6 +298,8 @@ pub struct Store {
     /// Of the consumers, the tables first.
     wakes: Vec<LineIn<Wake>>,
     shared: Arc<Shared>,
+    /// Of the log.
+    dir: PathBuf,
     threads: Vec<JoinHandle<()>>,
     /// Held as long as the store is.
     _lock: File,
@@ -366,6 +370,17 @@ impl Store {
     /// How each consumer is, the tables first.
     pub fn consumers(&self) -> Vec<ConsumerHealth> {
         self.shared.desks.iter().map(|desk| desk.health()).collect()
+    }
+
+    /// Waits until all that was appended before is durable, at most `patience`. False: it is not.
+    pub fn durable(&self, patience: Duration) -> bool {
+        self.flush_to(0, patience)
+    }
+
+    /// The newest segment of the log, and how far it is durable.
+    pub fn durable_to(&self) -> (PathBuf, u64) {
+        let place = self.shared.durable();
+        (log::path(&self.dir, place.segment), place.offset)
     }
 
     /// Waits until all that was appended before is durable and in the tables, at most `patience`. False: it is not.

@@ -59,7 +59,9 @@ impl Rounding {
 
     /// `numerator / denominator` as an integer; `denominator` > 0.
     pub(crate) fn divide(self, numerator: i128, denominator: i128) -> i128 {
-        let (whole, rest) = (numerator.abs() / denominator, numerator.abs() % denominator);
+        // A division of 128 bits is a call of its own: one is enough.
+        let whole = numerator.abs() / denominator;
+        let rest = numerator.abs() - whole * denominator;
         let up = match self {
             Rounding::HalfUp => rest * 2 >= denominator,
             Rounding::HalfEven => rest * 2 > denominator || (rest * 2 == denominator && whole % 2 == 1),

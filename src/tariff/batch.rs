@@ -5,11 +5,13 @@
 
 mod input;
 mod ops;
+mod quick;
 
 use serde_json::value::RawValue;
 
 use crate::deck::{Deck, DeckError};
 use input::Line;
+use quick::Quick;
 
 /// Longest line, bytes; a longer one is an error of its own.
 pub const LINE_BYTES_MAX: usize = 64 << 20;
@@ -57,13 +59,22 @@ enum Refused {
 impl Batch {
     /// Takes one line and appends its answer and LF; false if the line was refused.
     pub fn line(&mut self, line: &str, out: &mut String) -> bool {
+        self.line_by(line, out, quick::rate)
+    }
+
+    fn line_by<'l>(
+        &mut self,
+        line: &'l str,
+        out: &mut String,
+        quick: impl FnOnce(&'l str, &[Known], usize) -> Option<Quick<'l>>,
+    ) -> bool {
         let from = out.len();
         if self.known.len() > KNOWN_MAX || self.bytes > KNOWN_BYTES_MAX {
             (self.known, self.last, self.bytes) = (Vec::new(), 0, 0);
         }
-        let done = match self.shorten(line) {
-            Ok(()) => self.answer(out),
-            Err(refused) => Err((None, refused)),
+        let done = match quick(line, &self.known, self.last) {
+            Some(quick) => self.answer_quick(&quick, out),
+            None => self.thorough(line, out),
         };
         let Err((id, refused)) = done else { return true };
         out.truncate(from);
@@ -80,6 +91,20 @@ impl Batch {
         }
         out.push_str("\"}\n");
         false
+    }
+
+    fn answer_quick(&self, quick: &Quick<'_>, out: &mut String) -> Result<(), (Option<String>, Refused)> {
+        out.push_str("{\"id\":");
+        out.push_str(quick.id);
+        let done = ops::rate(&self.known, Some(quick.tariff), &quick.call, quick.party.as_ref(), out);
+        done.map_err(|refused| (Some(quick.id.to_owned()), refused))?;
+        out.push_str("}\n");
+        Ok(())
+    }
+
+    fn thorough(&mut self, line: &str, out: &mut String) -> Result<(), (Option<String>, Refused)> {
+        self.shorten(line).map_err(|refused| (None, refused))?;
+        self.answer(out)
     }
 
     fn answer(&self, out: &mut String) -> Result<(), (Option<String>, Refused)> {

@@ -108,3 +108,6 @@ pub fn concurrent(increments: u64, increment_ms: u64, answers_ms: &[u64]) -> Vec
     }
     answers_ms.iter().zip(counts).map(|(answer, count)| answer.saturating_add(count.saturating_mul(step))).collect()
 }
+
+#[cfg(test)]
+mod tests;

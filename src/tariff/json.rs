@@ -51,7 +51,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Many<'a> {
     }
 }
 
-impl Scalar<'_> {
+impl<'a> Scalar<'a> {
+    pub(crate) fn borrowed(text: &'a str) -> Scalar<'a> {
+        Scalar(Cow::Borrowed(text))
+    }
+
     pub(crate) fn decimal(&self) -> Option<Decimal> {
         Decimal::new(self.0.trim())
     }

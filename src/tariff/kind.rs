@@ -152,6 +152,11 @@ impl Numbering {
         found.next().map(|range| (range.country, range.kind))
     }
 
+    /// All ranges: what numbers begin with, how many digits they have, and their kind.
+    pub fn ranges(&self) -> impl Iterator<Item = (Key, u32, NumberType)> {
+        self.ranges.iter().flat_map(|(key, ranges)| ranges.iter().map(move |range| (key, range.digits, range.kind)))
+    }
+
     /// The kind as seen from a country (its code without `+`): what is of another country is international.
     pub fn seen_from(&self, number: Key, country_code: &str) -> Option<NumberType> {
         let home = Key::new(country_code).filter(|home| !home.is_empty())?;

@@ -131,6 +131,11 @@ impl<T> PrefixMap<T> {
         })
     }
 
+    /// All of them, by ascending prefix.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.keys.iter().copied().zip(self.entries.iter().map(|entry| &entry.value))
+    }
+
     /// How many prefixes.
     pub fn len(&self) -> usize {
         self.entries.len()

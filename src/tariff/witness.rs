@@ -16,7 +16,7 @@ use crate::walk::Go;
 const CASES: u64 = 1_000_000;
 
 /// Zones whose changes differ in hour, size, direction and hemisphere, with instants shortly before some of their changes.
-const ZONES: &[(&str, &[&str])] = &[
+pub(crate) const ZONES: &[(&str, &[&str])] = &[
     ("Europe/Madrid", &["2026-03-29T00:30:00Z", "2026-10-25T00:00:00Z"]),
     ("America/Santiago", &["2026-04-05T02:30:00Z", "2026-09-06T03:30:00Z"]), // midnight is missing
     ("Australia/Lord_Howe", &["2026-04-04T14:30:00Z", "2026-10-03T15:00:00Z"]), // half an hour
@@ -52,7 +52,7 @@ fn rate(dice: &mut Seeded) -> Rate {
     Rate { setup: price(dice), slots }
 }
 
-fn rule(dice: &mut Seeded) -> Rule {
+pub(crate) fn rule(dice: &mut Seeded) -> Rule {
     let mut rule = Rule::new(Name::new("r").unwrap(), rate(dice));
     for prio in 0..dice.below(4) {
         let days = (0..8).filter(|_| dice.below(2) == 1).fold(Days::default(), |days, day| days.and(day as u8));

@@ -61,7 +61,8 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    /// Gives a command of the DevTools protocol.
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         self.asked += 1;
         let mut message = json!({"id": self.asked, "method": method, "params": params});
         if let Some(session) = &self.session {

@@ -33,6 +33,7 @@ fn every_key_stands_in_the_sample() {
         "node",
         "log",
         "http",
+        "http.tls",
         "ami",
         "ami.logins.x",
         "journal",

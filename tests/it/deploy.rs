@@ -1,11 +1,12 @@
 //! What ships beside the program: rules and dashboards name metrics that exist, the unit is hardened, the PBX snippets are read by
 //! the PBX's own parser, and the service manager is told what it waits for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use turno::shell::store::outs::{FileOut, Rotate, To};
 
 fn deploy(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
@@ -78,6 +79,32 @@ fn rules_and_dashboard_name_only_what_the_engine_shows() {
     for name in used.map(|word| word.trim_matches(':')) {
         assert!(recorded.contains(name), "the dashboard asks for {name}, which no rule records");
     }
+}
+
+/// A file that is rotated and never written, or written and never rotated, would be noticed when the disk is full.
+#[test]
+fn logrotate_turns_the_files_that_its_own_tables_have_written() {
+    let text = text("logrotate");
+    let (comments, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with('#'));
+    let tables =
+        comments.iter().map(|line| line.trim_start_matches(['#', ' '])).skip_while(|line| *line != "[[store.out]]");
+    let sample = std::fs::read_to_string(deploy("../config/turno.toml")).unwrap();
+    let config = format!("{sample}\n{}", tables.collect::<Vec<_>>().join("\n"));
+    let checked = turno::shell::config::parse("turno.toml", &config, &deploy("../config"), Some(BTreeMap::new()));
+    let problems: Vec<String> = checked.problems.iter().map(|problem| problem.to_string()).collect();
+    let settings = checked.settings.unwrap_or_else(|| panic!("{problems:#?}"));
+    let written: BTreeSet<String> = settings
+        .store
+        .outs
+        .iter()
+        .map(|out| match &out.to {
+            To::File(FileOut { path, rotate: Rotate::Never, .. }) => path.to_str().unwrap().to_owned(),
+            other => panic!("{}: nobody else turns {other:?}", out.name),
+        })
+        .collect();
+    let turned = rest[0].trim_end_matches(" {").split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(turned, written);
+    assert!(rest.iter().any(|line| line.contains("--signal=HUP")), "{rest:?}");
 }
 
 /// Exposure 2.0 or less by `systemd-analyze security`, whose scale goes to 10.

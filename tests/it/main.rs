@@ -4,6 +4,8 @@
 
 mod alike;
 mod ami;
+mod attack;
+mod backup;
 mod baresip;
 mod browser;
 mod callbacks;
@@ -31,11 +33,13 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod records;
 mod rig;
 mod sipp;
 mod size;
 mod tidy;
 mod tone;
+mod tools;
 mod voicemail;
 mod wall;
 mod whatif;

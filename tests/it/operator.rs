@@ -121,7 +121,7 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
         pbx.send_to(b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", from).unwrap();
         asked
     });
-    let records = folder.0.join("data/records");
+    let records = folder.0.join("turno-data/records");
     fs::create_dir_all(&records).unwrap();
     fs::write(records.join("customers.sqlite"), b"no database at all").unwrap();
     let (well, found) = findings(&folder.config());
@@ -143,4 +143,60 @@ fn the_command_line_documents_itself() {
         let out = turno(&["completions", shell]);
         assert!(out.status.success() && text(&out.stdout).contains("doctor"), "{shell}");
     }
+}
+
+/// Commands of the first fenced block below a heading, without their comments.
+fn block(document: &str, heading: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+    let below = text.split_once(heading).unwrap_or_else(|| panic!("{document} has no {heading:?}")).1;
+    let block = below.split("```").nth(1).unwrap();
+    let lines = block.lines().map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_quick_start_runs_as_it_is_written_in_both_languages() {
+    let commands = block("README.md", "## Beside your PBX");
+    assert_eq!(commands, block("LEEME.md", "## Junto a su centralita"));
+    let folder = Folder::new("quick-start");
+    let mut serving = None;
+    for command in &commands {
+        // The one thing that is the reader's own.
+        assert!(!command.starts_with("turno init") || command.contains("--pbx-ip 10.0.0.5"), "{command}");
+        let command = command.replace("--pbx-ip 10.0.0.5", "--pbx-ip 127.0.62.2 --ip 127.0.62.1");
+        let mut words = command.split_whitespace();
+        assert_eq!(words.next(), Some("turno"), "{command}");
+        let mut turno = Command::new(env!("CARGO_BIN_EXE_turno"));
+        turno.args(words).current_dir(&folder.0);
+        // Other nodes of these tests are on this machine as well.
+        turno.env("TURNO_HTTP__LISTEN", "127.0.62.1:8480");
+        if command.starts_with("turno serve") {
+            serving =
+                Some(turno.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap());
+            continue;
+        }
+        let out = turno.output().unwrap();
+        assert!(out.status.success(), "{command}: {}{}", text(&out.stdout), text(&out.stderr));
+    }
+    let mut serving = serving.expect("the last of them serves");
+    let began = std::time::Instant::now();
+    // As a reader goes on, in the same folder.
+    let asked = || {
+        let words = ["--json", "queue", "show"];
+        Command::new(env!("CARGO_BIN_EXE_turno")).args(words).current_dir(&folder.0).output().unwrap()
+    };
+    let shown = loop {
+        let out = asked();
+        if out.status.success() {
+            break text(&out.stdout);
+        }
+        assert!(began.elapsed().as_secs() < 30 && serving.try_wait().unwrap().is_none(), "{}", text(&out.stderr));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert!(
+        serde_json::from_str::<Value>(&shown).unwrap()["queues"].as_array().is_some_and(|queues| !queues.is_empty())
+    );
+    let pid = serving.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(serving.wait().unwrap().success(), "it drains and ends");
 }

@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use turno_acd::{Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, QueueRules, SegmentRules};
+use turno_acd::{
+    Acd, AcdConfig, AgentRules, Command, Credits, Decision, Entry, Event, QueueRules, SegmentRules, SkillChange,
+};
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Need, Now, QueueId, Seeded, SegmentId, SkillId, StationId};
 
@@ -114,6 +116,7 @@ struct Floor {
     acd: Acd,
     now: Now,
     seeded: Seeded,
+    agents: u64,
     items: u128,
     out: Vec<Decision>,
     /// Conversations.
@@ -131,6 +134,7 @@ impl Floor {
             acd: Acd::new(config, 1),
             now: Now::from_ms(0),
             seeded,
+            agents,
             items: 0,
             out: Vec::new(),
             talking: Vec::new(),
@@ -222,6 +226,9 @@ impl Floor {
             self.feed("agent free -> the next is offered", Event::Released { item, agent });
             let entry = self.entry();
             self.feed("arrival -> an idle agent is offered", entry);
+            if n % 50 == 0 {
+                self.teach();
+            }
             if n % 10 == 0 {
                 let queue = QueueId::new(&name("queue", self.seeded.below(QUEUES))).expect("a name");
                 if let Some(row) = self.acd.waiting(queue, 1, self.now).first() {
@@ -239,6 +246,22 @@ impl Floor {
                 self.costs.entry("deadline").or_default().push(cost);
             }
         }
+    }
+
+    /// One agent knows a language more or less.
+    fn teach(&mut self) {
+        let agent = AgentId::new(&name("agent", self.seeded.below(self.agents))).expect("a name");
+        let skill = SkillId::new(&name("skill", LANGUAGES + self.seeded.below(5))).expect("a name");
+        let change = match self.seeded.below(3) {
+            0 => SkillChange::Unset { until: None },
+            _ => SkillChange::Set { level: 1 + self.seeded.below(3) as u8, until: None },
+        };
+        self.out.clear();
+        let began = Instant::now();
+        let done = self.acd.on_command(Command::Skill { agent, skill, change }, self.now, &mut self.out);
+        let cost = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        done.expect("the skill is named");
+        self.costs.entry("a skill of one agent changes").or_default().push(cost);
     }
 
     fn report(&mut self, agents: u64, waiting: u64) {

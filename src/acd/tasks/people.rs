@@ -142,12 +142,13 @@ impl Acd {
             return Err(Refusal::AlreadyThere(to));
         }
         self.tasks.step_out(id);
-        self.take_from_hands(id, now, out);
         if let Some(task) = self.tasks.by_id.get_mut(&id) {
             task.queue = to;
         }
-        self.tasks.stand(id);
+        // Before what follows from it: his next task begins when this one has gone.
         self.tell_task(id, TaskChange::Moved(from), out);
+        self.take_from_hands(id, now, out);
+        self.tasks.stand(id);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 mod rule;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId, SkillId, Wall};
@@ -53,6 +53,8 @@ pub(crate) struct Witness {
     turns: BTreeMap<QueueId, AgentId>,
     /// Where conversations came from.
     came: BTreeMap<ItemId, QueueId>,
+    /// Skills that anybody had or was certified for at the last change of configuration.
+    numbered: BTreeSet<SkillId>,
     /// Skills changed live: the level, 0 if taken away, and until when.
     live: BTreeMap<(AgentId, SkillId), (u8, Option<Wall>)>,
     pub(crate) tasks: BTreeMap<ItemId, Work>,
@@ -125,15 +127,31 @@ impl Witness {
                     )
                 })
         };
+        for waiting in self.items.values_mut() {
+            waiting.apart.retain(|(agent, _)| is_known(&self.agents, agent));
+        }
+        self.look_anew(now, |_| true);
+        for waiting in self.items.values_mut() {
+            waiting.own = waiting.own.filter(|own| is_known(&self.agents, own));
+        }
+        let known = self.config.agents.keys().flat_map(|agent| self.skills(*agent, None).into_keys());
+        let certified = self.config.agents.values().flat_map(|rules| rules.certificates.keys().copied());
+        self.numbered = known.chain(certified).collect();
+    }
+
+    /// What agents know has changed: who waits for his own agent alone does so only if that one may still take him, and those who
+    /// need not wait for him begin their rings; of those who are being rung for the ones that `begins` names.
+    fn look_anew(&mut self, now: Mono, begins: impl Fn(&Waiting) -> bool) {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut waiting = self.items[&id].clone();
-            waiting.apart.retain(|(agent, _)| is_known(&self.agents, agent));
             let keeps = waiting.own.is_some_and(|own| self.could(own, waiting.queue, &waiting.entry));
+            let is_released = waiting.only_until.is_some() && !keeps;
             waiting.only_until = waiting.only_until.filter(|_| keeps);
-            waiting.own = waiting.own.filter(|own| is_known(&self.agents, own));
             let rings = self.rings(waiting.queue, &waiting).len();
             waiting.ring = waiting.ring.filter(|(passed, _)| *passed < rings);
-            self.begin_ring(&mut waiting, now);
+            if is_released || begins(&waiting) {
+                self.begin_ring(&mut waiting, now);
+            }
             self.items.insert(id, waiting);
         }
     }
@@ -149,7 +167,17 @@ impl Witness {
             SkillChange::Unset { until } => drop(self.live.insert((*agent, *skill), (0, *until))),
             SkillChange::AsConfigured => drop(self.live.remove(&(*agent, *skill))),
         }
-        self.configure(&self.config.clone(), now);
+        self.relearn(now);
+    }
+
+    /// The first ever to have a skill changes what all needs that name it mean; else only who may take whom has changed.
+    fn relearn(&mut self, now: Mono) {
+        let mut known = self.config.agents.keys().flat_map(|agent| self.skills(*agent, None).into_keys());
+        if known.all(|skill| self.numbered.contains(&skill)) {
+            self.look_anew(now, |waiting| waiting.offered.is_empty());
+        } else {
+            self.configure(&self.config.clone(), now);
+        }
     }
 
     /// What has expired since the last look counts no more.
@@ -159,7 +187,9 @@ impl Witness {
         let ends: Vec<Wall> =
             certificates.filter_map(|c| c.until).chain(self.live.values().filter_map(|(_, until)| *until)).collect();
         if ends.iter().any(|end| before < *end && *end <= self.wall) {
-            self.configure(&self.config.clone(), now);
+            // What several know may change at the same instant.
+            self.is_configuring = true;
+            self.relearn(now);
         }
     }
 

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use turno_base::{Need, SkillId};
 
+use crate::holders::{Holders, Profiles};
 use crate::need::{NeedError, NeedFault, Skills, is_met, parse, text, weakest};
+use crate::slab::{Ix, ProfileIx};
 
 fn skills(list: &str) -> BTreeMap<SkillId, u8> {
     let pairs = list.split_whitespace().map(|skill| skill.split_once(':').unwrap());
@@ -113,6 +115,33 @@ proptest! {
         numbers.levels(&skills("zz:1"));
         let levels = numbers.levels(&held);
         prop_assert_eq!(numbers.judge(&need).is_met(&levels), is_met(&need, &held));
+    }
+
+    #[test]
+    fn whoever_meets_a_need_is_found_by_what_they_hold(
+        need in needs(),
+        floor in proptest::collection::vec(proptest::collection::btree_map("[a-d]", 1u8..=10, 0..4), 1..150),
+        gone in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let mut numbers = Skills::default();
+        let named = |held: &BTreeMap<String, u8>| -> BTreeMap<SkillId, u8> {
+            held.iter().map(|(name, level)| (SkillId::new(name).unwrap(), *level)).collect()
+        };
+        let mut floor: BTreeMap<usize, Vec<u8>> = floor.iter().map(|held| numbers.levels(&named(held))).enumerate().collect();
+        let judge = numbers.judge(&need);
+        let mut holders = Holders::default();
+        floor.iter().for_each(|(at, levels)| holders.add(ProfileIx::of(*at), levels));
+        let all = floor.len();
+        for at in gone.iter().map(|at| at.index(all)) {
+            if let Some(levels) = floor.remove(&at) {
+                holders.remove(ProfileIx::of(at), &levels);
+            }
+        }
+        let among = floor.keys().copied().filter(|at| at % 3 > 0).map(ProfileIx::of);
+        let found: Vec<usize> = holders.meeting(&judge, &Profiles::of(among)).iter().map(Ix::at).collect();
+        let meant: Vec<usize> =
+            floor.iter().filter(|(at, levels)| **at % 3 > 0 && judge.is_met(levels)).map(|(at, _)| *at).collect();
+        prop_assert_eq!(found, meant);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Skills that change while people work, and certificates that segments demand and that expire.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use expect_test::expect;
-use turno_base::Now;
+use turno_base::{Now, SkillId};
 
 use super::script::{Run, agent, item, run};
-use crate::Bounds;
+use crate::item::Stands;
+use crate::{Acd, Bounds, Command, Decision, SkillChange};
 
 /// After the script, what is told about an item and an agent.
 fn words(script: &str, of_item: &str, of_agent: &str) -> String {
@@ -82,6 +85,132 @@ fn a_skill_taken_away_keeps_what_rings_and_comes_back_when_its_time_is_up_or_it_
                      60300 release anna
                      60400 call c3 a
                      60500 skill anna reset x"));
+}
+
+/// Four hundred wait in a with needs of four kinds, which nobody who is logged in may take.
+fn crowd() -> Run {
+    let needs = ["x>=3", "y", "x>=3 and y", "not z"];
+    let calls: String = (1..=400)
+        .map(|n| {
+            format!("{} call c{n} a {} need={}\n", 1000 + n, ["gold", "plain"][n % 2], needs[n % 4].replace(' ', "_"))
+        })
+        .collect();
+    let mut run = Run::new(
+        &format!(
+            "queue a need=w
+             queue b need=y
+             segment gold 4000 10 0
+             segment plain 1000 20 0
+             ring a level=2 for=600 of=gold
+             agent anna a,b skills=w:1,x:1,z:1
+             agent boris a skills=x:9,y:9
+             agent clara a skills=w:2,x:2,z:2
+             agent dora b skills=y:3
+             1 in anna
+             2 in boris
+             3 in clara
+             {calls}"
+        ),
+        Bounds::default(),
+    );
+    run.play();
+    run
+}
+
+/// Teaches in the crowd; says who is rung for whom, and whether anything else was looked at.
+fn teach(run: &mut Run, who: &str, skill: &str, change: SkillChange) -> (Vec<String>, bool) {
+    let before = run.acd.clone();
+    let mut out = Vec::new();
+    let command = Command::Skill { agent: agent(who), skill: SkillId::new(skill).unwrap(), change };
+    run.acd.on_command(command, Now::from_ms(5000), &mut out).unwrap();
+    let offers = out.iter().filter_map(|decision| match decision {
+        Decision::Offer { item, agent, .. } => Some(format!("{} {agent}", item.0.0)),
+        _ => None,
+    });
+    let offers: Vec<String> = offers.collect();
+    // Groups that are made anew count; all that is kept of those who wait and of the others is compared whole.
+    let others = |acd: &Acd| {
+        let agents: Vec<_> = acd.agents.iter().filter(|(_, a)| a.id != agent(who)).map(|(_, a)| a.clone()).collect();
+        let rung = |item: &crate::item::Item| item.stands == Stands::Offered;
+        let items: Vec<_> = acd.items.iter().filter(|(_, item)| !rung(item)).map(|(_, item)| item.clone()).collect();
+        (acd.made, agents, items)
+    };
+    let rung = run.acd.items.iter().filter(|(_, item)| item.stands == Stands::Offered).map(|(at, _)| at);
+    let rung: Vec<_> = rung.collect();
+    let mut unchanged = before;
+    rung.iter().for_each(|at| drop(unchanged.items.remove(*at)));
+    (offers, others(&unchanged) == others(&run.acd))
+}
+
+#[test]
+fn teaching_one_agent_looks_at_nobody_else_whoever_waits() {
+    let set = |level| SkillChange::Set { level, until: None };
+    let mut run = crowd();
+    // Nobody is like him then: who waits is judged by kind, and he is rung for the first.
+    let profiles = run.acd.profiles.len();
+    assert_eq!(teach(&mut run, "boris", "w", set(2)), (vec!["2 boris".to_owned()], true));
+    assert_eq!(run.acd.profiles.len(), profiles);
+    // Alike with clara: a profile less, and still nothing for either of them.
+    assert_eq!(teach(&mut run, "anna", "x", set(2)), (vec![], true));
+    assert_eq!(teach(&mut run, "anna", "w", set(2)), (vec![], true));
+    assert_eq!(teach(&mut run, "anna", "z", set(2)), (vec![], true));
+    // Both are free for who may have nobody who knows z, once they do not.
+    assert_eq!(teach(&mut run, "clara", "z", SkillChange::Unset { until: None }), (vec!["3 clara".to_owned()], true));
+    assert_eq!(teach(&mut run, "anna", "z", SkillChange::AsConfigured), (vec![], true));
+    // A skill that nobody ever had has no place in what is judged: everything is numbered anew.
+    run.set(&["skill", "v"]);
+    run.acd.configure(run.config.clone(), Now::from_ms(5000), &mut Vec::new());
+    let (offers, is_unchanged) = teach(&mut run, "dora", "v", set(1));
+    assert_eq!((offers, is_unchanged), (vec![], false));
+}
+
+#[test]
+fn what_is_found_after_teaching_is_what_a_reload_would_find() {
+    let mut run = crowd();
+    let changes = [("boris", "w", 2), ("anna", "y", 9), ("clara", "x", 3), ("dora", "w", 1), ("anna", "w", 2)];
+    for (who, skill, level) in changes {
+        teach(&mut run, who, skill, SkillChange::Set { level, until: None });
+        let fits = |acd: &Acd| -> BTreeMap<_, Vec<_>> {
+            let groups = acd.groups.iter().filter(|(_, group)| group.free + group.offered + group.held > 0);
+            let able = |group: &crate::queue::Group| {
+                // By name: a reload numbers skills anew.
+                let known = |key: &crate::queue::ProfileKey| {
+                    let held = (0u32..).zip(&key.levels).filter(|(_, level)| **level > 0);
+                    held.map(|(skill, level)| (acd.skills.name(skill), *level)).collect::<BTreeSet<_>>()
+                };
+                let fits = group.profiles.iter().map(|fit| (&acd.profiles[fit.profile].key, fit.fit));
+                fits.map(|(key, fit)| (known(key), key.queues.clone(), fit)).collect::<BTreeSet<_>>()
+            };
+            let kept = |group: &crate::queue::Group| able(group).into_iter().collect::<Vec<_>>();
+            groups.map(|(_, group)| (group.key.clone(), kept(group))).collect()
+        };
+        let mut reloaded = run.acd.clone();
+        reloaded.configure(run.config.clone(), Now::from_ms(5000), &mut Vec::new());
+        assert_eq!(fits(&run.acd), fits(&reloaded), "{who} {skill}");
+        assert_eq!(run.acd.profiles.len(), reloaded.profiles.len(), "{who} {skill}");
+    }
+}
+
+#[test]
+fn who_waits_for_his_own_agent_is_for_all_once_that_one_may_not_take_him() {
+    expect![[r#"
+        0 anna ready
+        1 boris ready
+        2 anna paused lunch
+        100 c1 enters a at 1
+        200 offer c1 to boris
+        200 boris offered c1
+    "#]]
+    .assert_eq(&run("queue a need=x
+                     rule owner=60
+                     reason lunch 0
+                     agent anna a skills=x:2
+                     agent boris a skills=x:1
+                     0 in anna
+                     1 in boris
+                     2 pause anna lunch
+                     100 call c1 a owner=anna
+                     200 skill anna unset x"));
 }
 
 #[test]

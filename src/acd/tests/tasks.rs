@@ -214,6 +214,29 @@ fn a_pause_holds_a_task_and_the_end_of_the_shift_gives_it_to_somebody_else_in_it
 }
 
 #[test]
+fn who_passes_on_what_he_works_on_is_told_so_before_his_next_task_begins() {
+    expect![[r#"
+        0 anna ready
+        10 t1 (email for a) is entered, due 100
+        10 t1 (email for a) is given to anna
+        10 anna task t1
+        10 t1 (email for a) is worked on by anna
+        20 t2 (email for a) is entered, due 200
+        20 t2 (email for a) is given to anna
+        30 t1 (email for b) comes from a
+        30 anna task t2
+        30 t2 (email for a) is worked on by anna
+    "#]]
+    .assert_eq(&run("queue a
+                     queue b
+                     agent anna a tasks=2
+                     0 in anna
+                     10 task email a due=100
+                     20 task email a due=200
+                     30 pass t1 b"));
+}
+
+#[test]
 fn tasks_pass_to_another_queue_and_wait_where_nobody_serves_through_a_reload_and_a_restart() {
     expect![[r#"
         0 anna ready
@@ -221,13 +244,13 @@ fn tasks_pass_to_another_queue_and_wait_where_nobody_serves_through_a_reload_and
         10 t1 (complaint for a) is given to anna
         10 anna task t1
         10 t1 (complaint for a) is worked on by anna
-        20 anna ready
         20 t1 (complaint for b) comes from a
+        20 anna ready
         40 t1 (complaint for b) is given to anna
         40 anna task t1
         40 t1 (complaint for b) is worked on by anna
-        50 anna ready
         50 t1 (complaint for a) comes from b
+        50 anna ready
         50 t1 (complaint for a) is given to anna
         50 anna task t1
         50 t1 (complaint for a) is worked on by anna

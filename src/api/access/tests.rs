@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use turno_base::Wall;
 
 use super::*;
+use crate::api::events::tests::Reader;
 use crate::api::routes::ROUTES;
 use crate::api::tests::{Place, place_with};
 use crate::shell::config::{PersonSettings, TokenSettings};
@@ -21,7 +22,7 @@ fn token(name: &str, scope: Scope, agent: Option<&str>) -> TokenSettings {
 }
 
 /// A token of each scope; its secret is its name.
-fn settings() -> HttpSettings {
+pub(in crate::api) fn settings() -> HttpSettings {
     let mut tokens: Vec<TokenSettings> = Scope::ALL
         .into_iter()
         .filter(|scope| *scope != Scope::Agent)
@@ -33,7 +34,7 @@ fn settings() -> HttpSettings {
     HttpSettings { tokens, rate: 0, source_rate: 0, ..HttpSettings::default() }
 }
 
-fn bearer(token: &str) -> String {
+pub(in crate::api) fn bearer(token: &str) -> String {
     if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") }
 }
 
@@ -77,7 +78,10 @@ fn every_route_by_every_scope() {
         for (at, token) in who.into_iter().enumerate() {
             let path = filled(route.path);
             let path = if route.whose == Whose::OfTheAgentAsked { format!("{path}?agent=anna") } else { path };
-            let status = place.send(route.method, &path, &bearer(token), "").0;
+            let status = match route.answer {
+                "websocket" => Reader::open(place.http, &path, &bearer(token)).err().unwrap_or(101),
+                _ => place.send(route.method, &path, &bearer(token), "").0,
+            };
             let said = match status {
                 401 | 403 => status.to_string(),
                 // Refused for another reason, which is about the request.

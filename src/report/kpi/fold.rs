@@ -27,13 +27,24 @@ pub const KEPT: Duration = Duration::from_secs(600);
 /// Of a call that no agent had, only its price is yet to come, with its record.
 pub const KEPT_ALONE: Duration = Duration::from_secs(60);
 
+/// Numbers of one length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberRange {
+    /// With the country code.
+    pub digits: u32,
+    /// Their type.
+    pub kind: Name,
+}
+
 /// What the fold must know of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KpiTerms {
     /// T by queue, ms; others have [`KpiTerms::THRESHOLD_MS`].
     pub thresholds: BTreeMap<QueueId, u64>,
-    /// Digits that a dialled number begins with, to its type; the longest counts.
+    /// Digits that a dialled number begins with, to its type, however long it is.
     pub number_types: BTreeMap<String, Name>,
+    /// Digits that it begins with, to its types by how many digits it has. The longest of both counts, the former before these.
+    pub number_plan: BTreeMap<String, Vec<NumberRange>>,
     /// What an hour of an agent costs, units of [`KpiTerms::RATE_SCALE`] decimals.
     pub rates: BTreeMap<AgentId, u64>,
     /// What an hour of every other agent costs.
@@ -54,7 +65,10 @@ impl KpiTerms {
 
     fn number_type(&self, digits: &str) -> Option<Name> {
         let longest = (1..=digits.len()).rev().filter_map(|len| digits.get(..len));
-        longest.into_iter().find_map(|prefix| self.number_types.get(prefix)).copied()
+        longest.into_iter().find_map(|prefix| {
+            let planned = || self.number_plan.get(prefix)?.iter().find(|range| range.digits as usize == digits.len());
+            self.number_types.get(prefix).copied().or_else(|| planned().map(|range| range.kind))
+        })
     }
 
     fn rate(&self, agent: AgentId) -> u64 {
@@ -67,6 +81,7 @@ impl Default for KpiTerms {
         KpiTerms {
             thresholds: BTreeMap::new(),
             number_types: BTreeMap::new(),
+            number_plan: BTreeMap::new(),
             rates: BTreeMap::new(),
             rate: 0,
             law_ms: LAW_WITHIN_MS,
@@ -311,5 +326,40 @@ impl Fold {
     /// How much there is.
     pub fn sizes(&self) -> Sizes {
         Sizes { calls: self.calls.len(), agents: self.agents.len(), late: self.late }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_beginning_says_the_type_and_what_is_configured_stands_before_the_plan() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let range = |digits, kind| NumberRange { digits, kind: name(kind) };
+        let terms = KpiTerms {
+            number_types: [("34902".to_owned(), name("ours")), ("1".to_owned(), name("abroad"))].into(),
+            number_plan: [
+                ("349".to_owned(), vec![range(11, "geographic")]),
+                ("34900".to_owned(), vec![range(11, "freephone")]),
+                ("34902".to_owned(), vec![range(11, "shared")]),
+                ("54911".to_owned(), vec![range(5, "short"), range(13, "mobile")]),
+            ]
+            .into(),
+            ..KpiTerms::default()
+        };
+        for (digits, want) in [
+            ("34912345678", Some("geographic")),
+            ("34900123456", Some("freephone")),
+            ("34902123456", Some("ours")),
+            ("3490212345", Some("ours")),
+            ("3491234567", None),     // too short for a plan
+            ("54911", Some("short")), // as mobiles begin, and no mobile
+            ("5491143210000", Some("mobile")),
+            ("12025550100", Some("abroad")),
+            ("", None),
+        ] {
+            assert_eq!(terms.number_type(digits), want.map(name), "{digits}");
+        }
     }
 }

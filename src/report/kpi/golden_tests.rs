@@ -183,6 +183,7 @@ pub(super) fn terms() -> KpiTerms {
         number_types: [("34900", "freephone"), ("349", "geographic")]
             .map(|(digits, name)| (digits.to_owned(), named(Name::new, name)))
             .into(),
+        number_plan: BTreeMap::new(),
         rates: [(agent("anna"), 360_000)].into(), // 36 an hour: a cent a second
         rate: 180_000,
         law_ms: LAW_WITHIN_MS,

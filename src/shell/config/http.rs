@@ -100,6 +100,14 @@ pub struct TlsSettings {
     pub config: Arc<ServerConfig>,
 }
 
+impl TlsSettings {
+    /// From the PEM of a chain and of its key; the error is a sentence.
+    pub fn new(cert: Vec<u8>, key: Vec<u8>) -> Result<TlsSettings, String> {
+        let config = tls::config(&cert, &key)?;
+        Ok(TlsSettings { pem: (cert, key), config })
+    }
+}
+
 impl std::fmt::Debug for TlsSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TlsSettings(…)")
@@ -295,9 +303,8 @@ fn tls_of(section: &Section<'_>, dir: &Path) -> Option<TlsSettings> {
     };
     let pem = (file("cert", "tls/turno.crt"), file("key", "tls/turno.key"));
     section.done();
-    let pem = (pem.0?, pem.1?);
-    match tls::config(&pem.0, &pem.1) {
-        Ok(config) => Some(TlsSettings { pem, config }),
+    match TlsSettings::new(pem.0?, pem.1?) {
+        Ok(tls) => Some(tls),
         Err(sentence) => {
             section.error("cert", sentence);
             None

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::shell::config::peer::{self, Address};
 use crate::shell::config::section::Section;
+use crate::shell::event::{Filter, KINDS};
 use crate::shell::store::outs::{FileOut, HookOut, Lines, OutSettings, Rotate, SheetOut, To};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -125,7 +126,28 @@ fn hook(section: &Section<'_>, dir: &Path) -> Option<HookOut> {
     let deadline = section.duration("deadline", 2 * SECOND, SECOND / 10..=2 * SECOND);
     let tries_max = section.integer("tries_max", 10, 1..=1000);
     let allow_local = section.flag("allow_local", false);
+    let events = events(section);
     let Address { host, port, path, is_secure } = url?;
     let secure = authorities.filter(|_| is_secure);
-    Some(HookOut { host, port, path, secure, secret, deadline, tries_max, allow_local })
+    Some(HookOut { host, port, path, secure, secret, deadline, tries_max, allow_local, events })
+}
+
+/// Which events a web hook is told instead of records.
+fn events(section: &Section<'_>) -> Option<Filter> {
+    let what = section.read("what", "write \"calls\" or \"events\"", |text| match text {
+        "calls" => Some(false),
+        "events" => Some(true),
+        _ => None,
+    });
+    let kind = |text: &str| KINDS.contains(&text).then(|| text.to_owned());
+    let filter = Filter {
+        kinds: section.list_read("kinds", "name a kind of event, for example \"queue-left\"", kind),
+        queues: section.list("queues", "name a queue of [queues]"),
+        agents: section.list("agents", "name an agent of [agents]"),
+    };
+    let is_events = what.unwrap_or(false);
+    if !is_events && filter != Filter::default() {
+        section.error("what", "is not \"events\", so that kinds, queues and agents choose nothing");
+    }
+    is_events.then_some(filter)
 }

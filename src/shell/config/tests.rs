@@ -192,6 +192,32 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a trunk nobody can be", with("networks = [\"10.0.0.0/8\"]", "")),
         ("HTTP for everybody", and("[http]\nlisten = \"0.0.0.0:8480\"\n")),
         ("a token too short", and("[http]\ntoken = \"short\"\n")),
+        (
+            "tokens and people",
+            and(
+                "[http]\nlisten = \"0.0.0.0:8480\"\norigins = [\"https://crm.example\"]\n[[http.tokens]]\nname = \"wall\"\n\
+                 scope = \"board\"\nhash = \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n\
+                 [[http.people]]\nname = \"anna\"\nscope = \"agent\"\nagent = \"anna\"\npassword = \
+                 \"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\"\n",
+            ),
+        ),
+        (
+            "tokens with all they can have wrong",
+            and(
+                "[http]\norigins = [\"crm.example\"]\n[[http.tokens]]\nname = \"a b\"\nscope = \"boss\"\nhash = \"x\"\n\
+                 expires = \"soon\"\n[[http.tokens]]\nscope = \"agent\"\nsecret_file = \"gone\"\n[[http.tokens]]\n\
+                 name = \"x\"\nscope = \"board\"\nagent = \"anna\"\n[[http.people]]\nname = \"y\"\nscope = \"agent\"\n\
+                 agent = \"zoe\"\npassword = \"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\"\n\
+                 [[http.people]]\nname = \"z\"\nscope = \"admin\"\npassword = \"secret\"\n",
+            ),
+        ),
+        ("TLS without its files", and("[http.tls]\ncert = \"gone.crt\"\n")),
+        (
+            "a web hook that chooses events and is not told them",
+            and(
+                "[[store.out]]\nname = \"hook\"\nto = \"web-hook\"\nurl = \"http://x.example/\"\nkinds = [\"queue-left\", \"rain\"]\n",
+            ),
+        ),
         ("a journal smaller than its segments", and("[journal]\nsize = \"64MB\"\nsegment_size = \"64MB\"\n")),
         ("no journal", and("[journal]\nenabled = false\n")),
         ("a class with a trunk that is not there", and("[outside.all]\n[outside.all.allow]\n\"+34\" = [\"carier\"]\n")),

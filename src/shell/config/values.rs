@@ -11,7 +11,7 @@ const DURATION_UNITS: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("
 const SIZE_UNITS: &[(&str, u64)] = &[("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
 
 /// `20s`, `1m30s`, `500ms`, `0`.
-pub(super) fn duration_of(text: &str) -> Option<Duration> {
+pub fn duration_of(text: &str) -> Option<Duration> {
     if text.trim() == "0" {
         return Some(Duration::ZERO);
     }
@@ -49,7 +49,7 @@ pub(super) fn duration_words(duration: Duration) -> String {
 }
 
 /// `64MB`, `1GB`, `4096`.
-pub(super) fn bytes_of(text: &str) -> Option<u64> {
+pub fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

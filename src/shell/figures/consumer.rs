@@ -1,11 +1,13 @@
 //! The consumer that folds the event line into the tables.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use turno_base::{CallId, Fact, Money, Mono, Name};
-use turno_report::kpi::{Changes, Fold, KpiTerms, Quarter};
+use turno_report::kpi::{Changes, Fold, KpiTerms, NumberRange, Quarter};
+use turno_tariff::Numbering;
 use turno_tariff::cdr::Record;
 
 use super::tables::{FigureTables, Kept, Mark};
@@ -172,10 +174,21 @@ pub fn terms(settings: &crate::shell::config::Settings) -> KpiTerms {
     KpiTerms {
         thresholds: queues.map(|(queue, rules)| (*queue, ms(rules.service_level))).collect(),
         number_types: settings.figures.number_types.clone(),
+        number_plan: number_plan(),
         rates: settings.figures.agent_costs.clone(),
         rate: settings.figures.cost_per_hour,
         ..KpiTerms::default()
     }
+}
+
+/// The numbering plans that come along: the same types as in records.
+fn number_plan() -> BTreeMap<String, Vec<NumberRange>> {
+    let mut plan = BTreeMap::<String, Vec<NumberRange>>::new();
+    for (key, digits, kind) in Numbering::shipped().ranges() {
+        let kind = Name::new(kind.as_str()).expect("the word of a kind is a name");
+        plan.entry(key.to_string()).or_default().push(NumberRange { digits, kind });
+    }
+    plan
 }
 
 /// The error of a store that does not open, for those who cannot wait.

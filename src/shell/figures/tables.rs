@@ -11,7 +11,7 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, CallId};
 use turno_report::kpi::{AgentTally, Call, Changes, Contact, Entry, Fold, Key, Period, Quarter, Tally};
 
-use crate::shell::store::StoreError;
+use crate::shell::store::{StoreError, migrate};
 
 /// Raised with every change of what a row holds.
 pub(super) const VERSION: u32 = 1;
@@ -75,6 +75,7 @@ impl FigureTables {
     /// Opens or makes the tables at `path`. Tables of another version are refused, not changed.
     pub fn open(path: &Path) -> Result<FigureTables, StoreError> {
         let fail = |error| StoreError::Database { path: path.to_owned(), error };
+        migrate::set_aside(path, VERSION)?;
         let open = || {
             let db = Connection::open(path)?;
             db.busy_timeout(BUSY_FOR)?;

@@ -103,7 +103,7 @@ fn destination_words(to: &Destination) -> String {
 }
 
 /// First line, CSeq and Call-ID.
-fn message_words(bytes: &[u8]) -> String {
+pub fn message_words(bytes: &[u8]) -> String {
     let first = bytes.split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
     let first = String::from_utf8_lossy(first);
     let first = first.strip_suffix(" SIP/2.0").unwrap_or(&first);

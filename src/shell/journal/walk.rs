@@ -1,13 +1,13 @@
 //! Goes through a journal and shows what happened, for whoever makes something else of it than a transcript.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use turno_base::Now;
-use turno_engine::{Effect, Engine};
+use turno_base::{Now, Wall};
+use turno_engine::{Effect, Engine, Input};
 
 use crate::shell::journal::recover::{Opening, handle_again, opening};
-use crate::shell::journal::segment::{Record, Segment, segments};
+use crate::shell::journal::segment::{Record, Segment, has_state, segments};
 
 /// What a journal shows.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Shown<'a> {
         engine: &'a Engine,
         /// When.
         now: Now,
+        /// What.
+        input: &'a Input,
         /// What it had for effects.
         effects: &'a [Effect],
     },
@@ -39,6 +41,31 @@ pub fn walk(path: &Path, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<En
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("no journal segments in {}", path.display())));
     }
+    walk_these(found, see)
+}
+
+/// The same from the last segment with a state that was begun before `from`, and without those begun after `until`.
+///
+/// # Errors
+/// As [`walk`].
+pub fn walk_between(path: &Path, from: Wall, until: Option<Wall>, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<()> {
+    let mut found = segments(path)?;
+    if let Some(until) = until {
+        found.retain(|(_, file)| began(file).is_none_or(|at| at <= until));
+    }
+    let first = found.iter().rposition(|(_, file)| began(file).is_some_and(|at| at <= from) && has_state(file));
+    walk_these(found.split_off(first.unwrap_or(0)), see).map(drop)
+}
+
+/// When the segment was begun.
+fn began(file: &Path) -> Option<Wall> {
+    match Segment::read(file).ok()?.next()? {
+        Record::Begin(begin) => Some(begin.now.wall),
+        Record::State(_) | Record::Turn(_) => None,
+    }
+}
+
+fn walk_these(found: Vec<(u64, PathBuf)>, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<Engine>> {
     let mut running: Option<Engine> = None;
     let mut last = None;
     let mut effects = Vec::new();
@@ -58,7 +85,7 @@ pub fn walk(path: &Path, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<En
         for record in segment.by_ref() {
             let Record::Turn(turn) = record else { continue };
             handle_again(&mut engine, &turn.input, turn.now, &mut effects);
-            see(Shown::Turn { engine: &engine, now: turn.now, effects: &effects });
+            see(Shown::Turn { engine: &engine, now: turn.now, input: &turn.input, effects: &effects });
             effects.clear();
         }
         // What was written after a tear began with a state of its own.

@@ -1,4 +1,4 @@
-//! The database of revisions, `config.db` in the data folder: one writer, each change one transaction.
+//! The database of revisions, `config.sqlite` in the data folder: one writer, each change one transaction.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::document::Document;
 use super::{How, Revision};
 
 /// Its name in the data folder.
-pub const FILE: &str = "config.db";
+pub const FILE: &str = "config.sqlite";
 /// Revisions that are kept; the oldest go.
 pub const REVISIONS_MAX: u64 = 10_000;
 /// Revisions whose whole document is kept; of older ones only what changed.

@@ -226,7 +226,7 @@ fn an_archive_of_another_version_or_of_rubbish_is_left_alone_and_named() {
     db.pragma_update(None, "user_version", 9).unwrap();
     drop(db);
     let error = Live::open(&dir.0).unwrap_err().to_string();
-    assert!(error.ends_with("config.db is of version 9, and this program writes 1"), "{error}");
+    assert!(error.ends_with("config.sqlite is of version 9, and this program writes 1"), "{error}");
     assert!(Archive::peek(&path).is_err());
     std::fs::write(&path, "rubbish of some length that is no database at all").unwrap();
     assert!(Live::open(&dir.0).is_err());

@@ -15,7 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use turno_engine::Input;
-use turno_sip::flow::{Flow, ListenerId, Transport};
+use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
 use turno_sip::shed::Lane;
 use turno_sip::stream::{Frame, Framer, PONG};
 use turno_sip::ua::Count;
@@ -23,6 +23,7 @@ use turno_sip::ua::Count;
 use crate::shell::clock::wall;
 use crate::shell::inbox::{Inbox, Outside};
 use crate::shell::metrics::Metrics;
+use crate::shell::tap::Tap;
 
 /// Messages that wait for one connection's peer to read.
 const QUEUE_MESSAGES_MAX: usize = 256;
@@ -70,6 +71,7 @@ pub struct Streams {
     locals: Vec<IpAddr>,
     inbox: Inbox,
     metrics: Arc<Metrics>,
+    tap: Arc<Tap>,
     runtime: tokio::runtime::Handle,
     next: AtomicU64,
     table: Mutex<Table>,
@@ -111,11 +113,12 @@ impl Streams {
         locals: Vec<IpAddr>,
         inbox: Inbox,
         metrics: Arc<Metrics>,
+        tap: Arc<Tap>,
         runtime: tokio::runtime::Handle,
     ) -> Streams {
         // The state may outlive the process and still name connections of the one before: begin far above them.
         let first = wall().0.unsigned_abs();
-        Streams { limits, locals, inbox, metrics, runtime, next: AtomicU64::new(first), table: Mutex::default() }
+        Streams { limits, locals, inbox, metrics, tap, runtime, next: AtomicU64::new(first), table: Mutex::default() }
     }
 
     /// Accepts on `listener` from now on.
@@ -315,11 +318,13 @@ impl Streams {
                         half_since = None;
                         quiet_is_odd = false;
                         self.metrics.received_tcp.inc();
+                        self.tap.read(&flow, message.bytes());
                         let lane = match self.inbox.admit(flow, &message) {
                             Ok(lane) => lane,
                             Err(Outside::Ignored) => continue,
                             Err(Outside::Refused(answer)) => {
                                 self.metrics.count(Count::Shed);
+                                self.tap.sends(&Destination::Flow(flow), &answer);
                                 self.send_on(flow, answer, 0);
                                 continue;
                             }
@@ -333,6 +338,7 @@ impl Streams {
                         let _ = pong.try_send(());
                     }
                     Frame::Broken { mut bytes, rejected } => {
+                        self.tap.read(&flow, &bytes);
                         bytes.truncate(UNREADABLE_BYTES_MAX);
                         let _ = self.deliver(Lane::Fresh, Input::Unreadable { flow, bytes, rejected }).await;
                         // The engine may still answer it.

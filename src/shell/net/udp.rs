@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use turno_base::Mono;
 use turno_engine::Input;
-use turno_sip::flow::{Flow, ListenerId, Transport};
+use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
 use turno_sip::message::Message;
 use turno_sip::shed::Lane;
 use turno_sip::ua::Count;
@@ -19,6 +19,7 @@ use turno_sip::ua::Count;
 use crate::shell::inbox::{Inbox, Outside};
 use crate::shell::metrics::Metrics;
 use crate::shell::run::Gate;
+use crate::shell::tap::Tap;
 
 /// Datagrams read or written by one system call.
 const BATCH: usize = 32;
@@ -34,11 +35,12 @@ pub(super) fn receive(
     listener: ListenerId,
     inbox: Inbox,
     metrics: Arc<Metrics>,
+    tap: Arc<Tap>,
     gate: Arc<Gate>,
 ) -> io::Result<()> {
     socket.set_read_timeout(Some(STOP_POLL))?;
     std::thread::Builder::new().name(format!("udp-{}", listener.0)).spawn(move || {
-        let mut receiver = Receiver::new(listener);
+        let mut receiver = Receiver::new(listener, tap);
         while !gate.is_stopped() {
             receiver.batch(&socket, &inbox, &metrics);
         }
@@ -48,6 +50,7 @@ pub(super) fn receive(
 
 struct Receiver {
     listener: ListenerId,
+    tap: Arc<Tap>,
     headers: MultiHeaders<SockaddrStorage>,
     buffers: Vec<Vec<u8>>,
     /// Refusals of one batch.
@@ -55,9 +58,10 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn new(listener: ListenerId) -> Receiver {
+    fn new(listener: ListenerId, tap: Arc<Tap>) -> Receiver {
         Receiver {
             listener,
+            tap,
             headers: MultiHeaders::preallocate(BATCH, None),
             buffers: vec![vec![0; DATAGRAM_BYTES_MAX]; BATCH],
             answers: Vec::new(),
@@ -94,7 +98,9 @@ impl Receiver {
         for ((bytes, peer), buffer) in got.iter().take(count).zip(&self.buffers) {
             if let (Some(peer), Some(datagram)) = (peer, buffer.get(..*bytes)) {
                 metrics.received_udp.inc();
-                if let Some(answer) = take(datagram, *peer, self.listener, at, inbox, metrics) {
+                let flow = Flow { transport: Transport::Udp, listener: self.listener, peer: *peer, connection: 0 };
+                if let Some(answer) = take(datagram, flow, at, inbox, metrics, &self.tap) {
+                    self.tap.sends(&Destination::Flow(flow), &answer);
                     self.answers.push((*peer, answer));
                 }
             }
@@ -104,25 +110,21 @@ impl Receiver {
             send(socket, &self.answers, |_| metrics.send_failed.inc());
             self.answers.clear();
         }
-        // After the refusals, which are owed at once.
-        inbox.batch_is_in();
+        // After the refusals, which are owed at once. Behind a full batch there is more to read.
+        match count < BATCH {
+            true => inbox.batch_is_in(),
+            false => inbox.wake(),
+        }
     }
 }
 
 /// Parses one datagram and hands it in, or gives the answer that keeps it out. Keep-alives (CRLF, zero bytes) are nobody's
 /// message.
-fn take(
-    datagram: &[u8],
-    peer: SocketAddr,
-    listener: ListenerId,
-    at: Mono,
-    inbox: &Inbox,
-    metrics: &Metrics,
-) -> Option<Vec<u8>> {
+fn take(datagram: &[u8], flow: Flow, at: Mono, inbox: &Inbox, metrics: &Metrics, tap: &Tap) -> Option<Vec<u8>> {
     if datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
         return None;
     }
-    let flow = Flow { transport: Transport::Udp, listener, peer, connection: 0 };
+    tap.read(&flow, datagram);
     let (lane, input) = match Message::parse(datagram.to_vec()) {
         Ok(message) => match inbox.admit(flow, &message) {
             Ok(lane) => (lane, Input::Sip { flow, message }),
@@ -203,7 +205,7 @@ mod tests {
         send(&there, &datagrams, |n| panic!("datagram {n} did not leave"));
         let (inbox, outlet) = inbox(Clock::begin());
         let metrics = Metrics::new();
-        let mut receiver = Receiver::new(ListenerId(3));
+        let mut receiver = Receiver::new(ListenerId(3), Tap::new(&[]));
         while outlet.len() < 70 {
             receiver.batch(&here, &inbox, &metrics);
         }
@@ -231,7 +233,7 @@ mod tests {
         for text in [invite, &bye] {
             caller.send_to(text.as_bytes(), here.local_addr().unwrap()).unwrap();
         }
-        let (metrics, mut receiver) = (Metrics::new(), Receiver::new(ListenerId(0)));
+        let (metrics, mut receiver) = (Metrics::new(), Receiver::new(ListenerId(0), Tap::new(&[])));
         while outlet.inside.is_empty() {
             receiver.batch(&here, &inbox, &metrics);
         }
@@ -261,7 +263,8 @@ mod tests {
         let (inbox, outlet) = inbox(Clock::begin());
         for bytes in [&b"\r\n\r\n"[..], b"\0\0\0\0", b""] {
             let peer = "127.0.0.1:5060".parse().unwrap();
-            assert_eq!(take(bytes, peer, ListenerId(0), Mono(0), &inbox, &Metrics::new()), None);
+            let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer, connection: 0 };
+            assert_eq!(take(bytes, flow, Mono(0), &inbox, &Metrics::new(), &Tap::new(&[])), None);
         }
         assert!(outlet.is_empty());
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::shell::inbox::{Inbox, inbox};
+use crate::shell::turns::Turns;
 use turno_base::fact::What;
 use turno_base::{AgentId, Fact};
 use turno_engine::Command;
@@ -150,8 +151,8 @@ fn the_journal_gets_its_segments_and_the_loop_ends_when_asked() {
     }
     inbox.house(Input::Command { id: 1, command: Command::AgentReady(AgentId::new("anna").unwrap()) });
     gate.stop();
-    l.turn();
-    let (_, paper) = l.end();
+    let (outlet, clock) = (l.outlet.clone(), l.clock);
+    let (_, paper) = Turns::new(l, outlet, clock, gate, inbox.hands()).run().unwrap();
     assert_eq!(
         paper.lines,
         ["segment Some(5)", "journal restarted 0", "end", "end", "segment None", "end", "segment Some(5)", "end"]

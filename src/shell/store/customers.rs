@@ -4,6 +4,7 @@
 
 mod care;
 mod changes;
+mod first;
 mod merges;
 mod worth;
 
@@ -14,7 +15,7 @@ use turno_base::Wall;
 use turno_customers::import::Incoming;
 use turno_customers::{Customer, Packer, Portfolio};
 
-use super::StoreError;
+use super::{StoreError, migrate};
 
 pub use care::{Erased, Lesson, Task};
 pub use changes::{Import, Past, Undone};
@@ -76,7 +77,7 @@ impl Customers {
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Disk { what: "make", path: dir.to_owned(), error })?;
         let path = Customers::file(dir);
         let open = || -> rusqlite::Result<(Connection, u32)> {
-            let db = Connection::open(&path)?;
+            let mut db = Connection::open(&path)?;
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             db.pragma_update(None, "journal_mode", "wal")?;
             db.pragma_update(None, "synchronous", "normal")?;
@@ -84,6 +85,8 @@ impl Customers {
             // What is forgotten, replaced or merged away must not lie in free pages until it is overwritten by chance.
             db.pragma_update(None, "secure_delete", "on")?;
             db.set_prepared_statement_cache_capacity(32);
+            // If no way leads here, the version says so below.
+            migrate::forward(&mut db, &path, VERSION, &[first::STEP])?;
             let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if version == 0 {
                 db.execute_batch(SCHEMA)?;

@@ -12,6 +12,7 @@ use super::StoreError;
 use super::consumer::{Consumer, Pace, Trouble};
 use super::feed::{Content, Item, Wants};
 use super::log::Place;
+use super::migrate;
 use super::tables::{self, Inserted};
 
 /// A busy database is waited for this long inside one statement.
@@ -54,6 +55,7 @@ impl Tables {
 
     fn open_now(&mut self) -> Result<(), StoreError> {
         let fail = |error| StoreError::Database { path: self.path.clone(), error };
+        migrate::set_aside(&self.path, tables::VERSION)?;
         let db = Connection::open(&self.path).map_err(fail)?;
         db.busy_timeout(BUSY_FOR).map_err(fail)?;
         db.pragma_update(None, "journal_mode", "wal").map_err(fail)?;

@@ -11,7 +11,7 @@ use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format};
 use super::log::Place;
 
 /// Of the tables and of the serialised record beside them.
-const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);

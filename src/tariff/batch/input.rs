@@ -50,15 +50,15 @@ pub(super) struct Input<'a> {
     pub(super) country: Option<Scalar<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct JsonCall<'a> {
     #[serde(borrow)]
-    a: Option<Scalar<'a>>,
-    b: Option<Scalar<'a>>,
-    answer: Option<Scalar<'a>>,
-    end: Option<Scalar<'a>>,
-    duration_ms: Option<Scalar<'a>>,
-    answered: Option<Scalar<'a>>,
+    pub(super) a: Option<Scalar<'a>>,
+    pub(super) b: Option<Scalar<'a>>,
+    pub(super) answer: Option<Scalar<'a>>,
+    pub(super) end: Option<Scalar<'a>>,
+    pub(super) duration_ms: Option<Scalar<'a>>,
+    pub(super) answered: Option<Scalar<'a>>,
 }
 
 #[derive(Deserialize)]

@@ -12,12 +12,15 @@ use crate::json::Scalar;
 use crate::number::key_of;
 use crate::rating::{CALL_MS_MAX, Quote, quote};
 
+/// Room for the breakdown of most calls.
+const RUNS_BYTES: usize = 256;
+
 type Done = Result<(), Refused>;
 
 /// Appends the keys of the result, each with a comma before it.
 pub(super) fn answer(known: &[Known], op: &str, input: &Input<'_>, out: &mut String) -> Done {
     match op {
-        "rate" => rate(known, input, out),
+        "rate" => rate(known, input.tariff, &input.call, input.party.as_ref(), out),
         "normalize" => normalize(input, out),
         "validate" => validate(known, input, out),
         "max_duration" => max_duration(known, input, out),
@@ -82,10 +85,16 @@ fn text(out: &mut String, text: &str) {
     }
 }
 
-fn rate(known: &[Known], input: &Input<'_>, out: &mut String) -> Done {
-    let (deck, payer) = (deck(known, input.tariff)?, payer(input.party.as_ref())?);
-    let call = call(&input.call)?.call(None)?;
-    let mut runs = String::new();
+pub(super) fn rate(
+    known: &[Known],
+    tariff: Option<usize>,
+    of: &Option<JsonCall<'_>>,
+    party: Option<&Scalar<'_>>,
+    out: &mut String,
+) -> Done {
+    let (deck, payer) = (deck(known, tariff)?, payer(party)?);
+    let call = call(of)?.call(None)?;
+    let mut runs = String::with_capacity(RUNS_BYTES);
     let quoted = quote(deck, &call, payer, |step| {
         runs.push_str(if runs.is_empty() { "{\"band\":" } else { ",{\"band\":" });
         text(&mut runs, step.label);

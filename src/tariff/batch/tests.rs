@@ -150,3 +150,44 @@ fn tariffs_seen_before_price_as_when_they_were_new_and_are_forgotten_at_the_boun
         assert!(batch.known.len() <= KNOWN_MAX + 1);
     }
 }
+
+/// Lines as programs write them, and what may be wrong with them; `$T` stands for the tariff.
+const LINES: [&str; 9] = [
+    r#"{"id":7,"op":"rate","input":{"tariff":$T,"call":{"a":"34600111222","b":"34912345678","answer":"2026-03-10T11:00:00Z","duration_ms":90000},"party":"company"}}"#,
+    r#"{ "op" : "rate" , "id" : "x-1" , "input" : { "call" : { "b" : "34912345678", "answer" : "2026-03-10 11:00", "end":"2026-03-10T11:01:30.5Z" }, "tariff" : $T } } "#,
+    r#"{"id":-1.50,"op":"rate","input":{"tariff":$T,"call":{"a":"","b":34912345678,"answer":1773140400000,"duration_ms":"61000","answered":true}}}"#,
+    r#"{"id":0,"op":"rate","input":{"tariff":$T,"call":{"b":"34912345678","answered":false}}}"#,
+    r#"{"id":1e2,"op":"rate","input":{"tariff":$T,"call":{"b":"3491\u0032345678","answer":"2026-03-10T11:00:00Z","duration_ms":1e3}}}"#,
+    r#"{"id":null,"op":"rate","input":{"tariff":$T,"call":null,"party":"nobody","extra":[1]}}"#,
+    r#"{"id":01,"op":"rate","input":{"tariff":$T,"party":"company"}}"#,
+    r#"{"id":"ñ","op":"rate","op":"rate","input":{"tariff":$T,"call":{"b":"34912345678"}}}"#,
+    r#"{"id":"\"","op":"rate","input":{"call":{"b":"44","answer":"2026-03-10T11:00:00Z","duration_ms":5},"tariff":$T}}"#,
+];
+
+#[test]
+fn the_quick_way_answers_as_the_thorough_one_whatever_is_changed_in_a_line() {
+    let mut dice = turno_base::Seeded::new(3);
+    let (mut batch, mut quickly) = (Batch::default(), 0);
+    for round in 0..20_000 {
+        let mut line = LINES[round % LINES.len()].to_owned();
+        for _ in 0..dice.below(3) {
+            let at = dice.below(line.len() as u64 + 1) as usize;
+            let put = &r#"{}[]":,\ 0123456789.-eE+tfnull"#[dice.below(28) as usize..][..1];
+            let cut = (at + dice.below(2) as usize).min(line.len());
+            if line.is_char_boundary(at) && line.is_char_boundary(cut) {
+                line.replace_range(at..cut, put);
+            }
+        }
+        let line = line.replace("$T", PLAIN);
+        let (mut quick, mut thorough) = (String::new(), String::new());
+        let well = batch.line_by(&line, &mut quick, |line, known, last| {
+            let found = quick::rate(line, known, last);
+            quickly += u64::from(found.is_some());
+            found
+        });
+        assert_eq!(batch.line_by(&line, &mut thorough, |_, _, _| None), well, "{line}");
+        assert_eq!(quick, thorough, "{line}");
+    }
+    // Else the test would show less than it says.
+    assert!((3000..17_000).contains(&quickly), "{quickly} of 20,000 lines went the quick way");
+}

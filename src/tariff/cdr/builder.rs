@@ -133,6 +133,12 @@ impl Builder {
         self.due.first().map(|&(at, _)| at)
     }
 
+    /// Legs of a call that is not closed yet, with the Call-IDs of their dialogs, in the order in which they began.
+    pub fn legs(&self, call: CallId) -> impl Iterator<Item = (LegId, &str)> {
+        let draft = self.drafts.get(&call);
+        draft.into_iter().flat_map(|draft| draft.legs.iter().map(|leg| (leg.leg, leg.sip_call_id.as_str())))
+    }
+
     /// How much there is; walks all calls.
     pub fn sizes(&self) -> Sizes {
         Sizes {

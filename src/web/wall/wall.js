@@ -102,8 +102,8 @@ function drawQueues(board) {
   const rows = Object.entries(board.queues).sort(([, a], [, b]) => a.order - b.order).map(([id, q]) => {
     const longest = q.longest_since ? clockText(since(q.longest_since)) : '–';
     const meter = el('span', { class: `meter ${q.service_level}` }, sign(q.service_level), q.pct === undefined ? '–' : `${q.pct} %`, bar(q.pct ?? 0, q.target_pct));
-    return el('tr', { class: q.longest_level === 'alert' || q.service_level === 'alert' ? 'alert' : '', ...opens('queue', id, q.shown) },
-      el('td', {}, bold(q.shown), el('small', {}, `${q.target_pct} / ${q.threshold_s} s${q.then ? ` · ${fill(words.then, q.then)}` : ''}`)),
+    return el('tr', { class: q.longest_level === 'alert' || q.service_level === 'alert' ? 'alert' : '' },
+      el('td', {}, el('button', opens('queue', id, q.shown), bold(q.shown)), el('small', {}, `${q.target_pct} / ${q.threshold_s} s${q.then ? ` · ${fill(words.then, q.then)}` : ''}`)),
       el('td', { class: `count ${q.waiting ? '' : 'none'}` }, String(q.waiting),
         ...(q.callbacks ? [el('span', { class: 'callbacks', title: words.callbacks }, ` +${q.callbacks}`)] : [])),
       el('td', { class: q.longest_since ? q.longest_level : 'none', 'data-since': q.longest_since ?? '' }, sign(q.longest_since ? q.longest_level : 'ok'), longest,
@@ -118,8 +118,8 @@ function drawQueues(board) {
 function drawPeople(board) {
   $('people').replaceChildren(...Object.entries(board.people).sort(([, a], [, b]) => a.order - b.order).map(([id, p]) => {
     const word = p.reason ? words.reasons[p.reason] ?? p.reason : words.states[p.state] ?? p.state;
-    return el('div', { class: `state ${p.state} ${p.long ? 'long' : ''}`, ...opens('agent', id, p.shown) }, svg(ICONS[p.state] ?? ICONS['logged-out']),
-      el('div', {}, bold(p.shown), el('small', {}, `${clockText(since(p.since))} · ${word}`)));
+    return el('button', { class: `state ${p.state} ${p.long ? 'long' : ''}`, ...opens('agent', id, p.shown) }, svg(ICONS[p.state] ?? ICONS['logged-out']),
+      el('span', {}, bold(p.shown), el('small', {}, `${clockText(since(p.since))} · ${word}`)));
   }));
 }
 
@@ -130,16 +130,15 @@ function drawTotals({ totals: t }) {
     one(words.handleMean, clockText(t.handle_mean_ms)), one(words.callbacks, t.callbacks_due));
 }
 
-// What a click on it, or Enter, explains. Rows are drawn anew each second: the focus goes to the one that says the same.
-const opens = (what, id, shown) => ({ 'data-why': what, 'data-id': id, 'data-shown': shown, tabindex: 0, role: 'button', title: words.why });
+// What a click on it explains. Rows are drawn anew each second: the focus goes to the one that says the same.
+const opens = (what, id, shown) => ({ 'data-why': what, 'data-id': id, 'data-shown': shown, type: 'button', title: words.why });
 const explain = { agent: whyAgent, queue: whyQueue };
 function open(event) {
   const from = event.target.closest?.('[data-why]');
-  if (!from || (event.type === 'keydown' && event.key !== 'Enter')) return;
+  if (!from) return;
   explain[from.dataset.why](from.dataset.id, from.dataset.shown);
 }
 document.addEventListener('click', open);
-document.addEventListener('keydown', open);
 
 function keepFocus(redraw) {
   const { why, id } = document.activeElement?.dataset ?? {};
@@ -167,10 +166,22 @@ function draw() {
   drawTotals(board);
 }
 
-follow((next, at) => {
+// However often the board changes, it is drawn once a frame.
+let drawing = false;
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+  });
+}
+
+follow((next, at, seq, applied) => {
   board = next;
   if (at) skew = at - Date.now();
-  draw();
+  Object.assign(document.body.dataset, { seq, applied });
+  drawSoon();
 }, (state, silent) => {
   document.body.dataset.feed = state;
   const pill = $('feed');

@@ -1,9 +1,9 @@
 // Why somebody waits or gets nothing: opened from a queue or an agent of the board. What comes from outside reaches the page
 // by textContent only.
+import { token } from './token.js';
 import { fill, words } from './words.js';
 
 const dialog = document.getElementById('why');
-const token = new URLSearchParams(location.search).get('token');
 let asked = 0;
 
 async function ask(path) {
@@ -70,7 +70,7 @@ export function whyQueue(id, shown) {
       row.append(node('td', null, ...(item.kind === 'call' ? [why] : [])));
       return row;
     });
-    const head = ['', words.segment, words.hWaiting, words.expected, ''].map((t) => node('th', t));
+    const head = ['#', words.segment, words.hWaiting, words.expected, words.why].map((t) => node('th', t));
     return [next, node('table', null, node('thead', null, node('tr', null, ...head)), node('tbody', null, ...rows))];
   });
 }

@@ -167,11 +167,12 @@ impl Witness {
     }
 
     /// It became this agent's to take at this very instant, when others may have been dealt with before it.
-    pub(super) fn is_sudden(&self, item: &Waiting, now: Mono) -> bool {
+    pub(super) fn is_sudden(&self, agent: AgentId, item: &Waiting, now: Mono) -> bool {
         let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();
         let waited = (now.0 as i128 - item.v as i128).max(0);
         let half = (rules.wait_target.as_micros() as i128).max(1000) / 2;
-        item.sudden == now || waited == half || waited == rules.wait_max.as_micros() as i128
+        let was_apart = item.apart.iter().any(|(from, until)| *from == agent && *until == now);
+        was_apart || item.sudden == now || waited == half || waited == rules.wait_max.as_micros() as i128
     }
 
     pub(super) fn rank(&self, agent: AgentId, queue: QueueId) -> u8 {
@@ -214,7 +215,7 @@ impl Witness {
         assert!(self.agents[&agent].offer.is_none(), "invariant 2");
         assert!(item.offered.is_empty() || strategy == Strategy::RingAll, "invariant 2");
         let free = self.items.iter().filter(|(_, i)| i.offered.is_empty() && self.is_pair(agent, i, now));
-        let settled = free.filter(|(other, i)| **other == id || !self.is_sudden(i, now));
+        let settled = free.filter(|(other, i)| **other == id || !self.is_sudden(agent, i, now));
         let first = settled.max_by_key(|(_, i)| self.urgency(i, Some(agent), now)).map(|(id, _)| *id);
         // Where reserves are kept or rules change several may be idle while something waits, and the item chooses. An agent
         // joins others only if nobody waits for him alone.

@@ -22,7 +22,14 @@ fn place(limits: StreamLimits) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
     let runtime = tokio::runtime::Handle::current();
-    let streams = Arc::new(Streams::new(limits, vec![[127, 0, 0, 1].into()], inbox, metrics.clone(), runtime));
+    let streams = Arc::new(Streams::new(
+        limits,
+        vec![[127, 0, 0, 1].into()],
+        inbox,
+        metrics.clone(),
+        crate::shell::tap::Tap::new(&[]),
+        runtime,
+    ));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! A web hook: each record as JSON to an address, signed, until it is taken.
+//! A web hook: each record, or the events that it asks for, as JSON to an address, signed, until it is taken.
 //!
 //! The peer may be down, slow or wrong, and only this consumer waits for it. What it refuses, or answers with an error of its
 //! own again and again, is set aside. A record may come twice when an answer was lost: `Idempotency-Key` says that it is the
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_rustls::rustls::{self, ClientConfig, ClientConnection};
 use turno_tariff::cdr::format;
 
@@ -21,6 +22,7 @@ use crate::shell::authorities::{self, Authorities};
 use crate::shell::clock::wall;
 use crate::shell::customers::crm::is_local;
 use crate::shell::customers::signature::hmac_sha256;
+use crate::shell::event::{Filter, event, id};
 use crate::shell::store::consumer::{Consumer, Trouble};
 use crate::shell::store::feed::{Content, Item, Wants};
 use crate::shell::store::log::Place;
@@ -49,6 +51,8 @@ pub struct HookOut {
     pub tries_max: u32,
     /// Addresses of this machine and link-local ones may be posted to.
     pub allow_local: bool,
+    /// Events that pass are posted instead of records; none: records.
+    pub events: Option<Filter>,
 }
 
 /// Why a record was not taken.
@@ -112,6 +116,23 @@ impl Hook {
     pub(super) fn new(name: &str, settings: HookOut, dir: &Path) -> Hook {
         let tls = settings.secure.as_ref().map(authorities::config);
         Hook { settings, tls, shelf: Shelf::new(dir, name), kept: None, tries: 0, verdict: None }
+    }
+
+    /// What is posted for an item, and the key that says it is the same; none: nothing.
+    fn letter(&self, content: &Content) -> Option<(String, String)> {
+        match (content, &self.settings.events) {
+            (Content::Record { seq, record }, None) => Some((format!("{}-{seq}", record.call), format::json(record))),
+            (Content::Facts { first, facts }, Some(filter)) => {
+                let told = facts.iter().map(|fact| (event(fact), fact));
+                let wanted: Vec<_> = (*first..).zip(told).filter(|(_, (event, _))| filter.wants(event)).collect();
+                let key = wanted.first().map(|(seq, (_, fact))| id(*seq, fact))?;
+                let events: Vec<_> = wanted.into_iter().map(|(seq, (event, fact))| event.json(seq, fact)).collect();
+                Some((key, json!({"events": events}).to_string()))
+            }
+            (Content::Record { .. }, Some(_))
+            | (Content::Facts { .. }, None)
+            | (Content::Beat(_) | Content::Unreadable(_), _) => None,
+        }
     }
 
     fn keep(&mut self, at: Place) -> Result<(), Trouble> {
@@ -190,7 +211,7 @@ impl Hook {
 
 impl Consumer for Hook {
     fn wants(&self) -> Wants {
-        Wants { records: true, facts: false, beats: false }
+        Wants { records: self.settings.events.is_none(), facts: self.settings.events.is_some(), beats: false }
     }
 
     fn place(&mut self) -> Result<Place, Trouble> {
@@ -203,7 +224,7 @@ impl Consumer for Hook {
 
     fn take(&mut self, items: &[Item]) -> Result<(), Trouble> {
         for item in items {
-            let Content::Record { seq, record } = &item.content else { continue };
+            let Some((key, body)) = self.letter(&item.content) else { continue };
             // One by one: those before the one that was refused have been taken.
             if self.kept.is_some_and(|kept| item.at <= kept) {
                 continue;
@@ -211,7 +232,7 @@ impl Consumer for Hook {
             if let Some((_, reason)) = self.verdict.as_ref().filter(|(at, _)| *at == item.at) {
                 return Err(Trouble::Refused(reason.as_str().into()));
             }
-            if let Err(miss) = self.post(&format!("{}-{seq}", record.call), &format::json(record)) {
+            if let Err(miss) = self.post(&key, &body) {
                 let trouble = self.judge(miss);
                 if let Trouble::Refused(reason) = &trouble {
                     self.verdict = Some((item.at, reason.to_string()));

@@ -222,6 +222,7 @@ pub(super) fn hook(port: u16) -> OutSettings {
         deadline: Duration::from_millis(300),
         tries_max: 3,
         allow_local: true,
+        events: None,
     };
     OutSettings { name: "hook".into(), to: To::Hook(to) }
 }
@@ -254,6 +255,37 @@ fn a_web_hook_gets_each_record_signed_and_in_order_also_over_restarts() {
     let code = hmac_sha256(b"a secret of ours", &[header("x-turno-timestamp:").as_bytes(), b".", body.as_bytes()]);
     assert_eq!(header("x-turno-signature:"), format!("sha256={code}"));
     assert_eq!(body, format::json(&record(0)));
+}
+
+#[test]
+fn a_web_hook_for_events_gets_those_that_it_asks_for_in_order() {
+    use crate::shell::event::{Filter, event, tests::facts};
+    let dir = Dir::new("hook-events");
+    let (port, asks) = server(|n, _| Some(if n == 0 { "503 Busy" } else { "200 OK" }.to_owned()));
+    let mut out = hook(port);
+    let To::Hook(settings) = &mut out.to else { panic!("a hook") };
+    let filter = Filter { kinds: vec!["queue-left".into(), "call-ended".into()], ..Filter::default() };
+    settings.events = Some(filter.clone());
+    let store = open_outs(&dir, &[out]);
+    append(&store, 0..2, 1);
+    for first in [1, 1 + facts().len() as u64] {
+        let bytes = facts().iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
+        assert!(store.append_facts(first, facts().len() as u64, bytes));
+    }
+    assert!(store.flush_all(LONG));
+    store.close(LONG);
+    let requests: Vec<String> = asks.try_iter().collect();
+    assert_eq!(requests.len(), 3, "the first a second time");
+    assert_eq!(key_of(&requests[0]), key_of(&requests[1]));
+    let wanted = |first: u64| -> Vec<serde_json::Value> {
+        let told = facts().into_iter().zip(first..).filter(|(fact, _)| filter.wants(&event(fact)));
+        told.map(|(fact, seq)| event(&fact).json(seq, &fact)).collect()
+    };
+    for (request, first) in requests[1..].iter().zip([1, 1 + facts().len() as u64]) {
+        let (_, body) = request.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body, serde_json::json!({"events": wanted(first)}));
+    }
 }
 
 #[test]
