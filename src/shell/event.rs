@@ -32,6 +32,7 @@ pub const KINDS: [&str; 24] = [
     "task",
     "emergency",
     "queue-noted",
+    "configured",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -205,6 +206,7 @@ pub fn event(fact: &Fact) -> Event {
         }),
         What::Emergency { queue, on } => ("emergency", None, json!({"queue": queue, "on": on})),
         What::QueueNoted { queue, note } => ("queue-noted", None, json!({"queue": queue, "note": note})),
+        What::Configured { revision } => ("configured", None, json!({"revision": revision})),
     };
     Event { kind, call, told: fields(told) }
 }

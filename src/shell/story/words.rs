@@ -70,6 +70,7 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         | What::AgentChanged { call: None, .. }
         | What::PauseTooLong { .. }
         | What::QueueNoted { .. }
+        | What::Configured { .. }
         | What::Task { .. }
         | What::Emergency { .. } => None,
     }
