@@ -1,6 +1,7 @@
-//! What a call costs: CPU, the highest clean rate, how soon a freed agent has the next caller, memory of those who wait.
+//! What a call costs: CPU, the highest clean rate, how soon a freed agent has the next caller, memory of those who wait, how soon
+//! the caller's card is there.
 //!
-//! `cargo bench --bench calls [-- cpu rate gap memory] [--rounds N] [--at RATE] [--from RATE]`, or `make bench`, which adds the bench of media. The
+//! `cargo bench --bench calls [-- cpu rate gap memory card] [--rounds N] [--at RATE] [--from RATE]`, or `make bench`, which adds the bench of media. The
 //! engine is a process and a session of its own with journal and store on; SIPp is the carrier and all phones, on the same
 //! machine, so that they share its cores. Figures are medians over the rounds. docs/benchmarks.md explains them.
 
@@ -22,12 +23,14 @@ const TAIL: Duration = Duration::from_secs(33);
 /// A call is 6 messages to us and about as many from us; one in a thousand may be repeated.
 const MESSAGES: u64 = 12;
 const WAITING: u64 = 3000;
+/// Of the run that looks at cards.
+const CUSTOMERS: u64 = 1_000_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let after = |flag: &str| arguments.iter().skip_while(|a| *a != flag).nth(1).and_then(|n| n.parse::<usize>().ok());
     let rounds = after("--rounds").unwrap_or(3);
-    let kinds = ["cpu", "rate", "gap", "memory"];
+    let kinds = ["cpu", "rate", "gap", "memory", "card"];
     let asked = |kind: &str| arguments.iter().any(|a| a == kind);
     let all = !kinds.iter().any(|kind| asked(kind));
     let sink = UdpSocket::bind("127.0.7.9:0").expect("a sink for audio");
@@ -39,6 +42,7 @@ fn main() {
             "cpu" => cpu(rounds, sink, after("--at").unwrap_or(200) as u64),
             "rate" => rate(rounds, sink, after("--from").unwrap_or(200) as u64),
             "gap" => gap(rounds, sink),
+            "card" => card(rounds, sink),
             _ => memory(rounds, sink),
         }
     }
@@ -57,7 +61,7 @@ fn median(mut of: Vec<f64>) -> f64 {
 }
 
 fn answering() -> Wanted {
-    Wanted { agents: AGENTS, logged_in: true, music: false }
+    Wanted { agents: AGENTS, logged_in: true, music: false, customers: 0 }
 }
 
 /// (a) CPU of the engine per call that is queued, offered, bridged and ended.
@@ -150,7 +154,7 @@ fn is_clean(counts: &Counts, calls: u64) -> bool {
 fn gap(rounds: usize, sink: u16) {
     let (mut p50, mut p99) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let _node = Node::start(&Wanted { agents: 20, logged_in: true, music: false });
+        let _node = Node::start(&Wanted { agents: 20, logged_in: true, music: false, customers: 0 });
         let gaps = peer::run(20, 500, 1000, sink);
         let ms = |percent| gaps.percentile(percent).as_secs_f64() * 1000.0;
         println!(
@@ -174,7 +178,7 @@ fn memory(rounds: usize, sink: u16) {
     for music in [false, true] {
         let mut per_call = Vec::new();
         for round in 1..=rounds {
-            let node = Node::start(&Wanted { agents: 4, logged_in: false, music });
+            let node = Node::start(&Wanted { agents: 4, logged_in: false, music, customers: 0 });
             // What the first calls make it allocate once is no caller's.
             let first = Callers { rate: 100, calls: 200, talk: Duration::from_secs(3600), sink };
             let _first = Sipp::callers(&first);
@@ -195,4 +199,37 @@ fn memory(rounds: usize, sink: u16) {
         let what = format!("memory per waiting caller, music {music}, median of {rounds}");
         verdict(&what, "KiB", median(per_call), true, 16.0);
     }
+}
+
+/// (e) From an INVITE to the card of its caller, with the store full.
+fn card(rounds: usize, sink: u16) {
+    let mut p99 = Vec::new();
+    let node = Node::start(&Wanted { customers: CUSTOMERS, ..answering() });
+    let _phones = Sipp::phones(sink);
+    for round in 1..=rounds {
+        let callers = Callers { rate: 100, calls: 1000, talk: TALK, sink };
+        let counts = Sipp::callers(&callers).end(Duration::from_secs(20));
+        assert!(node.becomes_idle(), "calls have not ended");
+        let cards = node.cards();
+        let known = cards.iter().filter(|(_, name)| name.starts_with("Customer ")).count();
+        let mut took: Vec<f64> = cards.iter().map(|(took, _)| took.as_secs_f64() * 1000.0).collect();
+        took.sort_by(f64::total_cmp);
+        let at = |percent: usize| took.get((took.len().max(1) - 1) * percent / 100).copied().unwrap_or(f64::NAN);
+        println!(
+            "card   round {round}: p50 {:.3} ms, p99 {:.3}, max {:.3}, {known} of {} callers known, {counts:?}",
+            at(50),
+            at(99),
+            at(100),
+            cards.len()
+        );
+        assert_eq!(known, cards.len(), "every caller is a customer");
+        p99.push(at(99));
+    }
+    verdict(
+        &format!("INVITE to card with {CUSTOMERS} customers, p99, median of {rounds}"),
+        "ms",
+        median(p99),
+        true,
+        50.0,
+    );
 }

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use crate::sipp::CALLER;
+
 /// Where the engine listens. A network of its own within loopback: other programs' 127.0.0.1 is left alone.
 pub(crate) const ENGINE: &str = "127.0.7.1:5060";
 /// The trunk's address.
@@ -31,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) logged_in: bool,
     /// Whether those who wait hear music.
     pub(crate) music: bool,
+    /// Customers in the store, two numbers each; the first of them are the callers.
+    pub(crate) customers: u64,
 }
 
 /// A running engine; dropping it ends it.
@@ -46,6 +52,9 @@ impl Node {
         fs::create_dir_all(&dir).expect("a folder for the engine");
         let file = dir.join("turno.toml");
         fs::write(&file, config(wanted, &dir)).expect("the configuration is written");
+        if wanted.customers > 0 {
+            import(wanted.customers, &dir);
+        }
         // As a service runs: a session, and with it the scheduler's group, of its own. Nothing is forked: the child is it.
         let mut command = Command::new("setsid");
         command.arg(env!("CARGO_BIN_EXE_turno")).arg("serve").arg("--config").arg(&file);
@@ -83,13 +92,25 @@ impl Node {
 
     /// How many of something the engine has now.
     pub(crate) fn size(&self, of: &str) -> u64 {
-        let mut page = String::new();
-        let mut stream = TcpStream::connect(HTTP).expect("the engine's HTTP");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: bench\r\n\r\n").expect("a request");
-        stream.read_to_string(&mut page).expect("metrics");
+        let page = get("/metrics");
         let name = format!("turno_size{{of=\"{of}\"}} ");
         let line = page.lines().find_map(|line| line.strip_prefix(name.as_str()));
         line.unwrap_or_else(|| panic!("no size of {of}")).trim().parse().expect("a count")
+    }
+
+    /// From INVITE to card of the calls that ended last, and the name that the card shows.
+    pub(crate) fn cards(&self) -> Vec<(Duration, String)> {
+        let records = json("/api/v1/records?limit=1000");
+        let records = records["records"].as_array().expect("records");
+        let card = |record: &Value| {
+            let arrived: jiff::Timestamp =
+                record["arrived"].as_str().and_then(|at| at.parse().ok()).expect("an instant");
+            let card = json(&format!("/api/v1/calls/{}/card", record["call"].as_str().expect("an id")));
+            let shown = card["card"]["at_us"].as_i64().expect("an instant");
+            let took = u64::try_from(shown - arrived.as_microsecond()).expect("the card comes after the call");
+            (Duration::from_micros(took), card["card"]["name"].as_str().unwrap_or_default().to_owned())
+        };
+        records.iter().map(card).collect()
     }
 
     fn until_ready(&self) {
@@ -161,6 +182,35 @@ impl Drop for Node {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+fn get(path: &str) -> String {
+    let mut page = String::new();
+    let mut stream = TcpStream::connect(HTTP).expect("the engine's HTTP");
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: bench\r\n\r\n").expect("a request");
+    stream.read_to_string(&mut page).expect("a page");
+    page
+}
+
+fn json(path: &str) -> Value {
+    let page = get(path);
+    let body = page.split_once("\r\n\r\n").expect("head and body").1;
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {page}"))
+}
+
+/// Brings customers into the store and says how long that took.
+fn import(customers: u64, dir: &Path) {
+    let mut rows = String::from("external_id,name,phone,phone\n");
+    for n in 1..=customers {
+        let _ = writeln!(rows, "C-{n},Customer {n},{CALLER}{n},+346{n:08}");
+    }
+    let file = dir.join("customers.csv");
+    fs::write(&file, rows).expect("the customers are written");
+    let began = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_turno"));
+    command.args(["customers", "import"]).arg(&file).arg("--records").arg(dir.join("records")).stdout(Stdio::null());
+    assert!(command.status().is_ok_and(|status| status.success()), "the import failed");
+    println!("card   {customers} customers imported in {:.1} s", began.elapsed().as_secs_f64());
 }
 
 fn config(wanted: &Wanted, dir: &Path) -> String {

@@ -46,6 +46,9 @@ pub(crate) struct Callers {
     pub(crate) sink: u16,
 }
 
+/// What callers' numbers begin with; the number of the call follows.
+pub(crate) const CALLER: &str = "+4366012345";
+
 /// A running SIPp; dropping it ends it.
 pub(crate) struct Sipp {
     child: Child,
@@ -133,6 +136,7 @@ fn start(scenario: &str, local: &str, sink: u16, arguments: &[String]) -> Sipp {
     // Without the buffer SIPp itself loses datagrams and repeats messages.
     command.args(["-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf"]).arg(&stats);
     command.args(["-trace_err", "-error_overwrite", "true", "-error_file"]).arg(errors);
+    command.args(["-key", "caller", CALLER]);
     command.args(["-key", "sink", &sink.to_string(), "-recv_timeout", "60000"]).args(arguments);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     Sipp { child: child.expect("sipp (scripts/tools installs it)"), stats }

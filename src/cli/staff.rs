@@ -14,7 +14,7 @@ use turno_base::QueueId;
 use turno_report::erlang::{Load, agents_for, erlang_a, erlang_c};
 use turno_report::forecast::{Date, Forecast, History};
 use turno_sim::Scenario;
-use turno_sim::staff::{Goal, Requirement, Slot, forecast, picture, require, slots, table};
+use turno_sim::staff::{Goal, Requirement, Slot, carry, forecast, picture, require, slots, table};
 
 use crate::cli::REFUSED;
 use crate::cli::sim::{Failure as SimFailure, progress, scenario, threads, write};
@@ -402,9 +402,9 @@ fn plan(args: &PlanArgs, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each interval by itself, in order whatever thread found it.
+/// Each interval by itself, in order whatever thread found it; then with what those before it leave to it.
 fn all(centre: &Scenario, day: &[Slot], args: &PlanArgs) -> Vec<Requirement> {
-    let bar = progress(day.len(), "intervals");
+    let bar = progress(2 * day.len(), "intervals");
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -418,9 +418,11 @@ fn all(centre: &Scenario, day: &[Slot], args: &PlanArgs) -> Vec<Requirement> {
         let hands: Vec<_> = (0..threads(args.threads).min(day.len())).map(|_| scope.spawn(work)).collect();
         hands.into_iter().flat_map(|hand| hand.join().expect("the ACD broke a rule of the world")).collect()
     });
-    bar.finish_and_clear();
     found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, one)| one).collect()
+    let mut found: Vec<Requirement> = found.into_iter().map(|(_, one)| one).collect();
+    carry(centre, &mut found, args.target, args.days, || bar.inc(1));
+    bar.finish_and_clear();
+    found
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use turno_call::Customer;
 use turno_customers::Portfolio;
 use turno_customers::value::Rule;
 
+use crate::shell::clock::wall;
 use crate::shell::config::Settings;
 use crate::shell::store::StoreError;
 use crate::shell::store::customers::{Customers as Kept, Renewed};
@@ -201,35 +202,49 @@ impl Customers {
         let (stop, stopped) = bounded::<()>(1);
         let customers = self.clone();
         let thread = std::thread::Builder::new().name("customers".into()).spawn(move || {
-            let mut seen = None;
+            let mut watched = Watched::default();
+            customers.look(&mut watched);
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK_EVERY) {
-                customers.look(&mut seen);
+                customers.look(&mut watched);
             }
         })?;
         Ok(Watch { stop: Some(stop), thread: Some(thread) })
     }
 
+    /// Looks whether the store has changed; what cannot be read is tried anew at the next look.
+    fn look(&self, watched: &mut Watched) {
+        if let Err(error) = self.look_at_store(watched) {
+            tracing::error!(%error, "the store's customers cannot be read");
+            watched.kept = None;
+        }
+        watched.is_begun = true;
+    }
+
     /// The connection stays open: a change is seen by what the same connection said before.
-    fn look(&self, seen: &mut Option<(Kept, u64)>) {
-        if let Some((kept, version)) = seen {
-            match kept.version() {
-                Ok(now) if now == *version => return,
-                Ok(now) => *version = now,
-                Err(error) => {
-                    tracing::error!(%error, "the store's customers cannot be read");
-                    *seen = None;
-                    return;
-                }
-            }
-            return self.read();
-        }
-        if let Ok(kept) = Kept::open_existing(&self.dir)
-            && let Ok(version) = kept.version()
-        {
-            *seen = Some((kept, version));
+    fn look_at_store(&self, watched: &mut Watched) -> Result<(), StoreError> {
+        let Watched { is_begun, kept, import } = watched;
+        if kept.is_none() {
+            // What keeps it from being opened was said when it was read first.
+            let Ok(store) = Kept::open_existing(&self.dir) else { return Ok(()) };
             // It may have changed, or come to be, since it was read last.
-            self.read();
+            *kept = Some((store, None));
         }
+        let Some((store, version)) = kept else { return Ok(()) };
+        if *version == Some(store.version()?) {
+            return Ok(());
+        }
+        let newest = store.imports()?.first().map(|past| past.import);
+        let is_imported = std::mem::replace(import, newest) != newest && *is_begun;
+        if let Some(rules) = self.value_rules().filter(|_| is_imported) {
+            match store.renew(&self.dir, &rules, wall(), false) {
+                Ok(customers) => tracing::info!(customers, "values renewed after an import"),
+                // They are renewed one by one as they call.
+                Err(error) => tracing::error!(%error, "values cannot be renewed after an import"),
+            }
+        }
+        *version = Some(store.version()?);
+        self.read();
+        Ok(())
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {
@@ -288,6 +303,17 @@ fn packed(dir: &Path, file: &Portfolio) -> Result<Option<(Portfolio, u64)>, Stor
         Err(StoreError::Missing(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What the thread that watches the store has seen of it.
+#[derive(Debug, Default)]
+struct Watched {
+    /// It has looked before: what is new came while it watched.
+    is_begun: bool,
+    /// The store, and as of which change it was read.
+    kept: Option<(Kept, Option<u64>)>,
+    /// The newest import.
+    import: Option<i64>,
 }
 
 /// Ends the thread that watches the store.

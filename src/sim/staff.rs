@@ -3,9 +3,13 @@
 //! and less than two, and only the matcher knows how much.
 //!
 //! An interval is judged as if it went on for [`LASTS_S`], after a warm-up. First the whole mix of groups is made just large
-//! enough, then each group gives back whom it can spare, the largest first.
+//! enough, then each group gives back whom it can spare, the largest first. [`carry`] then goes through the day in order and
+//! plays each interval as it begins: with whom the ones before it left waiting and talking.
 
+mod carried;
 pub mod picture;
+
+pub use carried::carry;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +22,7 @@ use crate::day::{Centre, Day};
 use crate::draw::us;
 use crate::policy::Named;
 use crate::scenario::{AGENTS_MAX, Scenario, clock};
-use crate::world::ledger;
+use crate::world::{Outcome, ledger};
 
 /// An interval is played for so long, seconds, the warm-up not counted.
 const LASTS_S: f64 = 4.0 * 3600.0;
@@ -162,6 +166,25 @@ fn scheduled(scenario: &Scenario, at: f64) -> Vec<u32> {
     scenario.groups.iter().map(|group| if on(group) { group.agents } else { 0 }).collect()
 }
 
+/// The scenario as if the interval went on for so many seconds, with everybody there.
+fn still(scenario: &Scenario, slot: &Slot, goal: Goal, lasts_s: f64) -> Scenario {
+    let mut still = scenario.clone();
+    still.hours = lasts_s / 3600.0;
+    still.warm_up_s = WARM_UP_S;
+    still.load = None;
+    still.calls_per_day = Some(slot.calls.iter().sum::<f64>() * lasts_s / slot.lasts_s);
+    still.profile = vec![1.0];
+    still.answered_within_s = goal.within_s;
+    (still.absences, still.surges) = (Vec::new(), Vec::new());
+    for (queue, calls) in still.queues.iter_mut().zip(&slot.calls) {
+        queue.share = *calls;
+    }
+    for group in &mut still.groups {
+        (group.from, group.to) = (None, None);
+    }
+    still
+}
+
 /// One interval, held still.
 struct Held<'a> {
     scenario: &'a Scenario,
@@ -172,22 +195,7 @@ struct Held<'a> {
 
 impl<'a> Held<'a> {
     fn new(scenario: &'a Scenario, slot: &Slot, goal: Goal, days: u32) -> Held<'a> {
-        let lasts = WARM_UP_S + LASTS_S;
-        let mut still = scenario.clone();
-        still.hours = lasts / 3600.0;
-        still.warm_up_s = WARM_UP_S;
-        still.load = None;
-        still.calls_per_day = Some(slot.calls.iter().sum::<f64>() * lasts / slot.lasts_s);
-        still.profile = vec![1.0];
-        still.answered_within_s = goal.within_s;
-        (still.absences, still.surges) = (Vec::new(), Vec::new());
-        for (queue, calls) in still.queues.iter_mut().zip(&slot.calls) {
-            queue.share = *calls;
-        }
-        for group in &mut still.groups {
-            (group.from, group.to) = (None, None);
-        }
-        Held { scenario, still, goal, days: days.max(1) }
+        Held { scenario, still: still(scenario, slot, goal, WARM_UP_S + LASTS_S), goal, days: days.max(1) }
     }
 
     /// Fewest agents by group.
@@ -199,7 +207,7 @@ impl<'a> Held<'a> {
         // Fewer agents than work never do.
         let (mut low, mut high) = (0.0, (erlangs / all).max(0.5 / all));
         while !self.is_met(&mix(high)) {
-            if self.is_hopeless(&mix(high), erlangs) {
+            if is_hopeless(&mix(high), erlangs) {
                 return None;
             }
             (low, high) = (high, high * 1.5);
@@ -210,34 +218,13 @@ impl<'a> Held<'a> {
         }
         let mut groups = mix(high);
         for step in [8, 4, 2, 1] {
-            self.spare(&mut groups, step);
+            spare(&mut groups, step, |groups| self.is_met(groups));
         }
         Some(groups)
     }
 
-    /// Each group in turn, the largest first, gives back `step` agents as long as the goal is still met.
-    fn spare(&self, groups: &mut [u32], step: u32) {
-        let mut order: Vec<usize> = (0..groups.len()).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(groups[at]));
-        for at in order {
-            while groups[at] >= step {
-                groups[at] -= step;
-                if !self.is_met(groups) {
-                    groups[at] += step;
-                    break;
-                }
-            }
-        }
-    }
-
     fn is_met(&self, groups: &[u32]) -> bool {
         groups.iter().sum::<u32>() > 0 && self.worst(groups) >= self.goal.answered_pct
-    }
-
-    /// Far more agents than work, and still not: ringing or skills stand in the way, not their number.
-    fn is_hopeless(&self, groups: &[u32], erlangs: f64) -> bool {
-        let agents = f64::from(groups.iter().sum::<u32>());
-        agents >= f64::from(AGENTS_MAX) || agents > 8.0 * erlangs + 20.0 * groups.len() as f64
     }
 
     /// Answered in time with these agents, percent, in the queue where it is least.
@@ -247,23 +234,60 @@ impl<'a> Held<'a> {
             group.agents = agents;
         }
         let centre = Centre::new(&still);
-        let mut counted: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-        let (warm_up, within, short) = (us(WARM_UP_S), us(self.goal.within_s), us(still.short_abandon_s));
+        let mut tally = Tally::default();
         for n in 0..self.days {
             let day = Day::draw(&still, &centre, still.seed, n);
             let mut policy = Named::Turno(still.turno.clone()).build(&still, &centre, still.seed);
-            for call in ledger(&still, &centre, &day, policy.as_mut()).calls {
-                let gave_up_early = call.answered_by.is_none() && call.wait <= short;
-                if call.arrived >= warm_up && call.arrived < centre.closes && !gave_up_early {
-                    let (calls, in_time) = counted.entry(call.queue).or_default();
-                    *calls += 1;
-                    *in_time += u64::from(call.answered_by.is_some() && call.wait <= within);
-                }
+            let calls = ledger(&still, &centre, &day, policy.as_mut()).calls;
+            tally.count(&still, &calls, us(WARM_UP_S)..centre.closes);
+        }
+        tally.worst()
+    }
+}
+
+/// Calls, and of them answered in time, by index of queue.
+#[derive(Default)]
+struct Tally(BTreeMap<usize, (u64, u64)>);
+
+impl Tally {
+    /// Counts the calls that arrived in these µs, without those who gave up early.
+    fn count(&mut self, still: &Scenario, calls: &[Outcome], arrived: std::ops::Range<u64>) {
+        let (within, short) = (us(still.answered_within_s), us(still.short_abandon_s));
+        for call in calls.iter().filter(|call| arrived.contains(&call.arrived)) {
+            if call.answered_by.is_some() || call.wait > short {
+                let (calls, in_time) = self.0.entry(call.queue).or_default();
+                *calls += 1;
+                *in_time += u64::from(call.answered_by.is_some() && call.wait <= within);
             }
         }
-        let shares = counted.values().map(|&(calls, in_time)| 100.0 * in_time as f64 / calls as f64);
+    }
+
+    /// Answered in time, percent, in the queue where it is least.
+    fn worst(&self) -> f64 {
+        let shares = self.0.values().map(|&(calls, in_time)| 100.0 * in_time as f64 / calls as f64);
         shares.fold(100.0, f64::min)
     }
+}
+
+/// Each group in turn, the largest first, gives back `step` agents as long as the goal is still met.
+fn spare(groups: &mut [u32], step: u32, is_met: impl Fn(&[u32]) -> bool) {
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(groups[at]));
+    for at in order {
+        while groups[at] >= step {
+            groups[at] -= step;
+            if !is_met(groups) {
+                groups[at] += step;
+                break;
+            }
+        }
+    }
+}
+
+/// Far more agents than work, and still not: ringing or skills stand in the way, not their number.
+fn is_hopeless(groups: &[u32], erlangs: f64) -> bool {
+    let agents = f64::from(groups.iter().sum::<u32>());
+    agents >= f64::from(AGENTS_MAX) || agents > 8.0 * erlangs + 20.0 * groups.len() as f64
 }
 
 /// For a terminal: an interval a line, groups in columns.

@@ -23,7 +23,7 @@ const SEGMENTS: &str =
     "[segments.platinum]\nvalue = 10\nwait_target = \"20s\"\n[segments.basic]\nvalue = 0.5\nwait_target = \"4s\"\n";
 
 /// A house that knows [`PEOPLE`], with its agents logged in, in the order of the plan: the first is the longest idle.
-fn staffed(agents: &[(&str, u8)], queue: &str, more: &str, customers: &str) -> House {
+pub(crate) fn staffed(agents: &[(&str, u8)], queue: &str, more: &str, customers: &str) -> House {
     let more = format!("{SEGMENTS}{more}");
     let house = House::open_to(&Plan { agents, sip: MD5, queue, more: &more }, PEOPLE, customers);
     for (at, (agent, _)) in agents.iter().enumerate() {

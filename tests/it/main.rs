@@ -18,6 +18,7 @@ mod crowd;
 mod deploy;
 mod doors;
 mod drain;
+mod explain;
 mod figures;
 mod fuzz;
 mod gun;

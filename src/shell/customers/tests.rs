@@ -56,6 +56,28 @@ fn a_running_node_knows_an_imported_customer_within_seconds() {
 }
 
 #[test]
+fn after_an_import_everybody_is_worth_what_the_rules_say_now() {
+    let dir = Dir::new("worth-of-imported");
+    let mut settings = settings(&dir.0);
+    let rules = "[[rules]]\nname = \"press\"\nflag = \"press\"\nvalue = 7.5\n";
+    settings.value_rules = Some(super::rules::rules_of(rules).unwrap());
+    let customers = Customers::new(&settings);
+    let value = |number: &str| customers.look_up(E164::new(number).unwrap()).map(|customer| customer.value_pm);
+    let press = "id;nombre;telefono;flags\n";
+    bring(&dir.0, "before.csv", format!("{press}X-0;Eva;688111000;press\n").as_bytes()).unwrap();
+    let mut watched = Watched::default();
+    customers.look(&mut watched);
+    assert_eq!(value("+34688111000"), Some(1000), "what was there before is renewed when he calls, or by command");
+    bring(&dir.0, "a.csv", format!("{press}X-1;Ana;688111222;press\nX-2;Bea;688111333;\n").as_bytes()).unwrap();
+    customers.look(&mut watched);
+    assert_eq!(["+34688111222", "+34688111333", "+34688111000"].map(value), [Some(7500), Some(1000), Some(7500)]);
+    let kept = Kept::open(&dir.0).unwrap();
+    let version = kept.version().unwrap();
+    customers.look(&mut watched);
+    assert_eq!(kept.version().unwrap(), version, "once for each import");
+}
+
+#[test]
 fn a_file_of_any_kind_comes_in_and_its_faults_are_named() {
     let dir = Dir::new("files");
     let latin1: Vec<u8> = "id\tnombre\ttelefono\na\tNúñez\t612345678\nb\tx\t1\n".chars().map(|c| c as u8).collect();

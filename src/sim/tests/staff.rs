@@ -2,7 +2,7 @@
 
 use super::{named, plain, scenario};
 use crate::scenario::Scenario;
-use crate::staff::{Goal, Requirement, Slot, require, slots};
+use crate::staff::{Goal, Requirement, Slot, carry, require, slots};
 
 /// Of ten Erlang 13 agents answer 79 % within 20 s, 12 answer 64 %: no chance decides between them.
 const GOAL: Goal = Goal { answered_pct: 70.0, within_s: 20.0 };
@@ -66,6 +66,67 @@ fn a_group_that_is_not_needed_gives_everybody_back() {
     let needed = hour(&scenario(&odd), &[100.0, 0.0]).groups.unwrap();
     assert!(needed[0] > 5 && needed[1] == 0, "{needed:?}");
     assert_eq!(hour(&scenario(&odd), &[0.0, 0.0]).agents(), Some(0));
+}
+
+/// Calls of ten minutes, and callers who never give up.
+const LONG: &str = "
+    name = 'long'
+    title = 'long calls'
+    hours = 12
+    days = 1
+    seed = 3
+    calls_per_day = 1200
+    short_abandon_s = 0
+    [[queue]]
+    name = 'a'
+    share = 1
+    handle_s = 600
+    [[segment]]
+    name = 'plain'
+    share = 1
+    value = 1
+    target_s = 20
+    patience_s = 0
+    [[group]]
+    name = 'a'
+    agents = 40
+    skills = { a = [1] }
+";
+
+/// Quarters of an hour from nine on, each by itself and then as it follows on those before it.
+fn quarters(calls: &[f64]) -> (Vec<Requirement>, Vec<Requirement>) {
+    let centre = scenario(LONG);
+    let slot = |(n, &calls): (usize, &f64)| Slot {
+        from_s: 9.0 * 3600.0 + n as f64 * 900.0,
+        lasts_s: 900.0,
+        calls: vec![calls],
+    };
+    let alone: Vec<_> = calls.iter().enumerate().map(slot).map(|slot| require(&centre, &slot, GOAL, 2)).collect();
+    let mut carried = alone.clone();
+    let mut told = 0;
+    carry(&centre, &mut carried, GOAL, 2, || told += 1);
+    assert_eq!(told, calls.len(), "progress is told of each");
+    (alone, carried)
+}
+
+#[test]
+fn after_a_peak_an_interval_needs_more_than_by_itself() {
+    // Thirty Erlang, then three: most of the few who stay still talk to whom the peak brought, and the last of them wait.
+    let (alone, carried) = quarters(&[45.0, 4.5]);
+    let needed = |found: &[Requirement]| found.iter().map(|one| one.agents().unwrap()).collect::<Vec<_>>();
+    assert_eq!(carried[0], alone[0], "the first follows on nothing");
+    assert!(needed(&carried)[1] > needed(&alone)[1] + 1, "{:?} {:?}", needed(&alone), needed(&carried));
+    assert!(carried[1].answered_pct >= GOAL.answered_pct);
+}
+
+#[test]
+fn before_and_after_nothing_an_interval_stays_as_it_is_by_itself() {
+    let (alone, mut apart) = quarters(&[15.0, 0.0]);
+    assert_eq!(apart[1].agents(), Some(0), "nobody calls");
+    apart[1] = Requirement { slot: Slot { from_s: 15.0 * 3600.0, ..alone[0].slot.clone() }, ..alone[0].clone() };
+    let before = apart.clone();
+    carry(&scenario(LONG), &mut apart, GOAL, 2, || ());
+    assert_eq!(apart, before, "a gap in the day carries nothing over");
 }
 
 #[test]
