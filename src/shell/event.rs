@@ -7,7 +7,7 @@ use turno_base::fact::{AgentState, Party, QueueLeft, Segment, TaskChange, Waitin
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 25] = [
     "call-arrived",
     "customer-known",
     "leg-began",
