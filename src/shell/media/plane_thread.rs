@@ -430,7 +430,7 @@ impl PlaneThread {
         false
     }
 
-    fn obey(&mut self, order: Order, now: Now) {
+    pub(super) fn obey(&mut self, order: Order, now: Now) {
         match order {
             Order::Command(leg, MediaCommand::Open(port)) => self.open(leg, port, now),
             Order::Command(leg, command) => {
@@ -468,6 +468,9 @@ impl PlaneThread {
     }
 
     fn open(&mut self, leg: LegId, port: Port, now: Now) {
+        if !self.world.by_port.contains_key(&port) {
+            self.look_between(now);
+        }
         let Some(&slot) = self.world.by_port.get(&port) else {
             return self.world.event(leg, MediaEvent::Failed);
         };
@@ -475,6 +478,15 @@ impl PlaneThread {
             pair.wake();
         }
         self.shard.open(leg, slot, now, &mut self.world);
+    }
+
+    /// Takes what other threads have sent. A port is sent before the engine hears of it, but the engine's order for it may be
+    /// taken before it is: this thread had looked here, found nothing, and lost its processor until both had come.
+    fn look_between(&mut self, now: Now) {
+        let Some(mailbox) = self.mailboxes.get(self.number).cloned() else { return };
+        while let Ok(order) = mailbox.between_in.try_recv() {
+            self.obey(order, now);
+        }
     }
 
     // ---- ports ----

@@ -30,7 +30,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    fn bind(address: IpAddr, rtp: u16) -> io::Result<Pair> {
+    pub(super) fn bind(address: IpAddr, rtp: u16) -> io::Result<Pair> {
         let port = Port { rtp: SocketAddr::new(address, rtp), rtcp: SocketAddr::new(address, rtp + 1) };
         Ok(Pair { port, rtp: bind(port.rtp)?, rtcp: bind(port.rtcp)? })
     }

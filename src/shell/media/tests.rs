@@ -1,18 +1,21 @@
 //! Real sockets on loopback: what two phones and a stranger see of the plane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
-use turno_base::{Codec, Direction, LegId, PromptId, StreamAgreement};
+use turno_base::{Codec, Direction, LegId, Now, PromptId, StreamAgreement};
 use turno_media::g711::{A_TO_LINEAR, U_TO_LINEAR, a_encode, u_encode};
 use turno_media::rtp::{self, Header};
 use turno_media::{MediaCommand, MediaEvent, Play, Port, Sound};
 
-use super::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig};
+use super::plane_thread::{Mailbox, Order, PlaneThread};
+use super::ports::Pair;
+use super::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig, Tell};
 
 /// Longest wait for what must come; reached only by a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -443,6 +446,67 @@ fn ports_are_bound_as_they_are_wanted_until_the_range_ends() {
     house.plane.command(A, MediaCommand::Open(stray));
     assert_eq!(house.event(A), MediaEvent::Failed);
     house.plane.stop();
+}
+
+/// The engine heard of a port and orders it, and the thread takes that order before it has seen the port.
+#[test]
+fn an_order_that_overtakes_its_port_opens_it() {
+    let mailbox = Arc::new(Mailbox::new().unwrap());
+    let (tell, out) = unbounded();
+    let tell: Tell = Arc::new(move |said| tell.send(said).expect("the test listens"));
+    let config = config(&[]);
+    let mut thread = PlaneThread::new(0, vec![mailbox.clone()], &config, &[], tell, Instant::now()).unwrap();
+    let pair = Pair::bind(Ipv4Addr::LOCALHOST.into(), config.ports.0 & !1).expect("a pair of the range is free");
+    let port = pair.port;
+    mailbox.deliver(Order::Port(Box::new(pair)));
+    thread.obey(Order::Command(A, MediaCommand::Open(port)), Now::from_ms(1));
+    thread.obey(Order::Command(A, MediaCommand::Close), Now::from_ms(2));
+    let said: Vec<MediaOut> = out.try_iter().collect();
+    assert!(matches!(said[..], [MediaOut::Event(A, MediaEvent::Closed(_))]), "{said:?}");
+}
+
+/// Calls as fast as the threads take them, without a rest for their ports: every port that is said to be free opens.
+#[test]
+fn at_any_rate_a_port_that_is_free_opens() {
+    for threads in [1, 3] {
+        let mut config = config(&[]);
+        (config.ports, config.threads) = (range(600), threads);
+        let mut house = House::start(config);
+        let mut open = VecDeque::new();
+        let (mut opened, mut is_asked) = (0_u64, false);
+        while opened < 6000 {
+            if house.ports.len() < 32 && !std::mem::replace(&mut is_asked, true) {
+                house.plane.want_ports(64);
+            }
+            for port in house.ports.drain(..) {
+                let leg = LegId::arrived(opened);
+                opened += 1;
+                house.plane.gather(leg, MediaCommand::Open(port));
+                if let Some(other) = open.back().filter(|_| opened.is_multiple_of(2)) {
+                    house.plane.gather(leg, MediaCommand::Bridge(*other));
+                }
+                open.push_back(leg);
+            }
+            // Who is closed at once and who after a while.
+            while open.len() > (opened % 50) as usize {
+                let leg = open.pop_front().expect("more are open");
+                house.plane.gather(leg, MediaCommand::Close);
+            }
+            house.plane.deliver();
+            let first = house.out.recv_timeout(Duration::from_millis(5)).into_iter();
+            for said in first.chain(house.out.try_iter()) {
+                match said {
+                    MediaOut::Ports(ports) => {
+                        is_asked = false;
+                        house.ports.extend(ports);
+                    }
+                    MediaOut::Event(leg, event) => assert_ne!(event, MediaEvent::Failed, "{leg}, after {opened}"),
+                    MediaOut::Samples(..) => {}
+                }
+            }
+        }
+        house.plane.stop();
+    }
 }
 
 #[test]
