@@ -65,7 +65,7 @@ fn hold(socket: Option<&Path>) -> io::Result<Option<Held>> {
         Ok(Reply::Unavailable(sentence) | Reply::Unknown(sentence)) => Err(io::Error::other(sentence)),
         Ok(Reply::Answer(_) | Reply::Live(_) | Reply::Done(_)) => {
             Err(io::Error::other("the node does not know of backups"))
-        },
+        }
         Err(_) => Ok(None),
     }
 }
