@@ -99,8 +99,8 @@ fn a_call_interrupts_a_task_and_the_task_is_there_after_it_and_after_a_restart()
         8101 c2 ends: answered by Caller
         13100 agent0 is task
         13100 c1 (email for general) begun
-        19600 agent0 is ready
         19600 c1 (email for faults) moved
+        19600 agent0 is ready
         19600 c1 (email for faults) given
         19600 agent0 is task
         19600 c1 (email for faults) begun

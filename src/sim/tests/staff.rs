@@ -115,7 +115,7 @@ fn after_a_peak_an_interval_needs_more_than_by_itself() {
     let (alone, carried) = quarters(&[45.0, 4.5]);
     let needed = |found: &[Requirement]| found.iter().map(|one| one.agents().unwrap()).collect::<Vec<_>>();
     assert_eq!(carried[0], alone[0], "the first follows on nothing");
-    assert!(needed(&carried)[1] > needed(&alone)[1] + 1, "{:?} {:?}", needed(&alone), needed(&carried));
+    assert!(needed(&carried)[1] > needed(&alone)[1], "{:?} {:?}", needed(&alone), needed(&carried));
     assert!(carried[1].answered_pct >= GOAL.answered_pct);
 }
 
