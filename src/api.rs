@@ -15,7 +15,6 @@ pub mod rest;
 mod routes;
 mod session;
 mod tasks;
-pub(crate) mod tls;
 pub mod tools;
 mod voicemail;
 pub mod wall;
@@ -31,8 +30,8 @@ use crate::shell::backup::Holder;
 use crate::shell::board::Board;
 use crate::shell::customers::{Callers, Customers};
 use crate::shell::metrics::Metrics;
+use crate::shell::reload::Reloader;
 use crate::shell::run::Gate;
-use crate::shell::serve::Reloader;
 use crate::shell::tap::Tap;
 
 /// What every request handler may use.
@@ -70,3 +69,5 @@ pub struct AppState {
 mod docs_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -3,8 +3,11 @@
 //! Exit codes: 0 done; 1 refused, problems found or a replay differs; 2 wrong usage; 3 not found; 4 the engine cannot be reached.
 
 mod access;
+mod agents;
 mod ask;
 mod backup;
+mod callbacks;
+mod calls;
 mod customers;
 mod doctor;
 mod init;
@@ -29,16 +32,14 @@ mod voicemail;
 mod watch;
 mod whatif;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use turno_acd::SkillChange;
-use turno_base::{AgentId, CallId, E164, Name, QueueId, SkillId, StationId, Wall};
+use turno_base::{Name, QueueId};
 use turno_engine::Command as Ask;
 
 use crate::api::control::Request;
-use crate::shell::instant::wall_of;
 
 /// Where the engine's control socket is if nothing says otherwise.
 const SOCKET_DEFAULT: &str = "turno-data/turno.sock";
@@ -130,10 +131,10 @@ enum Command {
     Queue(QueueCommand),
     /// Agents.
     #[command(subcommand)]
-    Agent(AgentCommand),
+    Agent(agents::AgentCommand),
     /// Callbacks: callers who hung up and will be called back.
     #[command(subcommand)]
-    Callback(CallbackCommand),
+    Callback(callbacks::CallbackCommand),
     /// Tasks: work without a caller on the line.
     #[command(subcommand)]
     Task(tasks::TaskCommand),
@@ -141,9 +142,9 @@ enum Command {
     #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Call {
         #[command(subcommand)]
-        command: Option<CallCommand>,
+        command: Option<calls::CallCommand>,
         #[command(flatten)]
-        place: Place,
+        place: calls::Place,
     },
     /// Registrations and trunks.
     #[command(subcommand)]
@@ -284,213 +285,6 @@ enum QueueCommand {
     Object(live::ObjectCommand),
 }
 
-#[derive(Debug, Subcommand)]
-enum AgentCommand {
-    /// All agents, or one.
-    Show {
-        /// Agent.
-        agent: Option<AgentId>,
-    },
-    /// Why an agent gets what he gets, or nothing.
-    Explain {
-        /// Agent.
-        agent: AgentId,
-    },
-    /// Sit down.
-    Login {
-        /// Agent.
-        agent: AgentId,
-        /// Station; his own if absent.
-        station: Option<StationId>,
-    },
-    /// End the shift; during a call after it.
-    Logout {
-        /// Agent.
-        agent: AgentId,
-    },
-    /// Not ready; during a call after it.
-    Pause {
-        /// Agent.
-        agent: AgentId,
-        /// A configured reason.
-        reason: Name,
-    },
-    /// Ready; ends wrap-up and pause.
-    Ready {
-        /// Agent.
-        agent: AgentId,
-    },
-    /// The work after the call is saved; ends a wrap-up, unless its length is fixed.
-    Saved {
-        /// Agent.
-        agent: AgentId,
-    },
-    /// A longer wrap-up, as often as acd.wrap_up_extensions allows.
-    Extend {
-        /// Agent.
-        agent: AgentId,
-    },
-    /// What came of the agent's present or last call.
-    Disposition {
-        /// Agent.
-        agent: AgentId,
-        /// A configured disposition.
-        disposition: Name,
-    },
-    /// Change what an agent knows, at once and over restarts, or have it as configured again.
-    Skill {
-        /// Agent.
-        agent: AgentId,
-        #[command(subcommand)]
-        change: SkillCommand,
-    },
-    #[command(flatten)]
-    Object(live::ObjectCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum SkillCommand {
-    /// He has it at this level.
-    Set {
-        /// A skill that the configuration names.
-        skill: SkillId,
-        /// 1 to 10.
-        level: u8,
-        /// As configured again from then on, for example 2026-03-10T18:00:00Z.
-        #[arg(long, value_parser = wall_of)]
-        until: Option<Wall>,
-    },
-    /// He does not have it.
-    Unset {
-        /// A skill that the configuration names.
-        skill: SkillId,
-        /// As configured again from then on.
-        #[arg(long, value_parser = wall_of)]
-        until: Option<Wall>,
-    },
-    /// As configured.
-    Reset {
-        /// A skill that the configuration names.
-        skill: SkillId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum CallbackCommand {
-    /// All callbacks, or that of a number.
-    Show {
-        /// Number with its country code, for example +34612045118.
-        number: Option<E164>,
-    },
-    /// Have somebody called back. A number that has a callback keeps its place.
-    Add {
-        /// Number with its country code.
-        number: E164,
-        /// For this queue.
-        #[arg(long)]
-        queue: QueueId,
-        /// Not before then, for example 2026-03-10T11:00:00Z; absent: as soon as it is his turn.
-        #[arg(long, value_parser = wall_of)]
-        at: Option<Wall>,
-    },
-    /// Have somebody not called back.
-    Cancel {
-        /// Number with its country code.
-        number: E164,
-    },
-    /// Have somebody called back at another time.
-    Appoint {
-        /// Number with its country code.
-        number: E164,
-        /// When, for example 2026-03-10T11:00:00Z.
-        #[arg(value_parser = wall_of)]
-        at: Wall,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum CallCommand {
-    /// Why a call waits, or was offered to whom it was.
-    Explain {
-        /// Call.
-        call: CallId,
-    },
-    /// All live calls, or one.
-    Show {
-        /// Call.
-        call: Option<CallId>,
-    },
-    /// The whole story of a call, live or ended, from journal and records: SIP by leg, decisions with reasons, media.
-    Trace(trace::TraceArgs),
-    /// End a call.
-    Hangup {
-        /// Call.
-        call: CallId,
-    },
-    /// Make a waiting call count as older than it is.
-    Bump {
-        /// Call.
-        call: CallId,
-        /// So many seconds.
-        #[arg(long, default_value_t = 600)]
-        by_s: u32,
-    },
-    /// Move a waiting call to another queue; its age stays.
-    Move {
-        /// Call.
-        call: CallId,
-        /// Queue.
-        queue: QueueId,
-    },
-    /// Connect a station with a number: the station rings first.
-    Place {
-        /// Station.
-        station: StationId,
-        /// What it would have dialled.
-        number: String,
-    },
-    /// Put a conversation into a slot, with music; whoever had it is free.
-    Park {
-        /// Call.
-        call: CallId,
-        /// Which; the first that is free if absent.
-        #[arg(long)]
-        slot: Option<u32>,
-    },
-    /// Take a waiting or parked call: the agent's phone rings for it.
-    Pull {
-        /// Call.
-        call: CallId,
-        /// Agent.
-        agent: AgentId,
-    },
-    /// Change what a waiting call needs beyond what its queue needs; `anyone` for nothing.
-    Needs {
-        /// Call.
-        call: CallId,
-        /// Such as `averias>=2 and catalan`.
-        #[arg(value_parser = turno_acd::need::parse)]
-        need: turno_base::Need,
-    },
-}
-
-/// A call to place by the demo's carrier.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// A queue of the demo, or a number.
-    #[arg(long)]
-    to: Option<String>,
-    /// Number to show.
-    #[arg(long, default_value = "+34612045118")]
-    from: String,
-    /// SIP address of the engine.
-    #[arg(long, default_value = "127.0.0.1:5060")]
-    engine: std::net::SocketAddr,
-    /// Hang up after so many seconds.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Switch {
     On,
@@ -538,11 +332,13 @@ fn is_shown(command: &Command) -> bool {
     matches!(
         command,
         Command::Queue(QueueCommand::Show { .. })
-            | Command::Agent(AgentCommand::Show { .. } | AgentCommand::Explain { .. })
-            | Command::Callback(CallbackCommand::Show { .. })
+            | Command::Agent(agents::AgentCommand::Show { .. } | agents::AgentCommand::Explain { .. })
+            | Command::Callback(callbacks::CallbackCommand::Show { .. })
             | Command::Task(tasks::TaskCommand::List { .. })
             | Command::Call {
-                command: Some(CallCommand::Show { .. } | CallCommand::Explain { .. } | CallCommand::Trace(_)),
+                command: Some(
+                    calls::CallCommand::Show { .. } | calls::CallCommand::Explain { .. } | calls::CallCommand::Trace(_)
+                ),
                 ..
             }
             | Command::Calendar(CalendarCommand::Show { .. })
@@ -565,37 +361,10 @@ fn run(cli: Cli) -> u8 {
         Command::Journal(JournalCommand::Export { from, to }) => journal::export(&from, &to, cli.json),
         Command::Queue(QueueCommand::Show { queue }) => ask::command(&cli.socket, cli.json, Ask::QueueShow(queue)),
         Command::Queue(QueueCommand::Object(command)) => live::object(&cli.socket, cli.json, "queue", command),
-        Command::Agent(command) => agent(&cli.socket, cli.json, command),
+        Command::Agent(command) => agents::agent(&cli.socket, cli.json, command),
         Command::Task(command) => ask::command(&cli.socket, cli.json, tasks::command(command)),
-        Command::Callback(command) => ask::command(&cli.socket, cli.json, callback(command)),
-        Command::Call { command: Some(CallCommand::Show { call }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallShow(call))
-        }
-        Command::Call { command: Some(CallCommand::Trace(args)), .. } => trace::trace(&args, cli.json),
-        Command::Call { command: Some(CallCommand::Hangup { call }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallHangUp(call))
-        }
-        Command::Call { command: Some(CallCommand::Explain { call }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallExplain(call))
-        }
-        Command::Call { command: Some(CallCommand::Bump { call, by_s }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallBump(call, by_s))
-        }
-        Command::Call { command: Some(CallCommand::Move { call, queue }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallMove(call, queue))
-        }
-        Command::Call { command: Some(CallCommand::Needs { call, need }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallNeeds(call, need))
-        }
-        Command::Call { command: Some(CallCommand::Place { station, number }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallPlace(station, number))
-        }
-        Command::Call { command: Some(CallCommand::Park { call, slot }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallPark(call, slot))
-        }
-        Command::Call { command: Some(CallCommand::Pull { call, agent }), .. } => {
-            ask::command(&cli.socket, cli.json, Ask::CallPull(call, agent))
-        }
+        Command::Callback(command) => ask::command(&cli.socket, cli.json, callbacks::command(command)),
+        Command::Call { command: Some(command), .. } => calls::call(&cli.socket, cli.json, command),
         Command::Emergency { state, queue } => {
             ask::command(&cli.socket, cli.json, Ask::Emergency(queue, state == Switch::On))
         }
@@ -636,39 +405,6 @@ fn run(cli: Cli) -> u8 {
         Command::Token(command) => access::run(command, cli.json),
         Command::Reload => ask::request(&cli.socket, cli.json, &Request::Reload),
         Command::Drain => ask::request(&cli.socket, cli.json, &Request::Drain),
-    }
-}
-
-fn agent(socket: &Path, as_json: bool, command: AgentCommand) -> u8 {
-    let command = match command {
-        AgentCommand::Object(command) => return live::object(socket, as_json, "agent", command),
-        AgentCommand::Show { agent } => Ask::AgentShow(agent),
-        AgentCommand::Explain { agent } => Ask::AgentExplain(agent),
-        AgentCommand::Login { agent, station } => Ask::AgentLogin(agent, station),
-        AgentCommand::Logout { agent } => Ask::AgentLogout(agent),
-        AgentCommand::Pause { agent, reason } => Ask::AgentPause(agent, reason),
-        AgentCommand::Ready { agent } => Ask::AgentReady(agent),
-        AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
-        AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
-        AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
-        AgentCommand::Skill { agent, change } => {
-            let (skill, change) = match change {
-                SkillCommand::Set { skill, level, until } => (skill, SkillChange::Set { level, until }),
-                SkillCommand::Unset { skill, until } => (skill, SkillChange::Unset { until }),
-                SkillCommand::Reset { skill } => (skill, SkillChange::AsConfigured),
-            };
-            Ask::AgentSkill(agent, skill, change)
-        }
-    };
-    ask::command(socket, as_json, command)
-}
-
-fn callback(command: CallbackCommand) -> Ask {
-    match command {
-        CallbackCommand::Show { number } => Ask::CallbackShow(number),
-        CallbackCommand::Add { number, queue, at } => Ask::CallbackAdd { number, queue, at },
-        CallbackCommand::Cancel { number } => Ask::CallbackCancel(number),
-        CallbackCommand::Appoint { number, at } => Ask::CallbackAppoint { number, at },
     }
 }
 

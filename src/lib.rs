@@ -7,4 +7,5 @@ pub mod api;
 pub mod cli;
 pub mod compat;
 pub mod demo;
+pub mod node;
 pub mod shell;

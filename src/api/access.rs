@@ -18,7 +18,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ServerConfig;
 use turno_base::AgentId;
 use turno_engine::{Answer, Command};
@@ -26,18 +25,13 @@ use turno_engine::{Answer, Command};
 use crate::api::AppState;
 use crate::api::routes::{self, Route, Whose};
 use crate::shell::clock::wall;
-use crate::shell::config::{HttpSettings, Rights, Scope};
+use crate::shell::config::{HttpSettings, Rights, Scope, digest};
 use once::Once;
 use pace::{Pace, Turn};
 use password::Passwords;
 use signed::Signed;
 
 pub(crate) use password::hash as password_hash;
-
-/// What a secret is known by.
-pub(crate) fn digest(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret).into()
-}
 
 /// Bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

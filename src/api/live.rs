@@ -19,8 +19,8 @@ use crate::shell::live::Revision;
 use crate::shell::live::document::{DOCUMENT_BYTES_MAX, Document, json_of};
 use crate::shell::live::edit::{self, Act, Edit, EditError};
 use crate::shell::live::kind::Shape;
-use crate::shell::serve::Reloader;
-use crate::shell::serve::change::{Absent, Asked, Done, Refused, Wanted};
+use crate::shell::reload::Reloader;
+use crate::shell::reload::change::{Absent, Asked, Done, Refused, Wanted};
 
 /// Revisions that one question shows if it names no number.
 const SHOWN: u32 = 20;

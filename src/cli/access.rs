@@ -5,9 +5,9 @@ use std::io::BufRead;
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::api::access::{digest, draw, hex, password_hash};
+use crate::api::access::{draw, hex, password_hash};
 use crate::cli::REFUSED;
-use crate::shell::config::Scope;
+use crate::shell::config::{Scope, digest};
 
 /// What to make.
 #[derive(Debug, Subcommand)]

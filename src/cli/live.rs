@@ -14,7 +14,7 @@ use crate::cli::{REFUSED, ask};
 use crate::shell::live::Revision;
 use crate::shell::live::document::DOCUMENT_BYTES_MAX;
 use crate::shell::live::edit::{Act, Edit};
-use crate::shell::serve::change::{Absent, Done, Wanted};
+use crate::shell::reload::change::{Absent, Done, Wanted};
 
 /// `turno export`.
 #[derive(Debug, Args)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::{Place, REFUSED, UNREACHABLE};
+use crate::cli::calls::Place;
+use crate::cli::{REFUSED, UNREACHABLE};
 use crate::demo::{self, CallOptions, DemoOptions};
 
 /// Runs the demo until interrupted.

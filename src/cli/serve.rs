@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::REFUSED;
+use crate::node;
 use crate::shell::config::{self, Checked};
-use crate::shell::{live, logs, serve, systemd};
+use crate::shell::{live, logs, systemd};
 
 /// Runs the engine until it is told to end.
 pub(super) fn serve(file: &Path) -> u8 {
@@ -18,7 +19,7 @@ pub(super) fn serve(file: &Path) -> u8 {
     logs::start(settings.log.format, &settings.log.level);
     logs::log_panics();
     let drain_limit = settings.node.drain_limit;
-    let started = serve::start(settings, Some(file.to_owned()));
+    let started = node::start(settings, Some(file.to_owned()));
     match started.and_then(|node| node.take_signals(drain_limit).map(|()| node)) {
         Ok(node) => {
             systemd::ready();

@@ -22,9 +22,10 @@ use turno_engine::Command;
 use turno_media::g711;
 use turno_sip::flow::Transport;
 
+use crate::node::{self, Node, StartError};
 use crate::shell::config::{self, Checked, Problem, Settings};
+use crate::shell::lock::{LOCK, LockError, lock};
 use crate::shell::logs;
-use crate::shell::serve::{self, Node, StartError};
 use cast::FREE;
 use party::Voice;
 use plot::Known;
@@ -105,7 +106,7 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     let known = known(&settings);
     logs::start(settings.log.format, &settings.log.level);
     logs::log_panics();
-    let node = serve::start(settings, Some(files.join("demo.toml"))).map_err(DemoError::Start)?;
+    let node = node::start(settings, Some(files.join("demo.toml"))).map_err(DemoError::Start)?;
     node.take_signals(Duration::from_secs(1)).map_err(DemoError::Start)?;
     let engine = SocketAddr::from((Ipv4Addr::LOCALHOST, options.sip_port));
     greet(&node, options);
@@ -136,17 +137,17 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
 /// Removes what the last play left, unless somebody still plays there.
 fn forget(data: &Path) -> Result<(), DemoError> {
     let files = |error| DemoError::Files(data.to_owned(), error);
-    let _held = match serve::lock(data) {
+    let _held = match lock(data) {
         Ok(lock) => lock,
-        Err(serve::LockError::InUse) => return Err(DemoError::InUse(data.to_owned())),
-        Err(serve::LockError::Io(error)) => return Err(files(error)),
+        Err(LockError::InUse) => return Err(DemoError::InUse(data.to_owned())),
+        Err(LockError::Io(error)) => return Err(files(error)),
     };
     for entry in fs::read_dir(data).map_err(files)? {
         let path = entry.map_err(files)?.path();
         let removed = match path.is_dir() {
             true => fs::remove_dir_all(&path),
             // Removing it would let a second process lock another file of the same name.
-            false if path.ends_with(serve::LOCK) => Ok(()),
+            false if path.ends_with(LOCK) => Ok(()),
             false => fs::remove_file(&path),
         };
         removed.map_err(files)?;
@@ -247,7 +248,7 @@ mod tests {
     fn a_second_demo_in_the_same_folder_says_so_and_touches_nothing() {
         let dir = std::env::temp_dir().join(format!("turno-demo-{:x}", crate::shell::entropy::draw()));
         let data = dir.join("data");
-        let first = serve::lock(&data).unwrap();
+        let first = lock(&data).unwrap();
         fs::create_dir_all(data.join("records")).unwrap();
         fs::write(data.join("records/kept"), b"of the first").unwrap();
         let options = DemoOptions {

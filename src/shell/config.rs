@@ -5,7 +5,7 @@
 //! Every problem is a sentence with file, line, key and what to write instead. A file with an error changes nothing.
 
 mod acd;
-mod ami;
+pub mod ami;
 mod callbacks;
 mod calls;
 mod catalogue;
@@ -22,15 +22,18 @@ mod section;
 mod sip;
 pub mod source;
 mod tariff;
+mod tls;
 mod values;
 mod voicemail;
 
 pub use catalogue::{reference, schema};
 pub use doors::offsets as zone_offsets;
 pub use figures::{Export, FigureSettings};
-pub use http::{HttpSettings, PersonSettings, Rights, Scope, TlsSettings, TokenSettings};
+pub(crate) use http::digest;
+pub use http::{HttpSettings, PersonSettings, Rights, Scope, TokenSettings};
 pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};
 pub use problem::{Problem, Problems};
+pub use tls::TlsSettings;
 pub use values::{bytes_of, bytes_words, duration_of};
 
 use std::collections::BTreeMap;
@@ -41,13 +44,13 @@ use turno_base::PromptId;
 use turno_customers::Portfolio;
 use turno_engine::EngineConfig;
 
-use crate::compat::ami::AmiSettings;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
 use crate::shell::live::document::Document;
 use crate::shell::net::NetSettings;
 use crate::shell::voicemail::VoicemailSettings;
+use ami::AmiSettings;
 use section::Section;
 use source::Sources;
 

@@ -2,7 +2,7 @@
 //! by command on, each change a revision with who, when, why and what was before.
 //!
 //! Before that change the files hold them. The static sections always stay in the files. What is in force is checked as one
-//! whole wherever its parts are from; who brings it into the running node is [`crate::shell::serve::Reloader`].
+//! whole wherever its parts are from; who brings it into the running node is [`crate::shell::reload::Reloader`].
 
 pub mod archive;
 pub mod diff;

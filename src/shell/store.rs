@@ -436,4 +436,4 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHand
 }
 
 #[cfg(test)]
-pub(in crate::shell) mod tests;
+pub(crate) mod tests;

@@ -29,6 +29,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Which parts of the application a part of it may name. All of it is one crate: nothing but this table holds it.
+const APPLICATION: &[(&str, &[&str])] = &[
+    ("shell", &[]),
+    ("compat", &["shell"]),
+    ("api", &["shell"]),
+    ("node", &["api", "compat", "shell"]),
+    ("demo", &["node", "shell"]),
+    ("cli", &["api", "demo", "node", "shell"]),
+];
+
 /// Words that mislead in this field, with what to write (glossary).
 const BANNED: &[(&str, &str)] = &[
     ("TODO", "a condition under which it matters, or nothing"),
@@ -84,6 +94,28 @@ fn rooms_import_only_what_lies_to_their_right() {
         }
     }
     assert!(wrong.is_empty(), "imports against ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn parts_of_the_application_import_only_what_lies_to_their_right() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (path, text) in all_sources().iter().filter(|(path, _)| !path.to_string_lossy().contains("tests")) {
+        let part = Path::new(path.components().nth(1).unwrap().as_os_str()).with_extension("");
+        let Some((part, allowed)) = APPLICATION.iter().find(|(name, _)| part.as_os_str() == *name) else { continue };
+        for (at, line) in text.lines().enumerate() {
+            for (start, before) in line.match_indices("crate::") {
+                let word: String =
+                    line[start + before.len()..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                let known = APPLICATION.iter().any(|(name, _)| word == *name);
+                seen += usize::from(known);
+                if known && word != *part && !allowed.contains(&word.as_str()) {
+                    wrong.push(format!("{}:{} names {word}", path.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports against ARCHITECTURE.md:\n{}", wrong.join("\n"));
+    assert!(seen > 100, "{seen}");
 }
 
 #[test]

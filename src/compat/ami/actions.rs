@@ -5,9 +5,9 @@ use turno_base::fact::Note;
 use turno_base::{AgentId, QueueId, StationId};
 use turno_engine::Command;
 
-use super::classes::Classes;
 use super::exchange::Exchange;
 use super::wire::Request;
+use crate::shell::config::ami::Classes;
 
 /// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 use turno_engine::{Answer, Command};
 
 use super::actions::{self, Action, Meaning, TABLE};
-use super::classes::Classes;
 use super::doors::Proof;
 use super::exchange::Originated;
 use super::filter::{BadFilter, Filters};
@@ -20,6 +19,7 @@ use super::server::{Ami, Numbered};
 use super::wire::{Block, Reader, Request};
 use super::{cli, lists};
 use crate::shell::asker::Unanswered;
+use crate::shell::config::ami::Classes;
 use crate::shell::entropy;
 
 /// Whoever has not logged in by then is closed.

@@ -1,12 +1,12 @@
-//! Who may come in: logins with their secrets, classes and networks; addresses that failed too often.
+//! Who may come in: networks, proofs of a secret, addresses that failed too often.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use md5::{Digest, Md5};
 use turno_base::Mono;
 
-use super::classes::Classes;
+use crate::shell::config::ami::{AmiSettings, Login, Network};
 
 /// Failed logins of one address within [`FAILURES_KEPT_US`]; after so many it is not let in.
 pub(super) const FAILURES_MAX: usize = 10;
@@ -14,50 +14,6 @@ pub(super) const FAILURES_MAX: usize = 10;
 pub(super) const FAILURES_KEPT_US: u64 = 60_000_000;
 /// Addresses whose failures are remembered; of more the one that failed first is forgotten.
 pub(super) const ADDRESSES_MAX: usize = 1024;
-
-/// `[ami]` of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AmiSettings {
-    /// Address; none: no manager interface.
-    pub listen: Option<SocketAddr>,
-    /// Connections at once.
-    pub connections_max: u16,
-    /// Who may log in, by name.
-    pub logins: BTreeMap<String, Login>,
-}
-
-/// Somebody who may log in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// Shared secret; a challenge needs it as it is.
-    pub secret: String,
-    /// Events that he may see.
-    pub read: Classes,
-    /// Actions that he may ask for.
-    pub write: Classes,
-    /// Where from.
-    pub networks: Vec<Network>,
-}
-
-/// Without the secret.
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login")
-            .field("read", &self.read)
-            .field("write", &self.write)
-            .field("networks", &self.networks)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Addresses with a common beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// One of them.
-    pub address: IpAddr,
-    /// Bits that all have in common.
-    pub prefix: u8,
-}
 
 impl Network {
     /// Whether the address is one of it; one of IPv4 written as IPv6 counts as what it is.
@@ -153,6 +109,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::config::ami::Classes;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()

@@ -15,8 +15,8 @@ use turno_base::fact::{AgentState, Fact, Party, What};
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Outcome, QueueId, StationId, Wall};
 use turno_tariff::cdr::format::{QueueLog, Serving, asterisk_id};
 
-use super::classes::Classes;
 use super::wire::Block;
+use crate::shell::config::ami::Classes;
 pub(super) use legs::{Leg, bridge_id};
 #[cfg(test)]
 pub(super) use originated::ORIGINATED_MAX;

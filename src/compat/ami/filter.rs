@@ -140,9 +140,9 @@ impl Test {
 
 #[cfg(test)]
 mod tests {
-    use super::super::classes::Classes;
     use super::super::wire::Block;
     use super::*;
+    use crate::shell::config::ami::Classes;
 
     #[test]
     fn filters_include_and_exclude() {

@@ -16,10 +16,11 @@ use turno_engine::{AgentView, Answer, Command};
 use super::connection;
 use super::doors::Failures;
 use super::exchange::{Originated, Sitting};
-use super::{AmiSettings, Counts, Event, Exchange};
+use super::{Counts, Event, Exchange};
 use crate::shell::asker::Asker;
 use crate::shell::board::Board;
 use crate::shell::clock::Clock;
+use crate::shell::config::ami::AmiSettings;
 
 /// Connections at once that have not logged in.
 const STRANGERS_MAX: usize = 16;

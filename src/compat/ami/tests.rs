@@ -12,10 +12,10 @@ use turno_base::{
 use turno_tariff::cdr::format::{QueueLog, Serving};
 
 use super::actions::{self, Meaning, TABLE};
-use super::classes::Classes;
 use super::exchange::{Originated, Sitting};
 use super::wire::{Reader, Request};
 use super::{Event, Exchange, cli, lists};
+use crate::shell::config::ami::Classes;
 
 /// 2026-03-10T11:00:00Z.
 const EPOCH_MS: i64 = 1_773_140_400_000;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::shell::backup::{HELD, Held, HeldFile, at_rest, let_go};
 use crate::shell::clock::wall;
 use crate::shell::config::{self, Settings};
-use crate::shell::serve::{self, LockError};
+use crate::shell::lock::{LOCK, LockError, lock};
 
 /// The list of what a backup holds.
 pub const MANIFEST: &str = "manifest.json";
@@ -181,7 +181,7 @@ pub fn backup(file: &Path, to: &Path, hold: impl FnOnce() -> io::Result<Option<H
     let (held, lock) = match hold().map_err(io_at(&settings.node.data_dir))? {
         Some(held) => (held, None),
         None => {
-            let lock = serve::lock(&settings.node.data_dir).map_err(|error| match error {
+            let lock = lock(&settings.node.data_dir).map_err(|error| match error {
                 LockError::InUse => Failure::InUse(settings.node.data_dir.clone()),
                 LockError::Io(error) => Failure::Io { path: settings.node.data_dir.clone(), error },
             })?;
@@ -359,7 +359,7 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Restored, Failure>
             return Err(Failure::NotEmpty(dir.clone()));
         }
     }
-    let _lock = serve::lock(&settings.node.data_dir).map_err(|error| match error {
+    let _lock = lock(&settings.node.data_dir).map_err(|error| match error {
         LockError::InUse => Failure::InUse(settings.node.data_dir.clone()),
         LockError::Io(error) => Failure::Io { path: settings.node.data_dir.clone(), error },
     })?;
@@ -441,7 +441,7 @@ fn is_wal(path: &Path) -> bool {
 
 /// Of this process alone.
 fn is_fleeting(path: &Path) -> bool {
-    is_wal(path) || path.file_name().is_some_and(|name| name == serve::LOCK)
+    is_wal(path) || path.file_name().is_some_and(|name| name == LOCK)
 }
 
 fn is_of_log_or_journal(path: &Path, settings: &Settings) -> bool {
@@ -454,7 +454,7 @@ fn is_of_log_or_journal(path: &Path, settings: &Settings) -> bool {
 fn is_filled(dir: &Path) -> bool {
     // A lock alone is nothing.
     let Ok(entries) = fs::read_dir(dir) else { return dir.exists() };
-    entries.flatten().any(|entry| entry.file_name() != serve::LOCK)
+    entries.flatten().any(|entry| entry.file_name() != LOCK)
 }
 
 fn make_dir(dir: &Path) -> Result<(), Failure> {

@@ -1,9 +1,12 @@
 //! `[ami]`: Asterisk's manager interface and who may log in there.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod classes;
 
-use crate::compat::ami::classes::Classes;
-use crate::compat::ami::{AmiSettings, Login, Network};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+pub use classes::Classes;
+
 use crate::shell::config::section::Section;
 use crate::shell::config::values::CIDR_FORM;
 
@@ -13,6 +16,50 @@ const CLASS_FORM: &str = "name classes: all, system, call, agent, command, origi
 const SECRET_CHARS_MIN: usize = 8;
 /// Most logins: each is looked at for who connects.
 const LOGINS_MAX: usize = 100;
+
+/// `[ami]` of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AmiSettings {
+    /// Address; none: no manager interface.
+    pub listen: Option<SocketAddr>,
+    /// Connections at once.
+    pub connections_max: u16,
+    /// Who may log in, by name.
+    pub logins: BTreeMap<String, Login>,
+}
+
+/// Somebody who may log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Shared secret; a challenge needs it as it is.
+    pub secret: String,
+    /// Events that he may see.
+    pub read: Classes,
+    /// Actions that he may ask for.
+    pub write: Classes,
+    /// Where from.
+    pub networks: Vec<Network>,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("read", &self.read)
+            .field("write", &self.write)
+            .field("networks", &self.networks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Addresses with a common beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// One of them.
+    pub address: IpAddr,
+    /// Bits that all have in common.
+    pub prefix: u8,
+}
 
 pub(super) fn ami(section: &Section<'_>) -> AmiSettings {
     let listen = section.read("listen", LISTEN_FORM, |text| match text {

@@ -1,17 +1,16 @@
-//! HTTP: where it listens, who may ask for what, how often, and by which certificate it speaks TLS.
+//! HTTP: where it listens, who may ask for what, and how often.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use argon2::password_hash::PasswordHash;
-use tokio_rustls::rustls::ServerConfig;
+use sha2::{Digest, Sha256};
 use turno_acd::AcdConfig;
 use turno_base::{AgentId, Wall};
 
-use crate::api::tls;
 use crate::shell::config::problem::Problems;
 use crate::shell::config::section::Section;
+use crate::shell::config::tls::{TlsSettings, tls};
 use crate::shell::instant::wall_of;
 
 /// Shortest secret that a person may choose.
@@ -23,7 +22,7 @@ const HASH_FORM: &str = "write what `turno token new` printed, sha256: and 64 he
 const ORIGIN_FORM: &str = "write scheme, name and port of a page, for example \"https://crm.example\"";
 const NAME_FORM: &str = "write letters, digits, '-', '_', '.' and '@', at most 64";
 
-/// What somebody may do. [`crate::api::routes`] says which routes each may use.
+/// What somebody may do; each route of HTTP says who may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Everything.
@@ -92,36 +91,6 @@ pub struct PersonSettings {
     pub rights: Rights,
 }
 
-/// A certificate chain with its key; equal if their bytes are.
-#[derive(Clone)]
-pub struct TlsSettings {
-    pem: (Vec<u8>, Vec<u8>),
-    /// What connections are opened with.
-    pub config: Arc<ServerConfig>,
-}
-
-impl TlsSettings {
-    /// From the PEM of a chain and of its key; the error is a sentence.
-    pub fn new(cert: Vec<u8>, key: Vec<u8>) -> Result<TlsSettings, String> {
-        let config = tls::config(&cert, &key)?;
-        Ok(TlsSettings { pem: (cert, key), config })
-    }
-}
-
-impl std::fmt::Debug for TlsSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsSettings(…)")
-    }
-}
-
-impl PartialEq for TlsSettings {
-    fn eq(&self, other: &TlsSettings) -> bool {
-        self.pem == other.pem
-    }
-}
-
-impl Eq for TlsSettings {}
-
 /// HTTP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -171,7 +140,7 @@ pub(super) fn http(section: &Section<'_>, dir: &Path) -> HttpSettings {
         origins: section.list_read("origins", ORIGIN_FORM, origin_of),
         rate: section.integer("rate", 100, 0..=100_000),
         source_rate: section.integer("source_rate", 200, 0..=100_000),
-        tls: tls_of(&section.section("tls"), dir),
+        tls: tls(&section.section("tls"), dir),
     };
     doubles(section, "tokens", settings.tokens.iter().map(|token| token.name.as_str()));
     doubles(section, "people", settings.people.iter().map(|person| person.name.as_str()));
@@ -260,11 +229,16 @@ fn person(section: &Section<'_>) -> Option<PersonSettings> {
     Some(PersonSettings { name: name?, password: password?, rights: rights? })
 }
 
+/// What a secret is known by.
+pub(crate) fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
 fn secret_of(path: &Path) -> Result<[u8; 32], String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     match text.trim() {
         secret if secret.len() < SECRET_BYTES_MIN => Err("the secret in it is shorter than 16 characters".to_owned()),
-        secret => Ok(crate::api::access::digest(secret)),
+        secret => Ok(digest(secret)),
     }
 }
 
@@ -284,30 +258,4 @@ fn origin_of(text: &str) -> Option<String> {
     let fits = matches!(scheme, "http" | "https") && !authority.is_empty();
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
     (fits && authority.chars().all(plain)).then(|| text.to_ascii_lowercase())
-}
-
-fn tls_of(section: &Section<'_>, dir: &Path) -> Option<TlsSettings> {
-    if !section.is_present() {
-        return None;
-    }
-    let file = |key: &str, example: &str| {
-        section.text_needed(key, example);
-        let path = dir.join(section.text(key)?);
-        match std::fs::read(&path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                section.error(key, format!("{} cannot be read: {error}", path.display()));
-                None
-            }
-        }
-    };
-    let pem = (file("cert", "tls/turno.crt"), file("key", "tls/turno.key"));
-    section.done();
-    match TlsSettings::new(pem.0?, pem.1?) {
-        Ok(tls) => Some(tls),
-        Err(sentence) => {
-            section.error("cert", sentence);
-            None
-        }
-    }
 }

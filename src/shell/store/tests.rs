@@ -19,10 +19,10 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 /// A directory of this test's own, gone with it.
-pub(in crate::shell) struct Dir(pub(in crate::shell) PathBuf);
+pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {
-    pub(in crate::shell) fn new(name: &str) -> Dir {
+    pub(crate) fn new(name: &str) -> Dir {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("turno-store-{}-{name}-{n}", std::process::id()));
@@ -73,7 +73,7 @@ fn facts(n: u64) -> Vec<Fact> {
 }
 
 /// Its rows.
-pub(in crate::shell) fn rows(n: u64) -> Vec<Row> {
+pub(crate) fn rows(n: u64) -> Vec<Row> {
     rows_of(&facts(n), &deck())
 }
 

@@ -4,9 +4,9 @@ use turno_base::fact::{Party, Segment};
 use turno_base::{CallId, Cause, LegId, Number, Wall};
 use turno_tariff::cdr::format;
 
-use super::super::classes::Classes;
 use super::super::wire::Block;
 use super::{Call, Event, Exchange, peer};
+use crate::shell::config::ami::Classes;
 
 /// A leg as Asterisk shows a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use turno_base::{CallId, LegId};
 
-use super::super::classes::Classes;
 use super::super::wire::{Block, Request};
 use super::{Event, Exchange};
+use crate::shell::config::ami::Classes;
 
 /// Most calls that are waited for; of more the oldest is not told of.
 pub(in super::super) const ORIGINATED_MAX: usize = 1000;

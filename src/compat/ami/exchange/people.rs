@@ -7,9 +7,9 @@ use turno_base::fact::AgentState;
 use turno_base::{AgentId, QueueId, StationId, Wall};
 use turno_tariff::cdr::format::Serving;
 
-use super::super::classes::Classes;
 use super::super::wire::Block;
 use super::{Event, Exchange};
+use crate::shell::config::ami::Classes;
 
 /// An agent who is logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]

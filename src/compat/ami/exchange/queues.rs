@@ -4,9 +4,9 @@ use turno_base::fact::What;
 use turno_base::{AgentId, CallId, LegId, QueueId, Wall};
 use turno_tariff::cdr::format::QueueLogLine;
 
-use super::super::classes::Classes;
 use super::super::wire::Block;
 use super::{Event, Exchange, peer};
+use crate::shell::config::ami::Classes;
 
 /// One queue, with the counters that Asterisk keeps of it. They begin at zero with the process, as there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

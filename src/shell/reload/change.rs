@@ -14,7 +14,7 @@ use crate::shell::live::diff::{Change, diff};
 use crate::shell::live::document::{DOCUMENT_BYTES_MAX, Document, KEPT, LIVE};
 use crate::shell::live::edit::{self, Edit, EditError};
 use crate::shell::live::{self, By, How, Live, Revision};
-use crate::shell::serve::reload::{Changing, Reloader};
+use crate::shell::reload::{Changing, Reloader};
 
 /// What is to change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,12 @@
 //! What a crash left in journal and record log, put together again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use super::*;
+use crate::shell::config;
+use crate::shell::inbox::inbox;
 use crate::shell::store::tests::{Dir, rows};
 use crate::shell::store::{Filter, Order, Reader};
 use turno_tariff::cdr::Record;

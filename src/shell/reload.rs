@@ -1,17 +1,16 @@
 //! A changed configuration: read, checked, and brought into the running node whole or not at all.
 
+pub mod change;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
 use turno_engine::Input;
 use turno_sip::flow::Listener;
+use turno_tariff::cdr::format::Serving;
 
-use crate::api::access::Access;
-use crate::api::wall::Faces;
-use crate::compat::ami;
 use crate::shell::board::{self, Board};
-use crate::shell::clock::{self, Clock};
+use crate::shell::clock;
 use crate::shell::config::source::Sources;
 use crate::shell::config::{self, Problem, Settings};
 use crate::shell::customers::Customers;
@@ -26,38 +25,58 @@ use crate::shell::store::outs::House;
 /// Brings a changed configuration into the running node.
 #[derive(Debug)]
 pub struct Reloader {
-    pub(super) file: Option<PathBuf>,
-    pub(super) access: Arc<Access>,
-    pub(super) faces: watch::Sender<Faces>,
-    pub(super) ami: watch::Sender<ami::Terms>,
-    pub(super) clock: Clock,
-    pub(super) inbox: Inbox,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) customers: Customers,
-    pub(super) house: Arc<House>,
-    pub(super) board: Arc<Board>,
-    pub(super) identity: entropy::Identity,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) followers: Followers,
+    pub(crate) inbox: Inbox,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) customers: Customers,
+    pub(crate) house: Arc<House>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) identity: entropy::Identity,
     /// Listeners as configured: a port 0 there is a real one in `now`.
-    pub(super) configured: Vec<Listener>,
+    pub(crate) configured: Vec<Listener>,
     /// Of the figures.
-    pub(super) terms: SharedTerms,
+    pub(crate) terms: SharedTerms,
     /// Whoever changes the configuration holds it from reading to the end: changes follow one another.
-    pub(super) changing: Mutex<Changing>,
-    pub(super) now: Mutex<Settings>,
+    pub(crate) changing: Mutex<Changing>,
+    pub(crate) now: Mutex<Settings>,
 }
 
 /// What changes begin from.
 #[derive(Debug)]
-pub(super) struct Changing {
-    pub(super) live: Live,
+pub(crate) struct Changing {
+    pub(crate) live: Live,
     /// The files as they were read last: a change by command takes no file that somebody is about to write.
-    pub(super) files: Option<Sources>,
+    pub(crate) files: Option<Sources>,
 }
 
 impl Changing {
     /// Whether a problem with this file is one of the static sections' files.
-    pub(super) fn has_file(&self, name: &str) -> bool {
+    fn has_file(&self, name: &str) -> bool {
         self.files.as_ref().is_some_and(|files| files.files.iter().any(|source| source.name == name))
+    }
+}
+
+/// Somebody above the shell who goes by the configuration.
+type Follower = Box<dyn Fn(&Settings) + Send + Sync>;
+
+/// Those who are told of each configuration that comes into force, in their order: the doors, which the shell does not know.
+#[derive(Default)]
+pub(crate) struct Followers(Vec<Follower>);
+
+impl Followers {
+    pub(crate) fn new(all: Vec<Follower>) -> Followers {
+        Followers(all)
+    }
+
+    fn tell(&self, settings: &Settings) {
+        self.0.iter().for_each(|follower| follower(settings));
+    }
+}
+
+impl std::fmt::Debug for Followers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Followers({})", self.0.len())
     }
 }
 
@@ -77,10 +96,7 @@ impl Reloader {
         settings.engine.revision = live.note(&by, clock::wall(), &settings.document, &fingerprint).unwrap();
         Reloader {
             file: None,
-            access: Arc::new(Access::new(&settings.http)),
-            faces: watch::Sender::new(Faces::new(&settings.wall, &settings.engine.acd)),
-            ami: watch::Sender::new(super::ami_terms(&settings, Clock::begin())),
-            clock: Clock::begin(),
+            followers: Followers::default(),
             inbox,
             metrics,
             customers: Customers::new(&settings),
@@ -99,7 +115,7 @@ impl Reloader {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn changing(&self) -> MutexGuard<'_, Changing> {
+    fn changing(&self) -> MutexGuard<'_, Changing> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -144,7 +160,7 @@ impl Reloader {
     }
 
     /// Brings a checked configuration into force; adds what takes effect only at the next start.
-    pub(super) fn install(&self, mut settings: Settings, problems: &mut Vec<Problem>) {
+    fn install(&self, mut settings: Settings, problems: &mut Vec<Problem>) {
         config::adopt(&mut settings, &self.identity);
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
@@ -179,15 +195,19 @@ impl Reloader {
         }
         settings.engine.sip.listeners.clone_from(&now.engine.sip.listeners);
         logs::set_level(&settings.log.level);
-        self.access.set(&settings.http);
         self.customers.replace(&settings);
         self.board.set_terms(board::terms(&settings));
-        self.house.set(super::serving(&settings));
+        self.house.set(serving(&settings));
         *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = figures::terms(&settings);
-        self.faces.send_replace(Faces::new(&settings.wall, &settings.engine.acd));
-        self.ami.send_replace(super::ami_terms(&settings, self.clock));
+        self.followers.tell(&settings);
         self.inbox.configure(&settings.engine.sip);
         self.inbox.house(Input::Configure(Box::new(settings.engine.clone())));
         *now = settings;
     }
+}
+
+/// Who serves what, for queue_log.
+pub(crate) fn serving(settings: &Settings) -> Serving {
+    let agents = settings.engine.acd.agents.iter();
+    agents.map(|(agent, rules)| (*agent, rules.queues.to_vec())).collect()
 }

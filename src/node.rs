@@ -1,0 +1,154 @@
+//! A node from start to end: recovery, sockets, threads, and the order in which they begin and stop.
+//!
+//! Here everything below is put together: the shell, what comes in by HTTP and the control socket, the manager interface.
+
+mod doors;
+mod error;
+mod opened;
+mod past;
+mod shared;
+mod threads;
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use turno_sip::flow::Listener;
+
+pub use error::StartError;
+
+use crate::shell::asker::Asker;
+use crate::shell::board::Board;
+use crate::shell::config::{Problem, Settings};
+use crate::shell::customers::Watch;
+use crate::shell::figures::nightly;
+use crate::shell::metrics::Metrics;
+use crate::shell::reload::Reloader;
+use crate::shell::run::Gate;
+use crate::shell::signals;
+use crate::shell::store::Store;
+use crate::shell::voicemail::Voicemail;
+use doors::Doors;
+use error::about;
+use opened::Opened;
+use past::left_behind;
+use shared::Shared;
+use threads::Threads;
+
+/// How long the end waits for records to reach the tables; the rest does at the next start.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    /// What asks the engine.
+    pub asker: Arc<Asker>,
+    /// How it is asked to end.
+    pub gate: Arc<Gate>,
+    /// The event line.
+    pub board: Arc<Board>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// SIP listeners with the addresses they have got.
+    pub listeners: Vec<Listener>,
+    /// HTTP address, if any.
+    pub http: Option<SocketAddr>,
+    /// Address of the manager interface, if any.
+    pub ami: Option<SocketAddr>,
+    /// Control socket.
+    pub socket: PathBuf,
+    reloader: Arc<Reloader>,
+    store: Arc<Store>,
+    runtime: tokio::runtime::Runtime,
+    engine: JoinHandle<()>,
+    post: JoinHandle<()>,
+    customers_watch: Watch,
+    voicemail: (Voicemail, JoinHandle<()>),
+    nightly: nightly::Nightly,
+    // Held for as long as the data folder is in use.
+    _lock: File,
+}
+
+/// Starts a node. `file` is read again by a reload.
+pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, StartError> {
+    let Opened { lock, bound, listeners, bound_doors, origin } = Opened::new(&mut settings, file)?;
+    let (mut past, read_back, customers) = left_behind(&settings)?;
+    let shared = Shared::new(&mut settings, &mut past, read_back)?;
+    let (threads, outside) = Threads::start(&settings, &mut past, &shared, bound, &customers)?;
+    let doors = Doors::open(&settings, &shared, &threads, bound_doors, origin, customers)?;
+    // Last: who hears an answer of the engine finds everything else there as well.
+    let engine = threads::engine(&settings, past, &shared, outside)?;
+    shared.gate.set_ready();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listeners =
+            listeners.iter().map(|l| format!("{} {}", l.transport.via(), l.local)).collect::<Vec<_>>().join(", "),
+        http = doors.http.map(|h| h.to_string()).unwrap_or_default(),
+        ami = doors.ami.map(|at| at.to_string()).unwrap_or_default(),
+        "serving"
+    );
+    Ok(Node {
+        asker: shared.asker,
+        gate: shared.gate,
+        board: threads.board,
+        metrics: shared.metrics,
+        listeners,
+        http: doors.http,
+        ami: doors.ami,
+        socket: doors.socket,
+        reloader: doors.reloader,
+        store: shared.store,
+        runtime: shared.runtime,
+        engine,
+        post: threads.post,
+        customers_watch: threads.customers_watch,
+        voicemail: threads.voicemail,
+        nightly: threads.nightly,
+        _lock: lock,
+    })
+}
+
+impl Node {
+    /// Takes signals from now on.
+    pub fn take_signals(&self, drain_limit: Duration) -> Result<(), StartError> {
+        let reloader = self.reloader.clone();
+        let reload = move || {
+            // What is wrong with it has been logged line by line.
+            let _ = reloader.reload("SIGHUP");
+        };
+        let handle = self.runtime.handle();
+        signals::listen(handle, self.gate.clone(), self.asker.clone(), drain_limit, reload).map_err(about("signals"))
+    }
+
+    /// The io threads, for what else lives as long as the node.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    /// Reads the configuration again.
+    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+        self.reloader.reload("the process itself")
+    }
+
+    /// Waits until the gate stops the loop, and for everything decided to be written.
+    pub fn wait(self) {
+        // The loop contains panics of the engine; one of its own would have been logged by the hook.
+        let _ = self.engine.join();
+        let _ = self.post.join();
+        // The engine's end was that of the media threads: nobody speaks any more.
+        self.voicemail.0.stop();
+        let _ = self.voicemail.1.join();
+        drop(self.customers_watch);
+        drop(self.nightly);
+        // Everybody else who had it has ended; if not, the log is still made durable when they do.
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.close(CLOSE_PATIENCE);
+        }
+        let _ = fs::remove_file(&self.socket);
+        self.runtime.shutdown_timeout(Duration::from_millis(300));
+        tracing::info!("ended");
+    }
+}
