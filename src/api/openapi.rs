@@ -88,7 +88,10 @@ fn body(route: &Route) -> Option<Value> {
         return Some(json!({"required": true, "content": {"text/csv": {"schema": {"type": "string"}}}}));
     }
     if route.path == APPLY {
-        return Some(json!({"required": true, "content": {"application/toml": {"schema": {"type": "string"}}}}));
+        return Some(json!({
+            "required": true,
+            "content": {"application/toml": {"schema": {"type": "string"}}, "text/plain": {"schema": {"type": "string"}}},
+        }));
     }
     if route.path.starts_with(CONFIG) && matches!(route.method, "PUT" | "PATCH") {
         let schema = json!({"type": "object", "description": "Keys as in the configuration: docs/reference/config.md"});
