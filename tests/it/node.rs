@@ -76,6 +76,7 @@ struct Running {
     udp: SocketAddr,
     tcp: SocketAddr,
     http: SocketAddr,
+    ami: Option<SocketAddr>,
     /// What it logged before it was ready.
     log: Vec<Value>,
 }
@@ -113,6 +114,7 @@ impl Running {
             udp: address("UDP"),
             tcp: address("TCP"),
             http: serving["http"].as_str().unwrap().parse().unwrap(),
+            ami: serving["ami"].as_str().unwrap().parse().ok(),
             socket: place.dir.join("data/turno.sock"),
             child,
             log,
@@ -312,6 +314,55 @@ fn a_changed_configuration_is_taken_whole_or_not_at_all() {
     assert!(done.status.success());
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(said.contains("media or prompts: takes effect at the next start"), "{said}");
+}
+
+/// Says `words` there, and reads until one of `answers` comes; which.
+fn said<'a>(to: SocketAddr, words: &str, answers: &[&'a str]) -> &'a str {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(words.as_bytes()).unwrap();
+    let (begun, mut heard, mut part) = (Instant::now(), Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&heard);
+        if let Some(answer) = answers.iter().find(|answer| text.contains(**answer)) {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "none of {answers:?} in {text:?}");
+        match stream.read(&mut part).unwrap() {
+            0 => panic!("closed without any of {answers:?}: {text:?}"),
+            read => heard.extend(&part[..read]),
+        }
+    }
+}
+
+#[test]
+fn a_changed_configuration_reaches_every_door() {
+    let doors =
+        "[wall]\ntitle = \"Hall one\"\n[ami]\nlisten = \"127.0.0.1:0\"\n[ami.logins.board]\nsecret = \"number-one\"\n";
+    let place = Place::new("doors", doors);
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    let text = text.replace("[http]\n", "[http]\ntoken = \"bearer-number-one\"\n");
+    std::fs::write(place.config(), &text).unwrap();
+    let node = Running::start(&place);
+    let (http, ami) = (node.http, node.ami.unwrap());
+    let asked = |which: &str| {
+        let head = format!("Host: 127.0.0.1\r\nAuthorization: Bearer bearer-number-{which}\r\n");
+        let status = said(http, &format!("GET /api/v1/queues HTTP/1.1\r\n{head}\r\n"), &[" 200 ", " 401 "]);
+        let login = format!("Action: Login\r\nUsername: board\r\nSecret: number-{which}\r\n\r\n");
+        (status, said(ami, &login, &["accepted", "failed"]))
+    };
+    let shows = |title: &str, which: &str| {
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let feed = format!("GET /wall/feed?token=bearer-number-{which} HTTP/1.1\r\nHost: 127.0.0.1\r\n{upgrade}\r\n");
+        said(http, &feed, &[title]);
+    };
+    assert_eq!((asked("one"), asked("two")), ((" 200 ", "accepted"), (" 401 ", "failed")));
+    shows("Hall one", "one");
+    std::fs::write(place.config(), text.replace("number-one", "number-two").replace("Hall one", "Hall two")).unwrap();
+    assert!(node.turno(&["reload"]).status.success());
+    assert_eq!((asked("one"), asked("two")), ((" 401 ", "failed"), (" 200 ", "accepted")));
+    shows("Hall two", "two");
 }
 
 #[test]
