@@ -8,7 +8,7 @@ mod originated;
 mod people;
 mod queues;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use turno_acd::AcdConfig;
 use turno_base::fact::{AgentState, Fact, Party, What};
@@ -57,6 +57,8 @@ pub struct Exchange {
     pub(super) seats: BTreeMap<AgentId, Seat>,
     /// Calls that clients placed and want to hear of.
     originated: BTreeMap<CallId, Originated>,
+    /// The last calls that ended, at most [`ORIGINATED_MAX`].
+    ended: VecDeque<CallId>,
     /// Calls that ended.
     pub(super) processed: u64,
 }
@@ -225,6 +227,7 @@ impl Exchange {
             self.leave(call, queue, 1, out);
         }
         self.tell_originated(call, None, out);
+        self.note_end(call);
         let Some(ended) = self.calls.remove(&call) else { return };
         for leg in &ended.legs {
             self.legs.remove(leg);

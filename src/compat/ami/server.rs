@@ -75,7 +75,7 @@ impl Ami {
     }
 
     pub(super) fn expect(&self, call: turno_base::CallId, originated: Originated) {
-        self.exchange().1.expect(call, originated);
+        self.change(|exchange, out| exchange.expect(call, originated, out));
     }
 
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Numbered>> {

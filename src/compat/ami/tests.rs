@@ -519,7 +519,7 @@ fn who_places_a_call_hears_what_came_of_it() {
     };
     let lines = ["ActionID", "Response", "Channel", "Exten", "Reason", "Uniqueid"];
     let mut exchange = open();
-    exchange.expect(CALL, Originated::new(&asked));
+    exchange.expect(CALL, Originated::new(&asked), &mut Vec::new());
     let mut script = placed();
     script.push((2000, What::LegAnswered { call: CALL, leg: B }));
     expect![[r#"
@@ -530,7 +530,7 @@ fn who_places_a_call_hears_what_came_of_it() {
         DialEnd Channel=Local/1001@turno-00000001 Exten=600 Uniqueid=1773141703.1
     "#]].assert_eq(&told(&run(&mut exchange, &script), &lines));
     let mut exchange = open();
-    exchange.expect(CALL, Originated::new(&asked));
+    exchange.expect(CALL, Originated::new(&asked), &mut Vec::new());
     let mut script = placed();
     script
         .extend([(2000, leg_ends(B, Cause::new(486, 17, Reason::Peer))), (2000, ends(Outcome::Busy, EndedBy::Agent))]);
@@ -542,8 +542,23 @@ fn who_places_a_call_hears_what_came_of_it() {
         OriginateResponse ActionID=o1 Response=Failure Channel=PJSIP/1001 Exten=600 Reason=0 Uniqueid=<unknown>
     "#]]
     .assert_eq(&told(&run(&mut exchange, &script), &lines));
-    (0..2000).for_each(|n| exchange.expect(CallId(n), Originated::new(&asked)));
+    (2..2000).for_each(|n| exchange.expect(CallId(n), Originated::new(&asked), &mut Vec::new()));
     assert_eq!(exchange.originated_len(), super::exchange::ORIGINATED_MAX);
+    // A phone that answers, or is busy, before the engine's word of the call is back.
+    let mut late = open();
+    let mut script = placed();
+    script.push((2000, What::LegAnswered { call: CALL, leg: B }));
+    run(&mut late, &script);
+    let mut events = Vec::new();
+    late.expect(CALL, Originated::new(&asked), &mut events);
+    assert!(told(&events, &lines).contains("OriginateResponse ActionID=o1 Response=Success"), "{events:?}");
+    let mut script = placed();
+    script.push((2000, ends(Outcome::Busy, EndedBy::Agent)));
+    let mut late = open();
+    run(&mut late, &script);
+    let mut events = Vec::new();
+    late.expect(CALL, Originated::new(&asked), &mut events);
+    assert!(told(&events, &lines).contains("OriginateResponse ActionID=o1 Response=Failure"), "{events:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use turno_base::{CallId, LegId};
 
 use super::super::wire::{Block, Request};
+use super::legs::State;
 use super::{Event, Exchange};
 use crate::shell::config::ami::Classes;
 
@@ -35,11 +36,25 @@ impl Originated {
 }
 
 impl Exchange {
-    /// Tells what comes of the call once that is known.
-    pub(in super::super) fn expect(&mut self, call: CallId, originated: Originated) {
+    /// Tells what comes of the call once that is known: at once if it was answered or has ended before whoever placed it could say
+    /// that he waits for it.
+    pub(in super::super) fn expect(&mut self, call: CallId, originated: Originated, out: &mut Vec<Event>) {
         self.originated.insert(call, originated);
         if self.originated.len() > ORIGINATED_MAX {
             self.originated.pop_first();
+        }
+        let is_up = |leg: &&LegId| self.legs.get(leg).is_some_and(|leg| leg.state == State::Up);
+        let answered = self.calls.get(&call).and_then(|of| of.legs.iter().find(is_up).copied());
+        if answered.is_some() || self.ended.contains(&call) {
+            self.tell_originated(call, answered, out);
+        }
+    }
+
+    /// Remembers that a call has ended, for whoever is about to ask what came of it.
+    pub(super) fn note_end(&mut self, call: CallId) {
+        self.ended.push_back(call);
+        if self.ended.len() > ORIGINATED_MAX {
+            self.ended.pop_front();
         }
     }
 
