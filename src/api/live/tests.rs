@@ -150,6 +150,7 @@ fn what_is_exported_makes_no_difference_when_it_is_applied() {
     for secrets in [false, true] {
         let done = changed(place.change(apply(&export(&place, secrets), Absent::Refuse), true));
         assert_eq!((done.changes, done.revision), (Vec::new(), 1));
+        assert!(done.warnings.iter().any(|said| said.starts_with("once a change is made")), "{:?}", done.warnings);
     }
     // A part of the whole says what becomes of the rest.
     let part = "[skills.spanish]\nreserve = 0\n[sip]\ndomains = [\"x\"]\n";

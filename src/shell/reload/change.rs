@@ -169,11 +169,11 @@ impl Reloader {
         let odd = checked.problems.iter().filter(|problem| is_live(&problem.key) && !is_of_files(problem));
         warnings.extend(odd.map(ToString::to_string));
         if changing.live.held().is_none() {
-            warnings.push(
-                "from now on the store holds the live sections: what the files say of them is not read any more, and \
+            let when = if asked.dry_run { "once a change is made" } else { "from now on" };
+            warnings.push(format!(
+                "{when} the store holds the live sections: what the files say of them is not read any more, and \
                  `turno export` writes them"
-                    .to_owned(),
-            );
+            ));
         }
         let live = &mut changing.live;
         let changes = diff(live.document(), &document);
