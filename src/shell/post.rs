@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use turno_engine::{Answer, Input, Refusal};
@@ -128,14 +128,24 @@ impl Mail {
     pub fn send(&mut self, parcel: &mut Parcel) {
         if parcel.is_small() && self.is_mine() {
             let began = Instant::now();
-            // Nobody else holds it while nothing is under way.
-            self.post.lock().unwrap_or_else(PoisonError::into_inner).post(parcel);
-            self.stalled = (began.elapsed() > STALL).then_some(began);
-            return;
+            if self.free().map(|mut post| post.post(parcel)).is_some() {
+                self.stalled = (began.elapsed() > STALL).then_some(began);
+                return;
+            }
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         // The thread ends only after this sender.
         let _ = self.parcels.send(std::mem::take(parcel));
+    }
+
+    /// While nothing is under way only who holds the node still has it. That one may wait for the very thread that posts here,
+    /// which makes records durable: so nobody waits for him but the thread of the post.
+    fn free(&self) -> Option<MutexGuard<'_, Post>> {
+        match self.post.try_lock() {
+            Ok(post) => Some(post),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Whether the thread has nothing to do that would have to leave first, and posting is quick.
@@ -336,6 +346,12 @@ mod tests {
             }
             heard(first..sent);
         }
+        // Held still, whoever takes a turn goes on, and what he posts leaves afterwards, before what comes later.
+        let (still, first) = (mail.still(), sent);
+        still.hold(|| mail.send(&mut parcel(to, first..first + 2)));
+        mail.send(&mut parcel(to, first + 2..first + 3));
+        sent += 3;
+        heard(first..sent);
         drop(mail);
         thread.join().unwrap();
         assert_eq!(metrics.sent_udp.get(), u64::from(sent));
