@@ -260,6 +260,16 @@ pub enum What {
         /// As the log of changes numbers it.
         revision: u64,
     },
+    /// Which queues an agent serves was changed for his shift; before his login if it comes with that. At the end of the shift
+    /// all is as configured, which is not told.
+    AgentServes {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+        /// His rank in it; none: he does not serve it.
+        rank: Option<u8>,
+    },
 }
 
 /// What kind of work a task is.

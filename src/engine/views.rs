@@ -1,7 +1,7 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, SkillRow, Why};
+use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, ServedRow, SkillRow, Why};
 use turno_base::fact::AgentState;
 use turno_base::{AgentId, CallId, ItemId, LegId, Name, Now, QueueId, SkillId, StationId, Wall};
 use turno_call::CallRow;
@@ -228,6 +228,19 @@ pub struct AgentView {
     pub call: Option<CallId>,
     /// What he knows as of now, by name.
     pub skills: Vec<SkillView>,
+    /// The queues he serves as of now, by name.
+    pub serves: Vec<ServedView>,
+}
+
+/// A queue that an agent serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedView {
+    /// Which.
+    pub queue: QueueId,
+    /// His rank in it: nobody of a higher one is rung while one of a lower may be.
+    pub rank: u8,
+    /// Changed while he works, until his shift ends.
+    pub is_live: bool,
 }
 
 /// One skill of an agent.
@@ -458,7 +471,12 @@ fn agent_view(row: AgentRow, now: Now) -> AgentView {
         since_ms: u64::try_from(now.mono.since(row.since).as_millis()).unwrap_or(u64::MAX),
         call: row.item.map(|item| item.0),
         skills: row.skills.into_iter().map(skill_view).collect(),
+        serves: row.serves.into_iter().map(served_view).collect(),
     }
+}
+
+fn served_view(row: ServedRow) -> ServedView {
+    ServedView { queue: row.queue, rank: row.rank, is_live: row.is_live }
 }
 
 fn skill_view(row: SkillRow) -> SkillView {

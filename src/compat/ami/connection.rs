@@ -252,8 +252,8 @@ impl Connection<'_> {
             Meaning::Refuse(sentence) => return self.said("Error", request, &sentence).await,
         };
         for command in commands {
-            match self.ami.asker.ask(command).await {
-                Ok(_) => {}
+            match self.ami.asker.ask(command.clone()).await {
+                Ok(_) => self.ami.see(|exchange| actions::is_shown(exchange, &command)).await,
                 Err(Unanswered::Refused(refusal)) => return self.said("Error", request, &refusal.to_string()).await,
                 Err(error @ (Unanswered::Busy | Unanswered::Ending)) => {
                     return self.said("Error", request, &error.to_string()).await;

@@ -28,6 +28,8 @@ const STRANGERS_MAX: usize = 16;
 const EVENTS_BEHIND_MAX: usize = 4096;
 /// Between two tries to ask the engine who sits where.
 const RETRY: Duration = Duration::from_millis(200);
+/// How long an answer waits for the event line to tell what it is about.
+const SEEN_LIMIT: Duration = Duration::from_secs(1);
 
 /// What of the configuration this goes by.
 #[derive(Clone, Debug)]
@@ -76,6 +78,19 @@ impl Ami {
 
     pub(super) fn expect(&self, call: turno_base::CallId, originated: Originated) {
         self.change(|exchange, out| exchange.expect(call, originated, out));
+    }
+
+    /// Waits until what was done shows, for at most [`SEEN_LIMIT`].
+    pub(super) async fn see(&self, is_shown: impl Fn(&Exchange) -> bool) {
+        let mut events = self.listen();
+        let shows = async {
+            while !self.look(&is_shown).1 {
+                if matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(SEEN_LIMIT, shows).await;
     }
 
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Numbered>> {
@@ -256,5 +271,6 @@ fn sitting(view: &AgentView) -> Sitting {
         state: named.or_else(|| reason().map(AgentState::Paused)).unwrap_or(AgentState::LoggedOut),
         call: view.call,
         since_ms: i64::try_from(view.since_ms).unwrap_or(i64::MAX),
+        serves: view.serves.iter().map(|served| (served.queue, served.rank)).collect(),
     }
 }

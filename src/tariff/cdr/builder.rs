@@ -178,6 +178,7 @@ fn call_of(what: &What) -> Option<CallId> {
         | What::Disposed { call, .. }
         | What::CallEnded { call, .. } => Some(*call),
         What::AgentChanged { .. }
+        | What::AgentServes { .. }
         | What::PauseTooLong { .. }
         | What::Task { .. }
         | What::QueueNoted { .. }
@@ -366,6 +367,7 @@ impl Draft {
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackEnded { .. }
