@@ -154,10 +154,19 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Serves whoever connects to `listener` from now on.
+/// The listeners, each if it is configured.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// As Asterisk's, unencrypted.
+    pub plain: Option<std::net::TcpListener>,
+    /// By TLS.
+    pub secret: Option<std::net::TcpListener>,
+}
+
+/// Serves whoever connects from now on.
 pub fn start(
     runtime: &tokio::runtime::Handle,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     terms: watch::Receiver<Terms>,
     board: &Board,
     asker: Arc<Asker>,
@@ -165,7 +174,13 @@ pub fn start(
     counts: Counts,
 ) -> io::Result<()> {
     let _inside = runtime.enter();
-    let listener = TcpListener::from_std(listener)?;
+    let Listeners { plain, secret } = listeners;
+    let plain = plain.map(TcpListener::from_std).transpose()?.map(|listener| (listener, false));
+    let secret = secret.map(TcpListener::from_std).transpose()?.map(|listener| (listener, true));
+    let listeners: Vec<_> = plain.into_iter().chain(secret).collect();
+    if listeners.is_empty() {
+        return Ok(());
+    }
     let exchange = Exchange::new(terms.borrow().acd.clone());
     let ami = Arc::new(Ami {
         exchange: Mutex::new((0, exchange)),
@@ -185,7 +200,10 @@ pub fn start(
         let (agents, _) = ami.ask().await;
         let now = ami.clock.now();
         ami.exchange().1.seat(&agents, now);
-        accept(ami, listener).await;
+        let places = Arc::new(Semaphore::new(usize::from(ami.terms.borrow().ami.connections_max)));
+        for (listener, is_secret) in listeners {
+            tokio::spawn(accept(ami.clone(), listener, is_secret, places.clone()));
+        }
     });
     Ok(())
 }
@@ -218,11 +236,10 @@ async fn follow(ami: Arc<Ami>, mut facts: broadcast::Receiver<Arc<crate::shell::
     }
 }
 
-async fn accept(ami: Arc<Ami>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(usize::from(ami.terms.borrow().ami.connections_max)));
+async fn accept(ami: Arc<Ami>, listener: TcpListener, is_secret: bool, places: Arc<Semaphore>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(&ami, &places, stream, from.ip()),
+            Ok((stream, from)) => admit(&ami, &places, stream, from.ip(), is_secret),
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection of the manager interface failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -232,7 +249,7 @@ async fn accept(ami: Arc<Ami>, listener: TcpListener) {
 }
 
 /// Who is not let in is closed without a word.
-fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAddr) {
+fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAddr, is_secret: bool) {
     let refuse = |reason: &str| ami.counts.refused.with_label_values(&[reason]).inc();
     if let Some(reason) = ami.bars(from) {
         tracing::debug!(%from, reason, "a connection of the manager interface is refused");
@@ -245,7 +262,7 @@ fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAdd
     let ami = ami.clone();
     tokio::spawn(async move {
         ami.counts.connections.inc();
-        connection::serve(&ami, stream, from, stranger).await;
+        connection::serve(&ami, stream, from, is_secret, stranger).await;
         ami.counts.connections.dec();
         drop(place);
     });
