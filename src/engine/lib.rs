@@ -126,6 +126,7 @@ impl Engine {
 impl Rooms {
     fn new(mut config: EngineConfig) -> Rooms {
         config.settle_codecs();
+        config.acd.revision = config.revision;
         Rooms {
             ua: Ua::new(config.sip.clone(), config.seed),
             calls: Calls::new(config.call.clone(), config.seed),

@@ -107,6 +107,8 @@ pub struct Explained {
     pub agent: Option<AgentExplained>,
     /// The last offer of the call, or to the agent.
     pub offer: Option<OfferExplained>,
+    /// The revision of the configuration that is in force; an offer has that which decided it.
+    pub config_revision: u64,
 }
 
 /// One offer.
@@ -122,7 +124,7 @@ pub struct OfferExplained {
 
 impl OfferExplained {
     fn words(&self) -> String {
-        format!("{} was offered to {}: {}", self.call, self.agent, self.why)
+        format!("{} was offered to {}: {}; configuration {}", self.call, self.agent, self.why, self.why.revision)
     }
 }
 
@@ -352,7 +354,7 @@ impl Rooms {
         if words.is_empty() {
             words.push("it does not wait, and no offer of it is known any more".to_owned());
         }
-        Ok(Box::new(Explained { words, waiting, agent: None, offer }))
+        Ok(Box::new(Explained { words, waiting, agent: None, offer, config_revision: self.config.revision }))
     }
 
     /// Why an agent gets what he gets, or nothing.
@@ -361,7 +363,8 @@ impl Rooms {
         let offer = self.acd.explain_offer(agent).map(|(item, why)| OfferExplained { call: item.0, agent, why });
         let mut words = vec![explained.to_string()];
         words.extend(offer.iter().map(OfferExplained::words));
-        Ok(Box::new(Explained { words, waiting: None, agent: Some(explained), offer }))
+        let config_revision = self.config.revision;
+        Ok(Box::new(Explained { words, waiting: None, agent: Some(explained), offer, config_revision }))
     }
 
     fn waiting(&self, queue: QueueId, now: Now) -> Vec<WaitingView> {

@@ -43,6 +43,7 @@ pub(super) fn acd(root: &Section<'_>, zone: &TimeZone) -> AcdConfig {
     let tasks = tasks(&section.section("tasks"));
     section.done();
     AcdConfig {
+        revision: 0,
         queues: named(root, "queues", queue),
         agents: named(root, "agents", |section, name| agent(section, name, zone)),
         segments: named(root, "segments", segment),
