@@ -65,6 +65,8 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
         callers,
         reloader: Arc::new(Reloader::fixed(settings, Some(files), inbox, metrics, board.clone())),
         voicemail: records.join("voicemail").into(),
+        folders: Arc::new(Folders { data: records.clone(), journal: None, records: records.clone() }),
+        reading: crate::api::toolbox::Reading::default(),
         records: records.into(),
         access: Arc::new(Access::new(&http)),
     };
@@ -134,6 +136,8 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
                 Command::AgentExplain(_)
                 | Command::CallExplain(_)
                 | Command::AgentSkill(..)
+                | Command::RegShow
+                | Command::RouteTest(_)
                 | Command::TaskAdd(_)
                 | Command::TaskShow(..)
                 | Command::TaskDone(..)

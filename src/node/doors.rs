@@ -73,6 +73,12 @@ impl Doors {
             callers: threads.callers.clone(),
             reloader: reloader.clone(),
             records: settings.store.dir.clone().into(),
+            folders: Arc::new(api::Folders {
+                data: settings.node.data_dir.clone(),
+                journal: settings.journal.as_ref().map(|journal| journal.dir.clone()),
+                records: settings.store.dir.clone(),
+            }),
+            reading: api::toolbox::Reading::default(),
             voicemail: settings.voicemail.dir.clone().into(),
             access,
         };

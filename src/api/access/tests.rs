@@ -52,6 +52,7 @@ fn filled(path: &str) -> String {
         ("{kind}", "queues"),
         ("{name}", "averias"),
         ("{revision}", "1"),
+        ("{trunk}", "nowhere"),
     ]
     .iter()
     .fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
