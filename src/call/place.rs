@@ -10,9 +10,14 @@ use crate::calls::{CALLS_MAX, Calls};
 use crate::leg::{Leg, LegState, Legs};
 use crate::turn::Turn;
 
+/// Longest number that is dialled so, characters.
+pub const PLACE_NUMBER_CHARS_MAX: usize = 32;
+
 /// Why a call is not placed. The sentence is for a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlaceRefusal {
+    /// It is no number, or one of more than [`PLACE_NUMBER_CHARS_MAX`] characters.
+    NoNumber(String),
     /// The station has a call.
     Busy(StationId),
     /// There are [`CALLS_MAX`] calls.
@@ -28,6 +33,9 @@ pub enum PlaceRefusal {
 impl std::fmt::Display for PlaceRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            PlaceRefusal::NoNumber(number) => {
+                write!(f, "{number:?} is no number; write at most {PLACE_NUMBER_CHARS_MAX} digits")
+            }
             PlaceRefusal::Busy(station) => write!(f, "station {station} is in a call"),
             PlaceRefusal::Full => write!(f, "there are {CALLS_MAX} calls, and no room for one more"),
             PlaceRefusal::NoSuchNumber => f.write_str("the dial plan knows no such number"),
@@ -49,6 +57,11 @@ impl Calls {
 
     /// Whether [`crate::CallEvent::Place`] would ring the station, and the number then.
     pub fn may_place(&mut self, station: StationId, number: &str, now: Now) -> Result<(), PlaceRefusal> {
+        // Feature codes are for the station's own keys.
+        let fits = |c: char| c.is_ascii_digit() || c == '+';
+        if number.is_empty() || number.len() > PLACE_NUMBER_CHARS_MAX || !number.chars().all(fits) {
+            return Err(PlaceRefusal::NoNumber(number.to_owned()));
+        }
         if self.house.talks.contains_key(&station) || self.house.is_private(station) {
             return Err(PlaceRefusal::Busy(station));
         }
