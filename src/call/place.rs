@@ -7,7 +7,7 @@ use turno_base::{CallId, LegId, Now, Number, Reason, StationId};
 use crate::boundary::{CallEffect, DialTo, From, LegCommand, Placed};
 use crate::call::{Call, Dial, RECORD_WAIT, Record, Stage};
 use crate::calls::{CALLS_MAX, Calls};
-use crate::leg::{Leg, LegState, Legs};
+use crate::leg::{Leg, LegState};
 use crate::turn::Turn;
 
 /// Longest number that is dialled so, characters.
@@ -101,30 +101,10 @@ impl Call {
         let leg = LegId::dialled(t.house.dialled);
         let ring_until = t.now.mono + t.config.ring_limit;
         let dial = Dial { leg, number: String::new(), rest: Vec::new(), charged: None, ring_until };
+        let from = Some(From::Station(station, agent));
         Call {
-            id,
-            from: Some(From::Station(station, agent)),
-            ani,
-            display: String::new(),
-            dnis,
-            began: t.now.mono,
-            ends_at: t.now.mono + t.config.duration_limit,
-            caller: leg,
-            legs: Legs::default(),
-            figures: Vec::new(),
             record: Record::Asked { give_up_at: t.now.mono + RECORD_WAIT },
-            customer: None,
-            came: None,
-            wants_since: None,
-            music: None,
-            consult: None,
-            is_taped: false,
-            menus: 0,
-            parker: None,
-            back: None,
-            talked: false,
-            verdict: None,
-            stage: Stage::Ringing(dial),
+            ..Call::new(id, from, (ani, dnis), leg, Stage::Ringing(dial), t)
         }
     }
 
