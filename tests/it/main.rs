@@ -36,6 +36,7 @@ mod overload;
 mod parking;
 mod records;
 mod rig;
+mod rolling;
 mod sipp;
 mod size;
 mod tidy;
