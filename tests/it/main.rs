@@ -39,6 +39,7 @@ mod overload;
 mod parking;
 mod records;
 mod rig;
+mod rolling;
 mod seat;
 mod sipp;
 mod size;

@@ -3,6 +3,8 @@
 //! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
 
+mod note;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,6 +13,7 @@ use turno_base::fact::{AgentState, CallbackAsked, Fact, Note, OfferEnd, Party, Q
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 
 use super::asterisk::asterisk_id;
+pub use note::{NOTE_FIELD_BYTES_MAX, NoteRefusal, may_note};
 
 /// Calls at once that are followed; the lines of more are not written.
 const CALLS_MAX: usize = 100_000;
