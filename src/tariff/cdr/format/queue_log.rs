@@ -380,13 +380,17 @@ pub struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { at, id, queue, agent, event, of } = self;
-        let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
         write!(f, "{}|{}|{queue}|{}|{}|", at.as_secs(), clean(id), clean(agent), clean(event))?;
         for (n, field) in of.iter().enumerate() {
             write!(f, "{}{}", if n > 0 { "|" } else { "" }, clean(field))?;
         }
         f.write_str("\n")
     }
+}
+
+/// What stays of a field.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| *c != '|' && !c.is_control()).collect()
 }
 
 fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> Line {
