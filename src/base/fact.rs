@@ -592,7 +592,7 @@ pub enum AgentState {
     /// After-call work.
     WrapUp,
     /// Not ready, with the reason's name.
-    Paused(crate::name::Name),
+    Paused(Name),
     /// On a call that the queue did not give him.
     Outbound,
     /// Works on a task; a call may interrupt it.
@@ -614,6 +614,23 @@ impl AgentState {
             AgentState::Paused(_) => "paused",
             AgentState::Outbound => "outbound",
             AgentState::Task => "task",
+        }
+    }
+
+    /// Why he is not ready; none in any other state.
+    pub const fn reason(self) -> Option<Name> {
+        match self {
+            AgentState::Paused(reason) => Some(reason),
+            AgentState::LoggedOut
+            | AgentState::Ready
+            | AgentState::Offered
+            | AgentState::Ringing
+            | AgentState::Talking
+            | AgentState::Holding
+            | AgentState::Consulting
+            | AgentState::WrapUp
+            | AgentState::Outbound
+            | AgentState::Task => None,
         }
     }
 }
