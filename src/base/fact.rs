@@ -262,6 +262,40 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The call that it is about; none for what agents, queues, tasks and the house do. A callback that is over tells of a
+    /// place in a queue: the call that asked for it has its record already.
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            What::CallArrived { call, .. }
+            | What::CustomerKnown { call, .. }
+            | What::LegBegan { call, .. }
+            | What::LegRinging { call, .. }
+            | What::LegAnswered { call, .. }
+            | What::SegmentBegan { call, .. }
+            | What::LegQuality { call, .. }
+            | What::LegEnded { call, .. }
+            | What::QueueEntered { call, .. }
+            | What::QueueLeft { call, .. }
+            | What::Offered { call, .. }
+            | What::OfferEnded { call, .. }
+            | What::CallbackTaken { call, .. }
+            | What::CallingBack { call, .. }
+            | What::WaitingChanged { call, .. }
+            | What::CallEnded { call, .. }
+            | What::Disposed { call, .. } => Some(*call),
+            What::CallbackEnded { .. }
+            | What::CallbacksDue { .. }
+            | What::QueueNoted { .. }
+            | What::AgentChanged { .. }
+            | What::PauseTooLong { .. }
+            | What::Task { .. }
+            | What::Emergency { .. }
+            | What::Configured { .. } => None,
+        }
+    }
+}
+
 /// What kind of work a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
