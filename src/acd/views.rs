@@ -253,19 +253,8 @@ impl Acd {
         if rules.is_none() && agent.doing == Doing::LoggedOut {
             return None;
         }
-        let longest = match agent.shown.state {
-            AgentState::Paused(reason) => self.config.reasons.get(&reason).map(|rules| rules.longest),
-            AgentState::LoggedOut
-            | AgentState::Ready
-            | AgentState::Offered
-            | AgentState::Ringing
-            | AgentState::Talking
-            | AgentState::Holding
-            | AgentState::Consulting
-            | AgentState::WrapUp
-            | AgentState::Outbound
-            | AgentState::Task => None,
-        };
+        let longest =
+            agent.shown.state.reason().and_then(|reason| self.config.reasons.get(&reason)).map(|rules| rules.longest);
         Some(AgentRow {
             agent: agent.id,
             shown: rules.map_or_else(String::new, |rules| rules.shown.clone()),

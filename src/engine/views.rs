@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, ServedRow, SkillRow, Why};
-use turno_base::fact::AgentState;
 use turno_base::{AgentId, CallId, ItemId, LegId, Name, Now, QueueId, SkillId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
@@ -452,25 +451,12 @@ impl Rooms {
 }
 
 fn agent_view(row: AgentRow, now: Now) -> AgentView {
-    let reason = match row.state {
-        AgentState::Paused(reason) => Some(reason.to_string()),
-        AgentState::LoggedOut
-        | AgentState::Ready
-        | AgentState::Offered
-        | AgentState::Ringing
-        | AgentState::Talking
-        | AgentState::Holding
-        | AgentState::Consulting
-        | AgentState::WrapUp
-        | AgentState::Outbound
-        | AgentState::Task => None,
-    };
     AgentView {
         agent: row.agent,
         shown: row.shown,
         station: row.station,
         state: row.state.as_str().to_owned(),
-        reason,
+        reason: row.state.reason().map(|reason| reason.to_string()),
         since_ms: u64::try_from(now.mono.since(row.since).as_millis()).unwrap_or(u64::MAX),
         call: row.item.map(|item| item.0),
         skills: row.skills.into_iter().map(skill_view).collect(),

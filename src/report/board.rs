@@ -363,19 +363,7 @@ impl Board {
             agent,
             shown: self.terms.agents.get(&agent).cloned().unwrap_or_else(|| agent.to_string()),
             state: board.state.as_str().to_owned(),
-            reason: match board.state {
-                AgentState::Paused(reason) => Some(reason),
-                AgentState::LoggedOut
-                | AgentState::Ready
-                | AgentState::Offered
-                | AgentState::Ringing
-                | AgentState::Talking
-                | AgentState::Holding
-                | AgentState::Consulting
-                | AgentState::WrapUp
-                | AgentState::Outbound
-                | AgentState::Task => None,
-            },
+            reason: board.state.reason(),
             since_ms: ms(now.mono.since(board.since)),
             call: board.call,
         }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use turno_base::fact::{AgentState, Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
+use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
@@ -180,20 +180,8 @@ pub fn event(fact: &Fact) -> Event {
             ("call-ended", Some(*call), json!({"outcome": outcome.as_str(), "by": by}))
         }
         What::AgentChanged { agent, station, state, call, is_paid } => {
-            let reason = match state {
-                AgentState::Paused(reason) => Some(reason),
-                AgentState::LoggedOut
-                | AgentState::Ready
-                | AgentState::Offered
-                | AgentState::Ringing
-                | AgentState::Talking
-                | AgentState::Holding
-                | AgentState::Consulting
-                | AgentState::WrapUp
-                | AgentState::Outbound
-                | AgentState::Task => None,
-            };
-            let told = json!({"agent": agent, "station": station, "state": state.as_str(), "reason": reason, "is_paid": is_paid});
+            let (state, reason) = (state.as_str(), state.reason());
+            let told = json!({"agent": agent, "station": station, "state": state, "reason": reason, "is_paid": is_paid});
             ("agent-changed", *call, told)
         }
         What::AgentServes { agent, queue, rank } => {

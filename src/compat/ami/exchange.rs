@@ -103,7 +103,7 @@ impl Exchange {
         let mut lines = Vec::new();
         self.log.lines(fact, &self.serving, &mut lines);
         let left = matches!(fact.what, What::QueueLeft { .. });
-        let call = call_of(&fact.what);
+        let call = fact.what.call();
         // Who is served has left the queue before he talks; whoever hung up did so before he left it.
         let served = lines.iter().any(|line| line.event == "CONNECT");
         if left && served {
@@ -316,37 +316,6 @@ pub struct Sitting {
     pub since_ms: i64,
     /// In which queues, and at which rank.
     pub serves: Vec<(QueueId, u8)>,
-}
-
-fn call_of(what: &What) -> Option<CallId> {
-    match what {
-        What::CallArrived { call, .. }
-        | What::CustomerKnown { call, .. }
-        | What::LegBegan { call, .. }
-        | What::LegRinging { call, .. }
-        | What::LegAnswered { call, .. }
-        | What::SegmentBegan { call, .. }
-        | What::LegQuality { call, .. }
-        | What::LegEnded { call, .. }
-        | What::QueueEntered { call, .. }
-        | What::QueueLeft { call, .. }
-        | What::Offered { call, .. }
-        | What::OfferEnded { call, .. }
-        | What::CallbackTaken { call, .. }
-        | What::CallingBack { call, .. }
-        | What::WaitingChanged { call, .. }
-        | What::CallEnded { call, .. }
-        | What::Disposed { call, .. } => Some(*call),
-        What::AgentServes { .. }
-        | What::CallbackEnded { .. }
-        | What::CallbacksDue { .. }
-        | What::AgentChanged { .. }
-        | What::PauseTooLong { .. }
-        | What::Task { .. }
-        | What::QueueNoted { .. }
-        | What::Emergency { .. }
-        | What::Configured { .. } => None,
-    }
 }
 
 /// Asterisk's name of who is at the other end: an extension or a trunk.

@@ -2,7 +2,7 @@
 
 use super::*;
 use turno_base::cause::{Cause, EndedBy, Outcome};
-use turno_base::fact::{CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
+use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
 use turno_base::{LegId, Now, Wall};
 
 /// One of each kind, and of those that differ in themselves several.

@@ -68,19 +68,7 @@ impl Seat {
     }
 
     fn reason(&self) -> String {
-        match self.state {
-            AgentState::Paused(reason) => reason.to_string(),
-            AgentState::LoggedOut
-            | AgentState::Ready
-            | AgentState::Offered
-            | AgentState::Ringing
-            | AgentState::Talking
-            | AgentState::Holding
-            | AgentState::Consulting
-            | AgentState::WrapUp
-            | AgentState::Outbound
-            | AgentState::Task => String::new(),
-        }
+        self.state.reason().map_or_else(String::new, |reason| reason.to_string())
     }
 
     /// In his state since then, and logged in at least as long.

@@ -3,6 +3,8 @@
 //! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
 
+mod note;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,6 +13,7 @@ use turno_base::fact::{AgentState, CallbackAsked, Fact, Note, OfferEnd, Party, Q
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 
 use super::asterisk::asterisk_id;
+pub use note::{NOTE_FIELD_BYTES_MAX, NoteRefusal, may_note};
 
 /// Calls at once that are followed; the lines of more are not written.
 const CALLS_MAX: usize = 100_000;
@@ -417,13 +420,17 @@ pub struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { at, id, queue, agent, event, of } = self;
-        let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
         write!(f, "{}|{}|{queue}|{}|{}|", at.as_secs(), clean(id), clean(agent), clean(event))?;
         for (n, field) in of.iter().enumerate() {
             write!(f, "{}{}", if n > 0 { "|" } else { "" }, clean(field))?;
         }
         f.write_str("\n")
     }
+}
+
+/// What stays of a field.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| *c != '|' && !c.is_control()).collect()
 }
 
 fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> Line {
