@@ -188,6 +188,7 @@ impl Acd {
             blocked,
             tables: self.tables.version,
             config: self.configured,
+            revision: self.config.revision,
         }
     }
 
@@ -368,6 +369,7 @@ impl Acd {
             blocked,
             tables: self.tables.version,
             config: self.configured,
+            revision: self.config.revision,
         };
         Some((item, why))
     }

@@ -270,6 +270,16 @@ pub enum What {
         /// As the log of changes numbers it.
         revision: u64,
     },
+    /// Which queues an agent serves was changed for his shift; before his login if it comes with that. At the end of the shift
+    /// all is as configured, which is not told.
+    AgentServes {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+        /// His rank in it; none: he does not serve it.
+        rank: Option<u8>,
+    },
 }
 
 impl What {
@@ -298,6 +308,7 @@ impl What {
             | What::CallbacksDue { .. }
             | What::QueueNoted { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::Emergency { .. }

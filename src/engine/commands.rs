@@ -23,7 +23,10 @@ impl Rooms {
         | Command::AgentSaved(agent)
         | Command::AgentExtend(agent)
         | Command::AgentDisposition(agent, _)
-        | Command::AgentSkill(agent, ..) = command
+        | Command::AgentSkill(agent, ..)
+        | Command::AgentServe(agent, ..)
+        | Command::AgentLeave(agent, _)
+        | Command::AgentRank(agent, ..) = command
         {
             self.known_agent(*agent)?;
         }
@@ -48,6 +51,15 @@ impl Rooms {
             }
             Command::AgentSkill(agent, skill, change) => {
                 self.tell_acd_command(AcdCommand::Skill { agent: *agent, skill: *skill, change: *change }, turn)
+            }
+            Command::AgentServe(agent, queue, rank, station) => self.serve(*agent, *queue, *rank, *station, turn),
+            Command::AgentLeave(agent, queue) => {
+                self.known_queue(*queue, turn)?;
+                self.tell_acd_command(AcdCommand::LeaveQueue { agent: *agent, queue: *queue }, turn)
+            }
+            Command::AgentRank(agent, queue, rank) => {
+                self.known_queue(*queue, turn)?;
+                self.tell_acd_command(AcdCommand::Rank { agent: *agent, queue: *queue, rank: *rank }, turn)
             }
             Command::TaskAdd(entry) => self.add_task(entry, turn),
             Command::TaskShow(queue, agent) => self.tasks(*queue, *agent, turn.now).map(Answer::Tasks),
@@ -107,6 +119,26 @@ impl Rooms {
             Command::CallLegs(call) => self.legs(*call, turn.now).map(Answer::Legs),
             Command::RouteTest(asked) => self.rehearse(asked, turn.now).map(Answer::Rehearsed),
         }
+    }
+
+    fn known_queue(&self, queue: QueueId, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.acd.queue(queue, turn.now).map(|_| ()).ok_or_else(|| no_queue(queue))
+    }
+
+    fn serve(
+        &mut self,
+        agent: AgentId,
+        queue: QueueId,
+        rank: u8,
+        station: Option<StationId>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Answer, Refusal> {
+        self.known_queue(queue, turn)?;
+        let at = station.or_else(|| self.own_station(agent));
+        if let Some(at) = at {
+            self.known_station(at)?;
+        }
+        self.tell_acd_command(AcdCommand::Serve { agent, queue, rank, at }, turn)
     }
 
     pub(crate) fn tell_acd_command(&mut self, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {

@@ -27,6 +27,8 @@ pub(super) struct Doors {
     pub(super) http: Option<SocketAddr>,
     /// Address of the manager interface, if any.
     pub(super) ami: Option<SocketAddr>,
+    /// Where it speaks TLS, if anywhere.
+    pub(super) ami_tls: Option<SocketAddr>,
     /// Control socket.
     pub(super) socket: PathBuf,
 }
@@ -44,7 +46,7 @@ impl Doors {
         let handle = shared.runtime.handle();
         let clock = shared.clock;
         let (terms_now, terms) = watch::channel(ami_terms(settings, clock));
-        let ami = manager_interface(shared, threads, bound.ami, terms)?;
+        let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms)?;
         let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
         let shots = wall::watch_board(handle, threads.board.clone(), faces, shared.asker.clone());
         let access = Arc::new(Access::new(&settings.http));
@@ -79,7 +81,7 @@ impl Doors {
             .map_err(about(format!("the control socket {}", socket.display())))?;
         let http = bound.http.map(|listener| api::http::start(handle, listener, state)).transpose();
         let http = http.map_err(about("the HTTP listener"))?;
-        Ok(Doors { reloader, http, ami, socket })
+        Ok(Doors { reloader, http, ami, ami_tls, socket })
     }
 }
 
@@ -87,17 +89,16 @@ impl Doors {
 fn manager_interface(
     shared: &Shared,
     threads: &Threads,
-    bound: Option<TcpListener>,
+    bound: ami::Listeners,
     terms: watch::Receiver<ami::Terms>,
-) -> Result<Option<SocketAddr>, StartError> {
+) -> Result<(Option<SocketAddr>, Option<SocketAddr>), StartError> {
     let counts = ami::Counts::new(&shared.metrics);
-    let at = bound.as_ref().map(TcpListener::local_addr).transpose();
+    let at = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+    let at = at(&bound.plain).and_then(|plain| Ok((plain, at(&bound.secret)?)));
     let at = at.map_err(about("the manager interface"))?;
-    if let Some(listener) = bound {
-        let (handle, asker) = (shared.runtime.handle(), shared.asker.clone());
-        ami::start(handle, listener, terms, &threads.board, asker, shared.clock, counts)
-            .map_err(about("the manager interface"))?;
-    }
+    let (handle, asker) = (shared.runtime.handle(), shared.asker.clone());
+    ami::start(handle, bound, terms, &threads.board, asker, shared.clock, counts)
+        .map_err(about("the manager interface"))?;
     Ok(at)
 }
 

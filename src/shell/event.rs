@@ -7,7 +7,7 @@ use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, Wha
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 26] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -33,6 +33,7 @@ pub const KINDS: [&str; 25] = [
     "emergency",
     "queue-noted",
     "configured",
+    "agent-serves",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -182,6 +183,9 @@ pub fn event(fact: &Fact) -> Event {
             let (state, reason) = (state.as_str(), state.reason());
             let told = json!({"agent": agent, "station": station, "state": state, "reason": reason, "is_paid": is_paid});
             ("agent-changed", *call, told)
+        }
+        What::AgentServes { agent, queue, rank } => {
+            ("agent-serves", None, json!({"agent": agent, "queue": queue, "rank": rank}))
         }
         What::PauseTooLong { agent, reason } => ("pause-too-long", None, json!({"agent": agent, "reason": reason})),
         What::Disposed { call, agent, disposition } => {

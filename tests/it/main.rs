@@ -4,6 +4,7 @@
 
 mod alike;
 mod ami;
+mod ami_queues;
 mod attack;
 mod backup;
 mod baresip;

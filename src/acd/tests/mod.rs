@@ -15,6 +15,7 @@ mod properties;
 mod reasons;
 mod rule;
 mod script;
+mod serving;
 mod sim;
 mod skills;
 mod strategies;

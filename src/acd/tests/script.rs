@@ -687,6 +687,21 @@ fn command(words: &[&str]) -> Option<Command> {
             };
             Command::Skill { agent: agent(who), skill: SkillId::new(name).expect(name), change }
         }
+        ["serve", who, queue, rest @ ..] => {
+            let of = |what: &str| rest.iter().find_map(|word| word.strip_prefix(what));
+            Command::Serve {
+                agent: agent(who),
+                queue: QueueId::new(queue).expect(queue),
+                rank: of("rank=").map_or(0, |rank| rank.parse().expect(rank)),
+                at: of("at=").map(|at| StationId::new(at).expect(at)),
+            }
+        }
+        ["leave", who, queue] => Command::LeaveQueue { agent: agent(who), queue: QueueId::new(queue).expect(queue) },
+        ["rank", who, queue, rank] => Command::Rank {
+            agent: agent(who),
+            queue: QueueId::new(queue).expect(queue),
+            rank: rank.parse().expect(rank),
+        },
         ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
         ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
         ["needs", id, what] => {
@@ -760,6 +775,8 @@ pub(crate) fn told(decision: &Decision) -> String {
             None if !is_paid && *now != AgentState::LoggedOut => format!("{agent} {}, unpaid", state(*now)),
             None => format!("{agent} {}", state(*now)),
         },
+        Decision::Serves { agent, queue, rank: Some(rank) } => format!("{agent} serves {queue} at rank {rank}"),
+        Decision::Serves { agent, queue, rank: None } => format!("{agent} leaves {queue}"),
         Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),
         Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
         Decision::Emergency { queue, on } => {

@@ -336,6 +336,7 @@ impl Draft {
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackEnded { .. }
