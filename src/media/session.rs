@@ -13,7 +13,7 @@ use crate::boundary::{MediaEvent, Play};
 use crate::inband::Inband;
 use crate::key::{KeysIn, KeysOut, Press};
 use crate::latch::{Admission, Latch, Network};
-use crate::limits::{CODECS_MAX, GRID_US};
+use crate::limits::{CODECS_MAX, GRID_US, KEY_TYPES_MAX};
 use crate::mos;
 use crate::outgoing::Outgoing;
 use crate::play::Player;
@@ -143,6 +143,7 @@ impl Session {
     pub(crate) fn agree(&mut self, agreement: &StreamAgreement, rules: &Rules, now: Mono) {
         let mut agreement = agreement.clone();
         agreement.receive.truncate(CODECS_MAX);
+        agreement.dtmf_receive.truncate(KEY_TYPES_MAX);
         agreement.ptime_ms = agreement.ptime_ms.clamp(10, 60);
         let old = self.terms.take();
         if let Some(playing) = &mut self.playing
@@ -267,7 +268,7 @@ impl Session {
             return None;
         }
         counts.received += 1;
-        let key = agreement.dtmf == Some(header.payload_type);
+        let key = agreement.dtmf_receive.contains(&header.payload_type);
         let codec = terms.codec_of(header.payload_type);
         let clock_hz = codec.unwrap_or(terms.agreement.send.0).clock_hz();
         // Read in batches, the packets' arrival is not known well enough to measure jitter by.

@@ -107,6 +107,7 @@ fn terms(slot: u32, codec: Codec) -> StreamAgreement {
         send: (codec, codec.payload_type()),
         receive: vec![(codec, codec.payload_type())],
         dtmf: Some(101),
+        dtmf_receive: vec![101],
         direction: Direction::SendRecv,
         ptime_ms: 20,
     }
@@ -242,7 +243,7 @@ fn every_state_answers_every_event() {
             h.order(A, MediaCommand::Close);
         }),
     ];
-    let events: [Step; 20] = [
+    let events: [Step; 21] = [
         ("open", |h| h.shard.open(A, Slot(0), h.now(), &mut h.out)),
         ("open by command", |h| h.order(A, MediaCommand::Open(Port { rtp: address(0), rtcp: address(0) }))),
         ("agree", |h| h.order(A, MediaCommand::Agree(terms(0, Codec::Pcma)))),
@@ -255,6 +256,7 @@ fn every_state_answers_every_event() {
         ("bridge with nobody", |h| h.order(A, MediaCommand::Bridge(LegId(99)))),
         ("unbridge", |h| h.order(A, MediaCommand::Unbridge)),
         ("key", |h| h.order(A, MediaCommand::Key { key: '1', ms: 40 })),
+        ("pressed", |h| h.order(A, MediaCommand::Pressed { key: '1', ms: 40 })),
         ("hold", |h| h.order(A, MediaCommand::Held(true))),
         ("tape", |h| h.order(A, MediaCommand::Tape(TAPE))),
         ("tape ends", |h| h.order(A, MediaCommand::EndTape)),
@@ -369,7 +371,8 @@ fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
     for (dtmf, bridged, expected) in [(None, false, "5"), (Some(101), false, ""), (None, true, "")] {
         let mut house = House::new(Rules::default());
         house.shard.open(A, Slot(0), house.now(), &mut house.out);
-        house.order(A, MediaCommand::Agree(StreamAgreement { dtmf, ..terms(0, Codec::Pcma) }));
+        let dtmf_receive = dtmf.into_iter().collect();
+        house.order(A, MediaCommand::Agree(StreamAgreement { dtmf, dtmf_receive, ..terms(0, Codec::Pcma) }));
         house.open(B, 1, Codec::Pcma);
         if bridged {
             house.order(A, MediaCommand::Bridge(B));
@@ -388,6 +391,51 @@ fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
             .collect();
         assert_eq!(keys, expected, "{dtmf:?} {bridged}");
     }
+}
+
+/// A peer that answered our 101 by its own 96 may send its keys by either number; it gets them by its own.
+#[test]
+fn keys_come_by_our_number_or_the_peers_and_go_by_the_peers() {
+    let mut house = House::new(Rules::default());
+    house.shard.open(A, Slot(0), house.now(), &mut house.out);
+    let agreement = StreamAgreement { dtmf: Some(96), dtmf_receive: vec![96, 101], ..terms(0, Codec::Pcma) };
+    house.order(A, MediaCommand::Agree(agreement));
+    house.open(B, 1, Codec::Pcma);
+    house.order(A, MediaCommand::Bridge(B));
+    for (n, number) in [(1, 101), (2, 96), (3, 97)] {
+        house.hear(0, address(0), header(number, n, u32::from(n) * 1600, 70), &[n as u8, 0x8a, 0, 160]);
+    }
+    let keys: Vec<char> = house
+        .out
+        .events
+        .iter()
+        .filter_map(|(_, e)| if let MediaEvent::Key { key, .. } = e { Some(*key) } else { None })
+        .collect();
+    assert_eq!(keys, ['1', '2']);
+    house.hear(1, address(1), header(101, 1, 0, 71), &[5, 0x8a, 0, 160]);
+    let sent: Vec<(u32, u8)> = house.out.packets.iter().map(|(at, _, packet)| (at.0, packet[1] & 0x7f)).collect();
+    assert_eq!(sent, [(1, 101), (1, 101), (0, 96)]);
+}
+
+#[test]
+fn a_key_that_signalling_told_of_goes_to_whom_the_leg_is_bridged_with_and_nowhere_else() {
+    let mut house = House::new(Rules::default());
+    house.open(A, 0, Codec::Pcma);
+    house.open(B, 1, Codec::Pcma);
+    house.order(A, MediaCommand::Pressed { key: '4', ms: 40 });
+    house.run_to(500);
+    assert_eq!(house.out.packets.iter().filter(|(_, _, packet)| !rtp::is_rtcp(packet)).count(), 0);
+    house.order(A, MediaCommand::Bridge(B));
+    house.order(A, MediaCommand::Pressed { key: '5', ms: 40 });
+    house.run_to(1000);
+    let sent: Vec<(u32, u8, u8)> = house
+        .out
+        .packets
+        .iter()
+        .filter(|(_, _, packet)| !rtp::is_rtcp(packet))
+        .map(|(at, _, p)| (at.0, p[1] & 0x7f, p[12]))
+        .collect();
+    assert!(sent.len() >= 4 && sent.iter().all(|packet| *packet == (1, 101, 5)), "{sent:?}");
 }
 
 #[test]
@@ -453,6 +501,7 @@ proptest! {
                 2 => house.order(leg, MediaCommand::Bridge(LegId(u64::from(slot + 1) % 3))),
                 3 => house.order(leg, MediaCommand::Unbridge),
                 4 => house.order(leg, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music")), 7)),
+                5 if n % 2 == 0 => house.order(leg, MediaCommand::Pressed { key: '6', ms: 100 }),
                 5 => house.order(leg, MediaCommand::Key { key: '5', ms: 100 }),
                 6 => house.order(leg, MediaCommand::Close),
                 7 => house.run_to(house.out.now_ms + n as u64 * 37),

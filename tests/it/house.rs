@@ -114,6 +114,18 @@ impl House {
         house
     }
 
+    /// The same with a further file of configuration, for what the sections of a plan cannot say.
+    pub(crate) fn open_beside(plan: &Plan<'_>, file: impl FnOnce(&House) -> String) -> House {
+        let mut house = House::plot();
+        fs::create_dir_all(house.dir.join("conf.d")).unwrap();
+        fs::write(house.dir.join("conf.d/more.toml"), file(&house)).unwrap();
+        fs::write(house.dir.join("customers.csv"), "external_id,name,numbers,segment,value,owner\n").unwrap();
+        let text = house.config(plan, "");
+        fs::write(house.dir.join("turno.toml"), text).unwrap();
+        house.start();
+        house
+    }
+
     /// A folder and a network without an engine.
     pub(crate) fn plot() -> House {
         take_place();

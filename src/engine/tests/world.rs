@@ -438,6 +438,7 @@ impl World {
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
                 | MediaCommand::Key { .. }
+                | MediaCommand::Pressed { .. }
                 | MediaCommand::Held(_)
                 | MediaCommand::EndTape => {}
                 MediaCommand::Tape(_) => {

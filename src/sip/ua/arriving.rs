@@ -1,7 +1,7 @@
 //! Calls that arrive: INVITE outside of dialogs, and the CANCEL that may follow (RFC 3261 §13.3, §9.2).
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use turno_base::{Codec, Direction, LegId, Now, TrunkId};
@@ -139,7 +139,7 @@ impl Ua {
         let terms = Terms::new(self.seeded.next_u64());
         let offer = (!request.body().is_empty()).then(|| request.body().to_vec());
         if let Some(offer) = &offer
-            && let Err(error) = terms.could_answer(offer, &self.sample_media(origin))
+            && let Err(error) = terms.could_answer(offer, &self.sample_media(origin, flow))
         {
             return self.reply(flow, request, error.status(), out);
         }
@@ -214,14 +214,18 @@ impl Ua {
         incoming
     }
 
-    /// Codecs that a party may use, as a stand-in for media that is not open yet.
-    fn sample_media(&self, origin: Origin) -> LocalMedia {
+    /// Codecs that a party may use, and the family of addresses that it comes by: a stand-in for media that is not open yet.
+    fn sample_media(&self, origin: Origin, flow: Flow) -> LocalMedia {
         let codecs: Vec<Codec> = match origin {
             Origin::Trunk(id) => self.trunk(id).map(|t| t.codecs.clone()),
             Origin::Station(id) => self.account_of(id).map(|a| a.codecs.clone()),
         }
         .unwrap_or_default();
-        let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
+        let host = match flow.peer.ip().to_canonical() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let nowhere = SocketAddr::new(host, 9);
         LocalMedia { rtp: nowhere, rtcp: nowhere, codecs, direction: Direction::SendRecv }
     }
 
