@@ -145,6 +145,9 @@ impl Rooms {
         let now = turn.now;
         match self.acd.on_command(command, now, turn.acd()) {
             Ok(()) => Ok(Answer::Done),
+            Err(turno_acd::Refusal::NoSuchCallback(number)) => {
+                Err(Refusal::Unknown { what: "callback".to_owned(), name: number.to_string() })
+            }
             Err(refusal) => Err(Refusal::Conflict { sentence: refusal.to_string() }),
         }
     }

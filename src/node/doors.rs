@@ -49,7 +49,7 @@ impl Doors {
         let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms)?;
         let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
         let shots = wall::watch_board(handle, threads.board.clone(), faces, shared.asker.clone());
-        let access = Arc::new(Access::new(&settings.http));
+        let access = Arc::new(Access::new(&settings.http, Some(&settings.node.data_dir)));
         let admitting = access.clone();
         let followers = Followers::new(vec![
             Box::new(move |settings| admitting.set(&settings.http)),
@@ -73,6 +73,12 @@ impl Doors {
             callers: threads.callers.clone(),
             reloader: reloader.clone(),
             records: settings.store.dir.clone().into(),
+            folders: Arc::new(api::Folders {
+                data: settings.node.data_dir.clone(),
+                journal: settings.journal.as_ref().map(|journal| journal.dir.clone()),
+                records: settings.store.dir.clone(),
+            }),
+            reading: api::toolbox::Reading::default(),
             voicemail: settings.voicemail.dir.clone().into(),
             access,
         };
@@ -85,7 +91,7 @@ impl Doors {
     }
 }
 
-/// Serves at `bound`, if anywhere; gives the address it has got.
+/// Serves at `bound`, if anywhere; gives the addresses it has got, the plain one first.
 fn manager_interface(
     shared: &Shared,
     threads: &Threads,

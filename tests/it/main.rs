@@ -27,6 +27,7 @@ mod fuzz;
 mod gun;
 mod house;
 mod instructions;
+mod json;
 mod kamailio;
 mod limits;
 mod linphone;
