@@ -208,9 +208,9 @@ async fn ping_trunk(State(state): State<AppState>, Path(trunk): Path<String>) ->
 
 /// All trunks, or the one of that name.
 async fn views(state: &AppState, only: Option<&str>) -> Result<Vec<TrunkView>, Response> {
-    let only = match only.map(|name| name.parse::<TrunkId>().map_err(|_| unknown("trunk", name))).transpose() {
-        Ok(only) => only,
-        Err(response) => return Err(response),
+    let only = match (only, only.map(str::parse::<TrunkId>)) {
+        (Some(name), Some(Err(_))) => return Err(unknown("trunk", name)),
+        (_, parsed) => parsed.and_then(Result::ok),
     };
     match state.asker.ask(Command::RegShow).await {
         Ok(Answer::Reachable { trunks, .. }) => {
