@@ -153,6 +153,13 @@ impl House {
         self.engine = Some(engine);
     }
 
+    /// kill -9.
+    pub(crate) fn crash(&mut self) {
+        let mut engine = self.engine.take().unwrap();
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+    }
+
     /// A port of 127.0.0.1, and the next three, for a peer that can live nowhere else: this house's own, and none that
     /// the system gives away.
     pub(crate) fn low_port(&self) -> u16 {

@@ -4,6 +4,7 @@
 
 mod alike;
 mod ami;
+mod ami_queues;
 mod attack;
 mod backup;
 mod baresip;
@@ -26,6 +27,7 @@ mod fuzz;
 mod gun;
 mod house;
 mod instructions;
+mod json;
 mod kamailio;
 mod limits;
 mod linphone;

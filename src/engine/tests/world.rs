@@ -495,6 +495,7 @@ impl World {
             What::OfferEnded { call, agent, end, .. } => format!("{} at {agent}: {}", named(call), end.as_str()),
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
+            What::AgentServes { agent, queue, rank } => format!("{agent} serves {queue}: {rank:?}"),
             What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::Task { task, queue, kind, change } => {

@@ -130,6 +130,7 @@ impl Pupil {
             | What::Emergency { .. }
             | What::Configured { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
             | What::Task { .. } => None,

@@ -143,19 +143,8 @@ impl Ua {
         {
             return self.reply(flow, request, error.status(), out);
         }
-        let reserve = if self.class_of_call(flow, request) == Class::Emergency { EMERGENCY_RESERVE } else { 0 };
-        let dialogs_max = self.config.rules.dialogs_max.saturating_add(reserve);
-        if self.layer.is_full() || self.legs.len() >= usize::try_from(dialogs_max).unwrap_or(usize::MAX) {
-            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
-        }
-        if let Origin::Trunk(trunk) = origin
-            && let Err(full) = self.trunks.admit(trunk, now)
-        {
-            let wait = match full {
-                Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
-                Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
-            };
-            return self.refuse_for_load(flow, request, wait.max(1), out);
+        if let Err(wait_s) = self.admit(flow, request, origin, now) {
+            return self.refuse_for_load(flow, request, wait_s, out);
         }
         let leg = LegId::arrived(self.arrived);
         let trying = Writer::response(request, Some(flow.peer), 100, "").finish();
@@ -199,6 +188,20 @@ impl Ua {
         let incoming = identity::incoming(leg, origin, is_trusted, request, replaces);
         let incoming = self.known_caller(incoming);
         out.push(SipEffect::Event(SipEvent::Incoming(Box::new(incoming))));
+    }
+
+    /// Takes one of the places for calls; else after how many seconds it is worth trying again.
+    fn admit(&mut self, flow: Flow, request: &Message, origin: Origin, now: Now) -> Result<(), u32> {
+        let reserve = if self.class_of_call(flow, request) == Class::Emergency { EMERGENCY_RESERVE } else { 0 };
+        let dialogs_max = self.config.rules.dialogs_max.saturating_add(reserve);
+        if self.layer.is_full() || self.legs.len() >= usize::try_from(dialogs_max).unwrap_or(usize::MAX) {
+            return Err(RETRY_AFTER_MIN_S);
+        }
+        let Origin::Trunk(trunk) = origin else { return Ok(()) };
+        self.trunks.admit(trunk, now).map_err(|full| match full {
+            Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1),
+            Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
+        })
     }
 
     /// A station is known by its account, whatever its From says.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use turno_base::fact::Note;
 
+use super::clean;
+
 /// Longest field of a note, bytes.
 pub const NOTE_FIELD_BYTES_MAX: usize = 256;
 
@@ -67,7 +69,9 @@ pub fn may_note(note: &Note) -> Result<(), NoteRefusal<'_>> {
     if [id, agent, event, text].iter().any(|field| field.len() > NOTE_FIELD_BYTES_MAX) {
         return Err(NoteRefusal::TooLong);
     }
-    if event.is_empty() || is_taken(event) {
+    // As it will stand there: what a line cannot hold is left out of it, and readers may take blanks away.
+    let written = clean(event);
+    if written.trim().is_empty() || is_taken(written.trim()) {
         return Err(NoteRefusal::Taken(event));
     }
     Ok(())

@@ -336,6 +336,10 @@ fn a_note_is_short_and_stands_for_nothing_that_happens_in_queues() {
         ("", "", "abandon", "", Err(NoteRefusal::Taken("abandon"))),
         ("", "", "CONNECT", "", Err(NoteRefusal::Taken("CONNECT"))),
         ("", "", "CONNECTED", "", Ok(())), // no reader knows it
+        ("", "", "ABAN|DON", "", Err(NoteRefusal::Taken("ABAN|DON"))), // the line would say ABANDON
+        ("", "", "CON\u{1}NECT\n", "", Err(NoteRefusal::Taken("CON\u{1}NECT\n"))),
+        ("", "", " DID ", "", Err(NoteRefusal::Taken(" DID "))),
+        ("", "", "|", "", Err(NoteRefusal::Taken("|"))),
     ] {
         let note = Note { id: id.into(), agent: agent.into(), event: event.into(), text: text.into() };
         assert_eq!(may_note(&note), may, "{note:?}");
