@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use super::script::run;
+use super::script::{config, run, run_with};
+use crate::config::Cidr;
 
 #[test]
 fn a_call_is_answered_and_the_caller_hangs_up() {
@@ -311,4 +312,21 @@ fn a_trunk_behind_nat_is_hung_up_on_where_it_was_seen() {
         90 turno answer a2
         100 carrier ACK c3
         110 turno end a2 normal"));
+}
+
+/// A 200 to it would be a call in which nobody hears anything.
+#[test]
+fn audio_of_another_family_than_the_callers_is_refused_before_the_call_begins() {
+    let mut config = config();
+    config.trunks[0].networks.push(Cidr { address: "2001:db8::".parse().unwrap(), prefix: 32 });
+    expect![[r#"
+        0      -> carrier6 c1 100 INVITE
+        0      a0 arrives from carrier6 "" for 900 by Trunk(carrier)
+        0      -> carrier c2 488 INVITE
+    "#]]
+    .assert_eq(&run_with(
+        config,
+        "0 carrier6 INVITE c1 sdp
+        0 carrier INVITE c2 sdp=v6",
+    ));
 }

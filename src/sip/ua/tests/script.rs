@@ -17,9 +17,10 @@ use crate::message::{Header, Message, Method, Writer};
 use crate::ua::{Dial, Load, LocalMedia, SipEffect, SipEvent, Target, TransferProgress, Ua};
 
 /// Name, address, transport. Whoever begins with `carrier` is the trunk.
-const PEERS: [(&str, &str, Transport); 6] = [
+const PEERS: [(&str, &str, Transport); 7] = [
     ("carrier", "198.51.100.1:5060", Transport::Udp),
     ("carrier2", "198.51.100.2:5060", Transport::Udp),
+    ("carrier6", "[2001:db8::1]:5060", Transport::Udp),
     ("anna", "203.0.113.7:40000", Transport::Udp),
     ("anna-tcp", "203.0.113.7:41000", Transport::Tcp),
     ("pbx", "10.0.0.5:5060", Transport::Udp),
@@ -522,11 +523,15 @@ fn finish(start: String, lines: &[(String, String)], peer: SocketAddr, options: 
     text.into_bytes()
 }
 
-/// `sdp`, `sdp=sendonly`, `sdp=zero` (c=0.0.0.0), `sdp=opus`, `relay=5`, `key=5`, `text`.
+/// `sdp`, `sdp=sendonly`, `sdp=zero` (c=0.0.0.0), `sdp=v6`, `sdp=opus`, `relay=5`, `key=5`, `text`.
 fn body(peer: SocketAddr, options: &[&str]) -> Option<(&'static str, String)> {
     options.iter().find_map(|option| {
         let (kind, value) = option.split_once('=').unwrap_or((option, ""));
-        let host = if value == "zero" { "0.0.0.0".to_owned() } else { peer.ip().to_string() };
+        let host = match value {
+            "zero" => "0.0.0.0".to_owned(),
+            "v6" => "2001:db8::9".to_owned(),
+            _ => peer.ip().to_string(),
+        };
         let codec = if value == "opus" { "96\r\na=rtpmap:96 opus/48000/2" } else { "8 101" };
         let direction = if matches!(value, "sendonly" | "recvonly" | "inactive") { value } else { "sendrecv" };
         match kind {
