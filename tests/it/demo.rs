@@ -80,6 +80,12 @@ impl Demo {
         answer["agents"][0]["state"].as_str().unwrap().to_owned()
     }
 
+    /// A phone of that name can be reached.
+    pub(crate) fn has_registered(&self, station: &str) -> bool {
+        let output = self.turno(&["reg", "show"]);
+        String::from_utf8(output.stdout).unwrap().lines().any(|line| line.split_whitespace().next() == Some(station))
+    }
+
     /// Ctrl-C; how long it takes to end, and whether it ended well.
     pub(crate) fn interrupt(&mut self) -> (Duration, bool) {
         let pid = self.child.id().to_string();
