@@ -181,7 +181,8 @@ pub fn event(fact: &Fact) -> Event {
         }
         What::AgentChanged { agent, station, state, call, is_paid } => {
             let (state, reason) = (state.as_str(), state.reason());
-            let told = json!({"agent": agent, "station": station, "state": state, "reason": reason, "is_paid": is_paid});
+            let told =
+                json!({"agent": agent, "station": station, "state": state, "reason": reason, "is_paid": is_paid});
             ("agent-changed", *call, told)
         }
         What::AgentServes { agent, queue, rank } => {

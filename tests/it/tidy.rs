@@ -214,3 +214,19 @@ fn every_row_of_scripts_full_names_a_test_that_exists() {
         assert!(lines.join("\n").contains(&format!("#[test]\nfn {test}() {{")), "there is no {module}::{test}");
     }
 }
+
+/// Who is sent to a file that was moved loses more time than who is sent nowhere.
+#[test]
+fn every_source_that_the_architecture_and_the_decisions_name_is_there() {
+    let decisions = fs::read_dir(root().join("docs/decisions")).unwrap().map(|entry| entry.unwrap().path());
+    let mut named = 0;
+    for page in decisions.chain([root().join("ARCHITECTURE.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        let words = text.split('`').skip(1).step_by(2);
+        for file in words.filter(|word| word.ends_with(".rs") && word.contains('/')) {
+            assert!(root().join("src").join(file).is_file(), "{} names src/{file}, which is not there", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
+}
