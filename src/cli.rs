@@ -245,6 +245,9 @@ enum Command {
     /// Changes of the live configuration: the log of them, undo, and objects of any kind.
     #[command(subcommand)]
     Config(live::ConfigCommand),
+    /// Price books that the store holds: imported while calls run, each import a revision.
+    #[command(subcommand)]
+    Deck(live::DeckCommand),
     /// Skills, as the live configuration names them.
     #[command(subcommand)]
     Skill(live::ObjectCommand),
@@ -341,6 +344,7 @@ fn is_shown(command: &Command) -> bool {
                 ),
                 ..
             }
+            | Command::Deck(live::DeckCommand::List | live::DeckCommand::Show { .. })
             | Command::Calendar(CalendarCommand::Show { .. })
             | Command::Reg(RegCommand::Show)
             | Command::Trunk(_)
@@ -398,6 +402,7 @@ fn run(cli: Cli) -> u8 {
         Command::Export(args) => live::export(&cli.socket, cli.json, &args),
         Command::Apply(args) => live::apply(&cli.socket, cli.json, args),
         Command::Config(command) => live::config(&cli.socket, cli.json, command),
+        Command::Deck(command) => live::deck(&cli.socket, cli.json, command),
         Command::Skill(command) => live::object(&cli.socket, cli.json, "skill", command),
         Command::Schema => serve::schema(),
         Command::Backup(args) => backup::backup(&args, cli.json),

@@ -308,7 +308,7 @@ pub(crate) async fn guard(State(state): State<AppState>, request: Request, next:
     head.extensions.insert(asking.clone());
     let request = Request::from_parts(head, body);
     // Such files are larger than what is remembered, and the same file again changes nothing.
-    if request.method() == Method::POST && ![routes::IMPORT, routes::APPLY].contains(&path.as_str()) {
+    if request.method() == Method::POST && ![routes::IMPORT, routes::APPLY, routes::DECK].contains(&path.as_str()) {
         return state.access.once.run(&asking, request, next).await;
     }
     next.run(request).await

@@ -15,10 +15,10 @@ use crate::api::AppState;
 use crate::api::live::{self, LiveReply, LiveRequest};
 use crate::api::tools::{self, Tool, ToolReply};
 use crate::shell::asker::Unanswered;
-use crate::shell::live::document::DOCUMENT_BYTES_MAX;
+use crate::shell::live::decks::DECK_BYTES_MAX;
 
-/// Longest request line, a whole live document in it; more closes the connection.
-pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DOCUMENT_BYTES_MAX as u64;
+/// Longest request line, a whole price book in it, the largest thing that is sent; more closes the connection.
+pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DECK_BYTES_MAX as u64;
 /// Longest wait for a reply.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// A client that says nothing for this long is closed.

@@ -66,6 +66,7 @@ pub fn router(state: AppState) -> Router {
         )
         .merge(
             live::apply_router(state.clone())
+                .merge(live::import_router(state.clone()))
                 .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT)),
         )
         .layer(from_fn_with_state(state.clone(), headers::around))

@@ -1,6 +1,8 @@
 //! The live configuration over REST and the control socket: what is in force, changes of one object and of the whole, and the
 //! log of revisions. Each answer names its revision; over REST it is the `ETag`, and `If-Match` makes a change conditional.
 
+mod decks;
+
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -21,6 +23,7 @@ use crate::shell::live::edit::{self, Act, Edit, EditError};
 use crate::shell::live::kind::Shape;
 use crate::shell::reload::Reloader;
 use crate::shell::reload::change::{Absent, Asked, Done, Refused, Wanted};
+use crate::shell::reload::decks::DeckView;
 
 /// Revisions that one question shows if it names no number.
 const SHOWN: u32 = 20;
@@ -56,6 +59,15 @@ pub enum LiveRequest {
         /// Which.
         revision: u64,
     },
+    /// The price books that the store holds.
+    Decks,
+    /// A text of one of them.
+    DeckText {
+        /// Which deck.
+        name: String,
+        /// Which text; none: the last.
+        id: Option<String>,
+    },
 }
 
 /// What the control socket answers.
@@ -74,6 +86,10 @@ pub enum LiveReply {
     Log(Vec<Revision>),
     /// One revision; its document without secrets, if it is still kept.
     Shown(Revision, Option<String>),
+    /// By name.
+    Decks(Vec<DeckView>),
+    /// CSV or JSON, as imported.
+    DeckText(String),
 }
 
 /// Answers the control socket.
@@ -90,8 +106,11 @@ pub(super) async fn answer(request: LiveRequest, state: &AppState, who: &str) ->
             | Refused::Edit(EditError::Exists { .. } | EditError::Unreadable { .. })
             | Refused::ChangedSince { .. }
             | Refused::Absent { .. }
-            | Refused::TooLarge { .. } => Reply::Refused(vec![refused.to_string()]),
-            Refused::Unkept(_) => Reply::Unavailable(refused.to_string()),
+            | Refused::TooLarge { .. }
+            | Refused::Deck(_)
+            | Refused::DeckTooLarge { .. }
+            | Refused::DeckText(_) => Reply::Refused(vec![refused.to_string()]),
+            Refused::DeckUnkept { .. } | Refused::Unkept(_) => Reply::Unavailable(refused.to_string()),
         },
         Err(_) => Reply::Unavailable("changing the configuration failed".to_owned()),
     }
@@ -112,8 +131,12 @@ fn answer_now(reloader: &Reloader, request: LiveRequest, who: String) -> Result<
             let (entry, document) = reloader.revision(revision)?;
             Ok(LiveReply::Shown(entry, document.map(|document| document.masked().text())))
         }
+        LiveRequest::Decks => Ok(LiveReply::Decks(reloader.decks().1)),
+        LiveRequest::DeckText { name, id } => reloader.deck_text(&name, id.as_deref()).map(LiveReply::DeckText),
     }
 }
+
+pub(super) use decks::import_router;
 
 /// Routes below `/api/v1`.
 pub(super) fn router() -> Router<AppState> {
@@ -126,6 +149,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/config/revisions/{revision}/undo", post(undo))
         .route("/config/{kind}", get(section).put(put_only).patch(patch_only))
         .route("/config/{kind}/{name}", get(object).put(put).patch(patch).delete(remove))
+        .merge(decks::router())
 }
 
 /// Takes documents larger than any other body.
@@ -368,8 +392,9 @@ fn refused(refused: Refused) -> Response {
         Refused::Edit(EditError::Unreadable { .. }) | Refused::Absent { .. } | Refused::Problems(_) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refused::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Refused::Unkept(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::Deck(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refused::TooLarge { .. } | Refused::DeckTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refused::DeckText(_) | Refused::DeckUnkept { .. } | Refused::Unkept(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let body = match &refused {
         Refused::Problems(problems) => {
@@ -377,12 +402,16 @@ fn refused(refused: Refused) -> Response {
             let problems: Vec<Value> = problems.iter().map(problem).collect();
             json!({"error": "the configuration would not fit", "problems": problems})
         }
+        Refused::Deck(faults) => json!({"error": "the price book is refused", "rows": faults}),
         Refused::Moved { .. }
         | Refused::Edit(_)
         | Refused::Revision(_)
         | Refused::ChangedSince { .. }
         | Refused::Absent { .. }
         | Refused::TooLarge { .. }
+        | Refused::DeckTooLarge { .. }
+        | Refused::DeckText(_)
+        | Refused::DeckUnkept { .. }
         | Refused::Unkept(_) => json!({"error": refused.to_string()}),
     };
     (status, Json(body)).into_response()

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::routes::{APPLY, CONFIG, Field, IMPORT, KINDS, Kind, ROUTES, Route, SUBJECTS};
+use crate::api::routes::{APPLY, CONFIG, DECK, Field, IMPORT, KINDS, Kind, ROUTES, Route, SUBJECTS};
 use crate::shell::config::Scope;
 
 /// The whole description.
@@ -47,7 +47,7 @@ fn operation(route: &Route) -> Value {
         json!({"name": field.name, "in": "query", "required": field.is_needed, "description": field.about,
             "schema": schema(field.kind)})
     }));
-    if route.method == "POST" && !route.is_open && ![IMPORT, APPLY].contains(&route.path) {
+    if route.method == "POST" && !route.is_open && ![IMPORT, APPLY, DECK].contains(&route.path) {
         parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": false,
             "description": "The same key again: the same answer, done once.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}}));
@@ -86,6 +86,12 @@ fn success(route: &Route) -> Value {
 fn body(route: &Route) -> Option<Value> {
     if route.path == IMPORT {
         return Some(json!({"required": true, "content": {"text/csv": {"schema": {"type": "string"}}}}));
+    }
+    if route.path == DECK {
+        return Some(json!({
+            "required": true,
+            "content": {"text/csv": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}},
+        }));
     }
     if route.path == APPLY {
         return Some(json!({

@@ -15,6 +15,8 @@ use Whose::{Anybodys, HisCall, HisTask, OfTheAgentAsked, TheAgents};
 pub(crate) const IMPORT: &str = "/api/v1/customers/import";
 /// The one whose body is a document of the configuration.
 pub(crate) const APPLY: &str = "/api/v1/config/apply";
+/// The one whose body is a price book.
+pub(crate) const DECK: &str = "/api/v1/decks/import";
 /// What those about the live configuration begin with.
 pub(crate) const CONFIG: &str = "/api/v1/config/";
 
@@ -334,6 +336,23 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives("changes")
         .asks(CHANGE),
     row("DELETE", "/api/v1/config/{kind}/{name}", ADMIN, "Removes an object.").gives("changes").asks(CHANGE),
+    get("/api/v1/decks", WATCHED, "decks", "The price books that the store holds."),
+    post(DECK, ADMIN, "Takes a price book, CSV or JSON: calls from now on are priced by it where it is used.")
+        .gives("changes")
+        .asks(&[
+            need("name", Named, "Of the deck"),
+            may("whole", Flag, "It is the whole deck; else its versions stand beside those that are there"),
+            may(
+                "use",
+                Text,
+                "Keys of [tariff] that name it from now on, joined by commas: file,trunks.carrier.inbound",
+            ),
+            WHY,
+            DRY,
+        ]),
+    get("/api/v1/decks/{name}", WATCHED, "deck", "One price book: its versions, and where it is used."),
+    get("/api/v1/decks/{name}/text", WATCHED, "text/plain", "A text of a price book, as it was imported.")
+        .asks(&[may("id", Text, "Which; the last if absent")]),
     get("/api/v1/voicemail", SUPERVISED, "voicemail", "Messages."),
     get("/api/v1/voicemail/{call}", SUPERVISED, "call", "One message."),
     row("DELETE", "/api/v1/voicemail/{call}", SUPERVISED, "Removes a message."),

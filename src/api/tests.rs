@@ -49,12 +49,13 @@ pub(super) fn place_kept(http: HttpSettings, folder: Option<&Path>) -> Place {
     let asker = Arc::new(Asker::new(inbox.clone()));
     let answering = asker.clone();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap();
+    let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
+    let data_dir = format!("data_dir = {:?}", records.join("data"));
+    let text = std::fs::read_to_string(dir.join("turno.toml")).unwrap().replace("data_dir = \"turno-data\"", &data_dir);
     let settings = config::parse("turno.toml", &text, &dir, Some(BTreeMap::new())).settings.unwrap();
     let files = config::source::Sources::text("turno.toml", &text, &dir);
     let engine = settings.engine.clone();
     std::thread::spawn(move || answer_all(&outlet, &answering, engine));
-    let records = std::env::temp_dir().join(format!("turno-none-{:x}", entropy::draw()));
     let customers = crate::shell::customers::Customers::new(&settings);
     let callers = crate::shell::customers::Callers::new(customers.clone(), None, inbox.clone());
     let shots = tokio::sync::watch::Sender::new(crate::api::wall::Shot::default());
@@ -86,6 +87,7 @@ pub(super) fn place_kept(http: HttpSettings, folder: Option<&Path>) -> Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.socket);
+        let _ = std::fs::remove_dir_all(&*self.state.records);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Changing the live configuration of the running engine: the whole of it by `export` and `apply`, one object by `add`, `set`
 //! and `remove`, and the log of all that.
 
+mod deck;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,8 @@ use crate::shell::live::Revision;
 use crate::shell::live::document::DOCUMENT_BYTES_MAX;
 use crate::shell::live::edit::{Act, Edit};
 use crate::shell::reload::change::{Absent, Done, Wanted};
+
+pub(super) use deck::{DeckCommand, deck};
 
 /// `turno export`.
 #[derive(Debug, Args)]
@@ -156,7 +160,7 @@ pub(super) enum ConfigCommand {
         #[command(flatten)]
         terms: Terms,
     },
-    /// Configure a new object of any kind: account, agent, calendar, class, disposition, mailbox, menu, queue, reason, route,
+    /// Configure a new object of any kind: account, agent, calendar, class, deck, disposition, mailbox, menu, queue, reason, route,
     /// segment, skill, station.
     Add {
         /// Kind.
@@ -265,7 +269,13 @@ fn change(socket: &Path, as_json: bool, wanted: Wanted, terms: Terms) -> u8 {
             }
             0
         }
-        Ok(LiveReply::Document { .. } | LiveReply::Log(_) | LiveReply::Shown(..)) => REFUSED,
+        Ok(
+            LiveReply::Document { .. }
+            | LiveReply::Log(_)
+            | LiveReply::Shown(..)
+            | LiveReply::Decks(_)
+            | LiveReply::DeckText(_),
+        ) => REFUSED,
         Err(code) => code,
     }
 }
@@ -299,7 +309,9 @@ fn show(socket: &Path, as_json: bool, request: LiveRequest, wants_document: bool
                 entry.changes.iter().for_each(|change| println!("{change}"));
             }
         },
-        Ok(LiveReply::Document { .. } | LiveReply::Changed(_)) => return REFUSED,
+        Ok(LiveReply::Document { .. } | LiveReply::Changed(_) | LiveReply::Decks(_) | LiveReply::DeckText(_)) => {
+            return REFUSED;
+        }
         Err(code) => return code,
     }
     0

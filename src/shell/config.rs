@@ -47,6 +47,7 @@ use turno_engine::EngineConfig;
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::entropy::Identity;
 use crate::shell::journal::JournalSettings;
+use crate::shell::live::decks::Texts;
 use crate::shell::live::document::Document;
 use crate::shell::net::NetSettings;
 use crate::shell::voicemail::VoicemailSettings;
@@ -135,7 +136,7 @@ pub fn check(sources: &Sources, environment: Option<BTreeMap<String, String>>) -
         return Checked { settings: None, problems: problems.finish() };
     };
     let root = Section::root(&tree, &problems, &sources.dir);
-    let settings = read(&root, &sources.dir, document);
+    let settings = read(&root, sources, document);
     root.done();
     if let Some(settings) = &settings {
         references::check(settings, &problems);
@@ -160,7 +161,8 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 }
 
 /// None if something that everything else needs is missing; its problem is noted.
-fn read(root: &Section<'_>, dir: &Path, document: Document) -> Option<Settings> {
+fn read(root: &Section<'_>, sources: &Sources, document: Document) -> Option<Settings> {
+    let dir = sources.dir.as_path();
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
     let http = http::http(&root.section("http"), dir);
@@ -175,7 +177,8 @@ fn read(root: &Section<'_>, dir: &Path, document: Document) -> Option<Settings> 
     let (sip, net) = sip::sip(root, &engine_media);
     let voicemail = voicemail::voicemail(&root.section("voicemail"), dir, &node.data_dir);
     let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
-    let deck = tariff::tariff(&root.section("tariff"), dir, &trunks);
+    let texts = Texts::new(&node.data_dir, &sources.decks);
+    let deck = tariff::tariff(root, dir, &texts, &trunks);
     let call = calls::calls(root);
     let mut acd = acd::acd(root, &node.zone);
     let figures = figures::figures(&root.section("figures"), dir);

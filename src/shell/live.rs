@@ -5,6 +5,7 @@
 //! whole wherever its parts are from; who brings it into the running node is [`crate::shell::reload::Reloader`].
 
 pub mod archive;
+pub mod decks;
 pub mod diff;
 pub mod document;
 pub mod edit;
@@ -36,13 +37,15 @@ pub enum How {
     Apply,
     /// One object was changed.
     Edit,
+    /// A price book was imported.
+    Import,
     /// A change was taken back.
     Undo,
 }
 
 impl How {
     /// All there are.
-    pub const ALL: [How; 5] = [How::Start, How::Reload, How::Apply, How::Edit, How::Undo];
+    pub const ALL: [How; 6] = [How::Start, How::Reload, How::Apply, How::Edit, How::Import, How::Undo];
 
     /// The word in lists and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +54,7 @@ impl How {
             How::Reload => "reload",
             How::Apply => "apply",
             How::Edit => "edit",
+            How::Import => "import",
             How::Undo => "undo",
         }
     }
@@ -58,7 +62,7 @@ impl How {
     /// Whether it is a change by command, after which the store holds the live sections.
     const fn is_command(self) -> bool {
         match self {
-            How::Apply | How::Edit | How::Undo => true,
+            How::Apply | How::Edit | How::Import | How::Undo => true,
             How::Start | How::Reload => false,
         }
     }
@@ -192,6 +196,11 @@ impl Live {
     /// A revision; none: there is none of that number, or it is no longer kept.
     pub fn entry(&self, revision: u64) -> Result<Option<Revision>, ArchiveError> {
         self.archive.entry(revision)
+    }
+
+    /// Whether a document that is kept has this in it.
+    pub fn mentions(&self, text: &str) -> Result<bool, ArchiveError> {
+        self.archive.mentions(text)
     }
 
     /// The live sections as of a revision; none: there is none of that number, or it is no longer kept.

@@ -1,6 +1,7 @@
 //! A changed configuration: read, checked, and brought into the running node whole or not at all.
 
 pub mod change;
+pub mod decks;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -95,3 +95,70 @@ fn print(run: &Run, dry_run: bool) {
         println!("{payer}: {net} {currency}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::store::tests::{Dir, fill, record};
+
+    const CONFIG: &str = r#"
+[[sip.listeners]]
+address = "127.0.0.1:5060"
+[trunks.carrier]
+hosts = ["192.0.2.1"]
+[queues.averias]
+length_max = 5
+[segments.standard]
+[customers]
+segment_default = "standard"
+[[routes]]
+dnis = "+34910000001"
+to = "queue:averias"
+[tariff]
+file = "main.csv"
+[tariff.trunks.carrier]
+inbound = "carrier.csv"
+"#;
+
+    #[test]
+    fn a_period_is_rated_again_by_the_books_of_a_configuration_those_of_trunks_included() {
+        let dir = Dir::new("again-config");
+        let book =
+            |price: &str| format!("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,freephone,{price}\n");
+        for (name, text) in
+            [("turno.toml", CONFIG.to_owned()), ("main.csv", book("0.60")), ("carrier.csv", book("0.90"))]
+        {
+            std::fs::write(dir.0.join(name), text).unwrap();
+        }
+        let (config, records) = (dir.0.join("turno.toml"), dir.0.join("records"));
+        std::fs::create_dir_all(&records).unwrap();
+        // Ten seconds each, arrived by the trunk.
+        fill(&records, (0..3).map(record)).unwrap();
+        let args = |dry_run| AgainArgs {
+            from: Wall(0),
+            to: Wall(i64::MAX),
+            dry_run,
+            deck: "nowhere.csv".into(),
+            config: Some(config.clone()),
+            records: records.clone(),
+        };
+        let left = |deck: &Deck| {
+            let wanted = Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run: true, now: wall() };
+            let run = run(&records, deck, wanted, |_| {}).unwrap();
+            let sums: Vec<String> = run.sums().map(|(_, net, _)| net).collect();
+            (run.again.changed, sums.join(" "))
+        };
+        let of_config = books(&config).unwrap();
+        // 0.15 each by the trunk's book, where the records have 0.027.
+        let before = left(&of_config);
+        assert_eq!(before.0, 3, "{before:?}");
+        assert_eq!((again(&args(true), false), left(&of_config)), (0, before));
+        assert_eq!((again(&args(false), true), left(&of_config)), (0, (0, String::new())));
+        // By the book for all others each of them would be a third cheaper: the trunk's was taken.
+        let (changed, sums) = left(&super::super::load(&dir.0.join("main.csv")).unwrap());
+        assert_eq!((changed, sums.as_str()), (3, "-0.1600"));
+        std::fs::write(dir.0.join("carrier.csv"), book("cheap")).unwrap();
+        assert_eq!(again(&args(false), false), REFUSED);
+        assert!(books(&config).unwrap_err().contains("row 2, column per_minute: bad_price"));
+    }
+}

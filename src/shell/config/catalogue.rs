@@ -69,7 +69,7 @@ fn catalogue() -> BTreeMap<String, Entry> {
     let tree = File::from_str(&text, FileFormat::Toml).collect().unwrap_or_default();
     let root = Section::root(&tree, &problems, &sources.dir);
     // Problems are no matter here: of two keys that exclude each other both are read.
-    let _ = super::read(&root, &sources.dir, Document::default());
+    let _ = super::read(&root, &sources, Document::default());
     problems.catalogue()
 }
 

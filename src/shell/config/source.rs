@@ -46,13 +46,15 @@ pub struct Sources {
     pub files: Vec<Source>,
     /// The live document; none: the files hold it.
     pub held: Option<Held>,
+    /// Texts of price books that are about to be kept, by their ids.
+    pub decks: BTreeMap<String, String>,
 }
 
 impl Sources {
     /// One text called `name`.
     pub fn text(name: &str, text: &str, dir: &Path) -> Sources {
         let files = vec![Source { name: name.to_owned(), text: text.to_owned() }];
-        Sources { dir: dir.to_owned(), files, held: None }
+        Sources { dir: dir.to_owned(), files, held: None, decks: BTreeMap::new() }
     }
 
     /// The file at `path`, and `conf.d/*.toml` beside it.
@@ -63,7 +65,7 @@ impl Sources {
         for path in &more {
             files.push(read(path)?);
         }
-        Ok(Sources { dir, files, held: None })
+        Ok(Sources { dir, files, held: None, decks: BTreeMap::new() })
     }
 
     /// All texts, those with lines to speak of.

@@ -1,5 +1,6 @@
-//! The `[tariff]` section: the price book, and those that some trunks have of their own.
+//! The `[decks]` and `[tariff]` sections: price books that the store holds, the one in force, and those that some trunks have of their own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,12 +9,18 @@ use turno_tariff::guard::{LIMITS_MAX, Limit};
 use turno_tariff::{Deck, Key, Price, Way};
 
 use super::section::Section;
+use crate::shell::live::decks::{PREFIX, TEXTS_MAX, Texts, is_id};
+
+/// Decks by name; none: it is refused, and said to be.
+type Kept = BTreeMap<String, Option<Deck>>;
 
 /// Reads the price books. One that is refused names row, column and code, and leaves those in force as they are.
-pub(super) fn tariff(section: &Section<'_>, dir: &Path, trunks: &[TrunkId]) -> Deck {
-    let mut deck = book(section, "file", dir).unwrap_or_default();
+pub(super) fn tariff(root: &Section<'_>, dir: &Path, texts: &Texts<'_>, trunks: &[TrunkId]) -> Deck {
+    let kept: Kept = root.named("decks").into_iter().map(|(name, section)| kept(name, &section, texts)).collect();
+    let section = &root.section("tariff");
+    let mut deck = book(section, "file", dir, &kept).unwrap_or_default();
     for (name, own) in section.named("trunks") {
-        let books = [("inbound", Way::In), ("outbound", Way::Out)].map(|(key, way)| (way, book(&own, key, dir)));
+        let books = [("inbound", Way::In), ("outbound", Way::Out)].map(|(key, way)| (way, book(&own, key, dir, &kept)));
         match name.parse::<TrunkId>().ok().filter(|trunk| trunks.contains(trunk)) {
             Some(trunk) => {
                 for (way, book) in books {
@@ -34,6 +41,22 @@ pub(super) fn tariff(section: &Section<'_>, dir: &Path, trunks: &[TrunkId]) -> D
     deck.set_limits(limits);
     section.done();
     deck
+}
+
+/// A deck that the store holds.
+fn kept(name: String, section: &Section<'_>, texts: &Texts<'_>) -> (String, Option<Deck>) {
+    let form = "the id of a text that `turno deck import` has kept";
+    let ids = section.list_read("texts", form, |text| is_id(text).then(|| text.to_owned()));
+    section.done();
+    if let Err(error) = name.parse::<Name>() {
+        section.error("", format!("{name:?} is no name: {error}"));
+    }
+    if ids.len() > TEXTS_MAX {
+        section.error("texts", format!("at most {TEXTS_MAX} texts; import the deck as a whole (`--whole`)"));
+        return (name, None);
+    }
+    let deck = texts.deck(&ids).map_err(|error| section.error("texts", error.to_string()));
+    (name, deck.ok())
 }
 
 fn limit(name: &str, section: &Section<'_>, trunks: &[TrunkId]) -> Option<Limit> {
@@ -59,8 +82,16 @@ fn limit(name: &str, section: &Section<'_>, trunks: &[TrunkId]) -> Option<Limit>
     Some(limit)
 }
 
-fn book(section: &Section<'_>, key: &str, dir: &Path) -> Option<Deck> {
-    let path = dir.join(section.text(key)?);
+fn book(section: &Section<'_>, key: &str, dir: &Path, kept: &Kept) -> Option<Deck> {
+    let named = section.text(key)?;
+    if let Some(name) = named.strip_prefix(PREFIX) {
+        let Some(deck) = kept.get(name) else {
+            section.error(key, format!("there is no deck {name:?}; import it with `turno deck import {name} FILE`"));
+            return None;
+        };
+        return deck.clone();
+    }
+    let path = dir.join(named);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) => {

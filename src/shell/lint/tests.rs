@@ -108,3 +108,29 @@ fn a_target_out_of_reach_is_seen_from_the_past() {
         "{got:?}"
     );
 }
+
+#[test]
+fn a_number_that_was_called_lately_and_has_no_price_is_named() {
+    use turno_tariff::cdr::Record;
+    let dir = crate::shell::store::tests::Dir::new("lint-gaps");
+    // Four calls to a number without a price, of which one is older than the days that are looked at; others have theirs.
+    let unpriced = |n: u64, arrived: Wall| {
+        let mut record: Record = crate::shell::store::tests::record(n);
+        record.arrived = arrived;
+        for charge in record.legs.iter_mut().flat_map(|leg| &mut leg.charges) {
+            charge.rated.status = Status::Unrated;
+        }
+        record
+    };
+    let days_ago = |days: i64| Wall(NOON.0 - days * 86_400_000_000);
+    let priced = Record { arrived: days_ago(1), ..crate::shell::store::tests::record(9) };
+    let called = [1, 2, 29, 31].into_iter().zip(0..).map(|(days, n)| unpriced(n, days_ago(days)));
+    crate::shell::store::tests::fill(&dir.0, called.chain([priced])).unwrap();
+    let text = format!("[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n{HEAD}");
+    assert_eq!(
+        found(&text, &dir.0),
+        [
+            "tariff.file: no rule prices +34900123456, called 3 times in 30 days; add a row for its prefix, then price those calls again"
+        ]
+    );
+}

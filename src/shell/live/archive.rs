@@ -235,6 +235,12 @@ impl Archive {
         })
     }
 
+    /// Whether a document that is kept has this in it.
+    pub(super) fn mentions(&self, text: &str) -> Result<bool, ArchiveError> {
+        let any = "SELECT EXISTS (SELECT 1 FROM revisions WHERE instr(document, ?) > 0)";
+        self.db.query_row(any, [text], |row| row.get(0)).map_err(|error| self.fail(error))
+    }
+
     /// The document as of a revision; none: there is none of that number, or it is no longer kept.
     pub(super) fn document(&self, revision: u64) -> Result<Option<Document>, ArchiveError> {
         let number = i64::try_from(revision).unwrap_or(i64::MAX);

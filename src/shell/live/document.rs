@@ -7,13 +7,14 @@ use ::config::{Map, Value, ValueKind};
 use toml::Table;
 
 /// The sections of the live document, in the order in which they are written. All others are static: they stay in the file.
-pub const LIVE: [&str; 18] = [
+pub const LIVE: [&str; 19] = [
     "accounts",
     "acd",
     "agents",
     "calendars",
     "calls",
     "codes",
+    "decks",
     "dispositions",
     "extensions",
     "mailboxes",

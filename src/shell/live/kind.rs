@@ -27,13 +27,14 @@ const fn kind(word: &'static str, section: &'static str, shape: Shape) -> Kind {
 }
 
 /// All there are, one for each section.
-pub const KINDS: [Kind; 18] = [
+pub const KINDS: [Kind; 19] = [
     kind("account", "accounts", Shape::Named),
     kind("acd", "acd", Shape::Whole),
     kind("agent", "agents", Shape::Named),
     kind("calendar", "calendars", Shape::Named),
     kind("calls", "calls", Shape::Whole),
     kind("codes", "codes", Shape::Whole),
+    kind("deck", "decks", Shape::Named),
     kind("disposition", "dispositions", Shape::Named),
     kind("extensions", "extensions", Shape::Whole),
     kind("mailbox", "mailboxes", Shape::Named),

@@ -2,18 +2,23 @@
 //! kept, and only then brought into the node.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
+use turno_tariff::{Deck, DeckError};
 
 use crate::shell::clock;
 use crate::shell::config::source::{Held, Source};
 use crate::shell::config::{self, Checked, Problem};
 use crate::shell::live::archive::ArchiveError;
+use crate::shell::live::decks::{self, Broken, DECK_BYTES_MAX};
 use crate::shell::live::diff::{Change, diff};
 use crate::shell::live::document::{DOCUMENT_BYTES_MAX, Document, KEPT, LIVE};
 use crate::shell::live::edit::{self, Edit, EditError};
 use crate::shell::live::{self, By, How, Live, Revision};
+use crate::shell::reload::decks::{Import, plan as plan_import};
 use crate::shell::reload::{Changing, Reloader};
 
 /// What is to change.
@@ -30,6 +35,8 @@ pub enum Wanted {
     },
     /// One object.
     Edit(Edit),
+    /// A price book, kept by the store from now on.
+    Import(Import),
     /// What this revision changed is taken back; later changes of other objects stay.
     Undo(u64),
 }
@@ -102,6 +109,22 @@ pub enum Refused {
     },
     /// What would result does not fit.
     Problems(Vec<Problem>),
+    /// The price book is refused: its faults, by row.
+    Deck(Vec<DeckError>),
+    /// The price book is too large.
+    DeckTooLarge {
+        /// Its size in bytes.
+        bytes: usize,
+    },
+    /// A text of a price book cannot be read.
+    DeckText(Broken),
+    /// The text of a price book cannot be kept, so nothing is changed.
+    DeckUnkept {
+        /// Of the data folder.
+        dir: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// It cannot be kept, so it is not done.
     Unkept(ArchiveError),
 }
@@ -134,6 +157,22 @@ impl fmt::Display for Refused {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
+            Refused::Deck(faults) => {
+                let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))?;
+                if faults.len() >= Deck::FAULTS_MAX {
+                    write!(f, "\nmaybe more: only so many are named")
+                } else {
+                    Ok(())
+                }
+            }
+            Refused::DeckTooLarge { bytes } => {
+                write!(f, "the price book has {bytes} bytes; at most {DECK_BYTES_MAX} are taken")
+            }
+            Refused::DeckText(error) => error.fmt(f),
+            Refused::DeckUnkept { dir, error } => {
+                write!(f, "the price book cannot be kept in {}, so nothing is changed: {error}", dir.display())
+            }
             Refused::Unkept(error) => write!(f, "the change cannot be kept, so it is not made: {error}"),
         }
     }
@@ -152,7 +191,7 @@ impl Reloader {
         {
             return Err(Refused::Moved { revision: live.revision() });
         }
-        let Planned { mut document, source, how, mut warnings } = plan(live, wanted)?;
+        let Planned { mut document, source, how, mut warnings, text } = plan(live, wanted)?;
         let missing = document.unmask(live.document());
         if !missing.is_empty() {
             return Err(Refused::Problems(unknown_secrets(source.as_ref(), &missing)));
@@ -161,7 +200,7 @@ impl Reloader {
         if bytes > DOCUMENT_BYTES_MAX {
             return Err(Refused::TooLarge { bytes });
         }
-        let checked = self.check(changing, &document, source);
+        let checked = self.check(changing, &document, source, text.as_ref());
         let Some(mut settings) = checked.settings else {
             return Err(Refused::Problems(checked.problems));
         };
@@ -180,6 +219,12 @@ impl Reloader {
         if asked.dry_run {
             return Ok(Done { revision: live.revision(), dry_run: true, changes, warnings });
         }
+        let data_dir = settings.node.data_dir.clone();
+        if let Some((id, text)) = &text {
+            // Before the revision that names it.
+            let unkept = |error| Refused::DeckUnkept { dir: data_dir.clone(), error };
+            decks::keep(&data_dir, id, text).map_err(unkept)?;
+        }
         let by = By { who: asked.who.clone(), how, why: asked.why.clone() };
         let fingerprint = live::fingerprint(&settings.engine);
         let before = live.revision();
@@ -189,10 +234,23 @@ impl Reloader {
             // What waits for a start was said when the files were read.
             self.install(settings, &mut Vec::new());
         }
+        if text.is_some() {
+            // What cannot be looked up counts as named: nothing is lost by a text too many.
+            let named = |id: &str| changing.live.mentions(id).unwrap_or(true);
+            if let Err(error) = decks::forget(&data_dir, named) {
+                tracing::warn!(%error, "texts of price books that no revision names cannot be removed");
+            }
+        }
         Ok(Done { revision, dry_run: false, changes, warnings })
     }
 
-    fn check(&self, changing: &Changing, document: &Document, source: Option<Source>) -> Checked {
+    fn check(
+        &self,
+        changing: &Changing,
+        document: &Document,
+        source: Option<Source>,
+        text: Option<&(String, String)>,
+    ) -> Checked {
         let Some(files) = &changing.files else {
             let sentence = "this node was started without a file, so that nothing can be checked".to_owned();
             return Checked { settings: None, problems: vec![Problem::error("", 0, "", sentence)] };
@@ -200,6 +258,7 @@ impl Reloader {
         let mut sources = files.clone();
         let since = changing.live.would_hold_since();
         sources.held = Some(Held { document: document.clone(), source, since });
+        sources.decks.extend(text.cloned());
         config::check(&sources, None)
     }
 
@@ -228,11 +287,14 @@ fn is_live(key: &str) -> bool {
     LIVE.contains(&key.split(['.', '[']).next().unwrap_or_default())
 }
 
-struct Planned {
-    document: Document,
-    source: Option<Source>,
-    how: How,
-    warnings: Vec<String>,
+/// A change before it is checked.
+pub(super) struct Planned {
+    pub(super) document: Document,
+    pub(super) source: Option<Source>,
+    pub(super) how: How,
+    pub(super) warnings: Vec<String>,
+    /// Of a price book: its id, and itself.
+    pub(super) text: Option<(String, String)>,
 }
 
 fn plan(live: &Live, wanted: &Wanted) -> Result<Planned, Refused> {
@@ -240,11 +302,12 @@ fn plan(live: &Live, wanted: &Wanted) -> Result<Planned, Refused> {
         Wanted::Apply { name, text, absent } => applied(live.document(), name, text, *absent),
         Wanted::Edit(edit) => {
             let document = edit::edited(live.document(), edit).map_err(Refused::Edit)?;
-            Ok(Planned { document, source: None, how: How::Edit, warnings: Vec::new() })
+            Ok(Planned { document, source: None, how: How::Edit, warnings: Vec::new(), text: None })
         }
+        Wanted::Import(import) => plan_import(live, import),
         Wanted::Undo(revision) => {
             let document = undone(live, *revision)?;
-            Ok(Planned { document, source: None, how: How::Undo, warnings: Vec::new() })
+            Ok(Planned { document, source: None, how: How::Undo, warnings: Vec::new(), text: None })
         }
     }
 }
@@ -272,7 +335,7 @@ fn applied(before: &Document, name: &str, text: &str, absent: Absent) -> Result<
         let sentence = "is not taken: it belongs to the node's own file".to_owned();
         Problem { warning: true, ..Problem::error(name, 0, section, sentence) }.to_string()
     });
-    Ok(Planned { document, how: How::Apply, warnings: static_ones.collect(), source: Some(source) })
+    Ok(Planned { document, how: How::Apply, warnings: static_ones.collect(), source: Some(source), text: None })
 }
 
 /// The document without what a revision changed.

@@ -179,7 +179,8 @@ pub fn audit_file(
 }
 
 /// Compares Parquet files with the records, all of them together: each row is that of one record, each record has one row.
-/// What is in the file in the making is not looked for.
+/// What the log has behind the last of their rows is on its way while a file in the making (`.part`) lies beside them: records come
+/// into the files in the order of the log.
 pub fn audit_parquet(dir: &Path, paths: &[PathBuf], report: &mut Report) -> Result<(), StoreError> {
     let Some(last) = paths.last() else { return Ok(()) };
     let mut lines: Lines = BTreeMap::new();
@@ -196,8 +197,40 @@ pub fn audit_parquet(dir: &Path, paths: &[PathBuf], report: &mut Report) -> Resu
             tick(&mut lines, &row, path, report);
         }
     }
+    if paths.iter().any(|path| has_part_beside(path)) {
+        let coming = behind_the_last(dir, &lines)?;
+        report.coming += coming.len() as u64;
+        lines.retain(|_, (call, _)| !coming.contains(call));
+    }
     untold(&lines, last, report);
     Ok(())
+}
+
+/// Whether a file in the making lies in the folder of this one.
+fn has_part_beside(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_part = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".parquet.part"))
+    };
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(is_part))
+}
+
+/// Calls whose records the log has behind the last one that was found.
+fn behind_the_last(dir: &Path, lines: &Lines) -> Result<BTreeSet<CallId>, StoreError> {
+    let found: BTreeSet<CallId> = lines.values().filter(|(_, count)| *count > 0).map(|(call, _)| *call).collect();
+    let (mut seen, mut behind) = (BTreeSet::new(), BTreeSet::new());
+    History::open(dir)?.each(Wants { records: true, facts: false, beats: false }, |item| {
+        let Content::Record { record, .. } = &item.content else { return };
+        // A replay after a crash may append a record a second time: its place is the first.
+        if !seen.insert(record.call) {
+            return;
+        }
+        match found.contains(&record.call) {
+            true => behind.clear(),
+            false => drop(behind.insert(record.call)),
+        }
+    })?;
+    Ok(behind)
 }
 
 /// What is expected, of which call, and how often it was found.

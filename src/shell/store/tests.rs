@@ -335,7 +335,7 @@ fn room_is_written_ahead_of_the_rows_and_is_neither_damage_nor_a_torn_tail() {
     assert_eq!(all(&dir).len(), 5);
 }
 
-pub(in crate::shell) fn record(n: u64) -> Record {
+pub(crate) fn record(n: u64) -> Record {
     match rows(n).pop().map(|row| row.kind) {
         Some(Kind::Close(record)) => *record,
         other => panic!("a call ends with its record, not {other:?}"),
@@ -343,7 +343,7 @@ pub(in crate::shell) fn record(n: u64) -> Record {
 }
 
 /// Puts records into tables that nobody else has open, in their order.
-pub(in crate::shell) fn fill(dir: &Path, records: impl Iterator<Item = Record>) -> rusqlite::Result<()> {
+pub(crate) fn fill(dir: &Path, records: impl Iterator<Item = Record>) -> rusqlite::Result<()> {
     drop(Tables::open(&dir.join("records.sqlite")).unwrap());
     let mut db = rusqlite::Connection::open(dir.join("records.sqlite"))?;
     let transaction = db.transaction()?;

@@ -399,3 +399,34 @@ fn an_audit_finds_what_is_missing_doubled_or_changed_anywhere() {
     let report = audit(&dir.0).unwrap();
     assert_eq!((report.records, report.wrong), (6, 0), "{:?}", report.told);
 }
+
+#[test]
+fn records_of_the_parquet_file_in_the_making_are_on_their_way_and_a_gap_before_it_is_found() {
+    use crate::shell::store::audit::{Report, audit_parquet};
+    use crate::shell::store::parquet::Sheet;
+    let dir = Dir::new("audit-parquet");
+    let (store, ..) = open(&dir, Options::default());
+    append(&store, 0..6, 1);
+    store.close(LONG);
+    let path = |name: &str| dir.0.join(name);
+    let write = |name: &str, calls: &[u64]| {
+        let mut sheet = Sheet::begin(std::fs::File::create(path(name)).unwrap()).unwrap();
+        calls.iter().for_each(|&n| sheet.push(record(n)).unwrap());
+        sheet.close().unwrap();
+    };
+    let found = || {
+        let mut report = Report::default();
+        audit_parquet(&dir.0, &[path("a.parquet"), path("b.parquet")], &mut report).unwrap();
+        (report.lines, report.coming, report.told)
+    };
+    write("a.parquet", &[0, 1]);
+    write("b.parquet", &[2, 3]);
+    let (lines, coming, told) = found();
+    assert_eq!((lines, coming, told.len()), (4, 0, 2), "nothing is in the making: {told:#?}");
+    std::fs::write(path("c.parquet.part"), "PAR1").unwrap();
+    assert_eq!(found(), (4, 2, vec![]));
+    write("a.parquet", &[0]);
+    let (_, coming, told) = found();
+    assert_eq!((coming, told.len()), (2, 1), "{told:#?}");
+    assert!(told[0].starts_with(&call(1).to_string()) && told[0].contains("is not in"), "{told:#?}");
+}
