@@ -11,6 +11,7 @@ mod calls;
 mod catalogue;
 mod doors;
 mod figures;
+mod heard;
 mod http;
 mod menus;
 mod node;
@@ -176,7 +177,7 @@ fn read(root: &Section<'_>, dir: &Path, document: Document) -> Option<Settings> 
     let voicemail = voicemail::voicemail(&root.section("voicemail"), dir, &node.data_dir);
     let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
     let deck = tariff::tariff(&root.section("tariff"), dir, &trunks);
-    let call = calls::calls(root);
+    let call = calls::calls(root, &sip.accounts);
     let mut acd = acd::acd(root, &node.zone);
     let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);

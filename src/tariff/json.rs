@@ -159,8 +159,11 @@ impl Deck {
     /// Reads a deck, or says what is wrong with it, `most` faults at most: one of the settings, or one of each rule.
     pub(crate) fn read_json(text: &str, most: usize) -> Result<Deck, Vec<DeckError>> {
         let text = text.trim_start_matches('\u{feff}');
-        let unreadable =
-            |error: serde_json::Error| DeckError { row: error.line() as u64, column: String::new(), code: Code::Unreadable };
+        let unreadable = |error: serde_json::Error| DeckError {
+            row: error.line() as u64,
+            column: String::new(),
+            code: Code::Unreadable,
+        };
         let json: JsonDeck<'_> = serde_json::from_str(text).map_err(|error| vec![unreadable(error)])?;
         let setting = |(column, code): Fault| DeckError { row: line_of_key(text, &column), column, code };
         let terms = terms(&json).map_err(|fault| vec![setting(fault)])?;
@@ -178,7 +181,8 @@ impl Deck {
             };
             let draft = drafts.entry(key).or_default();
             for raw in version.rules.iter().flatten() {
-                let rule = serde_json::from_str::<JsonRule<'_>>(raw.get()).map_err(|_| (String::new(), Code::Unreadable));
+                let rule =
+                    serde_json::from_str::<JsonRule<'_>>(raw.get()).map_err(|_| (String::new(), Code::Unreadable));
                 if let Err((column, code)) = rule.and_then(|rule| reading.rule(&rule, draft)) {
                     faults.push(DeckError { row: line_of(text, raw.get()), column, code });
                 }

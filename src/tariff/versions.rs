@@ -133,7 +133,8 @@ mod tests {
     /// The net price of a minute that was answered then.
     fn minute(deck: &Deck, answer: &str) -> Option<String> {
         let answer = Wall(crate::civil::instant(answer).unwrap());
-        let call = Call { a: Key::EMPTY, b: Key::new("34912345678").unwrap(), answer, duration_ms: 60_000, answered: true };
+        let call =
+            Call { a: Key::EMPTY, b: Key::new("34912345678").unwrap(), answer, duration_ms: 60_000, answered: true };
         rate(deck, &call, Payer::company()).net.map(|net| net.to_string())
     }
 
@@ -190,10 +191,7 @@ mod tests {
              2026-01-01,company,34,any,0.01,early,H,00:00,06:00\n"
         );
         let second = head.replace("2026-12-25", "2026-12-26") + "2027-01-01,company,34,any,0.10,,,,\n";
-        assert_eq!(
-            deck(&first).with_versions(deck(&second)).err(),
-            Some(Differs::Bands(Code::BandOverlap))
-        );
+        assert_eq!(deck(&first).with_versions(deck(&second)).err(), Some(Differs::Bands(Code::BandOverlap)));
     }
 
     #[test]
