@@ -543,7 +543,7 @@ impl Session {
 
     // ---- figures ----
 
-    fn alive(&mut self, now: Mono) {
+    pub(crate) fn alive(&mut self, now: Mono) {
         (self.heard_at, self.silence_told) = (now, false);
     }
 
