@@ -200,12 +200,11 @@ impl Acd {
                 let is_short = waited <= self.queues[waiting.queue].rules.short_abandon;
                 if is_short { QueueLeft::ShortAbandoned } else { QueueLeft::Abandoned }
             }
-            QueueLeft::Failed => QueueLeft::Failed,
+            QueueLeft::Failed | QueueLeft::TimedOut => how,
             // The rest is not for others to say: somebody took it out.
             QueueLeft::Withdrawn
             | QueueLeft::Answered(_)
             | QueueLeft::Overflowed
-            | QueueLeft::TimedOut
             | QueueLeft::Empty
             | QueueLeft::CallbackTaken
             | QueueLeft::ExitKey => QueueLeft::Withdrawn,

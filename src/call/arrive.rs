@@ -6,6 +6,7 @@ use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Need, Number, Outcome, 
 use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
+use crate::early::Early;
 use crate::leg::{Leg, LegState};
 use crate::plan::{CallConfig, Codes, Goal, Plan};
 use crate::turn::Turn;
@@ -13,7 +14,7 @@ use crate::turn::Turn;
 impl Call {
     /// A new call with its first leg; nothing is decided yet.
     pub(crate) fn begin(arrived: Arrived, t: &mut Turn<'_>) -> Call {
-        let Arrived { leg, sip_call_id, from, ani, display, dnis, replaces: _ } = arrived;
+        let Arrived { leg, sip_call_id, from, ani, display, dnis, kind, replaces: _ } = arrived;
         let id = CallId::mint(t.now.wall, &mut t.house.seeded);
         let (trunk, party) = match from {
             From::Trunk(trunk) => (Some(trunk), Party::Caller(Some(trunk))),
@@ -23,7 +24,8 @@ impl Call {
         t.fact(What::CallArrived { call: id, ani: ani.clone(), dnis: dnis.clone(), trunk });
         let stage = Stage::Arriving { plan: Plan::Refuse(480), known_by: t.now.mono + KNOWN_WAIT };
         let numbers = (ani.clone(), dnis.clone());
-        let mut call = Call { display, ..Call::new(id, Some(from), numbers, leg, stage, t) };
+        let early = Early::new(t.config, None, dnis.e164, kind);
+        let mut call = Call { display, early, ..Call::new(id, Some(from), numbers, leg, stage, t) };
         call.begin_leg(arrived_leg(leg, sip_call_id, party, ani, dnis), t);
         call
     }
@@ -38,7 +40,9 @@ impl Call {
     }
 
     fn decide_trunk(&mut self, trunk: TrunkId, t: &mut Turn<'_>) {
-        match t.plan.route(&self.dnis, trunk).cloned() {
+        let route = t.plan.route(&self.dnis, trunk);
+        self.early.route = route.and_then(|route| route.answer);
+        match route.map(|route| route.plan.clone()) {
             None => self.refuse(NOT_FOUND, t),
             Some(Plan::Refuse(status)) => self.refuse(Cause::new(status, 21, Reason::Forbidden), t),
             Some(

@@ -151,6 +151,8 @@ pub struct Arrived {
     pub display: String,
     /// Dialled number.
     pub dnis: Number,
+    /// What kind of number that is, if a numbering plan has it and [`crate::Answers`] ask.
+    pub kind: Option<Name>,
     /// The leg it replaces (attended transfer by INVITE with Replaces).
     pub replaces: Option<LegId>,
 }
@@ -423,6 +425,8 @@ pub enum LegCommand {
         sip_call_id: String,
         /// The leg it will be bridged with, whose codec comes first in our offer; none: whatever the target has.
         like: Option<LegId>,
+        /// The phone is told to answer by itself.
+        by_itself: bool,
     },
     /// Hold (`true`) or resume the peer by re-INVITE.
     Hold(bool),

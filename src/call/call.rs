@@ -12,6 +12,7 @@ use turno_base::{
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
+use crate::early::Early;
 use crate::leg::{Announced, Hears, Leg, LegState, Legs};
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
@@ -51,6 +52,8 @@ pub(crate) struct Call {
     pub(crate) came: Option<Came>,
     /// Since when it wants an agent: what it waited counts when it enters again.
     pub(crate) wants_since: Option<Mono>,
+    /// When its caller is answered.
+    pub(crate) early: Early,
     /// The music of its queue.
     pub(crate) music: Option<PromptId>,
     /// The agent who asks a colleague while his customer is held.
@@ -200,6 +203,19 @@ pub(crate) struct Offer {
     pub(crate) leg: LegId,
     /// Answered, and the ACD was told.
     pub(crate) accepted: bool,
+    /// The phone was told to answer by itself.
+    pub(crate) by_itself: bool,
+}
+
+/// How a leg is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rings {
+    /// For a queue, or outside.
+    Plainly,
+    /// For a queue, at a phone that answers by itself.
+    ByItself,
+    /// At a station, for nobody's queue: it counts among its private calls.
+    Privately,
 }
 
 /// A party that is called without a queue.
@@ -228,8 +244,8 @@ pub(crate) struct Back {
 pub(crate) struct Dialling {
     pub(crate) dial: Dial,
     pub(crate) agency: Option<Agency>,
-    /// To be said to the agent, or being said; none once said.
-    pub(crate) whisper: Option<PromptId>,
+    /// To be said to the agent, or being said; empty once said.
+    pub(crate) whisper: Vec<PromptId>,
     /// The ACD knows how it ended.
     pub(crate) is_told: bool,
 }
@@ -242,6 +258,8 @@ pub(crate) struct Talk {
     pub(crate) agency: Option<Agency>,
     /// The agent's media is silent; until then the caller's may follow.
     pub(crate) silent: Option<Mono>,
+    /// Being said to the other party, before they hear each other; empty once said.
+    pub(crate) briefing: Vec<PromptId>,
 }
 
 /// The agent who has the conversation as the ACD knows it.
@@ -288,6 +306,7 @@ impl Call {
             customer: None,
             came: None,
             wants_since: None,
+            early: Early::default(),
             music: None,
             consult: None,
             back: None,
@@ -342,7 +361,7 @@ impl Call {
         to: DialTo,
         party: Party,
         charged: Option<StationId>,
-        private: bool,
+        rings: Rings,
         t: &mut Turn<'_>,
     ) -> Option<LegId> {
         if self.legs.len() >= LEGS_PER_CALL_MAX {
@@ -357,14 +376,15 @@ impl Call {
         let e164 = raw.parse().ok();
         let b = Number { raw, e164, withheld: false };
         let mut leg = Leg::new(id, party, self.ani.clone(), b, LegState::Dialled { ringing: false });
-        leg.private = leg.station().filter(|_| private);
+        leg.private = leg.station().filter(|_| rings == Rings::Privately);
         leg.charged = charged;
         let sip_call_id = t.house.sip_call_id();
         leg.sip_call_id.clone_from(&sip_call_id);
         self.begin_leg(leg, t);
         let like = self.legs.get(self.caller).filter(|leg| !leg.is_ending()).map(|leg| leg.id);
         let (from, display) = (self.ani.clone(), self.display.clone());
-        t.leg(id, LegCommand::Dial { to, from, display, sip_call_id, like });
+        let by_itself = rings == Rings::ByItself;
+        t.leg(id, LegCommand::Dial { to, from, display, sip_call_id, like, by_itself });
         Some(id)
     }
 
@@ -508,7 +528,8 @@ impl Call {
             (LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up, _) => None,
         });
         let figures = self.figures.iter().map(|&(_, until)| until);
-        [record, stage, longest].into_iter().flatten().chain(legs).chain(figures).min()
+        let early = if matches!(self.stage, Stage::Ending) { None } else { self.early_until() };
+        [record, stage, longest, early].into_iter().flatten().chain(legs).chain(figures).min()
     }
 
     /// Nothing is left of it but to say so.

@@ -6,7 +6,7 @@
 
 use turno_base::fact::{CallbackResult, Party, What};
 use turno_base::limits::LEGS_PER_CALL_MAX;
-use turno_base::{Cause, EndedBy, LegId, Number, Outcome, Reason};
+use turno_base::{Cause, EndedBy, LegId, Number, Outcome, PromptId, Reason};
 
 use crate::boundary::{AcdTell, CallEffect, CallingBack, DialTo, LegCommand};
 use crate::call::{Agency, Back, Call, Came, Dial, Dialling, Offer, Place, RECORD_WAIT, Record, Stage, Waiting};
@@ -47,7 +47,7 @@ impl Call {
     /// With the customer first he is dialled now; else an offer comes.
     pub(crate) fn call_back(&mut self, t: &mut Turn<'_>) {
         if self.back.is_some_and(|back| !back.agent_first) {
-            self.dial_customer(None, t);
+            self.dial_customer(None, Vec::new(), t);
         }
     }
 
@@ -64,15 +64,15 @@ impl Call {
             leg: offer.leg,
             phase: turno_base::fact::AgentState::Talking,
         };
-        self.dial_customer(Some(agency), t);
+        let whisper = self.briefing(&offer, t);
+        self.dial_customer(Some(agency), whisper, t);
     }
 
-    fn dial_customer(&mut self, agency: Option<Agency>, t: &mut Turn<'_>) {
+    fn dial_customer(&mut self, agency: Option<Agency>, whisper: Vec<PromptId>, t: &mut Turn<'_>) {
         let number = self.ani.raw.clone();
         let found = t.callee_outside(&number, t.config.callback_class.as_ref(), None);
         let ring_until = t.now.mono + self.back.map_or(t.config.ring_limit, |back| back.ring_limit);
         let dial = Dial { leg: self.caller, number, rest: Vec::new(), charged: None, ring_until };
-        let whisper = t.config.prompts.callback_whisper;
         self.stage = Stage::CallingBack(Dialling { dial, agency, whisper, is_told: false });
         match found {
             Ok(Callee::Outside { trunks, .. }) => {
@@ -102,7 +102,7 @@ impl Call {
         leg.sip_call_id.clone_from(&sip_call_id);
         self.begin_leg(leg, t);
         let to = DialTo::Trunk(trunk, number);
-        t.leg(id, LegCommand::Dial { to, from: shown, display: String::new(), sip_call_id, like });
+        t.leg(id, LegCommand::Dial { to, from: shown, display: String::new(), sip_call_id, like, by_itself: false });
     }
 
     /// The customer cannot be had by this trunk.

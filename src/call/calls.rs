@@ -138,7 +138,7 @@ impl Calls {
 
     /// What the dial plan says of a number that is dialled by this trunk; none: it is refused.
     pub fn plan_for(&self, dnis: &Number, trunk: TrunkId) -> Option<&Plan> {
-        self.plan.route(dnis, trunk)
+        self.plan.route(dnis, trunk).map(|route| &route.plan)
     }
 
     /// What a queued call of this customer needs of an agent, where its route wants `wanted`.

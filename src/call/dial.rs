@@ -6,7 +6,7 @@ use turno_base::{Cause, EndedBy, LegId, Name, Outcome, QueueId, Reason, StationI
 
 use crate::arrive::{NOT_FOUND, NOT_SEATED};
 use crate::boundary::{AcdTell, DialTo, LegCommand, Transfer};
-use crate::call::{Agency, Call, Dial, Dialling, Stage, Transferring};
+use crate::call::{Agency, Call, Dial, Dialling, Rings, Stage, Transferring};
 use crate::dialplan;
 use crate::leg::LegState;
 use crate::plan::Extension;
@@ -82,7 +82,7 @@ impl Call {
             Callee::Queue(_) => Err(NOT_FOUND),
             Callee::Station(station) => {
                 let party = t.party_at(station);
-                let leg = self.dial_leg(DialTo::Station(station), party, None, true, t).ok_or(LEGS_FULL)?;
+                let leg = self.dial_leg(DialTo::Station(station), party, None, Rings::Privately, t).ok_or(LEGS_FULL)?;
                 Ok(Dial { leg, number: String::new(), rest: Vec::new(), charged: None, ring_until })
             }
             Callee::Outside { number, mut trunks, charged } => {
@@ -91,7 +91,7 @@ impl Call {
                 }
                 let first = trunks.remove(0);
                 let to = DialTo::Trunk(first, number.clone());
-                let leg = self.dial_leg(to, Party::Outside(first), charged, false, t).ok_or(LEGS_FULL)?;
+                let leg = self.dial_leg(to, Party::Outside(first), charged, Rings::Plainly, t).ok_or(LEGS_FULL)?;
                 Ok(Dial { leg, number, rest: trunks, charged, ring_until })
             }
         }
@@ -133,14 +133,7 @@ impl Call {
 
     /// The called party sends audio before the answer: an unanswered caller may hear it.
     pub(crate) fn on_dial_early(&mut self, t: &mut Turn<'_>) {
-        if let Some(caller) = self.legs.get_mut(self.caller)
-            && matches!(caller.state, LegState::Arrived { .. })
-            && !caller.early
-        {
-            caller.early = true;
-            caller.owes_figures = true;
-            t.leg(self.caller, LegCommand::Progress);
-        }
+        self.open_early(self.caller, t);
     }
 
     pub(crate) fn on_dial_answered(&mut self, leg: LegId, t: &mut Turn<'_>) {
@@ -208,7 +201,7 @@ impl Call {
         if is_worth_another_trunk(cause) && !dial.rest.is_empty() {
             let (trunk, number, charged) = (dial.rest.remove(0), dial.number.clone(), dial.charged);
             let to = DialTo::Trunk(trunk, number);
-            if let Some(leg) = self.dial_leg(to, Party::Outside(trunk), charged, false, t)
+            if let Some(leg) = self.dial_leg(to, Party::Outside(trunk), charged, Rings::Plainly, t)
                 && let Some(dial) = self.dialling()
             {
                 dial.leg = leg;

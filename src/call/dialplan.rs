@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use turno_base::{E164, Number, TrunkId};
 
-use crate::plan::{CallConfig, ClassOfService, Plan};
+use crate::plan::{CallConfig, ClassOfService, Route};
 
 /// Routes by what they match, so that a look-up costs the length of the number and not the number of routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DialPlan {
-    exact: BTreeMap<String, Vec<(Option<TrunkId>, Plan)>>,
-    prefix: BTreeMap<String, Vec<(Option<TrunkId>, Plan)>>,
+    exact: BTreeMap<String, Vec<Route>>,
+    prefix: BTreeMap<String, Vec<Route>>,
 }
 
 impl DialPlan {
@@ -22,14 +22,14 @@ impl DialPlan {
                 Some(prefix) => (&mut plan.prefix, prefix),
                 None => (&mut plan.exact, route.dnis.as_str()),
             };
-            index.entry(key.to_owned()).or_default().push((route.trunk, route.plan.clone()));
+            index.entry(key.to_owned()).or_default().push(route.clone());
         }
         plan
     }
 
-    /// The plan for `dnis` by `trunk`: exact before prefix, longest prefix first, `*` last; at one length a route for
+    /// The route of `dnis` by `trunk`: exact before prefix, longest prefix first, `*` last; at one length a route for
     /// this trunk before one for all. The number is tried as received, then in canonical form with and without `+`.
-    pub(crate) fn route(&self, dnis: &Number, trunk: TrunkId) -> Option<&Plan> {
+    pub(crate) fn route(&self, dnis: &Number, trunk: TrunkId) -> Option<&Route> {
         let canonical = dnis.e164.map(|number| number.to_string());
         let plus = canonical.as_deref().unwrap_or("");
         let forms = [dnis.raw.as_str(), plus, plus.trim_start_matches('+')];
@@ -40,15 +40,15 @@ impl DialPlan {
             .or_else(|| pick(self.prefix.get("")?, trunk))
     }
 
-    fn longest(&self, dialled: &str, trunk: TrunkId) -> Option<&Plan> {
+    fn longest(&self, dialled: &str, trunk: TrunkId) -> Option<&Route> {
         let ends = dialled.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
         ends.filter_map(|end| dialled.get(..end)).find_map(|prefix| pick(self.prefix.get(prefix)?, trunk))
     }
 }
 
-fn pick(routes: &[(Option<TrunkId>, Plan)], trunk: TrunkId) -> Option<&Plan> {
-    let own = routes.iter().find(|(only, _)| *only == Some(trunk));
-    own.or_else(|| routes.iter().find(|(only, _)| only.is_none())).map(|(_, plan)| plan)
+fn pick(routes: &[Route], trunk: TrunkId) -> Option<&Route> {
+    let own = routes.iter().find(|route| route.trunk == Some(trunk));
+    own.or_else(|| routes.iter().find(|route| route.trunk.is_none()))
 }
 
 /// The trunks that carry `number` for this class; none if it may not be called.
@@ -66,7 +66,7 @@ pub(crate) fn may_call_back(config: &CallConfig, number: E164) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Codes, Route, SystemPrompts};
+    use crate::plan::{Codes, Plan, SystemPrompts};
     use std::time::Duration;
     use turno_base::StationId;
 
@@ -75,6 +75,7 @@ mod tests {
             dnis: dnis.into(),
             trunk: trunk.map(|name| TrunkId::new(name).unwrap()),
             plan: Plan::Station(StationId::new(station).unwrap()),
+            answer: None,
         };
         CallConfig {
             routes: routes.iter().map(route).collect(),
@@ -98,6 +99,8 @@ mod tests {
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(3600),
             need_language: false,
+            answers: crate::Answers::default(),
+            briefing: crate::Briefing::default(),
         }
     }
 
@@ -126,7 +129,7 @@ mod tests {
             let dnis = Number { raw: raw.into(), e164: e164.map(|n: &str| n.parse().unwrap()), withheld: false };
             let got = plan.route(&dnis, TrunkId::new(trunk).unwrap());
             let want = station.map(|name| Plan::Station(StationId::new(name).unwrap()));
-            assert_eq!(got, want.as_ref(), "{raw} by {trunk}");
+            assert_eq!(got.map(|route| &route.plan), want.as_ref(), "{raw} by {trunk}");
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) enum Speech {
     Menu(u16),
     /// What the mailbox says.
     Mailbox,
+    /// What an agent hears before his caller.
+    Briefing,
 }
 
 /// What a waiting caller is told, as far as there are prompts for it.

@@ -4,11 +4,13 @@
 
 mod arrive;
 mod boundary;
+mod briefing;
 mod call;
 mod callback;
 mod calls;
 mod dial;
 mod dialplan;
+mod early;
 mod leg;
 mod mailbox;
 mod menu;
@@ -28,8 +30,10 @@ pub use boundary::{
     AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Code, Customer, DialTo, Elsewhere, From,
     LegCommand, LegEvent, Message, Placed, Sound, Tape, Transfer,
 };
+pub use briefing::Briefing;
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
+pub use early::{Answering, Answers, EARLY_LIMIT_MAX, EARLY_LIMIT_MIN, EarlyEnd};
 pub use menu::MENU_HOPS_MAX;
 pub use park::{PARK_SLOTS_MAX, ParkRefusal};
 pub use place::{PLACE_NUMBER_CHARS_MAX, PlaceRefusal};

@@ -119,6 +119,9 @@ impl Call {
         leg.sip_call_id.clone_from(&sip_call_id);
         self.begin_leg(leg, t);
         let (to, from) = (DialTo::Station(station), self.dnis.clone());
-        t.leg(self.caller, LegCommand::Dial { to, from, display: String::new(), sip_call_id, like: None });
+        t.leg(
+            self.caller,
+            LegCommand::Dial { to, from, display: String::new(), sip_call_id, like: None, by_itself: false },
+        );
     }
 }

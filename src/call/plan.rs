@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use turno_base::{AgentId, Name, Need, Number, PromptId, QueueId, StationId, TrunkId};
 
+use crate::briefing::Briefing;
+use crate::early::{Answering, Answers};
+
 /// Everything the call room needs to know from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallConfig {
@@ -38,6 +41,10 @@ pub struct CallConfig {
     pub duration_limit: Duration,
     /// Language skill is added to what a queued call needs.
     pub need_language: bool,
+    /// When callers are answered.
+    pub answers: Answers,
+    /// What agents hear before their callers.
+    pub briefing: Briefing,
 }
 
 /// One route.
@@ -49,6 +56,8 @@ pub struct Route {
     pub trunk: Option<TrunkId>,
     /// What then.
     pub plan: Plan,
+    /// When the caller is answered, whatever his number and queue say.
+    pub answer: Option<Answering>,
 }
 
 /// What happens with a call.

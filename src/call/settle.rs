@@ -6,9 +6,7 @@ use turno_base::fact::{AgentState, Segment, What};
 use turno_base::{LegId, PromptId};
 
 use crate::boundary::{AcdTell, CallEffect, LegCommand, Sound};
-use crate::call::{
-    Agency, Call, Choosing, Dialling, Place, Record, SPEECH_MAX, Stage, Talk, Taping, Transferring, Waiting,
-};
+use crate::call::{Agency, Call, Choosing, Place, Record, SPEECH_MAX, Stage, Talk, Taping, Transferring, Waiting};
 use crate::leg::{Announced, Hears, Leg, LegState, Speech, Want};
 use crate::turn::Turn;
 
@@ -31,6 +29,11 @@ impl Call {
             return;
         }
         let second = match &self.stage {
+            Stage::Waiting(Waiting { place: Place::In, .. }) | Stage::Saying { .. } | Stage::Talking(_)
+                if self.is_kept_early(t) =>
+            {
+                return self.hear_early(t);
+            }
             Stage::Waiting(Waiting { place: Place::In, .. })
             | Stage::Saying { .. }
             | Stage::Coding { .. }
@@ -72,8 +75,8 @@ impl Call {
 
     /// Whether they talk, and how the ACD should see the agent.
     fn settle_talk(&mut self, t: &mut Turn<'_>) {
-        let Stage::Talking(Talk { other, agency, .. }) = &mut self.stage else { return };
-        if self.legs.is_up(self.caller) && self.legs.is_up(*other) {
+        let Stage::Talking(Talk { other, agency, briefing, .. }) = &mut self.stage else { return };
+        if briefing.is_empty() && self.legs.is_up(self.caller) && self.legs.is_up(*other) {
             self.talked = true;
         }
         let Some(Agency { agent, station, leg, phase }) = agency else { return };
@@ -146,9 +149,9 @@ impl Call {
         }
     }
 
-    /// None until both are answered.
+    /// None until both are answered and hear each other.
     fn talk_segment(&self, talk: &Talk, leg: &Leg, t: &Turn<'_>) -> Option<Segment> {
-        if !self.legs.is_up(self.caller) || !self.legs.is_up(talk.other) {
+        if !talk.briefing.is_empty() || !self.legs.is_up(self.caller) || !self.legs.is_up(talk.other) {
             return None;
         }
         if let Some(agent) = self.consult {
@@ -256,7 +259,7 @@ impl Call {
             },
             Stage::Waiting(_) => None,
             Stage::CallingBack(_) if is_caller => None,
-            Stage::CallingBack(Dialling { whisper: Some(whisper), .. }) => Some(Want::Speech(Speech::Prompt(*whisper))),
+            Stage::CallingBack(dialling) if !dialling.whisper.is_empty() => Some(Want::Speech(Speech::Briefing)),
             Stage::CallingBack(_) => Some(Want::Ringback),
             // He is being called himself.
             Stage::Ringing(dial) if dial.leg == self.caller => None,
@@ -269,6 +272,10 @@ impl Call {
                     (false, true, false) => None,
                     (false, false, _) => Some(Want::Nothing),
                 }
+            }
+            // The caller hears on what he hears.
+            Stage::Talking(talk) if !talk.briefing.is_empty() => {
+                (leg.id == talk.other).then_some(Want::Speech(Speech::Briefing))
             }
             Stage::Talking(talk) => {
                 let (caller, other) = (self.legs.get(self.caller)?, self.legs.get(talk.other)?);
@@ -288,7 +295,7 @@ impl Call {
         }
     }
 
-    fn is_open(&self, id: LegId) -> bool {
+    pub(crate) fn is_open(&self, id: LegId) -> bool {
         self.legs.get(id).is_some_and(Leg::is_open)
     }
 
@@ -311,12 +318,14 @@ impl Call {
             (Speech::Mailbox, Stage::Leaving(leaving)) => {
                 t.config.mailboxes.get(&leaving.mailbox).map_or_else(Vec::new, |mailbox| mailbox.prompts.clone())
             }
-            (Speech::Menu(_) | Speech::Mailbox, _) => Vec::new(),
+            (Speech::Briefing, Stage::CallingBack(dialling)) => dialling.whisper.clone(),
+            (Speech::Briefing, Stage::Talking(talk)) => talk.briefing.clone(),
+            (Speech::Menu(_) | Speech::Mailbox | Speech::Briefing, _) => Vec::new(),
         };
         match (self.music(t), what) {
             (Some(music), Speech::Greeting | Speech::Place(_)) => Sound::OnceThenLoop(said, music),
             (None, Speech::Greeting | Speech::Place(_))
-            | (_, Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox) => Sound::Once(said),
+            | (_, Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox | Speech::Briefing) => Sound::Once(said),
         }
     }
 
@@ -328,7 +337,7 @@ impl Call {
         leg.hears = match (what, music) {
             (Speech::Greeting | Speech::Place(_), Some(music)) => Hears::Music(music),
             (Speech::Greeting | Speech::Place(_), None)
-            | (Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox, _) => Hears::Nothing,
+            | (Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox | Speech::Briefing, _) => Hears::Nothing,
         };
         Some(what)
     }

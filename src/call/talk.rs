@@ -154,7 +154,11 @@ impl Call {
     /// The other party of a conversation is gone: by its wish, the conversation is over; against it, a caller who came
     /// from a queue returns there.
     fn on_partner_gone(&mut self, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
-        if !by_peer && let Some(came) = self.rescuable() {
+        // Who hangs up before he has heard the caller has not served him.
+        let is_heard = matches!(&self.stage, Stage::Talking(talk) if talk.briefing.is_empty());
+        if (!by_peer || !is_heard)
+            && let Some(came) = self.rescuable()
+        {
             self.leave_acd(QueueLeft::Failed, t);
             return self.rescue(came, t);
         }
@@ -184,7 +188,8 @@ impl Call {
         let Some(what) = self.after_speech(leg, t) else { return t.stale() };
         match &mut self.stage {
             Stage::Waiting(_) => self.on_waiting_said(what, t),
-            Stage::CallingBack(dialling) => dialling.whisper = None,
+            Stage::CallingBack(dialling) => dialling.whisper.clear(),
+            Stage::Talking(talk) if talk.other == leg => talk.briefing.clear(),
             Stage::Choosing(_) => self.on_menu_said(t),
             Stage::Leaving(_) => self.on_mailbox_said(t),
             Stage::Saying { then, outcome, .. } => {
@@ -324,6 +329,9 @@ impl Call {
         }
         if self.ends_at <= now {
             return self.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
+        }
+        if self.early_until().is_some_and(|until| until <= now) {
+            return self.on_early_limit(t);
         }
         match &self.stage {
             Stage::Arriving { known_by, .. } if *known_by <= now => {

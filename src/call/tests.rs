@@ -1,7 +1,9 @@
 //! Scripts in, transcripts out, in invented time. Every run is also audited: see [`audit`].
 
 mod audit;
+mod briefing;
 mod callback;
+mod early;
 mod joining;
 mod limits;
 mod mailbox;

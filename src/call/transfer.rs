@@ -50,7 +50,7 @@ impl Call {
             Ok(dial) => self.stage = Stage::Transferring(Transferring { by: Some(by), agency, dial }),
             Err(cause) => {
                 self.refuse_transfer(by, cause.sip, t);
-                self.stage = Stage::Talking(Talk { other: by, agency, silent: None });
+                self.stage = Stage::Talking(Talk { other: by, agency, silent: None, briefing: Vec::new() });
             }
         }
     }
@@ -80,7 +80,7 @@ impl Call {
         let (by, agency) = (by.take(), agency.take());
         if let Some(by) = by {
             self.tell_transferor(by, Transfer::Failed(status(cause)), t);
-            self.stage = Stage::Talking(Talk { other: by, agency, silent: None });
+            self.stage = Stage::Talking(Talk { other: by, agency, silent: None, briefing: Vec::new() });
             return;
         }
         let agent_waits = agency.is_some();
@@ -141,7 +141,7 @@ impl Call {
 
     /// An INVITE with Replaces: the new leg takes the place of `replaced`.
     pub(crate) fn on_replaced(&mut self, arrived: Arrived, replaced: LegId, t: &mut Turn<'_>) {
-        let Arrived { leg, sip_call_id, from, ani, display: _, dnis, replaces: _ } = arrived;
+        let Arrived { leg, sip_call_id, from, ani, display: _, dnis, kind: _, replaces: _ } = arrived;
         let From::Station(station, agent) = from else { return };
         let Some(Parted { stays, agency }) = self.part(replaced) else { return };
         let party = agent.map_or(Party::Station(station), |agent| Party::Agent(agent, station));

@@ -5,7 +5,7 @@ use turno_base::fact::{AgentState, OfferEnd, Party, QueueLeft};
 use turno_base::{AgentId, Cause, E164, EndedBy, LegId, Need, Number, QueueId, Reason, SkillId, StationId};
 
 use crate::boundary::{AcdEvent, AcdTell, CallEffect, Customer, DialTo, Elsewhere, From};
-use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Stage, Talk, Waiting};
+use crate::call::{Agency, Call, Came, KNOWN_WAIT, Offer, Place, Rings, Stage, Talk, Waiting};
 use crate::dialplan;
 use crate::leg::{Announced, Leg, LegState, Speech};
 use crate::plan::{CallConfig, Goal};
@@ -139,7 +139,7 @@ impl Call {
                 self.music = music;
                 self.came = Some(Came { queue, need: waiting.need.clone() });
             }
-            AcdEvent::Offer { queue: _, agent, station, epoch } => self.on_offer(agent, station, epoch, t),
+            AcdEvent::Offer { queue, agent, station, epoch } => self.on_offer(queue, (agent, station), epoch, t),
             AcdEvent::Withdraw { agent, epoch, end } => match waiting.take_offer(agent, epoch) {
                 Some(offer) => self.end_leg(offer.leg, withdrawn(end), EndedBy::Us, t),
                 None => t.stale(),
@@ -157,16 +157,18 @@ impl Call {
         }
     }
 
-    fn on_offer(&mut self, agent: AgentId, station: StationId, epoch: u64, t: &mut Turn<'_>) {
+    fn on_offer(&mut self, queue: QueueId, (agent, station): (AgentId, StationId), epoch: u64, t: &mut Turn<'_>) {
         let Stage::Waiting(waiting) = &self.stage else { return };
         let known = waiting.offers.iter().any(|offer| (offer.agent, offer.epoch) == (agent, epoch));
         if known || !waiting.is_in_acd() {
             return t.stale();
         }
-        match self.dial_leg(DialTo::Station(station), Party::Agent(agent, station), None, false, t) {
+        let by_itself = t.config.briefing.by_itself(queue, agent, station);
+        let rings = if by_itself { Rings::ByItself } else { Rings::Plainly };
+        match self.dial_leg(DialTo::Station(station), Party::Agent(agent, station), None, rings, t) {
             Some(leg) => {
                 if let Stage::Waiting(waiting) = &mut self.stage {
-                    waiting.offers.push(Offer { agent, station, epoch, leg, accepted: false });
+                    waiting.offers.push(Offer { agent, station, epoch, leg, accepted: false, by_itself });
                 }
             }
             None => t.acd(self.id, AcdTell::OfferFailed(agent, epoch, OfferEnd::Unreachable)),
@@ -187,7 +189,11 @@ impl Call {
         if self.is_to_dial() {
             return self.dial_for(won, t);
         }
+        let briefing = self.briefing(&won, t);
         self.talk_with(won.leg, Some((agent, won.station)), t);
+        if let Stage::Talking(talk) = &mut self.stage {
+            talk.briefing = briefing;
+        }
     }
 
     /// The caller and `other` are in conversation; the agent, if the ACD has him in it.
@@ -196,7 +202,7 @@ impl Call {
             t.house.talks.insert(station, self.id);
             Agency { agent, station, leg: other, phase: AgentState::Talking }
         });
-        self.stage = Stage::Talking(Talk { other, agency, silent: None });
+        self.stage = Stage::Talking(Talk { other, agency, silent: None, briefing: Vec::new() });
     }
 
     fn on_overflow(&mut self, elsewhere: Elsewhere, t: &mut Turn<'_>) {
@@ -221,7 +227,7 @@ impl Call {
         let minutes = expected_ms.map(|ms| u32::try_from((ms + 30_000) / 60_000).unwrap_or(u32::MAX).max(1));
         let announced = Announced { position, minutes };
         let sayable = !place_prompts(announced, t).is_empty();
-        let up = self.legs.is_up(self.caller);
+        let up = self.is_open(self.caller);
         let Stage::Waiting(waiting) = &mut self.stage else { return };
         if !matches!(waiting.place, Place::In) {
             return t.stale();
@@ -244,7 +250,7 @@ impl Call {
                     t.acd(self.id, AcdTell::Announced);
                 }
             }
-            Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox => {}
+            Speech::Prompt(_) | Speech::Menu(_) | Speech::Mailbox | Speech::Briefing => {}
         }
     }
 

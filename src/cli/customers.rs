@@ -1,6 +1,7 @@
 //! `turno customers`: the store's customers, beside a running engine or without one. A running engine knows of a change within
 //! seconds.
 
+mod cases;
 mod person;
 mod twice;
 mod worth;
@@ -24,7 +25,7 @@ use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Outcome, Reading, import};
 use crate::shell::customers::{HitView, search};
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::{Customers, MergeError};
+use crate::shell::store::customers::{CaseError, Customers, MergeError};
 
 /// Row errors that are printed; the rest is counted.
 const ERRORS_SHOWN: usize = 20;
@@ -110,13 +111,16 @@ pub(super) enum CustomersCommand {
     },
     /// Renew values and segments: by how lately, how often and for how much each customer calls, and by rules.
     Value {
-        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, recency, frequency, money (1 to 5, at least), value, segment.
+        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, disposition (of his last call), open_cases (at least), recency, frequency, money (1 to 5, at least), value, segment.
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
         /// Only say how many would change.
         #[arg(long)]
         dry_run: bool,
     },
+    /// What a customer waits for: open or close a case.
+    #[command(subcommand)]
+    Case(cases::CaseCommand),
     /// What calls have shown to be wrong, for people to put right.
     Tasks {
         /// This one is done.
@@ -194,6 +198,7 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         CustomersCommand::Unmerge { kept } => twice::unmerge(dir, as_json, kept),
         CustomersCommand::Different { a, b } => twice::different(dir, as_json, a, b),
         CustomersCommand::Value { rules, dry_run } => worth::renew(dir, as_json, rules.as_deref(), *dry_run),
+        CustomersCommand::Case(command) => cases::run(dir, as_json, command),
         CustomersCommand::Tasks { done } => tasks(dir, as_json, *done),
     };
     match done {
@@ -222,6 +227,7 @@ enum Failure {
     Store(StoreError),
     File(FileError),
     Merge(MergeError),
+    Case(CaseError),
     NoCustomer(String),
     NoTask(i64),
     NothingToUndo,
@@ -245,6 +251,7 @@ impl std::fmt::Display for Failure {
                 write!(f, "there is no customer {id:?}; look for one with `turno customers search`")
             }
             Failure::Merge(error) => error.fmt(f),
+            Failure::Case(error) => error.fmt(f),
             Failure::NoTask(task) => write!(f, "there is no task {task}, or it was done; see `turno customers tasks`"),
             Failure::NotSure(id) => write!(f, "this cannot be taken back; say `turno customers erase {id} --yes`"),
             Failure::Rules(path, why) => write!(f, "{}: {why}", path.display()),

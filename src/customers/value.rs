@@ -17,6 +17,8 @@ pub struct History {
     pub contacts: u32,
     /// Money, integer units at the scale of whoever counts; the same for all.
     pub money: i64,
+    /// The last disposition that an agent said of a call of his.
+    pub said: Option<Name>,
 }
 
 /// Scores, 1..=5 each, 5 best.
@@ -74,6 +76,10 @@ pub struct When {
     pub flag: Option<Name>,
     /// Is in this segment now.
     pub segment: Option<SegmentId>,
+    /// The last disposition of his calls.
+    pub said: Option<Name>,
+    /// Has at least so many open cases.
+    pub cases: usize,
     /// Scores at least these, 0: any.
     pub recency: u8,
     /// The same.
@@ -96,11 +102,13 @@ pub struct Rule {
 }
 
 impl When {
-    fn holds(&self, customer: &Customer, scores: Option<Scores>) -> bool {
+    fn holds(&self, customer: &Customer, scores: Option<Scores>, said: Option<Name>) -> bool {
         let least = |least: u8, of: fn(Scores) -> u8| least == 0 || scores.is_some_and(|scores| of(scores) >= least);
         self.kind.is_none_or(|kind| kind == customer.kind)
             && self.flag.is_none_or(|flag| customer.flags.contains(&flag))
             && self.segment.is_none_or(|segment| customer.segment == Some(segment))
+            && (self.said.is_none() || self.said == said)
+            && customer.cases.len() >= self.cases
             && least(self.recency, |scores| scores.recency)
             && least(self.frequency, |scores| scores.frequency)
             && least(self.money, |scores| scores.money)
@@ -116,10 +124,10 @@ pub fn by_scores_pm(scores: Scores) -> u32 {
     QUARTERS_PM[rest] * (1 << doublings) / 8
 }
 
-/// Renews value and segment by the first rule that holds, else by the scores; true if something changed. The age of a value
+/// Renews value and segment by the first rule that holds for him and for what was `said` of his last call, else by the scores; true if something changed. The age of a value
 /// is that of its last change.
-pub fn renew(customer: &mut Customer, rules: &[Rule], scores: Option<Scores>, now: Wall) -> bool {
-    let rule = rules.iter().find(|rule| rule.when.holds(customer, scores));
+pub fn renew(customer: &mut Customer, rules: &[Rule], scores: Option<Scores>, said: Option<Name>, now: Wall) -> bool {
+    let rule = rules.iter().find(|rule| rule.when.holds(customer, scores, said));
     let scored = scores.map(|s| (by_scores_pm(s), ValueSource::Rfm(s.recency, s.frequency, s.money)));
     let next = match rule {
         Some(Rule { name, value_pm: Some(pm), .. }) => Some((*pm, ValueSource::Rule(*name))),
@@ -156,8 +164,9 @@ mod tests {
 
     #[test]
     fn fifths_of_a_portfolio() {
-        let all: Vec<History> =
-            (0..100).map(|n| History { last: Wall(n), contacts: 1 + n as u32 / 50, money: n * n }).collect();
+        let all: Vec<History> = (0..100)
+            .map(|n| History { last: Wall(n), contacts: 1 + n as u32 / 50, money: n * n, said: None })
+            .collect();
         let fifths = Fifths::of(&all);
         for (at, want) in [(0, (1, 3, 1)), (20, (2, 3, 2)), (59, (3, 5, 3)), (60, (4, 5, 4)), (99, (5, 5, 5))] {
             let got = fifths.scores(&all[at]);
@@ -194,17 +203,17 @@ mod tests {
         ];
         let mut one = Customer { id: "a".into(), ..Customer::default() };
         let shown = |of: &Customer| (of.value.as_ref().map(|value| (value.pm, value.at.0)), of.segment);
-        assert!(!renew(&mut one, &rules, None, Wall(1)), "nothing is known");
-        assert!(renew(&mut one, &rules, Some(scores(5, 3, 5)), Wall(2)));
+        assert!(!renew(&mut one, &rules, None, None, Wall(1)), "nothing is known");
+        assert!(renew(&mut one, &rules, Some(scores(5, 3, 5)), None, Wall(2)));
         assert_eq!(shown(&one), (Some((2828, 2)), None));
-        assert!(!renew(&mut one, &rules, Some(scores(5, 3, 5)), Wall(3)), "as it was: it keeps its age");
-        assert!(renew(&mut one, &rules, Some(scores(5, 4, 5)), Wall(4)));
+        assert!(!renew(&mut one, &rules, Some(scores(5, 3, 5)), None, Wall(3)), "as it was: it keeps its age");
+        assert!(renew(&mut one, &rules, Some(scores(5, 4, 5)), None, Wall(4)));
         assert_eq!(shown(&one), (Some((3364, 4)), Some(segment("gold"))));
         one.flags = vec![name("press")];
-        assert!(renew(&mut one, &rules, Some(scores(1, 1, 1)), Wall(5)));
+        assert!(renew(&mut one, &rules, Some(scores(1, 1, 1)), None, Wall(5)));
         assert_eq!(one.value.as_ref().map(|value| &value.source), Some(&ValueSource::Rule(name("press"))));
         one.value = Some(Value { pm: 1, source: ValueSource::Crm, at: Wall(6) });
-        assert!(!renew(&mut one, &rules, Some(scores(1, 1, 1)), Wall(7)), "the CRM knows better");
+        assert!(!renew(&mut one, &rules, Some(scores(1, 1, 1)), None, Wall(7)), "the CRM knows better");
     }
 
     proptest! {

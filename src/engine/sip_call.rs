@@ -67,7 +67,12 @@ impl Rooms {
         let e164 = normalise(&dnis, &self.config.country);
         let dnis = Number { raw: dnis, e164, withheld: false };
         let ani = Number { e164: ani.e164.or_else(|| normalise(&ani.raw, &self.config.country)), ..ani };
-        self.tell_call(CallEvent::Arrived(Arrived { leg, sip_call_id, from, ani, display, dnis, replaces }), turn);
+        let asked = dnis.e164.filter(|_| !self.config.call.answers.types.is_empty());
+        let kind = asked.and_then(turno_tariff::number_type).and_then(|kind| kind.as_str().parse().ok());
+        self.tell_call(
+            CallEvent::Arrived(Arrived { leg, sip_call_id, from, ani, display, dnis, kind, replaces }),
+            turn,
+        );
     }
 
     pub(crate) fn tell_leg(&mut self, leg: LegId, event: LegEvent, turn: &mut Turn<'_>) {
@@ -90,8 +95,9 @@ impl Rooms {
                 }
             },
             LegCommand::End(cause) => self.ua.end(leg, cause, now, turn.sip()),
-            LegCommand::Dial { to, from, display, sip_call_id, like } => {
-                self.dial((leg, sip_call_id), to, (from, display), like, turn);
+            LegCommand::Dial { to, from, display, sip_call_id, like, by_itself } => {
+                let headers = if by_itself { self.answer_headers(&to) } else { Vec::new() };
+                self.dial((leg, sip_call_id), to, (from, display, headers), like, turn);
             }
             LegCommand::Hold(hold) => {
                 let Some(mut media) = self.local_media(leg, turn) else { return };
@@ -109,11 +115,19 @@ impl Rooms {
         }
     }
 
+    /// What makes a station's phone answer by itself, as its account has it.
+    fn answer_headers(&self, to: &DialTo) -> Vec<(String, String)> {
+        let DialTo::Station(station) = to else { return Vec::new() };
+        let account = self.config.sip.accounts.iter().find(|account| account.station == *station);
+        let forms = account.into_iter().flat_map(|account| &account.auto_answer);
+        forms.map(|form| form.header()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     fn dial(
         &mut self,
         (leg, call_id): (LegId, String),
         to: DialTo,
-        (from, display): (Number, String),
+        (from, display, headers): (Number, String, Vec<(String, String)>),
         like: Option<LegId>,
         turn: &mut Turn<'_>,
     ) {
@@ -136,6 +150,6 @@ impl Rooms {
             return;
         };
         let now = turn.now;
-        self.ua.dial(Dial { leg, call_id, to, from, display, media, headers: Vec::new() }, now, turn.sip());
+        self.ua.dial(Dial { leg, call_id, to, from, display, media, headers }, now, turn.sip());
     }
 }

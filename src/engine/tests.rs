@@ -6,6 +6,7 @@ mod changes;
 mod clock;
 mod day;
 mod fault;
+mod heard;
 mod limits;
 mod live;
 mod parking;

@@ -385,7 +385,7 @@ impl Session {
         }
     }
 
-    fn alive(&mut self, now: Mono) {
+    pub(crate) fn alive(&mut self, now: Mono) {
         (self.heard_at, self.silence_told) = (now, false);
     }
 

@@ -278,6 +278,8 @@ impl Shard {
             if let Some(session) = self.session_mut(slot) {
                 session.quiet();
                 session.bridged = Some(peer);
+                // Carriers send nothing before the answer: silence counts from when somebody listens.
+                session.alive(now);
             }
             self.settle(slot, now, out);
         }

@@ -367,6 +367,18 @@ fn silence_is_told_once_and_a_hold_is_given_longer() {
 }
 
 #[test]
+fn who_was_silent_before_the_answer_is_told_of_again_when_he_stays_so_in_the_conversation() {
+    let mut house = House::new(Rules::default());
+    house.open(A, 0, Codec::Pcma);
+    house.open(B, 1, Codec::Pcma);
+    house.run_to(60_000);
+    house.order(A, MediaCommand::Bridge(B));
+    house.run_to(100_000);
+    let told = |leg: &str| house.out.text.lines().filter(|line| line.contains("Silent") && line.contains(leg)).count();
+    assert_eq!((told(&format!(" {A} ")), told(&format!(" {B} "))), (2, 2), "{}", house.out.text);
+}
+
+#[test]
 fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
     for (dtmf, bridged, expected) in [(None, false, "5"), (Some(101), false, ""), (None, true, "")] {
         let mut house = House::new(Rules::default());

@@ -11,6 +11,7 @@ mod calls;
 mod catalogue;
 mod doors;
 mod figures;
+mod heard;
 mod http;
 mod menus;
 mod node;
@@ -179,7 +180,7 @@ fn read(root: &Section<'_>, sources: &Sources, document: Document) -> Option<Set
     let trunks: Vec<_> = sip.trunks.iter().map(|trunk| trunk.id).collect();
     let texts = Texts::new(&node.data_dir, &sources.decks);
     let deck = tariff::tariff(root, dir, &texts, &trunks);
-    let call = calls::calls(root);
+    let call = calls::calls(root, &sip.accounts);
     let mut acd = acd::acd(root, &node.zone);
     let figures = figures::figures(&root.section("figures"), dir);
     acd.zone = callbacks::zone_table(&node.zone);

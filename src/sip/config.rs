@@ -41,6 +41,57 @@ pub struct Account {
     pub fixed: Option<FixedContact>,
     /// Codecs to offer and accept, in order of preference.
     pub codecs: Vec<Codec>,
+    /// How its phone is told to answer by itself, in all these forms at once; empty: it cannot be told.
+    pub auto_answer: Vec<AnswerForm>,
+}
+
+/// A header that tells a phone to answer by itself. Which one a model obeys, and whether it must be allowed there first, is its
+/// maker's choice: only one of them is a standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerForm {
+    /// `Call-Info` with `answer-after=0`: most desk phones.
+    CallInfo,
+    /// `Alert-Info` with `info=alert-autoanswer`: most desk phones and softphones.
+    AlertInfo,
+    /// `Alert-Info` with the words of a ring class.
+    RingAnswer,
+    /// RFC 5373 `Answer-Mode`. Not `Require`d, so that a phone without it rings.
+    AnswerMode,
+    /// `P-Auto-Answer`, of push-to-talk phones.
+    PAutoAnswer,
+}
+
+impl AnswerForm {
+    /// All of them.
+    pub const ALL: [AnswerForm; 5] = [
+        AnswerForm::CallInfo,
+        AnswerForm::AlertInfo,
+        AnswerForm::RingAnswer,
+        AnswerForm::AnswerMode,
+        AnswerForm::PAutoAnswer,
+    ];
+
+    /// The word in configurations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            AnswerForm::CallInfo => "call-info",
+            AnswerForm::AlertInfo => "alert-info",
+            AnswerForm::RingAnswer => "ring-answer",
+            AnswerForm::AnswerMode => "answer-mode",
+            AnswerForm::PAutoAnswer => "p-auto-answer",
+        }
+    }
+
+    /// Name and value of the header. The URIs name nothing: phones read the parameter behind them.
+    pub const fn header(self) -> (&'static str, &'static str) {
+        match self {
+            AnswerForm::CallInfo => ("Call-Info", "<sip:turno.invalid>;answer-after=0"),
+            AnswerForm::AlertInfo => ("Alert-Info", "<http://turno.invalid>;info=alert-autoanswer;delay=0"),
+            AnswerForm::RingAnswer => ("Alert-Info", "Ring Answer"),
+            AnswerForm::AnswerMode => ("Answer-Mode", "Auto"),
+            AnswerForm::PAutoAnswer => ("P-Auto-Answer", "normal"),
+        }
+    }
 }
 
 /// Digest secret.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
-use turno_base::Name;
+use turno_base::{E164, Name};
 
 use crate::deck::{Code, DeckError};
 use crate::prefix::{Key, PrefixMap};
@@ -99,6 +99,11 @@ const SHIPPED: [&str; 5] = [
 
 /// The plans that come along, read once: a constant, like the text that they are read from.
 static PLANS: LazyLock<Numbering> = LazyLock::new(Numbering::shipped);
+
+/// The type of a canonical number by the plans that come along; none: no plan has it.
+pub fn number_type(number: E164) -> Option<NumberType> {
+    kind_of(number.into())
+}
 
 /// The kind of a number by the plans that come along.
 pub(crate) fn kind_of(number: Key) -> Option<NumberType> {

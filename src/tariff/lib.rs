@@ -28,7 +28,7 @@ pub use band::BANDS_MAX;
 pub use credit::{concurrent, max_duration_ms};
 pub use decimal::Decimal;
 pub use deck::{AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Way};
-pub use kind::{NumberType, Numbering};
+pub use kind::{NumberType, Numbering, number_type};
 pub use number::key_of;
 pub use prefix::{Key, PrefixMap};
 pub use rating::{CALL_MS_MAX, Call, Rated, Run, Status, rate};

@@ -268,7 +268,7 @@ file = "{tariff}"
                 text,
                 "[agents.{agent}]\nskills = {{ averias = {level} }}\nqueues = [\"averias\", \"general\"]\n\
                  code = \"{account}\"\nstation = \"{account}\"\nno_answer_max = 2\n\
-                 [accounts.{account}]\npassword = \"{PASSWORD}\"\n"
+                 [accounts.{account}]\npassword = \"{PASSWORD}\"\nauto_answer = [\"call-info\"]\n"
             );
         }
         text

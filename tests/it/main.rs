@@ -25,6 +25,7 @@ mod families;
 mod figures;
 mod fuzz;
 mod gun;
+mod heard;
 mod house;
 mod instructions;
 mod json;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 
+use super::briefing::thrifty;
 use super::callback::calls_back;
 use super::queue::WAITS;
 use super::script::{Run, config};
@@ -43,6 +44,8 @@ fn stages() -> Vec<(&'static str, String)> {
         ("a menu was said", format!("{}\n4000 a1 played", super::menu::CHOOSES)),
         ("a mailbox speaks", super::mailbox::CALLS.to_owned()),
         ("a message is left", format!("{}\n4000 a1 played", super::mailbox::CALLS)),
+        ("charged: music, not answered", WAITS.replace("20 a1 confirmed", "")),
+        ("charged: anna is told who comes", super::briefing::BRIEFED.replace("20 a1 confirmed", "")),
         ("ending", format!("{}\n9900 a1 bye", talks())),
     ]
 }
@@ -109,7 +112,8 @@ fn every_stage_against_every_event() {
     for (stage, script) in stages() {
         writeln!(table, "## {stage}").unwrap();
         for event in EVENTS {
-            let mut run = Run::new(config());
+            let with = if stage.starts_with("charged") { thrifty() } else { config() };
+            let mut run = Run::new(with);
             run.script(&script);
             run.printed.clear();
             run.now.mono = run.now.mono.max(turno_base::Mono::from_ms(1));

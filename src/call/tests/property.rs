@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use turno_base::fact::What;
 use turno_base::{LegId, Mono};
 
+use super::briefing::{BRIEFED, thrifty};
 use super::script::{Run, config};
 use super::talk::talks;
 use super::transfer::consults;
@@ -197,11 +198,12 @@ fn noise(pick: u16) -> String {
 
 /// Runs the steps; with a snapshot, the room is written and read back before that step.
 fn play((start, steps): &(u8, Vec<Step>), snapshot: Option<usize>) -> Run {
-    let mut run = Run::new(config());
+    let mut run = Run::new(if *start == 3 { thrifty() } else { config() });
     let mut world = World { epoch: 10, arrived: 2, ..World::default() };
     run.script(match start {
         0 => "0 seat boris s2",
         1 => &TALKS,
+        3 => BRIEFED,
         _ => &CONSULTS,
     });
     let effects = std::mem::take(&mut run.last);
@@ -265,7 +267,7 @@ fn steps() -> impl Strategy<Value = (u8, Vec<Step>)> {
         6..=11 => 1 + n / 13 % 199,
         _ => 200 + n % 39_800,
     });
-    (0..4_u8, prop::collection::vec((after, any::<u16>(), 0..14_u8), 1..120))
+    (0..5_u8, prop::collection::vec((after, any::<u16>(), 0..14_u8), 1..120))
 }
 
 proptest! {
@@ -314,6 +316,8 @@ fn random_runs_reach_every_stage() {
             "transferred by Agent",
             "hears b",
             "failed busy",
+            "hears zip",
+            "leave timed_out",
         ] {
             if run.printed.contains(word) {
                 seen.insert(word.to_owned());
@@ -330,8 +334,10 @@ fn random_runs_reach_every_stage() {
         "ending",
         "failed busy",
         "hears b",
+        "hears zip",
         "joined",
         "key 1",
+        "leave timed_out",
         "menu",
         "not reached: busy",
         "offered",

@@ -30,7 +30,7 @@ fn prompt(text: &str) -> PromptId {
 /// One queue by 900, one agent by 901, a station by 902, a prompt by 903, a refusal by 904; three stations with
 /// extensions; `s1` may call 6… by `t1` then `t2`, once at a time; overflows may call 9….
 pub(crate) fn config() -> CallConfig {
-    let route = |dnis: &str, plan: Plan| Route { dnis: dnis.into(), trunk: None, plan };
+    let route = |dnis: &str, plan: Plan| Route { dnis: dnis.into(), trunk: None, plan, answer: None };
     let queue = QueueId(name("sales"));
     let (t1, t2) = (TrunkId(name("t1")), TrunkId(name("t2")));
     CallConfig {
@@ -123,6 +123,8 @@ pub(crate) fn config() -> CallConfig {
         ring_limit: Duration::from_secs(30),
         duration_limit: Duration::from_secs(7200),
         need_language: true,
+        answers: crate::Answers::default(),
+        briefing: crate::Briefing::default(),
     }
 }
 
@@ -355,6 +357,7 @@ fn arrived(leg: &str, from: From, ani: &str, dnis: &str, replaces: Option<&str>)
         ani: number(ani),
         display: String::new(),
         dnis: number(dnis),
+        kind: dnis.starts_with("91").then(|| name("premium")),
         replaces: replaces.map(leg_id),
     })
 }
@@ -479,12 +482,13 @@ fn command_line(command: &LegCommand) -> String {
         LegCommand::Progress => "progress".into(),
         LegCommand::Answer => "answer".into(),
         LegCommand::End(cause) => format!("end {}", cause_line(cause)),
-        LegCommand::Dial { to, from, like, .. } => {
+        LegCommand::Dial { to, from, like, by_itself, .. } => {
             let to = match to {
                 DialTo::Station(station) => station.to_string(),
                 DialTo::Trunk(trunk, number) => format!("{number} by {trunk}"),
             };
-            format!("dial {to} from {} like {}", from.raw, like.map_or("none".into(), |leg| leg.to_string()))
+            let by_itself = if *by_itself { ", answering by itself" } else { "" };
+            format!("dial {to} from {} like {}{by_itself}", from.raw, like.map_or("none".into(), |leg| leg.to_string()))
         }
         LegCommand::Hold(hold) => format!("hold {hold}"),
         LegCommand::TransferProgress(Transfer::Ringing) => "transfer rings".into(),

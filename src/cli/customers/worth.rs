@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use serde_json::json;
+use turno_customers::value::Rule;
 
 use super::Failure;
 use crate::shell::clock::wall;
 use crate::shell::customers::rules::rules_of;
 use crate::shell::store::customers::Customers;
 
+/// The rules of a file.
+pub(super) fn rules_in(path: &Path) -> Result<Vec<Rule>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::Rules(path.to_owned(), error.to_string()))?;
+    rules_of(&text).map_err(|why| Failure::Rules(path.to_owned(), why))
+}
+
 pub(super) fn renew(dir: &Path, as_json: bool, rules: Option<&Path>, dry_run: bool) -> Result<(), Failure> {
-    let rules = match rules {
-        Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Failure::Rules(path.to_owned(), error.to_string()))?;
-            rules_of(&text).map_err(|why| Failure::Rules(path.to_owned(), why))?
-        }
-        None => Vec::new(),
-    };
+    let rules = rules.map(rules_in).transpose()?.unwrap_or_default();
     let changed = Customers::open_existing(dir)?.renew(dir, &rules, wall(), dry_run)?;
     match (as_json, dry_run) {
         (true, _) => println!("{}", json!({"changed": changed, "dry_run": dry_run})),

@@ -137,6 +137,8 @@ pub(super) struct World {
     pub(super) fault_instead: bool,
     /// Sounds that legs were told to hear.
     pub(super) played: u32,
+    /// The INVITE that came to a party last.
+    pub(super) last_invite: String,
 }
 
 impl World {
@@ -173,6 +175,7 @@ impl World {
             faults_allowed: 0,
             fault_instead: false,
             played: 0,
+            last_invite: String::new(),
         };
         world.input(Input::Configure(Box::new(config)));
         world.add_party(CARRIER, None, habit);
@@ -334,6 +337,9 @@ impl World {
             Some(party) => party.dialogs.inward(bytes),
             None => bytes,
         };
+        if to != ENGINE.parse().unwrap() && bytes.starts_with(b"INVITE") {
+            self.last_invite = String::from_utf8_lossy(&bytes).into_owned();
+        }
         let message = Message::parse(bytes).expect("both sides write messages that can be read");
         let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer: from, connection: 0 };
         if to == ENGINE.parse().unwrap() {

@@ -170,8 +170,10 @@ pub(super) fn need(section: &Section<'_>, key: &str) -> Option<Need> {
 }
 
 fn queue(section: &Section<'_>, _: &str) -> QueueRules {
-    // Read by `callbacks`.
-    section.has("callback");
+    // Read by `callbacks` and `heard`.
+    for key in ["callback", "answer", "auto_answer", "whisper"] {
+        section.has(key);
+    }
     let limits = SECOND..=Duration::from_secs(u64::from(RING_LIMIT_MAX_S));
     QueueRules {
         need: need(section, "need").unwrap_or(Need::Anyone),
@@ -296,6 +298,8 @@ fn end_of(text: &str, zone: &TimeZone) -> Option<Wall> {
 }
 
 fn agent(section: &Section<'_>, name: &str, zone: &TimeZone) -> AgentRules {
+    // Read by `heard`.
+    section.has("auto_answer");
     let skills = levels(section, "skills");
     let certificates = named(section, "certificates", |held, _| certificate(held, zone));
     let ranked = section.section("ranks");
@@ -330,8 +334,10 @@ fn agent(section: &Section<'_>, name: &str, zone: &TimeZone) -> AgentRules {
 }
 
 fn segment(section: &Section<'_>, _: &str) -> SegmentRules {
-    // Read by `certified`.
-    section.has("certified");
+    // Read by `certified` and `heard`.
+    for key in ["certified", "whisper"] {
+        section.has(key);
+    }
     let rules = SegmentRules {
         value_pm: section.thousandths("value", 1000, VALUE_MAX_PM),
         wait_target: section.duration("wait_target", 60 * SECOND, SECOND..=HOUR),

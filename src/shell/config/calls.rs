@@ -8,10 +8,11 @@ use turno_base::{E164, Name, Number, PromptId, SegmentId, StationId, TrunkId};
 use turno_call::{CallConfig, ClassOfService, Codes, Extension, PARK_SLOTS_MAX, ParkRules, Plan, Route, SystemPrompts};
 use turno_customers::Portfolio;
 use turno_customers::value::Rule;
+use turno_sip::config::Account;
 
 use crate::shell::config::peer::{self, Address};
 use crate::shell::config::section::Section;
-use crate::shell::config::{menus, voicemail};
+use crate::shell::config::{heard, menus, voicemail};
 use crate::shell::customers::crm::CrmSettings;
 use crate::shell::customers::rules::rules_of;
 
@@ -24,7 +25,7 @@ const ROW_ERRORS_SHOWN: usize = 10;
 /// Customer value where nobody knows better, per mille.
 const VALUE_DEFAULT_PM: u32 = 1000;
 
-pub(super) fn calls(root: &Section<'_>) -> CallConfig {
+pub(super) fn calls(root: &Section<'_>, accounts: &[Account]) -> CallConfig {
     let section = root.section("calls");
     let prompts = SystemPrompts {
         position: section.parsed("position_prompt", PROMPT_FORM),
@@ -61,6 +62,8 @@ pub(super) fn calls(root: &Section<'_>) -> CallConfig {
         ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
         duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
         need_language: section.flag("need_language", false),
+        answers: heard::answers(root, &section),
+        briefing: heard::briefing(root, &section, accounts),
     };
     section.done();
     config
@@ -84,8 +87,9 @@ fn route(section: &Section<'_>) -> Option<Route> {
     }
     let trunk = section.parsed("trunk", "name a trunk");
     let plan = plan(section);
+    let answer = heard::answering(section, "answer");
     section.done();
-    Some(Route { dnis: dnis?, trunk, plan: plan? })
+    Some(Route { dnis: dnis?, trunk, plan: plan?, answer })
 }
 
 const PLAN_FORM: &str = "write \"queue:NAME\", \"menu:NAME\", \"voicemail:NAME\", \"station:NAME\", \"agent:NAME\", \"prompt:NAME\" or \"refuse:STATUS\" (400 to 699)";

@@ -24,6 +24,7 @@ pub(super) fn check(settings: &Settings, problems: &Problems) {
     checker.agents();
     checker.accounts();
     checker.segments();
+    checker.heard();
 }
 
 struct Checker<'a> {
@@ -118,6 +119,30 @@ impl<'a> Checker<'a> {
         }
         for prompt in &prompts.digits {
             self.prompt("calls.digit_prompts", *prompt);
+        }
+    }
+
+    fn heard(&self) {
+        let briefing = &self.settings.engine.call.briefing;
+        if let Some(tone) = briefing.tone {
+            self.prompt("calls.auto_answer_tone", tone);
+        }
+        for (queue, words) in &briefing.words {
+            words.iter().for_each(|prompt| self.prompt(&format!("queues.{queue}.whisper"), *prompt));
+        }
+        for (language, prompt) in &briefing.languages {
+            self.prompt(&format!("calls.language_whispers.{language}"), *prompt);
+        }
+        for (segment, prompt) in &briefing.segments {
+            self.prompt(&format!("segments.{segment}.whisper"), *prompt);
+        }
+        if briefing.hands_free.is_empty() {
+            let queues = briefing.queues.iter().map(|queue| format!("queues.{queue}.auto_answer"));
+            let agents = briefing.agents.iter().filter(|(_, wanted)| **wanted);
+            let agents = agents.map(|(agent, _)| format!("agents.{agent}.auto_answer"));
+            for key in queues.chain(agents) {
+                self.problems.warn(&key, "does nothing: no account says by auto_answer how its phone is told");
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use turno_base::{Codec, StationId, TrunkId};
 use turno_engine::MediaConfig;
 use turno_sip::auth::Algorithm;
-use turno_sip::config::{Account, Credentials, FixedContact, Secret, SipConfig, SipRules, Trunk};
+use turno_sip::config::{Account, AnswerForm, Credentials, FixedContact, Secret, SipConfig, SipRules, Trunk};
 use turno_sip::flow::{Listener, ListenerId, Transport};
 
 use crate::shell::config::section::Section;
@@ -127,6 +127,12 @@ fn codecs(section: &Section<'_>) -> Vec<Codec> {
     section.list_read("codecs", CODEC_FORM, codec_of)
 }
 
+const ANSWER_FORM: &str = "write call-info, alert-info, ring-answer, answer-mode or p-auto-answer";
+
+fn answer_form(text: &str) -> Option<AnswerForm> {
+    AnswerForm::ALL.into_iter().find(|form| form.as_str() == text)
+}
+
 fn account(user: &str, section: &Section<'_>) -> Option<Account> {
     let station_form = "a station is a-z, 0-9, '-', '_' and '.', at most 24";
     let station: Option<StationId> = match section.has("station") {
@@ -154,10 +160,11 @@ fn account(user: &str, section: &Section<'_>) -> Option<Account> {
     });
     let secret = secret(section, fixed.is_some());
     let codecs = codecs(section);
+    let auto_answer = section.list_read("auto_answer", ANSWER_FORM, answer_form);
     section.done();
     // Without a secret the file is refused; the station is there all the same for whoever names it.
     let secret = secret.unwrap_or(Secret::Hashes { md5: String::new(), sha256: String::new() });
-    Some(Account { user: user.to_owned(), secret, station: station?, fixed, codecs })
+    Some(Account { user: user.to_owned(), secret, station: station?, fixed, codecs, auto_answer })
 }
 
 /// One of `password` or `md5` (with `sha256` beside it). A fixed contact needs none: it never registers.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use turno_base::fact::{Party, QueueLeft, What};
-use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Reason, Wall};
+use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Name, Reason, Wall};
 use turno_customers::customer::Contact;
 use turno_customers::hygiene::Shown;
 use turno_customers::value::Fifths;
@@ -21,6 +21,8 @@ use crate::shell::store::customers::{Customers as Kept, Ended, Lesson};
 
 /// Live legs and calls that are remembered; past it new ones teach nothing.
 const LIVE_MAX: usize = 100_000;
+/// Ended calls of which a disposition still counts.
+const ENDED_MAX: usize = 10_000;
 /// Lessons brought to the disk at once.
 const LESSONS_MAX: usize = 1000;
 /// Where the fifths of the portfolio end is read from the records this often.
@@ -45,6 +47,7 @@ struct Caller {
     number: Option<E164>,
     customer: Option<String>,
     agent: Option<AgentId>,
+    said: Option<Name>,
 }
 
 /// The fold.
@@ -52,13 +55,17 @@ struct Caller {
 pub struct Pupil {
     legs: BTreeMap<LegId, Dialled>,
     calls: BTreeMap<CallId, Caller>,
+    /// Whose calls ended lately: agents say what came of them in the wrap-up.
+    ended: BTreeMap<CallId, String>,
 }
 
 /// What a fact taught: of a known customer, or of everybody with the number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taught {
-    /// A customer called or was called.
-    Of(Lesson),
+    /// A customer called or was called, and what his agent has said of it.
+    Of(Lesson, Option<Name>),
+    /// An agent says what came of a customer's call that has ended.
+    Said(Ended),
     /// A number was dialled.
     Number(E164, Shown, Wall),
 }
@@ -70,7 +77,7 @@ impl Pupil {
         match &fact.what {
             What::CallArrived { call, ani, trunk: Some(_), .. } if self.calls.len() < LIVE_MAX => {
                 let number = ani.e164.filter(|_| !ani.withheld);
-                self.calls.insert(*call, Caller { number, customer: None, agent: None });
+                self.calls.insert(*call, Caller { number, customer: None, agent: None, said: None });
                 None
             }
             What::CustomerKnown { call, customer, .. } => {
@@ -86,15 +93,26 @@ impl Pupil {
                 None
             }
             What::CallEnded { call, outcome, .. } => {
-                let Caller { number, customer, agent } = self.calls.remove(call)?;
+                let Caller { number, customer, agent, said } = self.calls.remove(call)?;
+                if let Some(customer) = &customer {
+                    self.ended.insert(*call, customer.clone());
+                    // Ids begin with their time.
+                    while self.ended.len() > ENDED_MAX {
+                        self.ended.pop_first();
+                    }
+                }
                 let contact = Contact { at, call: Some(*call), agent, about: format!("call, {}", outcome.as_str()) };
-                Some(Taught::Of(Lesson {
-                    customer: customer?,
-                    number: number?,
-                    shown: Shown::Reached,
-                    at,
-                    contact: Some(contact),
-                }))
+                let lesson =
+                    Lesson { customer: customer?, number: number?, shown: Shown::Reached, at, contact: Some(contact) };
+                Some(Taught::Of(lesson, said))
+            }
+            What::Disposed { call, disposition, .. } => {
+                if let Some(caller) = self.calls.get_mut(call) {
+                    caller.said = Some(*disposition);
+                    return None;
+                }
+                let customer = self.ended.get(call)?.clone();
+                Some(Taught::Said(Ended { customer, call: *call, at, said: Some(*disposition) }))
             }
             What::LegBegan { leg, b, party: Party::Outside(_), .. } if self.legs.len() < LIVE_MAX => {
                 let number = b.e164?;
@@ -132,7 +150,6 @@ impl Pupil {
             | What::AgentChanged { .. }
             | What::AgentServes { .. }
             | What::PauseTooLong { .. }
-            | What::Disposed { .. }
             | What::Task { .. } => None,
         }
     }
@@ -160,10 +177,9 @@ struct Worth {
 }
 
 impl Worth {
-    /// Whoever's call has ended gets the value that he has now.
-    fn renew(&mut self, kept: &mut Kept, lessons: &[Lesson]) -> Result<(), StoreError> {
+    /// Whoever's call has ended, or was given its disposition, gets the value that he has now.
+    fn renew(&mut self, kept: &mut Kept, ended: &[Ended]) -> Result<(), StoreError> {
         let Some(rules) = self.customers.value_rules() else { return Ok(()) };
-        let ended: Vec<Ended> = lessons.iter().filter_map(ended).collect();
         if ended.is_empty() {
             return Ok(());
         }
@@ -171,7 +187,7 @@ impl Worth {
             Some(fifths) => fifths,
             None => (Instant::now(), kept.fifths(&self.dir)?),
         };
-        let renewed = kept.renew_ended(&self.dir, &ended, &rules, &fifths.1);
+        let renewed = kept.renew_ended(&self.dir, ended, &rules, &fifths.1);
         self.fifths = Some(fifths);
         let renewed = renewed?;
         if !renewed.is_empty() && !self.customers.renewed(renewed) {
@@ -181,9 +197,36 @@ impl Worth {
     }
 }
 
-fn ended(lesson: &Lesson) -> Option<Ended> {
+/// What waits to be kept.
+#[derive(Debug, Default)]
+struct Batch {
+    lessons: Vec<Lesson>,
+    ended: Vec<Ended>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.lessons.is_empty() && self.ended.is_empty()
+    }
+
+    fn take(&mut self, taught: Taught, customers: &Customers) {
+        match taught {
+            Taught::Of(lesson, said) => {
+                self.ended.extend(ended(&lesson, said));
+                self.lessons.push(lesson);
+            }
+            Taught::Said(ended) => self.ended.push(ended),
+            Taught::Number(number, shown, at) => {
+                let of = |customer| Lesson { customer, number, shown, at, contact: None };
+                self.lessons.extend(customers.sharers(number).into_iter().map(of));
+            }
+        }
+    }
+}
+
+fn ended(lesson: &Lesson, said: Option<Name>) -> Option<Ended> {
     let contact = lesson.contact.as_ref()?;
-    Some(Ended { customer: lesson.customer.clone(), call: contact.call?, at: contact.at })
+    Some(Ended { customer: lesson.customer.clone(), call: contact.call?, at: contact.at, said })
 }
 
 /// Learns from all facts from now on, until the board is gone. A store without customers stays as it is.
@@ -191,16 +234,16 @@ pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Resu
     let mut facts = board.listen();
     std::thread::Builder::new().name("learning".into()).spawn(move || {
         let mut pupil = Pupil::default();
-        let mut lessons: Vec<Lesson> = Vec::new();
+        let mut batch = Batch::default();
         let mut worth = Worth { customers: customers.clone(), dir, fifths: None };
         let mut due = Instant::now() + BREATH;
         loop {
             let fact = match facts.try_recv() {
                 Ok(fact) => Some(fact),
                 Err(TryRecvError::Empty) => {
-                    due = flush_if_due(&mut worth, &mut lessons, due);
+                    due = flush_if_due(&mut worth, &mut batch, due);
                     std::thread::sleep(LOOK_EVERY);
-                    match lessons.is_empty() {
+                    match batch.is_empty() {
                         true => match facts.blocking_recv() {
                             Ok(fact) => Some(fact),
                             Err(RecvError::Lagged(missed)) => lagged(missed),
@@ -210,18 +253,13 @@ pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Resu
                     }
                 }
                 Err(TryRecvError::Lagged(missed)) => lagged(missed),
-                Err(TryRecvError::Closed) => return flush(&mut worth, &mut lessons),
+                Err(TryRecvError::Closed) => return flush(&mut worth, &mut batch),
             };
-            match fact.and_then(|fact| pupil.on_fact(&fact.fact)) {
-                None => {}
-                Some(Taught::Of(lesson)) => lessons.push(lesson),
-                Some(Taught::Number(number, shown, at)) => {
-                    let of = |customer| Lesson { customer, number, shown, at, contact: None };
-                    lessons.extend(customers.sharers(number).into_iter().map(of));
-                }
+            if let Some(taught) = fact.and_then(|fact| pupil.on_fact(&fact.fact)) {
+                batch.take(taught, &customers);
             }
-            if lessons.len() >= LESSONS_MAX {
-                flush(&mut worth, &mut lessons);
+            if batch.lessons.len() + batch.ended.len() >= LESSONS_MAX {
+                flush(&mut worth, &mut batch);
             }
         }
     })?;
@@ -233,31 +271,31 @@ fn lagged<T>(missed: u64) -> Option<T> {
     None
 }
 
-fn flush_if_due(worth: &mut Worth, lessons: &mut Vec<Lesson>, due: Instant) -> Instant {
-    if lessons.is_empty() {
+fn flush_if_due(worth: &mut Worth, batch: &mut Batch, due: Instant) -> Instant {
+    if batch.is_empty() {
         return Instant::now() + BREATH;
     }
     if Instant::now() < due {
         return due;
     }
-    flush(worth, lessons);
+    flush(worth, batch);
     Instant::now() + BREATH
 }
 
-fn flush(worth: &mut Worth, lessons: &mut Vec<Lesson>) {
-    if !lessons.is_empty()
+fn flush(worth: &mut Worth, batch: &mut Batch) {
+    if !batch.is_empty()
         && let Ok(mut kept) = Kept::open_existing(&worth.dir)
     {
-        match kept.learn(lessons) {
+        match kept.learn(&batch.lessons) {
             Ok(0) => {}
             Ok(tasks) => tracing::info!(tasks, "numbers of customers are to be put right: turno customers tasks"),
             Err(error) => tracing::error!(%error, "what calls taught of customers cannot be kept"),
         }
-        if let Err(error) = worth.renew(&mut kept, lessons) {
+        if let Err(error) = worth.renew(&mut kept, &batch.ended) {
             tracing::error!(%error, "the values of customers whose calls ended cannot be renewed");
         }
     }
-    lessons.clear();
+    *batch = Batch::default();
 }
 
 #[cfg(test)]
@@ -318,13 +356,41 @@ mod tests {
         let segment = SegmentId::new("gold").unwrap();
         pupil.on_fact(&fact(What::CustomerKnown { call, customer: Some("C-1".into()), segment, value_pm: 1 }));
         let ended = fact(What::CallEnded { call, outcome: Outcome::Abandoned, by: EndedBy::Caller });
-        let Some(Taught::Of(lesson)) = pupil.on_fact(&ended) else { panic!("nothing was learned") };
+        let Some(Taught::Of(lesson, None)) = pupil.on_fact(&ended) else { panic!("nothing was learned") };
         let contact = lesson.contact.unwrap();
         assert_eq!(
             (lesson.customer.as_str(), lesson.shown, contact.about.as_str()),
             ("C-1", Shown::Reached, "call, abandoned")
         );
         assert!(pupil.calls.is_empty());
+    }
+
+    #[test]
+    fn what_an_agent_says_of_a_call_counts_during_it_and_in_the_wrap_up() {
+        let known = |pupil: &mut Pupil, n: u64| {
+            let call = CallId::mint(Wall(0), &mut Seeded::new(n));
+            let (ani, dnis) = (number("+34612345678"), number("+34910000001"));
+            pupil.on_fact(&fact(What::CallArrived { call, ani, dnis, trunk: TrunkId::new("carrier").ok() }));
+            let segment = SegmentId::new("gold").unwrap();
+            pupil.on_fact(&fact(What::CustomerKnown { call, customer: Some("C-1".into()), segment, value_pm: 1 }));
+            call
+        };
+        let (agent, sale) = (AgentId::new("anna").unwrap(), Name::new("sale").unwrap());
+        let disposed = |call| fact(What::Disposed { call, agent, disposition: sale });
+        let ends = |call| fact(What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller });
+        let mut pupil = Pupil::default();
+        let during = known(&mut pupil, 1);
+        assert_eq!(pupil.on_fact(&disposed(during)), None, "it is told of when the call ends");
+        assert!(matches!(pupil.on_fact(&ends(during)), Some(Taught::Of(_, Some(said))) if said == sale));
+        let after = known(&mut pupil, 2);
+        assert!(matches!(pupil.on_fact(&ends(after)), Some(Taught::Of(_, None))));
+        let Some(Taught::Said(ended)) = pupil.on_fact(&disposed(after)) else { panic!("nothing was learned") };
+        assert_eq!((ended.customer.as_str(), ended.call, ended.said), ("C-1", after, Some(sale)));
+        for n in 0..ENDED_MAX as u64 {
+            let call = known(&mut pupil, 10 + n);
+            pupil.on_fact(&ends(call));
+        }
+        assert_eq!(pupil.ended.len(), ENDED_MAX);
     }
 
     /// By a rule that gives who calls most gold, and else by the scores.
@@ -351,7 +417,8 @@ mod tests {
         let (value_before, _) = seen(&customers);
         let stamp = kept.version().unwrap();
         // The others' fifths: one call each, of an hour of 1970, and nothing paid.
-        let others = Fifths::of(&[turno_customers::value::History { last: Wall(1), contacts: 1, money: 0 }; 10]);
+        let others =
+            Fifths::of(&[turno_customers::value::History { last: Wall(1), contacts: 1, money: 0, said: None }; 10]);
         let mut worth =
             Worth { customers: customers.clone(), dir: dir.0.clone(), fifths: Some((Instant::now(), others)) };
         let call = CallId::mint(Wall(0), &mut Seeded::new(1));
@@ -359,10 +426,10 @@ mod tests {
         let contact = Contact { at, call: Some(call), agent: None, about: "call, answered".into() };
         let lesson =
             Lesson { customer: "X-1".into(), number: known, shown: Shown::Reached, at, contact: Some(contact) };
-        let silent = Lesson { contact: None, ..lesson.clone() };
-        worth.renew(&mut kept, &[silent]).unwrap();
+        let ends = |lesson: &Lesson| ended(lesson, None).into_iter().collect::<Vec<_>>();
+        worth.renew(&mut kept, &ends(&Lesson { contact: None, ..lesson.clone() })).unwrap();
         assert_eq!(seen(&customers).0, value_before, "nobody called");
-        worth.renew(&mut kept, std::slice::from_ref(&lesson)).unwrap();
+        worth.renew(&mut kept, &ends(&lesson)).unwrap();
         assert_eq!(seen(&customers), (7500, "gold".to_owned()));
         assert_eq!(kept.version().unwrap(), stamp, "nobody has to read a million customers for one call");
         assert_eq!(kept.get("X-1").unwrap().unwrap().value.unwrap().pm, 7500);
@@ -370,7 +437,7 @@ mod tests {
         assert_eq!(seen(&customers), (7500, "gold".to_owned()), "as the store has it");
         settings.value_rules = None;
         customers.replace(&settings);
-        worth.renew(&mut kept, &[lesson]).unwrap();
+        worth.renew(&mut kept, &ends(&lesson)).unwrap();
         assert_eq!(customers.value_rules(), None);
     }
 }

@@ -20,6 +20,9 @@ struct Written {
     kind: Option<Kind>,
     flag: Option<Name>,
     segment_now: Option<SegmentId>,
+    disposition: Option<Name>,
+    #[serde(default)]
+    open_cases: usize,
     #[serde(default)]
     recency: u8,
     #[serde(default)]
@@ -45,7 +48,16 @@ fn rule(of: Written) -> Result<Rule, String> {
         return Err(format!("rule {}: scores go from 1 to 5", of.name));
     }
     let (recency, frequency, money) = (of.recency, of.frequency, of.money);
-    let when = When { kind: of.kind, flag: of.flag, segment: of.segment_now, recency, frequency, money };
+    let when = When {
+        kind: of.kind,
+        flag: of.flag,
+        segment: of.segment_now,
+        said: of.disposition,
+        cases: of.open_cases,
+        recency,
+        frequency,
+        money,
+    };
     Ok(Rule { name: of.name, when, value_pm: value_pm.transpose()?, segment: of.segment })
 }
 

@@ -3,6 +3,7 @@
 //! never asks this file while a call waits.
 
 mod care;
+mod cases;
 mod changes;
 mod first;
 mod merges;
@@ -18,6 +19,7 @@ use turno_customers::{Customer, Packer, Portfolio};
 use super::{StoreError, migrate};
 
 pub use care::{Erased, Lesson, Task};
+pub use cases::CaseError;
 pub use changes::{Import, Past, Undone};
 pub use merges::MergeError;
 pub use worth::{Ended, Renewed};

@@ -15,7 +15,14 @@ const PHONE: &str = "192.0.2.7";
 const BOTH: &[Algorithm] = &[Algorithm::Sha256, Algorithm::Md5];
 
 fn account(user: &str, secret: Secret) -> Account {
-    Account { user: user.into(), secret, station: StationId::new(user).unwrap(), fixed: None, codecs: vec![] }
+    Account {
+        user: user.into(),
+        secret,
+        station: StationId::new(user).unwrap(),
+        fixed: None,
+        codecs: vec![],
+        auto_answer: vec![],
+    }
 }
 
 fn config() -> SipConfig {

@@ -40,6 +40,7 @@ fn account(user: &str) -> Account {
         station: StationId::new(user).unwrap(),
         fixed: None,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
+        auto_answer: Vec::new(),
     }
 }
 

@@ -257,6 +257,7 @@ fn sip() -> SipConfig {
         station: StationId::new(&format!("s{n}")).expect("a name"),
         fixed: Some(FixedContact { uri: format!("sip:{}@{PHONES}", 1000 + n), transport: Transport::Udp, trunk: None }),
         codecs: Vec::new(),
+        auto_answer: Vec::new(),
     };
     let trunk = Trunk {
         id: "carrier".parse().expect("a name"),
@@ -310,7 +311,7 @@ fn config() -> EngineConfig {
         sip: sip(),
         media: MediaConfig { external: None, local_networks: Vec::new(), codecs: vec![Codec::Pcma] },
         call: CallConfig {
-            routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
+            routes: vec![Route { dnis: "*".into(), trunk: None, plan, answer: None }],
             extensions: BTreeMap::new(),
             codes: Codes {
                 in_out: "*45".into(),
@@ -331,6 +332,8 @@ fn config() -> EngineConfig {
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),
             need_language: false,
+            answers: turno_call::Answers::default(),
+            briefing: turno_call::Briefing::default(),
         },
         acd,
         segment_default: standard,

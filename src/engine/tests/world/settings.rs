@@ -98,7 +98,14 @@ pub(in crate::tests) fn config(phones: usize) -> EngineConfig {
         acd.agents.insert(name::<AgentId>(&format!("agent{n}")), agent);
         extensions.insert(user.clone(), Extension::Station(name(&station)));
         let secret = Secret::Password("secret".into());
-        accounts.push(Account { user, secret, station: name::<StationId>(&station), fixed: None, codecs: vec![] });
+        accounts.push(Account {
+            user,
+            secret,
+            station: name::<StationId>(&station),
+            fixed: None,
+            codecs: vec![],
+            auto_answer: vec![],
+        });
     }
     let plan = Plan::Queue { queue: name("faults"), need: Need::Anyone, prompts: Vec::new() };
     EngineConfig {
@@ -106,7 +113,7 @@ pub(in crate::tests) fn config(phones: usize) -> EngineConfig {
         sip: sip_config(ENGINE, accounts, vec![trunk("pstn", CARRIER, None)]),
         media: MediaConfig { external: None, local_networks: Vec::new(), codecs: vec![Codec::Pcma, Codec::Pcmu] },
         call: CallConfig {
-            routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
+            routes: vec![Route { dnis: "*".into(), trunk: None, plan, answer: None }],
             extensions,
             codes: Codes {
                 in_out: "*45".into(),
@@ -127,6 +134,8 @@ pub(in crate::tests) fn config(phones: usize) -> EngineConfig {
             ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),
             need_language: false,
+            answers: turno_call::Answers::default(),
+            briefing: turno_call::Briefing::default(),
         },
         acd,
         segment_default: name("standard"),

@@ -1,7 +1,9 @@
 //! A store in a folder of its own: what comes back is what went in, and what is taken back is as before.
 
-use turno_base::{E164, Wall};
+use turno_base::{E164, Name, Wall};
+use turno_customers::customer::Case;
 use turno_customers::import::{Importer, Mapping, csv_rows};
+use turno_customers::value::{Rule, When};
 
 use super::*;
 use crate::shell::store::tests::Dir;
@@ -196,9 +198,10 @@ fn values_are_renewed_by_what_the_records_tell() {
     store.import("x", Wall(1), rows("id,name\na,Ana\nb,Luis\nc,Pia\n"), false).unwrap();
     assert_eq!(store.renew(&dir.0, &[], Wall(2), false).unwrap(), 0, "no record tells anything");
     let db = Connection::open(dir.0.join("records.sqlite")).unwrap();
-    let tables = "CREATE TABLE calls (call TEXT, customer TEXT, arrived_us INTEGER);
+    let tables = "CREATE TABLE calls (call TEXT, customer TEXT, arrived_us INTEGER, disposition TEXT);
                   CREATE TABLE charges (call TEXT, payer TEXT, net INTEGER, scale INTEGER);
-                  INSERT INTO calls VALUES ('1', 'a', 10), ('2', 'a', 90), ('3', 'b', 20), ('4', NULL, 30);
+                  INSERT INTO calls VALUES ('1', 'a', 10, NULL), ('2', 'a', 90, 'sale'), ('3', 'b', 20, 'sale'),
+                                           ('4', NULL, 30, NULL), ('5', 'b', 40, 'no-interest');
                   INSERT INTO charges VALUES ('1', 'caller', 5000, 4), ('2', 'caller', 70, 2), ('3', 'caller', 1, 4), ('3', 'company', 999, 0);";
     db.execute_batch(tables).unwrap();
     assert_eq!(store.renew(&dir.0, &[], Wall(3), true).unwrap(), 2, "a dry run");
@@ -207,4 +210,26 @@ fn values_are_renewed_by_what_the_records_tell() {
     let (a, b) = (value("a"), value("b"));
     assert!(a > b && b.is_some() && value("c").is_none(), "{a:?} {b:?}");
     assert_eq!(store.renew(&dir.0, &[], Wall(4), false).unwrap(), 0, "as they were");
+    let rule = |when| Rule { name: Name::new("rule").unwrap(), when, value_pm: Some(9000), segment: None };
+    let rules = [rule(When { said: Name::new("sale").ok(), ..When::default() })];
+    assert_eq!(store.renew(&dir.0, &rules, Wall(5), false).unwrap(), 1, "b's last call came to another end");
+    let value = |store: &Customers, id: &str| store.get(id).unwrap().unwrap().value.map(|value| value.pm);
+    assert_eq!(value(&store, "a"), Some(9000));
+    let rules = [rule(When { cases: 1, ..When::default() })];
+    let case = |reference: &str| Case { reference: reference.into(), title: "no dial tone".into(), opened: Wall(6) };
+    store.open_case("c", case("T-1")).unwrap();
+    assert!(matches!(store.open_case("c", case("T-1")), Err(CaseError::IsOpen(_))));
+    assert!(matches!(store.open_case("x", case("T-1")), Err(CaseError::NoCustomer(_))));
+    assert!(store.renew_one(&dir.0, "c", &rules, Wall(7)).unwrap());
+    assert_eq!(value(&store, "c"), Some(9000), "he waits for something, though he never called");
+    let stamp = store.version().unwrap();
+    assert!(!store.renew_one(&dir.0, "c", &rules, Wall(8)).unwrap(), "as he was");
+    assert_eq!(store.version().unwrap(), stamp);
+    assert!(matches!(store.close_case("c", "T-2"), Err(CaseError::NotOpen(_))));
+    store.close_case("c", "T-1").unwrap();
+    store.open_case("b", case("T-3")).unwrap();
+    assert!(store.renew_one(&dir.0, "b", &rules, Wall(9)).unwrap());
+    store.close_case("b", "T-3").unwrap();
+    assert!(store.renew_one(&dir.0, "b", &rules, Wall(10)).unwrap());
+    assert_eq!(value(&store, "b"), b, "by the scores again");
 }

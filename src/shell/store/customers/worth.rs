@@ -1,10 +1,10 @@
 //! Values renewed from what the call records tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use turno_base::{CallId, SegmentId, Wall};
+use turno_base::{CallId, Name, SegmentId, Wall};
 use turno_customers::Customer;
 use turno_customers::value::{Fifths, History, Rule, renew};
 
@@ -12,7 +12,7 @@ use super::{Customers, bump, record, write};
 use crate::shell::store::StoreError;
 
 /// The call records' tables.
-const RECORDS: &str = "records.sqlite";
+pub(super) const RECORDS: &str = "records.sqlite";
 /// Decimals at which money of different scales is added up.
 const SCALE: u32 = 4;
 
@@ -27,10 +27,11 @@ impl Customers {
         };
         let fifths = Fifths::of(&histories.values().copied().collect::<Vec<_>>());
         let scores = |id: &str| histories.get(id).map(|history| fifths.scores(history));
+        let said = |id: &str| histories.get(id).and_then(|history| history.said);
         let mut due = Vec::new();
         self.each(|mut customer| {
-            let scores = scores(&customer.id);
-            if renew(&mut customer, rules, scores, now) {
+            let (scores, said) = (scores(&customer.id), said(&customer.id));
+            if renew(&mut customer, rules, scores, said, now) {
                 due.push(customer.id);
             }
         })?;
@@ -41,7 +42,7 @@ impl Customers {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for id in &due {
                 if let Some(mut customer) = record(&transaction, id)? {
-                    renew(&mut customer, rules, scores(id), now);
+                    renew(&mut customer, rules, scores(id), said(id), now);
                     write(&transaction, &customer)?;
                 }
             }
@@ -71,8 +72,10 @@ pub struct Ended {
     pub customer: String,
     /// The call.
     pub call: CallId,
-    /// When it ended.
+    /// When it ended, or was given its disposition.
     pub at: Wall,
+    /// What its agent said of it.
+    pub said: Option<Name>,
 }
 
 impl Customers {
@@ -107,7 +110,7 @@ impl Customers {
             let history = history(records.as_ref(), &customer, &ended);
             let history = history.map_err(|error| StoreError::Database { path: path.clone(), error })?;
             let at = ended.iter().map(|one| one.at).max().unwrap_or_default();
-            if renew(&mut customer, rules, Some(fifths.scores(&history)), at) {
+            if renew(&mut customer, rules, Some(fifths.scores(&history)), history.said, at) {
                 write(&self.db, &customer).map_err(|error| self.fault(error))?;
                 let value_pm = customer.value.as_ref().map(|value| value.pm);
                 found.push(Renewed { id: customer.id, value_pm, segment: customer.segment });
@@ -122,14 +125,18 @@ impl Customers {
     }
 }
 
-fn open_records(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_records(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(db)
 }
 
 /// Of one customer, by all the ids he has had, the calls included that have no record yet.
-fn history(records: Option<&Connection>, customer: &Customer, ended: &[&Ended]) -> rusqlite::Result<History> {
+pub(super) fn history(
+    records: Option<&Connection>,
+    customer: &Customer,
+    ended: &[&Ended],
+) -> rusqlite::Result<History> {
     let mut history = History::default();
     let ids = customer.aliases.iter().map(String::as_str).chain([customer.id.as_str()]);
     for id in ids {
@@ -138,6 +145,11 @@ fn history(records: Option<&Connection>, customer: &Customer, ended: &[&Ended]) 
         let (last, contacts): (Option<i64>, u32) = calls.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         history.last = history.last.max(Wall(last.unwrap_or_default()));
         history.contacts += contacts;
+        let mut said = db.prepare_cached(
+            "SELECT disposition, max(arrived_us) FROM calls WHERE customer = ? AND disposition IS NOT NULL",
+        )?;
+        let last: Option<String> = said.query_row([id], |row| row.get(0))?;
+        history.said = last.and_then(|name| Name::new(&name).ok()).or(history.said);
         let mut paid = db.prepare_cached(
             "SELECT charges.scale, sum(charges.net) FROM charges JOIN calls USING (call)
              WHERE calls.customer = ? AND charges.payer = 'caller' AND charges.net IS NOT NULL GROUP BY charges.scale",
@@ -147,13 +159,16 @@ fn history(records: Option<&Connection>, customer: &Customer, ended: &[&Ended]) 
             history.money = history.money.saturating_add(at_scale(row.get(1)?, row.get(0)?));
         }
     }
+    let mut fresh: BTreeSet<CallId> = BTreeSet::new();
     for one in ended {
         let is_there = match records {
             Some(db) => db.prepare_cached("SELECT 1 FROM calls WHERE call = ?")?.exists([one.call.to_string()])?,
             None => false,
         };
         history.last = history.last.max(one.at);
-        history.contacts += u32::from(!is_there);
+        // A call that ends and is given its disposition is one contact.
+        history.contacts += u32::from(!is_there && fresh.insert(one.call));
+        history.said = one.said.or(history.said);
     }
     Ok(history)
 }
@@ -175,8 +190,19 @@ fn histories(path: &Path) -> rusqlite::Result<BTreeMap<String, History>> {
     )?;
     let mut rows = calls.query([])?;
     while let Some(row) = rows.next()? {
-        let history = History { last: Wall(row.get(1)?), contacts: row.get(2)?, money: 0 };
+        let history = History { last: Wall(row.get(1)?), contacts: row.get(2)?, money: 0, said: None };
         found.insert(row.get(0)?, history);
+    }
+    let mut said = db.prepare(
+        "SELECT customer, disposition, max(arrived_us) FROM calls
+         WHERE customer IS NOT NULL AND disposition IS NOT NULL GROUP BY customer",
+    )?;
+    let mut rows = said.query([])?;
+    while let Some(row) = rows.next()? {
+        let (customer, said): (String, String) = (row.get(0)?, row.get(1)?);
+        if let Some(history) = found.get_mut(&customer) {
+            history.said = Name::new(&said).ok();
+        }
     }
     let mut paid = db.prepare(
         "SELECT calls.customer, charges.scale, sum(charges.net) FROM charges JOIN calls USING (call)

@@ -36,6 +36,7 @@ pub(super) fn config() -> SipConfig {
         station: StationId::new(user).unwrap(),
         fixed,
         codecs: vec![Codec::Pcma],
+        auto_answer: Vec::new(),
     };
     let fixed = |uri: &str| Some(FixedContact { uri: uri.to_owned(), transport: Transport::Udp, trunk: None });
     let host = |host: &str| HostPort { host: host.to_owned(), port: Some(5060) };
