@@ -55,9 +55,10 @@ impl Pbx {
                     include_str!("../../deploy/pbx/freeswitch/dialplan.turno.xml"),
                 ),
             ],
-            Pbx::Kamailio => {
-                &[("/etc/kamailio/kamailio.cfg", include_str!("../../deploy/pbx/kamailio/kamailio.turno.cfg"))]
-            }
+            Pbx::Kamailio => &[
+                ("/etc/kamailio/kamailio.cfg", include_str!("../../deploy/pbx/kamailio/kamailio.turno.cfg")),
+                ("/etc/kamailio/dispatcher.list", include_str!("../../deploy/pbx/kamailio/dispatcher.list")),
+            ],
         }
     }
 }

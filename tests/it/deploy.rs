@@ -2,6 +2,7 @@
 //! the PBX's own parser, and the service manager is told what it waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -105,6 +106,189 @@ fn logrotate_turns_the_files_that_its_own_tables_have_written() {
     let turned = rest[0].trim_end_matches(" {").split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(turned, written);
     assert!(rest.iter().any(|line| line.contains("--signal=HUP")), "{rest:?}");
+}
+
+/// The files are turned as its own program does it, and whoever writes them is told.
+#[test]
+fn logrotate_reads_its_file_and_turns_what_is_written() {
+    let dir = std::env::temp_dir().join(format!("turno-logrotate-{}", std::process::id()));
+    fs::create_dir_all(dir.join("out")).unwrap();
+    let told = dir.join("told");
+    let here = text("logrotate")
+        .replace("/var/lib/turno/records/out", dir.join("out").to_str().unwrap())
+        .replace("systemctl kill --signal=HUP --kill-whom=main turno.service", &format!("touch {}", told.display()));
+    let config = dir.join("turno");
+    fs::write(&config, here).unwrap();
+    let turn = |how: &str| {
+        let out = Command::new("logrotate").args([how, "-s"]).arg(dir.join("state")).arg(&config).output();
+        let out = out.unwrap_or_else(|error| panic!("logrotate does not start ({error}); scripts/tools installs it"));
+        assert!(out.status.success() && !all_of(&out).contains("error:"), "{how}: {}", all_of(&out));
+    };
+    turn("-d");
+    turn("-f");
+    assert!(!told.exists(), "nothing is there to be turned yet");
+    for file in ["queue_log", "Master.csv"] {
+        fs::write(dir.join("out").join(file), "1773140400|NONE|NONE|NONE|QUEUESTART|\n").unwrap();
+    }
+    turn("-f");
+    for file in ["queue_log", "Master.csv"] {
+        let (now, before) = (dir.join("out").join(file), dir.join("out").join(format!("{file}.1")));
+        assert!(before.exists() && !now.exists(), "{file} is made again by who writes it");
+    }
+    assert!(told.exists());
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// Seconds of a duration in a file of configuration: `330s`, `5m`.
+fn seconds(text: &str) -> u64 {
+    let number = text.trim_end_matches(char::is_alphabetic).parse::<u64>().unwrap();
+    number * if text.ends_with('m') { 60 } else { 1 }
+}
+
+/// What stands behind `key` in a file of lines.
+fn behind<'a>(text: &'a str, key: &str) -> &'a str {
+    let line =
+        text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap_or_else(|| panic!("no {key} in {text}"));
+    line.split('#').next().unwrap().trim().trim_matches('"')
+}
+
+/// Whoever stops it, by unit, container or cluster, leaves it longer than it may drain: else calls are cut at the end.
+#[test]
+fn everybody_who_stops_it_waits_longer_than_it_drains() {
+    let sample = fs::read_to_string(deploy("../config/turno.toml")).unwrap();
+    let drain = seconds(behind(&sample, "drain_limit =").trim_matches('"'));
+    for (file, key) in [
+        ("systemd/turno.service", "TimeoutStopSec="),
+        ("docker/compose.yml", "stop_grace_period:"),
+        ("helm/turno/values.yaml", "terminationGracePeriodSeconds:"),
+    ] {
+        let text = text(file);
+        let waits = seconds(behind(&text, key));
+        assert!(waits >= drain + 10, "{file} waits {waits} s, a drain may take {drain} s");
+    }
+}
+
+#[test]
+fn the_chart_runs_one_engine_on_the_nodes_own_addresses_from_a_configuration_that_is_read() {
+    let (set, values) = (text("helm/turno/templates/statefulset.yaml"), text("helm/turno/values.yaml"));
+    for line in [
+        "replicas: 1",
+        "hostNetwork: true",
+        "dnsPolicy: ClusterFirstWithHostNet",
+        "runAsNonRoot: true",
+        "readOnlyRootFilesystem: true",
+        "allowPrivilegeEscalation: false",
+        "capabilities: {drop: [ALL]}",
+        "terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}",
+    ] {
+        assert!(set.lines().any(|have| have.trim() == line), "{line}");
+    }
+    // What the templates ask for is among the values.
+    for file in ["statefulset", "configmap", "service"] {
+        for name in text(&format!("helm/turno/templates/{file}.yaml")).split(".Values.").skip(1) {
+            let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+            assert!(values.lines().any(|line| line.starts_with(&format!("{name}:"))), "{file}: {name}");
+        }
+    }
+    let version = format!("appVersion: \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text("helm/turno/Chart.yaml").lines().any(|line| line == version), "the chart is of another version");
+    let config = values.split_once("config: |\n").unwrap().1.lines().take_while(|line| line.starts_with("  "));
+    let config: String = config.map(|line| format!("{}\n", line.trim())).collect();
+    let checked = turno::shell::config::parse("turno.toml", &config, &deploy("../config"), Some(BTreeMap::new()));
+    let problems: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
+    assert!(checked.settings.is_some() && problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn the_image_has_what_it_copies_and_its_account_has_one_number_everywhere() {
+    let docker = text("docker/Dockerfile");
+    let copied =
+        docker.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from"));
+    for source in copied.flat_map(|line| line.rsplit_once(' ').unwrap().0.split(' ')) {
+        assert!(deploy("..").join(source).exists(), "{source}");
+    }
+    assert!(docker.lines().any(|line| line == "USER turno"), "it is nobody in particular");
+    let compose = text("docker/compose.yml");
+    let set = text("helm/turno/templates/statefulset.yaml");
+    for (text, says) in [
+        (&docker, "groupadd --system --gid 10001"),
+        (&docker, "useradd --system --uid 10001"),
+        (&compose, "/run/turno:uid=10001,gid=10001,"),
+        (&compose, "read_only: true"),
+        (&compose, "cap_drop: [ALL]"),
+        (&set, "runAsUser: 10001"),
+        (&set, "runAsGroup: 10001"),
+        (&set, "fsGroup: 10001"),
+    ] {
+        assert!(text.contains(says), "{says}");
+    }
+    // Passwords of who tries it from his checkout stay out of the image.
+    let ignored = text("docker/Dockerfile.dockerignore");
+    assert!(ignored.lines().any(|line| line == "deploy/docker/etc") && compose.contains("- ./etc:/etc/turno:ro"));
+}
+
+/// A file that the package names and that is not there would be noticed by who makes the next release.
+#[test]
+fn the_package_has_what_it_names_and_stops_no_engine() {
+    let manifest: toml::Table = fs::read_to_string(deploy("../Cargo.toml")).unwrap().parse().unwrap();
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let mut to = BTreeSet::new();
+    for asset in deb["assets"].as_array().unwrap() {
+        let (from, into) = (asset[0].as_str().unwrap(), asset[1].as_str().unwrap());
+        to.insert(into);
+        if from.starts_with("target/") {
+            continue;
+        }
+        let folder = deploy("..").join(from.split('*').next().unwrap());
+        let is_there = if from.contains('*') {
+            folder.read_dir().is_ok_and(|mut all| all.next().is_some())
+        } else {
+            folder.is_file()
+        };
+        assert!(is_there, "{from}");
+    }
+    assert!(to.contains("usr/bin/") && to.contains("etc/logrotate.d/turno"), "{to:?}");
+    let units = &deb["systemd-units"];
+    for key in ["enable", "start", "restart-after-upgrade", "stop-on-upgrade"] {
+        assert_eq!(units[key].as_bool(), Some(false), "{key}");
+    }
+    for script in ["postinst", "postrm"] {
+        let out = run("sh", &["-n", &format!("debian/{script}")]);
+        assert!(
+            out.status.success() && text(&format!("debian/{script}")).ends_with("#DEBHELPER#\n"),
+            "{}",
+            all_of(&out)
+        );
+    }
+}
+
+#[test]
+fn prometheus_takes_the_lines_of_the_page_on_it() {
+    let page = text("../docs/how-to/prometheus.md");
+    let lines = page.split_once("```yaml\n").unwrap().1.split("```").next().unwrap();
+    let dir = std::env::temp_dir().join(format!("turno-prometheus-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::copy(deploy("prometheus/turno.rules.yml"), dir.join("turno.rules.yml")).unwrap();
+    fs::write(dir.join("prometheus.yml"), lines).unwrap();
+    let out = run("promtool", &["check", "config", dir.join("prometheus.yml").to_str().unwrap()]);
+    assert!(out.status.success(), "{}", all_of(&out));
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// There is no FreeSWITCH in Debian to ask: its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
+#[test]
+fn the_snippets_for_freeswitch_are_xml_and_go_on_when_turno_does_not_take_a_call() {
+    for file in ["pbx/freeswitch/turno.xml", "pbx/freeswitch/dialplan.turno.xml"] {
+        let out = run("python3", &["-c", "import sys, xml.dom.minidom as x; x.parse(sys.argv[1])", file]);
+        assert!(out.status.success(), "{file}: {}", all_of(&out));
+    }
+    let plan = text("pbx/freeswitch/dialplan.turno.xml");
+    let (before, after) = plan.split_once("application=\"bridge\" data=\"sofia/gateway/turno/$1\"").unwrap();
+    let causes = before.split_once("continue_on_fail=").unwrap().1.split('"').next().unwrap();
+    for cause in ["NORMAL_TEMPORARY_FAILURE", "GATEWAY_DOWN", "RECOVERY_ON_TIMER_EXPIRE", "NO_ANSWER"] {
+        assert!(causes.split(',').any(|named| named == cause), "{cause}");
+    }
+    assert!(after.contains("application=\"callcenter\""), "the PBX's own queue");
 }
 
 /// Exposure 2.0 or less by `systemd-analyze security`, whose scale goes to 10.

@@ -40,6 +40,7 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod quickstart;
 mod records;
 mod rig;
 mod rolling;

@@ -48,7 +48,7 @@ fn init_writes_what_check_accepts_and_says_what_to_paste_on_each_pbx() {
     for (pbx, telling) in [
         ("asterisk", "contact = sip:127.0.61.1:5060"),
         ("freeswitch", "value=\"127.0.61.1:5060\""),
-        ("kamailio", "\"1 sip:127.0.61.1:5060\""),
+        ("kamailio", "\n1 sip:127.0.61.1:5060 0 2\n"),
     ] {
         let folder = Folder::new(pbx);
         let out = init(&folder.0, pbx, &[]);

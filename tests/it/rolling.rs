@@ -36,7 +36,7 @@ impl Proxy {
         let mut text = fs::read_to_string(snippet).unwrap();
         let list = rig.dir.join("dispatcher.list");
         for (from, to) in [
-            ("udp:127.0.0.1:5090", format!("udp:{}:5060", rig.ip(PROXY))),
+            ("udp:192.0.2.10:5060", format!("udp:{}:5060", rig.ip(PROXY))),
             ("/etc/kamailio/dispatcher.list", list.display().to_string()),
             ("\"ds_ping_interval\", 10", "\"ds_ping_interval\", 1".to_owned()),
             ("log_stderror = no", "log_stderror = yes\ndisable_tcp = yes".to_owned()),
