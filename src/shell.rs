@@ -16,6 +16,7 @@ pub mod dns;
 pub mod entropy;
 pub mod event;
 pub mod figures;
+pub mod host;
 pub mod inbox;
 pub mod instant;
 pub mod journal;
