@@ -15,6 +15,7 @@ demo: ## run the demo call centre: engine, simulated agents and callers, wallboa
 test: tools ## all tests: rooms, engine, real peers (SIPp, baresip, Kamailio, Chromium) over loopback
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked --bins --quiet -- -D warnings
 	cargo test --workspace
 
 .PHONY: tools

@@ -237,6 +237,7 @@ fn plane(callers: usize, time: Duration, bridge: Option<bool>) -> Run {
             send: (codec, codec.payload_type()),
             receive: vec![(codec, codec.payload_type())],
             dtmf: Some(101),
+            dtmf_receive: vec![101],
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };

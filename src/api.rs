@@ -15,13 +15,15 @@ pub mod rest;
 mod routes;
 mod session;
 mod tasks;
+pub mod toolbox;
 pub mod tools;
 mod voicemail;
 pub mod wall;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::api::access::Access;
@@ -55,6 +57,10 @@ pub struct AppState {
     pub reloader: Arc<Reloader>,
     /// Folder of the records.
     pub records: Arc<Path>,
+    /// Where the node keeps what.
+    pub folders: Arc<Folders>,
+    /// Who reads what takes a while.
+    pub reading: toolbox::Reading,
     /// Folder of the messages.
     pub voicemail: Arc<Path>,
     /// Who calls.
@@ -63,6 +69,17 @@ pub struct AppState {
     pub callers: Callers,
     /// Who may ask for what.
     pub access: Arc<Access>,
+}
+
+/// Where a node keeps what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folders {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The journal, if one is kept.
+    pub journal: Option<PathBuf>,
+    /// The records.
+    pub records: PathBuf,
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub struct Node {
     pub http: Option<SocketAddr>,
     /// Address of the manager interface, if any.
     pub ami: Option<SocketAddr>,
+    /// Where it speaks TLS, if anywhere.
+    pub ami_tls: Option<SocketAddr>,
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
@@ -88,6 +90,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
             listeners.iter().map(|l| format!("{} {}", l.transport.via(), l.local)).collect::<Vec<_>>().join(", "),
         http = doors.http.map(|h| h.to_string()).unwrap_or_default(),
         ami = doors.ami.map(|at| at.to_string()).unwrap_or_default(),
+        ami_tls = doors.ami_tls.map(|at| at.to_string()).unwrap_or_default(),
         "serving"
     );
     Ok(Node {
@@ -98,6 +101,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         listeners,
         http: doors.http,
         ami: doors.ami,
+        ami_tls: doors.ami_tls,
         socket: doors.socket,
         reloader: doors.reloader,
         store: shared.store,

@@ -1,5 +1,6 @@
 //! What the targets share: choices read from the input, and peers that speak SIP with the engine and bend what they say.
 
+pub mod house;
 pub mod peers;
 pub mod said;
 

@@ -13,6 +13,7 @@ use turno_sip::message::{Header, Message, Writer};
 use turno_sip::ua::LocalMedia;
 
 use crate::Choices;
+use crate::house::DIALLED;
 use crate::said::{METHODS, Names, bend, description, request, uri};
 
 const ENGINE: &str = "192.0.2.10:5060";
@@ -134,7 +135,7 @@ impl Peers {
             peer: PEERS[peer],
             via: flow(peer).transport.via(),
             user,
-            to: ["900", "1002", "*45", "600"][choices.below(4) as usize],
+            to: DIALLED[choices.below(DIALLED.len() as u64) as usize],
             to_tag: &to_tag,
             call: &call,
             seq: self.seq,

@@ -2,86 +2,19 @@
 //! from the journal's format. No panic, and the snapshot is the state.
 #![no_main]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, SegmentRules, WrapUp};
-use turno_base::{AgentId, CallId, Codec, LegId, Mono, Need, Now};
-use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
-use turno_engine::{Command, Effect, Engine, EngineConfig, Input, MediaConfig};
+use turno_base::{AgentId, CallId, LegId, Mono, Need, Now, TapeEnd};
+use turno_engine::{Command, Effect, Engine, Input};
 use turno_fuzz::Choices;
-use turno_fuzz::peers::{Peers, flow, sip_config, wait};
+use turno_fuzz::house::{DIALLED, config, name};
+use turno_fuzz::peers::{Peers, flow, wait};
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::message::Message;
 use turno_sip::ua::Load;
 
 const STEPS_MAX: usize = 120;
-
-fn name<T: std::str::FromStr>(text: &str) -> T
-where
-    T::Err: std::fmt::Debug,
-{
-    text.parse().expect("a name")
-}
-
-fn config() -> EngineConfig {
-    let mut acd = AcdConfig { redial_keeps_place: Duration::from_secs(60), ..AcdConfig::default() };
-    for (queue, on_wait) in [("a", Overflow::Queue(name("b"))), ("b", Overflow::HangUp)] {
-        let rules = QueueRules {
-            length_max: 3,
-            ring_limit: Duration::from_secs(15),
-            wait_limit: Duration::from_secs(40),
-            wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
-            on_wait,
-            announce_every: Duration::from_secs(10),
-            music: Some(name("music")),
-            greeting: Some(name("welcome")),
-            ..QueueRules::default()
-        };
-        acd.queues.insert(name(queue), rules);
-    }
-    let rules =
-        SegmentRules { value_pm: 1000, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
-    acd.segments.insert(name("standard"), rules);
-    for (agent, station) in [("anna", "1001"), ("boris", "1002"), ("carla", "1003")] {
-        let rules = AgentRules {
-            shown: agent.into(),
-            queues: vec![name("a"), name("b")],
-            code: station.into(),
-            station: Some(name(station)),
-            no_answer_max: 2,
-            ..AgentRules::default()
-        };
-        acd.agents.insert(name(agent), rules);
-    }
-    let plan = Plan::Queue { queue: name("a"), need: Need::Anyone, prompts: Vec::new() };
-    let extensions =
-        [("600".to_owned(), Extension::Queue(name("b"))), ("1002".to_owned(), Extension::Station(name("1002")))];
-    EngineConfig {
-        seed: 1,
-        sip: sip_config(),
-        media: MediaConfig { external: None, local_networks: Vec::new(), codecs: vec![Codec::Pcma, Codec::Pcmu] },
-        call: CallConfig {
-            routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
-            extensions: extensions.into(),
-            codes: Codes { in_out: "*45".into(), pause: "*46".into() },
-            outside: BTreeMap::new(),
-            station_class: BTreeMap::new(),
-            overflow_class: None,
-            prompts: SystemPrompts::default(),
-            ring_limit: Duration::from_secs(30),
-            duration_limit: Duration::from_secs(7200),
-            need_language: false,
-        },
-        acd,
-        segment_default: name("standard"),
-        value_default_pm: 1000,
-        revision: 0,
-        deck: turno_tariff::Deck::default(),
-        country: "34".into(),
-    }
-}
 
 struct World {
     engine: Engine,
@@ -131,6 +64,7 @@ impl World {
                 | Effect::Trunk { .. }
                 | Effect::Why { .. }
                 | Effect::Foreseen { .. }
+                | Effect::Mail(_)
                 | Effect::Healed(_) => {}
             }
         }
@@ -182,12 +116,16 @@ impl World {
             17 | 18 => {
                 let nth = pick(self.legs.len(), choices);
                 let leg = self.legs.get(nth).copied().unwrap_or(LegId::arrived(0));
-                let event = match choices.below(6) {
+                let event = match choices.below(9) {
                     0 => MediaEvent::Latched(flow(0).peer),
-                    1 => MediaEvent::Key { key: ['1', '*', '#'][choices.below(3) as usize], ms: 100 },
-                    2 => MediaEvent::PlayEnded(1),
-                    3 => MediaEvent::Silent,
-                    4 => MediaEvent::Closed(Default::default()),
+                    1..=3 => MediaEvent::Key { key: ['1', '2', '3', '*', '#'][choices.below(5) as usize], ms: 100 },
+                    4 => MediaEvent::PlayEnded(choices.below(4) as u32),
+                    5 => MediaEvent::Silent,
+                    6 => MediaEvent::Closed(Default::default()),
+                    7 => {
+                        let end = [TapeEnd::Silence, TapeEnd::Longest][choices.below(2) as usize];
+                        MediaEvent::Taped { ms: choices.below(40_000) as u32, end }
+                    }
                     _ => MediaEvent::Failed,
                 };
                 self.input(&Input::Media { leg, event });
@@ -222,15 +160,38 @@ impl World {
     fn command(&self, choices: &mut Choices<'_>) -> Command {
         let agent: AgentId = name(["anna", "boris", "carla", "nobody"][choices.below(4) as usize]);
         let call = self.calls.get(choices.below(self.calls.len().max(1) as u64) as usize).copied();
-        match choices.below(10) {
+        let of = |command: fn(CallId) -> Command| call.map_or(Command::CallShow(None), command);
+        match choices.below(28) {
             0 => Command::QueueShow(None),
             1 => Command::AgentShow(Some(agent)),
-            2 | 3 => Command::AgentLogin(agent, [None, Some(name("1002"))][choices.below(2) as usize]),
-            4 => Command::AgentLogout(agent),
-            5 => Command::AgentPause(agent, name("lunch")),
-            6 => Command::AgentReady(agent),
-            7 => call.map_or(Command::CallShow(None), Command::CallHangUp),
-            8 => Command::RegShow,
+            2..=4 => Command::AgentLogin(agent, [None, Some(name("1002"))][choices.below(2) as usize]),
+            5 => Command::AgentLogout(agent),
+            6 => Command::AgentPause(agent, name("lunch")),
+            7 | 8 => Command::AgentReady(agent),
+            9 => of(Command::CallHangUp),
+            10 => Command::RegShow,
+            11 => of(|call| Command::CallPark(call, None)),
+            12 => call.map_or(Command::CallShow(None), |call| Command::CallPull(call, agent)),
+            13 | 14 => {
+                let station = ["1001", "1002", "1003"][choices.below(3) as usize];
+                let number = DIALLED[choices.below(DIALLED.len() as u64) as usize];
+                Command::CallPlace(name(station), number.into())
+            }
+            15 | 16 => {
+                let number = name(["+34600111222", "+34600111223"][choices.below(2) as usize]);
+                let queue = name(["a", "b", "none"][choices.below(3) as usize]);
+                Command::CallbackAdd { number, queue, at: None }
+            }
+            17 => Command::CallbackCancel(name("+34600111222")),
+            18 => of(|call| Command::CallBump(call, 60)),
+            19 => of(|call| Command::CallMove(call, name("b"))),
+            20 => of(|call| Command::CallNeeds(call, Need::Anyone)),
+            21 => of(Command::CallExplain),
+            22 => of(Command::CallLegs),
+            23 => Command::AgentExplain(agent),
+            24 => Command::Emergency(None, choices.below(2) == 1),
+            25 => Command::AgentSaved(agent),
+            26 => Command::AgentDisposition(agent, name("sold")),
             _ => Command::Sizes,
         }
     }

@@ -9,10 +9,12 @@ use libfuzzer_sys::fuzz_target;
 use turno_base::{Codec, Direction, LegId, Now, PromptId, StreamAgreement};
 use turno_fuzz::Choices;
 use turno_media::{
-    Library, Listening, MediaCommand, MediaEvent, Out, Play, Port, Rules, Shard, Slot, Sound, rtcp, rtp,
+    Library, Listening, MediaCommand, MediaEvent, Out, Play, Port, Rules, Shard, Slot, Sound, TapeRules, rtcp, rtp,
 };
 
 const LEGS: u64 = 4;
+/// Samples: a piece, the longest gap that silence fills, the packet after it.
+const PIECE_MAX: usize = 8000 + 80_000 + 8000;
 const CODECS: [Codec; 5] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus, Codec::G729];
 
 #[derive(Default)]
@@ -31,6 +33,9 @@ impl Out for Ears {
         assert!(rtcp::parse(packet).is_ok());
         assert_ne!(to.ip().to_string(), "203.0.113.9", "a stranger is sent to");
         self.sent += 1;
+    }
+    fn samples(&mut self, _: LegId, samples: Vec<i16>) {
+        assert!(samples.len() <= PIECE_MAX, "more in one piece than a second, a gap and a packet hold");
     }
     fn event(&mut self, leg: LegId, event: MediaEvent) {
         self.events.push((leg, event));
@@ -54,6 +59,7 @@ fn terms(choices: &mut Choices<'_>) -> StreamAgreement {
         send: (codec, codec.payload_type()),
         receive: vec![(codec, codec.payload_type()), (other, other.payload_type())],
         dtmf: [None, Some(101)][choices.below(2) as usize],
+        dtmf_receive: (0..choices.below(3)).map(|_| 96 + choices.below(32) as u8).collect(),
         direction: directions[choices.below(4) as usize],
         ptime_ms: 10 + choices.below(51) as u8,
     }
@@ -61,7 +67,7 @@ fn terms(choices: &mut Choices<'_>) -> StreamAgreement {
 
 fn command(choices: &mut Choices<'_>) -> MediaCommand {
     let prompt = |n: u64| PromptId::new(["welcome", "music", "absent"][n as usize]).expect("name");
-    match choices.below(14) {
+    match choices.below(16) {
         0..=3 => MediaCommand::Agree(terms(choices)),
         4 => MediaCommand::Play(Play::Once((0..choices.below(3)).map(|_| prompt(choices.below(3))).collect()), 7),
         5 => MediaCommand::Play(Play::Loop(prompt(choices.below(3))), 7),
@@ -74,6 +80,11 @@ fn command(choices: &mut Choices<'_>) -> MediaCommand {
             MediaCommand::Key { key: ['5', '#', 'A', 'x'][choices.below(4) as usize], ms: choices.below(65_536) as u32 }
         }
         12 => MediaCommand::Held(choices.below(2) == 1),
+        13 => {
+            let [longest, silence] = [choices.below(60), choices.below(20)].map(Duration::from_secs);
+            MediaCommand::Tape(TapeRules { longest, silence })
+        }
+        14 => MediaCommand::EndTape,
         _ => MediaCommand::Close,
     }
 }

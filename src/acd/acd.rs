@@ -21,6 +21,7 @@ use crate::reconcile::Reconciler;
 use crate::redial::Redials;
 use crate::refusal::Refusal;
 use crate::reserve::Reserve;
+use crate::serving::LiveQueues;
 use crate::skills::{Demands, LiveSkills};
 use crate::slab::{AgentIx, GroupIx, ItemIx, ProfileIx, QueueIx, Slab};
 use crate::tables::Tables;
@@ -43,6 +44,9 @@ pub struct Acd {
     pub(crate) holders: Holders,
     pub(crate) skills: Skills,
     pub(crate) live_skills: LiveSkills,
+    pub(crate) live_queues: LiveQueues,
+    /// Whose shifts ended in this turn.
+    pub(crate) gone: Vec<AgentId>,
     /// Certificates that items demand, by number; 0 is none.
     pub(crate) demands: Vec<Demands>,
     /// Which of them, by number of segment.
@@ -128,6 +132,8 @@ impl Acd {
             holders: Holders::default(),
             skills: Skills::default(),
             live_skills: LiveSkills::default(),
+            live_queues: LiveQueues::new(),
+            gone: Vec::new(),
             demands: Vec::new(),
             demands_of: Vec::new(),
             urgencies: Vec::new(),
@@ -214,6 +220,9 @@ impl Acd {
             Command::TaskDone { task, disposition } => self.finish_task(task, disposition, now, out),
             Command::TaskMove { task, queue } => self.move_task(task, queue, now, out),
             Command::Skill { agent, skill, change } => self.change_skill(agent, skill, change, now, out),
+            Command::Serve { agent, queue, rank, at } => self.join_queue(agent, queue, rank, at, now, out),
+            Command::LeaveQueue { agent, queue } => self.leave_queue(agent, queue, now, out),
+            Command::Rank { agent, queue, rank } => self.set_rank(agent, queue, rank, now, out),
         };
         self.settle(now, out);
         done
@@ -251,6 +260,7 @@ impl Acd {
 
     /// The end of every turn.
     pub(crate) fn settle(&mut self, now: Mono, out: &mut Vec<Decision>) {
+        self.forget_live_queues(now, out);
         if self.skills_overdue(now) {
             self.expire_skills(now, out);
         }

@@ -246,6 +246,34 @@ pub enum Command {
         /// How.
         change: SkillChange,
     },
+    /// An agent serves a queue, whatever he is configured for, until his shift ends. Who is not logged in sits down and serves
+    /// this queue alone.
+    Serve {
+        /// The agent.
+        agent: AgentId,
+        /// One that he does not serve yet.
+        queue: QueueId,
+        /// His rank in it, 0..=[`crate::limits::RANK_MAX`].
+        rank: u8,
+        /// Where he sits down, if he is not logged in.
+        at: Option<StationId>,
+    },
+    /// He does not serve a queue any more until his shift ends; with the last one it does.
+    LeaveQueue {
+        /// The agent, logged in.
+        agent: AgentId,
+        /// One that he serves.
+        queue: QueueId,
+    },
+    /// His rank in a queue until his shift ends.
+    Rank {
+        /// The agent, logged in.
+        agent: AgentId,
+        /// One that he serves.
+        queue: QueueId,
+        /// 0..=[`crate::limits::RANK_MAX`].
+        rank: u8,
+    },
 }
 
 /// What an item is.
@@ -453,6 +481,16 @@ pub enum Decision {
         item: Option<ItemId>,
         /// Time in it is paid: all of a shift but the not-ready reasons that say otherwise.
         is_paid: bool,
+    },
+    /// Which queues an agent serves was changed for his shift; told before a login that it comes with. At its end all is as
+    /// configured, which is not told.
+    Serves {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+        /// His rank in it; none: he does not serve it.
+        rank: Option<u8>,
     },
     /// An agent has been not ready for longer than his reason allows; told once for each time.
     PauseTooLong {

@@ -20,6 +20,8 @@ use crate::tasks::TaskRules;
 /// Everything the ACD needs to know from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcdConfig {
+    /// Which configuration this is, as people know it; decisions name it. 0: nobody said.
+    pub revision: u64,
     /// Queues.
     pub queues: BTreeMap<QueueId, QueueRules>,
     /// Agents.

@@ -39,6 +39,7 @@ impl Acd {
     pub(crate) fn reform(&mut self, now: Mono, out: &mut Vec<Decision>) {
         self.configured += 1;
         self.arm_skills(now);
+        self.keep_live_queues();
         let stood = self.take_lines_down();
         self.set_segments();
         self.set_queues();
@@ -308,19 +309,25 @@ impl Acd {
 
     /// Numbers the agents of queues that go by order: as the queue names them, then the others by name.
     fn set_orders(&mut self) {
-        for (at, queue) in self.queues.iter_mut() {
-            queue.order.clear();
-            if !queue.rules.strategy.is_ordered() {
-                continue;
-            }
-            let serves = |id: &AgentId| {
-                let agent = self.agent_of.get(id).map(|&agent| &self.agents[agent]);
-                agent.is_some_and(|agent| self.profiles[agent.profile].key.queues.contains(&at))
-            };
-            for id in queue.rules.order.iter().chain(self.agent_of.keys()).filter(|id| serves(id)) {
-                let next = queue.order.len() as u64;
-                queue.order.entry(*id).or_insert(next);
-            }
+        let queues: Vec<QueueIx> = self.queues.iter().map(|(at, _)| at).collect();
+        queues.into_iter().for_each(|queue| self.set_order(queue));
+    }
+
+    /// Numbers the agents of a queue, if it goes by order. Nobody may be seated by the numbers from before.
+    pub(crate) fn set_order(&mut self, at: QueueIx) {
+        let Acd { queues, agents, agent_of, profiles, .. } = self;
+        let queue = &mut queues[at];
+        queue.order.clear();
+        if !queue.rules.strategy.is_ordered() {
+            return;
+        }
+        let serves = |id: &AgentId| {
+            let agent = agent_of.get(id).map(|&agent| &agents[agent]);
+            agent.is_some_and(|agent| profiles[agent.profile].key.queues.contains(&at))
+        };
+        for id in queue.rules.order.iter().chain(agent_of.keys()).filter(|id| serves(id)) {
+            let next = queue.order.len() as u64;
+            queue.order.entry(*id).or_insert(next);
         }
     }
 
@@ -415,11 +422,10 @@ impl Acd {
 
     /// Who is not configured knows nothing and serves no queue, and nobody serves a queue that is not configured.
     pub(crate) fn profile_key(&mut self, agent: AgentId, at: Wall) -> ProfileKey {
-        let Some(rules) = self.config.agents.get(&agent) else { return ProfileKey::default() };
-        let configured = rules.queues.iter().filter(|id| self.config.queues.contains_key(id));
-        let queues: BTreeSet<QueueIx> = configured.filter_map(|id| self.queue_of.get(id).copied()).collect();
-        let ranked = rules.ranks.iter().filter_map(|(id, rank)| Some((*self.queue_of.get(id)?, *rank)));
-        let ranks = ranked.filter(|(queue, rank)| *rank > 0 && queues.contains(queue)).collect();
+        let served = self.queues_served(agent);
+        let placed = || served.iter().filter_map(|row| Some((*self.queue_of.get(&row.queue)?, row.rank)));
+        let queues: BTreeSet<QueueIx> = placed().map(|(queue, _)| queue).collect();
+        let ranks = placed().filter(|(_, rank)| *rank > 0).collect();
         let (skills, certified) = (self.skills_of(agent, at), self.certified(agent, at));
         ProfileKey { levels: self.skills.levels(&skills), certified: self.skills.levels(&certified), queues, ranks }
     }

@@ -24,6 +24,11 @@ impl Acd {
         for &agent in agents {
             self.change_profile(agent, wall);
         }
+        self.ask_anew(agents, now, out);
+    }
+
+    /// What these agents may take is another thing now: who waits for one of them alone, and those of them who are ready.
+    pub(crate) fn ask_anew(&mut self, agents: &[AgentIx], now: Mono, out: &mut Vec<Decision>) {
         let mut released = Vec::new();
         for &agent in agents {
             self.fit_own(agent, now, &mut released);
@@ -50,16 +55,21 @@ impl Acd {
     /// Moves an agent to the profile of what he knows as of now.
     fn change_profile(&mut self, agent: AgentIx, wall: Wall) {
         let key = self.profile_key(self.agents[agent].id, wall);
+        self.rise(agent);
+        self.move_to_profile(agent, key);
+        self.sit(agent);
+    }
+
+    /// Moves an agent who stands nowhere among the ready to the profile of this key. Of his queues nothing is counted anew.
+    pub(crate) fn move_to_profile(&mut self, agent: AgentIx, key: ProfileKey) {
         let from = self.agents[agent].profile;
         if self.profiles[from].key == key {
             return;
         }
         let is_listed = self.agents[agent].listed.is_some();
         let logged_in = u32::from(self.agents[agent].doing != Doing::LoggedOut);
-        self.rise(agent);
         let to = self.profile(key);
         self.agents[agent].profile = to;
-        self.sit(agent);
         for (profile, is_there) in [(from, false), (to, true)] {
             let profile = &mut self.profiles[profile];
             if is_there {

@@ -32,6 +32,8 @@ pub const TASK_SUBJECT_MAX: usize = 200;
 pub const TASK_CUSTOMER_MAX: usize = 64;
 /// Most skills of one agent that may be changed while he works; further ones are refused.
 pub const SKILLS_LIVE_MAX: usize = 32;
+/// The highest rank of an agent in a queue.
+pub const RANK_MAX: u8 = 100;
 /// Most rings of a queue; what is configured beyond them does not count.
 pub const RINGS_MAX: usize = 16;
 /// Blocked pairs named in one decision.

@@ -43,6 +43,15 @@ struct Head {
     listed: Listed,
 }
 
+/// What a look through the lines of an agent found.
+struct Heads {
+    podium: Podium<Head>,
+    /// Items that he may take, whether or not now.
+    eligible: u32,
+    /// Those that would have gone first but are kept from him.
+    blocked: Vec<Blocked>,
+}
+
 /// The best of those seen, and the next best.
 struct Podium<T> {
     best: Option<T>,
@@ -188,6 +197,7 @@ impl Acd {
             blocked,
             tables: self.tables.version,
             config: self.configured,
+            revision: self.config.revision,
         }
     }
 
@@ -296,7 +306,8 @@ impl Acd {
         Candidate { rank, preference, agent, fit, appeal, idle_since: since }
     }
 
-    fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
+    /// The first and the second among the heads of all lines that the agent may serve.
+    fn heads_for(&self, agent: AgentIx, now: Mono) -> Heads {
         let seeker = &self.agents[agent];
         let profile = &self.profiles[seeker.profile];
         let reserved = if self.reserves.is_empty() { None } else { self.reserved_for(seeker.profile) };
@@ -341,6 +352,11 @@ impl Acd {
                 }
             }
         }
+        Heads { podium, eligible, blocked }
+    }
+
+    fn item_for(&self, agent: AgentIx, trigger: Trigger, now: Mono) -> Option<(ItemIx, Why)> {
+        let Heads { podium, eligible, blocked } = self.heads_for(agent, now);
         let head = podium.best?;
         let item = head.precedence.item();
         let group = &self.groups[head.listed.group];
@@ -348,7 +364,7 @@ impl Acd {
             0 | 1 => 1,
             _ => group.profiles.iter().map(|fit| self.profiles[fit.profile].ready.len()).sum::<usize>(),
         };
-        let fit = Fit { profile: seeker.profile, fit: head.listed.fit, recipe: head.listed.recipe };
+        let fit = Fit { profile: self.agents[agent].profile, fit: head.listed.fit, recipe: head.listed.recipe };
         let me = self.candidate(item, fit, self.seat_of(agent)?, now);
         let runner_up = podium.second.map(|second| RunnerUp::Item {
             item: self.items[second.precedence.item()].id,
@@ -368,6 +384,7 @@ impl Acd {
             blocked,
             tables: self.tables.version,
             config: self.configured,
+            revision: self.config.revision,
         };
         Some((item, why))
     }

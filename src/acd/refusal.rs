@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::{AgentId, E164, ItemId, Name, QueueId, SkillId, StationId, Wall};
 
-use crate::limits::SKILLS_LIVE_MAX;
+use crate::limits::{RANK_MAX, SKILLS_LIVE_MAX};
 use crate::need::LEVEL_MAX;
 
 /// Why a command is not done. Nothing has changed.
@@ -104,6 +104,22 @@ pub enum Refusal {
         /// The agent.
         agent: AgentId,
     },
+    /// Above [`RANK_MAX`].
+    RankOut(u8),
+    /// He serves the queue already.
+    AlreadyServes {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+    },
+    /// He does not serve the queue.
+    DoesNotServe {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -158,6 +174,9 @@ impl fmt::Display for Refusal {
             Refusal::TooManySkills { agent } => {
                 write!(f, "{SKILLS_LIVE_MAX} skills of {agent} are changed already; reset some, or configure them")
             }
+            Refusal::RankOut(rank) => write!(f, "{rank} is no rank; write 0 to {RANK_MAX}"),
+            Refusal::AlreadyServes { agent, queue } => write!(f, "{agent} serves {queue} already"),
+            Refusal::DoesNotServe { agent, queue } => write!(f, "{agent} does not serve {queue}"),
             Refusal::AlreadyThere(queue) => write!(f, "it waits in {queue} already"),
         }
     }

@@ -24,6 +24,9 @@ impl Acd {
         if let Some(at) = self.agents[agent].doing.deadline() {
             self.timers.arm(at, Due::Agent(agent));
         }
+        if self.agents[agent].doing == Doing::LoggedOut && self.live_queues.contains_key(&self.agents[agent].id) {
+            self.gone.push(self.agents[agent].id);
+        }
         self.measure(agent, old == Doing::LoggedOut, now);
         self.show(agent, now, out);
     }
@@ -137,7 +140,7 @@ impl Acd {
     }
 
     /// The agent of that name, configured.
-    fn configured(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
+    pub(crate) fn configured(&self, agent: AgentId) -> Result<AgentIx, Refusal> {
         match self.agent_of.get(&agent) {
             Some(&at) if self.config.agents.contains_key(&agent) => Ok(at),
             Some(_) | None => Err(Refusal::NoSuchAgent(agent)),
@@ -174,20 +177,8 @@ impl Acd {
             }
             return Ok(());
         }
-        if let Some(elsewhere) = sits_at
-            && !self.agents[at].doing.is_idle()
-        {
-            return Err(Refusal::AtWorkElsewhere { agent, station: elsewhere });
-        }
-        let there = self.stations.get(&station).copied();
-        if there.is_none() && self.stations.len() >= self.bounds.stations_max as usize {
-            return Err(Refusal::TooManyStations);
-        }
-        let other = there.and_then(|s| s.agent);
+        let other = self.may_sit(at, station)?;
         if let Some(other) = other {
-            if !self.agents[other].doing.is_idle() {
-                return Err(Refusal::StationTaken { station, by: self.agents[other].id });
-            }
             self.end_shift(other, now, out);
         }
         match sits_at {
@@ -224,6 +215,26 @@ impl Acd {
             self.send_away(self.agents[other].profile, now, out);
         }
         Ok(())
+    }
+
+    /// He may sit down there; then whoever sits there now goes.
+    pub(crate) fn may_sit(&self, agent: AgentIx, station: StationId) -> Result<Option<AgentIx>, Refusal> {
+        let me = &self.agents[agent];
+        if let Some(elsewhere) = me.station
+            && !me.doing.is_idle()
+        {
+            return Err(Refusal::AtWorkElsewhere { agent: me.id, station: elsewhere });
+        }
+        let there = self.stations.get(&station).copied();
+        if there.is_none() && self.stations.len() >= self.bounds.stations_max as usize {
+            return Err(Refusal::TooManyStations);
+        }
+        match there.and_then(|s| s.agent) {
+            Some(other) if !self.agents[other].doing.is_idle() => {
+                Err(Refusal::StationTaken { station, by: self.agents[other].id })
+            }
+            other => Ok(other),
+        }
     }
 
     pub(crate) fn logout(&mut self, agent: AgentId, now: Mono, out: &mut Vec<Decision>) -> Result<(), Refusal> {

@@ -11,6 +11,7 @@ use crate::agent::{Doing, Next};
 use crate::boundary::Kind;
 use crate::expected::Accuracy;
 use crate::matching::{self, NEUTRAL, Precedence};
+use crate::serving::ServedRow;
 use crate::skills::SkillRow;
 use crate::slab::{AgentIx, ItemIx, QueueIx};
 
@@ -89,6 +90,8 @@ pub struct AgentRow {
     pub is_overdue: bool,
     /// What he knows as of now, by name.
     pub skills: Vec<SkillRow>,
+    /// The queues that he serves as of now, by name.
+    pub serves: Vec<ServedRow>,
 }
 
 /// Sizes of everything that could leak.
@@ -250,19 +253,8 @@ impl Acd {
         if rules.is_none() && agent.doing == Doing::LoggedOut {
             return None;
         }
-        let longest = match agent.shown.state {
-            AgentState::Paused(reason) => self.config.reasons.get(&reason).map(|rules| rules.longest),
-            AgentState::LoggedOut
-            | AgentState::Ready
-            | AgentState::Offered
-            | AgentState::Ringing
-            | AgentState::Talking
-            | AgentState::Holding
-            | AgentState::Consulting
-            | AgentState::WrapUp
-            | AgentState::Outbound
-            | AgentState::Task => None,
-        };
+        let longest =
+            agent.shown.state.reason().and_then(|reason| self.config.reasons.get(&reason)).map(|rules| rules.longest);
         Some(AgentRow {
             agent: agent.id,
             shown: rules.map_or_else(String::new, |rules| rules.shown.clone()),
@@ -273,6 +265,7 @@ impl Acd {
             next: agent.next,
             is_overdue: longest.is_some_and(|most| !most.is_zero() && now.since(agent.shown_since) > most),
             skills: self.skill_rows(agent.id, now),
+            serves: self.queues_served(agent.id),
         })
     }
 }

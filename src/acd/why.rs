@@ -34,6 +34,8 @@ pub struct Why {
     pub tables: u64,
     /// How many configurations there had been.
     pub config: u64,
+    /// The revision of the configuration that decided it ([`crate::AcdConfig::revision`]).
+    pub revision: u64,
 }
 
 /// The parts of a score `W x M x K x g`.

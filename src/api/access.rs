@@ -2,6 +2,7 @@
 //!
 //! A token is known by its SHA-256 alone. What the configuration says of them is replaced whole by a reload.
 
+mod kept;
 mod once;
 mod pace;
 mod password;
@@ -9,6 +10,7 @@ mod signed;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::api::AppState;
 use crate::api::routes::{self, Route, Whose};
 use crate::shell::clock::wall;
 use crate::shell::config::{HttpSettings, Rights, Scope, digest};
+use kept::Kept;
 use once::Once;
 use pace::{Pace, Turn};
 use password::Passwords;
@@ -120,15 +123,16 @@ fn later(wait: Duration, sentence: &str) -> Response {
 }
 
 impl Access {
-    /// As configured.
-    pub fn new(settings: &HttpSettings) -> Access {
+    /// As configured, with who has signed in and what was answered as it is kept in `dir`; none: in memory alone.
+    pub fn new(settings: &HttpSettings, dir: Option<&Path>) -> Access {
+        let kept = dir.map(Kept::open).unwrap_or_default();
         let access = Access {
             book: RwLock::default(),
-            signed: Signed::default(),
+            signed: Signed::new(kept.clone()),
             passwords: Passwords::new(),
             by_name: Pace::default(),
             by_source: Pace::default(),
-            once: Once::default(),
+            once: Once::new(kept),
         };
         access.set(settings);
         access
@@ -220,7 +224,7 @@ impl Access {
             Some(person) => {
                 tracing::info!(name, "signed in");
                 let asking = Asking { name: person.name.as_str().into(), rights: person.rights };
-                Ok(self.signed.begin(asking))
+                Ok(self.signed.begin(asking).await)
             }
             None => {
                 tracing::warn!(source = %peer.source(), "an attempt to sign in failed");
@@ -230,8 +234,8 @@ impl Access {
     }
 
     /// Ends what was signed in with these headers.
-    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
-        self.signed.end(&digest(given(headers).unwrap_or_default()));
+    pub(crate) async fn sign_out(&self, headers: &HeaderMap) {
+        self.signed.end(digest(given(headers).unwrap_or_default())).await;
     }
 
     /// A page of another site makes the browser of somebody who may reach this address ask: only browsers send an Origin,

@@ -25,7 +25,7 @@ may do everything; that is allowed on loopback only, and only under an address o
 | `board` | a wallboard on a wall | the board and the queues to read |
 
 `turno token new --name crm --scope supervisor` draws a token and prints the lines for the configuration, which hold only its hash. A person signs in by
-`POST /api/v1/session` with name and password and gets a token for 12 hours, or until the process ends. Attempts to sign in are slowed down by address and
+`POST /api/v1/session` with name and password and gets a token for 12 hours, over a restart too. Attempts to sign in are slowed down by address and
 name. A reload takes changed tokens and people; who is not in the configuration any more is out at once.
 
 ## Answers
@@ -42,7 +42,8 @@ name. A reload takes changed tokens and people; who is not in the configuration 
 An error is `{\"error\": \"a sentence\"}`. A request must be whole within 15 seconds.
 
 `Idempotency-Key` (1 to 128 bytes) on a POST: the same key again, from the same token, to the same path, is not done again; the same answer comes with
-`Idempotency-Replayed: true`. With another body it is 422, while the first is being done 409. Answers are kept for a day, 4096 of them, in memory.
+`Idempotency-Replayed: true`. With another body it is 422, while the first is being done 409. Answers are kept for a day, 4096 of them,
+over a restart too; a key whose command the node ended in the midst of is 409, for nobody knows whether it was done.
 
 Pages of other origins may ask if `http.origins` lists theirs. A browser that opens a WebSocket gives its token as a subprotocol: `turno, bearer.TOKEN`.
 

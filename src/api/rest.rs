@@ -12,7 +12,7 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, access, customers, events, live, records, reports, session, tasks, voicemail};
+use crate::api::{AppState, access, customers, events, live, records, reports, session, tasks, toolbox, voicemail};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -55,6 +55,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .merge(customers::router())
         .merge(live::router())
         .merge(voicemail::router())
+        .merge(toolbox::router())
         .layer(from_fn_with_state(state, access::guard))
 }
 
@@ -328,7 +329,11 @@ async fn about_number(state: &AppState, number: &str, command: impl FnOnce(E164)
 }
 
 pub(super) fn bad(sentence: &str) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": sentence}))).into_response()
+    refused_by(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+}
+
+pub(super) fn refused_by(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({"error": sentence}))).into_response()
 }
 
 async fn reachable(State(state): State<AppState>) -> Response {

@@ -198,6 +198,8 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/api/v1/calls/{call}", OWN, "calls", "One live call.").of(HisCall),
     row("DELETE", "/api/v1/calls/{call}", OWN, "Hangs up.").of(HisCall),
     get("/api/v1/calls/{call}/explain", OWN, "explained", "Why a call waits, or went where it went.").of(HisCall),
+    get("/api/v1/calls/{call}/trace", SUPERVISED, "steps", "The whole story of a call: messages, decisions, quality.")
+        .asks(&[may("full", Flag, "Numbers whole")]),
     get("/api/v1/calls/{call}/card", OWN, "card", "Who calls.").of(HisCall),
     post("/api/v1/calls/{call}/bump", SUPERVISED, "A waiting call counts as older.").takes(&[need(
         "by_s",
@@ -337,5 +339,34 @@ pub(crate) const ROUTES: &[Route] = &[
     row("DELETE", "/api/v1/voicemail/{call}", SUPERVISED, "Removes a message."),
     get("/api/v1/voicemail/{call}/sound", SUPERVISED, "audio/wav", "What was said."),
     post("/api/v1/voicemail/{call}/done", SUPERVISED, "Somebody has seen to it."),
+    get("/api/v1/route-test", WATCHED, "route", "What would become of a call; nothing changes.").asks(&[
+        need("from", Text, "Who calls"),
+        need("to", Text, "What is dialled"),
+        may("trunk", Named, "By which trunk; absent: the first that has a route for it"),
+        may("at", Instant, "At this instant, with agents and queues as they are now"),
+    ]),
+    get("/api/v1/trunks", WATCHED, "trunks", "Trunks: up or not, calls, our registration there, each address."),
+    get("/api/v1/trunks/{trunk}", WATCHED, "trunks", "One trunk."),
+    post("/api/v1/trunks/{trunk}/ping", SUPERVISED, "Asks each address of a trunk by OPTIONS.").gives("pings"),
+    get("/api/v1/sip-trace", ADMIN, "trace", "Whether SIP is shown somewhere, and how much was."),
+    post("/api/v1/sip-trace", ADMIN, "Shows SIP that passes, in a file or in Homer, for a while.")
+        .gives("trace")
+        .takes(&[
+            need("to", Text, "hep://HOST:PORT, or the name of a file below traces in the data folder, ending in .pcap"),
+            may("call", Text, "Only this call, or a dialog by its SIP Call-ID"),
+            may("from", Text, "Only calls from or to this number"),
+            may("for_s", Count(86_400), "Ends after so many seconds; 600 if absent"),
+            may("bytes_max", Count(u32::MAX), "Ends after so many bytes of messages"),
+        ]),
+    row("DELETE", "/api/v1/sip-trace", ADMIN, "Shows SIP no more.").gives("trace"),
+    get("/api/v1/log", ADMIN, "level", "What is logged now."),
+    row("PUT", "/api/v1/log", ADMIN, "Gives parts of the program a level of their own for a while.")
+        .gives("level")
+        .takes(&[
+            need("levels", Text, "AREA=LEVEL, joined by commas: sip=debug,calls=trace"),
+            may("for_s", Count(86_400), "For so many seconds; 600 if absent"),
+        ]),
+    row("DELETE", "/api/v1/log", ADMIN, "Every part speaks as configured.").gives("level"),
+    get("/api/v1/doctor", ADMIN, "findings", "What would keep calls from going through, and what to do."),
     get("/wall/feed", SHOWN, "websocket", "The wallboard's own feed."),
 ];

@@ -47,7 +47,7 @@ async fn whose(Extension(asking): Extension<Asking>) -> Response {
 }
 
 async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    state.access.sign_out(&headers);
+    state.access.sign_out(&headers).await;
     Json(json!({"done": true})).into_response()
 }
 

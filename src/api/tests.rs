@@ -37,6 +37,11 @@ pub(super) fn place(token: Option<&str>) -> Place {
 }
 
 pub(super) fn place_with(http: HttpSettings) -> Place {
+    place_kept(http, None)
+}
+
+/// With what is kept of those who ask in a folder.
+pub(super) fn place_kept(http: HttpSettings, folder: Option<&Path>) -> Place {
     let (inbox, outlet) = inbox(Clock::begin());
     let metrics = Arc::new(Metrics::new());
     let kept = BoardSettings { dir: None, zone: jiff::tz::TimeZone::UTC, told_to: 0 };
@@ -65,8 +70,10 @@ pub(super) fn place_with(http: HttpSettings) -> Place {
         callers,
         reloader: Arc::new(Reloader::fixed(settings, Some(files), inbox, metrics, board.clone())),
         voicemail: records.join("voicemail").into(),
+        folders: Arc::new(Folders { data: records.clone(), journal: None, records: records.clone() }),
+        reading: crate::api::toolbox::Reading::default(),
         records: records.into(),
-        access: Arc::new(Access::new(&http)),
+        access: Arc::new(Access::new(&http, folder)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let socket = std::env::temp_dir().join(format!("turno-{:x}.sock", entropy::draw()));
@@ -134,6 +141,8 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
                 Command::AgentExplain(_)
                 | Command::CallExplain(_)
                 | Command::AgentSkill(..)
+                | Command::RegShow
+                | Command::RouteTest(_)
                 | Command::TaskAdd(_)
                 | Command::TaskShow(..)
                 | Command::TaskDone(..)

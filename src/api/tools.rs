@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
@@ -11,11 +12,11 @@ use turno_base::number::normalise;
 use turno_base::{TrunkId, Wall};
 use turno_engine::{Answer, Command, Rehearsal};
 
-use crate::api::AppState;
 use crate::api::control::{self, Reply};
+use crate::api::{AppState, Folders};
 use crate::shell::backup::Held;
 use crate::shell::logs::{self, Area, LogLevel, Spoken};
-use crate::shell::tap::{Order, Shown, Standing};
+use crate::shell::tap::{NotOn, Order, Shown, Standing};
 
 /// What may be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub enum Tool {
     LogShow,
     /// Hold still, so that log and journal can be copied as of one instant.
     BackupHold,
+    /// Where the node keeps what.
+    Folders,
     /// What would become of a call from this number to that, by a trunk, at an instant (µs since 1970).
     RouteTest {
         /// Who calls.
@@ -56,37 +59,27 @@ pub enum ToolReply {
     Log(Spoken),
     /// Files as they are at one instant.
     Held(Held),
+    /// Where the node keeps what.
+    Folders(Folders),
 }
 
 /// Does it. `lines` is what follows the reply.
 pub(super) async fn answer(tool: Tool, state: &AppState, lines: &mut Option<mpsc::Receiver<Shown>>) -> Reply {
     match tool {
-        Tool::TraceOn(order) => {
-            let legs = legs(&order, state).await;
-            let (tap, facts) = (state.tap.clone(), state.board.listen());
-            // It opens a file or asks for an address.
-            match tokio::task::spawn_blocking(move || tap.start(order, legs, facts)).await {
-                Ok(Ok(shown)) => {
-                    *lines = shown;
-                    trace(state)
-                }
-                Ok(Err(error)) => Reply::Refused(vec![error.to_string()]),
-                Err(_) => Reply::Unavailable("the trace could not begin".to_owned()),
+        Tool::TraceOn(order) => match begin_trace(order, state).await {
+            Ok(shown) => {
+                *lines = shown;
+                trace(state)
             }
-        }
+            Err(error) => Reply::Refused(vec![error.to_string()]),
+        },
         Tool::TraceOff => match state.tap.stop() {
             true => trace(state),
             false => Reply::Refused(vec!["no trace is on".to_owned()]),
         },
         Tool::TraceShow => trace(state),
         Tool::LogRaise(areas, lasts_s) => {
-            let lasts = Duration::from_secs(lasts_s).min(logs::RAISED_MAX);
-            logs::raise(&areas, lasts);
-            tokio::spawn(async move {
-                // A little later, so that it is over then for certain.
-                tokio::time::sleep(lasts + Duration::from_millis(10)).await;
-                logs::settle();
-            });
+            raise(&areas, Duration::from_secs(lasts_s));
             said()
         }
         Tool::LogLower => {
@@ -104,11 +97,60 @@ pub(super) async fn answer(tool: Tool, state: &AppState, lines: &mut Option<mpsc
                 Err(_) => Reply::Unavailable("the node cannot hold still".to_owned()),
             }
         }
+        Tool::Folders => Reply::Tool(Box::new(ToolReply::Folders((*state.folders).clone()))),
         Tool::RouteTest { from, to, trunk, at } => {
-            let number = normalise(&from, &state.customers.country());
-            let customer = number.and_then(|number| state.customers.look_up(number));
-            let asked = Rehearsal { from, to, trunk, at, customer };
+            let asked = rehearsal(from, to, trunk, at, state);
             control::ask_engine(Command::RouteTest(Box::new(asked)), state).await
+        }
+    }
+}
+
+/// Begins to show SIP; what it gives is what follows on a terminal.
+pub(super) async fn begin_trace(order: Order, state: &AppState) -> Result<Option<mpsc::Receiver<Shown>>, NotOn> {
+    let legs = legs(&order, state).await;
+    let (tap, facts) = (state.tap.clone(), state.board.listen());
+    let to = order.to.clone();
+    // It opens a file or asks for an address.
+    let begun = tokio::task::spawn_blocking(move || tap.start(order, legs, facts)).await;
+    begun.unwrap_or_else(|error| Err(NotOn::Target(to, std::io::Error::other(error))))
+}
+
+/// Gives areas a level of their own for a while.
+pub(super) fn raise(areas: &[(Area, LogLevel)], lasts: Duration) {
+    let lasts = lasts.min(logs::RAISED_MAX);
+    logs::raise(areas, lasts);
+    tokio::spawn(async move {
+        // A little later, so that it is over then for certain.
+        tokio::time::sleep(lasts + Duration::from_millis(10)).await;
+        logs::settle();
+    });
+}
+
+/// What is to be tried, with who calls as the portfolio knows him.
+pub(super) fn rehearsal(
+    from: String,
+    to: String,
+    trunk: Option<TrunkId>,
+    at: Option<Wall>,
+    state: &AppState,
+) -> Rehearsal {
+    let number = normalise(&from, &state.customers.country());
+    let customer = number.and_then(|number| state.customers.look_up(number));
+    Rehearsal { from, to, trunk, at, customer }
+}
+
+/// What a tool says, for programs.
+pub fn told(reply: &ToolReply) -> serde_json::Value {
+    match reply {
+        ToolReply::Trace(standing) => json!({"trace": standing}),
+        ToolReply::Held(held) => json!({"held": held}),
+        ToolReply::Folders(folders) => json!({"folders": folders}),
+        ToolReply::Log(spoken) => {
+            let raised = spoken
+                .raised
+                .iter()
+                .map(|(area, level, left_s)| json!({"area": area, "level": level, "left_s": left_s}));
+            json!({"level": spoken.level, "raised": raised.collect::<Vec<_>>()})
         }
     }
 }

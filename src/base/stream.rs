@@ -100,8 +100,10 @@ pub struct StreamAgreement {
     pub send: (Codec, u8),
     /// All that the peer may send, by payload type.
     pub receive: Vec<(Codec, u8)>,
-    /// Payload type of telephone-event (RFC 4733), if agreed.
+    /// Payload type by which we send keys (telephone-event, RFC 4733), if agreed.
     pub dtmf: Option<u8>,
+    /// Payload types by which the peer may send keys: our number, its own, or both if they differ.
+    pub dtmf_receive: Vec<u8>,
     /// From our side.
     pub direction: Direction,
     /// Packet time we send with, in ms, 10..=60.

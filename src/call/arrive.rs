@@ -6,7 +6,7 @@ use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Need, Number, Outcome, 
 use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
-use crate::leg::{Leg, LegState, Legs};
+use crate::leg::{Leg, LegState};
 use crate::plan::{CallConfig, Codes, Goal, Plan};
 use crate::turn::Turn;
 
@@ -21,31 +21,9 @@ impl Call {
             From::Station(station, None) => (None, Party::Station(station)),
         };
         t.fact(What::CallArrived { call: id, ani: ani.clone(), dnis: dnis.clone(), trunk });
-        let mut call = Call {
-            id,
-            from: Some(from),
-            ani: ani.clone(),
-            display,
-            dnis: dnis.clone(),
-            began: t.now.mono,
-            ends_at: t.now.mono + t.config.duration_limit,
-            caller: leg,
-            legs: Legs::default(),
-            figures: Vec::new(),
-            record: Record::Unasked,
-            customer: None,
-            came: None,
-            wants_since: None,
-            music: None,
-            consult: None,
-            is_taped: false,
-            menus: 0,
-            parker: None,
-            back: None,
-            talked: false,
-            verdict: None,
-            stage: Stage::Arriving { plan: Plan::Refuse(480), known_by: t.now.mono + KNOWN_WAIT },
-        };
+        let stage = Stage::Arriving { plan: Plan::Refuse(480), known_by: t.now.mono + KNOWN_WAIT };
+        let numbers = (ani.clone(), dnis.clone());
+        let mut call = Call { display, ..Call::new(id, Some(from), numbers, leg, stage, t) };
         call.begin_leg(arrived_leg(leg, sip_call_id, party, ani, dnis), t);
         call
     }

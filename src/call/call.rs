@@ -264,6 +264,42 @@ pub(crate) struct Transferring {
 }
 
 impl Call {
+    /// A call as it begins: its caller's leg is named but not there yet, nothing was asked and nothing is decided.
+    pub(crate) fn new(
+        id: CallId,
+        from: Option<From>,
+        (ani, dnis): (Number, Number),
+        caller: LegId,
+        stage: Stage,
+        t: &Turn<'_>,
+    ) -> Call {
+        Call {
+            id,
+            from,
+            ani,
+            display: String::new(),
+            dnis,
+            began: t.now.mono,
+            ends_at: t.now.mono + t.config.duration_limit,
+            caller,
+            legs: Legs::default(),
+            figures: Vec::new(),
+            record: Record::Unasked,
+            customer: None,
+            came: None,
+            wants_since: None,
+            music: None,
+            consult: None,
+            back: None,
+            is_taped: false,
+            menus: 0,
+            parker: None,
+            talked: false,
+            verdict: None,
+            stage,
+        }
+    }
+
     /// Whether it serves somebody from outside, or somebody who asked a queue for an agent.
     pub(crate) fn is_customers(&self) -> bool {
         self.came.is_some() || matches!(self.from, Some(From::Trunk(_)))

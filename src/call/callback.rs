@@ -11,7 +11,7 @@ use turno_base::{Cause, EndedBy, LegId, Number, Outcome, Reason};
 use crate::boundary::{AcdTell, CallEffect, CallingBack, DialTo, LegCommand};
 use crate::call::{Agency, Back, Call, Came, Dial, Dialling, Offer, Place, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::{Callee, verdict_of};
-use crate::leg::{Leg, LegState, Legs};
+use crate::leg::{Leg, LegState};
 use crate::turn::Turn;
 use crate::wait::OVERFLOWED;
 
@@ -32,30 +32,15 @@ impl Call {
         t.out.push(CallEffect::Record { call: id });
         t.house.dialled += 1;
         let waiting = Waiting { place: Place::Entering, ..Waiting::new(queue, need.clone(), t) };
+        let caller = LegId::dialled(t.house.dialled);
         Call {
-            id,
-            from: None,
-            ani: number,
             display: customer.shown.clone(),
-            dnis: shown,
-            began: t.now.mono,
-            ends_at: t.now.mono + t.config.duration_limit,
-            caller: LegId::dialled(t.house.dialled),
-            legs: Legs::default(),
-            figures: Vec::new(),
             record: Record::Asked { give_up_at: t.now.mono + RECORD_WAIT },
             customer: Some(customer),
             came: Some(Came { queue, need }),
             wants_since: Some(t.now.mono),
-            music: None,
-            consult: None,
-            is_taped: false,
-            menus: 0,
-            parker: None,
             back: Some(Back { agent_first, ring_limit, is_reached: false }),
-            talked: false,
-            verdict: None,
-            stage: Stage::Waiting(waiting),
+            ..Call::new(id, None, (number, shown), caller, Stage::Waiting(waiting), t)
         }
     }
 

@@ -32,7 +32,7 @@ pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, 
 pub use calls::{CALLS_MAX, Calls, DEADLINES_PER_TURN_MAX};
 pub use menu::MENU_HOPS_MAX;
 pub use park::{PARK_SLOTS_MAX, ParkRefusal};
-pub use place::PlaceRefusal;
+pub use place::{PLACE_NUMBER_CHARS_MAX, PlaceRefusal};
 pub use plan::{
     CallConfig, ClassOfService, Codes, Extension, Goal, Mailbox, Menu, ParkRules, Plan, Route, SystemPrompts,
 };

@@ -7,12 +7,17 @@ use turno_base::{CallId, LegId, Now, Number, Reason, StationId};
 use crate::boundary::{CallEffect, DialTo, From, LegCommand, Placed};
 use crate::call::{Call, Dial, RECORD_WAIT, Record, Stage};
 use crate::calls::{CALLS_MAX, Calls};
-use crate::leg::{Leg, LegState, Legs};
+use crate::leg::{Leg, LegState};
 use crate::turn::Turn;
 
+/// Longest number that is dialled so, characters.
+pub const PLACE_NUMBER_CHARS_MAX: usize = 32;
+
 /// Why a call is not placed. The sentence is for a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlaceRefusal {
+    /// It is no number, or one of more than [`PLACE_NUMBER_CHARS_MAX`] characters.
+    NoNumber(String),
     /// The station has a call.
     Busy(StationId),
     /// There are [`CALLS_MAX`] calls.
@@ -28,6 +33,9 @@ pub enum PlaceRefusal {
 impl std::fmt::Display for PlaceRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            PlaceRefusal::NoNumber(number) => {
+                write!(f, "{number:?} is no number; write at most {PLACE_NUMBER_CHARS_MAX} digits")
+            }
             PlaceRefusal::Busy(station) => write!(f, "station {station} is in a call"),
             PlaceRefusal::Full => write!(f, "there are {CALLS_MAX} calls, and no room for one more"),
             PlaceRefusal::NoSuchNumber => f.write_str("the dial plan knows no such number"),
@@ -49,6 +57,11 @@ impl Calls {
 
     /// Whether [`crate::CallEvent::Place`] would ring the station, and the number then.
     pub fn may_place(&mut self, station: StationId, number: &str, now: Now) -> Result<(), PlaceRefusal> {
+        // Feature codes are for the station's own keys.
+        let fits = |c: char| c.is_ascii_digit() || c == '+';
+        if number.is_empty() || number.len() > PLACE_NUMBER_CHARS_MAX || !number.chars().all(fits) {
+            return Err(PlaceRefusal::NoNumber(number.to_owned()));
+        }
         if self.house.talks.contains_key(&station) || self.house.is_private(station) {
             return Err(PlaceRefusal::Busy(station));
         }
@@ -88,30 +101,10 @@ impl Call {
         let leg = LegId::dialled(t.house.dialled);
         let ring_until = t.now.mono + t.config.ring_limit;
         let dial = Dial { leg, number: String::new(), rest: Vec::new(), charged: None, ring_until };
+        let from = Some(From::Station(station, agent));
         Call {
-            id,
-            from: Some(From::Station(station, agent)),
-            ani,
-            display: String::new(),
-            dnis,
-            began: t.now.mono,
-            ends_at: t.now.mono + t.config.duration_limit,
-            caller: leg,
-            legs: Legs::default(),
-            figures: Vec::new(),
             record: Record::Asked { give_up_at: t.now.mono + RECORD_WAIT },
-            customer: None,
-            came: None,
-            wants_since: None,
-            music: None,
-            consult: None,
-            is_taped: false,
-            menus: 0,
-            parker: None,
-            back: None,
-            talked: false,
-            verdict: None,
-            stage: Stage::Ringing(dial),
+            ..Call::new(id, from, (ani, dnis), leg, Stage::Ringing(dial), t)
         }
     }
 

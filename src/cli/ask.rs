@@ -33,7 +33,7 @@ pub(super) fn unreachable(socket: &Path, error: &io::Error) -> u8 {
 /// Prints a reply; the exit code.
 pub(super) fn show(reply: Reply, as_json: bool) -> u8 {
     match reply {
-        Reply::Tool(reply) if as_json => println!("{}", tools::shown(&reply)),
+        Reply::Tool(reply) if as_json => println!("{}", crate::api::tools::told(&reply)),
         Reply::Tool(reply) => tools::print(&reply),
         Reply::Answer(answer) if as_json => println!("{}", shown(answer)),
         Reply::Answer(answer) => print(answer),

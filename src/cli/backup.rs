@@ -59,7 +59,9 @@ fn hold(socket: Option<&Path>) -> io::Result<Option<Held>> {
     match control::ask(socket, &Request::Tool(Tool::BackupHold)) {
         Ok(Reply::Tool(reply)) => match *reply {
             ToolReply::Held(held) => Ok(Some(held)),
-            ToolReply::Trace(_) | ToolReply::Log(_) => Err(io::Error::other("the node does not know of backups")),
+            ToolReply::Trace(_) | ToolReply::Log(_) | ToolReply::Folders(_) => {
+                Err(io::Error::other("the node does not know of backups"))
+            }
         },
         Ok(Reply::Refused(sentences)) => Err(io::Error::other(sentences.join("; "))),
         Ok(Reply::Unavailable(sentence) | Reply::Unknown(sentence)) => Err(io::Error::other(sentence)),

@@ -94,7 +94,7 @@ pub(super) struct Place {
 /// Asks, or tells what journal and records have of a call.
 pub(super) fn call(socket: &Path, as_json: bool, command: CallCommand) -> u8 {
     let command = match command {
-        CallCommand::Trace(args) => return trace::trace(&args, as_json),
+        CallCommand::Trace(args) => return trace::trace(socket, &args, as_json),
         CallCommand::Show { call } => Ask::CallShow(call),
         CallCommand::Explain { call } => Ask::CallExplain(call),
         CallCommand::Hangup { call } => Ask::CallHangUp(call),

@@ -18,8 +18,8 @@ use turno_customers::import::{Field, Mapping};
 use turno_customers::personal::Retention;
 use turno_customers::{HITS_MAX, Portfolio};
 
-use crate::cli::REFUSED;
 use crate::cli::table::Table;
+use crate::cli::{NOT_FOUND, REFUSED};
 use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Outcome, Reading, import};
 use crate::shell::customers::{HitView, search};
@@ -192,7 +192,7 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         CustomersCommand::Duplicates { merge } => twice::duplicates(dir, as_json, *merge),
         CustomersCommand::Merge { kept, gone } => twice::merge(dir, as_json, kept, gone),
         CustomersCommand::Unmerge { kept } => twice::unmerge(dir, as_json, kept),
-        CustomersCommand::Different { a, b } => twice::different(dir, a, b),
+        CustomersCommand::Different { a, b } => twice::different(dir, as_json, a, b),
         CustomersCommand::Value { rules, dry_run } => worth::renew(dir, as_json, rules.as_deref(), *dry_run),
         CustomersCommand::Tasks { done } => tasks(dir, as_json, *done),
     };
@@ -200,7 +200,18 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         Ok(()) => 0,
         Err(failure) => {
             eprintln!("{failure}");
-            REFUSED
+            if failure.is_about_nobody() { NOT_FOUND } else { REFUSED }
+        }
+    }
+}
+
+impl Failure {
+    /// What was named does not exist.
+    fn is_about_nobody(&self) -> bool {
+        match self {
+            Failure::NoCustomer(_) | Failure::NoTask(_) | Failure::NothingToUndo => true,
+            Failure::Merge(error) => matches!(error, MergeError::NoCustomer(_) | MergeError::NotMerged(_)),
+            Failure::Store(_) | Failure::File(_) | Failure::NotSure(_) | Failure::Rules(..) | Failure::Entropy => false,
         }
     }
 }

@@ -12,7 +12,7 @@ use turno_base::{AgentId, CallId, QueueId, Wall};
 use turno_tariff::cdr::Record;
 use turno_tariff::cdr::format;
 
-use crate::cli::REFUSED;
+use crate::cli::{NOT_FOUND, REFUSED};
 use crate::shell::instant::wall_of;
 use crate::shell::store::parquet::Sheet;
 use crate::shell::store::{Filter, Order, Reader, StoreError};
@@ -37,9 +37,9 @@ pub(super) enum CdrCommand {
     Export {
         #[command(flatten)]
         which: Which,
-        /// Format.
-        #[arg(long, value_enum, default_value_t = Format::Csv)]
-        format: Format,
+        /// Format; absent: csv, or jsonl with --json.
+        #[arg(long, value_enum)]
+        format: Option<Format>,
         /// Time zone of the Asterisk format, such as Europe/Madrid.
         #[arg(long, default_value = "UTC")]
         zone: String,
@@ -116,7 +116,8 @@ pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
         CdrCommand::List { which } => read(&|reader| list(reader, as_json, which)),
         CdrCommand::Show { call } => read(&|reader| show(reader, as_json, *call)),
         CdrCommand::Export { which, format, zone, out } => {
-            read(&|reader| export(reader, which, *format, zone, out.as_deref()))
+            let usual = if as_json { Format::Jsonl } else { Format::Csv };
+            read(&|reader| export(reader, which, format.unwrap_or(usual), zone, out.as_deref()))
         }
         CdrCommand::Verify(args) => keep::verify(dir, as_json, args),
         CdrCommand::Refused => keep::refused(dir, as_json),
@@ -129,7 +130,7 @@ pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(failure) => {
             eprintln!("{failure}");
-            REFUSED
+            if matches!(failure, Failure::NoCall(_)) { NOT_FOUND } else { REFUSED }
         }
     }
 }

@@ -184,6 +184,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("disposition", "what the agent said came of it"),
     ("wrap_ms", "work after the call"),
     ("number_type", "kind of the number dialled: `freephone`, `premium`, `mobile` and so on"),
+    ("config_revision", "revision of the configuration in force when it arrived; empty: none was told"),
 ];
 
 #[test]

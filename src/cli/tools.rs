@@ -4,8 +4,7 @@ use std::io::{BufRead, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use clap::{Args, Subcommand};
 use turno_base::{TrunkId, Wall};
 
 use crate::api::control::{self, Reply, Request};
@@ -13,7 +12,7 @@ use crate::api::tools::{Tool, ToolReply};
 use crate::cli::ask;
 use crate::shell::config::{bytes_of, bytes_words, duration_of};
 use crate::shell::instant::wall_of;
-use crate::shell::logs::{Area, LogLevel, RAISED_MAX, Spoken};
+use crate::shell::logs::{Area, LogLevel, RAISED_MAX, Spoken, raised_of};
 use crate::shell::tap::{self, BYTES_DEFAULT, LASTS_MAX, Order, Shown, Standing, Target, Way};
 
 #[derive(Debug, Subcommand)]
@@ -60,7 +59,7 @@ pub(super) enum LogCommand {
     /// Give parts of the program a level of their own for a while: `turno log level sip=debug --for 10m`; without any, show them.
     Level {
         /// AREA=LEVEL, comma-separated: all, sip, calls, media, store, customers, api; error, warn, info, debug, trace.
-        #[arg(value_delimiter = ',', value_parser = raised)]
+        #[arg(value_delimiter = ',', value_parser = raised_of)]
         levels: Vec<(Area, LogLevel)>,
         /// For so long; then as configured again.
         #[arg(long = "for", value_name = "DURATION", default_value = "10m", value_parser = lasts)]
@@ -117,11 +116,6 @@ fn size(text: &str) -> Result<u64, String> {
     bytes_of(text)
         .filter(|size| *size > 0)
         .ok_or_else(|| format!("write a size, for example {}", bytes_words(BYTES_DEFAULT)))
-}
-
-fn raised(text: &str) -> Result<(Area, LogLevel), String> {
-    let (area, level) = text.split_once('=').ok_or("write AREA=LEVEL, for example sip=debug")?;
-    Ok((Area::from_str(area, false)?, LogLevel::from_str(level, false)?))
 }
 
 /// Runs a `sip` command.
@@ -207,21 +201,7 @@ pub(super) fn print(reply: &ToolReply) {
         ToolReply::Trace(standing) => println!("{}", standing_words(standing)),
         ToolReply::Log(spoken) => println!("{}", spoken_words(spoken)),
         ToolReply::Held(held) => println!("{} files held", held.files.len()),
-    }
-}
-
-/// The same for programs.
-pub(super) fn shown(reply: &ToolReply) -> serde_json::Value {
-    match reply {
-        ToolReply::Trace(standing) => json!({"trace": standing}),
-        ToolReply::Held(held) => json!({"held": held}),
-        ToolReply::Log(spoken) => {
-            let raised = spoken
-                .raised
-                .iter()
-                .map(|(area, level, left_s)| json!({"area": area, "level": level, "left_s": left_s}));
-            json!({"level": spoken.level, "raised": raised.collect::<Vec<_>>()})
-        }
+        ToolReply::Folders(folders) => println!("{}", folders.data.display()),
     }
 }
 

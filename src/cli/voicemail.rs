@@ -7,8 +7,8 @@ use clap::Subcommand;
 use serde_json::json;
 use turno_base::{CallId, Name};
 
-use crate::cli::REFUSED;
 use crate::cli::table::Table;
+use crate::cli::{NOT_FOUND, REFUSED};
 use crate::shell::voicemail::{Folder, Message};
 
 /// What to do with messages.
@@ -51,7 +51,7 @@ pub(super) fn voicemail(dir: &Path, as_json: bool, command: &VoicemailCommand) -
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             eprintln!("there is no such voicemail in {}; --voicemail names another folder", dir.display());
-            REFUSED
+            NOT_FOUND
         }
         Err(error) => {
             eprintln!("voicemail in {}: {error}", dir.display());

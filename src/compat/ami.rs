@@ -18,7 +18,7 @@ pub mod wire;
 
 pub use counts::Counts;
 pub use exchange::{Event, Exchange};
-pub use server::{Ami, Terms, bind, start};
+pub use server::{Ami, Listeners, Terms, bind, start};
 
 #[cfg(test)]
 mod tests;

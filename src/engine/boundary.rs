@@ -112,6 +112,13 @@ pub enum Command {
     AgentDisposition(AgentId, Name),
     /// A skill of an agent changes, or is again as configured.
     AgentSkill(AgentId, SkillId, SkillChange),
+    /// An agent serves a queue until his shift ends, at this rank. Who is not logged in sits down, at the station or at his own,
+    /// and serves this queue alone.
+    AgentServe(AgentId, QueueId, u8, Option<StationId>),
+    /// He does not serve a queue until his shift ends; with the last one it does.
+    AgentLeave(AgentId, QueueId),
+    /// His rank in a queue until his shift ends.
+    AgentRank(AgentId, QueueId, u8),
     /// A task is to be done; answered with it.
     TaskAdd(Box<TaskEntry>),
     /// Tasks by queue and due date: all, of a queue, in the hands of an agent.

@@ -127,6 +127,7 @@ impl Rooms {
             Decision::Foreseen { item: _, queue, expected_ms, waited_ms } => {
                 turn.out.push(Effect::Foreseen { queue, expected_ms, waited_ms });
             }
+            Decision::Serves { agent, queue, rank } => self.fact(What::AgentServes { agent, queue, rank }, turn),
             Decision::PauseTooLong { agent, reason } => self.fact(What::PauseTooLong { agent, reason }, turn),
             Decision::Task { item, queue, kind, change } => {
                 self.fact(What::Task { task: item.0, queue, kind, change }, turn);

@@ -23,7 +23,10 @@ impl Rooms {
         | Command::AgentSaved(agent)
         | Command::AgentExtend(agent)
         | Command::AgentDisposition(agent, _)
-        | Command::AgentSkill(agent, ..) = command
+        | Command::AgentSkill(agent, ..)
+        | Command::AgentServe(agent, ..)
+        | Command::AgentLeave(agent, _)
+        | Command::AgentRank(agent, ..) = command
         {
             self.known_agent(*agent)?;
         }
@@ -48,6 +51,15 @@ impl Rooms {
             }
             Command::AgentSkill(agent, skill, change) => {
                 self.tell_acd_command(AcdCommand::Skill { agent: *agent, skill: *skill, change: *change }, turn)
+            }
+            Command::AgentServe(agent, queue, rank, station) => self.serve(*agent, *queue, *rank, *station, turn),
+            Command::AgentLeave(agent, queue) => {
+                self.known_queue(*queue, turn)?;
+                self.tell_acd_command(AcdCommand::LeaveQueue { agent: *agent, queue: *queue }, turn)
+            }
+            Command::AgentRank(agent, queue, rank) => {
+                self.known_queue(*queue, turn)?;
+                self.tell_acd_command(AcdCommand::Rank { agent: *agent, queue: *queue, rank: *rank }, turn)
             }
             Command::TaskAdd(entry) => self.add_task(entry, turn),
             Command::TaskShow(queue, agent) => self.tasks(*queue, *agent, turn.now).map(Answer::Tasks),
@@ -109,10 +121,33 @@ impl Rooms {
         }
     }
 
+    fn known_queue(&self, queue: QueueId, turn: &Turn<'_>) -> Result<(), Refusal> {
+        self.acd.queue(queue, turn.now).map(|_| ()).ok_or_else(|| no_queue(queue))
+    }
+
+    fn serve(
+        &mut self,
+        agent: AgentId,
+        queue: QueueId,
+        rank: u8,
+        station: Option<StationId>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Answer, Refusal> {
+        self.known_queue(queue, turn)?;
+        let at = station.or_else(|| self.own_station(agent));
+        if let Some(at) = at {
+            self.known_station(at)?;
+        }
+        self.tell_acd_command(AcdCommand::Serve { agent, queue, rank, at }, turn)
+    }
+
     pub(crate) fn tell_acd_command(&mut self, command: AcdCommand, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
         let now = turn.now;
         match self.acd.on_command(command, now, turn.acd()) {
             Ok(()) => Ok(Answer::Done),
+            Err(turno_acd::Refusal::NoSuchCallback(number)) => {
+                Err(Refusal::Unknown { what: "callback".to_owned(), name: number.to_string() })
+            }
             Err(refusal) => Err(Refusal::Conflict { sentence: refusal.to_string() }),
         }
     }

@@ -31,8 +31,8 @@ pub use boundary::{Command, Effect, Input, Mail, Refusal};
 pub use config::{EngineConfig, MediaConfig};
 pub use rehearsal::{Rehearsal, Rehearsed, RehearsedOffer, RehearsedPrice};
 pub use views::{
-    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, LegView, OfferExplained, QueueView, Sizes,
-    SkillView, TaskView, WaitingView,
+    AgentView, Answer, CalendarView, CallView, CallbackView, Explained, LegView, OfferExplained, QueueView, ServedView,
+    Sizes, SkillView, TaskView, WaitingView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,7 @@ impl Engine {
 impl Rooms {
     fn new(mut config: EngineConfig) -> Rooms {
         config.settle_codecs();
+        config.acd.revision = config.revision;
         Rooms {
             ua: Ua::new(config.sip.clone(), config.seed),
             calls: Calls::new(config.call.clone(), config.seed),

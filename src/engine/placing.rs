@@ -6,20 +6,11 @@ use turno_call::{CallEvent, PlaceRefusal, Placed};
 
 use crate::Rooms;
 use crate::boundary::Refusal;
-
 use crate::turn::Turn;
 use crate::views::Answer;
 
-/// Longest number that is dialled so.
-const NUMBER_CHARS_MAX: usize = 32;
-
 impl Rooms {
     pub(crate) fn place(&mut self, station: StationId, number: &str, turn: &mut Turn<'_>) -> Result<Answer, Refusal> {
-        let fits = |c: char| c.is_ascii_digit() || c == '+';
-        if number.is_empty() || number.len() > NUMBER_CHARS_MAX || !number.chars().all(fits) {
-            let sentence = format!("{number:?} is no number; write at most {NUMBER_CHARS_MAX} digits");
-            return Err(Refusal::Conflict { sentence });
-        }
         self.calls.may_place(station, number, turn.now).map_err(refusal)?;
         let call = self.calls.mint(turn.now);
         let user = self.config.sip.accounts.iter().find(|account| account.station == station);

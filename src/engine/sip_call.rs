@@ -3,6 +3,7 @@
 use turno_base::number::normalise;
 use turno_base::{Cause, Direction, LegId, Number, Reason};
 use turno_call::{Arrived, CallEvent, DialTo, From, LegCommand, LegEvent, Transfer};
+use turno_media::MediaCommand;
 use turno_sip::ua::{Dial, Incoming, Origin, SipEffect, SipEvent, Target, TransferProgress};
 
 use crate::Rooms;
@@ -38,7 +39,11 @@ impl Rooms {
                 self.tell_leg(leg, LegEvent::Ended { cause, by_peer }, turn);
                 self.close_audio(leg, turn);
             }
-            SipEvent::Dtmf { leg, key, ms: _ } => self.tell_leg(leg, LegEvent::Key(key), turn),
+            SipEvent::Dtmf { leg, key, ms } => {
+                // In a conversation the other side listens for it too, and only knows of keys in its stream.
+                turn.out.push(Effect::Media { leg, command: MediaCommand::Pressed { key, ms } });
+                self.tell_leg(leg, LegEvent::Key(key), turn);
+            }
             SipEvent::TransferAsked { leg, to, replaces } => {
                 self.tell_leg(leg, LegEvent::TransferAsked { to, replaces }, turn);
             }

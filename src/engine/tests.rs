@@ -17,6 +17,7 @@ mod rehearsal;
 mod restart;
 mod ring_all;
 mod seeds;
+mod serving;
 mod skills_and_tasks;
 mod voicemail;
 mod world;

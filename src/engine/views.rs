@@ -1,8 +1,7 @@
 //! What people and dashboards see of the state: plain rows, made on demand.
 
 use serde::{Deserialize, Serialize};
-use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, SkillRow, Why};
-use turno_base::fact::AgentState;
+use turno_acd::{AgentExplained, AgentRow, ItemExplained, Kind, ServedRow, SkillRow, Why};
 use turno_base::{AgentId, CallId, ItemId, LegId, Name, Now, QueueId, SkillId, StationId, Wall};
 use turno_call::CallRow;
 use turno_sip::trunk::TrunkView;
@@ -107,6 +106,8 @@ pub struct Explained {
     pub agent: Option<AgentExplained>,
     /// The last offer of the call, or to the agent.
     pub offer: Option<OfferExplained>,
+    /// The revision of the configuration that is in force; an offer has that which decided it.
+    pub config_revision: u64,
 }
 
 /// One offer.
@@ -122,7 +123,7 @@ pub struct OfferExplained {
 
 impl OfferExplained {
     fn words(&self) -> String {
-        format!("{} was offered to {}: {}", self.call, self.agent, self.why)
+        format!("{} was offered to {}: {}; configuration {}", self.call, self.agent, self.why, self.why.revision)
     }
 }
 
@@ -228,6 +229,19 @@ pub struct AgentView {
     pub call: Option<CallId>,
     /// What he knows as of now, by name.
     pub skills: Vec<SkillView>,
+    /// The queues he serves as of now, by name.
+    pub serves: Vec<ServedView>,
+}
+
+/// A queue that an agent serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedView {
+    /// Which.
+    pub queue: QueueId,
+    /// His rank in it: nobody of a higher one is rung while one of a lower may be.
+    pub rank: u8,
+    /// Changed while he works, until his shift ends.
+    pub is_live: bool,
 }
 
 /// One skill of an agent.
@@ -339,7 +353,7 @@ impl Rooms {
         if words.is_empty() {
             words.push("it does not wait, and no offer of it is known any more".to_owned());
         }
-        Ok(Box::new(Explained { words, waiting, agent: None, offer }))
+        Ok(Box::new(Explained { words, waiting, agent: None, offer, config_revision: self.config.revision }))
     }
 
     /// Why an agent gets what he gets, or nothing.
@@ -348,7 +362,8 @@ impl Rooms {
         let offer = self.acd.explain_offer(agent).map(|(item, why)| OfferExplained { call: item.0, agent, why });
         let mut words = vec![explained.to_string()];
         words.extend(offer.iter().map(OfferExplained::words));
-        Ok(Box::new(Explained { words, waiting: None, agent: Some(explained), offer }))
+        let config_revision = self.config.revision;
+        Ok(Box::new(Explained { words, waiting: None, agent: Some(explained), offer, config_revision }))
     }
 
     fn waiting(&self, queue: QueueId, now: Now) -> Vec<WaitingView> {
@@ -436,29 +451,21 @@ impl Rooms {
 }
 
 fn agent_view(row: AgentRow, now: Now) -> AgentView {
-    let reason = match row.state {
-        AgentState::Paused(reason) => Some(reason.to_string()),
-        AgentState::LoggedOut
-        | AgentState::Ready
-        | AgentState::Offered
-        | AgentState::Ringing
-        | AgentState::Talking
-        | AgentState::Holding
-        | AgentState::Consulting
-        | AgentState::WrapUp
-        | AgentState::Outbound
-        | AgentState::Task => None,
-    };
     AgentView {
         agent: row.agent,
         shown: row.shown,
         station: row.station,
         state: row.state.as_str().to_owned(),
-        reason,
+        reason: row.state.reason().map(|reason| reason.to_string()),
         since_ms: u64::try_from(now.mono.since(row.since).as_millis()).unwrap_or(u64::MAX),
         call: row.item.map(|item| item.0),
         skills: row.skills.into_iter().map(skill_view).collect(),
+        serves: row.serves.into_iter().map(served_view).collect(),
     }
+}
+
+fn served_view(row: ServedRow) -> ServedView {
+    ServedView { queue: row.queue, rank: row.rank, is_live: row.is_live }
 }
 
 fn skill_view(row: SkillRow) -> SkillView {

@@ -39,6 +39,13 @@ pub enum MediaCommand {
         /// Milliseconds, 40..=5000.
         ms: u32,
     },
+    /// The peer has pressed a key and said so in signalling: whoever it is bridged with gets it as by `Key`.
+    Pressed {
+        /// `0-9 * # A-D`.
+        key: char,
+        /// Milliseconds, 40..=5000.
+        ms: u32,
+    },
     /// Hold exempts from the short media limit (N2).
     Held(bool),
     /// Take down what the peer says, instead of what was being taken down: the samples go out in pieces, and `Taped` says that it

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const PACKET_BYTES_MAX: usize = 1472;
 /// Most payload types of one agreement that are kept; further ones are not accepted.
 pub const CODECS_MAX: usize = 16;
+/// Most payload types of keys of one agreement that are kept; keys by further ones are not heard.
+pub const KEY_TYPES_MAX: usize = 4;
 /// Most keys waiting to be sent on one leg; further ones are dropped.
 pub const KEYS_MAX: usize = 32;
 /// Most prompts of one `Play`; further ones are not said.

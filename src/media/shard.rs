@@ -241,6 +241,7 @@ impl Shard {
             MediaCommand::Bridge(other) => self.bridge(leg, *other, now.mono, out),
             MediaCommand::Unbridge => self.unbridge(slot, now.mono, out),
             MediaCommand::Key { key, ms } => session.press(*key, *ms, &mut self.counts),
+            MediaCommand::Pressed { key, ms } => self.pass_key(slot, *key, *ms, now.mono, out),
             MediaCommand::Held(held) => session.hold(*held, now.mono),
             MediaCommand::Tape(rules) => session.tape(*rules, now.mono, out),
             MediaCommand::EndTape => session.end_tape(TapeEnd::Told, out),
@@ -288,6 +289,16 @@ impl Shard {
             session.bridged = None;
         }
         self.settle(there, now, out);
+    }
+
+    /// A key of this session's peer that came by signalling, for whom it is bridged with; nobody else waits for it here.
+    fn pass_key(&mut self, slot: Slot, key: char, ms: u32, now: Mono, out: &mut impl Out) {
+        let Some((_, there)) = self.session(slot).and_then(|session| session.bridged) else { return };
+        let Shard { sessions, counts, .. } = self;
+        if let Some(session) = sessions.get_mut(there.0 as usize).and_then(Option::as_deref_mut) {
+            session.press(key, ms, counts);
+            self.settle(there, now, out);
+        }
     }
 
     /// After a caught fault of ours: the session whose turn it was is given up, the others stay (reliability.md P5).

@@ -1,14 +1,17 @@
 //! Scripts through the front door: packets, commands and time in, a transcript out.
 
+mod reports;
+mod sound;
+
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use turno_base::{Codec, Direction, LegId, Now, PromptId, Quality, Seeded, StreamAgreement, TapeEnd};
+use turno_base::{Codec, Direction, LegId, Now, PromptId, Quality, Seeded, StreamAgreement};
 
-use crate::g711::{A_TO_LINEAR, U_TO_LINEAR, a_encode};
+use crate::g711::a_encode;
 use crate::rtcp::{self, Part};
 use crate::rtp::{self, Header};
 use crate::{
@@ -17,6 +20,7 @@ use crate::{
 
 const A: LegId = LegId::arrived(1);
 const B: LegId = LegId::dialled(1);
+const TAPE: TapeRules = TapeRules { longest: Duration::from_secs(120), silence: Duration::from_secs(4) };
 
 /// Everything that comes out, as lines; packets also whole.
 #[derive(Default)]
@@ -103,6 +107,7 @@ fn terms(slot: u32, codec: Codec) -> StreamAgreement {
         send: (codec, codec.payload_type()),
         receive: vec![(codec, codec.payload_type())],
         dtmf: Some(101),
+        dtmf_receive: vec![101],
         direction: Direction::SendRecv,
         ptime_ms: 20,
     }
@@ -238,7 +243,7 @@ fn every_state_answers_every_event() {
             h.order(A, MediaCommand::Close);
         }),
     ];
-    let events: [Step; 20] = [
+    let events: [Step; 21] = [
         ("open", |h| h.shard.open(A, Slot(0), h.now(), &mut h.out)),
         ("open by command", |h| h.order(A, MediaCommand::Open(Port { rtp: address(0), rtcp: address(0) }))),
         ("agree", |h| h.order(A, MediaCommand::Agree(terms(0, Codec::Pcma)))),
@@ -251,6 +256,7 @@ fn every_state_answers_every_event() {
         ("bridge with nobody", |h| h.order(A, MediaCommand::Bridge(LegId(99)))),
         ("unbridge", |h| h.order(A, MediaCommand::Unbridge)),
         ("key", |h| h.order(A, MediaCommand::Key { key: '1', ms: 40 })),
+        ("pressed", |h| h.order(A, MediaCommand::Pressed { key: '1', ms: 40 })),
         ("hold", |h| h.order(A, MediaCommand::Held(true))),
         ("tape", |h| h.order(A, MediaCommand::Tape(TAPE))),
         ("tape ends", |h| h.order(A, MediaCommand::EndTape)),
@@ -296,24 +302,6 @@ fn every_state_answers_every_event() {
 }
 
 #[test]
-fn music_is_a_clean_tone_in_each_law_and_keeps_time_to_the_packet() {
-    for (codec, table) in [(Codec::Pcma, &A_TO_LINEAR), (Codec::Pcmu, &U_TO_LINEAR)] {
-        for ptime_ms in [10, 20, 30, 60] {
-            let mut house = House::new(Rules::default());
-            house.shard.open(A, Slot(0), house.now(), &mut house.out);
-            house.order(A, MediaCommand::Agree(StreamAgreement { ptime_ms, ..terms(0, codec) }));
-            house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
-            house.run_to(60_000 - 1);
-            let sound = house.sound_to(0, table);
-            // Not one packet more or less in a minute: the clock does not drift.
-            assert_eq!(sound.len(), 60 * 8000, "{codec:?} {ptime_ms}");
-            let level = Sound::level_of(&sound[..16_000], 8000, 800.0);
-            assert!((level - 8_000.0).abs() < 200.0, "{codec:?} {ptime_ms}: {level}");
-        }
-    }
-}
-
-#[test]
 fn a_late_thread_neither_drifts_nor_bursts() {
     let mut house = House::new(Rules::default());
     house.open(A, 0, Codec::Pcma);
@@ -342,128 +330,6 @@ fn a_late_thread_neither_drifts_nor_bursts() {
     assert!(headers.windows(2).all(|w| w[1].sequence == w[0].sequence.wrapping_add(1)));
     let skipped = house.shard.counts().skipped;
     assert!((45..=50).contains(&skipped), "{skipped}");
-}
-
-#[test]
-fn a_thousand_listeners_of_one_prompt_cost_one_encoding_a_codec() {
-    let mut house = House::new(Rules::default());
-    for n in 0..1000 {
-        let codec = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus, Codec::G729][n as usize % 5];
-        house.open(LegId(n), n as u32, codec);
-        house.order(LegId(n), MediaCommand::Play(Play::Loop(prompt("music")), 7));
-        // They begin at any moment.
-        house.run_to(n);
-    }
-    house.run_to(1500);
-    assert_eq!(house.shard.encodings(), 3);
-    assert!(house.shard.counts().played > 800 * 25);
-    assert_eq!(house.shard.counts().skipped, 0);
-}
-
-#[test]
-fn a_leg_that_takes_only_opus_or_g729_waits_in_silence_and_its_prompt_still_ends() {
-    for (codec, packets) in [(Codec::Opus, 4), (Codec::G729, 0)] {
-        let mut house = House::new(Rules::default());
-        house.open(A, 0, codec);
-        house.order(A, MediaCommand::Play(Play::Once(vec![prompt("welcome")]), 7));
-        house.run_to(200);
-        assert_eq!(house.out.events, [(A, MediaEvent::PlayEnded(7))], "{codec:?}");
-        assert_eq!(house.out.packets.len(), packets);
-        for (_, _, packet) in &house.out.packets {
-            assert_eq!(packet[12..], [0xf8, 0xff, 0xfe]);
-        }
-    }
-}
-
-#[test]
-fn codecs_pass_as_they_are_or_from_law_to_law_or_not_at_all() {
-    use Codec::{G722, Opus, Pcma, Pcmu};
-    let also = |codec| (codec, Codec::payload_type(codec));
-    for (heard, send, receive, expected) in [
-        (Pcma, Pcma, vec![also(Pcma)], Some((8, false))),
-        (Pcma, Pcmu, vec![also(Pcmu)], Some((0, true))),
-        (Pcmu, Pcma, vec![also(Pcma), also(Pcmu)], Some((8, true))), // what was agreed first goes before what is possible
-        (G722, G722, vec![also(G722)], Some((9, false))),
-        (Opus, Opus, vec![(Opus, 96)], Some((96, false))), // each leg has its own number
-        (G722, Pcma, vec![also(Pcma), also(G722)], Some((9, false))),
-        (G722, Pcma, vec![also(Pcma)], None),
-        (Opus, Pcma, vec![also(Pcma), (Opus, 96)], None), // another clock on the same stream
-    ] {
-        let mut house = House::new(Rules::default());
-        house.open(A, 0, heard);
-        house.shard.open(B, Slot(1), house.now(), &mut house.out);
-        let number = receive.iter().find(|(codec, _)| *codec == send).map_or(0, |(_, number)| *number);
-        house.order(B, MediaCommand::Agree(StreamAgreement { send: (send, number), receive, ..terms(1, send) }));
-        house.order(A, MediaCommand::Bridge(B));
-        house.say(0, heard, 1);
-        let got = house.out.packets.first().map(|(_, _, packet)| (packet[1] & 0x7f, packet[12] != 0x55));
-        assert_eq!(got, expected, "{heard:?} to {send:?}");
-        assert_eq!(house.shard.counts().no_common_codec, u64::from(expected.is_none()));
-    }
-}
-
-#[test]
-fn a_relayed_tone_keeps_its_frequency_and_level_through_both_laws() {
-    let mut house = House::new(Rules::default());
-    house.open(A, 0, Codec::Pcma);
-    house.open(B, 1, Codec::Pcmu);
-    house.order(A, MediaCommand::Bridge(B));
-    let tone = Sound::tone(8000, 1004.0, 6_000, 1000).samples;
-    for (n, part) in tone.chunks(160).enumerate() {
-        let payload: Vec<u8> = part.iter().map(|&s| a_encode(s)).collect();
-        house.hear(0, address(0), header(8, n as u16, n as u32 * 160, 70), &payload);
-    }
-    let heard = house.sound_to(1, &U_TO_LINEAR);
-    let level = Sound::level_of(&heard, 8000, 1004.0);
-    assert!((level - 6_000.0).abs() < 180.0, "{level}");
-    let rest: Vec<f32> = [500.0, 1500.0, 2008.0, 3012.0].map(|hz| Sound::level_of(&heard, 8000, hz)).into();
-    assert!(rest.iter().all(|&level| level < 60.0), "{rest:?}");
-}
-
-const TAPE: TapeRules = TapeRules { longest: Duration::from_secs(120), silence: Duration::from_secs(4) };
-
-#[test]
-fn what_a_peer_says_is_taken_down_until_he_falls_silent_is_told_to_stop_or_hangs_up() {
-    let speaks = |house: &mut House, from: u16, packets: u16| {
-        let tone = Sound::tone(8000, 1004.0, 6_000, u32::from(packets) * 20).samples;
-        for (n, part) in (from..).zip(tone.chunks(160)) {
-            let payload: Vec<u8> = part.iter().map(|&s| a_encode(s)).collect();
-            house.run_to(u64::from(n) * 20);
-            house.hear(0, address(0), header(8, n, u32::from(n) * 160, 70), &payload);
-        }
-    };
-    let taped = |house: &House| -> Vec<(u32, TapeEnd)> {
-        let ends = house.out.events.iter().filter_map(|(_, event)| match event {
-            MediaEvent::Taped { ms, end } => Some((*ms, *end)),
-            _ => None,
-        });
-        ends.collect()
-    };
-    for (name, end, expected) in [
-        ("falls silent", TapeEnd::Silence, None),
-        ("told", TapeEnd::Told, Some(MediaCommand::EndTape)),
-        ("hangs up", TapeEnd::Closed, Some(MediaCommand::Close)),
-    ] {
-        let mut house = House::new(Rules::default());
-        house.open(A, 0, Codec::Pcma);
-        // Before the tape nothing is taken down.
-        speaks(&mut house, 0, 50);
-        house.order(A, MediaCommand::Tape(TAPE));
-        speaks(&mut house, 50, 75);
-        assert_eq!(house.out.samples.len(), 8000, "{name}: a second went out, half a one waits");
-        match expected {
-            Some(command) => house.order(A, command),
-            None => house.run_to(9000),
-        }
-        assert_eq!(taped(&house), [(1500, end)], "{name}");
-        assert_eq!(house.out.samples.len(), 12_000, "{name}");
-        let level = Sound::level_of(&house.out.samples, 8000, 1004.0);
-        assert!((level - 6_000.0).abs() < 200.0, "{name}: {level}");
-        if end != TapeEnd::Closed {
-            speaks(&mut house, 500, 10);
-            assert_eq!(house.out.samples.len(), 12_000, "{name}: nothing after it");
-        }
-    }
 }
 
 #[test]
@@ -501,110 +367,12 @@ fn silence_is_told_once_and_a_hold_is_given_longer() {
 }
 
 #[test]
-fn rtcp_alone_keeps_a_session_alive() {
-    let mut house = House::new(Rules::default());
-    house.open(A, 0, Codec::Pcma);
-    let mut report = Vec::new();
-    rtcp::Report { ssrc: 70, sent: None, block: None, cname: "peer", goodbye: false }.write(&mut report);
-    for n in 1..10 {
-        house.run_to(n * 20_000);
-        let now = house.now().mono;
-        house.shard.on_rtcp(Slot(0), terms(0, Codec::Pcma).remote_rtcp, &report, now);
-    }
-    assert_eq!(house.out.events, []);
-    house.shard.on_rtcp(Slot(0), address(9), &report, house.now().mono);
-    assert_eq!(house.shard.counts().stranger, 1);
-}
-
-#[test]
-fn quality_is_measured_from_both_sides() {
-    let mut house = House::new(Rules::default());
-    house.open(A, 0, Codec::Pcma);
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
-    house.order(A, MediaCommand::Quiet);
-    house.order(A, MediaCommand::Bridge(B));
-    // One packet in ten is lost, every other one 4 ms late.
-    for n in (1..1000u16).filter(|n| n % 10 != 0) {
-        house.run_to(u64::from(n) * 20 + u64::from(n % 2) * 4);
-        house.say(0, Codec::Pcma, n);
-    }
-    // The peer answers our last report 30 ms after it had it, over a path of 50 ms there and back.
-    house.order(A, MediaCommand::Play(Play::Loop(prompt("music")), 7));
-    house.run_to(40_000);
-    let last = house.out.packets.iter().rev().find(|(_, _, p)| rtp::is_rtcp(p));
-    assert!(last.is_none(), "reports have their own port here");
-    let quality = house.close(A);
-    assert_eq!((quality.received, quality.lost, quality.codec), (900, 99, Some(Codec::Pcma)));
-    assert!((3_000..=4_500).contains(&quality.jitter_us), "{quality:?}");
-    assert!((300..=370).contains(&quality.mos_x100), "{quality:?}");
-}
-
-/// Keeps the reports.
-#[derive(Default)]
-struct Reports(Vec<Vec<u8>>);
-
-impl Out for Reports {
-    fn rtp(&mut self, _: Slot, _: SocketAddr, _: &[u8]) {}
-    fn rtcp(&mut self, _: Slot, _: SocketAddr, packet: &[u8]) {
-        self.0.push(packet.to_vec());
-    }
-    fn samples(&mut self, _: LegId, _: Vec<i16>) {}
-    fn event(&mut self, _: LegId, _: MediaEvent) {}
-    fn listen(&mut self, _: Slot, _: Listening) {}
-    fn read(&mut self, _: Slot) {}
-}
-
-#[test]
-fn the_round_trip_is_what_the_reports_say_even_if_the_wall_clock_steps() {
-    let (mut shard, mut out) = (Shard::new(Rules::default(), library(), 3), Reports::default());
-    shard.open(A, Slot(0), Now::from_ms(0), &mut out);
-    shard.on_command(A, &MediaCommand::Agree(terms(0, Codec::Pcma)), Now::from_ms(0), &mut out);
-    shard.on_command(A, &MediaCommand::Play(Play::Loop(prompt("music")), 7), Now::from_ms(0), &mut out);
-    let mut ms = 0;
-    while out.0.is_empty() {
-        ms += 5;
-        let stepped = Now { wall: turno_base::Wall(ms as i64 * 1000 + 3_600_000_000), ..Now::from_ms(ms) };
-        shard.on_tick(stepped, &mut out);
-    }
-    assert!((2_000..=9_000).contains(&ms), "first report after {ms} ms");
-    let Some(Part::Report { ssrc, sent: Some(sent), .. }) = rtcp::parse(&out.0[0]).unwrap().next() else {
-        panic!("a report")
-    };
-    let block = rtcp::Block {
-        ssrc,
-        fraction_lost: 0,
-        lost: 0,
-        highest: 0,
-        jitter: 0,
-        last_report: (sent.ntp >> 16) as u32,
-        since_last_report: 30 * 65_536 / 1000,
-    };
-    let mut answer = Vec::new();
-    rtcp::Report { ssrc: 70, sent: None, block: Some(block), cname: "peer", goodbye: false }.write(&mut answer);
-    shard.on_rtcp(Slot(0), terms(0, Codec::Pcma).remote_rtcp, &answer, Now::from_ms(ms + 80).mono);
-    let round_trip_us = shard.quality(A).unwrap().round_trip_us;
-    assert!(round_trip_us.abs_diff(50_000) < 100, "{round_trip_us}");
-}
-
-#[test]
-fn reports_come_about_every_five_seconds_and_the_last_says_goodbye() {
-    let mut house = House::new(Rules { silent_limit: Duration::from_secs(9999), ..Rules::default() });
-    house.open(A, 0, Codec::Pcma);
-    house.say(0, Codec::Pcma, 1);
-    house.run_to(100_000);
-    house.close(A);
-    let reports: Vec<&str> = house.out.text.lines().filter(|line| line.contains("rtcp")).collect();
-    assert!((16..=26).contains(&reports.len()), "{}", reports.len());
-    assert!(reports.last().unwrap().ends_with("goodbye"));
-    assert_eq!(reports.iter().filter(|line| line.contains("goodbye")).count(), 1);
-}
-
-#[test]
 fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
     for (dtmf, bridged, expected) in [(None, false, "5"), (Some(101), false, ""), (None, true, "")] {
         let mut house = House::new(Rules::default());
         house.shard.open(A, Slot(0), house.now(), &mut house.out);
-        house.order(A, MediaCommand::Agree(StreamAgreement { dtmf, ..terms(0, Codec::Pcma) }));
+        let dtmf_receive = dtmf.into_iter().collect();
+        house.order(A, MediaCommand::Agree(StreamAgreement { dtmf, dtmf_receive, ..terms(0, Codec::Pcma) }));
         house.open(B, 1, Codec::Pcma);
         if bridged {
             house.order(A, MediaCommand::Bridge(B));
@@ -623,6 +391,51 @@ fn keys_as_tones_are_heard_only_where_no_events_were_agreed_and_nobody_talks() {
             .collect();
         assert_eq!(keys, expected, "{dtmf:?} {bridged}");
     }
+}
+
+/// A peer that answered our 101 by its own 96 may send its keys by either number; it gets them by its own.
+#[test]
+fn keys_come_by_our_number_or_the_peers_and_go_by_the_peers() {
+    let mut house = House::new(Rules::default());
+    house.shard.open(A, Slot(0), house.now(), &mut house.out);
+    let agreement = StreamAgreement { dtmf: Some(96), dtmf_receive: vec![96, 101], ..terms(0, Codec::Pcma) };
+    house.order(A, MediaCommand::Agree(agreement));
+    house.open(B, 1, Codec::Pcma);
+    house.order(A, MediaCommand::Bridge(B));
+    for (n, number) in [(1, 101), (2, 96), (3, 97)] {
+        house.hear(0, address(0), header(number, n, u32::from(n) * 1600, 70), &[n as u8, 0x8a, 0, 160]);
+    }
+    let keys: Vec<char> = house
+        .out
+        .events
+        .iter()
+        .filter_map(|(_, e)| if let MediaEvent::Key { key, .. } = e { Some(*key) } else { None })
+        .collect();
+    assert_eq!(keys, ['1', '2']);
+    house.hear(1, address(1), header(101, 1, 0, 71), &[5, 0x8a, 0, 160]);
+    let sent: Vec<(u32, u8)> = house.out.packets.iter().map(|(at, _, packet)| (at.0, packet[1] & 0x7f)).collect();
+    assert_eq!(sent, [(1, 101), (1, 101), (0, 96)]);
+}
+
+#[test]
+fn a_key_that_signalling_told_of_goes_to_whom_the_leg_is_bridged_with_and_nowhere_else() {
+    let mut house = House::new(Rules::default());
+    house.open(A, 0, Codec::Pcma);
+    house.open(B, 1, Codec::Pcma);
+    house.order(A, MediaCommand::Pressed { key: '4', ms: 40 });
+    house.run_to(500);
+    assert_eq!(house.out.packets.iter().filter(|(_, _, packet)| !rtp::is_rtcp(packet)).count(), 0);
+    house.order(A, MediaCommand::Bridge(B));
+    house.order(A, MediaCommand::Pressed { key: '5', ms: 40 });
+    house.run_to(1000);
+    let sent: Vec<(u32, u8, u8)> = house
+        .out
+        .packets
+        .iter()
+        .filter(|(_, _, packet)| !rtp::is_rtcp(packet))
+        .map(|(at, _, p)| (at.0, p[1] & 0x7f, p[12]))
+        .collect();
+    assert!(sent.len() >= 4 && sent.iter().all(|packet| *packet == (1, 101, 5)), "{sent:?}");
 }
 
 #[test]
@@ -688,6 +501,7 @@ proptest! {
                 2 => house.order(leg, MediaCommand::Bridge(LegId(u64::from(slot + 1) % 3))),
                 3 => house.order(leg, MediaCommand::Unbridge),
                 4 => house.order(leg, MediaCommand::Play(Play::OnceThenLoop(vec![prompt("welcome")], prompt("music")), 7)),
+                5 if n % 2 == 0 => house.order(leg, MediaCommand::Pressed { key: '6', ms: 100 }),
                 5 => house.order(leg, MediaCommand::Key { key: '5', ms: 100 }),
                 6 => house.order(leg, MediaCommand::Close),
                 7 => house.run_to(house.out.now_ms + n as u64 * 37),

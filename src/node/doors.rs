@@ -27,6 +27,8 @@ pub(super) struct Doors {
     pub(super) http: Option<SocketAddr>,
     /// Address of the manager interface, if any.
     pub(super) ami: Option<SocketAddr>,
+    /// Where it speaks TLS, if anywhere.
+    pub(super) ami_tls: Option<SocketAddr>,
     /// Control socket.
     pub(super) socket: PathBuf,
 }
@@ -44,10 +46,10 @@ impl Doors {
         let handle = shared.runtime.handle();
         let clock = shared.clock;
         let (terms_now, terms) = watch::channel(ami_terms(settings, clock));
-        let ami = manager_interface(shared, threads, bound.ami, terms)?;
+        let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms)?;
         let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
         let shots = wall::watch_board(handle, threads.board.clone(), faces, shared.asker.clone());
-        let access = Arc::new(Access::new(&settings.http));
+        let access = Arc::new(Access::new(&settings.http, Some(&settings.node.data_dir)));
         let admitting = access.clone();
         let followers = Followers::new(vec![
             Box::new(move |settings| admitting.set(&settings.http)),
@@ -71,6 +73,12 @@ impl Doors {
             callers: threads.callers.clone(),
             reloader: reloader.clone(),
             records: settings.store.dir.clone().into(),
+            folders: Arc::new(api::Folders {
+                data: settings.node.data_dir.clone(),
+                journal: settings.journal.as_ref().map(|journal| journal.dir.clone()),
+                records: settings.store.dir.clone(),
+            }),
+            reading: api::toolbox::Reading::default(),
             voicemail: settings.voicemail.dir.clone().into(),
             access,
         };
@@ -79,25 +87,24 @@ impl Doors {
             .map_err(about(format!("the control socket {}", socket.display())))?;
         let http = bound.http.map(|listener| api::http::start(handle, listener, state)).transpose();
         let http = http.map_err(about("the HTTP listener"))?;
-        Ok(Doors { reloader, http, ami, socket })
+        Ok(Doors { reloader, http, ami, ami_tls, socket })
     }
 }
 
-/// Serves at `bound`, if anywhere; gives the address it has got.
+/// Serves at `bound`, if anywhere; gives the addresses it has got, the plain one first.
 fn manager_interface(
     shared: &Shared,
     threads: &Threads,
-    bound: Option<TcpListener>,
+    bound: ami::Listeners,
     terms: watch::Receiver<ami::Terms>,
-) -> Result<Option<SocketAddr>, StartError> {
+) -> Result<(Option<SocketAddr>, Option<SocketAddr>), StartError> {
     let counts = ami::Counts::new(&shared.metrics);
-    let at = bound.as_ref().map(TcpListener::local_addr).transpose();
+    let at = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+    let at = at(&bound.plain).and_then(|plain| Ok((plain, at(&bound.secret)?)));
     let at = at.map_err(about("the manager interface"))?;
-    if let Some(listener) = bound {
-        let (handle, asker) = (shared.runtime.handle(), shared.asker.clone());
-        ami::start(handle, listener, terms, &threads.board, asker, shared.clock, counts)
-            .map_err(about("the manager interface"))?;
-    }
+    let (handle, asker) = (shared.runtime.handle(), shared.asker.clone());
+    ami::start(handle, bound, terms, &threads.board, asker, shared.clock, counts)
+        .map_err(about("the manager interface"))?;
     Ok(at)
 }
 

@@ -36,6 +36,8 @@ pub enum StartError {
     Ami {
         /// Which.
         address: SocketAddr,
+        /// By which key.
+        key: &'static str,
         /// Why not.
         error: io::Error,
     },
@@ -61,8 +63,8 @@ impl std::fmt::Display for StartError {
             StartError::Http { address, error } => {
                 write!(f, "HTTP {address}: {error}; change http.listen in the configuration")
             }
-            StartError::Ami { address, error } => {
-                write!(f, "the manager interface at {address}: {error}; change ami.listen in the configuration")
+            StartError::Ami { address, key, error } => {
+                write!(f, "the manager interface at {address}: {error}; change {key} in the configuration")
             }
             StartError::InUse(dir) => {
                 write!(f, "{} is in use by another turno; stop it or set node.data_dir", dir.display())

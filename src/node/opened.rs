@@ -1,7 +1,7 @@
 //! What a node opens before anything is said.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use turno_sip::flow::Listener;
@@ -31,7 +31,7 @@ pub(super) struct Opened {
 /// Addresses at which nobody is served yet.
 pub(super) struct BoundDoors {
     pub(super) http: Option<TcpListener>,
-    pub(super) ami: Option<TcpListener>,
+    pub(super) ami: ami::Listeners,
 }
 
 /// What the configuration was read from, and what changes of it begin from.
@@ -64,9 +64,13 @@ impl Opened {
             Some(address) => Some(api::http::bind(address).map_err(|error| StartError::Http { address, error })?),
             None => None,
         };
-        let ami = match settings.ami.listen {
-            Some(address) => Some(ami::bind(address).map_err(|error| StartError::Ami { address, error })?),
-            None => None,
+        let ami_door = |address: Option<SocketAddr>, key| match address {
+            Some(address) => ami::bind(address).map(Some).map_err(|error| StartError::Ami { address, key, error }),
+            None => Ok(None),
+        };
+        let ami = ami::Listeners {
+            plain: ami_door(settings.ami.listen, "ami.listen")?,
+            secret: ami_door(settings.ami.tls_listen, "ami.tls_listen")?,
         };
         let bound_doors = BoundDoors { http, ami };
         let origin = Origin { file, live, files, identity, configured };

@@ -52,6 +52,8 @@ pub struct Board {
     queues: BTreeMap<QueueId, QueueBoard>,
     segments: BTreeMap<SegmentId, Figures>,
     agents: BTreeMap<AgentId, AgentBoard>,
+    /// Queues that agents serve for the length of a shift, or do not, whatever they are configured for.
+    served: BTreeMap<AgentId, BTreeMap<QueueId, bool>>,
     calls: BTreeMap<CallId, CallBoard>,
     waiting: u32,
     waiting_peak: u32,
@@ -163,6 +165,9 @@ impl Board {
             }
             What::AgentChanged { agent, state, call, .. } => self.agent(*agent, *state, *call, at),
             What::CallbacksDue { queue, due } => self.queues.entry(*queue).or_default().callbacks = *due,
+            What::AgentServes { agent, queue, rank } => {
+                self.served.entry(*agent).or_default().insert(*queue, rank.is_some());
+            }
             What::CallArrived { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
@@ -277,6 +282,7 @@ impl Board {
         }
         if state == AgentState::LoggedOut {
             self.agents.remove(&agent);
+            self.served.remove(&agent);
         } else {
             self.agents.insert(agent, AgentBoard { state, since: at, call, work });
         }
@@ -328,7 +334,13 @@ impl Board {
         let board = self.queues.get(&queue).unwrap_or(&empty);
         let unknown = QueueTerms::unknown(queue);
         let terms = self.terms.queues.get(&queue).unwrap_or(&unknown);
-        let logged_in = || terms.agents.iter().filter_map(|agent| self.agents.get(agent));
+        let changed = |agent: &AgentId| self.served.get(agent).and_then(|served| served.get(&queue)).copied();
+        let configured = || terms.agents.iter().filter(|agent| changed(agent) != Some(false));
+        let joined = || {
+            let all = self.served.keys().filter(|agent| changed(agent) == Some(true));
+            all.filter(|agent| !terms.agents.contains(agent))
+        };
+        let logged_in = || configured().chain(joined()).filter_map(|agent| self.agents.get(agent));
         QueueRow {
             queue,
             shown: terms.shown.clone(),
@@ -351,19 +363,7 @@ impl Board {
             agent,
             shown: self.terms.agents.get(&agent).cloned().unwrap_or_else(|| agent.to_string()),
             state: board.state.as_str().to_owned(),
-            reason: match board.state {
-                AgentState::Paused(reason) => Some(reason),
-                AgentState::LoggedOut
-                | AgentState::Ready
-                | AgentState::Offered
-                | AgentState::Ringing
-                | AgentState::Talking
-                | AgentState::Holding
-                | AgentState::Consulting
-                | AgentState::WrapUp
-                | AgentState::Outbound
-                | AgentState::Task => None,
-            },
+            reason: board.state.reason(),
             since_ms: ms(now.mono.since(board.since)),
             call: board.call,
         }

@@ -266,6 +266,12 @@ fn log_life(fact: &Fact) {
             tracing::debug!(%call, %agent, outcome = end.as_str(), ring_ms, "offer ended");
         }
         What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
+        What::AgentServes { agent, queue, rank: Some(rank) } => {
+            tracing::info!(%agent, %queue, rank, "the agent serves the queue until the shift ends");
+        }
+        What::AgentServes { agent, queue, rank: None } => {
+            tracing::info!(%agent, %queue, "the agent does not serve the queue until the shift ends");
+        }
         What::PauseTooLong { agent, reason } => tracing::warn!(%agent, %reason, "agent not ready for too long"),
         What::Task { task, queue, kind, change } => {
             tracing::info!(%task, %queue, kind = kind.as_str(), change = change.as_str(), "task");
@@ -370,7 +376,8 @@ impl Counts {
             What::CallbackEnded { queue, end, .. } => {
                 metrics.callbacks_ended.with_label_values(&[queue.as_str(), end.as_str()]).inc();
             }
-            What::CallbacksDue { .. }
+            What::AgentServes { .. }
+            | What::CallbacksDue { .. }
             | What::LegBegan { .. }
             | What::WaitingChanged { .. }
             | What::QueueNoted { .. }

@@ -163,8 +163,8 @@ pub fn adopt(settings: &mut Settings, identity: &Identity) {
 fn read(root: &Section<'_>, dir: &Path, document: Document) -> Option<Settings> {
     let node = node::node(&root.section("node"), dir);
     let log = node::log(&root.section("log"));
-    let ami = ami::ami(&root.section("ami"));
     let http = http::http(&root.section("http"), dir);
+    let ami = ami::ami(&root.section("ami"), dir, http.tls.as_ref());
     let wall = node::wall(&root.section("wall"));
     let journal = node::journal(&root.section("journal"), &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);

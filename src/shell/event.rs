@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use turno_base::fact::{AgentState, Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
+use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 26] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -33,6 +33,7 @@ pub const KINDS: [&str; 25] = [
     "emergency",
     "queue-noted",
     "configured",
+    "agent-serves",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -179,21 +180,13 @@ pub fn event(fact: &Fact) -> Event {
             ("call-ended", Some(*call), json!({"outcome": outcome.as_str(), "by": by}))
         }
         What::AgentChanged { agent, station, state, call, is_paid } => {
-            let reason = match state {
-                AgentState::Paused(reason) => Some(reason),
-                AgentState::LoggedOut
-                | AgentState::Ready
-                | AgentState::Offered
-                | AgentState::Ringing
-                | AgentState::Talking
-                | AgentState::Holding
-                | AgentState::Consulting
-                | AgentState::WrapUp
-                | AgentState::Outbound
-                | AgentState::Task => None,
-            };
-            let told = json!({"agent": agent, "station": station, "state": state.as_str(), "reason": reason, "is_paid": is_paid});
+            let (state, reason) = (state.as_str(), state.reason());
+            let told =
+                json!({"agent": agent, "station": station, "state": state, "reason": reason, "is_paid": is_paid});
             ("agent-changed", *call, told)
+        }
+        What::AgentServes { agent, queue, rank } => {
+            ("agent-serves", None, json!({"agent": agent, "queue": queue, "rank": rank}))
         }
         What::PauseTooLong { agent, reason } => ("pause-too-long", None, json!({"agent": agent, "reason": reason})),
         What::Disposed { call, agent, disposition } => {

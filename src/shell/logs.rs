@@ -179,6 +179,16 @@ pub fn set_level(level: &str) {
     apply(&levels);
 }
 
+/// `sip=debug`.
+///
+/// # Errors
+/// A sentence, if it is nothing of the kind.
+pub fn raised_of(text: &str) -> Result<(Area, LogLevel), String> {
+    use clap::ValueEnum;
+    let (area, level) = text.split_once('=').ok_or("write AREA=LEVEL, for example sip=debug")?;
+    Ok((Area::from_str(area, false)?, LogLevel::from_str(level, false)?))
+}
+
 /// Gives areas a level of their own for a while, at most [`RAISED_MAX`]; call [`settle`] when it is over.
 pub fn raise(areas: &[(Area, LogLevel)], lasts: Duration) {
     let mut levels = levels();

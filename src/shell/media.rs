@@ -263,6 +263,7 @@ impl MediaPlane {
             | MediaCommand::Quiet
             | MediaCommand::Unbridge
             | MediaCommand::Key { .. }
+            | MediaCommand::Pressed { .. }
             | MediaCommand::Tape(_)
             | MediaCommand::EndTape
             | MediaCommand::Held(_) => self.homes.get(&leg).copied().unwrap_or(0),

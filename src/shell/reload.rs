@@ -182,9 +182,9 @@ impl Reloader {
         {
             problems.push(restart("node, http.listen, journal, store, voicemail or sip.streams"));
         }
-        let door = |settings: &Settings| (settings.ami.listen, settings.ami.connections_max);
+        let door = |settings: &Settings| (settings.ami.listen, settings.ami.tls_listen, settings.ami.connections_max);
         if door(&settings) != door(&now) {
-            problems.push(restart("ami.listen or ami.connections_max"));
+            problems.push(restart("ami.listen, ami.tls_listen or ami.connections_max"));
         }
         if settings.crm != now.crm {
             problems.push(restart("customers.crm"));

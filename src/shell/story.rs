@@ -97,17 +97,11 @@ pub fn story(call: CallId, journal: Option<&Path>, records: &Path) -> Option<Sto
     let mut teller = Teller::new(call);
     let why = match journal {
         None => Some("no journal is kept".to_owned()),
-        Some(dir) => {
-            // Panics that the engine once contained are contained again; their place is in the log of then.
-            std::panic::set_hook(Box::new(|_| {}));
-            let read = walk_between(dir, began, None, &mut |shown| teller.see(&shown));
-            let _ = std::panic::take_hook();
-            match read {
-                Err(error) => Some(error.to_string()),
-                Ok(()) if teller.story.legs.is_empty() => Some("the journal does not reach back to it".to_owned()),
-                Ok(()) => None,
-            }
-        }
+        Some(dir) => match walk_between(dir, began, None, &mut |shown| teller.see(&shown)) {
+            Err(error) => Some(error.to_string()),
+            Ok(()) if teller.story.legs.is_empty() => Some("the journal does not reach back to it".to_owned()),
+            Ok(()) => None,
+        },
     };
     if teller.story.legs.is_empty() {
         teller = Teller::new(call);

@@ -132,6 +132,7 @@ impl Recorder {
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::Disposed { .. }

@@ -38,6 +38,8 @@ pub enum SdpError {
     NoCodec,
     /// The audio goes to a host name or to no address: 488.
     NoAddress,
+    /// The audio goes to IPv6 and ours comes from IPv4, or the other way round: 488.
+    OtherFamily,
     /// An answer came that no offer asked for: 400.
     NotAsked,
 }
@@ -47,7 +49,11 @@ impl SdpError {
     pub const fn status(self) -> u16 {
         match self {
             SdpError::Malformed { .. } | SdpError::NotAsked => 400,
-            SdpError::TooManyStreams | SdpError::NoAudio | SdpError::NoCodec | SdpError::NoAddress => 488,
+            SdpError::TooManyStreams
+            | SdpError::NoAudio
+            | SdpError::NoCodec
+            | SdpError::NoAddress
+            | SdpError::OtherFamily => 488,
         }
     }
 }
@@ -60,6 +66,7 @@ impl fmt::Display for SdpError {
             SdpError::NoAudio => f.write_str("session description has no plain audio stream"),
             SdpError::NoCodec => f.write_str("audio stream has no codec that we take"),
             SdpError::NoAddress => f.write_str("audio stream has no address"),
+            SdpError::OtherFamily => f.write_str("audio stream has an address of another family than ours"),
             SdpError::NotAsked => f.write_str("session description answers no offer"),
         }
     }
@@ -150,7 +157,7 @@ impl Negotiation {
         let (at, codec) = choose(&description, media, prefer)?;
         let stream = description.streams.get(at).ok_or(SdpError::NoAudio)?;
         let rtcp_mux = stream.rtcp_mux;
-        let agreement = agreement(stream, media.direction, vec![codec], rtcp_mux)?;
+        let agreement = agreement(stream, media, vec![codec], rtcp_mux)?;
         let lines = description.streams.iter().enumerate();
         self.lines = lines.map(|(n, stream)| MediaLine::of(stream, n == at)).collect();
         self.remember(stream);
@@ -177,7 +184,7 @@ impl Negotiation {
         let stream = description.streams.get(at).filter(|stream| stream.is_plain_audio()).ok_or(SdpError::NoAudio)?;
         let offered = self.offered_codecs(&media);
         let known: Vec<_> = stream.codecs().filter(|(codec, _)| media.codecs.contains(codec)).collect();
-        let mut agreement = agreement(stream, media.direction, known, stream.rtcp_mux && media.rtp == media.rtcp)?;
+        let mut agreement = agreement(stream, &media, known, stream.rtcp_mux && media.rtp == media.rtcp)?;
         // The peer should send by our payload types; those who send by their own are understood where no two collide.
         let ours = offered.into_iter().filter(|(codec, _)| agreement.receive.iter().any(|(known, _)| known == codec));
         let mut receive: Vec<_> = ours.collect();
@@ -187,6 +194,11 @@ impl Negotiation {
             }
         }
         agreement.receive = receive;
+        let clock_hz = agreement.send.0.clock_hz();
+        let ours = self.offered_events(&media).into_iter().find(|(clock, _)| *clock == clock_hz).map(|(_, pt)| pt);
+        let is_sound = |pt: u8| agreement.receive.iter().any(|(_, taken)| *taken == pt);
+        let news = ours.filter(|pt| agreement.dtmf.is_some_and(|theirs| theirs != *pt) && !is_sound(*pt));
+        agreement.dtmf_receive.extend(news);
         self.remember(stream);
         Ok(agreement)
     }
@@ -281,12 +293,17 @@ fn choose(description: &Description<'_>, media: &LocalMedia, prefer: Prefer) -> 
 /// The terms that the peer's stream leaves for ours.
 fn agreement(
     stream: &Stream<'_>,
-    ours: Direction,
+    media: &LocalMedia,
     receive: Vec<(Codec, u8)>,
     rtcp_mux: bool,
 ) -> Result<StreamAgreement, SdpError> {
     let send = *receive.first().ok_or(SdpError::NoCodec)?;
+    let ours = media.direction;
     let nowhere = match stream.address {
+        // A 200 to it would be a call in which nobody hears anything.
+        Address::Ip(ip) if ip.is_ipv4() != media.rtp.ip().to_canonical().is_ipv4() => {
+            return Err(SdpError::OtherFamily);
+        }
         Address::Ip(_) => false,
         Address::Nowhere => true,
         Address::Name | Address::Missing => return Err(SdpError::NoAddress),
@@ -300,11 +317,13 @@ fn agreement(
         None => SocketAddr::new(remote.ip(), stream.port.saturating_add(1)),
     };
     let wanted = stream.ptime_ms.filter(|ms| (10..=60).contains(ms) && ms % 10 == 0);
+    let dtmf = stream.events(send.0.clock_hz());
     Ok(StreamAgreement {
         remote,
         remote_rtcp,
         send,
-        dtmf: stream.events(send.0.clock_hz()),
+        dtmf,
+        dtmf_receive: dtmf.into_iter().collect(),
         receive,
         direction,
         ptime_ms: wanted.unwrap_or(PTIME_MS),

@@ -56,7 +56,7 @@ pub struct Deck {
     pub(crate) terms: Option<Terms>,
     /// Ascending by date, then revision.
     pub(crate) versions: Vec<Version>,
-    payers: BTreeSet<Payer>,
+    pub(crate) payers: BTreeSet<Payer>,
     /// Books of their own for legs by some trunks, each without others in it.
     by_trunk: BTreeMap<(TrunkId, Way), Deck>,
     /// What calls out may cost.
@@ -193,13 +193,13 @@ pub(crate) struct Version {
     pub(crate) valid_from: Wall,
     pub(crate) revision: u32,
     /// Called prefix, then calling prefix, to the place in `rules`.
-    by_payer: BTreeMap<Payer, PrefixMap<Calling>>,
-    rules: Vec<Rule>,
+    pub(crate) by_payer: BTreeMap<Payer, PrefixMap<Calling>>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// The rules of a called prefix by calling one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Calling {
+pub(crate) enum Calling {
     /// One for all, which is what most called prefixes have.
     Any(u32),
     By(PrefixMap<u32>),
@@ -400,9 +400,23 @@ impl std::error::Error for DeckError {}
 impl Deck {
     /// Reads a deck: JSON if it begins with a brace, else CSV.
     pub fn parse(text: &str) -> Result<Deck, DeckError> {
-        match text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        match is_json(text) {
             true => Deck::parse_json(text),
             false => Deck::parse_csv(text),
+        }
+    }
+
+    /// Most faults that [`Deck::read`] names.
+    pub const FAULTS_MAX: usize = 100;
+
+    /// Reads a deck as [`Deck::parse`] does; a refused one names what is wrong with each row, the first of a row.
+    ///
+    /// # Errors
+    /// At least one fault, at most [`Deck::FAULTS_MAX`], in the order of the rows.
+    pub fn read(text: &str) -> Result<Deck, Vec<DeckError>> {
+        match is_json(text) {
+            true => Deck::read_json(text, Deck::FAULTS_MAX),
+            false => Deck::read_csv(text, Deck::FAULTS_MAX),
         }
     }
 
@@ -475,6 +489,10 @@ impl Deck {
         let payers = versions.iter().flat_map(|version| version.by_payer.keys().copied()).collect();
         Deck { terms: Some(terms), versions, payers, by_trunk: BTreeMap::new(), limits: Vec::new() }
     }
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
 /// A name from any text: small letters and digits stay, capitals become small, all else becomes `-`; cut at the length of

@@ -153,33 +153,58 @@ type Fault = (String, Code);
 impl Deck {
     /// Reads a deck in JSON. The first fault refuses the whole; its row is the line on which the setting or the rule begins.
     pub fn parse_json(text: &str) -> Result<Deck, DeckError> {
+        Deck::read_json(text, 1).map_err(|mut faults| faults.swap_remove(0))
+    }
+
+    /// Reads a deck, or says what is wrong with it, `most` faults at most: one of the settings, or one of each rule.
+    pub(crate) fn read_json(text: &str, most: usize) -> Result<Deck, Vec<DeckError>> {
         let text = text.trim_start_matches('\u{feff}');
-        let json: JsonDeck<'_> = serde_json::from_str(text).map_err(|error| DeckError {
+        let unreadable = |error: serde_json::Error| DeckError {
             row: error.line() as u64,
             column: String::new(),
             code: Code::Unreadable,
-        })?;
+        };
+        let json: JsonDeck<'_> = serde_json::from_str(text).map_err(|error| vec![unreadable(error)])?;
         let setting = |(column, code): Fault| DeckError { row: line_of_key(text, &column), column, code };
-        let terms = terms(&json).map_err(setting)?;
-        let mut reading = Reading { zones: zones(&json).map_err(setting)?, holidays: &terms.holidays, bound: 0 };
+        let terms = terms(&json).map_err(|fault| vec![setting(fault)])?;
+        let zones = zones(&json).map_err(|fault| vec![setting(fault)])?;
+        let mut reading = Reading { zones, holidays: &terms.holidays, bound: 0 };
         let mut drafts: BTreeMap<(Wall, u32), VersionDraft> = BTreeMap::new();
+        let mut faults = Vec::new();
         for (at, version) in json.versions.iter().flatten().enumerate() {
-            let fault = |key: &str, code: Code| setting((format!("versions[{at}].{key}"), code));
-            let valid_from = version.valid_from.as_ref().and_then(|text| instant(&text.0));
-            let valid_from = valid_from.ok_or_else(|| fault("valid_from", Code::BadInstant))?;
-            let revision = version.revision.as_ref().map_or(Some(0), Scalar::whole).and_then(|r| u32::try_from(r).ok());
-            let revision = revision.ok_or_else(|| fault("revision", Code::BadNumber))?;
-            let draft = drafts.entry((Wall(valid_from), revision)).or_default();
+            let key = match key_of(version) {
+                Ok(key) => key,
+                Err((key, code)) => {
+                    faults.push(setting((format!("versions[{at}].{key}"), code)));
+                    continue;
+                }
+            };
+            let draft = drafts.entry(key).or_default();
             for raw in version.rules.iter().flatten() {
-                let refused = |(column, code): Fault| DeckError { row: line_of(text, raw.get()), column, code };
-                let rule: JsonRule<'_> =
-                    serde_json::from_str(raw.get()).map_err(|_| refused((String::new(), Code::Unreadable)))?;
-                reading.rule(&rule, draft).map_err(refused)?;
+                let rule =
+                    serde_json::from_str::<JsonRule<'_>>(raw.get()).map_err(|_| (String::new(), Code::Unreadable));
+                if let Err((column, code)) = rule.and_then(|rule| reading.rule(&rule, draft)) {
+                    faults.push(DeckError { row: line_of(text, raw.get()), column, code });
+                }
+                if faults.len() >= most {
+                    return Err(faults);
+                }
             }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
         }
         let versions = drafts.into_iter().map(|((from, revision), draft)| draft.finish(from, revision)).collect();
         Ok(Deck::new(terms, versions))
     }
+}
+
+/// From when on a version holds, and its revision.
+fn key_of(version: &JsonVersion<'_>) -> Result<(Wall, u32), (&'static str, Code)> {
+    let valid_from = version.valid_from.as_ref().and_then(|text| instant(&text.0));
+    let valid_from = valid_from.ok_or(("valid_from", Code::BadInstant))?;
+    let revision = version.revision.as_ref().map_or(Some(0), Scalar::whole).and_then(|r| u32::try_from(r).ok());
+    Ok((Wall(valid_from), revision.ok_or(("revision", Code::BadNumber))?))
 }
 
 /// The line on which `part` of `text` begins.

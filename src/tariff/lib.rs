@@ -19,6 +19,7 @@ mod number;
 mod prefix;
 mod rating;
 mod sheet;
+mod versions;
 mod walk;
 mod words;
 
@@ -31,6 +32,7 @@ pub use kind::{NumberType, Numbering};
 pub use number::key_of;
 pub use prefix::{Key, PrefixMap};
 pub use rating::{CALL_MS_MAX, Call, Rated, Run, Status, rate};
+pub use versions::{Differs, VersionSummary};
 pub use words::explain;
 
 #[cfg(test)]

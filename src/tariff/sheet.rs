@@ -47,6 +47,11 @@ const MINUTE_MS: u64 = 60_000;
 impl Deck {
     /// Reads a deck of one header and one rule a row. The first fault refuses the whole.
     pub fn parse_csv(text: &str) -> Result<Deck, DeckError> {
+        Deck::read_csv(text, 1).map_err(|mut faults| faults.swap_remove(0))
+    }
+
+    /// Reads a deck, or says what is wrong with it, `most` faults of rows at most.
+    pub(crate) fn read_csv(text: &str, most: usize) -> Result<Deck, Vec<DeckError>> {
         let text = text.trim_start_matches('\u{feff}');
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -56,21 +61,33 @@ impl Deck {
             .from_reader(text.as_bytes());
         let mut sheet = Sheet::new();
         let mut record = csv::StringRecord::new();
+        let mut faults = Vec::new();
+        // Of a rule that is faulty: that its bands find no rule says nothing new.
+        let mut is_band_of_fault = false;
         loop {
             match reader.read_record(&mut record) {
-                Ok(false) => return sheet.finish(),
+                Ok(false) if faults.is_empty() => return sheet.finish().map_err(|fault| vec![fault]),
+                Ok(false) => return Err(faults),
                 Ok(true) => {}
                 Err(error) => {
                     let row = error.position().map_or(0, csv::Position::line);
-                    return Err(DeckError { row, column: String::new(), code: Code::Unreadable });
+                    faults.push(DeckError { row, column: String::new(), code: Code::Unreadable });
+                    return Err(faults);
                 }
             }
-            let fault = |(column, code): Fault| DeckError {
-                row: line_of(text, record.position()),
-                column: column.to_owned(),
-                code,
-            };
-            sheet.on_record(&record).map_err(fault)?;
+            let is_band = sheet.is_band(&record);
+            if is_band && is_band_of_fault {
+                continue;
+            }
+            is_band_of_fault &= is_band;
+            if let Err((column, code)) = sheet.on_record(&record) {
+                is_band_of_fault |= !is_band;
+                faults.push(DeckError { row: line_of(text, record.position()), column: column.to_owned(), code });
+                // Below a faulty setting or header everything would be wrong.
+                if faults.len() >= most || sheet.places.is_none() {
+                    return Err(faults);
+                }
+            }
         }
     }
 }
@@ -114,6 +131,11 @@ impl Sheet {
         }
         let versions = self.versions.into_iter().map(|((from, revision), draft)| draft.finish(from, revision));
         Ok(Deck::new(self.terms, versions.collect()))
+    }
+
+    /// Whether it is a row of a band, below the row of its rule.
+    fn is_band(&self, record: &csv::StringRecord) -> bool {
+        self.places.is_some_and(|places| !Cells { record, places }.at("band").is_empty())
     }
 
     fn on_record(&mut self, record: &csv::StringRecord) -> Result<(), Fault> {

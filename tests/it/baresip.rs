@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, PEAK};
+use crate::demo::until;
 use crate::house::{AVERIAS, House, PASSWORD, Plan, account, free_port};
 use crate::tone::{is_tone, sine};
 
@@ -23,8 +24,22 @@ const CALLER_HZ: u32 = 700;
 const MD5: &str = "digests = [\"md5\"]";
 const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
 
+/// A baresip to start. Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there.
+pub(crate) struct Seat<'a> {
+    /// Folder that its own is made in.
+    pub(crate) dir: &'a Path,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) engine: SocketAddr,
+    pub(crate) transport: &'a str,
+    /// Its SIP port.
+    pub(crate) sip: u16,
+    /// Where it takes commands.
+    pub(crate) control: SocketAddr,
+}
+
 /// A baresip that runs, and its control connection.
-struct Softphone {
+pub(crate) struct Softphone {
     child: Child,
     control: TcpStream,
     received: Vec<u8>,
@@ -35,14 +50,17 @@ struct Softphone {
 impl Softphone {
     /// The phone of agent `at`, over `transport`.
     fn open(house: &House, at: usize, transport: &str) -> Softphone {
-        let user = account(at);
-        let dir = house.dir.join(format!("baresip-{user}"));
+        let (user, control) = (account(at), SocketAddr::new(house.phone(at), 4444));
+        let (dir, engine, sip) = (house.dir.as_path(), house.sip(), house.low_port());
+        Softphone::start(&Seat { dir, user: &user, password: PASSWORD, engine, transport, sip, control })
+    }
+
+    /// Starts it; it answers by itself.
+    pub(crate) fn start(seat: &Seat<'_>) -> Softphone {
+        let Seat { user, password, engine, transport, sip, control, .. } = *seat;
+        let dir = seat.dir.join(format!("baresip-{user}"));
         fs::create_dir_all(&dir).unwrap();
-        let engine = house.sip();
-        // Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there; its commands come to the phone's own
-        // address.
-        let (sip, rtp) = (house.low_port(), free_port() & !1);
-        let control = SocketAddr::new(house.phone(at), 4444);
+        let rtp = free_port() & !1;
         let template = include_str!("peers/baresip.config");
         let config = template
             .replace("@LISTEN@", &format!("127.0.0.1:{sip}"))
@@ -53,10 +71,10 @@ impl Softphone {
         fs::write(dir.join("config"), config).unwrap();
         let uri = format!("<sip:{user}@{engine};transport={transport}>");
         let account =
-            format!("{uri};auth_user={user};auth_pass={PASSWORD};answermode=auto;regint=300;audio_codecs=pcma\n");
+            format!("{uri};auth_user={user};auth_pass={password};answermode=auto;regint=300;audio_codecs=pcma\n");
         fs::write(dir.join("accounts"), account).unwrap();
         write_wav(&dir.join("tone.wav"), &sine(PLAYS_HZ, PLAYS_PEAK, 8000 * 40));
-        let log = fs::File::create(house.dir.join(format!("baresip-{user}.log"))).unwrap();
+        let log = fs::File::create(seat.dir.join(format!("baresip-{user}.log"))).unwrap();
         let child = Command::new("baresip")
             .arg("-f")
             .arg(&dir)
@@ -66,13 +84,13 @@ impl Softphone {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("baresip does not start ({error}); scripts/tools installs it"));
-        let control = house.until("baresip takes commands", || TcpStream::connect(control).ok());
+        let control = until("baresip takes commands", || TcpStream::connect(control).ok());
         control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         Softphone { child, control, received: Vec::new(), dir, events: Vec::new() }
     }
 
     /// Gives a command, as a netstring of JSON.
-    fn command(&mut self, command: &str, params: &str) {
+    pub(crate) fn command(&mut self, command: &str, params: &str) {
         let text = json!({"command": command, "params": params, "token": "t"}).to_string();
         write!(self.control, "{}:{text},", text.len()).unwrap();
     }
@@ -95,19 +113,18 @@ impl Softphone {
     }
 
     /// Parameters of all events of this kind so far.
-    fn told(&mut self, kind: &str) -> Vec<String> {
+    pub(crate) fn told(&mut self, kind: &str) -> Vec<String> {
         self.look();
         let of_kind = self.events.iter().filter(|event| event["type"] == kind);
         of_kind.map(|event| event["param"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// What it heard, from its file.
-    fn heard(&self) -> Vec<i16> {
+    /// What it heard in its last call, from its file.
+    pub(crate) fn heard(&self) -> Vec<i16> {
         let files = fs::read_dir(&self.dir).unwrap().flatten().map(|entry| entry.path());
-        let heard =
-            files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max().expect("it wrote what it heard");
-        let bytes = fs::read(heard).unwrap();
-        bytes[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        let heard = files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max();
+        let bytes = heard.map(|heard| fs::read(heard).unwrap()).unwrap_or_default();
+        bytes.get(44..).unwrap_or_default().chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 }
 

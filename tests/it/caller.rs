@@ -1,5 +1,6 @@
 //! A caller at the carrier, or a phone, in this process: it speaks a tone, and tells what it hears.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use turno::demo::party::{Party, PartyEvent, Voice, wait};
@@ -26,11 +27,15 @@ impl Caller {
 
     /// The phone of agent `at`; it registers.
     pub(crate) fn phone(house: &House, at: usize, hertz: u32) -> Caller {
-        let local = (house.phone(at), 5060).into();
+        Caller::phone_from((house.phone(at), 5060).into(), house.sip(), at, hertz)
+    }
+
+    /// The same from somewhere else, and at another address of the engine.
+    pub(crate) fn phone_from(local: SocketAddr, engine: SocketAddr, at: usize, hertz: u32) -> Caller {
         let account = account(at);
         let seed = 100 + at as u64;
         let login = Some((account.as_str(), PASSWORD));
-        Caller::of(Party::open(local, house.sip(), login, seed, Voice::Tone(hertz)).unwrap())
+        Caller::of(Party::open(local, engine, login, seed, Voice::Tone(hertz)).unwrap())
     }
 
     fn of(party: Party) -> Caller {

@@ -8,7 +8,7 @@ use turno_base::Cause;
 
 use crate::caller::Caller;
 use crate::house::{AVERIAS, House, Plan, account};
-use crate::sipp::{Role, caller, callers, carrier, credentials, phone, phone_to, seat};
+use crate::sipp::{Role, caller, callers, carrier, credentials, phone, phone_to, seat, taker};
 
 const SECOND: Duration = Duration::from_secs(1);
 const INSTANT: Duration = Duration::ZERO;
@@ -51,6 +51,19 @@ pub(crate) fn kinds(leg: &Value) -> String {
     kinds.join(" ")
 }
 
+/// How a call went: `answered by caller: peer`, who ended it after the outcome, then why.
+fn how(record: &Value) -> String {
+    let cause = text(record, "/cause/reason");
+    format!("{} by {}: {cause}", text(record, "/outcome"), text(record, "/ended_by"))
+}
+
+/// What happened on the legs of agents, in the order in which they were rung: `1001: ring | 1002: ring talk`.
+fn rung(record: &Value) -> String {
+    let legs = record["legs"].as_array().unwrap().iter().skip(1);
+    let one = |leg: &Value| format!("{}: {}", text(leg, "/station"), kinds(leg));
+    legs.map(one).collect::<Vec<_>>().join(" | ")
+}
+
 /// What every record must hold: segments of each leg join without gap, totals add up, and a leg that pays is priced.
 pub(crate) fn is_sound(record: &Value) {
     for leg in record["legs"].as_array().unwrap() {
@@ -81,17 +94,17 @@ fn callers_of_a_trunk_are_queued_and_answered() {
     let house = staffed(&TWO);
     let anna = phone(&house, 0, "agent_answers", INSTANT, 3);
     let boris = phone(&house, 1, "agent_answers", INSTANT, 3);
-    callers(&house, "caller_talk", AVERIAS, SECOND * 2, 6, 10).done();
+    // One a second, four seconds from the greeting on: from the third on each waits two seconds and talks for two.
+    callers(&house, "caller_talk", AVERIAS, SECOND * 4, 6, 1).done();
     anna.done();
     boris.done();
     let records = house.records(6);
     for record in &records {
         is_sound(record);
-        assert_eq!(text(record, "/outcome"), "answered");
+        assert_eq!(how(record), "answered by caller: peer");
         assert_eq!(text(record, "/queue"), "averias");
         assert_eq!(text(record, "/from/e164"), "+34612345678");
         assert_eq!(text(record, "/to/e164"), "+34900100101");
-        assert_eq!(text(record, "/ended_by"), "caller");
         assert_eq!(company_cost(record), price(record));
         assert_eq!(record["legs"].as_array().unwrap().len(), 2, "{record:#}");
         assert!(kinds(&record["legs"][0]).ends_with("talk"), "{record:#}");
@@ -114,7 +127,8 @@ fn an_agent_may_hang_up_first() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "agent"));
+    assert_eq!(how(record), "answered by agent: normal");
+    assert_eq!(rung(record), "1001: ring talk");
     house.until_agent("anna", "ready");
     house.is_clean();
 }
@@ -125,8 +139,9 @@ fn a_caller_who_leaves_the_queue_is_an_abandon() {
     caller(&house, "caller_talk", AVERIAS, SECOND).done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("abandoned", "caller"));
-    assert_eq!(offers(record), "");
+    assert_eq!(how(record), "abandoned by caller: peer");
+    assert_eq!((offers(record).as_str(), rung(record).as_str()), ("", ""));
+    assert!(kinds(&record["legs"][0]).ends_with("queue"), "{record:#}");
     assert_eq!(text(record, "/stays/0/left"), "short_abandoned");
     assert_eq!(company_cost(record), price(record));
     house.is_clean();
@@ -140,9 +155,8 @@ fn a_caller_who_leaves_while_it_rings_is_withdrawn_from_the_phone() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!(text(record, "/outcome"), "abandoned");
-    assert_eq!(offers(record), "anna caller_left");
-    assert_eq!(kinds(&record["legs"][1]), "ring");
+    assert_eq!(how(record), "abandoned by caller: peer");
+    assert_eq!((offers(record).as_str(), rung(record).as_str()), ("anna caller_left", "1001: ring"));
     house.until_agent("anna", "ready");
     house.is_clean();
 }
@@ -158,7 +172,28 @@ fn whom_one_agent_rejects_the_next_one_takes() {
     let record = &house.records(1)[0];
     is_sound(record);
     assert_eq!(offers(record), "anna declined, boris accepted");
+    assert_eq!((how(record).as_str(), text(record, "/agent")), ("answered by caller: peer", "boris"));
+    assert_eq!(rung(record), "1001: ring | 1002: ring talk");
     assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
+    house.is_clean();
+}
+
+/// Where a phone is forwarded to is not ours to pay for.
+#[test]
+fn who_is_redirected_calls_nobody() {
+    let house = staffed(&TWO);
+    let anna = phone(&house, 0, "agent_redirects", INSTANT, 1);
+    let boris = phone(&house, 1, "agent_answers", INSTANT, 1);
+    caller(&house, "caller_talk", AVERIAS, SECOND * 2).done();
+    anna.done();
+    boris.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!(
+        (how(record).as_str(), offers(record).as_str()),
+        ("answered by caller: peer", "anna declined, boris accepted")
+    );
+    assert_eq!(rung(record), "1001: ring | 1002: ring talk");
     house.is_clean();
 }
 
@@ -173,6 +208,8 @@ fn a_busy_phone_is_passed_over() {
     let record = &house.records(1)[0];
     is_sound(record);
     assert_eq!(offers(record), "anna busy, boris accepted");
+    assert_eq!((how(record).as_str(), text(record, "/agent")), ("answered by caller: peer", "boris"));
+    assert_eq!(rung(record), "1001: ring | 1002: ring talk");
     assert_eq!(record["stays"].as_array().unwrap().len(), 1, "the place is kept: {record:#}");
     house.is_clean();
 }
@@ -189,8 +226,11 @@ fn who_never_answers_is_passed_over_and_in_the_end_paused() {
     boris.done();
     let records = house.records(2);
     records.iter().for_each(is_sound);
-    assert_eq!(offers(&records[0]), "anna ring_no_answer, boris accepted");
-    assert_eq!(offers(&records[1]), "anna ring_no_answer, boris accepted");
+    for record in &records {
+        assert_eq!(offers(record), "anna ring_no_answer, boris accepted");
+        assert_eq!(how(record), "answered by caller: peer");
+        assert_eq!(rung(record), "1001: ring | 1002: ring talk");
+    }
     house.until_agent("anna", "paused no-answer");
     house.until_agent("boris", "ready");
     house.is_clean();
@@ -204,7 +244,8 @@ fn an_answer_at_the_moment_of_the_hang_up_comes_too_late_and_is_ended() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!((text(record, "/outcome"), offers(record).as_str()), ("abandoned", "anna caller_left"));
+    assert_eq!((how(record).as_str(), offers(record).as_str()), ("abandoned by caller: peer", "anna caller_left"));
+    assert_eq!(rung(record), "1001: ring");
     house.until_agent("anna", "ready");
     house.is_clean();
 }
@@ -264,7 +305,8 @@ fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let record = &house.records(1)[0];
     is_sound(record);
     assert_eq!(offers(record), "anna ring_no_answer, boris accepted");
-    assert_eq!((text(record, "/outcome"), text(record, "/agent")), ("answered", "boris"));
+    assert_eq!((how(record).as_str(), text(record, "/agent")), ("answered by caller: peer", "boris"));
+    assert_eq!(rung(record), "1001: ring | 1002: ring talk");
     assert_eq!(house.metric("turno_sip_events_total{event=\"lost_race\"}"), 1.0);
     house.is_clean();
 }
@@ -277,7 +319,7 @@ fn a_caller_may_hold_and_come_back() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!((text(record, "/outcome"), kinds(&record["legs"][1]).as_str()), ("answered", "ring talk"));
+    assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
     house.is_clean();
 }
 
@@ -289,7 +331,7 @@ fn a_caller_may_ask_for_our_offer() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!(text(record, "/outcome"), "answered");
+    assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
     house.is_clean();
 }
 
@@ -304,6 +346,7 @@ fn an_agent_may_hold_the_caller() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
+    assert_eq!(how(record), "answered by caller: peer");
     assert!(kinds(&record["legs"][0]).ends_with("talk hold talk"), "{record:#}");
     assert_eq!(kinds(&record["legs"][1]), "ring talk hold talk");
     assert!((500..1500).contains(&ms(record, "hold_ms")), "{record:#}");
@@ -322,6 +365,8 @@ fn an_agent_sends_the_caller_to_another_queue() {
     is_sound(record);
     assert_eq!((text(record, "/stays/0/queue"), text(record, "/stays/1/queue")), ("averias", "general"));
     assert_eq!(offers(record), "anna accepted, boris accepted");
+    assert_eq!(how(record), "answered by caller: peer");
+    assert_eq!(rung(record), "1001: ring talk | 1002: ring talk");
     assert!(kinds(&record["legs"][0]).ends_with("talk queue talk"), "{}", kinds(&record["legs"][0]));
     house.is_clean();
 }
@@ -369,7 +414,7 @@ fn an_agent_joins_the_caller_with_a_colleague() {
     let records = house.records(2);
     let customers = records.iter().find(|record| record["trunk"] == "pstn").unwrap();
     is_sound(customers);
-    assert_eq!((text(customers, "/outcome"), text(customers, "/agent")), ("answered", "boris"));
+    assert_eq!((how(customers).as_str(), text(customers, "/agent")), ("answered by caller: peer", "boris"));
     let joined = kinds(&customers["legs"][0]);
     assert!(joined.ends_with("talk hold talk") || joined.ends_with("talk hold consult talk"), "{joined}");
     house.until_agent("boris", "ready");
@@ -386,7 +431,7 @@ fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
     anna.done();
     for record in &house.records(5) {
         is_sound(record);
-        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+        assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
     }
     house.until_agent("anna", "ready");
     house.is_clean();
@@ -401,7 +446,7 @@ fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
     anna.done();
     for record in &house.records(5) {
         is_sound(record);
-        assert_eq!((text(record, "/outcome"), text(record, "/ended_by")), ("answered", "caller"));
+        assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
     }
     house.until_agent("anna", "ready");
     house.is_clean();
@@ -418,7 +463,7 @@ fn a_call_without_ack_is_ended() {
     // 64 * T1 after the 200 (RFC 3261 §13.3.1.4).
     let lasted = ms(record, "total_ms");
     assert!((6400..8000).contains(&lasted), "{record:#}");
-    assert_eq!(text(record, "/ended_by"), "us");
+    assert_eq!(how(record), "answered by us: unreachable");
     house.is_clean();
 }
 
@@ -430,6 +475,56 @@ fn a_session_interval_that_is_too_small_is_refused_with_ours() {
     anna.done();
     let record = &house.records(1)[0];
     is_sound(record);
-    assert_eq!(text(record, "/outcome"), "answered");
+    assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
     house.is_clean();
+}
+
+/// The shortest interval that there is (RFC 4028 §4): a minute is waited out, as by a caller whose network is gone.
+#[test]
+fn a_caller_who_does_not_refresh_his_session_is_hung_up_on() {
+    // Nobody speaks here, and that must not be what ends it.
+    let house = House::open_beside(&ONE, |_| "[media]\nsilence_limit = \"10m\"\n".to_owned());
+    seat(&house, 0, "anna");
+    let anna = Role { waits: SECOND * 90, ..taker(&house, 0, "agent_answers") }.start(&house);
+    let caller = Role { waits: SECOND * 90, ..carrier(&house, "caller_timer_expires", AVERIAS, INSTANT) };
+    caller.start(&house).done();
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by us: session-expired", "1001: ring talk"));
+    // A third before the interval ends (RFC 4028 §10).
+    let lasted = ms(record, "total_ms");
+    assert!((60_000..65_000).contains(&lasted), "{record:#}");
+    house.until_agent("anna", "ready");
+    house.is_clean();
+}
+
+/// A phone that tells of its keys by INFO; the caller's side only knows of keys in its stream.
+#[test]
+fn keys_that_an_agent_presses_by_info_are_heard_by_the_caller() {
+    let house = staffed(&ONE);
+    let anna = phone(&house, 0, "agent_info", INSTANT, 1);
+    let mut carrier = Caller::at_carrier(&house, 440);
+    let leg = carrier.call(AVERIAS);
+    carrier.until("both keys are heard", |carrier| carrier.party.keys(leg) == "7#");
+    carrier.hang_up(leg);
+    anna.done();
+    let record = &house.records(1)[0];
+    is_sound(record);
+    assert_eq!((how(record).as_str(), rung(record).as_str()), ("answered by caller: peer", "1001: ring talk"));
+    house.is_clean();
+}
+
+#[test]
+fn the_log_in_json_names_a_call_as_its_record_does_and_shows_no_number_whole() {
+    let house = House::open_beside(&ONE, |_| "[log]\nlevel = \"info\"\nformat = \"json\"\n".to_owned());
+    caller(&house, "caller_talk", AVERIAS, SECOND).done();
+    let record = &house.records(1)[0];
+    house.is_clean();
+    let log = house.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let of_call: Vec<&str> =
+        lines.iter().filter(|line| line["call"] == record["call"]).map(|line| text(line, "/message")).collect();
+    assert!(of_call.starts_with(&["call arrived", "call waits"]) && of_call.ends_with(&["call ended"]), "{of_call:?}");
+    assert!(!log.contains("612345678"), "{log}");
 }

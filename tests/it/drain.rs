@@ -1,7 +1,10 @@
 //! SIGTERM (reliability C6).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use turno_engine::{Answer, Command as Ask};
+
+use super::gun::Gun;
 use super::rig::{Plan, Rig};
 
 #[test]
@@ -25,6 +28,66 @@ fn draining_ends_no_call_takes_no_new_one_and_exits_when_idle() {
     assert!(rig.is_quiet());
     let records = rig.records();
     assert_eq!(records[&rig.callers[&talk].number].len(), 1);
+}
+
+/// An upgrade of a node that stands alone: the next program finds agents, phones and records as the last one left them.
+#[test]
+fn a_drain_under_load_cuts_no_call_refuses_every_new_one_and_the_next_program_goes_on() {
+    const RATE: u64 = 40;
+    let plan = Plan { phones: 6, media: "quarantine = \"0s\"", ..Plan::default() };
+    let mut rig = Rig::open(plan);
+    let talks: Vec<_> = (0..3).map(|_| rig.call(Duration::from_secs(60))).collect();
+    rig.until("they talk", |rig| rig.taken() == 3);
+    let mut gun = Gun::new(rig.ip(2), rig.sip());
+    gun.lasts = Duration::from_secs(1);
+    let began = Instant::now();
+    let shoot = |rig: &mut Rig, gun: &mut Gun| {
+        while gun.tally.fired < began.elapsed().as_millis() as u64 * RATE / 1000 {
+            gun.fire();
+        }
+        gun.pump();
+        rig.play(Duration::from_millis(4));
+    };
+    while gun.tally.answered.len() < 60 {
+        shoot(&mut rig, &mut gun);
+        assert!(began.elapsed() < super::rig::SOON, "{:?}", gun.tally);
+    }
+    assert!(gun.open() > 10, "calls are up");
+    rig.terminate();
+    while rig.options(Duration::from_millis(50)) != Some(503) {
+        shoot(&mut rig, &mut gun);
+        assert!(began.elapsed() < 2 * super::rig::SOON, "it does not drain\n{}", rig.tail());
+    }
+    let (fired, shed) = (gun.tally.fired, gun.tally.shed.len());
+    while gun.tally.fired < fired + RATE * 2 {
+        shoot(&mut rig, &mut gun);
+    }
+    let refused = gun.tally.fired - fired;
+    rig.until("nobody of the many is left", |_| {
+        gun.pump();
+        gun.open() == 0
+    });
+    let tally = &gun.tally;
+    assert!((tally.shed.len() - shed) as u64 >= refused, "every new one is refused: {tally:?}");
+    assert_eq!((tally.shed_bare, tally.unheard, tally.byes_refused, tally.ended), (0, 0, 0, 0), "{tally:?}");
+    assert!(tally.refused.is_empty(), "{tally:?}");
+    assert_eq!(tally.answered.len() + tally.shed.len(), tally.fired as usize);
+    assert!(talks.iter().all(|leg| rig.callers[leg].ended.is_none()) && !rig.has_ended(), "conversations go on");
+    talks.iter().for_each(|leg| rig.hang_up(*leg));
+    rig.until("it ends with the last call", |rig| rig.has_ended());
+
+    let (registrations, served) = (rig.registrations(), gun.tally.answered.len() + talks.len());
+    rig.start();
+    let Answer::Agents(agents) = rig.ask(Ask::AgentShow(None)) else { panic!("no agents") };
+    assert!(agents.iter().all(|agent| agent.state != "logged-out"), "{agents:?}");
+    assert_eq!(rig.registrations(), registrations, "the phones need not come again");
+    let taken = rig.taken();
+    let call = rig.call(Duration::from_millis(300));
+    rig.until("a call is taken", |rig| rig.taken() > taken);
+    rig.until("it ends", |rig| rig.callers[&call].ended.is_some());
+    rig.until("each call that was taken has its record", |rig| {
+        rig.records().values().map(Vec::len).sum::<usize>() == served + 1
+    });
 }
 
 #[test]

@@ -114,6 +114,18 @@ impl House {
         house
     }
 
+    /// The same with a further file of configuration, for what the sections of a plan cannot say.
+    pub(crate) fn open_beside(plan: &Plan<'_>, file: impl FnOnce(&House) -> String) -> House {
+        let mut house = House::plot();
+        fs::create_dir_all(house.dir.join("conf.d")).unwrap();
+        fs::write(house.dir.join("conf.d/more.toml"), file(&house)).unwrap();
+        fs::write(house.dir.join("customers.csv"), "external_id,name,numbers,segment,value,owner\n").unwrap();
+        let text = house.config(plan, "");
+        fs::write(house.dir.join("turno.toml"), text).unwrap();
+        house.start();
+        house
+    }
+
     /// A folder and a network without an engine.
     pub(crate) fn plot() -> House {
         take_place();
@@ -139,6 +151,13 @@ impl House {
             self.get("/readyz").is_some_and(|page| page.starts_with("HTTP/1.1 200")).then_some(())
         });
         self.engine = Some(engine);
+    }
+
+    /// kill -9.
+    pub(crate) fn crash(&mut self) {
+        let mut engine = self.engine.take().unwrap();
+        engine.kill().unwrap();
+        engine.wait().unwrap();
     }
 
     /// A port of 127.0.0.1, and the next three, for a peer that can live nowhere else: this house's own, and none that

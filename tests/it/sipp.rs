@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::house::{House, PASSWORD, account};
 
-/// Longest life of one SIPp.
+/// Longest life of one SIPp, beyond what it pauses and waits for of its own accord.
 const LIFE_MAX: Duration = Duration::from_secs(40);
 
 /// A SIPp to start.
@@ -32,6 +32,8 @@ pub(crate) struct Role<'a> {
     pub(crate) rate: u32,
     /// Length of its pauses without a length of their own.
     pub(crate) pause: Duration,
+    /// What it waits for longer than usual.
+    pub(crate) waits: Duration,
     /// Further arguments.
     pub(crate) more: &'a [&'a str],
 }
@@ -41,6 +43,7 @@ pub(crate) struct Sipp {
     child: Child,
     name: String,
     dir: PathBuf,
+    life_max: Duration,
 }
 
 impl Role<'_> {
@@ -56,7 +59,8 @@ impl Role<'_> {
         command.args(["-i", &self.local.to_string(), "-mi", &self.local.to_string(), "-p", &self.port.to_string()]);
         command.args(["-s", self.service, "-m", &self.calls.to_string(), "-r", &self.rate.to_string()]);
         command.args(["-d", &self.pause.as_millis().to_string()]);
-        command.args(["-buff_size", "4194304", "-nostdin", "-timeout", "35", "-timeout_error"]);
+        let patience = (LIFE_MAX + self.waits).as_secs() - 5;
+        command.args(["-buff_size", "4194304", "-nostdin", "-timeout", &patience.to_string(), "-timeout_error"]);
         // Enough for the scenarios that lose messages at random.
         command.args(["-max_invite_retrans", "15", "-max_non_invite_retrans", "20"]);
         command.arg("-trace_err").arg("-error_file").arg(file("err"));
@@ -71,7 +75,7 @@ impl Role<'_> {
             .stderr(screen)
             .spawn()
             .unwrap_or_else(|error| panic!("sipp does not start ({error}); scripts/tools installs it"));
-        Sipp { child, name, dir: house.dir.clone() }
+        Sipp { child, name, dir: house.dir.clone(), life_max: LIFE_MAX + self.waits }
     }
 }
 
@@ -88,7 +92,7 @@ impl Sipp {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(began.elapsed() < LIFE_MAX, "sipp {} does not end", self.name);
+            assert!(began.elapsed() < self.life_max, "sipp {} does not end", self.name);
             sleep(Duration::from_millis(20));
         };
         if !status.success() {
@@ -127,6 +131,7 @@ pub(crate) fn carrier<'a>(house: &House, scenario: &'a str, service: &'a str, pa
         calls: 1,
         rate: 1,
         pause,
+        waits: Duration::ZERO,
         more: &[],
     }
 }
@@ -138,18 +143,24 @@ pub(crate) fn credentials(user: &str) -> String {
 
 /// Registers the phone of agent `at` and logs him in.
 pub(crate) fn seat(house: &House, at: usize, agent: &str) {
+    seat_by(house, at, agent, house.sip());
+}
+
+/// The same by another address of the engine.
+pub(crate) fn seat_by(house: &House, at: usize, agent: &str, engine: SocketAddr) {
     let user = account(at);
     let fields = format!("{user};{}", credentials(&user));
     let role = Role {
         scenario: "register",
         local: house.phone(at),
         port: 5060,
-        peer: house.sip(),
+        peer: engine,
         service: "-",
         fields: &[&fields],
         calls: 1,
         rate: 1,
         pause: Duration::ZERO,
+        waits: Duration::ZERO,
         more: &[],
     };
     role.start(house).done();
@@ -163,17 +174,22 @@ pub(crate) fn phone(house: &House, at: usize, scenario: &str, pause: Duration, c
 
 /// The same; `service` is whom it transfers to.
 pub(crate) fn phone_to(house: &House, at: usize, scenario: &str, pause: Duration, calls: u32, service: &str) -> Sipp {
-    let role = Role {
+    Role { service, calls, pause, ..taker(house, at, scenario) }.start(house)
+}
+
+/// The phone of agent `at` for one call, to be changed before it starts.
+pub(crate) fn taker<'a>(house: &House, at: usize, scenario: &'a str) -> Role<'a> {
+    Role {
         scenario,
         local: house.phone(at),
         port: 5060,
         peer: house.sip(),
-        service,
+        service: "-",
         fields: &["-"],
-        calls,
+        calls: 1,
         rate: 1,
-        pause,
+        pause: Duration::ZERO,
+        waits: Duration::ZERO,
         more: &[],
-    };
-    role.start(house)
+    }
 }

@@ -171,26 +171,31 @@ fn no_file_becomes_a_hub() {
 /// What is asked for is shown by tests that are there, in the room that the table names.
 #[test]
 fn every_test_that_a_requirement_names_exists_in_its_room() {
-    let table = fs::read_to_string(root().join("docs/requirements.md")).unwrap();
-    let mut named = 0;
-    for row in table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| id ")) {
-        let mut tests = String::new();
-        for word in row.split('`').skip(1).step_by(2) {
-            let room = match word {
-                "live" => "tests/it".to_owned(),
-                word => format!("src/{word}"),
-            };
-            if word.contains('_') {
-                assert!(tests.contains(&format!("fn {word}(")), "there is no {word} where this row says: {row}");
-                named += 1;
-            } else if root().join(&room).is_dir() {
-                let mut files = Vec::new();
-                sources(&root().join(room), &mut files);
-                tests = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    for (table, least) in [("docs/requirements.md", 80), ("docs/reference/sip.md", 150)] {
+        let text = fs::read_to_string(root().join(table)).unwrap();
+        let mut named = 0;
+        for row in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| id ")) {
+            let mut tests = String::new();
+            for word in row.split('`').skip(1).step_by(2) {
+                let room = match word {
+                    "live" => "tests/it".to_owned(),
+                    word => format!("src/{word}"),
+                };
+                if word.contains('_') {
+                    assert!(
+                        tests.contains(&format!("fn {word}(")),
+                        "{table}: there is no {word} where this row says: {row}"
+                    );
+                    named += 1;
+                } else if root().join(&room).is_dir() {
+                    let mut files = Vec::new();
+                    sources(&root().join(room), &mut files);
+                    tests = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+                }
             }
         }
+        assert!(named > least, "{table}: {named}");
     }
-    assert!(named > 80, "{named}");
 }
 
 /// A row whose test was renamed would run nothing and say that it passed.
@@ -208,4 +213,20 @@ fn every_row_of_scripts_full_names_a_test_that_exists() {
         let lines: Vec<&str> = source.lines().map(str::trim).collect();
         assert!(lines.join("\n").contains(&format!("#[test]\nfn {test}() {{")), "there is no {module}::{test}");
     }
+}
+
+/// Who is sent to a file that was moved loses more time than who is sent nowhere.
+#[test]
+fn every_source_that_the_architecture_and_the_decisions_name_is_there() {
+    let decisions = fs::read_dir(root().join("docs/decisions")).unwrap().map(|entry| entry.unwrap().path());
+    let mut named = 0;
+    for page in decisions.chain([root().join("ARCHITECTURE.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        let words = text.split('`').skip(1).step_by(2);
+        for file in words.filter(|word| word.ends_with(".rs") && word.contains('/')) {
+            assert!(root().join("src").join(file).is_file(), "{} names src/{file}, which is not there", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
 }

@@ -1,74 +1,12 @@
 //! The demo as a newcomer sees it: it runs, its wallboard moves in a real browser, its metrics are what Prometheus reads.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::browser::Browser;
-use crate::house::{free_port, http_get};
-
-/// Longest wait for anything; the play's first call comes within seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running demo and its folder.
-struct Demo {
-    child: Child,
-    dir: PathBuf,
-    http: u16,
-}
-
-impl Demo {
-    fn open() -> Demo {
-        let dir = std::env::temp_dir().join(format!("turno-it-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let (sip, http) = (free_port(), free_port());
-        let log = File::create(dir.join("demo.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_turno"))
-            .arg("demo")
-            .arg("--dir")
-            .arg(dir.join("data"))
-            .args(["--sip-port", &sip.to_string(), "--http-port", &http.to_string()])
-            .args(["--per-minute", "60", "--seconds", "150"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Demo { child, dir, http }
-    }
-
-    fn get(&self, path: &str) -> Option<String> {
-        http_get((std::net::Ipv4Addr::LOCALHOST, self.http).into(), path)
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", std::fs::read_to_string(self.dir.join("demo.log")).unwrap_or_default());
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
-/// Waits until `look` finds something.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        sleep(Duration::from_millis(200));
-    }
-}
+use crate::demo::{Demo, until};
 
 /// Calls that entered, as the page shows them.
 fn entered(browser: &mut Browser) -> Option<u64> {
@@ -79,7 +17,6 @@ fn entered(browser: &mut Browser) -> Option<u64> {
 #[test]
 fn the_wall_of_the_demo_moves_and_its_metrics_pass_promtool() {
     let demo = Demo::open();
-    until("the demo is ready", || demo.get("/readyz")?.starts_with("HTTP/1.1 200").then_some(()));
     let url = format!("http://127.0.0.1:{}/wall/?lang=es", demo.http);
     let mut browser = Browser::open(&demo.dir.join("browser"), &url);
     until("the wall is live", || (browser.value("document.body?.dataset.feed") == "live").then_some(()));

@@ -1,12 +1,8 @@
 //! What an agent lives through: shifts, pauses, wrap-up, stations.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
-use super::script::run;
-
-fn check(script: &str, transcript: Expect) {
-    transcript.assert_eq(&run(script));
-}
+use super::script::check;
 
 #[test]
 fn who_sits_down_at_an_idle_colleagues_station_takes_the_place() {

@@ -1,15 +1,11 @@
 //! Changes of configuration while people wait, bounds, views.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
-use super::script::{Run, agent, item, run};
+use super::script::{Run, agent, check, item};
 use crate::{Bounds, Next, Refusal};
 use turno_base::fact::AgentState;
 use turno_base::{Now, QueueId, StationId};
-
-fn check(script: &str, transcript: Expect) {
-    transcript.assert_eq(&run(script));
-}
 
 #[test]
 fn a_change_of_rules_costs_nobody_his_place() {

@@ -57,6 +57,8 @@ pub(crate) struct Witness {
     numbered: BTreeSet<SkillId>,
     /// Skills changed live: the level, 0 if taken away, and until when.
     live: BTreeMap<(AgentId, SkillId), (u8, Option<Wall>)>,
+    /// Queues changed for a shift: the rank, none if he does not serve it.
+    served: BTreeMap<(AgentId, QueueId), Option<u8>>,
     pub(crate) tasks: BTreeMap<ItemId, Work>,
     /// Entered and not yet told of.
     coming: Vec<NewTask>,
@@ -113,6 +115,8 @@ impl Witness {
     pub(crate) fn configure(&mut self, config: &AcdConfig, now: Mono) {
         self.config = config.clone();
         self.is_configuring = true;
+        let AcdConfig { agents, queues, .. } = config;
+        self.served.retain(|(agent, queue), _| agents.contains_key(agent) && queues.contains_key(queue));
         // Forgotten with an agent who is no longer configured and not at work.
         let is_known = |agents: &BTreeMap<AgentId, Seat>, agent: &AgentId| {
             config.agents.contains_key(agent)
@@ -161,11 +165,22 @@ impl Witness {
         if let Command::TaskAdd(new) = command {
             self.coming.push((**new).clone());
         }
-        let Command::Skill { agent, skill, change } = command else { return };
-        match change {
-            SkillChange::Set { level, until } => drop(self.live.insert((*agent, *skill), (*level, *until))),
-            SkillChange::Unset { until } => drop(self.live.insert((*agent, *skill), (0, *until))),
-            SkillChange::AsConfigured => drop(self.live.remove(&(*agent, *skill))),
+        match command {
+            Command::Skill { agent, skill, change } => match change {
+                SkillChange::Set { level, until } => drop(self.live.insert((*agent, *skill), (*level, *until))),
+                SkillChange::Unset { until } => drop(self.live.insert((*agent, *skill), (0, *until))),
+                SkillChange::AsConfigured => drop(self.live.remove(&(*agent, *skill))),
+            },
+            Command::Serve { agent, queue, rank, .. } => {
+                if self.agents.get(agent).is_none_or(|seat| seat.state == AgentState::LoggedOut) {
+                    let others = self.config.agents[agent].queues.clone();
+                    self.served.extend(others.into_iter().map(|other| ((*agent, other), None)));
+                }
+                self.served.insert((*agent, *queue), Some(*rank));
+            }
+            Command::LeaveQueue { agent, queue } => drop(self.served.insert((*agent, *queue), None)),
+            Command::Rank { agent, queue, rank } => drop(self.served.insert((*agent, *queue), Some(*rank))),
+            _ => return,
         }
         self.relearn(now);
     }
@@ -210,6 +225,13 @@ impl Witness {
             *level > 0 && least.is_none_or(|least| held.is_some_and(|held| held.level >= least))
         });
         skills
+    }
+
+    /// His rank in a queue; none if he does not serve it.
+    fn rank_in(&self, agent: AgentId, queue: QueueId) -> Option<u8> {
+        let rules = self.config.agents.get(&agent)?;
+        let configured = || rules.queues.contains(&queue).then(|| rules.ranks.get(&queue).copied().unwrap_or(0));
+        self.served.get(&(agent, queue)).copied().unwrap_or_else(configured)
     }
 
     /// The rings of a queue that an item of this segment passes through.
@@ -443,6 +465,7 @@ impl Witness {
             Decision::Overflow { .. }
             | Decision::Disposed { .. }
             | Decision::PauseTooLong { .. }
+            | Decision::Serves { .. }
             | Decision::Announce { .. }
             | Decision::Foreseen { .. }
             | Decision::Emergency { .. } => {}
@@ -491,6 +514,9 @@ impl Witness {
                     (seat.began, seat.worked) = (now, 0);
                 }
                 seat.state = *state;
+                if *state == AgentState::LoggedOut {
+                    self.served.retain(|(of, _), _| of != agent);
+                }
                 let works = matches!(
                     state,
                     AgentState::Talking | AgentState::Holding | AgentState::Consulting | AgentState::WrapUp

@@ -1,12 +1,8 @@
 //! Who goes first, and to whom.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
-use super::script::run;
-
-fn check(script: &str, transcript: Expect) {
-    transcript.assert_eq(&run(script));
-}
+use super::script::check;
 
 #[test]
 fn a_call_that_a_free_agent_cannot_take_delays_none_that_he_can() {

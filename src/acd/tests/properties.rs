@@ -124,9 +124,11 @@ impl World {
     fn pass(&mut self, ms: u64) {
         let until = Now::from_ms(self.now.mono.as_ms() + ms);
         while let Some(due) = self.run.acd.deadline().filter(|due| *due <= until.mono) {
-            self.now = Now::from_ms(due.as_ms());
+            // What was put off may be long due, and no clock goes back for it.
+            let at = due.max(self.now.mono);
+            self.now = Now::from_ms(at.as_ms());
             let mut out = Vec::new();
-            self.acd().on_deadline(Now { mono: due, wall: Wall(due.0 as i64) }, &mut out);
+            self.acd().on_deadline(Now { mono: at, wall: Wall(at.0 as i64) }, &mut out);
             self.seen(out);
         }
         self.now = until;
@@ -262,7 +264,8 @@ impl World {
             127..=129 => Command::Move { item, queue },
             130..=132 => Command::Needs { item, need: need::parse(pick(&NEEDS, b)).unwrap() },
             136..=139 => return self.teach(a, b),
-            140.. => return self.desk(what, a, b),
+            140..=147 => return self.desk(what, a, b),
+            148.. => return self.post(what, a, b),
             133 => Command::Emergency { queue: Some(queue), on: a.is_multiple_of(3) },
             _ => Command::Emergency { queue: None, on: a.is_multiple_of(16) },
         });
@@ -278,6 +281,19 @@ impl World {
         };
         let skill = SkillId::new(pick(&["x", "y"], a / 16)).unwrap();
         self.ask(Command::Skill { agent: agent(a), skill, change });
+    }
+
+    /// Agents are put into queues and taken out while they work, and log in that way.
+    fn post(&mut self, what: u8, a: u8, b: u8) {
+        let (agent, queue) = (agent(a), QueueId::new(pick(&QUEUES, b)).unwrap());
+        self.ask(match what {
+            148..=150 => {
+                let at = (a < 200).then(|| StationId::new(pick(&AGENTS, a)).unwrap());
+                Command::Serve { agent, queue, rank: a % 3, at }
+            }
+            151..=152 => Command::LeaveQueue { agent, queue },
+            _ => Command::Rank { agent, queue, rank: b % 3 },
+        });
     }
 
     /// Tasks come, are done and passed on.
@@ -318,7 +334,7 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(
-        (0u8..148, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
+        (0u8..154, any::<u8>(), any::<u8>(), prop_oneof![Just(0u16), 0u16..300, 0u16..9000]),
         1..250,
     )
 }

@@ -48,19 +48,23 @@
 //! 900 end
 //! ```
 
+mod told;
+mod words;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::Duration;
 
-use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, TaskChange, TaskKind, WaitingChange};
-use turno_base::{AgentId, CallId, ItemId, Name, Need, Now, PromptId, QueueId, SegmentId, SkillId, StationId, Wall};
+use expect_test::Expect;
+use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, TaskChange};
+use turno_base::{AgentId, CallId, ItemId, Name, Now, QueueId, SegmentId, SkillId, StationId};
 
 use crate::calendar::{Calendar, Span};
 use crate::{
-    Acd, AcdConfig, AgentRules, Bounds, CallbackRules, Certificate, Command, Credit, Credits, Decision,
-    DispositionRules, Entry, Event, Hours, Ignored, Kind, NewTask, Overflow, Presence, Priority, QueueRules,
-    ReasonRules, RingNeed, RingRules, SegmentRules, SkillChange, SkillRules, TooLong, WrapUp, need,
+    Acd, AcdConfig, Bounds, Command, Decision, DispositionRules, Event, ReasonRules, SegmentRules, SkillRules, TooLong,
 };
+pub(crate) use told::state;
+use told::{short, told};
+use words::{agent_rules, callback_rules, command, entry, queue_rules, ring_rules, secs, task, wrap_up};
 
 /// The transcript of a script, on a machine with ordinary bounds. Every run must end healthy.
 pub(crate) fn run(script: &str) -> String {
@@ -68,6 +72,11 @@ pub(crate) fn run(script: &str) -> String {
     run.play();
     assert_eq!(run.acd.counts().healed, 0, "a healthy run heals nothing:\n{}", run.text);
     run.text
+}
+
+/// Compares the transcript of a script.
+pub(super) fn check(script: &str, transcript: Expect) {
+    transcript.assert_eq(&run(script));
 }
 
 /// A machine with its script.
@@ -90,178 +99,6 @@ pub(crate) fn agent(text: &str) -> AgentId {
 
 pub(crate) fn item(text: &str) -> ItemId {
     ItemId(CallId(text.strip_prefix('c').and_then(|n| n.parse().ok()).expect(text)))
-}
-
-fn secs(text: &str) -> Duration {
-    Duration::from_secs(text.parse().expect(text))
-}
-
-fn overflow(text: &str) -> Overflow {
-    match text.split_once(':') {
-        None => Overflow::HangUp,
-        Some(("queue", to)) => Overflow::Queue(QueueId::new(to).expect(to)),
-        Some(("number", to)) => Overflow::Number(to.to_owned()),
-        Some(("callback", _)) => Overflow::Callback,
-        Some(("prompt", to)) => Overflow::Prompt(PromptId::new(to).expect(to)),
-        Some(("menu", to)) => Overflow::Menu(Name::new(to).expect(to)),
-        Some((word, _)) => panic!("overflow to {word}"),
-    }
-}
-
-fn wrap_up(text: &str) -> WrapUp {
-    match text.split_once(':') {
-        Some(("fixed", length)) => WrapUp::Fixed(secs(length)),
-        Some(("atmost", length)) => WrapUp::AtMost(secs(length)),
-        Some(("saved", length)) => WrapUp::UntilSaved(secs(length)),
-        Some(_) | None => WrapUp::None,
-    }
-}
-
-fn ignored(list: &str) -> Ignored {
-    let named = |name: &str| Presence::ALL.into_iter().find(|presence| presence.as_str() == name).expect(name);
-    Ignored::these(list.split(',').map(named))
-}
-
-fn queue_rules(words: &[&str]) -> QueueRules {
-    let mut rules = QueueRules::default();
-    for word in words {
-        let (key, value) = word.split_once('=').expect(word);
-        match key {
-            "need" => rules.need = need::parse(&value.replace('_', " ")).expect(value),
-            "by" => rules.strategy = value.parse().expect(value),
-            "order" => rules.order = value.split(',').map(agent).collect(),
-            "len" => rules.length_max = value.parse().expect(value),
-            "ring" => rules.ring_limit = secs(value),
-            "wait" => rules.wait_limit = secs(value),
-            "wrap" => rules.wrap_up = wrap_up(value),
-            "join" => rules.join_when_empty = value == "yes",
-            "leave" => rules.leave_when_empty = value == "yes",
-            "onfull" => rules.on_full = overflow(value),
-            "onwait" => rules.on_wait = overflow(value),
-            "onempty" => rules.on_empty = overflow(value),
-            "key" => {
-                let (key, to) = value.split_once('>').expect(value);
-                rules.keys.insert(key.chars().next().expect(key), overflow(to));
-            }
-            "short" => rules.short_abandon = secs(value),
-            "every" => rules.announce_every = secs(value),
-            "joinignores" => rules.doors.join_ignores = ignored(value),
-            "leaveignores" => rules.doors.leave_ignores = ignored(value),
-            "expect" => rules.doors.expected_limit = secs(value),
-            "onexpect" => rules.doors.on_expected = overflow(value),
-            "level" => rules.doors.level_min_pct = value.parse().expect(value),
-            "onlevel" => rules.doors.on_level = overflow(value),
-            "hours" => rules.doors.calendar = Some(Name::new(value).expect(value)),
-            "shut" => rules.doors.leave_when_closed = value == "yes",
-            "onclosed" => rules.doors.on_closed = overflow(value),
-            "onemergency" => rules.doors.on_emergency = overflow(value),
-            _ => panic!("queue {word}"),
-        }
-    }
-    rules
-}
-
-fn ring_rules(words: &[&str]) -> RingRules {
-    let mut ring = RingRules {
-        segments: Vec::new(),
-        need: RingNeed::Need(Need::Anyone),
-        length: Duration::ZERO,
-        skip_if_none_logged_in: true,
-        widen_if_expected_over: None,
-    };
-    for word in words {
-        match word.split_once('=').expect(word) {
-            ("for", length) => ring.length = secs(length),
-            ("level", level) => ring.need = RingNeed::Level(level.parse().expect(level)),
-            ("need", text) => ring.need = RingNeed::Need(need::parse(&text.replace('_', " ")).expect(text)),
-            ("of", list) => ring.segments = list.split(',').map(|s| SegmentId::new(s).expect(s)).collect(),
-            ("over", length) => ring.widen_if_expected_over = Some(secs(length)),
-            ("skip", skip) => ring.skip_if_none_logged_in = skip == "yes",
-            _ => panic!("ring {word}"),
-        }
-    }
-    ring
-}
-
-fn task_kind(text: &str) -> TaskKind {
-    TaskKind::ALL.into_iter().find(|kind| kind.as_str() == text).expect(text)
-}
-
-fn task(kind: &str, queue: &str, words: &[&str]) -> NewTask {
-    let mut new = NewTask {
-        kind: task_kind(kind),
-        queue: QueueId::new(queue).expect(queue),
-        need: Need::Anyone,
-        segment: SegmentId::new("plain").expect("plain"),
-        value_pm: 0,
-        due: None,
-        priority: Priority::Medium,
-        subject: String::new(),
-        customer: None,
-        owner: None,
-    };
-    for word in words {
-        match word.split_once('=') {
-            None if *word == "urgent" => new.priority = Priority::Urgent,
-            None if *word == "low" => new.priority = Priority::Low,
-            None => new.segment = SegmentId::new(word).expect(word),
-            Some(("due", due)) => new.due = Some(wall(due)),
-            Some(("need", need)) => new.need = need::parse(&need.replace('_', " ")).expect(need),
-            Some(("value", value)) => new.value_pm = value.parse().expect(value),
-            Some(("owner", who)) => new.owner = Some(agent(who)),
-            Some(("subject", length)) => new.subject = "x".repeat(length.parse().expect(length)),
-            Some((_, length)) => new.customer = Some("x".repeat(length.parse().expect(length))),
-        }
-    }
-    new
-}
-
-fn agent_rules(name: &str, queues: &str, words: &[&str]) -> AgentRules {
-    let mut rules = AgentRules {
-        shown: name.to_owned(),
-        queues: queues.split(',').map(|q| QueueId::new(q).expect(q)).collect(),
-        ..AgentRules::default()
-    };
-    for word in words {
-        match word.split_once('=').expect(word) {
-            ("skills", list) => {
-                for skill in list.split(',') {
-                    let (name, level) = skill.split_once(':').expect(skill);
-                    rules.skills.insert(SkillId::new(name).expect(name), level.parse().expect(level));
-                }
-            }
-            ("ranks", list) => {
-                for rank in list.split(',') {
-                    let (name, rank) = rank.split_once(':').expect(rank);
-                    rules.ranks.insert(QueueId::new(name).expect(name), rank.parse().expect(rank));
-                }
-            }
-            ("certs", list) => {
-                for held in list.split(',') {
-                    let mut parts = held.split(':');
-                    let mut part = || parts.next();
-                    let skill = SkillId::new(part().expect(held)).expect(held);
-                    let level = part().and_then(|level| level.parse().ok()).expect(held);
-                    rules.certificates.insert(skill, Certificate { level, until: part().map(wall) });
-                }
-            }
-            ("tasks", most) => rules.tasks_max = most.parse().expect(most),
-            ("room", list) => {
-                for room in list.split(',') {
-                    let (name, most) = room.split_once(':').expect(room);
-                    rules.tasks.insert(task_kind(name), most.parse().expect(most));
-                }
-            }
-            ("wrap", rule) => rules.wrap_up = Some(wrap_up(rule)),
-            ("declines", most) => rules.declined_max = most.parse().expect(most),
-            ("unreached", most) => rules.unreachable_max = most.parse().expect(most),
-            ("misses", most) => rules.no_answer_max = most.parse().expect(most),
-            ("code", code) => rules.code = code.to_owned(),
-            ("at", station) => rules.station = Some(StationId::new(station).expect(station)),
-            _ => panic!("agent {word}"),
-        }
-    }
-    rules
 }
 
 impl Run {
@@ -590,204 +427,5 @@ impl Run {
                 self.offers.insert(*agent, (*item, *epoch, before));
             }
         }
-    }
-}
-
-fn entry(id: &str, queue: &str, words: &[&str]) -> Entry {
-    let mut entry = Entry {
-        item: item(id),
-        kind: Kind::Call,
-        queue: QueueId::new(queue).expect(queue),
-        need: Need::Anyone,
-        segment: SegmentId::new("plain").expect("plain"),
-        value_pm: 0,
-        caller: None,
-        credits: Credits::default(),
-        owner: None,
-        last_agent: None,
-        callback_to: None,
-    };
-    for word in words {
-        match word.split_once('=') {
-            None => entry.segment = SegmentId::new(word).expect(word),
-            Some(("need", need)) => entry.need = need::parse(&need.replace('_', " ")).expect(need),
-            Some(("value", value)) => entry.value_pm = value.parse().expect(value),
-            Some(("to", to)) => entry.callback_to = Some(to.parse().expect(to)),
-            Some(("owner", who)) => entry.owner = Some(agent(who)),
-            Some(("last", who)) => entry.last_agent = Some(agent(who)),
-            Some(("who", who)) => entry.caller = Some(who.to_owned()),
-            Some(("credit", credit)) => {
-                entry.credits = Credits::of(Credit::WaitedElsewhere, credit.parse().expect(credit))
-            }
-            Some(_) => panic!("call {word}"),
-        }
-    }
-    entry
-}
-
-fn wall(seconds: &str) -> Wall {
-    Wall::from_secs(seconds.parse().expect(seconds))
-}
-
-fn callback_rules(words: &[&str]) -> CallbackRules {
-    let mut rules = CallbackRules::default();
-    for word in words {
-        let (key, value) = word.split_once('=').expect(word);
-        match key {
-            "key" => rules.key = value.chars().next(),
-            "first" => rules.agent_first = value == "agent",
-            "dials" => rules.dials_max = value.parse().expect(value),
-            "kept" => rules.kept_max = value.parse().expect(value),
-            "attempts" => rules.attempts_max = value.parse().expect(value),
-            "busy" => rules.after_busy = secs(value),
-            "noanswer" => rules.after_no_answer = secs(value),
-            "failed" => rules.after_failed = secs(value),
-            "unsure" => rules.after_unsure = secs(value),
-            "ring" => rules.ring_limit = secs(value),
-            "for" => rules.keep_for = secs(value),
-            "hours" => {
-                let (from, to) = value.split_once('-').expect(value);
-                rules.hours = Some(Hours { from_min: from.parse().expect(from), to_min: to.parse().expect(to) });
-            }
-            _ => panic!("callback {word}"),
-        }
-    }
-    rules
-}
-
-fn command(words: &[&str]) -> Option<Command> {
-    Some(match words {
-        ["in", who] => Command::Login { agent: agent(who), station: StationId::new(who).expect(who) },
-        ["in", who, at] => Command::Login { agent: agent(who), station: StationId::new(at).expect(at) },
-        ["out", who] => Command::Logout { agent: agent(who) },
-        ["pause", who, reason] => Command::Pause { agent: agent(who), reason: Name::new(reason).expect(reason) },
-        ["saved", who] => Command::Saved { agent: agent(who) },
-        ["extend", who] => Command::Extend { agent: agent(who) },
-        ["result", who, what] => Command::Dispose { agent: agent(who), disposition: Name::new(what).expect(what) },
-        ["ready", who] => Command::Ready { agent: agent(who) },
-        ["back", number, queue, rest @ ..] => Command::CallbackAdd {
-            number: number.parse().expect(number),
-            queue: QueueId::new(queue).expect(queue),
-            segment: SegmentId::new("plain").expect("plain"),
-            value_pm: 0,
-            at: rest.first().and_then(|at| at.strip_prefix("at=")).map(wall),
-        },
-        ["unback", number] => Command::CallbackCancel { number: number.parse().expect(number) },
-        ["appoint", number, at] => Command::CallbackAppoint { number: number.parse().expect(number), at: wall(at) },
-        ["emergency", state, rest @ ..] => Command::Emergency {
-            queue: rest.first().map(|queue| QueueId::new(queue).expect(queue)),
-            on: *state == "on",
-        },
-        ["skill", who, verb @ ("set" | "unset" | "reset"), name, rest @ ..] => {
-            let until = rest.iter().find_map(|word| word.strip_prefix("until=")).map(wall);
-            let change = match *verb {
-                "set" => SkillChange::Set { level: rest[0].parse().expect("a level"), until },
-                "unset" => SkillChange::Unset { until },
-                _ => SkillChange::AsConfigured,
-            };
-            Command::Skill { agent: agent(who), skill: SkillId::new(name).expect(name), change }
-        }
-        ["bump", id, by] => Command::Bump { item: item(id), by: secs(by) },
-        ["move", id, to] => Command::Move { item: item(id), queue: QueueId::new(to).expect(to) },
-        ["needs", id, what] => {
-            Command::Needs { item: item(id), need: need::parse(&what.replace('_', " ")).expect(what) }
-        }
-        _ => return None,
-    })
-}
-
-/// A state as people say it.
-pub(crate) fn state(state: AgentState) -> String {
-    match state {
-        AgentState::Paused(reason) => format!("paused {reason}"),
-        other => other.as_str().to_owned(),
-    }
-}
-
-fn short(item: &ItemId) -> String {
-    format!("c{}", item.0.0)
-}
-
-/// A decision as one line.
-pub(crate) fn told(decision: &Decision) -> String {
-    match decision {
-        Decision::Entered { item, queue, position } => format!("{} enters {queue} at {position}", short(item)),
-        Decision::Offer { item, agent, station, .. } if station.as_str() == agent.as_str() => {
-            format!("offer {} to {agent}", short(item))
-        }
-        Decision::Offer { item, agent, station, .. } => format!("offer {} to {agent} at {station}", short(item)),
-        Decision::Withdraw { item, agent, end, .. } => {
-            format!("withdraw {} from {agent}: {}", short(item), end.as_str())
-        }
-        Decision::Connect { item, agent, .. } => format!("connect {} with {agent}", short(item)),
-        Decision::OfferEnded { item, agent, end, ring_ms, .. } => {
-            format!("offer of {} to {agent} ended: {} after {ring_ms}", short(item), end.as_str())
-        }
-        Decision::Left { item, queue, how, position, wait_ms } => {
-            format!("{} leaves {queue}: {} at {position} after {wait_ms}", short(item), how.as_str())
-        }
-        Decision::Overflow { item, to } => match to {
-            Overflow::Queue(queue) => format!("{} goes on to {queue}", short(item)),
-            Overflow::Number(number) => format!("{} goes on to number {number}", short(item)),
-            Overflow::Prompt(prompt) => format!("{} goes on to prompt {prompt}", short(item)),
-            Overflow::Callback => format!("{} is offered a callback", short(item)),
-            Overflow::Voicemail(mailbox) => format!("{} goes on to voicemail {mailbox}", short(item)),
-            Overflow::Menu(menu) => format!("{} goes on to menu {menu}", short(item)),
-            Overflow::HangUp => format!("{} is told good-bye", short(item)),
-        },
-        Decision::Announce { item, position, expected_ms: None } => format!("{} hears place {position}", short(item)),
-        Decision::Announce { item, position, expected_ms: Some(ms) } => {
-            format!("{} hears place {position}, {} s", short(item), ms / 1000)
-        }
-        Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
-            format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
-        }
-        Decision::CallbackTaken { item, queue, how } => {
-            format!("{} will be called back for {queue}: {}", short(item), how.as_str())
-        }
-        Decision::CallbackRefused { item } => format!("{} cannot be called back", short(item)),
-        Decision::CallBack { item, back } => {
-            let first = if back.agent_first { "agent" } else { "customer" };
-            format!("call back {} as {}, {first} first, attempt {}", back.number, short(item), back.attempt)
-        }
-        Decision::CallbackStop { item } => format!("stop {}", short(item)),
-        Decision::CallbackEnded { queue, end, attempts, .. } => {
-            format!("a callback of {queue} is over: {} after {attempts}", end.as_str())
-        }
-        Decision::CallbacksDue { queue, due } => format!("{queue} has {due} to call back"),
-        Decision::Agent { agent, state: now, item, is_paid, .. } => match item {
-            Some(item) => format!("{agent} {} {}", state(*now), short(item)),
-            None if !is_paid && *now != AgentState::LoggedOut => format!("{agent} {}, unpaid", state(*now)),
-            None => format!("{agent} {}", state(*now)),
-        },
-        Decision::PauseTooLong { agent, reason } => format!("{agent} too long in {reason}"),
-        Decision::Disposed { item, agent, disposition } => format!("{agent} says {disposition} of {}", short(item)),
-        Decision::Emergency { queue, on } => {
-            let of = queue.map_or_else(|| "all queues".to_owned(), |queue| queue.to_string());
-            format!("emergency {} for {of}", if *on { "on" } else { "off" })
-        }
-        Decision::Changed { item, change } => match change {
-            WaitingChange::Bumped(ms) => format!("{} counts {ms} older", short(item)),
-            WaitingChange::Moved(from, to) => format!("{} is moved from {from} to {to}", short(item)),
-            WaitingChange::Needs(need) => format!("{} needs {}", short(item), need::text(need)),
-        },
-        Decision::Task { item, queue, kind, change } => {
-            let of = format!("{} ({} for {queue})", short(item), kind.as_str());
-            match change {
-                TaskChange::Added { due } => format!("{of} is entered, due {}", due.as_secs()),
-                TaskChange::Given(agent) => format!("{of} is given to {agent}"),
-                TaskChange::Begun(agent) => format!("{of} is worked on by {agent}"),
-                TaskChange::Held(agent) => format!("{of} is held by {agent}"),
-                TaskChange::Returned(agent) => format!("{of} is given back by {agent}"),
-                TaskChange::Moved(from) => format!("{of} comes from {from}"),
-                TaskChange::Done { agent, disposition, worked_ms, waited_ms, is_late } => {
-                    let by = agent.map_or("nobody".to_owned(), |agent| agent.to_string());
-                    let said = disposition.map_or(String::new(), |said| format!(", {said}"));
-                    let late = if *is_late { ", late" } else { "" };
-                    format!("{of} is done by {by}{said}: waited {waited_ms}, worked {worked_ms}{late}")
-                }
-            }
-        }
-        Decision::Healed { reason } => format!("HEALED {reason:?}"),
     }
 }

@@ -216,6 +216,7 @@ impl Day {
                 | Decision::Agent { .. }
                 | Decision::Disposed { .. }
                 | Decision::PauseTooLong { .. }
+                | Decision::Serves { .. }
                 | Decision::Foreseen { .. }
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }

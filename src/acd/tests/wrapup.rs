@@ -1,12 +1,8 @@
 //! Wrap-up by queue, agent and disposition, and what an agent says came of a call.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
-use super::script::run;
-
-fn check(script: &str, transcript: Expect) {
-    transcript.assert_eq(&run(script));
-}
+use super::script::{check, run};
 
 /// What happens to anna after her call, from 1000 on, as changes of hers and refusals.
 fn after_call(house: &str, then: &str) -> String {

@@ -1,6 +1,7 @@
 //! A command that is sent twice is done once: `Idempotency-Key` names it, and the same answer comes again.
 //!
-//! Kept in memory, for a day at most: after a restart a key is new again.
+//! Kept for a day at most, over a restart too. Of a command that the process ended in the midst of nobody knows whether it was
+//! done: its key is answered with that.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use turno_base::Wall;
+
+use super::kept::{self, Kept as File};
 use super::{Asking, refused};
+use crate::shell::clock::wall;
 
 /// Longest key, bytes.
 const KEY_BYTES_MAX: usize = 128;
@@ -34,8 +39,18 @@ type Name = [u8; 32];
 #[derive(Clone, Debug)]
 struct Kept {
     body: [u8; 32],
-    /// None: it is being done.
-    answer: Option<(StatusCode, Option<HeaderValue>, Bytes)>,
+    answer: Answered,
+}
+
+/// How far a command is.
+#[derive(Clone, Debug)]
+enum Answered {
+    /// It is being done.
+    NotYet,
+    /// It was being done when the last process ended.
+    Never,
+    /// With this.
+    With(StatusCode, Option<HeaderValue>, Bytes),
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +62,10 @@ struct Shelf {
 
 /// Answers to commands that had a key.
 #[derive(Debug, Default)]
-pub(super) struct Once(Mutex<Shelf>);
+pub(super) struct Once {
+    shelf: Mutex<Shelf>,
+    file: File,
+}
 
 /// Forgets a command that nobody finished: its request was cut off.
 struct Doing<'a> {
@@ -65,24 +83,49 @@ impl Drop for Doing<'_> {
 }
 
 impl Shelf {
-    /// Makes room; what is being done stays.
-    fn tidy(&mut self, now: Instant) {
+    /// Makes room; what is being done stays. Gives what has gone.
+    fn tidy(&mut self, now: Instant) -> Vec<Name> {
+        let mut gone = Vec::new();
         while let Some((name, at)) = self.order.front().copied() {
             let is_over = now.saturating_duration_since(at) > KEPT_FOR;
             if !is_over && self.order.len() <= ANSWERS_MAX && self.bytes <= BYTES_MAX {
-                return;
+                break;
             }
             self.order.pop_front();
-            if let Some(Kept { answer: Some((.., bytes)), .. }) = self.kept.remove(&name) {
+            gone.push(name);
+            if let Some(Kept { answer: Answered::With(.., bytes), .. }) = self.kept.remove(&name) {
                 self.bytes -= bytes.len();
             }
         }
+        gone
     }
 }
 
 impl Once {
+    /// With what the last process answered.
+    pub(super) fn new(file: File) -> Once {
+        let (now, at) = (Instant::now(), wall());
+        let since = Wall(at.0.saturating_sub(i64::try_from(KEPT_FOR.as_micros()).unwrap_or(i64::MAX)));
+        let mut shelf = Shelf::default();
+        for done in file.done(since, ANSWERS_MAX) {
+            let age = Duration::from_micros(u64::try_from(at.0.saturating_sub(done.at.0)).unwrap_or(0));
+            let answer = done.answer.and_then(|(status, kind, body)| {
+                let kind = kind.map(|kind| HeaderValue::from_bytes(&kind)).transpose().ok()?;
+                Some(Answered::With(StatusCode::from_u16(status).ok()?, kind, body.into()))
+            });
+            let answer = answer.unwrap_or(Answered::Never);
+            if let Answered::With(.., body) = &answer {
+                shelf.bytes += body.len();
+            }
+            shelf.kept.insert(done.command, Kept { body: done.body, answer });
+            shelf.order.push_back((done.command, now.checked_sub(age).unwrap_or(now)));
+        }
+        shelf.tidy(now);
+        Once { shelf: Mutex::new(shelf), file }
+    }
+
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Serves `request`, or answers as it was answered before.
@@ -103,6 +146,7 @@ impl Once {
             return answer;
         }
         let mut doing = Doing { once: self, name, is_done: false };
+        self.file.write(move |db| kept::begin(db, name, sum, wall())).await;
         let response = next.run(Request::from_parts(head, Body::from(body))).await;
         // What may be right the next time is tried again.
         let is_passing = response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS;
@@ -112,8 +156,14 @@ impl Once {
         };
         if !is_passing && bytes.len() <= ANSWER_BYTES_MAX {
             let kind = head.headers.get(header::CONTENT_TYPE).cloned();
-            self.done(name, (head.status, kind, bytes.clone()), Instant::now());
+            let answer = (head.status.as_u16(), kind.as_ref().map(|kind| kind.as_bytes().to_vec()), bytes.to_vec());
+            let gone = self.done(name, (head.status, kind, bytes.clone()), Instant::now());
             doing.is_done = true;
+            let write =
+                move |db: &rusqlite::Connection| kept::finish(db, name, answer).and_then(|()| kept::forget(db, &gone));
+            self.file.write(write).await;
+        } else {
+            self.file.write(move |db| kept::forget(db, &[name])).await;
         }
         Response::from_parts(head, Body::from(bytes))
     }
@@ -122,7 +172,7 @@ impl Once {
     fn begin(&self, name: Name, body: [u8; 32]) -> Option<Response> {
         let mut shelf = self.shelf();
         let Some(kept) = shelf.kept.get(&name) else {
-            shelf.kept.insert(name, Kept { body, answer: None });
+            shelf.kept.insert(name, Kept { body, answer: Answered::NotYet });
             return None;
         };
         if kept.body != body {
@@ -130,8 +180,14 @@ impl Once {
             return Some(refused(StatusCode::UNPROCESSABLE_ENTITY, sentence));
         }
         Some(match &kept.answer {
-            None => refused(StatusCode::CONFLICT, "the same command is being done; ask again for its answer"),
-            Some((status, kind, bytes)) => {
+            Answered::NotYet => {
+                refused(StatusCode::CONFLICT, "the same command is being done; ask again for its answer")
+            }
+            Answered::Never => refused(
+                StatusCode::CONFLICT,
+                "the node ended while it was doing this; look whether it was done, then use another key",
+            ),
+            Answered::With(status, kind, bytes) => {
                 let mut response = (*status, bytes.clone()).into_response();
                 let headers = response.headers_mut();
                 headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
@@ -144,15 +200,21 @@ impl Once {
         })
     }
 
-    fn done(&self, name: Name, answer: (StatusCode, Option<HeaderValue>, Bytes), now: Instant) {
+    /// Gives what made room for it.
+    fn done(
+        &self,
+        name: Name,
+        (status, kind, body): (StatusCode, Option<HeaderValue>, Bytes),
+        now: Instant,
+    ) -> Vec<Name> {
         let mut shelf = self.shelf();
-        let bytes = answer.2.len();
+        let bytes = body.len();
         if let Some(kept) = shelf.kept.get_mut(&name) {
-            kept.answer = Some(answer);
+            kept.answer = Answered::With(status, kind, body);
             shelf.bytes += bytes;
             shelf.order.push_back((name, now));
         }
-        shelf.tidy(now);
+        shelf.tidy(now)
     }
 }
 

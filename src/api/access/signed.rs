@@ -1,4 +1,4 @@
-//! Who has signed in: tokens that end by themselves. They live as long as the process.
+//! Who has signed in: tokens that end by themselves. A restart keeps them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use turno_base::Wall;
 
+use super::kept::{self, Digest, Kept};
 use super::{Asking, digest, draw};
 use crate::shell::clock::wall;
 
@@ -28,21 +29,41 @@ pub(crate) struct Fresh {
 }
 
 /// By the token's digest: when it ends, and who.
+type All = HashMap<Digest, (Wall, Asking)>;
+
+/// Everybody who has signed in.
 #[derive(Debug, Default)]
-pub(super) struct Signed(Mutex<HashMap<[u8; 32], (Wall, Asking)>>);
+pub(super) struct Signed {
+    all: Mutex<All>,
+    kept: Kept,
+}
 
 impl Signed {
-    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 32], (Wall, Asking)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// With whom the last process knew.
+    pub(super) fn new(kept: Kept) -> Signed {
+        let all = kept.signed(wall()).into_iter().map(|(token, expires, who)| (token, (expires, who))).collect();
+        Signed { all: Mutex::new(all), kept }
     }
 
-    pub(super) fn begin(&self, asking: Asking) -> Fresh {
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn begin(&self, asking: Asking) -> Fresh {
+        let (fresh, gone) = self.add(asking);
+        let (token, expires, who) = (digest(&fresh.token), fresh.expires, fresh.asking.clone());
+        self.kept.write(move |db| kept::sign(db, token, expires, &who, &gone)).await;
+        fresh
+    }
+
+    /// The token, and whom it pushes out.
+    fn add(&self, asking: Asking) -> (Fresh, Vec<Digest>) {
         let token = draw();
         let now = wall();
         let expires = Wall(now.0.saturating_add(i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX)));
         let mut all = self.all();
         all.retain(|_, (end, _)| *end > now);
-        let first = |of: &dyn Fn(&Asking) -> bool, all: &HashMap<[u8; 32], (Wall, Asking)>| {
+        let first = |of: &dyn Fn(&Asking) -> bool, all: &All| {
             all.iter()
                 .filter(|(_, (_, who))| of(who))
                 .min_by_key(|(hash, (end, _))| (*end, **hash))
@@ -55,24 +76,35 @@ impl Signed {
         } else if all.len() >= SIGNED_MAX {
             leave.extend(first(&|_| true, &all));
         }
-        for hash in leave {
-            all.remove(&hash);
+        for hash in &leave {
+            all.remove(hash);
         }
         all.insert(digest(&token), (expires, asking.clone()));
-        Fresh { token, expires, asking }
+        (Fresh { token, expires, asking }, leave)
     }
 
-    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<Asking> {
+    pub(super) fn find(&self, hash: &Digest) -> Option<Asking> {
         let all = self.all();
         all.get(hash).filter(|(end, _)| *end > wall()).map(|(_, asking)| asking.clone())
     }
 
-    pub(super) fn end(&self, hash: &[u8; 32]) {
-        self.all().remove(hash);
+    pub(super) async fn end(&self, hash: Digest) {
+        if self.all().remove(&hash).is_some() {
+            self.kept.write(move |db| kept::unsign(db, hash)).await;
+        }
     }
 
     pub(super) fn keep(&self, stays: impl Fn(&Asking) -> bool) {
-        self.all().retain(|_, (_, asking)| stays(asking));
+        let stay: Vec<Digest> = {
+            let mut all = self.all();
+            let before = all.len();
+            all.retain(|_, (_, asking)| stays(asking));
+            if all.len() == before {
+                return;
+            }
+            all.keys().copied().collect()
+        };
+        self.kept.keep_signed(&stay);
     }
 }
 
@@ -85,13 +117,13 @@ mod tests {
     fn who_signs_in_again_and_again_keeps_the_youngest_and_pushes_nobody_else_out() {
         let who = |name: &str| Asking { name: name.into(), rights: Rights { scope: Scope::Board, agent: None } };
         let signed = Signed::default();
-        let other = signed.begin(who("boris"));
-        let mine: Vec<String> = (0..OF_ONE_MAX + 3).map(|_| signed.begin(who("anna")).token).collect();
+        let other = signed.add(who("boris")).0;
+        let mine: Vec<String> = (0..OF_ONE_MAX + 3).map(|_| signed.add(who("anna")).0.token).collect();
         assert_eq!(signed.find(&digest(&other.token)), Some(who("boris")));
         assert_eq!(mine.iter().filter(|token| signed.find(&digest(token)).is_some()).count(), OF_ONE_MAX);
         assert!(signed.find(&digest(mine.last().unwrap())).is_some());
         for n in 0..SIGNED_MAX {
-            signed.begin(who(&n.to_string()));
+            signed.add(who(&n.to_string()));
         }
         assert_eq!(signed.all().len(), SIGNED_MAX);
     }

@@ -10,7 +10,7 @@ use turno_base::Wall;
 use super::*;
 use crate::api::events::tests::Reader;
 use crate::api::routes::ROUTES;
-use crate::api::tests::{Place, place_with};
+use crate::api::tests::{Place, place_kept, place_with};
 use crate::shell::config::{PersonSettings, TokenSettings};
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -52,6 +52,7 @@ fn filled(path: &str) -> String {
         ("{kind}", "queues"),
         ("{name}", "averias"),
         ("{revision}", "1"),
+        ("{trunk}", "nowhere"),
     ]
     .iter()
     .fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
@@ -185,6 +186,47 @@ fn handlers_take_the_bodies_that_are_described_and_no_others() {
         let takes_any = route.body.iter().all(|field| !field.is_needed);
         assert!(status == 422 || takes_any && status < 500, "{path} {more}: {status} {said}");
     }
+}
+
+#[test]
+fn a_restart_forgets_neither_who_has_signed_in_nor_what_was_done() {
+    let dir = std::env::temp_dir().join(format!("turno-access-{:x}", crate::shell::entropy::draw()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (headers, gone, key) = {
+        let place = place_kept(people(), Some(&dir));
+        let token = |place: &Place| sign_in(place, "carmen", "caracola marina").1["token"].as_str().unwrap().to_owned();
+        let (stays, goes) = (token(&place), token(&place));
+        let (headers, gone) = (bearer(&stays), bearer(&goes));
+        assert_eq!(place.send("DELETE", "/api/v1/session", &gone, "").0, 200);
+        let key = format!("{headers}{JSON}Idempotency-Key: a-key-of-mine\r\n");
+        assert_eq!(place.send("POST", "/api/v1/agents/anna/pause", &key, r#"{"reason": "lunch"}"#).0, 200);
+        let all = std::fs::read(dir.join("access.sqlite")).unwrap();
+        let log = std::fs::read(dir.join("access.sqlite-wal")).unwrap_or_default();
+        for secret in [stays.trim_start_matches("tn_"), "a-key-of-mine"] {
+            let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!is_in(&all) && !is_in(&log), "a secret or a key is kept in clear");
+        }
+        (headers, gone, key)
+    };
+    let place = place_kept(people(), Some(&dir));
+    assert_eq!(place.send("GET", "/api/v1/agents", &headers, "").0, 200, "still signed in");
+    assert_eq!(place.send("GET", "/api/v1/agents", &gone, "").0, 401, "signed out before");
+    let body = r#"{"reason": "lunch"}"#;
+    let text = format!(
+        "POST /api/v1/agents/anna/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{key}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, head, _) = place.request(&text);
+    assert!(status == 200 && head.to_ascii_lowercase().contains("idempotency-replayed: true"), "{head}");
+    let other = place.send("POST", "/api/v1/agents/anna/pause", &key, r#"{"reason": "break"}"#);
+    assert_eq!(other.0, 422, "{}", other.1);
+    drop(place);
+    // Who is not configured any more is out, and stays so.
+    drop(place_kept(settings(), Some(&dir)));
+    let place = place_kept(people(), Some(&dir));
+    assert_eq!(place.send("GET", "/api/v1/agents", &headers, "").0, 401);
+    drop(place);
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 fn people() -> HttpSettings {

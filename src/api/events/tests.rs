@@ -13,7 +13,7 @@ use crate::shell::store::{Options, Store};
 use turno_base::Now;
 use turno_base::fact::What;
 
-/// A reader of a feed; its status if it is none.
+/// A reader of a feed, with little room of its own; its status if it is none.
 pub(in crate::api) struct Reader {
     stream: TcpStream,
 }

@@ -1,10 +1,10 @@
 //! Readers of the feed, fast and slow, over loopback (reliability O6).
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::*;
+use crate::api::events::tests::Reader;
 
 /// One board is so large that a few fill what the kernel keeps for a reader that does not read.
 const BOARD_BYTES: usize = 256 * 1024;
@@ -26,49 +26,18 @@ async fn open(shots: watch::Receiver<Shot>, write_limit: Duration) -> SocketAddr
     address
 }
 
-/// A reader with little room of its own.
-struct Page {
-    stream: TcpStream,
-}
+/// A reader of boards.
+struct Page(Reader);
 
 impl Page {
     fn open(address: SocketAddr) -> Page {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(64 * 1024).unwrap();
-        socket.connect(&address.into()).unwrap();
-        let mut stream: TcpStream = socket.into();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let hello = "GET /feed HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        stream.write_all(hello.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.extend(byte);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-        Page { stream }
+        Page(Reader::open(address, "/feed", "").expect("a feed"))
     }
 
     /// The number of the board in the next message that has one; none once the feed is closed.
     fn next(&mut self) -> Option<u64> {
         loop {
-            let mut head = [0; 2];
-            self.stream.read_exact(&mut head).ok()?;
-            let mut length = [0; 8];
-            let at = match head[1] {
-                126 => 6,
-                127 => 0,
-                short => {
-                    length[7] = short;
-                    8
-                }
-            };
-            self.stream.read_exact(&mut length[at..]).ok()?;
-            let mut body = vec![0; usize::try_from(u64::from_be_bytes(length)).unwrap()];
-            self.stream.read_exact(&mut body).ok()?;
-            let message: Value = serde_json::from_slice(&body).ok()?;
+            let message = self.0.next()?;
             let number = message.get("board").or(message.get("patch")).and_then(|board| board.get("n"));
             if let Some(n) = number.and_then(Value::as_u64) {
                 return Some(n);

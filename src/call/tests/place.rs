@@ -4,7 +4,7 @@ use expect_test::expect;
 use turno_base::{Now, StationId};
 
 use super::script::{Run, config, name, run};
-use crate::PlaceRefusal;
+use crate::{PLACE_NUMBER_CHARS_MAX, PlaceRefusal};
 
 #[test]
 fn his_station_rings_first_and_the_number_once_he_has_answered() {
@@ -107,10 +107,15 @@ fn what_cannot_come_to_a_call_is_refused_before_anything_rings() {
         (s2, "70", Ok(())),
         (s2, "600", Err(PlaceRefusal::Forbidden(s2))),
         (s1, "777", Err(PlaceRefusal::NoSuchNumber)),
-        (s1, "*45", Err(PlaceRefusal::NoSuchNumber)),
         (s1, "22", Err(PlaceRefusal::Unreachable)), // nobody is logged in as boris
     ] {
         assert_eq!(house.calls.may_place(station, number, Now::from_ms(0)), may, "{station} {number}");
+    }
+    let (longest, long) = ("7".repeat(PLACE_NUMBER_CHARS_MAX), "7".repeat(PLACE_NUMBER_CHARS_MAX + 1));
+    assert_eq!(house.calls.may_place(s1, &longest, Now::from_ms(0)), Err(PlaceRefusal::NoSuchNumber));
+    for number in ["", "*45", "sip:x@y", "٦٠٠", &long] {
+        let refused = Err(PlaceRefusal::NoNumber(number.to_owned()));
+        assert_eq!(house.calls.may_place(s1, number, Now::from_ms(0)), refused, "{number}");
     }
     house.script("0 place s1 600");
     assert_eq!(house.calls.may_place(s1, "1002", Now::from_ms(1)), Err(PlaceRefusal::Busy(s1)));

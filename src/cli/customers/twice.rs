@@ -99,6 +99,11 @@ pub(super) fn unmerge(dir: &Path, as_json: bool, kept: &str) -> Result<(), Failu
     Ok(())
 }
 
-pub(super) fn different(dir: &Path, a: &str, b: &str) -> Result<(), Failure> {
-    Ok(Customers::open_existing(dir)?.set_different(a, b)?)
+pub(super) fn different(dir: &Path, as_json: bool, a: &str, b: &str) -> Result<(), Failure> {
+    Customers::open_existing(dir)?.set_different(a, b)?;
+    match as_json {
+        true => println!("{}", json!({"done": true})),
+        false => println!("{a} and {b} stay two"),
+    }
+    Ok(())
 }

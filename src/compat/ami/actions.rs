@@ -1,6 +1,7 @@
 //! What may be asked: every action with the classes that it needs, and what those that steer mean for the engine.
 
 use turno_acd::AcdConfig;
+use turno_acd::limits::RANK_MAX;
 use turno_base::fact::Note;
 use turno_base::{AgentId, QueueId, StationId};
 use turno_engine::Command;
@@ -54,11 +55,11 @@ pub const TABLE: [(&str, Action, Classes, &str); 21] = [
     ("Logoff", Action::Logoff, Classes::NONE, "Log off."),
     ("Originate", Action::Originate, Classes::ORIGINATE, "Call a station and, when it answers, the number."),
     ("Ping", Action::Ping, Classes::NONE, "Keep the connection alive."),
-    ("QueueAdd", Action::QueueAdd, Classes::AGENT, "Log an agent in who serves the queue."),
+    ("QueueAdd", Action::QueueAdd, Classes::AGENT, "Have an agent serve a queue until his shift ends."),
     ("QueueLog", Action::QueueLog, Classes::AGENT, "Add a line of one's own to queue_log."),
     ("QueuePause", Action::QueuePause, Classes::AGENT, "Make an agent not ready, or ready."),
-    ("QueuePenalty", Action::QueuePenalty, Classes::AGENT, "Refused: ranks are configured."),
-    ("QueueRemove", Action::QueueRemove, Classes::AGENT, "Log an agent out who serves the queue."),
+    ("QueuePenalty", Action::QueuePenalty, Classes::AGENT, "Set the rank of an agent in queues until his shift ends."),
+    ("QueueRemove", Action::QueueRemove, Classes::AGENT, "Take an agent out of a queue until his shift ends."),
     ("QueueReset", Action::QueueReset, Classes::AGENT, "Count from zero."),
     ("QueueStatus", Action::QueueStatus, Classes::NONE, "Show queues, their agents and callers."),
     ("QueueSummary", Action::QueueSummary, Classes::NONE, "Show figures of queues."),
@@ -90,7 +91,7 @@ pub(super) fn is_yes(text: &str) -> bool {
     ["yes", "true", "y", "t", "1", "on"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// `QueueAdd`: an agent who serves the queue sits down at the interface.
+/// `QueueAdd`: an agent serves the queue, whatever he is configured for, until his shift ends; it begins if it had not.
 pub(super) fn queue_add(exchange: &Exchange, request: &Request) -> Meaning {
     let (queue, interface) = (request.get("Queue"), request.get("Interface"));
     if queue.is_empty() {
@@ -108,15 +109,13 @@ pub(super) fn queue_add(exchange: &Exchange, request: &Request) -> Meaning {
             "Unable to add interface: no agent is named so, and none has this station; name one as MemberName",
         );
     };
-    if !exchange.queues_of(agent).contains(&queue) {
-        return refuse(format!(
-            "Unable to add interface: {agent} does not serve {queue}; change agents.{agent}.queues in the configuration"
-        ));
-    }
-    if exchange.seats.contains_key(&agent) {
+    if exchange.is_member(agent, queue) {
         return refuse("Unable to add interface: Already there");
     }
-    let mut asked = vec![Command::AgentLogin(agent, extension(interface).parse().ok())];
+    // As there, what is no number counts as none given.
+    let rank = request.get("Penalty").trim().parse::<i64>().map_or(0, |given| given.max(0));
+    let Some(rank) = u8::try_from(rank).ok().filter(|rank| *rank <= RANK_MAX) else { return refuse(too_high()) };
+    let mut asked = vec![Command::AgentServe(agent, queue, rank, extension(interface).parse().ok())];
     if is_yes(request.get("Paused")) {
         match reason(config, request.get("Reason")) {
             Ok(reason) => asked.push(Command::AgentPause(agent, reason)),
@@ -126,7 +125,11 @@ pub(super) fn queue_add(exchange: &Exchange, request: &Request) -> Meaning {
     Meaning::Ask(asked, "Added interface to queue")
 }
 
-/// `QueueRemove`: the agent's shift ends.
+fn too_high() -> String {
+    format!("Invalid interface, queuename or penalty: write 0 to {RANK_MAX}")
+}
+
+/// `QueueRemove`: the agent does not serve the queue any more; with his last one the shift ends.
 pub(super) fn queue_remove(exchange: &Exchange, request: &Request) -> Meaning {
     let (queue, interface) = (request.get("Queue"), request.get("Interface"));
     if queue.is_empty() || interface.is_empty() {
@@ -136,7 +139,7 @@ pub(super) fn queue_remove(exchange: &Exchange, request: &Request) -> Meaning {
         return refuse("Unable to remove interface from queue: No such queue");
     };
     match exchange.agent_of(interface).filter(|agent| exchange.is_member(*agent, queue)) {
-        Some(agent) => Meaning::Ask(vec![Command::AgentLogout(agent)], "Removed interface from queue"),
+        Some(agent) => Meaning::Ask(vec![Command::AgentLeave(agent, queue)], "Removed interface from queue"),
         None => refuse("Unable to remove interface: Not there"),
     }
 }
@@ -178,18 +181,28 @@ pub(super) fn queue_log(exchange: &Exchange, request: &Request) -> Meaning {
     Meaning::Ask(vec![Command::QueueNote(queue, note)], "Event added successfully")
 }
 
-/// `QueuePenalty`: ranks are a matter of the configuration, where everybody sees them.
+/// `QueuePenalty`: the agent's rank in the queue, or in all that he serves, until his shift ends.
 pub(super) fn queue_penalty(exchange: &Exchange, request: &Request) -> Meaning {
-    let interface = request.get("Interface");
-    if interface.is_empty() || !request.has("Penalty") {
+    let (interface, queue) = (request.get("Interface"), request.get("Queue"));
+    if interface.is_empty() || request.get("Penalty").is_empty() {
         return refuse("Need 'Interface' and 'Penalty' parameters.");
     }
-    match exchange.agent_of(interface) {
-        Some(agent) => refuse(format!(
-            "Invalid interface, queuename or penalty: ranks are configured; change agents.{agent}.ranks and reload"
-        )),
-        None => refuse("Invalid interface, queuename or penalty"),
+    let invalid = || refuse("Invalid interface, queuename or penalty");
+    let Some(agent) = exchange.agent_of(interface).filter(|agent| exchange.seats.contains_key(agent)) else {
+        return invalid();
+    };
+    let mut queues = exchange.queues_of(agent);
+    if !queue.is_empty() {
+        queues.retain(|of| of.as_str().eq_ignore_ascii_case(queue));
     }
+    // As there, what is no number counts as 0.
+    let rank = request.get("Penalty").trim().parse::<i64>().unwrap_or(0);
+    let Some(rank) = u8::try_from(rank).ok().filter(|rank| *rank <= RANK_MAX) else { return refuse(too_high()) };
+    if queues.is_empty() {
+        return invalid();
+    }
+    let asked = queues.into_iter().map(|queue| Command::AgentRank(agent, queue, rank)).collect();
+    Meaning::Ask(asked, "Interface penalty set successfully")
 }
 
 /// `Hangup`: the call of the channel ends.
@@ -226,6 +239,19 @@ pub(super) fn originate(request: &Request) -> Result<(StationId, String), &'stat
     }
     let station = extension(channel).parse().map_err(|_| "Invalid channel")?;
     Ok((station, exten.to_owned()))
+}
+
+/// Whether the event line has told of what the engine did, so that a list that is asked for next shows it.
+pub(super) fn is_shown(exchange: &Exchange, done: &Command) -> bool {
+    match *done {
+        Command::AgentServe(agent, queue, rank, _) => {
+            exchange.is_member(agent, queue) && exchange.rank_of(agent, queue) == rank
+        }
+        Command::AgentLeave(agent, queue) => !exchange.is_member(agent, queue),
+        Command::AgentRank(agent, queue, rank) => exchange.rank_of(agent, queue) == rank,
+        // A pause may be for later, and the others change nothing that a list shows at once.
+        _ => true,
+    }
 }
 
 fn known(config: &AcdConfig, queue: &str) -> Option<QueueId> {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
 use turno_engine::{Answer, Command};
 
 use super::actions::{self, Action, Meaning, TABLE};
@@ -40,10 +40,10 @@ type Events = broadcast::Receiver<Arc<Numbered>>;
 /// It is over: whatever the reason, there is nothing more to say.
 struct Over;
 
-struct Connection<'a> {
+struct Connection<'a, S> {
     ami: &'a Arc<Ami>,
     from: IpAddr,
-    write: OwnedWriteHalf,
+    write: WriteHalf<S>,
     challenge: Option<String>,
     session: Option<Session>,
     /// Held until somebody has logged in.
@@ -66,12 +66,31 @@ impl Session {
     }
 }
 
-/// Serves one connection to its end.
-pub(super) async fn serve(ami: &Arc<Ami>, stream: TcpStream, from: IpAddr, stranger: OwnedSemaphorePermit) {
+/// Serves one connection to its end; `is_secret`: it must speak TLS, for which it has as long as for its login.
+pub(super) async fn serve(
+    ami: &Arc<Ami>,
+    stream: TcpStream,
+    from: IpAddr,
+    is_secret: bool,
+    stranger: OwnedSemaphorePermit,
+) {
     let _ = stream.set_nodelay(true);
     let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
     let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&alive);
-    let (read, write) = stream.into_split();
+    if !is_secret {
+        return talk(ami, stream, from, stranger).await;
+    }
+    let certificate = ami.terms.borrow().ami.tls.as_ref().map(|tls| tls.config.clone());
+    let Some(certificate) = certificate else { return };
+    match timeout(LOGIN_LIMIT, TlsAcceptor::from(certificate).accept(stream)).await {
+        Ok(Ok(stream)) => talk(ami, stream, from, stranger).await,
+        Ok(Err(error)) => tracing::debug!(%from, %error, "a TLS connection of the manager interface was not agreed"),
+        Err(_) => tracing::debug!(%from, "a TLS connection of the manager interface was not agreed in time"),
+    }
+}
+
+async fn talk<S: AsyncRead + AsyncWrite>(ami: &Arc<Ami>, stream: S, from: IpAddr, stranger: OwnedSemaphorePermit) {
+    let (read, write) = tokio::io::split(stream);
     let mut connection = Connection { ami, from, write, challenge: None, session: None, stranger: Some(stranger) };
     // Every end is the client's or that of the process; what somebody must act on has been counted.
     let _ = connection.run(read).await;
@@ -82,8 +101,8 @@ enum Next {
     Event(Arc<Numbered>),
 }
 
-impl Connection<'_> {
-    async fn run(&mut self, mut read: OwnedReadHalf) -> Result<(), Over> {
+impl<S: AsyncRead + AsyncWrite> Connection<'_, S> {
+    async fn run(&mut self, mut read: ReadHalf<S>) -> Result<(), Over> {
         self.say(&format!("Asterisk Call Manager/{AMI_VERSION}\r\n")).await?;
         let login_by = Instant::now() + LOGIN_LIMIT;
         let (mut reader, mut buffer) = (Reader::default(), vec![0; 8192]);
@@ -106,7 +125,7 @@ impl Connection<'_> {
         }
     }
 
-    async fn next(&mut self, read: &mut OwnedReadHalf, buffer: &mut [u8], login_by: Instant) -> Result<Next, Over> {
+    async fn next(&mut self, read: &mut ReadHalf<S>, buffer: &mut [u8], login_by: Instant) -> Result<Next, Over> {
         let Some(session) = &mut self.session else {
             let got = timeout_at(login_by, read.read(buffer)).await.map_err(|_| Over)?;
             return got.ok().filter(|got| *got > 0).map(Next::Read).ok_or(Over);
@@ -150,7 +169,8 @@ impl Connection<'_> {
                 Err(_) => return Err(self.slow()),
             }
         }
-        Ok(())
+        // A record of TLS may still be on its way to the socket.
+        timeout(WRITE_LIMIT, self.write.flush()).await.ok().and_then(Result::ok).ok_or(Over)
     }
 
     async fn on_request(&mut self, request: &Request) -> Result<(), Over> {
@@ -252,8 +272,8 @@ impl Connection<'_> {
             Meaning::Refuse(sentence) => return self.said("Error", request, &sentence).await,
         };
         for command in commands {
-            match self.ami.asker.ask(command).await {
-                Ok(_) => {}
+            match self.ami.asker.ask(command.clone()).await {
+                Ok(_) => self.ami.see(|exchange| actions::is_shown(exchange, &command)).await,
                 Err(Unanswered::Refused(refusal)) => return self.said("Error", request, &refusal.to_string()).await,
                 Err(error @ (Unanswered::Busy | Unanswered::Ending)) => {
                     return self.said("Error", request, &error.to_string()).await;

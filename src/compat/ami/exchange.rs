@@ -103,7 +103,7 @@ impl Exchange {
         let mut lines = Vec::new();
         self.log.lines(fact, &self.serving, &mut lines);
         let left = matches!(fact.what, What::QueueLeft { .. });
-        let call = call_of(&fact.what);
+        let call = fact.what.call();
         // Who is served has left the queue before he talks; whoever hung up did so before he left it.
         let served = lines.iter().any(|line| line.event == "CONNECT");
         if left && served {
@@ -165,7 +165,8 @@ impl Exchange {
             What::AgentChanged { agent, station, state, .. } => {
                 self.on_agent(*agent, *station, *state, fact.at.wall);
             }
-            What::CallArrived { .. }
+            What::AgentServes { .. }
+            | What::CallArrived { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegEnded { .. }
@@ -198,7 +199,8 @@ impl Exchange {
             What::LegEnded { call, leg, cause, .. } => self.on_leg_ended(*call, *leg, *cause, out),
             What::CallEnded { call, .. } => self.on_ended(*call, out),
             What::AgentChanged { agent, .. } => self.tell_status(*agent, out),
-            What::CallArrived { .. }
+            What::AgentServes { .. }
+            | What::CallArrived { .. }
             | What::CustomerKnown { .. }
             | What::LegBegan { .. }
             | What::LegRinging { .. }
@@ -253,11 +255,28 @@ impl Exchange {
     fn sit(&mut self, agents: &[Sitting], now: Now, out: &mut Vec<Event>) {
         for sitting in agents {
             let Sitting { agent, station, state, call, .. } = *sitting;
+            self.sit_in(sitting, now, out);
             if self.seats.get(&agent).map(|seat| (seat.station, seat.state)) == Some((station, state)) {
                 continue;
             }
             let what = What::AgentChanged { agent, station, state, call, is_paid: true };
             self.on_fact(&Fact { at: now, what }, out);
+        }
+    }
+
+    /// Where others than the configured queues are his, nobody may have said so.
+    fn sit_in(&mut self, sitting: &Sitting, now: Now, out: &mut Vec<Event>) {
+        let agent = sitting.agent;
+        if sitting.state == AgentState::LoggedOut {
+            return;
+        }
+        let shown: BTreeMap<QueueId, u8> =
+            self.queues_of(agent).into_iter().map(|queue| (queue, self.rank_of(agent, queue))).collect();
+        let is: BTreeMap<QueueId, u8> = sitting.serves.iter().copied().collect();
+        let left = shown.keys().filter(|queue| !is.contains_key(queue)).map(|queue| (*queue, None));
+        let serves = is.iter().filter(|(queue, rank)| shown.get(queue) != Some(rank));
+        for (queue, rank) in left.chain(serves.map(|(queue, rank)| (*queue, Some(*rank)))) {
+            self.on_fact(&Fact { at: now, what: What::AgentServes { agent, queue, rank } }, out);
         }
     }
 
@@ -273,7 +292,7 @@ impl Exchange {
 
     /// Who is logged in and serves the queue.
     pub(super) fn members(&self, queue: QueueId) -> impl Iterator<Item = (AgentId, &Seat)> {
-        let serves = move |agent: &AgentId| self.serving.get(agent).is_some_and(|queues| queues.contains(&queue));
+        let serves = move |agent: &AgentId| self.queues_of(*agent).contains(&queue);
         self.seats.iter().filter(move |(agent, _)| serves(agent)).map(|(agent, seat)| (*agent, seat))
     }
 
@@ -283,7 +302,7 @@ impl Exchange {
 }
 
 /// How an agent sits when nobody has said so on the event line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sitting {
     /// Who.
     pub agent: AgentId,
@@ -295,36 +314,8 @@ pub struct Sitting {
     pub call: Option<CallId>,
     /// For how long, ms.
     pub since_ms: i64,
-}
-
-fn call_of(what: &What) -> Option<CallId> {
-    match what {
-        What::CallArrived { call, .. }
-        | What::CustomerKnown { call, .. }
-        | What::LegBegan { call, .. }
-        | What::LegRinging { call, .. }
-        | What::LegAnswered { call, .. }
-        | What::SegmentBegan { call, .. }
-        | What::LegQuality { call, .. }
-        | What::LegEnded { call, .. }
-        | What::QueueEntered { call, .. }
-        | What::QueueLeft { call, .. }
-        | What::Offered { call, .. }
-        | What::OfferEnded { call, .. }
-        | What::CallbackTaken { call, .. }
-        | What::CallingBack { call, .. }
-        | What::WaitingChanged { call, .. }
-        | What::CallEnded { call, .. }
-        | What::Disposed { call, .. } => Some(*call),
-        What::CallbackEnded { .. }
-        | What::CallbacksDue { .. }
-        | What::AgentChanged { .. }
-        | What::PauseTooLong { .. }
-        | What::Task { .. }
-        | What::QueueNoted { .. }
-        | What::Emergency { .. }
-        | What::Configured { .. } => None,
-    }
+    /// In which queues, and at which rank.
+    pub serves: Vec<(QueueId, u8)>,
 }
 
 /// Asterisk's name of who is at the other end: an extension or a trunk.

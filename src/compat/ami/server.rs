@@ -28,6 +28,8 @@ const STRANGERS_MAX: usize = 16;
 const EVENTS_BEHIND_MAX: usize = 4096;
 /// Between two tries to ask the engine who sits where.
 const RETRY: Duration = Duration::from_millis(200);
+/// How long an answer waits for the event line to tell what it is about.
+const SEEN_LIMIT: Duration = Duration::from_secs(1);
 
 /// What of the configuration this goes by.
 #[derive(Clone, Debug)]
@@ -76,6 +78,19 @@ impl Ami {
 
     pub(super) fn expect(&self, call: turno_base::CallId, originated: Originated) {
         self.change(|exchange, out| exchange.expect(call, originated, out));
+    }
+
+    /// Waits until what was done shows, for at most [`SEEN_LIMIT`].
+    pub(super) async fn see(&self, is_shown: impl Fn(&Exchange) -> bool) {
+        let mut events = self.listen();
+        let shows = async {
+            while !self.look(&is_shown).1 {
+                if matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(SEEN_LIMIT, shows).await;
     }
 
     pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Numbered>> {
@@ -139,10 +154,19 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Serves whoever connects to `listener` from now on.
+/// The listeners, each if it is configured.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// As Asterisk's, unencrypted.
+    pub plain: Option<std::net::TcpListener>,
+    /// By TLS.
+    pub secret: Option<std::net::TcpListener>,
+}
+
+/// Serves whoever connects from now on.
 pub fn start(
     runtime: &tokio::runtime::Handle,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     terms: watch::Receiver<Terms>,
     board: &Board,
     asker: Arc<Asker>,
@@ -150,7 +174,13 @@ pub fn start(
     counts: Counts,
 ) -> io::Result<()> {
     let _inside = runtime.enter();
-    let listener = TcpListener::from_std(listener)?;
+    let Listeners { plain, secret } = listeners;
+    let plain = plain.map(TcpListener::from_std).transpose()?.map(|listener| (listener, false));
+    let secret = secret.map(TcpListener::from_std).transpose()?.map(|listener| (listener, true));
+    let listeners: Vec<_> = plain.into_iter().chain(secret).collect();
+    if listeners.is_empty() {
+        return Ok(());
+    }
     let exchange = Exchange::new(terms.borrow().acd.clone());
     let ami = Arc::new(Ami {
         exchange: Mutex::new((0, exchange)),
@@ -170,7 +200,10 @@ pub fn start(
         let (agents, _) = ami.ask().await;
         let now = ami.clock.now();
         ami.exchange().1.seat(&agents, now);
-        accept(ami, listener).await;
+        let places = Arc::new(Semaphore::new(usize::from(ami.terms.borrow().ami.connections_max)));
+        for (listener, is_secret) in listeners {
+            tokio::spawn(accept(ami.clone(), listener, is_secret, places.clone()));
+        }
     });
     Ok(())
 }
@@ -203,11 +236,10 @@ async fn follow(ami: Arc<Ami>, mut facts: broadcast::Receiver<Arc<crate::shell::
     }
 }
 
-async fn accept(ami: Arc<Ami>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(usize::from(ami.terms.borrow().ami.connections_max)));
+async fn accept(ami: Arc<Ami>, listener: TcpListener, is_secret: bool, places: Arc<Semaphore>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(&ami, &places, stream, from.ip()),
+            Ok((stream, from)) => admit(&ami, &places, stream, from.ip(), is_secret),
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection of the manager interface failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -217,7 +249,7 @@ async fn accept(ami: Arc<Ami>, listener: TcpListener) {
 }
 
 /// Who is not let in is closed without a word.
-fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAddr) {
+fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAddr, is_secret: bool) {
     let refuse = |reason: &str| ami.counts.refused.with_label_values(&[reason]).inc();
     if let Some(reason) = ami.bars(from) {
         tracing::debug!(%from, reason, "a connection of the manager interface is refused");
@@ -230,7 +262,7 @@ fn admit(ami: &Arc<Ami>, places: &Arc<Semaphore>, stream: TcpStream, from: IpAdd
     let ami = ami.clone();
     tokio::spawn(async move {
         ami.counts.connections.inc();
-        connection::serve(&ami, stream, from, stranger).await;
+        connection::serve(&ami, stream, from, is_secret, stranger).await;
         ami.counts.connections.dec();
         drop(place);
     });
@@ -256,5 +288,6 @@ fn sitting(view: &AgentView) -> Sitting {
         state: named.or_else(|| reason().map(AgentState::Paused)).unwrap_or(AgentState::LoggedOut),
         call: view.call,
         since_ms: i64::try_from(view.since_ms).unwrap_or(i64::MAX),
+        serves: view.serves.iter().map(|served| (served.queue, served.rank)).collect(),
     }
 }

@@ -290,6 +290,41 @@ fn agents_come_pause_and_go_queue_by_queue() {
 }
 
 #[test]
+fn who_is_put_into_queues_is_shown_there_until_his_shift_ends() {
+    let mut exchange = open();
+    let serves = |name: &str, of: &str, rank| What::AgentServes { agent: agent(name), queue: queue(of), rank };
+    let script = [
+        (0, serves("boris", "ventas", Some(2))),
+        (10, serves("boris", "ventas", Some(5))),
+        (20, serves("boris", "averias", None)),
+        (30, is("boris", AgentState::LoggedOut)),
+        (40, is("boris", AgentState::Ready)),
+    ];
+    expect![[r#"
+        QueueMemberAdded Queue=ventas MemberName=boris Penalty=2
+        QueueMemberPenalty Queue=ventas MemberName=boris Penalty=5
+        QueueMemberRemoved Queue=averias MemberName=boris Penalty=1
+        QueueMemberRemoved Queue=ventas MemberName=boris Penalty=0
+        QueueMemberAdded Queue=averias MemberName=boris Penalty=1
+    "#]]
+    .assert_eq(&told(&run(&mut exchange, &script), &["Queue", "MemberName", "Penalty"]));
+    // Whoever comes in later, or missed some of it, sees the same.
+    let sitting = Sitting {
+        agent: agent("boris"),
+        station: Some(station("1002")),
+        state: AgentState::Ready,
+        call: None,
+        since_ms: 0,
+        serves: vec![(queue("ventas"), 7)],
+    };
+    let mut late = Exchange::new(house());
+    late.seat(&[sitting], Now::from_ms(0));
+    let ranks: Vec<_> =
+        late.queues_of(agent("boris")).into_iter().map(|of| (of, late.rank_of(agent("boris"), of))).collect();
+    assert_eq!(ranks, [(queue("ventas"), 7)]);
+}
+
+#[test]
 fn a_changed_configuration_moves_agents_between_queues() {
     let mut exchange = open();
     let mut config = house();
@@ -364,6 +399,10 @@ fn what_was_missed_is_made_up_for() {
         state,
         call: None,
         since_ms: 0,
+        serves: match name {
+            "anna" => vec![(queue("averias"), 0), (queue("ventas"), 0)],
+            _ => vec![(queue("averias"), 1)],
+        },
     };
     let mut events = Vec::new();
     let agents = [sits("anna", "1001", AgentState::WrapUp), sits("boris", "1002", AgentState::LoggedOut)];
@@ -440,10 +479,18 @@ fn meaning(of: impl FnOnce(&Exchange, &Request) -> Meaning, asked: &str) -> Stri
 #[test]
 fn agents_are_steered_by_the_interface_where_they_sit() {
     for (asked, said) in [
-        ("Queue: averias\nInterface: PJSIP/1001", "[AgentLogin(anna, Some(1001))] Added interface to queue"),
         (
-            "Queue: ventas\nInterface: PJSIP/1009\nMemberName: anna\nPaused: true",
-            "[AgentLogin(anna, Some(1009)), AgentPause(anna, break)] Added interface to queue",
+            "Queue: averias\nInterface: PJSIP/1001\nPenalty: many",
+            "[AgentServe(anna, averias, 0, Some(1001))] Added interface to queue",
+        ),
+        (
+            "Queue: ventas\nInterface: PJSIP/1009\nMemberName: anna\nPaused: true\nPenalty: 2",
+            "[AgentServe(anna, ventas, 2, Some(1009)), AgentPause(anna, break)] Added interface to queue",
+        ),
+        ("Queue: ventas\nInterface: PJSIP/1002", "[AgentServe(boris, ventas, 0, Some(1002))] Added interface to queue"),
+        (
+            "Queue: ventas\nInterface: PJSIP/1002\nPenalty: 101",
+            "refused: Invalid interface, queuename or penalty: write 0 to 100",
         ),
         ("Queue: averias\nInterface: PJSIP/1002", "refused: Unable to add interface: Already there"),
         ("Queue: none\nInterface: PJSIP/1001", "refused: Unable to add interface to queue: No such queue"),
@@ -459,10 +506,8 @@ fn agents_are_steered_by_the_interface_where_they_sit() {
         };
         assert_eq!(got, said, "{asked}");
     }
-    let strange = meaning(actions::queue_add, "Queue: ventas\nInterface: PJSIP/1002");
-    assert!(strange.contains("boris does not serve ventas; change agents.boris.queues"), "{strange}");
     for (asked, said) in [
-        ("Queue: averias\nInterface: PJSIP/1002", "[AgentLogout(boris)] Removed interface from queue"),
+        ("Queue: averias\nInterface: PJSIP/1002", "[AgentLeave(boris, averias)] Removed interface from queue"),
         ("Queue: ventas\nInterface: PJSIP/1002", "refused: Unable to remove interface: Not there"),
         ("Queue: none\nInterface: x", "refused: Unable to remove interface from queue: No such queue"),
         ("Queue: averias", "refused: Need 'Queue' and 'Interface' parameters."),
@@ -495,8 +540,19 @@ fn a_channel_ends_its_call_but_not_one_that_only_rings_for_it() {
     }
     let rings = meaning(actions::hang_up, "Channel: PJSIP/1001-0000000f");
     assert!(rings.contains("rings for a caller who waits"), "{rings}");
-    let penalty = meaning(actions::queue_penalty, "Interface: PJSIP/1002\nPenalty: 3");
-    assert!(penalty.contains("change agents.boris.ranks"), "{penalty}");
+    for (asked, said) in [
+        ("Interface: PJSIP/1002\nPenalty: 3", "[AgentRank(boris, averias, 3)] Interface penalty set successfully"),
+        (
+            "Queue: AVERIAS\nInterface: boris\nPenalty: x",
+            "[AgentRank(boris, averias, 0)] Interface penalty set successfully",
+        ),
+        ("Queue: ventas\nInterface: PJSIP/1002\nPenalty: 3", "refused: Invalid interface, queuename or penalty"),
+        ("Interface: PJSIP/77\nPenalty: 3", "refused: Invalid interface, queuename or penalty"),
+        ("Interface: PJSIP/1002", "refused: Need 'Interface' and 'Penalty' parameters."),
+        ("Interface: PJSIP/1002\nPenalty: -1", "refused: Invalid interface, queuename or penalty: write 0 to 100"),
+    ] {
+        assert_eq!(meaning(actions::queue_penalty, asked), said, "{asked}");
+    }
 }
 
 #[test]

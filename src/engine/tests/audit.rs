@@ -242,6 +242,7 @@ impl Audit {
                 assert_eq!(agent_row.offer.take(), Some((*call, *epoch)), "{agent} had another offer");
                 self.see("offer", end.as_str());
             }
+            What::AgentServes { .. } => {}
             What::PauseTooLong { reason, .. } => self.see("too long", reason.as_str()),
             // The call may be long over.
             What::Task { change, .. } => self.see("task", change.as_str()),

@@ -1,29 +1,28 @@
 //! A world around the engine in invented time: a carrier and phones, each a user agent of its own, a network between
 //! them, a store that is durable after a millisecond, media that does what it is told.
 
+mod party;
+mod settings;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp};
 use turno_base::fact::What;
-use turno_base::{
-    AgentId, CallId, Cause, Codec, Direction, LegId, Mono, Need, Now, Number, QueueId, Seeded, SegmentId, SkillId,
-};
-use turno_base::{StationId, TrunkId, Wall};
-use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
+use turno_base::{CallId, Cause, LegId, Mono, Now, Seeded, Wall};
 use turno_media::{MediaCommand, MediaEvent, Play, Port};
-use turno_sip::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig, SipRules, Trunk};
-use turno_sip::flow::{Destination, Flow, Listener, ListenerId, Transport};
+use turno_sip::config::SipConfig;
+use turno_sip::flow::{Destination, Flow, ListenerId, Transport};
 use turno_sip::message::Message;
-use turno_sip::ua::{Dial, LocalMedia, SipEffect, SipEvent, Target, Ua};
+use turno_sip::ua::Ua;
 use turno_tariff::cdr::{Kind, Record};
 
 use super::audit::Audit;
 use super::refer::Dialogs;
-use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, Mail, MediaConfig, Refusal, Sizes};
+use crate::{Answer, Command, Effect, Engine, EngineConfig, Input, Mail, Refusal, Sizes};
+pub(super) use settings::{config, name};
 
 /// Where the engine listens.
 pub(super) const ENGINE: &str = "10.0.0.1:5060";
@@ -140,130 +139,6 @@ pub(super) struct World {
     pub(super) played: u32,
 }
 
-pub(super) fn name<T: std::str::FromStr>(text: &str) -> T
-where
-    T::Err: std::fmt::Debug,
-{
-    text.parse().unwrap()
-}
-
-fn host(ip: &str) -> Cidr {
-    Cidr { address: ip.parse().unwrap(), prefix: 32 }
-}
-
-fn sip_config(local: &str, accounts: Vec<Account>, trunks: Vec<Trunk>) -> SipConfig {
-    let local: SocketAddr = local.parse().unwrap();
-    SipConfig {
-        listeners: vec![Listener { transport: Transport::Udp, local, external: None }],
-        local_networks: Vec::new(),
-        domains: vec![local.ip().to_string()],
-        nonce_key: NONCE_KEY,
-        accounts,
-        trunks,
-        rules: SipRules::default(),
-    }
-}
-
-fn trunk(id: &str, at: &str, account: Option<&str>) -> Trunk {
-    let at: SocketAddr = at.parse().unwrap();
-    Trunk {
-        id: name(id),
-        networks: vec![host(&at.ip().to_string())],
-        hosts: vec![HostPort { host: at.ip().to_string(), port: Some(at.port()) }],
-        transport: Some(Transport::Udp),
-        listener: ListenerId(0),
-        credentials: account.map(|user| Credentials { user: user.into(), password: "secret".into(), realm: None }),
-        register: account.map(|_| Duration::from_secs(600)),
-        digest_user: None,
-        codecs: vec![Codec::Pcma],
-        calls_max: 0,
-        calls_per_second_max: 0,
-        probe: None,
-        trusted: true,
-    }
-}
-
-fn queue() -> QueueRules {
-    QueueRules {
-        need: Need::AtLeast { skill: name("faults"), level: 1 },
-        length_max: 100,
-        ring_limit: Duration::from_secs(15),
-        wait_limit: Duration::from_secs(120),
-        wrap_up: WrapUp::AtMost(Duration::from_secs(5)),
-        on_wait: Overflow::Queue(name("general")),
-        ..QueueRules::default()
-    }
-}
-
-pub(super) fn config(phones: usize) -> EngineConfig {
-    let mut acd = AcdConfig {
-        redial_keeps_place: Duration::from_secs(60),
-        rescue_credit: Duration::from_secs(3600),
-        ..AcdConfig::default()
-    };
-    acd.queues.insert(name("faults"), queue());
-    acd.queues.insert(name("general"), QueueRules { need: Need::Anyone, ..queue() });
-    for (segment, value_pm) in [("platinum", 10_000), ("standard", 1000)] {
-        let rules = SegmentRules { value_pm, wait_target: Duration::from_secs(20), wait_max: Duration::from_secs(240) };
-        acd.segments.insert(name::<SegmentId>(segment), rules);
-    }
-    acd.reasons.insert(name("lunch"), ReasonRules { paid: true, longest: Duration::ZERO, then: TooLong::Warn });
-    let mut accounts = Vec::new();
-    let mut extensions = BTreeMap::new();
-    extensions.insert("700".to_owned(), Extension::Queue(name("general")));
-    for n in 0..phones {
-        let (user, station) = (format!("{}", 1001 + n), format!("desk{n}"));
-        let agent = AgentRules {
-            shown: format!("Agent {n}"),
-            skills: [(name::<SkillId>("faults"), 3)].into(),
-            queues: vec![name::<QueueId>("faults"), name("general")],
-            code: user.clone(),
-            station: Some(name(&station)),
-            no_answer_max: 2,
-            ..AgentRules::default()
-        };
-        acd.agents.insert(name::<AgentId>(&format!("agent{n}")), agent);
-        extensions.insert(user.clone(), Extension::Station(name(&station)));
-        let secret = Secret::Password("secret".into());
-        accounts.push(Account { user, secret, station: name::<StationId>(&station), fixed: None, codecs: vec![] });
-    }
-    let plan = Plan::Queue { queue: name("faults"), need: Need::Anyone, prompts: Vec::new() };
-    EngineConfig {
-        seed: 1,
-        sip: sip_config(ENGINE, accounts, vec![trunk("pstn", CARRIER, None)]),
-        media: MediaConfig { external: None, local_networks: Vec::new(), codecs: vec![Codec::Pcma, Codec::Pcmu] },
-        call: CallConfig {
-            routes: vec![Route { dnis: "*".into(), trunk: None, plan }],
-            extensions,
-            codes: Codes {
-                in_out: "*45".into(),
-                pause: "*46".into(),
-                emergency: "*47".into(),
-                park: "*68".into(),
-                pull: "*69".into(),
-            },
-            park: turno_call::ParkRules::default(),
-            menus: BTreeMap::new(),
-            mailboxes: BTreeMap::new(),
-            outside: BTreeMap::new(),
-            station_class: BTreeMap::new(),
-            overflow_class: None,
-            callback_class: None,
-            callback_shows: Number::default(),
-            prompts: SystemPrompts::default(),
-            ring_limit: Duration::from_secs(30),
-            duration_limit: Duration::from_secs(7200),
-            need_language: false,
-        },
-        acd,
-        segment_default: name("standard"),
-        value_default_pm: 1000,
-        revision: 0,
-        deck: turno_tariff::Deck::default(),
-        country: "34".into(),
-    }
-}
-
 impl World {
     /// An engine with `phones` registered phones at which agents have logged in, and a carrier.
     pub(super) fn open(phones: usize, habit: Habit, weather: Weather, seed: u64) -> World {
@@ -313,73 +188,6 @@ impl World {
         world.said.clear();
         world.weather = weather;
         world
-    }
-
-    fn add_party(&mut self, at: &str, account: Option<&str>, habit: Habit) {
-        let config = sip_config(at, Vec::new(), vec![trunk("engine", ENGINE, account)]);
-        let mut party = Party {
-            at: at.parse().unwrap(),
-            ua: Ua::new(config.clone(), self.seeded.next_u64()),
-            habit,
-            dialled: 0,
-            todo: BTreeMap::new(),
-            signs_off: false,
-            legs: BTreeMap::new(),
-            dice: Seeded::new(self.seeded.next_u64()),
-            config: config.clone(),
-            dark_until: None,
-            dialogs: Dialogs::default(),
-            ever_up: 0,
-        };
-        let mut out = Vec::new();
-        party.ua.configure(config, self.now, &mut out);
-        self.parties.push(party);
-        self.perform_party(self.parties.len() - 1, out);
-    }
-
-    /// The carrier brings a call from `ani`.
-    pub(super) fn call(&mut self, ani: &str) -> LegId {
-        self.dial(0, "910000001", ani)
-    }
-
-    pub(super) fn dial(&mut self, party: usize, number: &str, ani: &str) -> LegId {
-        self.parties[party].dialled += 1;
-        let leg = LegId::dialled(self.parties[party].dialled);
-        let dial = Dial {
-            leg,
-            to: Target::Trunk { trunk: name::<TrunkId>("engine"), number: number.into() },
-            from: Number { raw: ani.into(), e164: ani.parse().ok(), withheld: ani.is_empty() },
-            display: String::new(),
-            media: local_media(self.parties[party].at.ip()),
-            call_id: String::new(),
-            headers: Vec::new(),
-        };
-        self.parties[party].legs.insert(leg, "dialled");
-        let now = self.now;
-        self.parties[party].dialogs.expect(leg);
-        self.with(party, |ua, out| ua.dial(dial, now, out));
-        leg
-    }
-
-    /// A party loses its network for a while.
-    pub(super) fn darken(&mut self, party: usize, ms: u64) {
-        let until = self.now.mono + Duration::from_millis(ms);
-        self.parties[party].dark_until = Some(until);
-        self.silence(party, 30_000);
-    }
-
-    /// A phone loses its power and comes back as new: what it talked about it has forgotten.
-    pub(super) fn reboot(&mut self, party: usize, ms: u64) {
-        self.darken(party, ms);
-        let seed = self.seeded.next_u64();
-        let (now, p) = (self.now, &mut self.parties[party]);
-        self.audit.on_reboot(p.at);
-        p.ua = Ua::new(p.config.clone(), seed);
-        p.todo.clear();
-        p.legs.clear();
-        p.dialogs = Dialogs::default();
-        let config = p.config.clone();
-        self.with(party, |ua, out| ua.configure(config, now, out));
     }
 
     /// What the media threads will say of a party that sends nothing from now on.
@@ -471,99 +279,6 @@ impl World {
         assert_eq!(sizes.ports_free, self.ports_given, "ports are missing");
     }
 
-    pub(super) fn do_later(&mut self, party: usize, ms: u64, leg: LegId, act: Act) {
-        self.sent += 1;
-        let at = self.now.mono + Duration::from_millis(ms);
-        self.parties[party].todo.insert((at, self.sent), (leg, act));
-    }
-
-    pub(super) fn act(&mut self, party: usize, leg: LegId, act: Act) {
-        let now = self.now;
-        match act {
-            Act::Answer => {
-                let media = local_media(self.parties[party].at.ip());
-                self.with(party, |ua, out| ua.answer(leg, media, now, out));
-                if self.parties[party].legs.get(&leg) == Some(&"called") {
-                    self.parties[party].legs.insert(leg, "answering");
-                }
-            }
-            Act::End(status) => {
-                let cause = match status {
-                    200 => Cause::NORMAL,
-                    _ => Cause::new(status, 0, turno_base::Reason::Normal),
-                };
-                self.with(party, |ua, out| ua.end(leg, cause, now, out));
-            }
-            Act::Hold(hold) => self.hold(party, leg, hold),
-            Act::Transfer(to) => self.refer(party, leg, to, None),
-            Act::Consult(to) => {
-                if self.parties[party].legs.get(&leg) == Some(&"up") {
-                    self.hold(party, leg, true);
-                    let second = self.dial(party, to, "");
-                    self.do_later(party, 5000, leg, Act::HandOver(second));
-                    self.do_later(party, 40_000, second, Act::End(200));
-                }
-            }
-            Act::HandOver(second) => {
-                if self.parties[party].legs.get(&second) == Some(&"up") {
-                    self.refer(party, leg, "1", Some(second));
-                } else {
-                    self.hang_up(party, second);
-                    self.hold(party, leg, false);
-                }
-            }
-        }
-    }
-
-    fn refer(&mut self, party: usize, leg: LegId, to: &str, replaces: Option<LegId>) {
-        let branch = self.seeded.token();
-        let from = self.parties[party].at;
-        let Some(bytes) = self.parties[party].dialogs.refer(from, leg, to, replaces, &branch) else { return };
-        // Nobody stands behind this request to repeat it, so it is repeated blindly.
-        for (at, ms) in [0, 500, 1500, 3500].into_iter().enumerate() {
-            let datagram = Arrives::Datagram { to: ENGINE.parse().unwrap(), from, bytes: bytes.clone() };
-            if at == 3 || self.seeded.below(1000) >= self.weather.lost {
-                self.put_in_air(self.now.mono + Duration::from_millis(ms), datagram);
-            }
-        }
-    }
-
-    /// A party hangs up.
-    pub(super) fn hang_up(&mut self, party: usize, leg: LegId) {
-        let now = self.now;
-        self.with(party, |ua, out| ua.end(leg, Cause::NORMAL, now, out));
-    }
-
-    /// A party holds or resumes.
-    pub(super) fn hold(&mut self, party: usize, leg: LegId, hold: bool) {
-        let mut media = local_media(self.parties[party].at.ip());
-        media.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
-        let now = self.now;
-        self.with(party, |ua, out| ua.reoffer(leg, media, now, out));
-    }
-
-    /// The phone of an agent takes its registration back.
-    pub(super) fn sign_off(&mut self, agent: usize) {
-        let party = agent + 1;
-        let (at, now, user) = (self.parties[party].at.to_string(), self.now, format!("{}", 1001 + agent));
-        self.parties[party].signs_off = true;
-        // A trunk that is new is registered at, at once.
-        for account in [None, Some(user.as_str())] {
-            let config = sip_config(&at, Vec::new(), vec![trunk("engine", ENGINE, account)]);
-            self.with(party, |ua, out| ua.configure(config, now, out));
-        }
-    }
-
-    /// Everybody hangs up everything.
-    pub(super) fn hang_up_all(&mut self) {
-        for party in 0..self.parties.len() {
-            let legs: Vec<LegId> = self.parties[party].legs.keys().copied().collect();
-            for leg in legs {
-                self.hang_up(party, leg);
-            }
-        }
-    }
-
     /// Lets `ms` milliseconds pass.
     pub(super) fn run(&mut self, ms: u64) {
         let end = self.now.mono + Duration::from_millis(ms);
@@ -631,68 +346,6 @@ impl World {
         }
     }
 
-    fn with(&mut self, party: usize, act: impl FnOnce(&mut Ua, &mut Vec<SipEffect>)) {
-        let mut out = Vec::new();
-        act(&mut self.parties[party].ua, &mut out);
-        self.perform_party(party, out);
-    }
-
-    fn perform_party(&mut self, at: usize, effects: Vec<SipEffect>) {
-        for effect in effects {
-            match effect {
-                SipEffect::Send { to, bytes, .. } => {
-                    let from = self.parties[at].at;
-                    let text = String::from_utf8_lossy(&bytes);
-                    let bytes = match self.parties[at].signs_off && text.starts_with("REGISTER") {
-                        true => text.replace("Expires: 750", "Expires: 0").into_bytes(),
-                        false => bytes,
-                    };
-                    let bytes = self.parties[at].dialogs.outward(bytes);
-                    self.audit.on_sent(from, &bytes);
-                    self.send(from, to, bytes);
-                }
-                SipEffect::Event(event) => self.on_party_event(at, event),
-                SipEffect::Close(_) | SipEffect::Resolve { .. } => {}
-            }
-        }
-    }
-
-    fn on_party_event(&mut self, at: usize, event: SipEvent) {
-        let now = self.now;
-        match event {
-            SipEvent::Incoming(incoming) => {
-                let leg = incoming.leg;
-                self.parties[at].legs.insert(leg, "called");
-                self.parties[at].dialogs.name(leg, &incoming.sip_call_id);
-                match self.parties[at].habit {
-                    Habit::Answers(ms) => {
-                        self.with(at, |ua, out| ua.ring(leg, now, out));
-                        self.do_later(at, ms, leg, Act::Answer);
-                    }
-                    Habit::Person => self.on_called(at, leg),
-                    Habit::Customer => self.on_called_back(at, leg),
-                }
-            }
-            SipEvent::Answered { leg } | SipEvent::Confirmed { leg } => {
-                if self.parties[at].legs.insert(leg, "up") != Some("up") {
-                    self.parties[at].ever_up += 1;
-                }
-            }
-            SipEvent::Ended { leg, cause, .. } => {
-                self.ends.push((at, cause));
-                self.parties[at].legs.remove(&leg);
-                self.parties[at].todo.retain(|_, (about, _)| *about != leg);
-            }
-            SipEvent::Progress { .. }
-            | SipEvent::Agreed { .. }
-            | SipEvent::Dtmf { .. }
-            | SipEvent::TransferAsked { .. }
-            | SipEvent::Station { .. }
-            | SipEvent::Trunk { .. }
-            | SipEvent::Counted(_) => {}
-        }
-    }
-
     fn send(&mut self, from: SocketAddr, to: Destination, bytes: Vec<u8>) {
         let to = match to {
             Destination::Flow(flow) => flow.peer,
@@ -757,75 +410,6 @@ impl World {
         self.shadow = (left > 1).then_some((shadow, left - 1));
     }
 
-    /// What a person does when the phone rings.
-    fn on_called(&mut self, at: usize, leg: LegId) {
-        let now = self.now;
-        let mut dice = self.parties[at].dice.clone();
-        if dice.below(20) > 0 {
-            self.with(at, |ua, out| ua.ring(leg, now, out));
-        }
-        let answer = match dice.below(100) {
-            0..9 => None,
-            9..17 => return self.end_call_later(at, leg, dice, [486, 603, 480, 503, 404]),
-            17..22 => Some(14_950 + dice.below(100)), // as the ring limit ends
-            22..27 => Some(0),
-            _ => Some(500 + dice.below(6000)),
-        };
-        let Some(answer) = answer else {
-            self.do_later(at, 90_000, leg, Act::End(480));
-            self.parties[at].dice = dice;
-            return;
-        };
-        self.do_later(at, answer, leg, Act::Answer);
-        let ends = answer + 1000 + dice.below(60_000);
-        match dice.below(12) {
-            0 | 1 => {
-                self.do_later(at, answer + dice.below(4000), leg, Act::Hold(true));
-                self.do_later(at, answer + 4000 + dice.below(9000), leg, Act::Hold(false));
-            }
-            2 => {
-                let to = ["700", "1001", "1002", "1003", "9", "600000000"][dice.below(6) as usize];
-                self.do_later(at, answer + 1000 + dice.below(5000), leg, Act::Transfer(to));
-            }
-            3 => {
-                let to = ["1001", "1002", "1003", "700"][dice.below(4) as usize];
-                self.do_later(at, answer + 1000 + dice.below(5000), leg, Act::Consult(to));
-            }
-            _ => {}
-        }
-        if dice.below(3) > 0 {
-            self.do_later(at, ends, leg, Act::End(200));
-        } else {
-            // Callers mostly hang up, but nobody talks for ever.
-            self.do_later(at, answer + 150_000, leg, Act::End(200));
-        }
-        self.parties[at].dice = dice;
-    }
-
-    fn on_called_back(&mut self, at: usize, leg: LegId) {
-        let now = self.now;
-        let mut dice = self.parties[at].dice.clone();
-        match dice.below(100) {
-            0..12 => self.do_later(at, 300, leg, Act::End(486)),
-            12..15 => self.do_later(at, 300, leg, Act::End(503)),
-            15..27 => self.with(at, |ua, out| ua.ring(leg, now, out)),
-            _ => {
-                self.with(at, |ua, out| ua.ring(leg, now, out));
-                let answer = 1000 + dice.below(9000);
-                self.do_later(at, answer, leg, Act::Answer);
-                let stays = if dice.below(20) == 0 { dice.below(3000) } else { 15_000 + dice.below(60_000) };
-                self.do_later(at, answer + stays, leg, Act::End(200));
-            }
-        }
-        self.parties[at].dice = dice;
-    }
-
-    fn end_call_later(&mut self, at: usize, leg: LegId, mut dice: Seeded, statuses: [u16; 5]) {
-        let status = statuses[dice.below(5) as usize];
-        self.do_later(at, dice.below(4000), leg, Act::End(status));
-        self.parties[at].dice = dice;
-    }
-
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, bytes, .. } => self.send(ENGINE.parse().unwrap(), to, bytes),
@@ -854,6 +438,7 @@ impl World {
                 | MediaCommand::Bridge(_)
                 | MediaCommand::Unbridge
                 | MediaCommand::Key { .. }
+                | MediaCommand::Pressed { .. }
                 | MediaCommand::Held(_)
                 | MediaCommand::EndTape => {}
                 MediaCommand::Tape(_) => {
@@ -910,6 +495,7 @@ impl World {
             What::OfferEnded { call, agent, end, .. } => format!("{} at {agent}: {}", named(call), end.as_str()),
             What::SegmentBegan { call, leg, segment } => format!("{} {leg} {segment:?}", named(call)),
             What::CallEnded { call, outcome, by } => format!("{} ends: {} by {by:?}", named(call), outcome.as_str()),
+            What::AgentServes { agent, queue, rank } => format!("{agent} serves {queue}: {rank:?}"),
             What::PauseTooLong { agent, reason } => format!("{agent} is too long in {reason}"),
             What::Disposed { call, agent, disposition } => format!("{} was {disposition}, says {agent}", named(call)),
             What::Task { task, queue, kind, change } => {
@@ -945,9 +531,4 @@ impl World {
 fn port(rtp: u16) -> Port {
     let at = |port| SocketAddr::new(IpAddr::from([10, 0, 0, 1]), port);
     Port { rtp: at(rtp), rtcp: at(rtp + 1) }
-}
-
-fn local_media(ip: IpAddr) -> LocalMedia {
-    let rtp = SocketAddr::new(ip, 4000);
-    LocalMedia { rtp, rtcp: SocketAddr::new(ip, 4001), codecs: vec![Codec::Pcma], direction: Direction::SendRecv }
 }

@@ -61,6 +61,8 @@ fn facts(script: &str) -> Vec<Fact> {
                     What::QueueLeft { call: call(0), queue: queue(rest[1]), left, position: 1, wait_ms: number(3) }
                 }
                 "end" => What::CallEnded { call: call(0), outcome: Outcome::Answered, by: EndedBy::Caller },
+                "serves" => What::AgentServes { agent: agent(rest[0]), queue: queue(rest[1]), rank: Some(0) },
+                "leaves" => What::AgentServes { agent: agent(rest[0]), queue: queue(rest[1]), rank: None },
                 "agent" => {
                     let state = match rest[1] {
                         "out" => AgentState::LoggedOut,
@@ -232,4 +234,20 @@ proptest! {
         let bytes = postcard::to_allocvec(&board).unwrap();
         prop_assert_eq!(postcard::from_bytes::<Board>(&bytes).unwrap(), board);
     }
+}
+
+#[test]
+fn who_is_put_into_a_queue_counts_there_until_his_shift_ends() {
+    let people = |script: &str| {
+        let view = board(script).snapshot(Now::from_ms(9000));
+        view.queues.iter().map(|q| (q.queue.to_string(), q.ready, q.logged_in)).collect::<Vec<_>>()
+    };
+    let both = |averias, ventas| vec![("averias".to_owned(), averias, averias), ("ventas".to_owned(), ventas, ventas)];
+    let begins = "10 agent anna ready\n20 agent boris ready\n";
+    assert_eq!(people(begins), both(2, 1));
+    let changed = format!("{begins}30 serves anna ventas\n40 leaves boris averias\n");
+    assert_eq!(people(&changed), both(1, 2));
+    assert_eq!(people(&format!("{changed}50 serves boris averias\n")), both(2, 2));
+    let again = format!("{changed}50 agent anna out\n60 agent anna ready\n70 agent boris out\n80 agent boris ready\n");
+    assert_eq!(people(&again), both(2, 1));
 }

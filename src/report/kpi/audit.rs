@@ -188,9 +188,9 @@ fn within_tally(key: Key, tally: &Tally, kept: Kept, found: &mut Vec<Difference>
             found.push(difference(Identity::CountsAreEntries, key, words.join("; "), kept.calls.clone()));
         }
     }
-    let ended = c.accepted + c.declined + c.ring_no_answer + c.busy + c.unreachable + c.caller_left + c.lost_race;
-    if c.offers != ended && !(waiting > 0 && c.offers > ended) {
-        let what = format!("{} offers, {ended} ended", c.offers);
+    let (offers, ended) = (c.offered.offers, c.offered.ended());
+    if offers != ended && !(waiting > 0 && offers > ended) {
+        let what = format!("{offers} offers, {ended} ended");
         found.push(difference(Identity::OffersAreEnds, key, what, kept.calls));
     }
 }

@@ -61,11 +61,11 @@ impl Entry {
             tally.left(Left { how, wait_ms, ring_ms, value_pm, in_time });
         }
         for end in &self.missed {
-            tally.offer_ended(*end);
+            tally.counts.offered.on_end(*end);
         }
         let is_answered = self.agent.is_some();
         if is_answered {
-            tally.offer_ended(OfferEnd::Accepted);
+            tally.counts.offered.on_end(OfferEnd::Accepted);
         }
         if self.handled > 0 {
             tally.talk.add(self.talk_ms);

@@ -248,7 +248,8 @@ impl Fold {
                 self.agent_changed(*agent, (*state, *is_paid), *call, at, terms, out);
             }
             What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
-            What::PauseTooLong { .. }
+            What::AgentServes { .. }
+            | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackTaken { .. }
             | What::CallingBack { .. }

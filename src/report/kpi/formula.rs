@@ -4,6 +4,7 @@
 //! Letters: N entries that ended, A answered, A_T within the threshold T, B abandoned later than the short-abandon
 //! threshold, B_T of those within T, S short abandons, F other ways out, F_T of those within T, C_T callbacks taken within T.
 
+use super::offered::Offered;
 use super::tally::Tally;
 use crate::histogram::Histogram;
 
@@ -115,10 +116,8 @@ fn events(of: &Tally) -> u64 {
 }
 
 /// Offers that ended by one cause, of all that ended.
-fn refused(of: &Tally, count: u64) -> Value {
-    let c = &of.counts;
-    let ended = c.accepted + c.declined + c.ring_no_answer + c.busy + c.unreachable + c.caller_left + c.lost_race;
-    share(count, ended)
+fn refused(of: &Tally, count: impl Fn(&Offered) -> u64) -> Value {
+    of.counts.offered.share(count(&of.counts.offered))
 }
 
 fn handled(of: &Tally, sums: &[&Histogram]) -> Value {
@@ -193,15 +192,11 @@ figures! {
     aht: "(talk + hold + wrap-up) / handled" = |t| handled(t, &[&t.talk, &t.hold, &t.wrap_up]);
     tmo_sin_acw: "(talk + hold) / handled" = |t| handled(t, &[&t.talk, &t.hold]);
     talk_mean: "talk / handled" = |t| handled(t, &[&t.talk]);
-    no_answer: "offers that were not taken / offers that ended" = |t| {
-        let c = &t.counts;
-        refused(t, c.declined + c.ring_no_answer + c.busy + c.unreachable + c.caller_left + c.lost_race)
-    };
-    no_answer_agent: "declined, rung out or busy / offers that ended" =
-        |t| refused(t, t.counts.declined + t.counts.ring_no_answer + t.counts.busy);
-    no_answer_caller_left: "the caller left first / offers that ended" = |t| refused(t, t.counts.caller_left);
-    no_answer_unreachable: "station unreachable / offers that ended" = |t| refused(t, t.counts.unreachable);
-    no_answer_lost_race: "another was faster / offers that ended" = |t| refused(t, t.counts.lost_race);
+    no_answer: "offers that were not taken / offers that ended" = |t| refused(t, Offered::not_taken);
+    no_answer_agent: "declined, rung out or busy / offers that ended" = |t| refused(t, Offered::not_taken_by_agent);
+    no_answer_caller_left: "the caller left first / offers that ended" = |t| refused(t, |of| of.caller_left);
+    no_answer_unreachable: "station unreachable / offers that ended" = |t| refused(t, |of| of.unreachable);
+    no_answer_lost_race: "another was faster / offers that ended" = |t| refused(t, |of| of.lost_race);
     disposed: "calls with a disposition / calls answered" = |t| share(t.counts.disposed, t.counts.calls_answered);
     law_from_queue: "calls answered within 180 s of entering / calls" =
         |t| share(t.counts.law_from_queue, t.counts.calls);

@@ -336,8 +336,9 @@ fn agents_time_is_split_where_quarters_meet_and_none_is_lost() {
     out.agents.iter().filter(|((_, id), _)| *id == agent("anna")).for_each(|(_, tally)| anna.merge(tally));
     assert_eq!(secs(anna.times.logged_in()), 7200);
     // Offers to Anna: 6 of 1-11, 13, 15, then 23, 31-37 (37 twice), 38, 39.
-    let missed = (anna.declined, anna.ring_no_answer, anna.busy, anna.unreachable, anna.caller_left, anna.lost_race);
-    assert_eq!((anna.offers, anna.accepted, missed), (19, 15, (0, 1, 1, 0, 1, 1)));
+    let of = anna.offered;
+    let missed = (of.declined, of.ring_no_answer, of.busy, of.unreachable, of.caller_left, of.lost_race);
+    assert_eq!((of.offers, of.accepted, missed), (19, 15, (0, 1, 1, 0, 1, 1)));
     // Talk: 6 x 60, 2 x 80, 20 (23), 30, 20, 70, 30 (37), 10 (38), 40 (39). Hold: 2 x 20, 15. Died on call 38 for 54 s.
     let times = &anna.times;
     assert_eq!((secs(times.talk), secs(times.hold), secs(times.not_ready())), (740, 55, 54));
@@ -413,7 +414,7 @@ fn the_wallboard_counts_the_same() {
         assert_eq!(tally.talk, figures.talk);
         assert_eq!(tally.hold, figures.hold);
         assert_eq!(tally.wrap_up, figures.wrap_up);
-        assert_eq!((c.offers, c.accepted), (figures.offered, figures.accepted));
+        assert_eq!((c.offered.offers, c.offered.accepted), (figures.offered, figures.accepted));
     }
 }
 
@@ -437,7 +438,7 @@ fn the_audit_finds_nothing_and_then_what_is_missing() {
     assert_eq!(found[2].calls, [lost.call]);
     audited.entries.push(lost);
     let key = *audited.tallies.keys().find(|key| key.queue.is_some()).unwrap();
-    audited.tallies.get_mut(&key).unwrap().counts.offers += 1;
+    audited.tallies.get_mut(&key).unwrap().counts.offered.offers += 1;
     assert_eq!(audit(&audited)[0].identity, Identity::OffersAreEnds);
     audited.tallies.get_mut(&key).unwrap().counts.failed += 1;
     assert_eq!(audit(&audited)[0].identity, Identity::EnteredIsOutcomes);

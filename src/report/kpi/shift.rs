@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use turno_base::Name;
-use turno_base::fact::{AgentState, OfferEnd};
+use turno_base::fact::AgentState;
 
 use super::formula::Value;
+use super::offered::Offered;
 
 /// Time by state, µs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,22 +94,8 @@ pub struct AgentTally {
     pub times: Times,
     /// Conversations that began.
     pub handled: u64,
-    /// Offers made.
-    pub offers: u64,
-    /// Offers taken.
-    pub accepted: u64,
-    /// Offers refused.
-    pub declined: u64,
-    /// Offers that rang out.
-    pub ring_no_answer: u64,
-    /// Offers while his line was busy.
-    pub busy: u64,
-    /// Offers that did not reach his station.
-    pub unreachable: u64,
-    /// Offers that ended because the caller left.
-    pub caller_left: u64,
-    /// Offers that another agent or a rule took away.
-    pub lost_race: u64,
+    /// Offers to him.
+    pub offered: Offered,
     /// Cost of the time logged in: units an hour · µs.
     pub cost: u128,
     /// Of that, of the time ready.
@@ -116,57 +103,14 @@ pub struct AgentTally {
 }
 
 impl AgentTally {
-    pub(super) fn offer_ended(&mut self, end: OfferEnd) {
-        let count = match end {
-            OfferEnd::Accepted => &mut self.accepted,
-            OfferEnd::Declined => &mut self.declined,
-            OfferEnd::RingNoAnswer => &mut self.ring_no_answer,
-            OfferEnd::Busy => &mut self.busy,
-            OfferEnd::Unreachable => &mut self.unreachable,
-            OfferEnd::CallerLeft => &mut self.caller_left,
-            OfferEnd::LostRace => &mut self.lost_race,
-        };
-        *count += 1;
-    }
-
     /// Adds all of another.
     pub fn merge(&mut self, other: &AgentTally) {
-        let AgentTally {
-            times,
-            handled,
-            offers,
-            accepted,
-            declined,
-            ring_no_answer,
-            busy,
-            unreachable,
-            caller_left,
-            lost_race,
-            cost,
-            cost_ready,
-        } = other;
+        let AgentTally { times, handled, offered, cost, cost_ready } = other;
         self.times.merge(times);
-        for (sum, more) in [
-            (&mut self.handled, handled),
-            (&mut self.offers, offers),
-            (&mut self.accepted, accepted),
-            (&mut self.declined, declined),
-            (&mut self.ring_no_answer, ring_no_answer),
-            (&mut self.busy, busy),
-            (&mut self.unreachable, unreachable),
-            (&mut self.caller_left, caller_left),
-            (&mut self.lost_race, lost_race),
-        ] {
-            *sum += more;
-        }
+        self.handled += handled;
+        self.offered.merge(offered);
         self.cost += cost;
         self.cost_ready += cost_ready;
-    }
-
-    fn refused(&self, count: u64) -> Value {
-        let lost = self.unreachable + self.caller_left + self.lost_race;
-        let ended = self.accepted + self.declined + self.ring_no_answer + self.busy + lost;
-        Value::Share(count.into(), ended.into())
     }
 }
 
@@ -233,11 +177,8 @@ figures! {
         |a| share(a.times.handling(), a.times.logged_in());
     availability: "(ready + ring + talk + hold + wrap-up + outbound + task) / logged in" =
         |a| share(a.times.ready + a.times.handling(), a.times.logged_in());
-    offers: "offers" = |a| Value::Count(a.offers);
-    no_answer: "offers that were not taken / offers that ended" = |a| {
-        let by_agent = a.declined + a.ring_no_answer + a.busy;
-        a.refused(by_agent + a.unreachable + a.caller_left + a.lost_race)
-    };
+    offers: "offers" = |a| Value::Count(a.offered.offers);
+    no_answer: "offers that were not taken / offers that ended" = |a| a.offered.share(a.offered.not_taken());
     no_answer_agent: "declined, rung out or busy / offers that ended" =
-        |a| a.refused(a.declined + a.ring_no_answer + a.busy);
+        |a| a.offered.share(a.offered.not_taken_by_agent());
 }

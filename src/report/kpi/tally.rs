@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{CallbackEnd, OfferEnd, QueueLeft};
+use turno_base::fact::{CallbackEnd, QueueLeft};
 use turno_base::{Currency, Money, Name, QueueId, SegmentId};
 
+use super::offered::Offered;
 use super::quarter::Quarter;
 use crate::histogram::{Histogram, Scale};
 
@@ -23,22 +24,30 @@ pub struct Key {
 }
 
 macro_rules! counts {
-    ($($(#[$doc:meta])+ $name:ident,)*) => {
+    ($($(#[$doc:meta])+ $name:ident,)* offered, $($(#[$doc_after:meta])+ $after:ident,)*) => {
         /// Plain counts.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct Counts {
             $($(#[$doc])+ pub $name: u64,)*
+            /// Offers to agents.
+            pub offered: Offered,
+            $($(#[$doc_after])+ pub $after: u64,)*
         }
 
         impl Counts {
             /// Adds all of another.
             pub fn merge(&mut self, other: &Counts) {
                 $(self.$name += other.$name;)*
+                self.offered.merge(&other.offered);
+                $(self.$after += other.$after;)*
             }
 
             /// Each with its name, in a fixed order.
             pub fn named(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name)),*]
+                let mut named = vec![$((stringify!($name), self.$name)),*];
+                named.extend(self.offered.named());
+                named.extend([$((stringify!($after), self.$after)),*]);
+                named
             }
         }
     };
@@ -77,22 +86,7 @@ counts! {
     flowed_in_time,
     /// Answered entries whose conversation is over.
     completed,
-    /// Offers to agents.
-    offers,
-    /// Offers taken.
-    accepted,
-    /// Offers refused by the agent.
-    declined,
-    /// Offers that rang out.
-    ring_no_answer,
-    /// Offers to a busy line.
-    busy,
-    /// Offers to a station that was not there.
-    unreachable,
-    /// Offers that ended because the caller left.
-    caller_left,
-    /// Offers that another agent or a rule took away.
-    lost_race,
+    offered,
     /// Conversations of agents: one for each agent who had the call.
     handled,
     /// Calls, where they first entered a queue (or arrived, if they entered none).
@@ -261,20 +255,6 @@ impl Tally {
                 }
             }
         }
-    }
-
-    pub(super) fn offer_ended(&mut self, end: OfferEnd) {
-        let c = &mut self.counts;
-        let count = match end {
-            OfferEnd::Accepted => &mut c.accepted,
-            OfferEnd::Declined => &mut c.declined,
-            OfferEnd::RingNoAnswer => &mut c.ring_no_answer,
-            OfferEnd::Busy => &mut c.busy,
-            OfferEnd::Unreachable => &mut c.unreachable,
-            OfferEnd::CallerLeft => &mut c.caller_left,
-            OfferEnd::LostRace => &mut c.lost_race,
-        };
-        *count += 1;
     }
 
     pub(super) fn callback_ended(&mut self, end: CallbackEnd) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use turno_acd::limits::TASKS_IN_HAND_MAX;
+use turno_acd::limits::{RANK_MAX, TASKS_IN_HAND_MAX};
 use turno_acd::{
     AcdConfig, AgentRules, BackOff, Certificate, DispositionRules, Overflow, QueueRules, ReasonRules, RingNeed,
     RingRules, Rule, SegmentRules, SkillRules, TaskRules, TooLong, WrapUp,
@@ -25,7 +25,6 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) const ZERO: Duration = Duration::ZERO;
 const TASK_DUE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 const LENGTH_MAX: u32 = 100_000;
-const RANK_MAX: u8 = 100;
 const VALUE_MAX_PM: u32 = 1_000_000_000;
 const EXPONENT_MAX_PM: u32 = 2000;
 const AGENTS_MAX: u32 = 100_000;
@@ -44,6 +43,7 @@ pub(super) fn acd(root: &Section<'_>, zone: &TimeZone) -> AcdConfig {
     let tasks = tasks(&section.section("tasks"));
     section.done();
     AcdConfig {
+        revision: 0,
         queues: named(root, "queues", queue),
         agents: named(root, "agents", |section, name| agent(section, name, zone)),
         segments: named(root, "segments", segment),

@@ -4,12 +4,15 @@ mod classes;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 pub use classes::Classes;
 
 use crate::shell::config::section::Section;
+use crate::shell::config::tls::{TlsSettings, tls};
 use crate::shell::config::values::CIDR_FORM;
 
+const TLS_LISTEN_FORM: &str = "write address and port, for example \"0.0.0.0:5039\", or \"off\"";
 const LISTEN_FORM: &str = "write address and port, for example \"127.0.0.1:5038\", or \"off\"";
 const CLASS_FORM: &str = "name classes: all, system, call, agent, command, originate, reporting";
 /// Shorter secrets are guessed.
@@ -22,6 +25,10 @@ const LOGINS_MAX: usize = 100;
 pub struct AmiSettings {
     /// Address; none: no manager interface.
     pub listen: Option<SocketAddr>,
+    /// Address where TLS is spoken; none: nowhere.
+    pub tls_listen: Option<SocketAddr>,
+    /// Certificate and key there.
+    pub tls: Option<TlsSettings>,
     /// Connections at once.
     pub connections_max: u16,
     /// Who may log in, by name.
@@ -61,19 +68,28 @@ pub struct Network {
     pub prefix: u8,
 }
 
-pub(super) fn ami(section: &Section<'_>) -> AmiSettings {
-    let listen = section.read("listen", LISTEN_FORM, |text| match text {
-        "off" => Some(None),
-        address => address.parse().ok().map(Some),
-    });
+/// `dir`: what paths are relative to; `https`: what HTTP has, taken where this has no certificate of its own.
+pub(super) fn ami(section: &Section<'_>, dir: &Path, https: Option<&TlsSettings>) -> AmiSettings {
+    let door = |key: &str, form: &'static str| {
+        let read = section.read(key, form, |text| match text {
+            "off" => Some(None),
+            address => address.parse().ok().map(Some),
+        });
+        read.flatten()
+    };
+    let (listen, tls_listen) = (door("listen", LISTEN_FORM), door("tls_listen", TLS_LISTEN_FORM));
+    let tls = tls(&section.section("tls"), dir).or_else(|| https.cloned());
     let connections_max = section.integer("connections_max", 64, 1..=1024);
     let named = section.named("logins");
     if named.len() > LOGINS_MAX {
         section.error("logins", format!("are {}; {LOGINS_MAX} are enough", named.len()));
     }
     let logins = named.into_iter().filter_map(|(name, section)| Some((name, login(&section)?))).collect();
-    let settings = AmiSettings { listen: listen.flatten(), connections_max, logins };
-    if settings.listen.is_some() && settings.logins.is_empty() {
+    let settings = AmiSettings { listen, tls_listen, tls, connections_max, logins };
+    if settings.tls_listen.is_some() && settings.tls.is_none() {
+        section.error("tls_listen", "needs a certificate; add [ami.tls], or [http.tls] for both");
+    }
+    if (settings.listen.or(settings.tls_listen)).is_some() && settings.logins.is_empty() {
         section.warn("listen", "is set, and nobody can log in; add a login, for example [ami.logins.wallboard]");
     }
     if settings.listen.is_some_and(|address| !address.ip().is_loopback()) {

@@ -78,6 +78,10 @@ fn cases() -> Vec<(&'static str, String)> {
         ("nothing wrong", FITS.to_owned()),
         ("an empty file", String::new()),
         ("a manager interface", and("[ami]\nlisten = \"127.0.0.1:5038\"\n[ami.logins.x]\nsecret = \"12345678\"\n")),
+        (
+            "a manager interface in secret without a certificate",
+            and("[ami]\ntls_listen = \"127.0.0.1:5039\"\n[ami.logins.x]\nsecret = \"12345678\"\n"),
+        ),
         ("a manager interface for nobody", and("[ami]\nlisten = \"10.0.0.2:5038\"\n")),
         (
             "a manager interface with everything wrong",

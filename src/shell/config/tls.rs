@@ -1,4 +1,4 @@
-//! `[http.tls]`: certificate and key of HTTPS, TLS 1.2 and 1.3 (reliability S6).
+//! `[http.tls]` and `[ami.tls]`: certificate and key, TLS 1.2 and 1.3 (reliability S6).
 
 use std::path::Path;
 use std::sync::Arc;

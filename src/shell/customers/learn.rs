@@ -131,6 +131,7 @@ impl Pupil {
             | What::Emergency { .. }
             | What::Configured { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
             | What::Task { .. } => None,

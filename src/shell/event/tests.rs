@@ -2,7 +2,7 @@
 
 use super::*;
 use turno_base::cause::{Cause, EndedBy, Outcome};
-use turno_base::fact::{CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
+use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
 use turno_base::{LegId, Now, Wall};
 
 /// One of each kind, and of those that differ in themselves several.
@@ -74,6 +74,7 @@ pub(crate) fn facts() -> Vec<Fact> {
             note: Note { id: "NONE".into(), agent: "NONE".into(), event: "X".into(), text: "y".into() },
         },
         What::Configured { revision: 7 },
+        What::AgentServes { agent, queue, rank: Some(2) },
     ];
     all.into_iter().map(|what| Fact { at: Now::from_ms(300), what }).collect()
 }

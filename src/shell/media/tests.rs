@@ -97,6 +97,7 @@ impl House {
             send: (codec, codec.payload_type()),
             receive: vec![(codec, codec.payload_type())],
             dtmf: Some(101),
+            dtmf_receive: vec![101],
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };

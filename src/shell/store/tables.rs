@@ -11,7 +11,7 @@ use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format};
 use super::log::Place;
 
 /// Of the tables and of the serialised record beside them.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS calls (
   queue TEXT, agent TEXT, arrived_us INTEGER NOT NULL, ended_us INTEGER NOT NULL, total_ms INTEGER NOT NULL,
   wait_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, outcome TEXT NOT NULL, disposition TEXT, ended_by TEXT NOT NULL,
   sip INTEGER, q850 INTEGER, reason TEXT, recovered INTEGER NOT NULL, estimated INTEGER NOT NULL, left_out INTEGER NOT NULL,
-  version INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+  config_revision INTEGER NOT NULL, version INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_arrived ON calls (arrived_us);
 CREATE INDEX IF NOT EXISTS calls_ani ON calls (ani, arrived_us);
 CREATE INDEX IF NOT EXISTS calls_dnis ON calls (dnis, arrived_us);
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS segment_shares (
   PRIMARY KEY (call, leg, n, payer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS offers (
   call TEXT NOT NULL, n INTEGER NOT NULL, queue TEXT NOT NULL, agent TEXT NOT NULL, epoch INTEGER NOT NULL,
-  at_us INTEGER NOT NULL, ended TEXT, ring_ms INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
+  at_us INTEGER NOT NULL, ended TEXT, ring_ms INTEGER NOT NULL, config_revision INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue_entries (
   call TEXT NOT NULL, n INTEGER NOT NULL, queue TEXT NOT NULL, entered_us INTEGER NOT NULL, position INTEGER NOT NULL,
   left TEXT NOT NULL, left_position INTEGER NOT NULL, wait_ms INTEGER NOT NULL, PRIMARY KEY (call, n)) WITHOUT ROWID;
@@ -203,7 +203,7 @@ pub(super) fn complete(db: &Connection, record: &mut Record, disposition: Option
 
 fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[u8]) -> rusqlite::Result<bool> {
     let mut insert = db.prepare_cached(
-        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let (queue, agent) = (record.queue(), record.agent());
     let changed = insert.execute(params![
@@ -236,6 +236,7 @@ fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[
         record.recovered,
         record.estimated,
         record.left_out,
+        int(record.config_revision),
         VERSION,
         bytes,
     ])?;
@@ -340,8 +341,18 @@ fn insert_charge(db: &Connection, call: &str, leg: i64, charge: &Charge) -> rusq
 fn insert_offer(db: &Connection, call: &str, n: i64, offer: &Offer) -> rusqlite::Result<()> {
     let end = offer.end.map(|end| end.as_str());
     let (queue, agent) = (offer.queue.as_str(), offer.agent.as_str());
-    db.prepare_cached("INSERT INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![call, n, queue, agent, int(offer.epoch), offer.at.0, end, int(offer.ring_ms)])
+    db.prepare_cached("INSERT INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            call,
+            n,
+            queue,
+            agent,
+            int(offer.epoch),
+            offer.at.0,
+            end,
+            int(offer.ring_ms),
+            int(offer.config_revision)
+        ])
         .map(drop)
 }
 

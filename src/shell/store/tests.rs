@@ -1,10 +1,6 @@
 //! The record log and its tables: torn tails, kills, full disks, locked databases.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use turno_base::fact::{Fact, Party, Segment, What};
@@ -377,120 +373,6 @@ fn a_header_that_was_torn_or_damaged_stops_nothing() {
 }
 
 #[test]
-fn rows_wait_in_memory_while_the_disk_is_full_and_none_is_lost() {
-    let dir = Dir::new("full");
-    let hour = Duration::from_secs(3600);
-    let (store, _, stored) = open(&dir, Options { segment_bytes: 1, beat_every: hour, ..Options::default() });
-    let next = append(&store, 0..1, 1);
-    assert!(store.flush(LONG), "segments are ordinary files");
-    // The next one lies on a full disk.
-    let blocked = log::path(&dir.0.join("log"), store.shared.durable().segment + 1);
-    symlink("/dev/full", &blocked).unwrap();
-    let after = append(&store, 1..50, next);
-    assert!(!store.flush(Duration::from_millis(300)), "nothing more becomes durable");
-    let health = store.health();
-    assert!(health.full && health.failing && health.spooled > 0, "{health:?}");
-    assert_eq!((health.refused, health.stored), (0, next - 1));
-    std::fs::remove_file(&blocked).unwrap();
-    assert!(store.flush(LONG));
-    let health = store.health();
-    assert_eq!((health.failing, health.spooled, health.stored), (false, 0, after - 1));
-    assert_eq!(stored.try_iter().last(), Some(after - 1));
-    store.close(LONG);
-    let calls = |records: &[Record]| records.iter().map(|record| record.call).collect::<Vec<_>>();
-    let want: Vec<Record> = (0..50).map(record).collect();
-    assert_eq!(calls(&all(&dir)), calls(&want));
-    assert_eq!(all(&dir), want);
-}
-
-#[test]
-fn at_every_bound_the_row_is_given_back() {
-    let dir = Dir::new("bound");
-    std::fs::create_dir_all(dir.0.join("log")).unwrap();
-    let hour = Duration::from_secs(3600);
-    let tiny = Options { segment_bytes: 1, spool_bytes_max: 1, beat_every: hour, ..Options::default() };
-    let (store, ..) = open(&dir, tiny);
-    append(&store, 0..1, 1);
-    assert!(store.flush(LONG));
-    let blocked = log::path(&dir.0.join("log"), store.shared.durable().segment + 1);
-    symlink("/dev/full", &blocked).unwrap();
-    let row = rows(1).remove(0);
-    let mut seq = 100;
-    let given_back = loop {
-        match store.append(seq, row.clone()) {
-            Ok(()) => seq += 1,
-            Err(Full(row)) => break row,
-        }
-        assert!(seq < 200_000, "the bound is reached");
-    };
-    assert_eq!(*given_back, row);
-    let health = store.health();
-    assert!(health.full && health.refused == 1, "{health:?}");
-    std::fs::remove_file(&blocked).unwrap();
-    assert!(store.flush(LONG));
-    assert_eq!(store.health().stored, seq - 1);
-}
-
-#[test]
-fn a_disk_that_fills_up_raises_an_alarm_and_below_the_reserve_no_new_call_comes_in() {
-    let state = |options| {
-        let dir = Dir::new("space");
-        let (store, ..) = open(&dir, options);
-        assert!(store.flush(LONG), "by then the writer has looked");
-        (store.health().disk_alarm, store.health().full)
-    };
-    let roomy = Options { disk_alarm_pct: 101, reserve_bytes: 0, ..Options::default() };
-    assert_eq!(state(roomy), (false, false));
-    assert_eq!(state(Options { disk_alarm_pct: 0, ..roomy }), (true, false));
-    assert_eq!(state(Options { reserve_bytes: u64::MAX, ..roomy }), (false, true));
-}
-
-#[test]
-fn a_locked_database_delays_no_row_and_gets_all_of_them_later() {
-    let dir = Dir::new("locked");
-    let (store, _, stored) = open(&dir, Options::default());
-    let other = rusqlite::Connection::open(dir.0.join("records.sqlite")).unwrap();
-    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let next = append(&store, 0..30, 1);
-    let mut last = 0;
-    while last < next - 1 {
-        last = stored.recv_timeout(LONG).expect("rows become durable although the database is locked");
-    }
-    assert!(!store.flush(Duration::from_millis(400)));
-    assert!(store.health().database_failing);
-    assert!(!store.health().full);
-    other.execute_batch("COMMIT").unwrap();
-    assert!(store.flush(LONG));
-    assert!(!store.health().database_failing);
-    assert_eq!(all(&dir).len(), 30);
-}
-
-#[test]
-fn a_record_that_the_tables_refuse_is_set_aside_and_blocks_nothing() {
-    let dir = Dir::new("refused");
-    let (store, ..) = open(&dir, Options::default());
-    let other = rusqlite::Connection::open(dir.0.join("records.sqlite")).unwrap();
-    let bad = call(3);
-    other
-        .execute_batch(&format!(
-            "CREATE TRIGGER no BEFORE INSERT ON calls WHEN new.call = '{bad}' BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        ))
-        .unwrap();
-    let next = append(&store, 0..10, 1);
-    let mut twisted = rows(4).pop().unwrap();
-    if let Kind::Close(record) = &mut twisted.kind {
-        record.outcome = Outcome::Failed;
-    }
-    store.append(next, twisted).unwrap();
-    store.close(LONG);
-    assert_eq!(all(&dir).len(), 9);
-    let refused = Reader::open(&dir.0).unwrap().refused().unwrap();
-    let reasons: Vec<(Option<String>, &str)> = refused.iter().map(|r| (r.call.clone(), r.reason.as_str())).collect();
-    let (bad, twice) = (Some(bad.to_string()), Some(call(4).to_string()));
-    assert_eq!(reasons, [(bad, "not this one"), (twice, "the call has another record already")]);
-}
-
-#[test]
 fn an_idle_store_proves_that_the_process_lives() {
     let dir = Dir::new("beat");
     let (store, ..) = open(&dir, Options { beat_every: Duration::from_millis(5), ..Options::default() });
@@ -518,110 +400,6 @@ fn an_idle_store_proves_that_the_process_lives() {
     assert_eq!(recovered.recovery.open().collect::<Vec<_>>(), [call(0)]);
 }
 
-const CHILD: &str = "TURNO_STORE_TEST_DIR";
-
-/// The process that the next test kills; does nothing when it runs as an ordinary test.
-#[test]
-fn writer_of_the_kill_test() {
-    let Some(dir) = std::env::var_os(CHILD) else { return };
-    let dir = PathBuf::from(dir);
-    let (store, recovered) =
-        Store::open(&dir, Options { segment_bytes: 50_000, ..Options::default() }, Vec::new(), |seq| {
-            // Whole lines: the parent believes what it can read.
-            let _ = std::io::stdout().write_all(format!("stored {seq}\n").as_bytes());
-        })
-        .unwrap();
-    let mut seq = recovered.seq_last().unwrap_or(0);
-    for row in recovered.recovery.finish(&deck(), recovered.alive, |_| false) {
-        store.append_recovered(row).unwrap();
-    }
-    for n in seq * 10.. {
-        for row in rows(n) {
-            seq += 1;
-            while store.append(seq, row.clone()).is_err() {
-                std::thread::yield_now();
-            }
-        }
-        // Few rows a commit, so that kills hit between all of them.
-        while seq > store.health().stored + 60 {
-            std::thread::yield_now();
-        }
-    }
-}
-
-/// 20 times; `scripts/full d2` is the full size, a thousand.
-#[test]
-fn a_process_killed_at_any_instant_loses_nothing_that_it_called_stored() {
-    let kills: u32 = std::env::var("TURNO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
-    let dir = Dir::new("kill");
-    let mut seeded = turno_base::Seeded::new(u64::from(std::process::id()));
-    let (mut stored, mut lived) = (0, Duration::ZERO);
-    for _ in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "shell::store::tests::writer_of_the_kill_test", "--nocapture"])
-            .env(CHILD, &dir.0)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut began = None;
-        let acknowledgements = 1 + seeded.below(12);
-        for _ in 0..acknowledgements {
-            stored = stored.max(next_stored(&mut lines).expect("the writer goes on until it is killed"));
-            began.get_or_insert_with(Instant::now);
-        }
-        lived += began.map_or(Duration::ZERO, |began| began.elapsed());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        while let Some(seq) = next_stored(&mut lines) {
-            stored = stored.max(seq);
-        }
-    }
-    let (store, recovered, _) = open(&dir, Options::default());
-    assert!(recovered.seq_last() >= Some(stored), "{:?} < {stored}", recovered.seq_last());
-    assert_eq!(recovered.damaged_bytes, 0);
-    for row in recovered.recovery.finish(&deck(), None, |_| false) {
-        store.append_recovered(row).unwrap();
-    }
-    store.close(LONG);
-
-    // Each number that was called stored belongs to one call of the script; its record is there once and priced alike.
-    let reader = Reader::open(&dir.0).unwrap();
-    assert_eq!(reader.refused().unwrap(), []);
-    let mut seen = BTreeMap::new();
-    reader
-        .each(&Filter::default(), Order::OldestFirst, |record| {
-            assert!(seen.insert(record.call, record.estimated).is_none(), "{} twice", record.call);
-            if !record.estimated {
-                assert_eq!(*record, self::record(record.call.0 as u64));
-            }
-        })
-        .unwrap();
-    let cut_off = seen.values().filter(|estimated| **estimated).count();
-    assert!(cut_off <= kills as usize, "one call at most is in progress at a kill");
-    assert!(seen.len() as u64 >= stored / rows(0).len() as u64, "{} records of {stored} rows", seen.len());
-    let (calls, lived_ms) = (seen.len() as u64, lived.as_millis().max(1) as u64);
-    println!(
-        "{kills} kills, {calls} calls ({} a second), {cut_off} cut off: none lost, none twice, no cent of difference",
-        calls * 1000 / lived_ms
-    );
-}
-
-fn next_stored(lines: &mut impl BufRead) -> Option<u64> {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if lines.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        // The harness prints before it; a line without its end was cut by the kill.
-        if let Some((_, seq)) = line.rsplit_once("stored ") {
-            return seq.strip_suffix('\n')?.parse().ok();
-        }
-    }
-}
-
 #[test]
 fn a_frame_is_what_the_reader_takes() {
     let mut bytes = Vec::new();
@@ -638,6 +416,8 @@ fn a_frame_is_what_the_reader_takes() {
 
 mod consumers;
 mod faults;
+mod full;
+mod kill;
 mod month;
 mod outs;
 mod postgres;

@@ -68,6 +68,7 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         What::CallbackEnded { first: None, .. }
         | What::CallbacksDue { .. }
         | What::AgentChanged { call: None, .. }
+        | What::AgentServes { .. }
         | What::PauseTooLong { .. }
         | What::QueueNoted { .. }
         | What::Configured { .. }

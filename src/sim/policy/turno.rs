@@ -128,6 +128,7 @@ pub(super) fn act(decision: &Decision, index: &BTreeMap<AgentId, usize>) -> Opti
         | Decision::Disposed { .. }
         | Decision::Task { .. }
         | Decision::PauseTooLong { .. }
+        | Decision::Serves { .. }
         | Decision::Emergency { .. }
         | Decision::Changed { .. }
         | Decision::CallbackTaken { .. }

@@ -16,8 +16,10 @@ const ALL: [Codec; 5] = [Codec::G722, Codec::Pcma, Codec::Pcmu, Codec::Opus, Cod
 /// The agreement on one line.
 fn terms(agreement: &StreamAgreement) -> String {
     let receive: Vec<_> = agreement.receive.iter().map(|(codec, pt)| format!("{}={pt}", codec.as_str())).collect();
+    let keys: Vec<_> = agreement.dtmf_receive.iter().filter(|pt| Some(**pt) != agreement.dtmf).collect();
+    let also = if keys.is_empty() { String::new() } else { format!(" or {keys:?}") };
     format!(
-        "{} rtcp {} send {}={} receive {} dtmf {} {:?} {} ms",
+        "{} rtcp {} send {}={} receive {} dtmf {}{also} {:?} {} ms",
         agreement.remote,
         agreement.remote_rtcp,
         agreement.send.0.as_str(),
@@ -112,8 +114,13 @@ fn offers_are_answered_by_table() {
                 .to_owned(),
         ),
         (
-            "m=audio 5000 RTP/AVP 8\nc=IN IP6 2001:db8::5\na=rtcp:6000\na=ptime:200",
-            "[2001:db8::5]:5000 rtcp [2001:db8::5]:6000 send PCMA=8 receive PCMA=8 dtmf none SendRecv 20 ms | \
+            "m=audio 5000 RTP/AVP 8\nc=IN IP6 2001:db8::5",
+            "488 audio stream has an address of another family than ours".to_owned(),
+        ),
+        // IPv4 all the same, and a packet time that nobody sends.
+        (
+            "m=audio 5000 RTP/AVP 8\nc=IN IP6 ::ffff:10.0.0.5\na=rtcp:6000\na=ptime:200",
+            "10.0.0.5:5000 rtcp 10.0.0.5:6000 send PCMA=8 receive PCMA=8 dtmf none SendRecv 20 ms | \
              m=audio 4000 RTP/AVP 8"
                 .to_owned(),
         ),
@@ -152,6 +159,13 @@ fn offers_are_answered_by_table() {
     ] {
         assert_eq!(answered(&format!("{c}{offer}\n"), &ALL, Prefer::Ours), answer, "{offer}");
     }
+    let v6 = LocalMedia { rtp: "[2001:db8::1]:4000".parse().expect("v6"), ..media(&ALL) };
+    let offer = "v=0\nc=IN IP6 2001:db8::5\nm=audio 5000 RTP/AVP 8\n";
+    let agreed = Negotiation::new(9).answer(offer.as_bytes(), &v6, Prefer::Ours).map(|(_, agreement)| agreement.remote);
+    assert_eq!(agreed, Ok("[2001:db8::5]:5000".parse().expect("v6")));
+    let v4 = "v=0\nc=IN IP4 10.0.0.5\nm=audio 5000 RTP/AVP 8\n";
+    let refused = Negotiation::new(9).answer(v4.as_bytes(), &v6, Prefer::Ours).map(drop);
+    assert_eq!(refused, Err(SdpError::OtherFamily));
     assert_eq!(
         answered(&format!("{c}m=audio 5000 RTP/AVP 18 8"), &[Codec::Pcma, Codec::G729], Prefer::Theirs),
         "10.0.0.1:5000 rtcp 10.0.0.1:5001 send G729=18 receive G729=18 dtmf none SendRecv 20 ms | m=audio 4000 RTP/AVP 18"
@@ -174,16 +188,27 @@ fn answers_are_read_by_table() {
             "m=audio 5000 RTP/AVP 0 8 101\na=rtpmap:101 telephone-event/8000",
             "10.0.0.1:5000 rtcp 10.0.0.1:5001 send PCMU=0 receive PCMA=8,PCMU=0 dtmf 101 SendRecv 20 ms",
         ),
-        // The answer numbers Opus its own way: we send by its number and understand both.
+        // The answer numbers Opus and keys its own way: we send by its numbers and understand both.
         (
             "m=audio 5000 RTP/AVP 96 97\na=rtpmap:96 opus/48000/2\na=rtpmap:97 telephone-event/48000",
-            "10.0.0.1:5000 rtcp 10.0.0.1:5001 send opus=96 receive opus=111,opus=96 dtmf 97 SendRecv 20 ms",
+            "10.0.0.1:5000 rtcp 10.0.0.1:5001 send opus=96 receive opus=111,opus=96 dtmf 97 or [110] SendRecv 20 ms",
         ),
         // Multiplexing that we did not offer is not agreed.
         (
             "m=audio 5000 RTP/AVP 8\na=rtcp-mux\na=recvonly",
             "10.0.0.1:5000 rtcp 10.0.0.1:5001 send PCMA=8 receive PCMA=8 dtmf none SendOnly 20 ms",
         ),
+        // It numbers keys its own way: we send by its number and understand both.
+        (
+            "m=audio 5000 RTP/AVP 8 96\na=rtpmap:96 telephone-event/8000",
+            "10.0.0.1:5000 rtcp 10.0.0.1:5001 send PCMA=8 receive PCMA=8 dtmf 96 or [101] SendRecv 20 ms",
+        ),
+        // Our number for keys is its number for sound: then it is sound.
+        (
+            "m=audio 5000 RTP/AVP 110 96\na=rtpmap:110 opus/48000/2\na=rtpmap:96 telephone-event/48000",
+            "10.0.0.1:5000 rtcp 10.0.0.1:5001 send opus=110 receive opus=111,opus=110 dtmf 96 SendRecv 20 ms",
+        ),
+        ("c=IN IP6 2001:db8::5\nm=audio 5000 RTP/AVP 8", "488 audio stream has an address of another family than ours"),
         ("m=audio 0 RTP/AVP 8", "488 session description has no plain audio stream"),
         ("m=audio 5000 RTP/AVP 9", "488 audio stream has no codec that we take"),
     ] {

@@ -1,7 +1,7 @@
 //! Calls that arrive: INVITE outside of dialogs, and the CANCEL that may follow (RFC 3261 §13.3, §9.2).
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use turno_base::{Codec, Direction, LegId, Now, TrunkId};
@@ -139,23 +139,12 @@ impl Ua {
         let terms = Terms::new(self.seeded.next_u64());
         let offer = (!request.body().is_empty()).then(|| request.body().to_vec());
         if let Some(offer) = &offer
-            && let Err(error) = terms.could_answer(offer, &self.sample_media(origin))
+            && let Err(error) = terms.could_answer(offer, &self.sample_media(origin, flow))
         {
             return self.reply(flow, request, error.status(), out);
         }
-        let reserve = if self.class_of_call(flow, request) == Class::Emergency { EMERGENCY_RESERVE } else { 0 };
-        let dialogs_max = self.config.rules.dialogs_max.saturating_add(reserve);
-        if self.layer.is_full() || self.legs.len() >= usize::try_from(dialogs_max).unwrap_or(usize::MAX) {
-            return self.refuse_for_load(flow, request, RETRY_AFTER_MIN_S, out);
-        }
-        if let Origin::Trunk(trunk) = origin
-            && let Err(full) = self.trunks.admit(trunk, now)
-        {
-            let wait = match full {
-                Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
-                Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
-            };
-            return self.refuse_for_load(flow, request, wait.max(1), out);
+        if let Err(wait_s) = self.admit(flow, request, origin, now) {
+            return self.refuse_for_load(flow, request, wait_s, out);
         }
         let leg = LegId::arrived(self.arrived);
         let trying = Writer::response(request, Some(flow.peer), 100, "").finish();
@@ -201,6 +190,20 @@ impl Ua {
         out.push(SipEffect::Event(SipEvent::Incoming(Box::new(incoming))));
     }
 
+    /// Takes one of the places for calls; else after how many seconds it is worth trying again.
+    fn admit(&mut self, flow: Flow, request: &Message, origin: Origin, now: Now) -> Result<(), u32> {
+        let reserve = if self.class_of_call(flow, request) == Class::Emergency { EMERGENCY_RESERVE } else { 0 };
+        let dialogs_max = self.config.rules.dialogs_max.saturating_add(reserve);
+        if self.layer.is_full() || self.legs.len() >= usize::try_from(dialogs_max).unwrap_or(usize::MAX) {
+            return Err(RETRY_AFTER_MIN_S);
+        }
+        let Origin::Trunk(trunk) = origin else { return Ok(()) };
+        self.trunks.admit(trunk, now).map_err(|full| match full {
+            Full::Rate { retry_after } => u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).max(1),
+            Full::Calls | Full::Unknown => RETRY_AFTER_MIN_S,
+        })
+    }
+
     /// A station is known by its account, whatever its From says.
     fn known_caller(&self, mut incoming: super::Incoming) -> super::Incoming {
         if let Origin::Station(station) = incoming.origin
@@ -211,14 +214,18 @@ impl Ua {
         incoming
     }
 
-    /// Codecs that a party may use, as a stand-in for media that is not open yet.
-    fn sample_media(&self, origin: Origin) -> LocalMedia {
+    /// Codecs that a party may use, and the family of addresses that it comes by: a stand-in for media that is not open yet.
+    fn sample_media(&self, origin: Origin, flow: Flow) -> LocalMedia {
         let codecs: Vec<Codec> = match origin {
             Origin::Trunk(id) => self.trunk(id).map(|t| t.codecs.clone()),
             Origin::Station(id) => self.account_of(id).map(|a| a.codecs.clone()),
         }
         .unwrap_or_default();
-        let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
+        let host = match flow.peer.ip().to_canonical() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let nowhere = SocketAddr::new(host, 9);
         LocalMedia { rtp: nowhere, rtcp: nowhere, codecs, direction: Direction::SendRecv }
     }
 

@@ -18,9 +18,11 @@ use crate::transaction::{Kind, Outgoing, TxId};
 /// A call that another phone took.
 const ELSEWHERE: Cause = Cause::new(200, 26, Reason::CompletedElsewhere);
 
-/// The dialog of a response, from the side that sent the request; none without a usable Contact.
-fn dialog_of(response: &Message) -> Option<Dialog> {
+/// The dialog of a response, from the side that sent the request. A peer that names no usable Contact is called where the
+/// INVITE went (`asked`, or its To): left without an ACK it would repeat its 2xx and hold a call that nobody has.
+fn dialog_of(response: &Message, asked: Option<&str>) -> Option<Dialog> {
     let (from, to) = (response.from().ok()?, response.to().ok()?);
+    let contact = response.contact().ok().flatten().map(|contact| contact.uri.without_headers());
     let value = |address: &NameAddr<'_>| untagged(&address.display(), address.uri.text);
     Some(Dialog {
         call_id: response.call_id().ok()?.to_owned(),
@@ -28,7 +30,7 @@ fn dialog_of(response: &Message) -> Option<Dialog> {
         local_tag: from.tag()?.to_owned(),
         remote: value(&to),
         remote_tag: to.tag().unwrap_or("").to_owned(),
-        target: response.contact().ok()??.uri.without_headers().to_owned(),
+        target: contact.or(asked).unwrap_or(to.uri.without_headers()).to_owned(),
         routes: route_set(response.values(Header::RecordRoute), true)?,
         local_seq: response.cseq().ok()?.0,
         remote_seq: None,
@@ -155,8 +157,8 @@ impl Ua {
         let Stage::Dialling(dialling) = &mut leg.stage else { return self.put(leg) };
         let Some(branch) = dialling.branches.get(at) else { return self.put(leg) };
         let (tx, branch_id, seq) = (branch.tx, branch.id, branch.seq);
-        let Some(fresh) = dialog_of(response) else {
-            // A 2xx without Contact makes no dialog that we could use or end.
+        let Some(fresh) = dialog_of(response, Some(&branch.uri)) else {
+            // A 2xx with a route set past its bound makes no dialog that we could use or end.
             let cause = Cause::new(500, 127, Reason::Fault);
             return self.branch_failed(leg, branch_id, cause, (true, None), now, out);
         };
@@ -170,7 +172,9 @@ impl Ua {
         let authorization = branch.authorization.clone();
         self.acknowledge(tx, &dialog, seq, hop, authorization, out);
         let met = match (response.body(), has_answer) {
-            ([], true) | (_, true) => Ok(None),
+            (_, true) => Ok(None),
+            // Gateways that have said it in a 183 may not say it again.
+            ([], false) if terms.agreed().is_some() => Ok(None),
             (answer, false) => terms.accept(answer),
         };
         self.cancel_branches(&mut leg, Some(branch_id), ELSEWHERE, now, out);
@@ -253,7 +257,7 @@ impl Ua {
         response: &Message,
         out: &mut Vec<SipEffect>,
     ) -> Option<Dialog> {
-        let dialog = dialog_of(response)?;
+        let dialog = dialog_of(response, None)?;
         let hop = self.hop(party, &dialog, flow);
         self.acknowledge(tx, &dialog, dialog.local_seq, hop, None, out);
         Some(dialog)
@@ -346,7 +350,7 @@ fn early_dialog<'b>(branch: &'b mut Branch, response: &Message) -> Option<&'b mu
     if branch.early.len() >= EARLY_DIALOGS_MAX {
         return None;
     }
-    let dialog = dialog_of(response)?;
+    let dialog = dialog_of(response, Some(&branch.uri))?;
     branch.early.push(Early { dialog, rseq: None, has_answer: false, terms: branch.terms.clone() });
     branch.early.last_mut()
 }

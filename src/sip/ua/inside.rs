@@ -138,7 +138,9 @@ impl Ua {
         if let Some(cause) = up.farewell {
             return self.hang_up(leg, cause, now, out);
         }
-        let answer = unacked.offered.then(|| up.terms.accept(ack.body()));
+        // Who asked for an offer within the call and leaves it unanswered leaves things as they were.
+        let is_answered = unacked.offered && !(up.is_confirmed && ack.body().is_empty());
+        let answer = is_answered.then(|| up.terms.accept(ack.body()));
         let is_first = !std::mem::replace(&mut up.is_confirmed, true);
         match answer {
             Some(Err(error)) => {
@@ -343,10 +345,10 @@ fn relayed_key(body: &str) -> Option<(char, u32)> {
         })
     };
     let key = value("Signal")?;
-    let key = match key {
-        "10" => '*',
-        "11" => '#',
-        key => key.chars().next()?,
+    // By its sign, or by the number of its event (RFC 4733 §3.2); 16 is the flash of a hook, and no key.
+    let key = match (key, key.parse::<usize>()) {
+        (_, Ok(event @ 10..)) => char::from(*b"*#ABCD".get(event.saturating_sub(10))?),
+        (key, _) => key.chars().next()?,
     };
     let ms = value("Duration").and_then(|d| d.parse().ok()).filter(|ms| (1..=KEY_MS_MAX).contains(ms));
     Some((key, ms.unwrap_or(KEY_MS_DEFAULT)))

@@ -3,6 +3,8 @@
 mod arriving;
 mod changing;
 mod dialling;
+mod door;
+mod early;
 mod edge;
 mod lossy;
 mod matrix;

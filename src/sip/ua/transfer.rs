@@ -41,12 +41,13 @@ impl Ua {
             self.put(leg);
             return self.reply_in(flow, request, 400, now, out);
         };
-        let replaced = match replaces.as_deref().map(Replaces::parse) {
-            None => None,
+        let (replaced, is_stale) = match replaces.as_deref().map(Replaces::parse) {
+            None => (None, false),
             // In the Refer-To the tags are as the other party sees them: both ways round are tried.
             Some(Some(r)) => {
                 let turned = Replaces { to_tag: r.from_tag, from_tag: r.to_tag, ..r };
-                self.leg_between(&r).or_else(|| self.leg_between(&turned))
+                let found = self.leg_between(&r).or_else(|| self.leg_between(&turned));
+                (found, found.is_none())
             }
             Some(None) => {
                 self.put(leg);
@@ -67,6 +68,10 @@ impl Ua {
         self.serve(flow, request, 202, writer.finish(), now, out);
         // The subscription's first NOTIFY follows at once (RFC 3515 §2.4.4).
         self.transfer_progress(id, TransferProgress::Trying, now, out);
+        // Whoever was consulted has hung up: to ring him, or a queue, without him would be another transfer than was asked for.
+        if is_stale {
+            return self.transfer_progress(id, TransferProgress::Failed(481), now, out);
+        }
         out.push(SipEffect::Event(SipEvent::TransferAsked { leg: id, to, replaces: replaced }));
     }
 

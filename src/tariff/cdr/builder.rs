@@ -60,7 +60,7 @@ impl Builder {
     /// ends with, so that a turn of the engine makes one row and not one for each of its steps. The deck prices the call
     /// when it ends.
     pub fn on_fact(&mut self, fact: &Fact, deck: &Deck, out: &mut Vec<Row>) {
-        let Some(call) = call_of(&fact.what) else {
+        let Some(call) = fact.what.call() else {
             if let What::Configured { revision } = fact.what {
                 self.revision = revision;
             }
@@ -156,36 +156,6 @@ fn is_milestone(what: &What) -> bool {
         what,
         What::SegmentBegan { .. } | What::LegAnswered { .. } | What::LegEnded { .. } | What::QueueLeft { .. }
     )
-}
-
-fn call_of(what: &What) -> Option<CallId> {
-    match what {
-        What::CallArrived { call, .. }
-        | What::CustomerKnown { call, .. }
-        | What::LegBegan { call, .. }
-        | What::LegRinging { call, .. }
-        | What::LegAnswered { call, .. }
-        | What::SegmentBegan { call, .. }
-        | What::LegQuality { call, .. }
-        | What::LegEnded { call, .. }
-        | What::QueueEntered { call, .. }
-        | What::QueueLeft { call, .. }
-        | What::Offered { call, .. }
-        | What::OfferEnded { call, .. }
-        | What::WaitingChanged { call, .. }
-        | What::CallbackTaken { call, .. }
-        | What::CallingBack { call, .. }
-        | What::Disposed { call, .. }
-        | What::CallEnded { call, .. } => Some(*call),
-        What::AgentChanged { .. }
-        | What::PauseTooLong { .. }
-        | What::Task { .. }
-        | What::QueueNoted { .. }
-        | What::Emergency { .. }
-        | What::Configured { .. }
-        | What::CallbackEnded { .. }
-        | What::CallbacksDue { .. } => None,
-    }
 }
 
 /// A call in progress.
@@ -366,6 +336,7 @@ impl Draft {
             | What::Emergency { .. }
             | What::CallEnded { .. }
             | What::AgentChanged { .. }
+            | What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackEnded { .. }

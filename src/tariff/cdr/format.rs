@@ -10,7 +10,9 @@ mod table;
 
 pub use asterisk::{asterisk_id, master_csv};
 pub use json::json;
-pub use queue_log::{Line as QueueLogLine, QueueLog, Serving, config_reload, queue_start};
+pub use queue_log::{
+    Line as QueueLogLine, NOTE_FIELD_BYTES_MAX, NoteRefusal, QueueLog, Serving, config_reload, may_note, queue_start,
+};
 pub use sheet::{COLUMNS, CSV_HEADER, Column, cell, csv};
 pub use table::{LIST_HEADER, listed, shown};
 

@@ -25,10 +25,11 @@ impl Witness {
     }
 
     pub(super) fn may_serve(&self, agent: AgentId, queue: QueueId, need: &Need, segment: SegmentId) -> bool {
-        let Some(rules) = self.config.agents.get(&agent) else { return false };
         let Some(asked) = self.config.queues.get(&queue) else { return false };
         let knows = |skills: &BTreeMap<SkillId, u8>| is_met(&asked.need, skills) && is_met(need, skills);
-        rules.queues.contains(&queue) && knows(&self.skills(agent, None)) && knows(&self.skills(agent, Some(segment)))
+        self.rank_in(agent, queue).is_some()
+            && knows(&self.skills(agent, None))
+            && knows(&self.skills(agent, Some(segment)))
     }
 
     pub(super) fn is_in_ring(&self, agent: AgentId, item: &Waiting, ring: &RingRules) -> bool {
@@ -138,10 +139,10 @@ impl Witness {
         let fit = level * rule.fit_per_level.as_micros() as i128 * root / 1000;
         // What he is worth with all he has, less what the item itself needs.
         let tables = self.tables.as_ref().expect("seen before");
-        let (him, skills) = (&self.config.agents[&agent], self.skills(agent, None));
+        let skills = self.skills(agent, None);
         let has = |topic: &Topic| match topic {
             Topic::Skill(skill) => skills.contains_key(skill),
-            Topic::Queue(queue) => him.queues.contains(queue),
+            Topic::Queue(queue) => self.rank_in(agent, *queue).is_some(),
         };
         let needed: Vec<Topic> = self.topics(agent, item).into_iter().map(|(topic, _)| topic).collect();
         let worth = |counts: &dyn Fn(&Topic) -> bool| {
@@ -176,7 +177,7 @@ impl Witness {
     }
 
     pub(super) fn rank(&self, agent: AgentId, queue: QueueId) -> u8 {
-        self.config.agents[&agent].ranks.get(&queue).copied().unwrap_or(0)
+        self.rank_in(agent, queue).unwrap_or(0)
     }
 
     /// Whom the queue's strategy chooses of these; none if the dice do.
@@ -193,7 +194,7 @@ impl Witness {
         let place = |a: &AgentId, last: Option<AgentId>| {
             let named = &self.config.queues[&item.queue].order;
             let at = |a: AgentId| (named.iter().position(|n| *n == a).unwrap_or(usize::MAX), a);
-            let serves = |a: &AgentId| self.config.agents.get(a).is_some_and(|r| r.queues.contains(&item.queue));
+            let serves = |a: &AgentId| self.rank_in(*a, item.queue).is_some();
             (last.filter(serves).is_some_and(|last| at(*a) <= at(last)), at(*a))
         };
         match strategy {

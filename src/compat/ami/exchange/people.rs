@@ -68,19 +68,7 @@ impl Seat {
     }
 
     fn reason(&self) -> String {
-        match self.state {
-            AgentState::Paused(reason) => reason.to_string(),
-            AgentState::LoggedOut
-            | AgentState::Ready
-            | AgentState::Offered
-            | AgentState::Ringing
-            | AgentState::Talking
-            | AgentState::Holding
-            | AgentState::Consulting
-            | AgentState::WrapUp
-            | AgentState::Outbound
-            | AgentState::Task => String::new(),
-        }
+        self.state.reason().map_or_else(String::new, |reason| reason.to_string())
     }
 
     /// In his state since then, and logged in at least as long.
@@ -95,34 +83,44 @@ impl Seat {
 impl Exchange {
     /// The configuration is this from now on: tells who serves which queue now, who no more, and at which rank.
     pub fn configure(&mut self, config: AcdConfig, out: &mut Vec<Event>) {
-        let before = std::mem::replace(&mut self.config, config);
-        let served = std::mem::take(&mut self.serving);
-        self.serving = serving(&self.config);
+        let ranks = |exchange: &Exchange, agent: &AgentId| -> BTreeMap<QueueId, u8> {
+            exchange.queues_of(*agent).into_iter().map(|queue| (queue, exchange.rank_of(*agent, queue))).collect()
+        };
+        let before: BTreeMap<AgentId, _> = self.seats.keys().map(|agent| (*agent, ranks(self, agent))).collect();
+        self.serving = serving(&config);
+        self.config = config;
         for queue in self.config.queues.keys() {
             self.queues.entry(*queue).or_default();
         }
         let gone = |queue: &QueueId| !self.config.queues.contains_key(queue);
         self.queues.retain(|queue, stand| !gone(queue) || !stand.waiting.is_empty());
-        let rank = |config: &AcdConfig, agent: &AgentId, queue: &QueueId| {
-            config.agents.get(agent).and_then(|rules| rules.ranks.get(queue)).copied().unwrap_or(0)
-        };
-        for agent in self.seats.keys() {
-            let (was, is) = (served.get(agent).cloned().unwrap_or_default(), self.queues_of(*agent));
-            for queue in was.iter().filter(|queue| !is.contains(queue)) {
+        for (agent, was) in &before {
+            let is = ranks(self, agent);
+            for queue in was.keys().filter(|queue| !is.contains_key(queue)) {
                 self.tell_member("QueueMemberRemoved", *agent, *queue, out);
             }
-            for queue in &is {
-                if !was.contains(queue) {
-                    self.tell_member("QueueMemberAdded", *agent, *queue, out);
-                } else if rank(&before, agent, queue) != rank(&self.config, agent, queue) {
-                    self.tell_member("QueueMemberPenalty", *agent, *queue, out);
+            for (queue, rank) in &is {
+                match was.get(queue) {
+                    None => self.tell_member("QueueMemberAdded", *agent, *queue, out),
+                    Some(before) if before != rank => self.tell_member("QueueMemberPenalty", *agent, *queue, out),
+                    Some(_) => {}
                 }
             }
         }
     }
 
+    /// The queues that he serves, of those that are configured.
     pub(in super::super) fn queues_of(&self, agent: AgentId) -> Vec<QueueId> {
-        self.serving.get(&agent).cloned().unwrap_or_default()
+        let mut queues = self.log.queues_of(agent, &self.serving);
+        queues.retain(|queue| self.config.queues.contains_key(queue));
+        queues
+    }
+
+    /// His rank in a queue that he serves.
+    pub(in super::super) fn rank_of(&self, agent: AgentId, queue: QueueId) -> u8 {
+        let rules = self.config.agents.get(&agent);
+        let configured = || rules.and_then(|rules| rules.ranks.get(&queue)).copied().unwrap_or(0);
+        self.log.rank_changed(agent, queue).unwrap_or_else(configured)
     }
 
     pub(super) fn on_agent(&mut self, agent: AgentId, station: Option<StationId>, state: AgentState, at: Wall) {
@@ -173,7 +171,7 @@ impl Exchange {
     /// The lines about an agent in a queue, by the names of events or by those of lists.
     pub(in super::super) fn member(&self, agent: AgentId, seat: &Seat, queue: QueueId, in_event: bool) -> Block {
         let rules = self.config.agents.get(&agent);
-        let rank = rules.and_then(|rules| rules.ranks.get(&queue)).copied().unwrap_or(0);
+        let rank = self.rank_of(agent, queue);
         let wrap_up = rules.and_then(|rules| rules.wrap_up);
         let wrap_up = wrap_up.or_else(|| self.config.queues.get(&queue).map(|queue| queue.wrap_up));
         let (name, location) = if in_event { ("MemberName", "Interface") } else { ("Name", "Location") };

@@ -135,6 +135,7 @@ impl Exchange {
                 self.complete(line, call, queue, agent, "transfer", at, out);
             }
             ("ADDMEMBER", _, Some(agent)) => self.tell_member("QueueMemberAdded", agent, queue, out),
+            ("PENALTY", _, Some(agent)) => self.tell_member("QueueMemberPenalty", agent, queue, out),
             ("REMOVEMEMBER", _, Some(agent)) => self.tell_member("QueueMemberRemoved", agent, queue, out),
             ("PAUSE" | "UNPAUSE", _, Some(agent)) => self.tell_member("QueueMemberPause", agent, queue, out),
             _ => {}

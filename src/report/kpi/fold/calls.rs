@@ -191,12 +191,12 @@ impl Fold {
     }
 
     pub(super) fn offered(&mut self, call: CallId, agent: AgentId, at: Now, out: &mut Changes) {
-        out.agents.entry((Quarter::of(at.wall), agent)).or_default().offers += 1;
+        out.agents.entry((Quarter::of(at.wall), agent)).or_default().offered.offers += 1;
         let Some(call) = self.call(call) else {
             self.late += 1;
             return;
         };
-        out.tally(call.key()).counts.offers += 1;
+        out.tally(call.key()).counts.offered.offers += 1;
         if let Some(stay) = call.entries.last_mut() {
             if stay.offers == 0 {
                 stay.rung_since = at.mono;
@@ -206,12 +206,12 @@ impl Fold {
     }
 
     pub(super) fn offer_ended(&mut self, id: CallId, agent: AgentId, end: OfferEnd, at: Now, out: &mut Changes) {
-        out.agents.entry((Quarter::of(at.wall), agent)).or_default().offer_ended(end);
+        out.agents.entry((Quarter::of(at.wall), agent)).or_default().offered.on_end(end);
         let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
-        out.tally(call.key()).offer_ended(end);
+        out.tally(call.key()).counts.offered.on_end(end);
         let Some(stay) = call.entries.last_mut() else { return };
         let rung_us = stay.rung_us(at.mono);
         stay.offers = stay.offers.saturating_sub(1);

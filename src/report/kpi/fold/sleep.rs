@@ -40,7 +40,8 @@ impl Fold {
             | What::CallEnded { call, .. }
             | What::Disposed { call, .. } => *call,
             What::AgentChanged { call, .. } => (*call)?,
-            What::CallbackEnded { .. }
+            What::AgentServes { .. }
+            | What::CallbackEnded { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackTaken { .. }

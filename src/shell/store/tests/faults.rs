@@ -1,5 +1,7 @@
 //! Disks and logs that fail: truncation at every byte, file systems that are full, files that may not grow.
 
+use std::process::Command;
+
 use super::*;
 
 /// Bytes of the tail that are cut away one by one, unless `TURNO_CUT_BYTES` says how many: 1048576 is the whole size.

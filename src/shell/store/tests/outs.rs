@@ -1,5 +1,6 @@
 //! Files and web hooks: every record there once, whatever happens on the way.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;

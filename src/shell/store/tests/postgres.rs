@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use super::outs::{open_outs, refused_calls};
 use super::*;

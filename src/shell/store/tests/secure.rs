@@ -1,5 +1,6 @@
 //! The web hook by https: records go to whom the certificate says, and to nobody else.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 

@@ -218,6 +218,25 @@ fn a_dead_dialog_at_the_peer_ends_the_leg() {
 }
 
 #[test]
+fn who_asks_for_an_offer_within_the_call_and_does_not_answer_it_leaves_things_as_they_were() {
+    expect![[r#"
+        10     -> carrier c1 200 INVITE sdp sendrecv
+        30     a0 agreed RecvOnly 198.51.100.1:6000
+        30     -> carrier c1 200 INVITE sdp recvonly
+        50     -> carrier c1 200 BYE
+        50     a0 ended by peer: 200 q850=16 peer
+    "#]]
+    .assert_eq(&run_up(
+        UP,
+        "10 carrier INVITE c1
+        20 carrier ACK c1
+        30 carrier INVITE c1 sdp=sendonly
+        40 carrier ACK c1
+        50 carrier BYE c1",
+    ));
+}
+
+#[test]
 fn keys_come_by_info_in_both_forms() {
     expect![[r#"
         10     a0 key 5 250 ms
@@ -229,6 +248,9 @@ fn keys_come_by_info_in_both_forms() {
         40     -> carrier c1 200 INFO
         50     -> carrier c1 415 INFO | Accept: application/dtmf-relay, application/dtmf
         60     -> carrier c1 200 INFO
+        70     a0 key D 250 ms
+        70     -> carrier c1 200 INFO
+        80     -> carrier c1 200 INFO
     "#]]
     .assert_eq(&run_up(
         UP,
@@ -238,7 +260,9 @@ fn keys_come_by_info_in_both_forms() {
         30 carrier INFO c1 key=#
         40 carrier INFO c1 relay=Z
         50 carrier INFO c1 text
-        60 carrier INFO c1",
+        60 carrier INFO c1
+        70 carrier INFO c1 relay=15
+        80 carrier INFO c1 relay=16",
     ));
 }
 
@@ -291,6 +315,23 @@ fn a_station_transfers_by_connecting_its_two_calls() {
         7 carrier ACK c2
         10 anna REFER c1 | Refer-To: <sip:2001@turno.example?Replaces=c2%3Bto-tag%3DOUR-c2%3Bfrom-tag%3Dt-c2>
         20 turno transfer a0 done",
+    ));
+}
+
+#[test]
+fn a_transfer_to_a_call_that_has_ended_fails_and_leaves_the_party_where_it_is() {
+    expect![[r#"
+        10     -> anna c1 202 REFER
+        10     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
+        10     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 481 Call/Transaction Does Not Exist"
+        20     -> anna c1 202 REFER
+        20     -> anna c1 NOTIFY sip:anna@203.0.113.7:40000 "SIP/2.0 100 Trying"
+        20     a0 asks for transfer to 2001
+    "#]]
+    .assert_eq(&run_up(
+        ANNA_UP,
+        "10 anna REFER c1 | Refer-To: <sip:2001@turno.example?Replaces=c2%3Bto-tag%3Da%3Bfrom-tag%3Db>
+        20 anna REFER c1 | Refer-To: <sip:2001@turno.example>",
     ));
 }
 

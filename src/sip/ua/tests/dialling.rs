@@ -564,3 +564,43 @@ fn a_restart_ends_what_waited_for_a_name() {
         10 turno restart
         20 turno sizes"));
 }
+
+/// Some gateways give the answer in a 183 only.
+#[test]
+fn an_answer_that_came_early_need_not_come_again() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 agreed SendRecv 198.51.100.1:6000
+        10     b1 progress 183
+        20     -> carrier x1 ACK sip:carrier@198.51.100.1:5060
+        20     b1 answered
+        30     -> carrier x1 200 BYE
+        30     b1 ended by peer: 200 q850=16 peer
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 carrier 183 INVITE sdp
+        20 carrier 200 INVITE
+        30 carrier BYE x1"));
+}
+
+/// Left without an ACK the peer would repeat its answer and hold a call that nobody has.
+#[test]
+fn an_answer_without_contact_is_acknowledged_where_the_invite_went() {
+    expect![[r#"
+        0      -> carrier x1 INVITE sip:612@198.51.100.1:5060 sdp sendrecv
+        10     b1 progress 180
+        20     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        20     b1 agreed SendRecv 198.51.100.1:6000
+        20     b1 answered
+        30     -> carrier x1 ACK sip:612@198.51.100.1:5060
+        30     (LostRace)
+        30     -> carrier x1 BYE sip:612@198.51.100.1:5060
+        40     -> carrier x1 BYE sip:612@198.51.100.1:5060
+        40     b1 ended by us: 200 q850=16 normal
+    "#]]
+    .assert_eq(&run("0 turno dial b1 carrier 612
+        10 carrier 180 INVITE | Contact: -
+        20 carrier 200 INVITE sdp | Contact: -
+        30 carrier 200 INVITE sdp tag=late | Contact: -
+        40 turno end b1 normal"));
+}

@@ -3,6 +3,8 @@
 //! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
 
+mod note;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,6 +13,7 @@ use turno_base::fact::{AgentState, CallbackAsked, Fact, Note, OfferEnd, Party, Q
 use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Number, QueueId, Wall};
 
 use super::asterisk::asterisk_id;
+pub use note::{NOTE_FIELD_BYTES_MAX, NoteRefusal, may_note};
 
 /// Calls at once that are followed; the lines of more are not written.
 const CALLS_MAX: usize = 100_000;
@@ -24,6 +27,8 @@ pub struct QueueLog {
     calls: BTreeMap<CallId, Caller>,
     /// Who is logged in, and whether he is paused.
     agents: BTreeMap<AgentId, bool>,
+    /// What was changed for a shift: the rank in a queue that an agent serves, none in one that he does not.
+    served: BTreeMap<AgentId, BTreeMap<QueueId, Option<u8>>>,
 }
 
 /// A call in progress.
@@ -96,6 +101,7 @@ impl QueueLog {
                 }
             }
             What::AgentChanged { agent, state, .. } => self.on_agent(*agent, *state, at.wall, serving, out),
+            What::AgentServes { agent, queue, rank } => self.on_serves(*agent, *queue, *rank, at.wall, serving, out),
             What::CustomerKnown { call, customer, .. } => {
                 self.with(call, |caller| caller.name = customer.clone().unwrap_or_default());
             }
@@ -166,14 +172,50 @@ impl QueueLog {
         self.calls.entry(call).or_insert(caller);
     }
 
+    /// The queues that an agent serves, of those that he is configured for and those changed for his shift.
+    pub fn queues_of(&self, agent: AgentId, serving: &Serving) -> Vec<QueueId> {
+        let configured = serving.get(&agent).map_or(&[][..], |queues| queues);
+        let Some(changed) = self.served.get(&agent) else { return configured.to_vec() };
+        let kept = configured.iter().filter(|queue| !matches!(changed.get(queue), Some(None)));
+        let joined = changed.iter().filter(|(queue, rank)| rank.is_some() && !configured.contains(queue));
+        kept.chain(joined.map(|(queue, _)| queue)).copied().collect()
+    }
+
+    /// The rank of an agent in a queue, if it was changed for his shift.
+    pub fn rank_changed(&self, agent: AgentId, queue: QueueId) -> Option<u8> {
+        *self.served.get(&agent)?.get(&queue)?
+    }
+
+    fn on_serves(
+        &mut self,
+        agent: AgentId,
+        queue: QueueId,
+        rank: Option<u8>,
+        at: Wall,
+        serving: &Serving,
+        out: &mut Vec<Line>,
+    ) {
+        let did = self.queues_of(agent, serving).contains(&queue);
+        self.served.entry(agent).or_default().insert(queue, rank);
+        let Some(is_paused) = self.agents.get(&agent) else { return };
+        let paused = if *is_paused { "PAUSED" } else { "" };
+        let mut tell = |event, of: &str| out.push(line(at, "NONE", queue.as_str(), agent.as_str(), event, &[of]));
+        match (did, rank) {
+            (false, Some(_)) => tell("ADDMEMBER", paused),
+            (true, Some(rank)) => tell("PENALTY", &rank.to_string()),
+            (true, None) => tell("REMOVEMEMBER", ""),
+            (false, None) => {}
+        }
+    }
+
     fn on_agent(&mut self, agent: AgentId, state: AgentState, at: Wall, serving: &Serving, out: &mut Vec<Line>) {
-        let queues = serving.get(&agent).map_or(&[][..], |queues| queues);
+        let queues = self.queues_of(agent, serving);
         let mut each = |event: &str, of: &[&str], all: bool| {
             if all {
                 let event = format!("{event}ALL");
                 out.push(line(at, "NONE", "NONE", agent.as_str(), &event, of));
             }
-            for queue in queues {
+            for queue in &queues {
                 out.push(line(at, "NONE", queue.as_str(), agent.as_str(), event, of));
             }
         };
@@ -182,6 +224,7 @@ impl QueueLog {
             (Some(_), AgentState::LoggedOut) => {
                 each("REMOVEMEMBER", &[""], false);
                 self.agents.remove(&agent);
+                self.served.remove(&agent);
             }
             (None, AgentState::LoggedOut) => {}
             (None, AgentState::Paused(_)) => {
@@ -377,13 +420,17 @@ pub struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { at, id, queue, agent, event, of } = self;
-        let clean = |text: &str| text.chars().filter(|c| *c != '|' && !c.is_control()).collect::<String>();
         write!(f, "{}|{}|{queue}|{}|{}|", at.as_secs(), clean(id), clean(agent), clean(event))?;
         for (n, field) in of.iter().enumerate() {
             write!(f, "{}{}", if n > 0 { "|" } else { "" }, clean(field))?;
         }
         f.write_str("\n")
     }
+}
+
+/// What stays of a field.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| *c != '|' && !c.is_control()).collect()
 }
 
 fn line(at: Wall, id: &str, queue: &str, agent: &str, event: &str, of: &[&str]) -> Line {

@@ -10,7 +10,8 @@ use crate::cdr::record::Record;
 /// The header, with its LF.
 pub const CSV_HEADER: &str = "call,direction,purpose,from,to,trunk,customer,segment,value_per_mille,queue,agent,arrived,\
     ended,total_ms,wait_ms,talk_ms,hold_ms,offers,outcome,ended_by,sip,q850,reason,codec,mos,company_net,caller_net,currency,\
-    unrated,recovered,estimated,callback_asked,callback_of,callback_attempt,disposition,wrap_ms,number_type\n";
+    unrated,recovered,estimated,callback_asked,callback_of,callback_attempt,disposition,wrap_ms,number_type,\
+    config_revision\n";
 
 /// What a column holds of a record. Whoever has types takes the value, CSV its text.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ pub enum Column {
 }
 
 /// The columns of a call, by their names in [`CSV_HEADER`] and in its order.
-pub const COLUMNS: [(&str, Column); 37] = [
+pub const COLUMNS: [(&str, Column); 38] = [
     ("call", Column::Text(|of| of.call.to_string())),
     ("direction", Column::Text(|of| of.direction.as_str().to_owned())),
     ("purpose", Column::Text(|of| of.purpose.as_str().to_owned())),
@@ -70,6 +71,7 @@ pub const COLUMNS: [(&str, Column); 37] = [
     ("disposition", Column::Text(|of| text(of.disposition))),
     ("wrap_ms", Column::Whole(|of| Some(of.wrap_ms()))),
     ("number_type", Column::Text(|of| of.dnis_type.map_or("", |kind| kind.as_str()).to_owned())),
+    ("config_revision", Column::Whole(|of| Some(of.config_revision).filter(|&revision| revision > 0))),
 ];
 
 impl Column {

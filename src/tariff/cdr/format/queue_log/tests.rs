@@ -25,10 +25,16 @@ fn run(script: &[(u64, What)]) -> String {
         serving.iter().map(|(name, queues)| (agent(name), queues.iter().map(|q| queue(q)).collect())).collect();
     let (mut fold, mut out) = (QueueLog::default(), String::new());
     for (ms, what) in script {
+        let fact = Fact { at: at(*ms), what: what.clone() };
+        // Whatever is written of what happens is no word for others.
+        let mut lines = Vec::new();
+        fold.clone().lines(&fact, &serving, &mut lines);
+        let is_note = matches!(what, What::QueueNoted { .. });
+        assert!(lines.iter().all(|line| is_note || note::is_taken(&line.event)), "{lines:?}");
         // What is remembered outlives a restart at any place.
         let kept = postcard::to_allocvec(&fold).unwrap();
         fold = postcard::from_bytes(&kept).unwrap();
-        fold.on_fact(&Fact { at: at(*ms), what: what.clone() }, &serving, &mut out);
+        fold.on_fact(&fact, &serving, &mut out);
     }
     assert_eq!(fold.calls.len(), 0, "a call that ended is forgotten");
     out
@@ -313,4 +319,32 @@ fn what_a_program_notes_is_a_line_and_no_more_than_one() {
         1773140401|1774552095.1|averias|anna|CRMFORGED|ticket 7x1NONENONENONEQUEUESTART
     "#]]
     .assert_eq(&run(&[(1000, noted)]));
+}
+
+#[test]
+fn a_note_is_short_and_stands_for_nothing_that_happens_in_queues() {
+    let (long, longest) = ("x".repeat(NOTE_FIELD_BYTES_MAX + 1), "x".repeat(NOTE_FIELD_BYTES_MAX));
+    for (id, agent, event, text, may) in [
+        ("NONE", "NONE", "INFO", "ticket 7", Ok(())),
+        ("", "", "I", "", Ok(())),
+        (&longest, &longest, &longest, &longest, Ok(())),
+        (&long, "", "INFO", "", Err(NoteRefusal::TooLong)),
+        ("", &long, "INFO", "", Err(NoteRefusal::TooLong)),
+        ("", "", &long, "", Err(NoteRefusal::TooLong)),
+        ("", "", "INFO", &long, Err(NoteRefusal::TooLong)),
+        ("", "", "", "", Err(NoteRefusal::Taken(""))),
+        ("", "", "abandon", "", Err(NoteRefusal::Taken("abandon"))),
+        ("", "", "CONNECT", "", Err(NoteRefusal::Taken("CONNECT"))),
+        ("", "", "CONNECTED", "", Ok(())), // no reader knows it
+        ("", "", "ABAN|DON", "", Err(NoteRefusal::Taken("ABAN|DON"))), // the line would say ABANDON
+        ("", "", "CON\u{1}NECT\n", "", Err(NoteRefusal::Taken("CON\u{1}NECT\n"))),
+        ("", "", " DID ", "", Err(NoteRefusal::Taken(" DID "))),
+        ("", "", "|", "", Err(NoteRefusal::Taken("|"))),
+    ] {
+        let note = Note { id: id.into(), agent: agent.into(), event: event.into(), text: text.into() };
+        assert_eq!(may_note(&note), may, "{note:?}");
+    }
+    let start = queue_start(Wall(0)) + &config_reload(Wall(0));
+    let words = start.lines().filter_map(|line| line.split('|').nth(4));
+    assert_eq!(words.filter(|word| note::is_taken(word)).count(), 2, "{start}");
 }
