@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod entropy;
 pub mod event;
 pub mod figures;
+pub mod host;
 pub mod inbox;
 pub mod instant;
 pub mod journal;

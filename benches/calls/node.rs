@@ -57,7 +57,7 @@ impl Node {
         }
         // As a service runs: a session, and with it the scheduler's group, of its own. Nothing is forked: the child is it.
         let mut command = Command::new("setsid");
-        command.arg(env!("CARGO_BIN_EXE_turno")).arg("serve").arg("--config").arg(&file);
+        command.arg(program()).arg("serve").arg("--config").arg(&file);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("setsid starts");
         let node = Node { child, dir };
         node.until_ready();
@@ -127,7 +127,7 @@ impl Node {
 
     fn turno(&self, arguments: &[&str]) -> bool {
         let socket = self.dir.join("turno.sock");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_turno"));
+        let mut command = Command::new(program());
         command.arg("--socket").arg(socket).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     }
@@ -184,6 +184,11 @@ impl Drop for Node {
     }
 }
 
+/// The program: this build, or the one that `TURNO_BIN` names, to compare two.
+fn program() -> PathBuf {
+    std::env::var_os("TURNO_BIN").map_or_else(|| env!("CARGO_BIN_EXE_turno").into(), PathBuf::from)
+}
+
 fn get(path: &str) -> String {
     let mut page = String::new();
     let mut stream = TcpStream::connect(HTTP).expect("the engine's HTTP");
@@ -207,7 +212,7 @@ fn import(customers: u64, dir: &Path) {
     let file = dir.join("customers.csv");
     fs::write(&file, rows).expect("the customers are written");
     let began = Instant::now();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_turno"));
+    let mut command = Command::new(program());
     command.args(["customers", "import"]).arg(&file).arg("--records").arg(dir.join("records")).stdout(Stdio::null());
     assert!(command.status().is_ok_and(|status| status.success()), "the import failed");
     println!("card   {customers} customers imported in {:.1} s", began.elapsed().as_secs_f64());

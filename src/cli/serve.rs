@@ -7,10 +7,11 @@ use serde_json::json;
 use crate::cli::REFUSED;
 use crate::node;
 use crate::shell::config::{self, Checked};
-use crate::shell::{live, logs, systemd};
+use crate::shell::{host, live, logs, systemd};
 
 /// Runs the engine until it is told to end.
 pub(super) fn serve(file: &Path) -> u8 {
+    host::small_pages();
     let Checked { settings, problems } = live::load(file, None);
     for problem in &problems {
         eprintln!("{problem}");

@@ -20,6 +20,9 @@ use crate::shell::metrics::Metrics;
 
 /// Most inputs of one turn, after which what they caused leaves the process: in a burst the first waits for so many.
 pub const TURN_INPUTS_MAX: usize = 16;
+/// A turn with so many messages to send takes no further input: when twenty agents hang up at once, the first of them has his next caller
+/// while the last one's BYE is being handled.
+pub const TURN_SENDS_MAX: usize = 8;
 /// How often the world is given time, and looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -115,6 +118,8 @@ pub struct Loop<M, W> {
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     effects: Vec<Effect>,
+    /// Messages of this turn.
+    sends: usize,
     picked: u32,
     tick_at: Mono,
     /// What the machine was told last.
@@ -133,7 +138,7 @@ impl<M: Machine, W: World> Loop<M, W> {
     ) -> Loop<M, W> {
         let tick_at = clock.mono();
         let told = Load::default();
-        Loop { machine, world, outlet, clock, gate, metrics, effects: Vec::new(), picked: 0, tick_at, told }
+        Loop { machine, world, outlet, clock, gate, metrics, effects: Vec::new(), sends: 0, picked: 0, tick_at, told }
     }
 
     /// Feeds what every life begins with, before anything else is taken.
@@ -152,10 +157,12 @@ impl<M: Machine, W: World> Loop<M, W> {
         (self.machine, self.world)
     }
 
-    /// One turn: what is there now, at most [`TURN_INPUTS_MAX`] inputs.
-    pub fn turn(&mut self) {
+    /// One turn: what is there now, at most [`TURN_INPUTS_MAX`] inputs and, but for those of the last input, [`TURN_SENDS_MAX`] messages.
+    /// Gives how many inputs it took.
+    pub fn turn(&mut self) -> usize {
         let (began, mut inputs) = (self.clock.mono(), 0);
-        for _ in 0..TURN_INPUTS_MAX {
+        self.sends = 0;
+        while (inputs as usize) < TURN_INPUTS_MAX && self.sends < TURN_SENDS_MAX {
             self.deadline_if_due();
             let Some(arrival) = self.next() else { break };
             let now = self.clock.mono();
@@ -172,6 +179,7 @@ impl<M: Machine, W: World> Loop<M, W> {
             Some(Wish::Next) => self.world.segment(self.clock.now(), None),
             Some(Wish::Whole) => self.world.segment(self.clock.now(), Some(self.machine.snapshot())),
         }
+        inputs as usize
     }
 
     /// When it needs a turn though nothing came: at the deadline, or for a tick.
@@ -237,6 +245,7 @@ impl<M: Machine, W: World> Loop<M, W> {
         let handled = catch_unwind(AssertUnwindSafe(|| machine.handle(input, now, effects))).is_ok();
         self.world.journal(now, input, &self.effects);
         for effect in self.effects.drain(..) {
+            self.sends += usize::from(matches!(effect, Effect::Send { .. }));
             self.world.perform(effect);
         }
         handled

@@ -37,6 +37,7 @@ use turno_tariff::cdr::Row;
 pub use log::{Place, Recovered};
 pub use reader::{Filter, Order, Reader, Refused};
 
+use crate::shell::host;
 use crate::shell::line::{LineIn, line};
 use consumer::{Bells, Consumer, ConsumerHealth, Desk, Runner, Wake};
 use sqlite::Tables;
@@ -277,7 +278,11 @@ impl ReadBack {
             wakes.push(wake.clone());
             bells.0.push((wake, desk.clone()));
             let runner = Runner::new(&records, consumer, shared.clone(), desk);
-            threads.push(spawn(&thread, move || runner.run(&woken)).map_err(disk("start a thread for", dir))?);
+            let run = move || {
+                host::step_back();
+                runner.run(&woken);
+            };
+            threads.push(spawn(&thread, run).map_err(disk("start a thread for", dir))?);
         }
         let (rows, incoming) = line(ROWS_MAX);
         let writer = Writer::new(records.clone(), options, &recovered, shared.clone(), on_stored, bells);

@@ -13,7 +13,7 @@ use turno_base::Mono;
 
 use crate::shell::clock::Clock;
 use crate::shell::inbox::Outlet;
-use crate::shell::run::{Gate, Loop, Machine, World};
+use crate::shell::run::{Gate, Loop, Machine, TURN_INPUTS_MAX, World};
 
 /// A reader takes a turn while no more inputs than this wait.
 pub const LENT_INPUTS_MAX: usize = 8;
@@ -95,9 +95,17 @@ impl<M: Machine + Send + 'static, W: World + Send + 'static> Turns<M, W> {
             Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => return false,
         };
         let Some(turning) = held.as_mut() else { return true };
-        take(turning);
+        let mut taken = 0;
+        // A turn may end before its inputs do; who has begun sees to them.
+        let is_done = loop {
+            let inputs = take(turning);
+            taken += inputs;
+            let is_empty = self.outlet.is_empty();
+            if is_empty || inputs == 0 || taken >= TURN_INPUTS_MAX {
+                break is_empty;
+            }
+        };
         let until = turning.until();
-        let is_done = self.outlet.is_empty();
         if is_done {
             self.outlet.asleep();
         }
@@ -107,10 +115,11 @@ impl<M: Machine + Send + 'static, W: World + Send + 'static> Turns<M, W> {
     }
 }
 
-fn take<M: Machine, W: World>(turning: &mut Loop<M, W>) {
+fn take<M: Machine, W: World>(turning: &mut Loop<M, W>) -> usize {
     TURNING.set(true);
-    turning.turn();
+    let inputs = turning.turn();
     TURNING.set(false);
+    inputs
 }
 
 #[cfg(test)]

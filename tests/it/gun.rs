@@ -17,6 +17,10 @@ pub(crate) struct Tally {
     pub(crate) answered: Vec<Duration>,
     /// From INVITE to 503.
     pub(crate) shed: Vec<Duration>,
+    /// Of them, those that were given by the engine itself, not by the door before it.
+    pub(crate) shed_inside: Vec<Duration>,
+    /// Of them, those whose INVITE had been repeated.
+    pub(crate) shed_late: u64,
     /// 503s without a Retry-After.
     pub(crate) shed_bare: u64,
     /// Other final answers, by status.
@@ -64,6 +68,9 @@ impl Gun {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
         // What waits in our own buffer is no delay of the engine's.
         let _ = socket.set_recv_buffer_size(8 << 20);
+        // On loopback what the peer has not read yet counts as ours: with the usual room a hundred datagrams that wait there would have us
+        // drop the next, and half a second of our own timer would pass for the engine's.
+        let _ = socket.set_send_buffer_size(8 << 20);
         socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
         let socket: UdpSocket = socket.into();
         socket.set_nonblocking(true).unwrap();
@@ -202,10 +209,14 @@ impl Gun {
                 self.send(&self.inside("ACK", 1, n, &to));
             }
             ("INVITE", Stage::Asking, status) => {
-                let took = now - shot.sent;
+                let (took, is_late) = (now - shot.sent, shot.tries > 0);
                 self.forget(n);
                 if status == 503 {
                     self.tally.shed.push(took);
+                    self.tally.shed_late += u64::from(is_late);
+                    if !header("To").is_some_and(|to| to.contains(";tag=door")) {
+                        self.tally.shed_inside.push(took);
+                    }
                     self.tally.shed_bare += u64::from(header("Retry-After").is_none());
                 } else {
                     *self.tally.refused.entry(status).or_default() += 1;

@@ -16,7 +16,8 @@ fn asked(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// At a tenth of a soak: seconds, memory in kB, descriptors, threads.
+/// In a tenth of a soak: seconds, memory in kB (the median of one look a second: the state of the next journal segment is made in some seconds
+/// now and then, and one look would meet it or not), descriptors, threads.
 type Seen = (f64, u64, usize, usize);
 
 /// Fires at a rate for so long, then lets the rest end.
@@ -95,14 +96,17 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     };
     let shed = &gun.tally.shed;
     println!(
-        "O2: peak {peak:.0}/s (p95 {normal:?}); at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, 503 after p50 {:?} p95 {:?}, \
-         {} unheard, {} BYEs refused, other {:?}, recovered {recovered:?} after it",
+        "O2: peak {peak:.0}/s (p95 {normal:?}); at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, 503 after p50 {:?} p95 {:?} \
+         ({} by the engine itself, after p50 {:?}; {} to a repetition), {} unheard, {} BYEs refused, other {:?}, recovered {recovered:?} after it",
         gun.tally.fired as f64 / time.as_secs_f64(),
         good * 100.0 / peak,
         shed.len(),
         gun.tally.fired,
         percentile(shed, 50),
         percentile(shed, 95),
+        gun.tally.shed_inside.len(),
+        percentile(&gun.tally.shed_inside, 50),
+        gun.tally.shed_late,
         gun.tally.unheard,
         gun.tally.byes_refused,
         gun.tally.refused
@@ -126,6 +130,7 @@ fn after_very_many_calls_nothing_is_left_and_nothing_has_grown() {
     gun.lasts = Duration::from_millis(400);
     let began = Instant::now();
     let mut seen: Vec<Seen> = Vec::new();
+    let (mut memory, mut looked) = (Vec::new(), Duration::ZERO);
     while gun.tally.fired < calls {
         let due = (began.elapsed().as_micros() as u64 * rate / 1_000_000).min(calls);
         while gun.tally.fired < due {
@@ -133,9 +138,17 @@ fn after_very_many_calls_nothing_is_left_and_nothing_has_grown() {
         }
         gun.pump();
         rig.play(Duration::from_millis(4));
+        if memory.is_empty() || began.elapsed() >= looked + Duration::from_secs(1) {
+            looked = began.elapsed();
+            memory.push(rig.memory_kb());
+        }
         if gun.tally.fired * 10 >= calls * (seen.len() as u64 + 1) {
-            seen.push((began.elapsed().as_secs_f64(), rig.memory_kb(), rig.descriptors(), rig.threads()));
-            println!("N4: {} calls, {:?}", gun.tally.fired, seen.last().unwrap());
+            memory.sort_unstable();
+            let median = memory[memory.len() / 2];
+            let range = (memory[0], memory[memory.len() - 1]);
+            seen.push((began.elapsed().as_secs_f64(), median, rig.descriptors(), rig.threads()));
+            println!("N4: {} calls, {:?}, memory {range:?}", gun.tally.fired, seen.last().unwrap());
+            memory.clear();
         }
     }
     rig.until("everybody has gone", |rig| {

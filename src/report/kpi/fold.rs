@@ -3,6 +3,7 @@
 
 mod agents;
 mod calls;
+mod sleep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -159,6 +160,10 @@ pub struct Fold {
     calls: BTreeMap<CallId, Box<Call>>,
     /// Calls that ended, by when they are forgotten.
     ended: BTreeSet<(Mono, CallId)>,
+    /// Of those that an agent had, the ones in memory, by when they may sleep.
+    awake: BTreeSet<(Mono, CallId)>,
+    /// The others: see [`Fold::sleep`].
+    asleep: BTreeSet<CallId>,
     agents: BTreeMap<AgentId, Agent>,
     late: u64,
     /// Calls that are not as [`Fold::take_touched`] told them last.
@@ -294,7 +299,7 @@ impl Fold {
     /// The engine began afresh: it knows no call and no agent of the life before.
     pub fn begin_life(&mut self) {
         let late = self.late;
-        let gone = std::mem::take(&mut self.calls).into_keys();
+        let gone = std::mem::take(&mut self.calls).into_keys().chain(std::mem::take(&mut self.asleep));
         let touched = std::mem::take(&mut self.touched).into_iter().chain(gone).collect();
         *self = Fold { late, touched, ..Fold::default() };
     }
@@ -308,6 +313,7 @@ impl Fold {
     pub fn whole(mut head: Fold, calls: impl IntoIterator<Item = (CallId, Call)>) -> Fold {
         head.calls = calls.into_iter().map(|(id, call)| (id, Box::new(call))).collect();
         head.ended = head.calls.iter().filter_map(|(id, call)| Some((call.forgotten_at()?, *id))).collect();
+        head.awake = head.calls.iter().filter_map(|(id, call)| Some((call.sleeps_at()?, *id))).collect();
         head
     }
 
@@ -326,7 +332,7 @@ impl Fold {
 
     /// How much there is.
     pub fn sizes(&self) -> Sizes {
-        Sizes { calls: self.calls.len(), agents: self.agents.len(), late: self.late }
+        Sizes { calls: self.calls.len() + self.asleep.len(), agents: self.agents.len(), late: self.late }
     }
 }
 

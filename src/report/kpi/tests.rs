@@ -19,6 +19,16 @@ fn averias() -> QueueId {
     QueueId::new("averias").unwrap()
 }
 
+/// Keeps beside the head what changed.
+fn keep(fold: &mut Fold, calls: &mut BTreeMap<CallId, Vec<u8>>) {
+    for (id, call) in fold.take_touched() {
+        match call {
+            Some(call) => drop(calls.insert(id, postcard::to_allocvec(call).unwrap())),
+            None => drop(calls.remove(&id)),
+        }
+    }
+}
+
 proptest! {
     // A case folds a whole day, or some hundred quarters of an hour.
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -39,12 +49,7 @@ proptest! {
             if let Some(last) = stretch.last() {
                 fold.on_time(last.at.mono, &terms(), &mut part);
             }
-            for (id, call) in fold.take_touched() {
-                match call {
-                    Some(call) => drop(calls.insert(id, postcard::to_allocvec(call).unwrap())),
-                    None => drop(calls.remove(&id)),
-                }
-            }
+            keep(&mut fold, &mut calls);
             let head = postcard::to_allocvec(&fold.head()).unwrap();
             let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
             fold = Fold::whole(postcard::from_bytes(&head).unwrap(), calls);
@@ -55,6 +60,38 @@ proptest! {
         whole_fold.take_touched();
         prop_assert_eq!(&merged, &whole);
         prop_assert_eq!(&fold, &whole_fold);
+    }
+
+    /// Whenever calls sleep, and for however long: what is said of one afterwards counts as if it had stayed awake.
+    #[test]
+    fn a_day_with_calls_that_sleep_is_the_same_day(naps in prop::collection::vec(any::<prop::sample::Index>(), 1..40)) {
+        let facts = day();
+        let naps: Vec<usize> = naps.iter().map(|nap| nap.index(facts.len())).collect();
+        let (mut fold, mut out, mut slept) = (Fold::default(), Changes::default(), 0);
+        let mut calls: BTreeMap<CallId, Vec<u8>> = BTreeMap::new();
+        for (n, fact) in facts.iter().enumerate() {
+            if let Some(id) = fold.sleeper_of(&fact.what) {
+                fold.wake(id, postcard::from_bytes(&calls[&id]).unwrap());
+            }
+            fold.on_fact(fact, &terms(), &mut out);
+            if naps.contains(&n) {
+                keep(&mut fold, &mut calls);
+                let before = fold.awake();
+                // All that ended, as if KEPT_ALONE had passed.
+                fold.sleep(fact.at.mono + KEPT_ALONE);
+                slept += before - fold.awake();
+                prop_assert_eq!(fold.sizes().calls, calls.len());
+            }
+        }
+        fold.on_time(facts.last().unwrap().at.mono, &terms(), &mut out);
+        let (mut whole_fold, whole) = folded(&facts);
+        prop_assert_eq!(&out, &whole);
+        prop_assert_eq!(fold.sizes(), whole_fold.sizes());
+        keep(&mut fold, &mut calls);
+        whole_fold.take_touched();
+        let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
+        prop_assert_eq!(Fold::whole(fold.head(), calls), whole_fold);
+        prop_assert!(slept > 0 || naps.iter().all(|nap| *nap < facts.len() / 2), "nobody slept: {naps:?}");
     }
 
     /// Whatever the states of an agent and wherever they change, his quarters add up to his shift.

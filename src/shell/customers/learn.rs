@@ -16,6 +16,7 @@ use turno_customers::value::Fifths;
 
 use crate::shell::board::Board;
 use crate::shell::customers::Customers;
+use crate::shell::host;
 use crate::shell::store::StoreError;
 use crate::shell::store::customers::{Customers as Kept, Ended, Lesson};
 
@@ -233,6 +234,7 @@ fn ended(lesson: &Lesson, said: Option<Name>) -> Option<Ended> {
 pub fn start(board: &Arc<Board>, customers: Customers, dir: PathBuf) -> io::Result<()> {
     let mut facts = board.listen();
     std::thread::Builder::new().name("learning".into()).spawn(move || {
+        host::step_back();
         let mut pupil = Pupil::default();
         let mut batch = Batch::default();
         let mut worth = Worth { customers: customers.clone(), dir, fifths: None };

@@ -69,13 +69,15 @@ impl Figures {
         let mut changes = Changes::default();
         for item in items {
             match &item.content {
-                Content::Facts { first, facts } => open.facts(*first, facts, &terms, &mut changes),
-                Content::Record { record, .. } => open.cost(record, &mut changes),
+                Content::Facts { first, facts } => open.facts(*first, facts, &terms, &mut changes)?,
+                Content::Record { record, .. } => open.cost(record, &mut changes)?,
                 Content::Beat(_) | Content::Unreadable(_) => continue,
             }
             (open.mark.segment, open.mark.offset) = (item.at.segment, item.at.offset);
         }
         open.tables.take(open.mark, &mut open.fold, &changes)?;
+        // The tables have them: at a hundred calls a second minutes of them would be memory that is hardly ever looked at.
+        open.fold.sleep(open.counted);
         // Once a day is often enough.
         let oldest = Quarter(Quarter::of(turno_base::Wall(open.mark.at_us)).0 - (kept.as_secs() / 900) as i64);
         if oldest.0 >= open.forgotten.0 + 96 {
@@ -87,7 +89,7 @@ impl Figures {
 }
 
 impl Open {
-    fn facts(&mut self, first: u64, facts: &[Fact], terms: &KpiTerms, changes: &mut Changes) {
+    fn facts(&mut self, first: u64, facts: &[Fact], terms: &KpiTerms, changes: &mut Changes) -> rusqlite::Result<()> {
         if first == 1 && self.mark.fact > 0 {
             // A life of the engine that began afresh knows no call of the one before.
             self.fold.begin_life();
@@ -99,6 +101,7 @@ impl Open {
             if number <= self.mark.fact {
                 continue;
             }
+            self.wake(self.fold.sleeper_of(&fact.what))?;
             self.fold.on_fact(fact, terms, changes);
             (self.mark.fact, self.mark.at_us) = (number, fact.at.wall.0);
             if fact.at.mono.since(self.counted) >= TIME_EVERY {
@@ -106,12 +109,24 @@ impl Open {
                 self.counted = fact.at.mono;
             }
         }
+        Ok(())
     }
 
-    fn cost(&mut self, record: &Record, changes: &mut Changes) {
+    fn wake(&mut self, sleeper: Option<CallId>) -> rusqlite::Result<()> {
+        if let Some(call) = sleeper
+            && let Some(kept) = self.tables.known(call)?
+        {
+            self.fold.wake(call, kept);
+        }
+        Ok(())
+    }
+
+    fn cost(&mut self, record: &Record, changes: &mut Changes) -> rusqlite::Result<()> {
         let charges: Vec<(Name, Option<Money>)> = charges(record).collect();
         let call: CallId = record.call;
+        self.wake(self.fold.is_asleep(call).then_some(call))?;
         self.fold.on_cost(call, &charges, changes);
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ use super::audit::audit_day;
 use super::reader::FigureReader;
 use crate::shell::clock::wall;
 use crate::shell::config::{Export, FigureSettings, Settings, zone_offsets};
+use crate::shell::host;
 use crate::shell::metrics::Metrics;
 use crate::shell::report::{Ask, day_text, report};
 
@@ -46,6 +47,7 @@ pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> io::Result<Nightly> 
         Night { dir: settings.store.dir.clone(), zone: settings.node.zone.clone(), figures: settings.figures.clone() };
     let (stop, stopped) = bounded::<()>(0);
     let thread = std::thread::Builder::new().name("nightly".into()).spawn(move || {
+        host::step_back();
         let (mut audited, mut before) = (None, None);
         loop {
             night.look(&mut audited, &mut before, &metrics);

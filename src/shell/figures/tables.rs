@@ -14,7 +14,7 @@ use turno_report::kpi::{AgentTally, Call, Changes, Contact, Entry, Fold, Key, Pe
 use crate::shell::store::{StoreError, migrate};
 
 /// Raised with every change of what a row holds.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// A busy database is waited for this long inside one statement.
 const BUSY_FOR: Duration = Duration::from_millis(100);
 
@@ -115,6 +115,13 @@ impl FigureTables {
         let calls = rows.map(|row| row.and_then(|(call, kept)| Ok((call_of(call), read::<Call>(&kept)?))));
         let calls: Vec<(CallId, Call)> = calls.collect::<rusqlite::Result<_>>()?;
         Ok(Kept { mark, fold: Fold::whole(read(&head)?, calls) })
+    }
+
+    /// A call as it was kept, for a fold that let it sleep; none: it is not known.
+    pub fn known(&self, call: CallId) -> rusqlite::Result<Option<Call>> {
+        let mut select = self.db.prepare_cached("SELECT kept FROM known WHERE call = ?")?;
+        let kept = select.query_row([call.0.to_be_bytes()], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        kept.map(|kept| read(&kept)).transpose()
     }
 
     /// Takes what facts changed, with the state behind them, durably or not at all. A state whose changes were not taken

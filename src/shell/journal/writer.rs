@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::shell::host;
 use crate::shell::journal::carry::Carrier;
 use crate::shell::journal::segment::{Begin, Record, frame, has_state, name_of, segments, state_path};
 use crate::shell::journal::{Wanted, Wish};
@@ -80,7 +81,10 @@ impl Writer {
             wanted: wanted.clone(),
             metrics: metrics.clone(),
         };
-        std::thread::Builder::new().name("journal-state".into()).spawn(move || carrier.run())?;
+        std::thread::Builder::new().name("journal-state".into()).spawn(move || {
+            host::step_back();
+            carrier.run();
+        })?;
         Ok(Writer { settings, metrics, wanted, begun, newest, open: None, retry_at: None, dirty })
     }
 

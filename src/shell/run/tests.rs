@@ -6,9 +6,10 @@ use crate::shell::turns::Turns;
 use turno_base::fact::What;
 use turno_base::{AgentId, Fact};
 use turno_engine::Command;
+use turno_sip::flow::{Destination, ListenerId, Transport};
 use turno_sip::shed::Lane;
 
-/// Echoes inputs as facts; panics on `Stored(13)` after having decided something.
+/// Echoes inputs as facts; panics on `Stored(13)` after having decided something, sends three messages on `Stored(33)`.
 #[derive(Default)]
 struct Fragile {
     deadline: Option<Mono>,
@@ -21,6 +22,12 @@ impl Machine for Fragile {
                 out.push(Effect::WantPorts(13));
                 panic!("thirteen");
             }
+            Input::Stored(33) => out.extend([1, 2, 3].map(|token| {
+                let peer = "192.0.2.1:5060".parse().unwrap();
+                let (transport, listener) = (Transport::Udp, ListenerId(0));
+                let to = Destination::Address { transport, listener, peer };
+                Effect::Send { to, bytes: Vec::new(), token }
+            })),
             Input::Stored(n) => out.push(Effect::WantPorts(u32::try_from(*n).unwrap())),
             Input::Deadline => self.deadline = None,
             Input::Command { command: Command::AgentReady(agent), .. } => {
@@ -125,6 +132,16 @@ fn a_flood_ends_its_turn_and_lets_the_deadline_and_the_house_in() {
     assert_eq!(lines[0], "journal deadline 0");
     assert!(lines[..4].contains(&"ports 7".to_owned()), "{lines:?}");
     assert_eq!(lines.iter().filter(|l| *l == "journal restarted 0").count(), TURN_INPUTS_MAX - 1);
+}
+
+#[test]
+fn what_the_first_of_a_burst_caused_leaves_while_the_others_wait() {
+    let (mut l, inbox, ..) = small();
+    for _ in 0..7 {
+        inbox.house(Input::Stored(33));
+    }
+    let turns: Vec<usize> = (0..4).map(|_| l.turn()).collect();
+    assert_eq!(turns, [3, 3, 1, 0]);
 }
 
 #[test]
@@ -302,7 +319,9 @@ value = 1
 /// What is said to one more message.
 fn play(l: &mut Loop<Engine, Wire>, input: Input) -> (Vec<String>, String) {
     l.world.inbox.datagram(Lane::Fresh, l.clock.mono(), input);
-    (0..10).for_each(|_| l.turn());
+    for _ in 0..10 {
+        l.turn();
+    }
     said(l)
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Writer<F> {
     on_stored: F,
     consumers: Bells,
     synced_at: Instant,
+    /// Rows came before the last commit was old enough for the next.
+    is_busy: bool,
     space_at: Option<Instant>,
 }
 
@@ -99,6 +101,7 @@ impl<F: Fn(u64)> Writer<F> {
             on_stored,
             consumers,
             synced_at: Instant::now(),
+            is_busy: false,
             space_at: None,
         }
     }
@@ -116,6 +119,11 @@ impl<F: Fn(u64)> Writer<F> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.commit();
+            if self.is_busy {
+                // More will be there when the next commit may be made: not woken by the first of it.
+                self.rest();
+                self.is_busy = !incoming.is_empty();
+            }
             while self.spool.len() >= self.options.spool_bytes_max && !self.shared.closing.load(Ordering::Relaxed) {
                 // The channel fills up meanwhile, and whoever appends is told.
                 std::thread::sleep(RETRY_EVERY);
@@ -135,11 +143,18 @@ impl<F: Fn(u64)> Writer<F> {
     /// Takes what is there, and until the next sync may be what comes.
     fn gather(&mut self, first: Message, incoming: &LineOut<Message>) {
         self.take(first);
-        if !self.is_failing() {
-            // Not woken by each row that comes meanwhile.
-            std::thread::sleep(SYNC_GAP.saturating_sub(self.synced_at.elapsed()));
-        }
+        self.is_busy |= self.rest();
         (1..COMMIT_ROWS_MAX).map_while(|_| incoming.try_recv().ok()).for_each(|message| self.take(message));
+    }
+
+    /// Until the next sync may be made. True: that was not yet.
+    fn rest(&self) -> bool {
+        let left = SYNC_GAP.saturating_sub(self.synced_at.elapsed());
+        if left.is_zero() || self.is_failing() {
+            return false;
+        }
+        std::thread::sleep(left);
+        true
     }
 
     fn take(&mut self, message: Message) {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use turno_base::Now;
 use turno_engine::{Effect, Input};
+use turno_sip::flow::{Destination, ListenerId, Transport};
 use turno_sip::shed::Lane;
 
 use super::*;
 use crate::shell::inbox::{Inbox, inbox};
 use crate::shell::journal::Wish;
 use crate::shell::metrics::Metrics;
+use crate::shell::run::TURN_SENDS_MAX;
 
-/// Notes the numbers that it is told were stored; `Stored(99)` sets a deadline in 1 ms.
+/// Notes the numbers that it is told were stored; `Stored(99)` sets a deadline in 1 ms, `Stored(77)` sends as much as ends a turn.
 #[derive(Default)]
 struct Notes {
     heard: Vec<u64>,
@@ -20,8 +22,14 @@ struct Notes {
 }
 
 impl Machine for Notes {
-    fn handle(&mut self, input: &Input, now: Now, _: &mut Vec<Effect>) {
+    fn handle(&mut self, input: &Input, now: Now, out: &mut Vec<Effect>) {
         match input {
+            Input::Stored(77) => {
+                self.heard.push(77);
+                let peer = "192.0.2.1:5060".parse().unwrap();
+                let to = Destination::Address { transport: Transport::Udp, listener: ListenerId(0), peer };
+                out.extend((0..TURN_SENDS_MAX).map(|_| Effect::Send { to, bytes: Vec::new(), token: 0 }));
+            }
             Input::Stored(n) => {
                 self.heard.push(*n);
                 if *n == 99 {
@@ -100,6 +108,14 @@ fn who_reads_a_little_sees_to_it_and_more_is_left_to_the_engines_thread() {
     assert!(!inbox.hands().lend(), "it would be long before the socket is read again");
     assert_eq!(turns.outlet.len(), LENT_INPUTS_MAX + 1);
     assert_eq!(heard(&turns), (0..LENT_INPUTS_MAX as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_has_begun_sees_to_what_a_short_turn_has_left() {
+    let (turns, inbox, _) = turns(Gap(None));
+    (0..LENT_INPUTS_MAX).for_each(|_| bring(&inbox, 77..78));
+    assert!(inbox.hands().lend(), "the engine's thread need not be woken");
+    assert_eq!(heard(&turns), [77; LENT_INPUTS_MAX]);
 }
 
 #[test]

@@ -36,10 +36,18 @@ impl Call {
         self.entries.iter_mut().find(|stay| stay.entry.n == n)
     }
 
+    fn had_agent(&self) -> bool {
+        self.answered || self.entries.iter().any(|stay| stay.entry.handled > 0)
+    }
+
     /// When nothing more is expected to be said of it; none: it has not ended.
     pub(super) fn forgotten_at(&self) -> Option<Mono> {
-        let had_agent = self.answered || self.entries.iter().any(|stay| stay.entry.handled > 0);
-        self.ended.map(|ended| ended + if had_agent { KEPT } else { KEPT_ALONE })
+        self.ended.map(|ended| ended + if self.had_agent() { KEPT } else { KEPT_ALONE })
+    }
+
+    /// When it need not be in memory any more though it is not forgotten yet; none: it is until then.
+    pub(super) fn sleeps_at(&self) -> Option<Mono> {
+        self.ended.filter(|_| self.had_agent()).map(|ended| ended + KEPT_ALONE)
     }
 
     fn contact(&self) -> Contact {
@@ -70,9 +78,12 @@ impl Fold {
         at: Now,
         terms: &KpiTerms,
     ) {
-        if self.calls.len() >= CALLS_MAX {
+        if self.calls.len() + self.asleep.len() >= CALLS_MAX {
             // Ids ascend with time: the first is the oldest.
-            self.touched.extend(self.calls.pop_first().map(|(id, _)| id));
+            let firsts = self.calls.keys().next().into_iter().chain(self.asleep.first());
+            if let Some(oldest) = firsts.min().copied() {
+                self.drop_call(oldest);
+            }
         }
         let digits = dnis.e164.map(|number| number.digits().to_owned()).unwrap_or_default();
         let fresh = Call {
@@ -235,8 +246,9 @@ impl Fold {
         if call.from_outside {
             out.contacts.insert(id, (call.first.map_or_else(|| call.key(), |(key, _)| key), call.contact()));
         }
-        let forgotten_at = call.forgotten_at();
+        let (forgotten_at, sleeps_at) = (call.forgotten_at(), call.sleeps_at());
         self.ended.extend(forgotten_at.map(|at| (at, id)));
+        self.awake.extend(sleeps_at.map(|at| (at, id)));
     }
 
     pub(super) fn disposed(&mut self, id: CallId, disposition: Name, out: &mut Changes) {
@@ -259,8 +271,16 @@ impl Fold {
     pub(super) fn forget(&mut self, now: Mono) {
         while let Some(&(_, call)) = self.ended.first().filter(|(at, _)| *at <= now) {
             self.ended.pop_first();
-            self.calls.remove(&call);
-            self.touched.insert(call);
+            self.drop_call(call);
         }
+    }
+
+    /// It is known no more.
+    fn drop_call(&mut self, id: CallId) {
+        if let Some(at) = self.calls.remove(&id).and_then(|call| call.sleeps_at()) {
+            self.awake.remove(&(at, id));
+        }
+        self.asleep.remove(&id);
+        self.touched.insert(id);
     }
 }
