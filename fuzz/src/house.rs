@@ -7,7 +7,8 @@ use std::time::Duration;
 use turno_acd::{AcdConfig, AgentRules, CallbackRules, Overflow, QueueRules, SegmentRules, WrapUp};
 use turno_base::{Codec, Need, Number};
 use turno_call::{
-    CallConfig, ClassOfService, Codes, Extension, Goal, Mailbox, Menu, ParkRules, Plan, Route, SystemPrompts,
+    Answering, Answers, Briefing, CallConfig, ClassOfService, Codes, Extension, Goal, Mailbox, Menu, ParkRules, Plan,
+    Route, SystemPrompts,
 };
 use turno_engine::{EngineConfig, MediaConfig};
 
@@ -118,6 +119,14 @@ fn call() -> CallConfig {
         ring_limit: seconds(30),
         duration_limit: seconds(7200),
         need_language: false,
+        answers: Answers { queues: [(name("b"), Answering::ByAgent)].into(), ..Answers::default() },
+        briefing: Briefing {
+            hands_free: [name("1002")].into(),
+            queues: [name("a")].into(),
+            tone: Some(name("welcome")),
+            words: [(name("b"), vec![name("welcome")])].into(),
+            ..Briefing::default()
+        },
     }
 }
 
@@ -130,5 +139,5 @@ fn routes() -> Vec<Route> {
         ("904", Plan::Prompt(name("welcome"))),
         ("*", queue("a")),
     ]);
-    plans.into_iter().map(|(dnis, plan)| Route { dnis: dnis.into(), trunk: None, plan }).collect()
+    plans.into_iter().map(|(dnis, plan)| Route { dnis: dnis.into(), trunk: None, plan, answer: None }).collect()
 }

@@ -49,6 +49,7 @@ pub fn sip_config() -> SipConfig {
         station: user.parse().expect("name"),
         fixed,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
+        auto_answer: Vec::new(),
     };
     let fixed = FixedContact { uri: format!("sip:1003@{}", PEERS[0]), transport: Transport::Udp, trunk: None };
     let mut named = trunk("named", "198.51.100.7:5060", None);

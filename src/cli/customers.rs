@@ -216,6 +216,7 @@ impl Failure {
         match self {
             Failure::NoCustomer(_) | Failure::NoTask(_) | Failure::NothingToUndo => true,
             Failure::Merge(error) => matches!(error, MergeError::NoCustomer(_) | MergeError::NotMerged(_)),
+            Failure::Case(error) => matches!(error, CaseError::NoCustomer(_) | CaseError::NotOpen(_)),
             Failure::Store(_) | Failure::File(_) | Failure::NotSure(_) | Failure::Rules(..) | Failure::Entropy => false,
         }
     }
