@@ -10,6 +10,8 @@ mod callbacks;
 mod calls;
 mod customers;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod init;
 mod journal;
 mod live;

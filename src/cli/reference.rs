@@ -1,11 +1,11 @@
-//! The reference pages that are made from the code, held against what lies in `docs/reference`; and the commands that documents
-//! show, held against the command line. After a change: `UPDATE_EXPECT=1 cargo test --lib cli::reference`.
+//! The reference pages that are made from the code, held against what lies in `docs/reference`. After a change:
+//! `UPDATE_EXPECT=1 cargo test --lib cli::reference`.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Arg, Command, CommandFactory, Parser};
+use clap::{Arg, Command, CommandFactory};
 use expect_test::expect_file;
 use turno_tariff::cdr::format::CSV_HEADER;
 
@@ -232,93 +232,4 @@ fn feature_codes() {
         let _ = writeln!(page, "| {} | `codes.{key}` | {what} |", or_unset(code));
     }
     expect_file!["../../docs/reference/codes.md"].assert_eq(&page);
-}
-
-fn documents(under: &Path, out: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(under).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            documents(&path, out);
-        } else if path.extension().is_some_and(|e| e == "md") {
-            out.push(path);
-        }
-    }
-    out.sort();
-}
-
-fn all_documents() -> Vec<PathBuf> {
-    let mut found = vec![root().join("README.md"), root().join("LEEME.md")];
-    documents(&root().join("docs"), &mut found);
-    found
-}
-
-/// Lines of fenced blocks that call the program, without what a shell makes of them.
-fn commands(text: &str) -> Vec<String> {
-    let (mut found, mut inside) = (Vec::new(), false);
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            inside = !inside;
-        } else if inside {
-            // A comment, or what some pages say in a column of its own.
-            let line =
-                line.trim().split(" #").next().and_then(|line| line.split("  ").next()).unwrap_or_default().trim();
-            let line = line.strip_prefix("sudo -u turno ").or_else(|| line.strip_prefix("sudo ")).unwrap_or(line);
-            let line = line.split(['>', '|', '<', '&', ';']).next().unwrap_or_default().trim();
-            if line.starts_with("turno ") && !line.ends_with('\\') {
-                found.push(line.to_owned());
-            }
-        }
-    }
-    found
-}
-
-/// Whoever pastes a command from a document gets what the document says, not a complaint about its usage.
-#[test]
-fn commands_in_documents_fit_the_command_line() {
-    let (mut wrong, mut seen) = (Vec::new(), 0);
-    for path in all_documents() {
-        for command in commands(&fs::read_to_string(&path).unwrap()) {
-            // Placeholders and shell syntax are for people.
-            if command.contains(['$', '`', '…', '[', '\'', '"', '*']) || command.contains("...") {
-                continue;
-            }
-            seen += 1;
-            if let Err(error) = Cli::try_parse_from(command.split_whitespace())
-                && !matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion)
-            {
-                wrong.push(format!(
-                    "{}: {command}\n  {}",
-                    path.display(),
-                    error.to_string().lines().next().unwrap_or_default()
-                ));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen >= 20, "{seen}");
-}
-
-/// A link to a page that is not there, or that the index forgets.
-#[test]
-fn links_between_documents_lead_somewhere_and_the_index_has_every_page() {
-    let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
-    let (mut broken, mut forgotten) = (Vec::new(), Vec::new());
-    for path in all_documents() {
-        let text = fs::read_to_string(&path).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_ours = !file.is_empty() && !file.contains("://") && !file.contains(' ');
-            if is_ours && !path.parent().unwrap().join(file).exists() {
-                broken.push(format!("{} → {target}", path.display()));
-            }
-        }
-        if let Ok(page) = path.strip_prefix(root().join("docs")) {
-            let page = page.to_str().unwrap();
-            if page != "README.md" && !page.starts_with("decisions/") && !index.contains(&format!("]({page})")) {
-                forgotten.push(page.to_owned());
-            }
-        }
-    }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
-    assert!(forgotten.is_empty(), "docs/README.md does not name {forgotten:?}");
 }

@@ -160,6 +160,12 @@ impl House {
         engine.wait().unwrap();
     }
 
+    /// A signal to the engine, by its name without SIG.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.engine.as_ref().expect("it was started").id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// A port of 127.0.0.1, and the next three, for a peer that can live nowhere else: this house's own, and none that
     /// the system gives away.
     pub(crate) fn low_port(&self) -> u16 {

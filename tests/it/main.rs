@@ -5,6 +5,7 @@
 mod alike;
 mod ami;
 mod ami_queues;
+mod asterisk;
 mod attack;
 mod backup;
 mod baresip;
