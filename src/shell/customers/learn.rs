@@ -115,6 +115,7 @@ impl Pupil {
             }
             What::CallArrived { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }

@@ -638,6 +638,7 @@ fn a_frame_is_what_the_reader_takes() {
 
 mod consumers;
 mod faults;
+mod format;
 mod month;
 mod outs;
 mod postgres;
