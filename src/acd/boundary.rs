@@ -424,6 +424,15 @@ pub enum Decision {
         /// What came, ms.
         waited_ms: u64,
     },
+    /// He leaves the queue by this key; how is told next.
+    LeavingByKey {
+        /// The item.
+        item: ItemId,
+        /// Which queue.
+        queue: QueueId,
+        /// What he pressed.
+        key: char,
+    },
     /// The caller hangs up, or is told good-bye, and his place stays.
     CallbackTaken {
         /// The item.

@@ -330,18 +330,27 @@ impl Acd {
 
     /// He pressed a key that leads elsewhere (E4). Where it would keep him here, or cannot be, he waits on. An agent who was
     /// being rung for him is free.
-    pub(crate) fn leave_by_key(&mut self, item: ItemIx, to: Overflow, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn leave_by_key(
+        &mut self,
+        item: ItemIx,
+        (key, to): (char, Overflow),
+        now: Mono,
+        out: &mut Vec<Decision>,
+    ) {
         let (id, here) = (self.items[item].id, self.items[item].queue);
+        let leaving = Decision::LeavingByKey { item: id, queue: self.queues[here].id, key };
         match self.way(to, self.items[item].hops, now) {
             Way::Loop => {}
             Way::In(queue, _) if queue == here => {}
             Way::In(queue, hops) => {
+                out.push(leaving);
                 let freed = self.withdraw_all(item, OfferEnd::CallerLeft, now, out);
                 self.go_on(item, (queue, hops), QueueLeft::ExitKey, now, out);
                 self.free_again(freed, now, out);
             }
-            Way::Out(Overflow::Callback) => self.ask_callback(item, now, out),
+            Way::Out(Overflow::Callback) => self.ask_callback(item, key, now, out),
             Way::Out(to) => {
+                out.push(leaving);
                 self.take_out(item, QueueLeft::ExitKey, now, out);
                 out.push(Decision::Overflow { item: id, to });
             }

@@ -280,6 +280,15 @@ pub enum What {
         /// His rank in it; none: he does not serve it.
         rank: Option<u8>,
     },
+    /// The caller leaves the queue by a key, for elsewhere or to be called back: [`What::QueueLeft`] follows.
+    LeavingByKey {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// What he pressed.
+        key: char,
+    },
 }
 
 impl What {
@@ -299,6 +308,7 @@ impl What {
             | What::QueueLeft { call, .. }
             | What::Offered { call, .. }
             | What::OfferEnded { call, .. }
+            | What::LeavingByKey { call, .. }
             | What::CallbackTaken { call, .. }
             | What::CallingBack { call, .. }
             | What::WaitingChanged { call, .. }

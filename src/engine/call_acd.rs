@@ -113,6 +113,9 @@ impl Rooms {
                 let call = item.map(|item| item.0);
                 self.fact(What::AgentChanged { agent, station, state, call, is_paid }, turn);
             }
+            Decision::LeavingByKey { item, queue, key } => {
+                self.fact(What::LeavingByKey { call: item.0, queue, key }, turn);
+            }
             Decision::CallbackTaken { item, queue, how } => {
                 self.fact(What::CallbackTaken { call: item.0, queue, how }, turn);
                 self.tell_decided(item, AcdEvent::CallbackTaken, turn);

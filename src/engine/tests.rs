@@ -12,6 +12,7 @@ mod live;
 mod parking;
 mod placing;
 mod ports;
+mod prices;
 mod queue_log;
 mod refer;
 mod rehearsal;

@@ -173,6 +173,7 @@ impl Board {
             | What::Disposed { .. }
             | What::Task { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
             | What::WaitingChanged { .. }

@@ -292,6 +292,7 @@ fn log_life(fact: &Fact) {
             | AgentState::Outbound
             | AgentState::Task => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
         },
+        What::LeavingByKey { call, queue, key } => tracing::debug!(%call, %queue, %key, "caller leaves by a key"),
         What::CallbackTaken { call, queue, how } => {
             tracing::info!(%call, %queue, how = how.as_str(), "caller will be called back");
         }
@@ -377,6 +378,7 @@ impl Counts {
                 metrics.callbacks_ended.with_label_values(&[queue.as_str(), end.as_str()]).inc();
             }
             What::AgentServes { .. }
+            | What::LeavingByKey { .. }
             | What::CallbacksDue { .. }
             | What::LegBegan { .. }
             | What::WaitingChanged { .. }

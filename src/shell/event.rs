@@ -7,7 +7,7 @@ use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, Wha
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -17,6 +17,7 @@ pub const KINDS: [&str; 26] = [
     "leg-quality",
     "leg-ended",
     "queue-entered",
+    "leaving-by-key",
     "queue-left",
     "offered",
     "offer-ended",
@@ -165,6 +166,7 @@ pub fn event(fact: &Fact) -> Event {
             Some(*call),
             json!({"agent": agent, "epoch": epoch, "outcome": end.as_str(), "ring_ms": ring_ms}),
         ),
+        What::LeavingByKey { call, queue, key } => ("leaving-by-key", Some(*call), json!({"queue": queue, "key": key})),
         What::CallbackTaken { call, queue, how } => {
             ("callback-taken", Some(*call), json!({"queue": queue, "by": how.as_str()}))
         }

@@ -129,6 +129,7 @@ impl Recorder {
             | What::LegQuality { .. }
             | What::LegEnded { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }

@@ -21,11 +21,11 @@ impl Acd {
             let queue = self.queues[self.items[at].queue].id;
             let rules = self.config.callbacks.get(&queue);
             if self.items[at].kind == Kind::Call && rules.is_some_and(|rules| rules.key == Some(key)) {
-                self.ask_callback(at, now, out);
+                self.ask_callback(at, key, now, out);
             } else if self.items[at].kind == Kind::Call
                 && let Some(to) = self.queues[self.items[at].queue].rules.keys.get(&key).cloned()
             {
-                self.leave_by_key(at, to, now, out);
+                self.leave_by_key(at, (key, to), now, out);
             }
             return;
         }
@@ -38,12 +38,13 @@ impl Acd {
         }
     }
 
-    pub(crate) fn ask_callback(&mut self, at: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn ask_callback(&mut self, at: ItemIx, key: char, now: Mono, out: &mut Vec<Decision>) {
         let waiting = &self.items[at];
         let (item, queue) = (waiting.id, self.queues[waiting.queue].id);
         let Some(asker) = self.asker(at, CallbackAsked::Key) else {
             return out.push(Decision::CallbackRefused { item });
         };
+        out.push(Decision::LeavingByKey { item, queue, key });
         self.take_out(at, QueueLeft::CallbackTaken, now, out);
         out.push(Decision::CallbackTaken { item, queue, how: CallbackAsked::Key });
         let number = self.register(asker, now, out);

@@ -483,7 +483,8 @@ impl Witness {
                     }
                 }
             }
-            Decision::CallbackTaken { .. }
+            Decision::LeavingByKey { .. }
+            | Decision::CallbackTaken { .. }
             | Decision::CallbackRefused { .. }
             | Decision::CallBack { .. }
             | Decision::CallbackStop { .. }

@@ -221,7 +221,8 @@ impl Day {
                 | Decision::Emergency { .. }
                 | Decision::Changed { .. }
                 | Decision::Healed { .. } => {}
-                Decision::CallbackTaken { .. }
+                Decision::LeavingByKey { .. }
+                | Decision::CallbackTaken { .. }
                 | Decision::CallbackRefused { .. }
                 | Decision::CallBack { .. }
                 | Decision::CallbackStop { .. }

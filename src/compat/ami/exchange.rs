@@ -173,6 +173,7 @@ impl Exchange {
             | What::QueueLeft { .. }
             | What::OfferEnded { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
@@ -210,6 +211,7 @@ impl Exchange {
             | What::QueueLeft { .. }
             | What::Offered { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }

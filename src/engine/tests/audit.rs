@@ -251,6 +251,10 @@ impl Audit {
                 self.agents.entry(*agent).or_default().state = Some(*state);
                 self.see("agent", state.as_str());
             }
+            What::LeavingByKey { call, .. } => {
+                assert!(self.call(call).queue.is_some(), "{call} does not wait");
+                self.see("waiting", "leaves by key");
+            }
             What::CallbackTaken { call, .. } => {
                 self.see("callback", "taken");
                 self.call(call);

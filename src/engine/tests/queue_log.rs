@@ -69,6 +69,10 @@ fn check_stay(record: &Record, stay: &Stay, events: &[(&str, Vec<&str>)]) {
         QueueLeft::ExitKey => {
             let want = [&*stay.left_position.to_string(), &first, &wait];
             assert_eq!(of[1..], want, "{} {last}", record.call);
+            assert!(of[0].len() == 1, "{} {last}: {of:?} names no key", record.call);
+        }
+        QueueLeft::CallbackTaken if *last == "EXITWITHKEY" => {
+            assert!(of[0].len() == 1, "{} {last}: {of:?} names no key", record.call);
         }
         QueueLeft::CallbackTaken | QueueLeft::Withdrawn | QueueLeft::Failed => {}
         QueueLeft::Abandoned

@@ -508,6 +508,7 @@ impl World {
                 format!("{} ({} for {queue}) {}", named(task), kind.as_str(), change.as_str())
             }
             What::AgentChanged { agent, state, .. } => format!("{agent} is {}", state.as_str()),
+            What::LeavingByKey { call, queue, key } => format!("{} presses {key} to leave {queue}", named(call)),
             What::CallbackTaken { call, queue, how } => {
                 format!("{} will be called back for {queue}: {}", named(call), how.as_str())
             }

@@ -252,6 +252,7 @@ impl Fold {
             | What::PauseTooLong { .. }
             | What::Task { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallingBack { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }

@@ -134,6 +134,7 @@ impl Pupil {
             }
             What::CallArrived { .. }
             | What::CallbackTaken { .. }
+            | What::LeavingByKey { .. }
             | What::CallingBack { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }

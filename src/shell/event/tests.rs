@@ -48,6 +48,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         What::LegQuality { call, leg, quality: Quality::default() },
         What::LegEnded { call, leg, cause: Cause::NORMAL, by: EndedBy::Caller },
         What::QueueEntered { call, queue, position: 3 },
+        What::LeavingByKey { call, queue, key: '1' },
         What::QueueLeft { call, queue, left: QueueLeft::Answered(agent), position: 1, wait_ms: 9000 },
         What::QueueLeft { call, queue, left: QueueLeft::Abandoned, position: 1, wait_ms: 9000 },
         What::Offered { call, queue, agent, epoch: 5 },

@@ -16,7 +16,10 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
+/// The format before: what it has is laid out as in this one, which only has more kinds of facts, so that it is read as it is.
+/// Segments of both may follow one another.
+const OLDEST: u32 = 5;
 
 /// A place in the log: what a consumer keeps as its cursor. The default is before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,8 @@ pub struct Recovered {
     /// The files, and where the log goes on.
     dir: PathBuf,
     pub(super) end: Place,
+    /// The last segment is of the format before: nothing of this one may follow in it.
+    pub(super) is_former: bool,
     /// Calls that are open, with the segment in which each began.
     pub(super) open: BTreeMap<CallId, u64>,
     /// Calls that ended in the segments read.
@@ -82,8 +87,8 @@ pub(super) fn header(needed: u64) -> [u8; HEADER_BYTES as usize] {
 
 /// What a header says.
 enum Header {
-    /// Oldest segment needed.
-    Needed(u64),
+    /// Oldest segment needed, and in which of the formats that are read it is.
+    Needed { oldest: u64, version: u32 },
     /// Torn or damaged.
     Unreadable,
     /// Written by a build with another format.
@@ -101,8 +106,8 @@ fn read_header(bytes: &[u8]) -> Header {
     let needed = head.get(12..20).and_then(|n| n.try_into().ok()).map_or(0, u64::from_le_bytes);
     match head.starts_with(MAGIC) {
         false => Header::Unreadable,
-        true if version != VERSION => Header::Version(version),
-        true => Header::Needed(needed),
+        true if !(OLDEST..=VERSION).contains(&version) => Header::Version(version),
+        true => Header::Needed { oldest: needed, version },
     }
 }
 
@@ -123,12 +128,16 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
     while let Some(&last) = found.last() {
         let bytes = fs::read(path(dir, last))?;
         match read_header(&bytes) {
-            Header::Needed(needed) => {
-                found.retain(|&segment| segment >= needed);
+            Header::Needed { oldest, version } => {
+                found.retain(|&segment| segment >= oldest);
+                recovered.is_former = version != VERSION;
                 break;
             }
             Header::Version(version) => {
-                let sentence = format!("record log {last:08}.log has format {version}, this build reads {VERSION}");
+                let sentence = format!(
+                    "record log {last:08}.log has format {version}, this build reads {OLDEST} to {VERSION}: start the build that \
+                     wrote it, or go by way of builds that each read the format before theirs"
+                );
                 return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
             }
             Header::Unreadable if bytes.len() as u64 <= HEADER_BYTES => fs::remove_file(path(dir, last))?,

@@ -416,6 +416,7 @@ fn a_frame_is_what_the_reader_takes() {
 
 mod consumers;
 mod faults;
+mod format;
 mod full;
 mod kill;
 mod month;

@@ -57,6 +57,8 @@ pub(super) struct Writer<F> {
     file: Option<File>,
     /// Behind the last durable byte.
     end: Place,
+    /// The next row begins a segment.
+    turns: bool,
     /// The file is at least so long: zeros from the end on.
     room_to: u64,
     /// Frames that are not durable yet.
@@ -90,6 +92,7 @@ impl<F: Fn(u64)> Writer<F> {
             options,
             file: None,
             end: recovered.end,
+            turns: recovered.is_former,
             room_to: 0,
             spool: Vec::new(),
             spooled: 0,
@@ -242,7 +245,7 @@ impl<F: Fn(u64)> Writer<F> {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.end.segment == 0 || self.end.offset >= self.options.segment_bytes {
+        if self.end.segment == 0 || self.turns || self.end.offset >= self.options.segment_bytes {
             self.begin_segment()?;
         }
         let file = match &self.file {
@@ -279,6 +282,7 @@ impl<F: Fn(u64)> Writer<F> {
         File::open(&self.dir)?.sync_all()?;
         self.file = Some(file);
         self.end = Place { segment, offset: HEADER_BYTES };
+        self.turns = false;
         self.shared.needed.store(needed, Ordering::Relaxed);
         Ok(())
     }

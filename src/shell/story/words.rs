@@ -46,6 +46,7 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         What::OfferEnded { call, agent, end, ring_ms, .. } => {
             of_call(call, format!("the offer to {agent} ends after {}: {}", secs(*ring_ms), end.as_str()))
         }
+        What::LeavingByKey { call, queue, key } => of_call(call, format!("presses {key} to leave {queue}")),
         What::CallbackTaken { call, queue, how } => {
             of_call(call, format!("will be called back from {queue}: {}", how.as_str()))
         }

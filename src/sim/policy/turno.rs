@@ -131,6 +131,7 @@ pub(super) fn act(decision: &Decision, index: &BTreeMap<AgentId, usize>) -> Opti
         | Decision::Serves { .. }
         | Decision::Emergency { .. }
         | Decision::Changed { .. }
+        | Decision::LeavingByKey { .. }
         | Decision::CallbackTaken { .. }
         | Decision::CallbackRefused { .. }
         | Decision::CallBack { .. }

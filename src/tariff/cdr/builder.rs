@@ -332,6 +332,7 @@ impl Draft {
             }
             What::CallArrived { .. }
             | What::WaitingChanged { .. }
+            | What::LeavingByKey { .. }
             | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::CallEnded { .. }

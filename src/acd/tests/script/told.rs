@@ -51,6 +51,7 @@ pub(crate) fn told(decision: &Decision) -> String {
         Decision::Foreseen { item, expected_ms, waited_ms, .. } => {
             format!("{} waited {waited_ms}, expected {expected_ms}", short(item))
         }
+        Decision::LeavingByKey { item, queue, key } => format!("{} presses {key} to leave {queue}", short(item)),
         Decision::CallbackTaken { item, queue, how } => {
             format!("{} will be called back for {queue}: {}", short(item), how.as_str())
         }

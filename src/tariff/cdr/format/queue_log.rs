@@ -50,6 +50,8 @@ struct Caller {
     dialled_last: String,
     /// Ring time of the offer that was taken, ms.
     rang_ms: u64,
+    /// The key by which he is about to leave.
+    key: Option<char>,
     /// By what he asked to be called back.
     asked: Option<CallbackAsked>,
 }
@@ -118,6 +120,7 @@ impl QueueLog {
             What::QueueEntered { call, queue, position } => {
                 self.with(call, |caller| caller.on_entered(*call, *queue, *position, at, out));
             }
+            What::LeavingByKey { call, key, .. } => self.with(call, |caller| caller.key = Some(*key)),
             What::QueueLeft { call, left, position, wait_ms, .. } => {
                 self.with(call, |caller| caller.on_left(*left, *position, *wait_ms, at, out));
             }
@@ -167,6 +170,7 @@ impl QueueLog {
             legs: Vec::new(),
             dialled_last: String::new(),
             rang_ms: 0,
+            key: None,
             asked: None,
         };
         self.calls.entry(call).or_insert(caller);
@@ -283,16 +287,18 @@ impl Caller {
         }
         let Some(stay) = self.stay.take() else { return };
         let (place, first, wait) = (position.to_string(), stay.original.to_string(), (wait_ms / 1000).to_string());
+        let has_key = self.key.is_some();
+        let key = self.key.take().map_or_else(|| "NONE".to_owned(), String::from);
         let (event, before, after) = match left {
             QueueLeft::Answered(_) => return,
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => ("ABANDON", None, None),
             QueueLeft::Overflowed | QueueLeft::TimedOut => ("EXITWITHTIMEOUT", None, None),
             QueueLeft::Empty => ("EXITEMPTY", None, None),
-            // Which key it was is not on the event line.
-            QueueLeft::ExitKey => ("EXITWITHKEY", Some("key"), None),
+            QueueLeft::ExitKey => ("EXITWITHKEY", Some(&*key), None),
+            // What he took it by is told behind this; a key before it.
+            QueueLeft::CallbackTaken if has_key => ("EXITWITHKEY", Some(&*key), None),
             QueueLeft::CallbackTaken => match self.asked {
-                Some(CallbackAsked::Key) => ("EXITWITHKEY", Some("callback"), None),
-                Some(CallbackAsked::Overflow) | None => ("EXITWITHTIMEOUT", None, None),
+                Some(CallbackAsked::Overflow | CallbackAsked::Key) | None => ("EXITWITHTIMEOUT", None, None),
                 Some(CallbackAsked::Person) => ("WITHDRAW", None, Some("callback")),
             },
             QueueLeft::Withdrawn => ("WITHDRAW", None, Some("")),

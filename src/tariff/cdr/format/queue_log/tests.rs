@@ -142,6 +142,7 @@ fn an_overflow_writes_an_exit_in_the_first_queue_and_an_entry_with_the_same_id_i
 #[test]
 fn every_way_out_of_a_queue_has_its_event() {
     let asked = |how| What::CallbackTaken { call: CALL, queue: queue("averias"), how };
+    let presses = |key| What::LeavingByKey { call: CALL, queue: queue("averias"), key };
     let mut got = String::new();
     for (before, left) in [
         (None, QueueLeft::Abandoned),
@@ -151,11 +152,14 @@ fn every_way_out_of_a_queue_has_its_event() {
         (None, QueueLeft::Empty),
         (None, QueueLeft::Withdrawn),
         (None, QueueLeft::Failed),
-        (Some(CallbackAsked::Key), QueueLeft::CallbackTaken),
-        (Some(CallbackAsked::Overflow), QueueLeft::CallbackTaken),
-        (Some(CallbackAsked::Person), QueueLeft::CallbackTaken),
+        (Some(presses('5')), QueueLeft::ExitKey),
+        (Some(presses('*')), QueueLeft::CallbackTaken),
+        // Before the key was told.
+        (None, QueueLeft::ExitKey),
+        (Some(asked(CallbackAsked::Overflow)), QueueLeft::CallbackTaken),
+        (Some(asked(CallbackAsked::Person)), QueueLeft::CallbackTaken),
     ] {
-        let before = before.map(|how| (8000, asked(how)));
+        let before = before.map(|what| (8000, what));
         let script = with(arrives(), [(1000, enters("averias", 4))].into_iter().chain(before));
         let out = run(&with(script, [(9000, leaves("averias", left, 2, 8000)), (9000, ends(EndedBy::Us))]));
         let last = out.lines().last().unwrap().strip_prefix("1773140409|1774552095.1|averias|NONE|").unwrap();
@@ -169,7 +173,9 @@ fn every_way_out_of_a_queue_has_its_event() {
         empty: EXITEMPTY|2|4|8
         withdrawn: WITHDRAW|2|4|8|
         failed: WITHDRAW|2|4|8|failed
-        callback_taken: EXITWITHKEY|callback|2|4|8
+        exit_key: EXITWITHKEY|5|2|4|8
+        callback_taken: EXITWITHKEY|*|2|4|8
+        exit_key: EXITWITHKEY|NONE|2|4|8
         callback_taken: EXITWITHTIMEOUT|2|4|8
         callback_taken: WITHDRAW|2|4|8|callback
     "#]]
