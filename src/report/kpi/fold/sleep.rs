@@ -48,6 +48,7 @@ impl Fold {
             | What::CallingBack { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
+            | What::LeavingByKey { .. }
             | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::Configured { .. }
