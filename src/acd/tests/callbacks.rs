@@ -26,6 +26,7 @@ fn busy(rules: &str, then: &str) -> String {
 #[test]
 fn with_the_agent_first_the_caller_who_hung_up_is_offered_at_his_place() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -66,6 +67,7 @@ fn with_the_agent_first_the_caller_who_hung_up_is_offered_at_his_place() {
 #[test]
 fn with_the_customer_first_he_is_dialled_when_an_agent_is_free_and_waits_at_his_place() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -96,6 +98,7 @@ fn with_the_customer_first_he_is_dialled_when_an_agent_is_free_and_waits_at_his_
 #[test]
 fn a_callback_that_fails_comes_back_by_its_result_and_is_given_up_after_its_attempts() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -160,6 +163,7 @@ fn a_callback_that_fails_comes_back_by_its_result_and_is_given_up_after_its_atte
 #[test]
 fn who_calls_in_again_has_his_place_back_and_is_not_called() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -187,6 +191,7 @@ fn who_calls_in_again_has_his_place_back_and_is_not_called() {
 #[test]
 fn who_calls_in_while_he_is_being_dialled_stops_the_attempt() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -219,6 +224,7 @@ fn who_calls_in_while_he_is_being_dialled_stops_the_attempt() {
 #[test]
 fn an_agent_who_does_not_answer_leaves_the_attempt_to_another() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -257,6 +263,7 @@ fn an_agent_who_does_not_answer_leaves_the_attempt_to_another() {
 #[test]
 fn a_second_request_of_a_number_joins_the_first_and_keeps_the_older_place() {
     expect![[r#"
+        9000 c3 presses 1 to leave ventas
         9000 c3 leaves ventas: callback_taken at 2 after 4000
         9000 c3 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -285,6 +292,7 @@ fn a_second_request_of_a_number_joins_the_first_and_keeps_the_older_place() {
 #[test]
 fn an_appointment_enters_the_order_at_its_time_with_the_wait_before_it() {
     expect![[r#"
+        9000 c3 presses 1 to leave ventas
         9000 c3 leaves ventas: callback_taken at 2 after 4000
         9000 c3 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -320,6 +328,7 @@ fn an_appointment_enters_the_order_at_its_time_with_the_wait_before_it() {
 fn outside_its_hours_nobody_is_called_and_the_place_stays() {
     // The third minute of the day.
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
@@ -442,9 +451,11 @@ fn no_more_than_allowed_are_under_way_and_the_older_goes_first() {
     expect![[r#"
         1000 c1 enters ventas at 1
         2000 c2 enters ventas at 2
+        3000 c2 presses 1 to leave ventas
         3000 c2 leaves ventas: callback_taken at 2 after 1000
         3000 c2 will be called back for ventas: key
         3000 ventas has 1 to call back
+        4000 c1 presses 1 to leave ventas
         4000 c1 leaves ventas: callback_taken at 1 after 3000
         4000 c1 will be called back for ventas: key
         4000 ventas has 2 to call back
@@ -520,9 +531,11 @@ fn a_customer_called_back_who_hangs_up_at_once_is_tried_again_and_later_is_not()
 #[test]
 fn a_restart_keeps_every_callback_and_begins_its_attempt_anew() {
     expect![[r#"
+        9000 c2 presses 1 to leave ventas
         9000 c2 leaves ventas: callback_taken at 1 after 6000
         9000 c2 will be called back for ventas: key
         9000 ventas has 1 to call back
+        9500 c3 presses 1 to leave ventas
         9500 c3 leaves ventas: callback_taken at 2 after 4500
         9500 c3 will be called back for ventas: key
         9500 ventas has 2 to call back

@@ -347,6 +347,7 @@ fn keys_lead_out_of_a_queue_and_whoever_was_rung_is_free() {
         10 anna offered c1
         20 c2 enters ventas at 2
         30 c3 enters ventas at 3
+        50 c1 presses 1 to leave ventas
         50 withdraw c1 from anna: caller_left
         50 offer of c1 to anna ended: caller_left after 40
         50 c1 leaves ventas: exit_key at 1 after 40
@@ -355,6 +356,7 @@ fn keys_lead_out_of_a_queue_and_whoever_was_rung_is_free() {
         50 anna ready
         50 offer c2 to anna
         50 anna offered c2
+        60 c2 presses 2 to leave ventas
         60 withdraw c2 from anna: caller_left
         60 offer of c2 to anna ended: caller_left after 10
         60 c2 leaves ventas: exit_key at 1 after 40
@@ -362,6 +364,7 @@ fn keys_lead_out_of_a_queue_and_whoever_was_rung_is_free() {
         60 offer c3 to anna
         60 anna offered c3
         60 c2 goes on to menu main
+        70 c3 presses 3 to leave ventas
         70 withdraw c3 from anna: caller_left
         70 offer of c3 to anna ended: caller_left after 10
         70 c3 leaves ventas: exit_key at 1 after 40

@@ -58,6 +58,7 @@ fn a_caller_presses_the_key_hangs_up_and_is_called_back_when_an_agent_is_there()
     hang_up_agent(&mut world);
     world.run(60_000);
     expect![[r#"
+        11100 c2 presses 1 to leave faults
         11100 c2 leaves faults: callback_taken
         11100 c2 will be called back for faults: key
         11100 faults has 1 to call back
@@ -111,6 +112,7 @@ fn with_the_customer_first_he_is_dialled_when_the_agent_comes_free() {
     hang_up_agent(&mut world);
     world.run(60_000);
     expect![[r#"
+        11100 c2 presses 1 to leave faults
         11100 c2 leaves faults: callback_taken
         11100 c2 will be called back for faults: key
         11100 faults has 1 to call back
