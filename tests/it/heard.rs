@@ -45,8 +45,7 @@ fn a_caller_who_pays_from_the_answer_is_answered_with_his_agent_and_hears_music_
     let anna = phone(&house, 0, "agent_answers", SECOND * 2, 1);
     let caller = call(&house, "612345611", AVERIAS, SECOND);
     house.until_agent("anna", "talking");
-    let heard = caller.messages();
-    caller.done();
+    let heard = caller.done_telling();
     anna.done();
     let (early, answered) = (heard.find("SIP/2.0 183"), heard.find("SIP/2.0 200"));
     assert!(

@@ -84,6 +84,8 @@ const ASKED: &[(&str, u8)] = &[
     ("customers unmerge nobody --records DIR/data/records", 3),
     ("customers different nobody no-one --records DIR/data/records", 0),
     ("customers value --records DIR/data/records", 0),
+    ("customers case open nobody R-1 line --records DIR/data/records", 3),
+    ("customers case close nobody R-1 --records DIR/data/records", 3),
     ("customers tasks --records DIR/data/records", 0),
     ("voicemail list --voicemail DIR/data/voicemail", 0),
     ("voicemail show CALL --voicemail DIR/data/voicemail", 3),

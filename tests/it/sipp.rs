@@ -86,7 +86,12 @@ impl Sipp {
     }
 
     /// Waits for its end; every call must have gone as its scenario says.
-    pub(crate) fn done(mut self) {
+    pub(crate) fn done(self) {
+        self.done_telling();
+    }
+
+    /// The same; the messages it has sent and received, which are written when it ends.
+    pub(crate) fn done_telling(mut self) -> String {
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -99,6 +104,7 @@ impl Sipp {
             let errors = fs::read_to_string(self.dir.join(format!("{}.err", self.name))).unwrap_or_default();
             panic!("sipp {}: {status}\n{errors}", self.name);
         }
+        self.messages()
     }
 }
 
