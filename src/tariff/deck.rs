@@ -430,6 +430,18 @@ impl Deck {
         self.limits = limits;
     }
 
+    /// The first trunk whose calls out cost in another currency than those of the others that this limit of cost is for; its amounts
+    /// mean nothing then.
+    pub fn odd_currency(&self, limit: &Limit) -> Option<TrunkId> {
+        if limit.trunk.is_some() || (limit.call_cost_max.is_none() && limit.hour_cost_max.is_none()) {
+            return None;
+        }
+        let currency = |book: &Deck| book.terms.as_ref().map(|terms| terms.currency);
+        let out = || self.by_trunk.iter().filter(|((_, way), _)| *way == Way::Out);
+        let first = currency(self).or_else(|| out().find_map(|(_, book)| currency(book)));
+        out().find(|(_, book)| currency(book).is_some_and(|own| Some(own) != first)).map(|((trunk, _), _)| *trunk)
+    }
+
     /// What calls out may cost.
     pub fn limits(&self) -> &[Limit] {
         &self.limits

@@ -1,8 +1,9 @@
 //! What calls out may cost: limits by trunk, destination, call and hour, kept while calls last (spec/tariff.md, S9.1, S9.3).
 //!
-//! A call that a limit is for holds what its next half minute will cost before that begins. When the budget does not hold the next part,
-//! the call ends where the part before ends. So several calls share an hour's budget and their sum never exceeds it, whatever the
-//! trunk's own bill says later.
+//! A call that a limit is for holds the least that it can cost from the moment it is dialled, so that many that ring at once do not
+//! each count on the same budget; once answered, what its next half minute will cost before that begins. When the budget does not hold
+//! the next part, the call ends where the part before ends. So several calls share an hour's budget and their sum never exceeds it,
+//! whatever the trunk's own bill says later. What a call held and did not use it gives back, within the hour that it took it from.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::rating::{CALL_MS_MAX, Call, Quote, quote, ruled};
 
 /// What a call holds ahead, ms.
 const PART_MS: u64 = 30_000;
+/// A call that is answered at all lasts at least so long, ms: it pays set-up and its first increment.
+const LEAST_MS: u64 = 1;
 /// A call that must end is hung up so long before the increment that it may not begin, ms.
 const AHEAD_MS: u64 = 1000;
 const HOUR_US: i64 = 3_600_000_000;
@@ -64,6 +67,8 @@ struct Held {
     answered: Option<Now>,
     /// Held of its budgets so far, `10^-8` of the currency.
     cost: i128,
+    /// The hour that gave last, and what of `cost` is of it.
+    taken: (i64, i128),
     /// Until where, ms after the answer.
     until_ms: u64,
     /// When to look again.
@@ -123,10 +128,15 @@ impl Guard {
             is_under_some = true;
         }
         if is_under_some {
+            let cost = cost(deck, (trunk, a, b), now, LEAST_MS).unwrap_or(0);
             for limit in deck.limits().iter().filter(|limit| limit.is_for(trunk, b)) {
-                self.hour_mut(limit.name, now).calls += 1;
+                let hour = self.hour_mut(limit.name, now);
+                hour.calls += 1;
+                hour.cost += cost;
             }
-            self.legs.insert(leg, Held { trunk, a, b, answered: None, cost: 0, until_ms: 0, due: None, last: false });
+            let taken = (hour_of(now), cost);
+            let held = Held { trunk, a, b, answered: None, cost, taken, until_ms: 0, due: None, last: false };
+            self.legs.insert(leg, held);
         }
         Ok(())
     }
@@ -137,6 +147,10 @@ impl Guard {
             let Some(mut held) = self.legs.remove(leg) else { return };
             if held.answered.is_none() {
                 held.answered = Some(fact.at);
+                if held.taken.0 != hour_of(fact.at.wall) {
+                    // Dialled in an hour that is over: it costs the one in which it begins.
+                    held.cost = 0;
+                }
                 self.hold(&mut held, deck, fact.at.wall);
             }
             self.legs.insert(*leg, held);
@@ -195,25 +209,33 @@ impl Guard {
         for limit in deck.limits().iter().filter(|limit| limit.is_for(held.trunk, held.b)) {
             self.hour_mut(limit.name, now).cost += cost - held.cost;
         }
+        let before = Some(held.taken).filter(|(hour, _)| *hour == hour_of(now)).map_or(0, |(_, taken)| taken);
+        held.taken = (hour_of(now), before + cost - held.cost);
         held.cost = cost;
         let ahead_ms = held.until_ms.saturating_sub(AHEAD_MS);
         held.due = Some(answered.mono + Duration::from_millis(ahead_ms));
     }
 
-    /// Gives back what was held and not used.
+    /// Gives back what was held and not used; an hour that is over takes nothing back, and the next has no claim to it.
     fn settle(&mut self, held: &Held, deck: &Deck, now: Now) {
-        let Some(answered) = held.answered else { return };
-        let ms = now.mono.0.saturating_sub(answered.mono.0) / 1000;
-        let used = cost(deck, (held.trunk, held.a, held.b), answered.wall, ms).unwrap_or(0);
+        let used = held.answered.map_or(0, |answered| {
+            let ms = now.mono.0.saturating_sub(answered.mono.0) / 1000;
+            cost(deck, (held.trunk, held.a, held.b), answered.wall, ms).unwrap_or(0)
+        });
+        let (hour, taken) = held.taken;
+        if hour != hour_of(now.wall) {
+            return;
+        }
+        let back = (held.cost - used).clamp(0, taken.max(0));
         for limit in deck.limits().iter().filter(|limit| limit.is_for(held.trunk, held.b)) {
-            let hour = self.hour_mut(limit.name, now.wall);
-            hour.cost = (hour.cost - (held.cost - used)).max(0);
+            let account = self.hour_mut(limit.name, now.wall);
+            account.cost = (account.cost - back).max(0);
         }
     }
 
     /// The account of a limit in the hour of `now`.
     fn hour(&self, limit: Name, now: Wall) -> Hour {
-        let hour = now.0.div_euclid(HOUR_US);
+        let hour = hour_of(now);
         let fresh = Hour { hour, ..Hour::default() };
         self.hours.get(&limit).copied().filter(|account| account.hour == hour).unwrap_or(fresh)
     }
@@ -224,6 +246,10 @@ impl Guard {
         *entry = account;
         entry
     }
+}
+
+fn hour_of(now: Wall) -> i64 {
+    now.0.div_euclid(HOUR_US)
 }
 
 fn key(number: &Number) -> Key {

@@ -38,6 +38,15 @@ pub(super) fn tariff(root: &Section<'_>, dir: &Path, texts: &Texts<'_>, trunks: 
     if limits.len() > LIMITS_MAX {
         section.error("limits", format!("at most {LIMITS_MAX} limits"));
     }
+    for limit in &limits {
+        if let Some(odd) = deck.odd_currency(limit) {
+            let name = limit.name;
+            section.error(
+                "limits",
+                format!("{name} adds up costs of different currencies: trunk {odd} has a price book in another; give the limit a `trunk`"),
+            );
+        }
+    }
     deck.set_limits(limits);
     section.done();
     deck

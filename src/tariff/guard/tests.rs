@@ -5,6 +5,7 @@ use turno_base::{CallId, Cause, EndedBy};
 
 use super::*;
 use crate::decimal::Decimal;
+use crate::deck::Way;
 
 const BOOK: &str = "valid_from,payer,b,rate,per_minute,first_s,step_s\n\
     2026-01-01,company,34807,premium,1.20,60,60\n2026-01-01,company,34,spain,0.06,1,1\n";
@@ -97,10 +98,59 @@ fn calls_share_an_hours_budget_and_give_back_what_they_did_not_use() {
 }
 
 #[test]
+fn calls_that_ring_at_once_do_not_each_count_on_the_same_budget() {
+    // 1.20 for each minute begun: two fit into the hour.
+    let hour = [Limit { hour_cost_max: fee("3.00"), ..limit("hour") }];
+    let three = "0 dial 807123456 1\n0 dial 807123457 2\n0 dial 807123458 3";
+    assert_eq!(run(&hour, three), "0 refused by hour");
+    let who_is_not_answered_gives_back = "0 dial 807123456 1\n0 dial 807123457 2\n20 end 2\n21 dial 807123458 3";
+    assert_eq!(run(&hour, who_is_not_answered_gives_back), "");
+    let answered = "0 dial 807123456 1\n0 dial 807123457 2\n1 answer 1\n1 answer 2\n200 look";
+    assert_eq!(run(&hour, answered), "60 end b1, 60 end b2");
+}
+
+#[test]
+fn an_hour_gets_back_only_what_was_taken_from_it() {
+    // The book's hours begin at 0 and 3600. The call of the first hour holds until 3617 s before the second begins, and ends in it
+    // unused: the second hour's 0.05 are whole, and no more than whole.
+    let hour = [Limit { hour_cost_max: fee("0.05"), ..limit("hour") }];
+    let script = "3587 dial 912345678 1\n3587 answer 1\n3601 dial 912345679 2\n3601 answer 2\n3602 end 1\n4000 look";
+    assert_eq!(run(&hour, script), "3650 end b2");
+    // Dialled in one hour and answered in the next: it costs the next.
+    let late = "3590 dial 807123456 1\n3601 answer 1\n3602 dial 807123457 2";
+    assert_eq!(run(&[Limit { hour_cost_max: fee("2.00"), ..limit("hour") }], late), "3602 refused by hour");
+}
+
+#[test]
 fn limits_are_for_a_trunk_and_for_numbers_and_count_calls() {
     let premium = Limit { numbers: vec![Key::new("34807").unwrap()], hour_calls_max: Some(1), ..limit("premium") };
     let script = "0 dial 807123456 1\n1 dial 807123457 2\n2 dial 912345678 3\n3600 dial 807123456 4";
     assert_eq!(run(std::slice::from_ref(&premium), script), "1 refused by premium");
     let elsewhere = Limit { trunk: TrunkId::new("other").ok(), ..premium };
     assert_eq!(run(&[elsewhere], script), "");
+}
+
+#[test]
+fn amounts_of_different_currencies_are_not_added_up() {
+    let book = |currency: &str| {
+        let terms = r#""tz":"UTC","scale":4,"tax":"0","versions":[{"valid_from":"2026-01-01T00:00:00Z","revision":0,"rules":[{"b":"34","#;
+        let rule =
+            r#""party":"company","default":{"setup":"0","slots":[{"at":0,"price":"0.02","per":60000,"inc":1000}]}}]}]"#;
+        Deck::parse_json(&format!(r#"{{"currency":"{currency}",{terms}{rule}}}"#)).unwrap()
+    };
+    let trunk = TrunkId::new("mexico").unwrap();
+    let by_cost = Limit { hour_cost_max: fee("1.00"), ..limit("hour") };
+    let of_trunk = Limit { trunk: Some(trunk), ..by_cost.clone() };
+    let by_count = Limit { hour_calls_max: Some(9), ..limit("count") };
+    for (way, currency, limit, odd) in [
+        (Way::Out, "MXN", &by_cost, Some(trunk)),
+        (Way::Out, "EUR", &by_cost, None),
+        (Way::In, "MXN", &by_cost, None),
+        (Way::Out, "MXN", &of_trunk, None),
+        (Way::Out, "MXN", &by_count, None),
+    ] {
+        let mut deck = book("EUR");
+        deck.set_trunk(trunk, way, book(currency));
+        assert_eq!(deck.odd_currency(limit), odd, "{way:?} {currency} {limit:?}");
+    }
 }
