@@ -63,15 +63,10 @@ fn recorded(
 
 fn seen(record: &Record) -> Recorded {
     let is_whole = |leg: &turno_tariff::cdr::Leg| leg.stages.iter().map(|stage| stage.ms).sum::<u64>() == leg.total_ms;
-    let adds_up = record.costs.iter().all(|cost| {
-        let charges = record.legs.iter().flat_map(|leg| &leg.charges).filter(|charge| charge.payer == cost.payer);
-        let sum: i128 = charges.filter_map(|charge| charge.rated.net).map(|net| i128::from(net.units)).sum();
-        cost.net.map_or(0, |net| i128::from(net.units)) == sum
-    });
     Recorded {
         stays: u32::try_from(record.stays.len()).unwrap_or(u32::MAX),
         answered: record.stays.iter().any(|stay| matches!(stay.left, QueueLeft::Answered(_))),
         is_partitioned: record.legs.iter().all(is_whole),
-        adds_up,
+        adds_up: record.costs == Record::costs_of(&record.legs),
     }
 }

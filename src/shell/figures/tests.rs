@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use turno_base::fact::{AgentState, Fact, QueueLeft, What};
-use turno_base::{AgentId, CallId, E164, EndedBy, Mono, Name, Now, Number, Outcome, QueueId, TrunkId, Wall};
+use turno_base::{
+    AgentId, CallId, Currency, E164, EndedBy, Money, Mono, Name, Now, Number, Outcome, QueueId, TrunkId, Wall,
+};
 use turno_report::kpi::{By, Changes, Fold, KpiTerms, Quarter};
 use turno_tariff::Deck;
-use turno_tariff::cdr::Builder;
+use turno_tariff::cdr::{Builder, Cost, Kind, Record};
 
 use super::audit::audit_day;
 use super::*;
@@ -186,12 +188,26 @@ fn open(dir: &Path) -> Store {
 
 /// Appends facts, the first of them with this number, and the rows that they make.
 fn append(store: &Store, facts: &[Fact], first: u64, builder: &mut Builder, seq: &mut u64) {
+    append_changed(store, facts, first, (builder, seq), |_| {});
+}
+
+/// The same, with something else in the records.
+fn append_changed(
+    store: &Store,
+    facts: &[Fact],
+    first: u64,
+    (builder, seq): (&mut Builder, &mut u64),
+    change: impl Fn(&mut Record),
+) {
     let deck = Deck::default();
     for (n, fact) in (first..).zip(facts) {
         assert!(store.append_facts(n, 1, postcard::to_allocvec(fact).unwrap()));
         let mut rows = Vec::new();
         builder.on_fact(fact, &deck, &mut rows);
-        for row in rows {
+        for mut row in rows {
+            if let Kind::Close(record) = &mut row.kind {
+                change(record);
+            }
             *seq += 1;
             store.append(*seq, row).unwrap();
         }
@@ -233,6 +249,38 @@ fn the_event_line_reaches_the_tables_once_over_restarts_and_repetitions() {
     let named: Vec<(&str, &[CallId])> = found.iter().map(|one| (one.identity.as_str(), &one.calls[..])).collect();
     assert_eq!(named.last(), Some(&("answered_is_recorded", &[CallId(21)][..])), "{found:?}");
     assert!(named.iter().any(|(identity, _)| *identity == "counts_are_entries"), "{found:?}");
+}
+
+/// The book of a trunk may be in another currency: what one payer pays then are two costs, neither of which is the sum of both.
+#[test]
+fn a_payer_who_pays_in_two_currencies_is_audited_in_each() {
+    let in_two = |record: &mut Record, off: i64| {
+        let mut arrived = crate::shell::store::tests::record(0).legs.remove(0);
+        arrived.charges.truncate(1);
+        let (payer, euros) = (arrived.charges[0].payer, arrived.charges[0].rated.net.unwrap());
+        let pounds = Money { units: 350, scale: 4, currency: Currency::new("GBP").unwrap() };
+        let mut abroad = arrived.clone();
+        abroad.charges[0].rated.net = Some(pounds);
+        record.legs = vec![arrived, abroad];
+        record.costs = [euros, Money { units: pounds.units + off, ..pounds }]
+            .map(|net| Cost { payer, net: Some(net), unrated: 0 })
+            .into();
+    };
+    for (off, want) in [(0, &[][..]), (1, &[("costs_are_legs", vec![CallId(21)])])] {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let into = (&mut Builder::default(), &mut 0);
+        append_changed(&store, &facts(40), 1, into, |record| {
+            if record.call == CallId(21) {
+                in_two(record, off);
+            }
+        });
+        store.close(LONG);
+        let found = audit_day(dir.path(), &zone("UTC").unwrap(), day_of("2026-03-10").unwrap()).unwrap().differences;
+        let named: Vec<(&str, Vec<CallId>)> =
+            found.iter().map(|one| (one.identity.as_str(), one.calls.clone())).collect();
+        assert_eq!(named, want, "{off}: {found:?}");
+    }
 }
 
 #[test]

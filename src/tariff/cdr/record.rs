@@ -302,7 +302,7 @@ impl Record {
 
     /// Sums of the legs' charges, by payer and currency in order of first appearance. Amounts of two currencies or scales are
     /// two costs; what has no amount is counted with the payer's first.
-    pub(crate) fn costs_of(legs: &[Leg]) -> Vec<Cost> {
+    pub fn costs_of(legs: &[Leg]) -> Vec<Cost> {
         let mut costs: Vec<Cost> = Vec::new();
         for charge in legs.iter().flat_map(|leg| &leg.charges) {
             let kind = |money: Money| (money.currency, money.scale);
