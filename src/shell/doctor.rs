@@ -116,6 +116,9 @@ impl Doctor<'_> {
         if let Some(http) = self.settings.http.listen {
             wanted.push(("HTTP", http, false));
         }
+        let ami = &self.settings.ami;
+        wanted.extend(ami.listen.map(|address| ("AMI", address, false)));
+        wanted.extend(ami.tls_listen.map(|address| ("AMI by TLS", address, false)));
         for (what, address, is_udp) in wanted {
             let bound = if is_udp { UdpSocket::bind(address).map(drop) } else { TcpListener::bind(address).map(drop) };
             let about = format!("{what} {address}");
@@ -199,7 +202,10 @@ impl Doctor<'_> {
         for dir in [&self.settings.node.data_dir, &self.settings.store.dir] {
             let about = format!("folder {}", dir.display());
             // What does not exist yet is made at the start, below what does.
-            let Some(there) = dir.ancestors().find(|path| path.exists()) else { continue };
+            let Some(there) = above(dir).find(|path| path.exists()) else {
+                self.say(about, Verdict::Failed, "is not there, nor is any folder above it");
+                continue;
+            };
             let probe = there.join(format!(".turno-doctor-{}", std::process::id()));
             match fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)) {
                 Ok(()) => {}
@@ -261,6 +267,11 @@ impl Doctor<'_> {
         });
         self.findings.extend(found);
     }
+}
+
+/// The folder and those above it; what is above a relative one ends in the folder that this runs in.
+fn above(dir: &Path) -> impl Iterator<Item = &Path> {
+    dir.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
 }
 
 fn unbound(error: &io::Error) -> String {

@@ -1,7 +1,7 @@
 //! The first hour of an operator: `turno init`, `check`, `doctor`, and the engine that runs from it.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -131,6 +131,46 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
         ["failed", "ok", "failed"]
     );
     assert!(answering.join().unwrap().starts_with("OPTIONS sip:127.0.61.2:5060 SIP/2.0\r\n"));
+}
+
+#[test]
+fn doctor_looks_at_the_folders_of_a_configuration_that_is_named_without_its_own() {
+    let folder = Folder::new("relative");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5072"]).status.success());
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_turno"));
+    let out = doctor.args(["--json", "doctor", "--config", "turno.toml"]).current_dir(&folder.0).output().unwrap();
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let found = said["findings"].as_array().unwrap();
+    for dir in ["turno-data", "turno-data/records"] {
+        let about = format!("folder {dir}");
+        let told = found.iter().find(|finding| finding["about"] == about.as_str());
+        let told = told.map(|finding| finding["sentence"].as_str().unwrap());
+        assert!(told.is_some_and(|told| told.starts_with("can be written")), "{about}: {said}");
+    }
+    assert!(!folder.0.join("turno-data").exists(), "looking makes nothing");
+}
+
+#[test]
+fn doctor_finds_the_ports_of_the_manager_interface_taken() {
+    let folder = Folder::new("ami");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5074"]).status.success());
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.0.join("turno.crt"), made.cert.pem()).unwrap();
+    fs::write(folder.0.join("turno.key"), made.signing_key.serialize_pem()).unwrap();
+    let ami = "\n[ami]\nlisten = \"127.0.61.1:5038\"\ntls_listen = \"127.0.61.1:5039\"\n\
+               [ami.tls]\ncert = \"turno.crt\"\nkey = \"turno.key\"\n[ami.logins.wall]\nsecret = \"long-and-random\"\n";
+    fs::write(folder.config(), fs::read_to_string(folder.config()).unwrap() + ami).unwrap();
+    let doors = ["AMI 127.0.61.1:5038", "AMI by TLS 127.0.61.1:5039"];
+    let (well, found) = findings(&folder.config());
+    assert!(well && doors.iter().all(|door| of(&found, door) == "ok"), "{found:?}");
+    for taken in doors {
+        let _taken = TcpListener::bind(taken.rsplit(' ').next().unwrap()).unwrap();
+        let (well, found) = findings(&folder.config());
+        assert!(!well, "{found:?}");
+        for door in doors {
+            assert_eq!(of(&found, door), if door == taken { "failed" } else { "ok" }, "{found:?}");
+        }
+    }
 }
 
 #[test]
