@@ -3,6 +3,8 @@
 //! Each check says what it looked at and, if it found something, what to do. While an engine runs, the addresses that it holds
 //! are not tried again: that it answers is the proof.
 
+mod certificate;
+
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
@@ -15,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use turno_sip::flow::Transport;
 
+use crate::shell::clock::wall;
 use crate::shell::config::{Problem, Settings};
 use crate::shell::ping;
 
@@ -34,7 +37,7 @@ pub enum Verdict {
     Fine,
     /// Calls go through; something else will not.
     Warning,
-    /// Calls do not go through.
+    /// Calls do not go through, or no client is let in where it should be.
     Failed,
 }
 
@@ -89,6 +92,7 @@ pub fn examine(settings: &Settings, runs: bool) -> Vec<Finding> {
     doctor.addresses();
     doctor.descriptors();
     doctor.clock();
+    doctor.certificates();
     doctor.store();
     doctor.trunks();
     doctor.findings
@@ -196,6 +200,11 @@ impl Doctor<'_> {
             ),
             Ok(_) | Err(_) => self.say("clock", Verdict::Warning, "timedatectl does not say whether it is synchronised"),
         }
+    }
+
+    fn certificates(&mut self) {
+        let now_secs = u64::try_from(wall().as_secs()).unwrap_or_default();
+        self.findings.extend(certificate::findings(self.settings, now_secs));
     }
 
     fn store(&mut self) {
