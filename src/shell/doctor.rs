@@ -3,6 +3,8 @@
 //! Each check says what it looked at and, if it found something, what to do. While an engine runs, the addresses that it holds
 //! are not tried again: that it answers is the proof.
 
+mod certificate;
+
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
@@ -15,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use turno_sip::flow::Transport;
 
+use crate::shell::clock::wall;
 use crate::shell::config::{Problem, Settings};
 use crate::shell::ping;
 
@@ -34,7 +37,7 @@ pub enum Verdict {
     Fine,
     /// Calls go through; something else will not.
     Warning,
-    /// Calls do not go through.
+    /// Calls do not go through, or no client is let in where it should be.
     Failed,
 }
 
@@ -89,6 +92,7 @@ pub fn examine(settings: &Settings, runs: bool) -> Vec<Finding> {
     doctor.addresses();
     doctor.descriptors();
     doctor.clock();
+    doctor.certificates();
     doctor.store();
     doctor.trunks();
     doctor.findings
@@ -116,6 +120,9 @@ impl Doctor<'_> {
         if let Some(http) = self.settings.http.listen {
             wanted.push(("HTTP", http, false));
         }
+        let ami = &self.settings.ami;
+        wanted.extend(ami.listen.map(|address| ("AMI", address, false)));
+        wanted.extend(ami.tls_listen.map(|address| ("AMI by TLS", address, false)));
         for (what, address, is_udp) in wanted {
             let bound = if is_udp { UdpSocket::bind(address).map(drop) } else { TcpListener::bind(address).map(drop) };
             let about = format!("{what} {address}");
@@ -195,11 +202,19 @@ impl Doctor<'_> {
         }
     }
 
+    fn certificates(&mut self) {
+        let now_secs = u64::try_from(wall().as_secs()).unwrap_or_default();
+        self.findings.extend(certificate::findings(self.settings, now_secs));
+    }
+
     fn store(&mut self) {
         for dir in [&self.settings.node.data_dir, &self.settings.store.dir] {
             let about = format!("folder {}", dir.display());
             // What does not exist yet is made at the start, below what does.
-            let Some(there) = dir.ancestors().find(|path| path.exists()) else { continue };
+            let Some(there) = above(dir).find(|path| path.exists()) else {
+                self.say(about, Verdict::Failed, "is not there, nor is any folder above it");
+                continue;
+            };
             let probe = there.join(format!(".turno-doctor-{}", std::process::id()));
             match fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)) {
                 Ok(()) => {}
@@ -261,6 +276,11 @@ impl Doctor<'_> {
         });
         self.findings.extend(found);
     }
+}
+
+/// The folder and those above it; what is above a relative one ends in the folder that this runs in.
+fn above(dir: &Path) -> impl Iterator<Item = &Path> {
+    dir.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
 }
 
 fn unbound(error: &io::Error) -> String {

@@ -1,10 +1,11 @@
 //! The first hour of an operator: `turno init`, `check`, `doctor`, and the engine that runs from it.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -131,6 +132,93 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
         ["failed", "ok", "failed"]
     );
     assert!(answering.join().unwrap().starts_with("OPTIONS sip:127.0.61.2:5060 SIP/2.0\r\n"));
+}
+
+#[test]
+fn doctor_looks_at_the_folders_of_a_configuration_that_is_named_without_its_own() {
+    let folder = Folder::new("relative");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5072"]).status.success());
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_turno"));
+    let out = doctor.args(["--json", "doctor", "--config", "turno.toml"]).current_dir(&folder.0).output().unwrap();
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let found = said["findings"].as_array().unwrap();
+    for dir in ["turno-data", "turno-data/records"] {
+        let about = format!("folder {dir}");
+        let told = found.iter().find(|finding| finding["about"] == about.as_str());
+        let told = told.map(|finding| finding["sentence"].as_str().unwrap());
+        assert!(told.is_some_and(|told| told.starts_with("can be written")), "{about}: {said}");
+    }
+    assert!(!folder.0.join("turno-data").exists(), "looking makes nothing");
+}
+
+#[test]
+fn doctor_finds_the_ports_of_the_manager_interface_taken() {
+    let folder = Folder::new("ami");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5074"]).status.success());
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.0.join("turno.crt"), made.cert.pem()).unwrap();
+    fs::write(folder.0.join("turno.key"), made.signing_key.serialize_pem()).unwrap();
+    let ami = "\n[ami]\nlisten = \"127.0.61.1:5038\"\ntls_listen = \"127.0.61.1:5039\"\n\
+               [ami.tls]\ncert = \"turno.crt\"\nkey = \"turno.key\"\n[ami.logins.wall]\nsecret = \"long-and-random\"\n";
+    fs::write(folder.config(), fs::read_to_string(folder.config()).unwrap() + ami).unwrap();
+    let doors = ["AMI 127.0.61.1:5038", "AMI by TLS 127.0.61.1:5039"];
+    let (well, found) = findings(&folder.config());
+    assert!(well && doors.iter().all(|door| of(&found, door) == "ok"), "{found:?}");
+    for taken in doors {
+        let _taken = TcpListener::bind(taken.rsplit(' ').next().unwrap()).unwrap();
+        let (well, found) = findings(&folder.config());
+        assert!(!well, "{found:?}");
+        for door in doors {
+            assert_eq!(of(&found, door), if door == taken { "failed" } else { "ok" }, "{found:?}");
+        }
+    }
+}
+
+/// Writes a certificate with its key, valid from and until so many days after today.
+fn certify(dir: &Path, name: &str, (from, until): (i64, i64)) {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let on = |days: i64| {
+        let secs = since.as_secs().checked_add_signed(days * 86_400).unwrap();
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(secs)
+    };
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (on(from), on(until));
+    let key = rcgen::KeyPair::generate().unwrap();
+    fs::write(dir.join(format!("{name}.crt")), params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn doctor_says_which_certificate_has_expired_and_which_soon_will() {
+    let folder = Folder::new("certificates");
+    assert!(init(&folder.0, "freeswitch", &["--port", "5076"]).status.success());
+    let plain = fs::read_to_string(folder.config()).unwrap();
+    assert!(!plain.contains("http.tls") && !plain.contains("ami"), "{plain}");
+    let https = "\n[http.tls]\ncert = \"http.crt\"\nkey = \"http.key\"\n";
+    let ami = "\n[ami.tls]\ncert = \"ami.crt\"\nkey = \"ami.key\"\n";
+
+    certify(&folder.0, "http", (-400, 13));
+    fs::write(folder.config(), plain.clone() + https).unwrap();
+    let (_, found) = findings(&folder.config());
+    let about = ["certificate http.tls", "certificate ami.tls"];
+    assert_eq!(about.map(|about| of(&found, about)), ["warning", "nothing"], "what both share is said once: {found:?}");
+
+    fs::write(folder.config(), plain + https + ami).unwrap();
+    for (of_http, of_ami, verdicts) in [
+        ((-400, -1), (-400, 15), ["failed", "ok"]),
+        ((-1, 13), (-3, -2), ["warning", "failed"]),
+        ((-1, 15), (1, 400), ["ok", "failed"]),
+        ((-1, 20_000), (-1, 1), ["ok", "warning"]),
+    ] {
+        certify(&folder.0, "http", of_http);
+        certify(&folder.0, "ami", of_ami);
+        let (well, found) = findings(&folder.config());
+        assert_eq!(about.map(|about| of(&found, about)), verdicts, "{of_http:?} {of_ami:?} {found:?}");
+        assert_eq!(well, !verdicts.contains(&"failed"), "{found:?}");
+    }
+    let out = text(&turno(&["doctor", "--config", folder.config().to_str().unwrap()]).stdout);
+    let line = out.lines().find(|line| line.contains(about[0])).unwrap_or_else(|| panic!("{out}"));
+    assert!(line.contains("is valid until 20"), "{line}");
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{CertificateError, Error, RootCertStore, ServerConfig};
 
 use crate::shell::config::section::Section;
 
@@ -26,6 +29,30 @@ impl TlsSettings {
     pub fn new(cert: Vec<u8>, key: Vec<u8>) -> Result<TlsSettings, String> {
         let config = config(&cert, &key)?;
         Ok(TlsSettings { pem: (cert, key), config })
+    }
+
+    /// From when and until when the certificate that is shown is valid, seconds since 1970; none if its dates are none.
+    pub fn validity_secs(&self) -> Option<(u64, u64)> {
+        let first = CertificateDer::from_pem_slice(&self.pem.0).ok()?;
+        let parsed = ParsedCertificate::try_from(&first).ok()?;
+        // Its dates are looked at before its issuer: that of nobody will do.
+        let at = |secs| {
+            let instant = UnixTime::since_unix_epoch(Duration::from_secs(secs));
+            let nobody = RootCertStore::empty();
+            match verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], instant, &[]) {
+                Err(Error::InvalidCertificate(error)) => Some(error),
+                Ok(()) | Err(_) => None,
+            }
+        };
+        let until = match at(u64::MAX)? {
+            CertificateError::ExpiredContext { not_after, .. } => not_after.as_secs(),
+            _ => return None,
+        };
+        let from = match at(0) {
+            Some(CertificateError::NotValidYetContext { not_before, .. }) => not_before.as_secs(),
+            _ => 0,
+        };
+        Some((from, until))
     }
 }
 
