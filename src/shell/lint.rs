@@ -9,8 +9,8 @@ use std::time::Duration;
 use turno_acd::need;
 use turno_acd::{AcdConfig, QueueRules, RingNeed, RingRules, SegmentRules};
 use turno_base::fact::Party;
-use turno_base::{AgentId, Need, QueueId, SegmentId, SkillId, Wall};
-use turno_call::Plan;
+use turno_base::{AgentId, Name, Need, QueueId, SegmentId, SkillId, Wall};
+use turno_call::{Goal, Menu, Plan};
 use turno_report::erlang::{Load, erlang_c};
 use turno_report::kpi::{Quarter, Tally};
 use turno_tariff::Status;
@@ -68,10 +68,10 @@ pub fn lint(settings: &Settings, dir: &Path, now: Wall, days: i64) -> Vec<Findin
 
 fn numbers(settings: &Settings, found: &mut Vec<Finding>) {
     for route in &settings.engine.call.routes {
-        let (Plan::Queue { queue, .. }, dnis) = (&route.plan, route.dnis.trim_start_matches('+')) else { continue };
-        let digits = dnis.trim_end_matches('*');
+        let digits = route.dnis.trim_start_matches('+').trim_end_matches('*');
         let full = if digits.len() == 9 { format!("34{digits}") } else { digits.to_owned() };
-        if let Some(prefix) = NOT_FOR_SERVICE.iter().find(|prefix| full.starts_with(**prefix)) {
+        let Some(prefix) = NOT_FOR_SERVICE.iter().find(|prefix| full.starts_with(**prefix)) else { continue };
+        for queue in queues_behind(&route.plan, &settings.engine.call.menus) {
             found.push(finding(
                 format!("routes {}", route.dnis),
                 format!("a {} number leads to queue {queue}", prefix.trim_start_matches("34")),
@@ -79,6 +79,28 @@ fn numbers(settings: &Settings, found: &mut Vec<Finding>) {
             ));
         }
     }
+}
+
+/// The queues that a caller comes to, by whatever keys he presses or does not press.
+fn queues_behind(plan: &Plan, menus: &BTreeMap<Name, Menu>) -> BTreeSet<QueueId> {
+    let mut ahead = match plan {
+        Plan::Queue { queue, .. } => return BTreeSet::from([*queue]),
+        Plan::Menu(menu) => vec![*menu],
+        Plan::Station(_) | Plan::Agent(_) | Plan::Prompt(_) | Plan::Voicemail(_) | Plan::Refuse(_) => vec![],
+    };
+    let (mut queues, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(name) = ahead.pop() {
+        // Menus may lead back to where he came from.
+        let Some(menu) = menus.get(&name).filter(|_| seen.insert(name)) else { continue };
+        for goal in menu.keys.values().chain([&menu.otherwise]) {
+            match goal {
+                Goal::Queue(queue) => drop(queues.insert(*queue)),
+                Goal::Menu(next) => ahead.push(*next),
+                Goal::Voicemail(_) | Goal::Number(_) | Goal::Prompt(_) | Goal::HangUp => {}
+            }
+        }
+    }
+    queues
 }
 
 /// Skills with their least level that a need asks for, in any of its branches.

@@ -46,6 +46,18 @@ fn each_oddity_is_found_and_named() {
             &["routes +34806*: a 806 number leads to queue averias"],
         ),
         (
+            "a premium number whose menus lead on to queues, and to each other",
+            "[prompts]\nhello = \"prompts/en/good-bye.wav\"\n[queues.averias]\n[queues.ventas]\n\
+             [agents.anna]\nqueues = [\"averias\", \"ventas\"]\n\
+             [menus.first]\nprompts = [\"hello\"]\nwait = \"4s\"\nkeys = { 1 = \"menu:second\" }\notherwise = \"hangup\"\n\
+             [menus.second]\nprompts = [\"hello\"]\nwait = \"4s\"\nkeys = { 1 = \"queue:averias\", 9 = \"menu:first\" }\n\
+             otherwise = \"queue:ventas\"\n[[routes]]\ndnis = \"+34807123456\"\nto = \"menu:first\"",
+            &[
+                "routes +34807123456: a 807 number leads to queue averias",
+                "routes +34807123456: a 807 number leads to queue ventas",
+            ],
+        ),
+        (
             "a freephone number is fine",
             "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"+34900123456\"\nto = \"queue:averias\"",
             &[],
