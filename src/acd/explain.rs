@@ -228,7 +228,7 @@ impl Acd {
         best.map(|(agent, (_, why))| (agent.id, why.clone()))
     }
 
-    fn urgency_of(&self, item: ItemIx) -> &matching::Urgency {
+    pub(crate) fn urgency_of(&self, item: ItemIx) -> &matching::Urgency {
         &self.urgencies[usize::from(self.items[item].line)]
     }
 

@@ -21,14 +21,17 @@ impl Acd {
             return self.reform(now, out);
         }
         self.configured += 1;
+        let mut left = Vec::new();
         for &agent in agents {
-            self.change_profile(agent, wall);
+            left.extend(self.change_profile(agent, wall));
         }
-        self.ask_anew(agents, now, out);
+        self.ask_anew(agents, &left, now, out);
     }
 
-    /// What these agents may take is another thing now: who waits for one of them alone, and those of them who are ready.
-    pub(crate) fn ask_anew(&mut self, agents: &[AgentIx], now: Mono, out: &mut Vec<Decision>) {
+    /// What these agents may take is another thing now: who waits for one of them alone, or in one of the groups `left`, and
+    /// those of them who are ready.
+    pub(crate) fn ask_anew(&mut self, agents: &[AgentIx], left: &[Listed], now: Mono, out: &mut Vec<Decision>) {
+        let passing = self.pass_deserted(left, now);
         let mut released = Vec::new();
         for &agent in agents {
             self.fit_own(agent, now, &mut released);
@@ -43,6 +46,9 @@ impl Acd {
             self.note_free(agent);
             self.seek_among(agent, Trigger::Agent, now, out);
         }
+        for item in passing {
+            self.ask_for(item, now, out);
+        }
     }
 
     /// He has a skill that nobody had: it has no number yet, and the needs that name it count it as held by nobody.
@@ -52,19 +58,21 @@ impl Acd {
         skills.keys().chain(certified.keys()).any(|skill| self.skills.number(*skill).is_none())
     }
 
-    /// Moves an agent to the profile of what he knows as of now.
-    fn change_profile(&mut self, agent: AgentIx, wall: Wall) {
+    /// Moves an agent to the profile of what he knows as of now; see [`Acd::left_by`] for what is returned.
+    fn change_profile(&mut self, agent: AgentIx, wall: Wall) -> Vec<Listed> {
         let key = self.profile_key(self.agents[agent].id, wall);
         self.rise(agent);
-        self.move_to_profile(agent, key);
+        let left = self.move_to_profile(agent, key);
         self.sit(agent);
+        left
     }
 
     /// Moves an agent who stands nowhere among the ready to the profile of this key. Of his queues nothing is counted anew.
-    pub(crate) fn move_to_profile(&mut self, agent: AgentIx, key: ProfileKey) {
+    /// Returns what [`Acd::left_by`] says of the profile that he was of.
+    pub(crate) fn move_to_profile(&mut self, agent: AgentIx, key: ProfileKey) -> Vec<Listed> {
         let from = self.agents[agent].profile;
         if self.profiles[from].key == key {
-            return;
+            return Vec::new();
         }
         let is_listed = self.agents[agent].listed.is_some();
         let logged_in = u32::from(self.agents[agent].doing != Doing::LoggedOut);
@@ -84,7 +92,9 @@ impl Acd {
             self.count_reserves(from, false);
             self.count_reserves(to, true);
         }
+        let left = if logged_in > 0 { self.left_by(from) } else { Vec::new() };
         self.forget_profile(from);
+        left
     }
 
     /// The profile of this key, made if new.
@@ -177,7 +187,7 @@ impl Acd {
     }
 
     /// An item waits for nobody in particular any more: whoever may take it is asked.
-    fn ask_for(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
+    pub(crate) fn ask_for(&mut self, item: ItemIx, now: Mono, out: &mut Vec<Decision>) {
         match self.items[item].stands {
             Stands::Free => {
                 self.step_out(item);

@@ -384,8 +384,7 @@ impl Acd {
     /// The next item for who is ready; for who has gone, the end of waiting where nobody else serves.
     pub(crate) fn after_free(&mut self, agent: AgentIx, trigger: Trigger, now: Mono, out: &mut Vec<Decision>) {
         if self.agents[agent].doing == Doing::LoggedOut {
-            self.release_own(agent, now, out);
-            self.send_away(self.agents[agent].profile, now, out);
+            self.shift_ended(agent, now, out);
         } else {
             self.seek_item(agent, trigger, now, out);
         }

@@ -181,7 +181,7 @@ impl Acd {
         };
         others.iter().chain([&agent]).for_each(|&at| self.rise(at));
         let is = key.queues.clone();
-        self.move_to_profile(agent, key);
+        let left = self.move_to_profile(agent, key);
         for queue in was.symmetric_difference(&is) {
             self.count_in_queue(agent, *queue, is.contains(queue));
         }
@@ -189,7 +189,7 @@ impl Acd {
             self.set_order(queue);
         }
         others.iter().chain([&agent]).for_each(|&at| self.sit(at));
-        self.ask_anew(&[agent], now, out);
+        self.ask_anew(&[agent], &left, now, out);
         for queue in was.difference(&is) {
             if self.queues[*queue].keeps_nobody() && self.queues[*queue].waiting > 0 {
                 self.drain(*queue, now, out);

@@ -211,8 +211,7 @@ impl Acd {
         self.seek_item(at, Trigger::Agent, now, out);
         // Not before: an item that arrives elsewhere could be offered to an agent who is just sitting down.
         if let Some(other) = other {
-            self.release_own(other, now, out);
-            self.send_away(self.agents[other].profile, now, out);
+            self.shift_ended(other, now, out);
         }
         Ok(())
     }
@@ -294,11 +293,17 @@ impl Acd {
     /// Ends the shift of an agent who holds no reservation and no conversation.
     pub(crate) fn log_out(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         self.end_shift(agent, now, out);
+        self.shift_ended(agent, now, out);
+    }
+
+    /// What the end of his shift means for those who wait.
+    pub(crate) fn shift_ended(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         self.release_own(agent, now, out);
+        self.leave_rings(self.agents[agent].profile, now, out);
         self.send_away(self.agents[agent].profile, now, out);
     }
 
-    /// Ends the shift; what that means for those who wait is for [`Acd::release_own`] and [`Acd::send_away`].
+    /// Ends the shift; what that means for those who wait is for [`Acd::shift_ended`].
     pub(crate) fn end_shift(&mut self, agent: AgentIx, now: Mono, out: &mut Vec<Decision>) {
         self.return_tasks(agent, now, out);
         if let Some(station) = self.agents[agent].station.take() {

@@ -245,9 +245,9 @@ impl Witness {
         rings.iter().filter(is_meant).cloned().collect()
     }
 
-    /// Begins the ring that is next, if none runs and it waits for nobody in particular.
+    /// Begins the ring that is next, if none runs or nobody is there for the one that runs, and it waits for nobody in particular.
     fn begin_ring(&self, item: &mut Waiting, now: Mono) {
-        while let (Some((passed, None)), None) = (item.ring, item.only_until) {
+        while let (Some((passed, running)), None) = (item.ring, item.only_until) {
             let rings = self.rings(item.queue, item);
             let Some(ring) = rings.get(passed) else {
                 item.ring = None;
@@ -260,17 +260,24 @@ impl Witness {
             };
             if ring.skip_if_none_logged_in && !self.agents.iter().any(is_there) {
                 item.ring = Some((passed + 1, None));
+                if running.is_some() {
+                    item.sudden = now;
+                }
+            } else if running.is_some() {
+                return;
             } else {
                 item.ring = Some((passed, Some(Mono(now.0 + ring.length.as_micros() as u64))));
             }
         }
     }
 
-    /// Those who returned from an offer go on, when what followed from its end has happened.
+    /// Those who returned from an offer go on, when what followed from its end has happened, and those whom nobody is there for.
     fn begin_rings(&mut self, now: Mono) {
         for id in self.items.keys().copied().collect::<Vec<_>>() {
             let mut item = self.items[&id].clone();
-            if item.offered.is_empty() && item.ring.is_some_and(|(_, until)| until.is_none()) {
+            let rings_all = self.config.queues.get(&item.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
+            let is_running = item.ring.is_some_and(|(_, until)| until.is_some());
+            if item.offered.is_empty() || rings_all && is_running {
                 self.begin_ring(&mut item, now);
                 self.items.insert(id, item);
             }

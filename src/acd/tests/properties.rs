@@ -425,6 +425,31 @@ fn stale_events_are_counted() {
 }
 
 #[test]
+fn rings_whose_last_agents_go_are_passed_as_the_witness_says() {
+    let mut world = World::new(false);
+    world.run.set(&["ring", "d", "need=x", "for=60"]);
+    let (config, mut out) = (world.run.config.clone(), Vec::new());
+    world.witness.configure(&config, world.now.mono);
+    world.run.acd.configure(config, world.now, &mut out);
+    world.seen(out);
+    let named = |name: &str| AgentId::new(name).unwrap();
+    for name in ["anna", "boris", "fay"] {
+        world.ask(Command::Login { agent: named(name), station: StationId::new(name).unwrap() });
+    }
+    for name in ["anna", "boris"] {
+        world.ask(Command::Pause { agent: named(name), reason: Name::new("lunch").unwrap() });
+    }
+    // A call for queue d of a basic customer: fay is ready and not asked for at first.
+    world.step((1, 7, 80, 1000));
+    assert!(world.offers.is_empty());
+    world.ask(Command::Logout { agent: named("anna") });
+    assert!(world.offers.is_empty(), "boris is still there");
+    world.pass(1000);
+    world.ask(Command::LeaveQueue { agent: named("boris"), queue: QueueId::new("d").unwrap() });
+    assert!(world.offers.iter().any(|(_, agent, _)| *agent == named("fay")));
+}
+
+#[test]
 fn nothing_is_left_when_all_have_gone() {
     let mut seeded = turno_base::Seeded::new(1);
     let steps: Vec<Step> = (0..2000)

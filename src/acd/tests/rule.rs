@@ -123,6 +123,116 @@ fn a_ring_that_asks_for_nobody_who_is_logged_in_is_passed_at_once() {
 }
 
 #[test]
+fn a_ring_is_passed_at_once_when_the_last_whom_it_asks_for_goes() {
+    // Clara is not the last; with Dora the ring of all who wait in it ends, the most urgent first, and the next is theirs at once.
+    check(
+        "queue ventas need=ventas
+         segment plain 1000 20 240
+         segment platinum 10000 10 240
+         ring ventas level=3 for=200
+         ring ventas level=2 for=20 skip=no
+         agent anna ventas skills=ventas:2
+         agent boris ventas skills=ventas:2
+         agent clara ventas skills=ventas:3
+         agent dora ventas skills=ventas:3
+         reason lunch 0
+            0 in anna
+            0 in clara
+            0 in dora
+            0 pause clara lunch
+            0 pause dora lunch
+         1000 call c1 ventas plain
+         2000 call c2 ventas platinum
+         3000 call c3 ventas plain
+         4000 out clara
+         5000 out dora
+         6000 in boris
+         9000 end",
+        expect![[r#"
+            0 anna ready
+            0 clara ready
+            0 dora ready
+            0 clara paused lunch
+            0 dora paused lunch
+            1000 c1 enters ventas at 1
+            2000 c2 enters ventas at 1
+            3000 c3 enters ventas at 3
+            4000 clara logged-out
+            5000 dora logged-out
+            5000 offer c2 to anna
+            5000 anna offered c2
+            6000 boris ready
+            6000 offer c1 to boris
+            6000 boris offered c1
+        "#]],
+    );
+}
+
+#[test]
+fn a_ring_is_passed_at_once_when_the_last_whom_it_asks_for_goes_after_his_call() {
+    check(
+        "queue ventas need=ventas wrap=none
+         ring ventas level=3 for=200
+         agent anna ventas skills=ventas:1
+         agent clara ventas skills=ventas:3
+            0 in anna
+            0 in clara
+         1000 call c1 ventas
+         2000 accept clara
+         3000 call c2 ventas
+         4000 out clara
+         5000 release clara
+         9000 end",
+        expect![[r#"
+            0 anna ready
+            0 clara ready
+            1000 c1 enters ventas at 1
+            1000 offer c1 to clara
+            1000 clara offered c1
+            2000 connect c1 with clara
+            2000 offer of c1 to clara ended: accepted after 1000
+            2000 c1 leaves ventas: answered at 1 after 1000
+            2000 clara talking c1
+            3000 c2 enters ventas at 1
+            5000 clara logged-out
+            5000 offer c2 to anna
+            5000 anna offered c2
+        "#]],
+    );
+}
+
+#[test]
+fn a_ring_is_passed_at_once_when_the_last_whom_it_asks_for_loses_the_skill_or_the_queue() {
+    let script = |loses: &str| {
+        format!(
+            "queue ventas need=ventas
+             queue general
+             ring ventas level=3 for=200
+             agent anna ventas skills=ventas:1
+             agent clara ventas,general skills=ventas:3
+             reason lunch 0
+                0 in anna
+                0 in clara
+                0 pause clara lunch
+             1000 call c1 ventas
+             2000 {loses}
+             2001 end"
+        )
+    };
+    let goes_on = |loses: &str| {
+        let said = played(&script(loses)).text;
+        assert!(said.contains("2000 offer c1 to anna"), "{loses}: {said}");
+    };
+    goes_on("skill clara set ventas 2");
+    goes_on("skill clara unset ventas");
+    goes_on("leave clara ventas");
+    assert!(
+        !played(&script("rank clara ventas 1")).text.contains("offer"),
+        "she is another kind of agent, and still there"
+    );
+}
+
+#[test]
 fn an_owner_is_waited_for_while_he_is_there_and_then_anybody_helps() {
     check(
         "queue ventas
