@@ -257,7 +257,7 @@ pub(super) struct AuditArgs {
 pub(super) fn audit(args: &AuditArgs, as_json: bool) -> u8 {
     let audited = zone_of(&args.tz).and_then(|zone| {
         let day = args.day.unwrap_or_else(|| Date(today(&zone).0 - 1));
-        let audit = audit_day(&args.records, &zone, day).map_err(|error| error.to_string())?;
+        let audit = audit_day(&args.records, &zone, day, wall()).map_err(|error| error.to_string())?;
         Ok((day, audit))
     });
     let (day, audit) = match audited {

@@ -63,6 +63,7 @@ impl Figures {
             entries: self.changes.entries.values().cloned().collect(),
             later: Vec::new(),
             recorded: self.recorded.clone(),
+            owing: BTreeSet::new(),
         };
         assert_eq!(audit(&audited), [], "the figures differ from what they are made of");
     }

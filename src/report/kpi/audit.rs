@@ -1,7 +1,7 @@
 //! The self-audit: identities that must hold between what was stored of a day in several ways (spec/routing.md,
 //! invariant 3; spec/cdr.md). A difference names the calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::{CallId, QueueId};
 
@@ -21,6 +21,8 @@ pub enum Identity {
     CountsAreEntries,
     /// Offers = the sum over their ends + those under way.
     OffersAreEnds,
+    /// A stay that ended is one of a call that has a record.
+    EntriesHaveRecords,
     /// The stays in queues of the records = the entries of the figures.
     EntriesAreRecords,
     /// A call's record says answered if and only if an agent answered it.
@@ -33,10 +35,11 @@ pub enum Identity {
 
 impl Identity {
     /// All of them.
-    pub const ALL: [Identity; 7] = [
+    pub const ALL: [Identity; 8] = [
         Identity::EnteredIsOutcomes,
         Identity::CountsAreEntries,
         Identity::OffersAreEnds,
+        Identity::EntriesHaveRecords,
         Identity::EntriesAreRecords,
         Identity::AnsweredIsRecorded,
         Identity::SegmentsAreLeg,
@@ -49,6 +52,7 @@ impl Identity {
             Identity::EnteredIsOutcomes => "entered_is_outcomes",
             Identity::CountsAreEntries => "counts_are_entries",
             Identity::OffersAreEnds => "offers_are_ends",
+            Identity::EntriesHaveRecords => "entries_have_records",
             Identity::EntriesAreRecords => "entries_are_records",
             Identity::AnsweredIsRecorded => "answered_is_recorded",
             Identity::SegmentsAreLeg => "segments_are_leg",
@@ -83,6 +87,9 @@ pub struct Audited {
     pub later: Vec<Entry>,
     /// Records of the day's calls that have ended.
     pub recorded: BTreeMap<CallId, Recorded>,
+    /// Calls that are over for so long that their record must be among `recorded`. Those whose record may be gone, or is there
+    /// and not compared, are not among them.
+    pub owing: BTreeSet<CallId>,
 }
 
 /// What the audit must know of a record.
@@ -118,6 +125,7 @@ pub fn audit(of: &Audited) -> Vec<Difference> {
         let what = format!("{} entries are kept where nothing was counted", kept.calls.len());
         found.push(difference(Identity::CountsAreEntries, key, what, kept.calls));
     }
+    without_record(of, &mut found);
     against_records(&by_call, &of.recorded, &mut found);
     found
 }
@@ -193,6 +201,18 @@ fn within_tally(key: Key, tally: &Tally, kept: Kept, found: &mut Vec<Difference>
         let what = format!("{offers} offers, {ended} ended");
         found.push(difference(Identity::OffersAreEnds, key, what, kept.calls));
     }
+}
+
+fn without_record(of: &Audited, found: &mut Vec<Difference>) {
+    let ended = of.entries.iter().filter(|entry| entry.left.is_some()).map(|entry| entry.call);
+    let missing: BTreeSet<CallId> =
+        ended.filter(|call| of.owing.contains(call) && !of.recorded.contains_key(call)).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let what = format!("{} calls waited and have no record", missing.len());
+    let calls = missing.into_iter().take(CALLS_NAMED_MAX).collect();
+    found.push(Difference { identity: Identity::EntriesHaveRecords, quarter: None, queue: None, what, calls });
 }
 
 fn against_records(

@@ -429,8 +429,17 @@ fn the_audit_finds_nothing_and_then_what_is_missing() {
         seen.answered |= entry.agent.is_some();
     }
     let entries = out.entries.into_values().collect();
-    let mut audited = Audited { tallies: out.tallies, entries, later: Vec::new(), recorded };
+    let owing = recorded.keys().copied().collect();
+    let mut audited = Audited { tallies: out.tallies, entries, later: Vec::new(), recorded, owing };
     assert_eq!(audit(&audited), []);
+    let (call, record) = audited.recorded.pop_first().unwrap();
+    let found = audit(&audited);
+    let named: Vec<(&str, &[CallId])> = found.iter().map(|one| (one.identity.as_str(), &one.calls[..])).collect();
+    assert_eq!(named, [("entries_have_records", &[call][..])]);
+    audited.owing.remove(&call);
+    assert_eq!(audit(&audited), [], "its record may be gone");
+    audited.owing.insert(call);
+    audited.recorded.insert(call, record);
     let lost = audited.entries.remove(0);
     let found = audit(&audited);
     let identities: Vec<&str> = found.iter().map(|difference| difference.identity.as_str()).collect();

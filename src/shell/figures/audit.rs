@@ -1,7 +1,8 @@
 //! The self-audit of one day: stored figures against the stays that they keep and against the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use turno_base::fact::QueueLeft;
 use turno_base::{CallId, Wall};
@@ -17,6 +18,10 @@ const LATER_QUARTERS: i64 = 24 * 4;
 /// Records and figures are taken by different threads: what ended this recently is not compared, µs.
 const SETTLED_US: i64 = 60_000_000;
 
+/// A call that waited since has its record: `turno cdr retain` takes none of the last day, of which an hour is for what a call did
+/// before it waited.
+const KEPT_US: i64 = 23 * 3_600_000_000;
+
 /// What an audit came to.
 #[derive(Debug)]
 pub struct Audit {
@@ -28,15 +33,19 @@ pub struct Audit {
     pub differences: Vec<Difference>,
 }
 
-/// Audits a local day of the store in `dir`.
-pub fn audit_day(dir: &Path, zone: &Zone, day: Date) -> Result<Audit, StoreError> {
+/// Audits a local day of the store in `dir`; `now` says what records may have been taken out since.
+pub fn audit_day(dir: &Path, zone: &Zone, day: Date, now: Wall) -> Result<Audit, StoreError> {
     let figures = FigureReader::open(dir)?;
+    // In this order: whatever waited before that instant and is not known behind it is over.
+    let as_of = figures.as_of()?.unwrap_or(Wall(0));
+    let known = figures.known()?;
     let range = zone.quarters(day);
     let mut audited = Audited { tallies: figures.tallies(&range)?, ..Audited::default() };
     figures.each_entry(&range, None, |entry| audited.entries.push(entry))?;
     let after = range.end..Quarter(range.end.0 + LATER_QUARTERS);
     figures.each_entry(&after, None, |entry| audited.later.push(entry))?;
     audited.recorded = recorded(dir, &figures, range.start.begins(), range.end.begins())?;
+    audited.owing = owing(dir, &audited, as_of, &known, now)?;
     let (calls, entries) = (audited.recorded.len() as u64, audited.entries.len() as u64);
     Ok(Audit { calls, entries, differences: audit(&audited) })
 }
@@ -59,6 +68,31 @@ fn recorded(
         }
     })?;
     Ok(found)
+}
+
+/// Calls of the day's stays that must have a record. What is older than a day cannot be told from what was taken out.
+fn owing(
+    dir: &Path,
+    audited: &Audited,
+    as_of: Wall,
+    known: &BTreeSet<CallId>,
+    now: Wall,
+) -> Result<BTreeSet<CallId>, StoreError> {
+    let reader = Reader::open(dir)?;
+    let since = Wall(now.0 - KEPT_US);
+    // Records come in the order in which calls end: what ended after the last of them may be on its way.
+    let Some(taken) = reader.last_ended(since)? else { return Ok(BTreeSet::new()) };
+    let until = Wall(taken.min(as_of).0 - SETTLED_US);
+    let mut owing = BTreeSet::new();
+    for entry in &audited.entries {
+        let over =
+            entry.entered + Duration::from_millis(entry.wait_ms + entry.talk_ms + entry.hold_ms + entry.wrap_up_ms);
+        let is_due = entry.entered >= since && over < until && !known.contains(&entry.call);
+        if is_due && (audited.recorded.contains_key(&entry.call) || !reader.has(entry.call)?) {
+            owing.insert(entry.call);
+        }
+    }
+    Ok(owing)
 }
 
 fn seen(record: &Record) -> Recorded {

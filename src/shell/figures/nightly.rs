@@ -113,7 +113,7 @@ impl Night {
     }
 
     fn audit(&self, zone: &Zone, day: Date, metrics: &Metrics) {
-        match audit_day(&self.dir, zone, day) {
+        match audit_day(&self.dir, zone, day, wall()) {
             Ok(audit) => {
                 for identity in Identity::ALL {
                     let found = audit.differences.iter().filter(|difference| difference.identity == identity).count();

@@ -1,14 +1,14 @@
 //! The reading side, beside a running engine or without one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, Name, Wall};
+use turno_base::{AgentId, CallId, Name, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
-use super::tables::{VERSION, read};
+use super::tables::{VERSION, call_of, read};
 use crate::shell::store::StoreError;
 
 /// Read-only access to the figures.
@@ -53,6 +53,16 @@ impl FigureReader {
     pub fn as_of(&self) -> Result<Option<Wall>, StoreError> {
         let found = self.db.query_row("SELECT at_us FROM state", [], |row| row.get(0).map(Wall)).optional();
         found.map_err(|error| self.error(error))
+    }
+
+    /// Calls that are under way, that an agent works up, or that ended a moment ago.
+    pub fn known(&self) -> Result<BTreeSet<CallId>, StoreError> {
+        let mut known = BTreeSet::new();
+        self.each("SELECT call FROM known", [], |row| {
+            known.insert(call_of(row.get(0)?));
+            Ok(())
+        })?;
+        Ok(known)
     }
 
     /// The quarter of the first count; none: there is none.

@@ -24,6 +24,7 @@ use crate::shell::store::{Options, Store};
 const LONG: Duration = Duration::from_secs(30);
 /// 2026-03-10T09:00:00Z.
 const NINE_S: i64 = 1_773_133_200;
+const TEN: Wall = Wall::from_secs(NINE_S + 3600);
 
 /// A folder that goes with the test.
 pub(crate) struct Dir(PathBuf);
@@ -237,7 +238,7 @@ fn the_event_line_reaches_the_tables_once_over_restarts_and_repetitions() {
     assert_eq!(reader.tallies(&day()).unwrap(), whole.tallies);
 
     let tenth = day_of("2026-03-10").unwrap();
-    let audit = audit_day(dir.path(), &zone("UTC").unwrap(), tenth).unwrap();
+    let audit = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, TEN).unwrap();
     // The first quarter may lack calls from before the figures began, and the last minute is not settled.
     assert_eq!((audit.calls, audit.entries, &audit.differences[..]), (23, 40, &[][..]));
 
@@ -245,7 +246,7 @@ fn the_event_line_reaches_the_tables_once_over_restarts_and_repetitions() {
     let gone =
         db.execute("DELETE FROM entries WHERE quarter = ? AND call = ?", (day().start.0 + 1, 21_u128.to_be_bytes()));
     assert_eq!(gone.unwrap(), 1);
-    let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth).unwrap().differences;
+    let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, TEN).unwrap().differences;
     let named: Vec<(&str, &[CallId])> = found.iter().map(|one| (one.identity.as_str(), &one.calls[..])).collect();
     assert_eq!(named.last(), Some(&("answered_is_recorded", &[CallId(21)][..])), "{found:?}");
     assert!(named.iter().any(|(identity, _)| *identity == "counts_are_entries"), "{found:?}");
@@ -276,10 +277,37 @@ fn a_payer_who_pays_in_two_currencies_is_audited_in_each() {
             }
         });
         store.close(LONG);
-        let found = audit_day(dir.path(), &zone("UTC").unwrap(), day_of("2026-03-10").unwrap()).unwrap().differences;
+        let tenth = day_of("2026-03-10").unwrap();
+        let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, TEN).unwrap().differences;
         let named: Vec<(&str, Vec<CallId>)> =
             found.iter().map(|one| (one.identity.as_str(), one.calls.clone())).collect();
         assert_eq!(named, want, "{off}: {found:?}");
+    }
+}
+
+#[test]
+fn a_call_that_waited_and_has_no_record_is_named_unless_its_record_may_be_elsewhere() {
+    let tenth = day_of("2026-03-10").unwrap();
+    let later = Wall::from_secs(NINE_S + 2 * 86_400);
+    for (what, gone, now, want) in [
+        ("nothing is gone", 0..0, TEN, &[][..]),
+        ("one is gone", 21..22, TEN, &[("entries_have_records", vec![CallId(21)])]),
+        ("it may have been too old to be kept", 21..22, later, &[]),
+        ("it ended a moment ago, and an agent may be at work", 36..37, TEN, &[]),
+        ("the tables are behind", 20..41, TEN, &[]),
+    ] {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        append(&store, &facts(40), 1, &mut Builder::default(), &mut 0);
+        store.close(LONG);
+        let db = rusqlite::Connection::open(dir.path().join("records.sqlite")).unwrap();
+        for call in gone {
+            assert_eq!(db.execute("DELETE FROM calls WHERE call = ?", [CallId(call).to_string()]).unwrap(), 1);
+        }
+        let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, now).unwrap().differences;
+        let named: Vec<(&str, Vec<CallId>)> =
+            found.iter().map(|one| (one.identity.as_str(), one.calls.clone())).collect();
+        assert_eq!(named, want, "{what}: {found:?}");
     }
 }
 

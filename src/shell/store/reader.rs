@@ -140,6 +140,20 @@ impl Reader {
         select.query_row([call.to_string()], |row| record(&self.db, row)).optional().map_err(|error| self.error(error))
     }
 
+    /// Whether there is a record of a call, whatever build wrote it.
+    pub fn has(&self, call: CallId) -> Result<bool, StoreError> {
+        let mut select =
+            self.db.prepare_cached("SELECT 1 FROM calls WHERE call = ?").map_err(|error| self.error(error))?;
+        select.exists([call.to_string()]).map_err(|error| self.error(error))
+    }
+
+    /// When the last of the calls ended that arrived at or after `since`; none: none did.
+    pub fn last_ended(&self, since: Wall) -> Result<Option<Wall>, StoreError> {
+        let sql = "SELECT max(ended_us) FROM calls WHERE arrived_us >= ?";
+        let found = self.db.query_row(sql, [since.0], |row| row.get::<_, Option<i64>>(0));
+        found.map(|at| at.map(Wall)).map_err(|error| self.error(error))
+    }
+
     /// How far the tables have taken the log.
     pub fn taken_to(&self) -> Result<Place, StoreError> {
         tables::cursor(&self.db).map_err(|error| self.error(error))
