@@ -117,6 +117,7 @@ impl Witness {
         self.is_configuring = true;
         let AcdConfig { agents, queues, .. } = config;
         self.served.retain(|(agent, queue), _| agents.contains_key(agent) && queues.contains_key(queue));
+        self.live.retain(|(agent, _), _| agents.contains_key(agent));
         // Forgotten with an agent who is no longer configured and not at work.
         let is_known = |agents: &BTreeMap<AgentId, Seat>, agent: &AgentId| {
             config.agents.contains_key(agent)
