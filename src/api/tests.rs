@@ -160,6 +160,12 @@ impl Place {
     pub(super) fn request(&self, text: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    /// Nobody serves any more, and every connection ends.
+    pub(super) fn fall_silent(&mut self) {
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        std::mem::replace(&mut self.runtime, other).shutdown_timeout(Duration::from_secs(5));
+    }
+
         stream.write_all(text.as_bytes()).unwrap();
         let mut all = Vec::new();
         // A reset after the answer (an unread body) is an end as well.
