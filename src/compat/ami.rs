@@ -16,6 +16,9 @@ mod lists;
 mod server;
 pub mod wire;
 
+#[cfg(test)]
+mod docs_tests;
+
 pub use counts::Counts;
 pub use exchange::{Event, Exchange};
 pub use server::{Ami, Listeners, Terms, bind, start};
