@@ -50,6 +50,7 @@ mod rolling;
 mod seat;
 mod sipp;
 mod size;
+mod stored_text;
 mod tidy;
 mod tone;
 mod tools;
