@@ -10,7 +10,7 @@ use super::quarter::Quarter;
 use super::tally::{Key, Tally};
 
 /// Most calls that one difference names.
-pub(super) const CALLS_NAMED_MAX: usize = 20;
+pub const CALLS_NAMED_MAX: usize = 20;
 
 /// What must be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +147,7 @@ impl Kept {
 
 /// What stays add up to in the same way in which they are counted.
 fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
-    const EQUAL: [&str; 19] = [
+    const EQUAL: [&str; 21] = [
         "entered",
         "answered",
         "answered_in_time",
@@ -168,6 +168,8 @@ fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
         "value_in_time",
         "value_abandoned",
     ];
+        "disposition_due",
+        "disposition_said",
     let mut counts = of.counts.named();
     counts.retain(|(name, _)| EQUAL.contains(name));
     counts.push(("wait of answered, ms", of.wait_answered.sum_ms()));
