@@ -51,6 +51,11 @@ impl FigureReader {
         }
     }
 
+    /// The store's directory.
+    pub fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The instant of the last fact that is in the figures; none: there is none.
     pub fn as_of(&self) -> Result<Option<Wall>, StoreError> {
         let found = self.db.query_row("SELECT at_us FROM state", [], |row| row.get(0).map(Wall)).optional();

@@ -140,6 +140,25 @@ fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
     (items, good)
 }
 
+/// Whether the log of the store in `dir` has records or facts behind a place: a consumer that is there has not taken all.
+pub fn has_behind(dir: &Path, mut at: Place) -> Result<bool, StoreError> {
+    let dir = dir.join("log");
+    let disk = |error| StoreError::Disk { what: "read", path: dir.clone(), error };
+    if !dir.is_dir() {
+        return Ok(false);
+    }
+    let Some(last) = log::segments(&dir).map_err(disk)?.pop() else { return Ok(false) };
+    let durable = Place { segment: last, offset: u64::MAX };
+    let wants = Wants { records: true, facts: true, beats: false };
+    loop {
+        match next(&dir, at, durable, wants).map_err(disk)? {
+            Next::Nothing => return Ok(false),
+            Next::Items(items, _) if !items.is_empty() => return Ok(true),
+            Next::Items(_, to) | Next::Turned(to) => at = to,
+        }
+    }
+}
+
 /// A read of the whole log as it is kept, beside a running store or without one: how a fold over the event line is made
 /// again from the beginning. What happens meanwhile may or may not be seen.
 #[derive(Debug)]
