@@ -31,11 +31,13 @@ pub enum Identity {
     SegmentsAreLeg,
     /// What a call costs is the sum of its legs.
     CostsAreLegs,
+    /// Everything else that holds of a record by itself, with the log and with what rating again posted to it.
+    RecordsAreSound,
 }
 
 impl Identity {
     /// All of them.
-    pub const ALL: [Identity; 8] = [
+    pub const ALL: [Identity; 9] = [
         Identity::EnteredIsOutcomes,
         Identity::CountsAreEntries,
         Identity::OffersAreEnds,
@@ -44,6 +46,7 @@ impl Identity {
         Identity::AnsweredIsRecorded,
         Identity::SegmentsAreLeg,
         Identity::CostsAreLegs,
+        Identity::RecordsAreSound,
     ];
 
     /// The label in metrics and the words in reports.
@@ -57,6 +60,7 @@ impl Identity {
             Identity::AnsweredIsRecorded => "answered_is_recorded",
             Identity::SegmentsAreLeg => "segments_are_leg",
             Identity::CostsAreLegs => "costs_are_legs",
+            Identity::RecordsAreSound => "records_are_sound",
         }
     }
 }
@@ -164,12 +168,12 @@ fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
         "exit_key",
         "flowed_in_time",
         "handled",
+        "disposition_due",
+        "disposition_said",
         "value_offered",
         "value_in_time",
         "value_abandoned",
     ];
-        "disposition_due",
-        "disposition_said",
     let mut counts = of.counts.named();
     counts.retain(|(name, _)| EQUAL.contains(name));
     counts.push(("wait of answered, ms", of.wait_answered.sum_ms()));

@@ -124,7 +124,7 @@ fn exports(section: &Section<'_>, dir: &Path) -> Vec<Export> {
         section.error("exports", format!("may be {EXPORTS_MAX} at most"));
     }
     let export = |table: &Section<'_>| {
-        let words = "write queues, agents, law, dispositions, repeat or cost";
+        let words = "write queues, agents, law, dispositions, repeat, cost or ledger";
         let export = Export {
             subject: table.read("report", words, subject_of).unwrap_or(Subject::Queues),
             by: table.read("by", "write interval, day or month", by_of).unwrap_or(By::Day),

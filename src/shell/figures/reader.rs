@@ -62,11 +62,6 @@ impl FigureReader {
         found.map_err(|error| self.error(error))
     }
 
-    /// Calls that are under way, that an agent works up, or that ended a moment ago.
-    pub fn known(&self) -> Result<BTreeSet<CallId>, StoreError> {
-        let mut known = BTreeSet::new();
-        self.each("SELECT call FROM known", [], |row| {
-            known.insert(call_of(row.get(0)?));
     /// What the engine that counts them was configured with; the usual if it has counted nothing yet.
     pub fn house(&self) -> Result<House, StoreError> {
         let found = self.db.query_row("SELECT currency, resolved_s FROM house", [], |row| {
@@ -85,6 +80,11 @@ impl FigureReader {
         found.optional().map(Option::unwrap_or_default).map_err(|error| self.error(error))
     }
 
+    /// Calls that are under way, that an agent works up, or that ended a moment ago.
+    pub fn known(&self) -> Result<BTreeSet<CallId>, StoreError> {
+        let mut known = BTreeSet::new();
+        self.each("SELECT call FROM known", [], |row| {
+            known.insert(call_of(row.get(0)?));
             Ok(())
         })?;
         Ok(known)
