@@ -287,7 +287,7 @@ pub fn kind(input: &Input) -> &'static str {
         Input::Stored(_) => "stored",
         Input::Command { .. } => "command",
         Input::Load(_) => "load",
-        Input::Restarted => "restarted",
+        Input::Restarted { .. } => "restarted",
         Input::Fault { .. } => "fault",
         Input::Deadline => "deadline",
     }
