@@ -83,7 +83,7 @@ impl Threads {
             store: store.clone(),
             media,
             voicemail: voicemail.0.clone(),
-            dns: Dns::new(inbox.clone(), handle),
+            dns: Dns::new(inbox.clone(), handle, &settings.net.name_servers),
             callers: callers.clone(),
             facts,
             metrics: metrics.clone(),

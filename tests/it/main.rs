@@ -36,6 +36,7 @@ mod linphone;
 mod live;
 mod load;
 mod menus;
+mod names;
 mod nat;
 mod node;
 mod operator;
