@@ -52,6 +52,7 @@ mod size;
 mod tidy;
 mod tone;
 mod tools;
+mod torture;
 mod voicemail;
 mod wall;
 mod whatif;
