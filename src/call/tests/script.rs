@@ -50,13 +50,7 @@ pub(crate) fn config() -> CallConfig {
             ("1003".to_owned(), Extension::Station(StationId(name("s3")))),
             ("22".to_owned(), Extension::Agent(AgentId(name("boris")))),
         ]),
-        codes: Codes {
-            in_out: "*45".into(),
-            pause: "*46".into(),
-            emergency: "*47".into(),
-            park: "*68".into(),
-            pull: "*69".into(),
-        },
+        codes: Codes { emergency: "*47".into(), ..Codes::default() },
         park: crate::ParkRules::default(),
         mailboxes: BTreeMap::from([(
             name("box"),
