@@ -294,8 +294,12 @@ impl Run {
             CallEffect::Code { leg, station, code } => match code {
                 Code::InOut(digits) => format!("{leg} code at {station}: in-out {digits:?}"),
                 Code::Pause(digits) => format!("{leg} code at {station}: pause {digits:?}"),
-                Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
-                Code::Pull(digits) => format!("{leg} code at {station}: pull {digits:?}"),
+                Code::Emergency { queue, on } => {
+                    let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
+                    format!("{leg} code at {station}: emergency {queue} {on}")
+                }
+                Code::Pull(pulled) => format!("{leg} code at {station}: pull {pulled:?}"),
+                Code::Unreadable => format!("{leg} code at {station}: unreadable"),
             },
             CallEffect::Tape { call, leg, tape } => {
                 let what = match tape {
