@@ -68,7 +68,7 @@ struct Sure {
 }
 
 /// Why a request is not done.
-enum Not {
+pub(super) enum Not {
     Store(StoreError),
     /// With a sentence for whoever asked.
     Asked(StatusCode, String),
@@ -159,7 +159,7 @@ async fn different(State(state): State<AppState>, Path(id): Path<String>, Json(t
 }
 
 /// On a thread that may wait for the disk.
-async fn done(
+pub(super) async fn done(
     state: &AppState,
     work: impl FnOnce(&std::path::Path) -> Result<serde_json::Value, Not> + Send + 'static,
 ) -> Response {
