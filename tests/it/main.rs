@@ -54,3 +54,4 @@ mod tools;
 mod voicemail;
 mod wall;
 mod whatif;
+mod why;
