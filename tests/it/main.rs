@@ -41,6 +41,7 @@ mod node;
 mod operator;
 mod overload;
 mod parking;
+mod plans;
 mod quickstart;
 mod records;
 mod rig;
