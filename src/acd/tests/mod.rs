@@ -1,6 +1,7 @@
 //! Tests through the front door: a script in, a transcript out, in invented time.
 
 mod agents;
+mod callback_bounds;
 mod callbacks;
 mod calls;
 mod doors;
@@ -16,6 +17,7 @@ mod overflow;
 mod properties;
 mod reasons;
 mod redial;
+mod rings;
 mod rule;
 mod script;
 mod serving;

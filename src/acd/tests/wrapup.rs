@@ -229,3 +229,83 @@ fn the_wrap_up_limit_changed_during_a_call_holds_from_the_next() {
         "#]],
     );
 }
+
+#[test]
+fn a_fixed_wrap_up_lasts_and_an_at_most_one_ends_by_ready() {
+    check(
+        "queue ventas wrap=fixed:10
+         queue averias wrap=atmost:10
+         agent anna ventas
+         agent boris averias
+         reason lunch 0
+            0 in anna
+            1 in boris
+            2 call c1 ventas
+            3 call c2 averias
+            4 accept anna
+            5 accept boris
+         1000 release anna
+         1000 release boris
+         2500 ready anna
+         3000 ready boris
+         4000 pause anna lunch
+         5000 ready anna
+         5500 ready anna
+        12000 end",
+        expect![[r#"
+            0 anna ready
+            1 boris ready
+            2 c1 enters ventas at 1
+            2 offer c1 to anna
+            2 anna offered c1
+            3 c2 enters averias at 1
+            3 offer c2 to boris
+            3 boris offered c2
+            4 connect c1 with anna
+            4 offer of c1 to anna ended: accepted after 2
+            4 c1 leaves ventas: answered at 1 after 2
+            4 anna talking c1
+            5 connect c2 with boris
+            5 offer of c2 to boris ended: accepted after 2
+            5 c2 leaves averias: answered at 1 after 2
+            5 boris talking c2
+            1000 anna wrap-up c1
+            1000 boris wrap-up c2
+            2500 refused: the wrap-up of anna has a fixed length and ends in 9 s
+            3000 boris ready
+            5500 refused: the wrap-up of anna has a fixed length and ends in 6 s
+            11000 anna ready
+        "#]],
+    );
+}
+
+#[test]
+fn a_wrap_up_belongs_to_the_agent_and_keeps_him_from_all_queues() {
+    check(
+        "queue ventas wrap=fixed:10
+         queue averias
+         agent anna ventas,averias
+            0 in anna
+            1 call c1 ventas
+            2 accept anna
+         1000 gone c1 abandoned
+         1001 release anna
+         2000 call c2 averias
+        12000 end",
+        expect![[r#"
+            0 anna ready
+            1 c1 enters ventas at 1
+            1 offer c1 to anna
+            1 anna offered c1
+            2 connect c1 with anna
+            2 offer of c1 to anna ended: accepted after 1
+            2 c1 leaves ventas: answered at 1 after 1
+            2 anna talking c1
+            1000 anna wrap-up c1
+            2000 c2 enters averias at 1
+            11000 anna ready
+            11000 offer c2 to anna
+            11000 anna offered c2
+        "#]],
+    );
+}

@@ -6,6 +6,7 @@ mod dialling;
 mod door;
 mod early;
 mod edge;
+mod forks;
 mod lossy;
 mod matrix;
 mod noise;
