@@ -334,6 +334,22 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/api/v1/customers/{id}/merge", ADMIN, "Two customers are one.").takes(OTHER),
     post("/api/v1/customers/{id}/unmerge", ADMIN, "They were two after all."),
     post("/api/v1/customers/{id}/different", ADMIN, "Two customers are not one.").takes(OTHER),
+    post("/api/v1/customers/{id}/consents", ADMIN, "Enters what a customer agrees to, or that he does no longer.")
+        .gives("consents")
+        .takes(&[
+            need("purpose", Named, "To what: recording, marketing, survey"),
+            need("granted", Flag, "Given, or withdrawn"),
+            may("proof", Text, "What shows it: id of a call, number of a form, link; needed where it is given"),
+            may("at", Instant, "When it was said; absent: now"),
+            may("expires", Instant, "Not valid from then on; absent: until withdrawn"),
+        ]),
+    post("/api/v1/customers/{id}/consents/undo", ADMIN, "Takes back the last word on a purpose, entered by mistake.")
+        .gives("consents")
+        .takes(&[need("purpose", Named, "Of which purpose")]),
+    post("/api/v1/customers/{id}/notes", ADMIN, "Enters a note about a customer; agents see it on his card.")
+        .gives("notes")
+        .takes(&[need("text", Text, "At most 4000 bytes"), may("by", Text, "Who writes it; absent: whoever asks")]),
+    post("/api/v1/customers/{id}/notes/undo", ADMIN, "Takes back the last note.").gives("notes"),
     post(IMPORT, ADMIN, "Takes a file of customers, CSV.").gives("outcome").asks(&[
         may("name", Text, "Names the import"),
         may("country", Text, "Whose numbers they are, without a prefix"),
