@@ -160,6 +160,16 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
         (
+            "dispositions that a queue must have and cannot",
+            with("need =", "dispositions = [\"fault\"]\ndisposition_required = true\nneed ="),
+        ),
+        (
+            "dispositions that a queue must have, by what is above them",
+            with("need =", "dispositions = [\"fault\"]\ndisposition_required = true\nwrap_up = \"30s\"\nneed =")
+                + "\n[dispositions.\"fault.line\"]\n",
+        ),
+        ("a first contact that is judged after it is forgotten", and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n")),
+        (
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
         ),
