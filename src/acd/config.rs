@@ -204,7 +204,8 @@ pub struct QueueRules {
 impl QueueRules {
     /// Whether this may be said to have come of its conversations.
     pub fn admits(&self, disposition: Name) -> bool {
-        let below = |of: &Name| disposition.as_str().strip_prefix(of.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let below =
+            |of: &Name| disposition.as_str().strip_prefix(of.as_str()).is_some_and(|rest| rest.starts_with('.'));
         self.dispositions.is_empty() || self.dispositions.iter().any(|of| *of == disposition || below(of))
     }
 }

@@ -159,10 +159,16 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoSuchDisposition(disposition) => write!(f, "there is no disposition {disposition}"),
             Refusal::DispositionElsewhere { disposition, queue } => {
-                write!(f, "{disposition} is no disposition of queue {queue}; queues.{queue}.dispositions names those that are")
+                write!(
+                    f,
+                    "{disposition} is no disposition of queue {queue}; queues.{queue}.dispositions names those that are"
+                )
             }
             Refusal::DispositionDue { agent, queue } => {
-                write!(f, "{agent} has not said what came of the last call, and queue {queue} wants to know; say its disposition")
+                write!(
+                    f,
+                    "{agent} has not said what came of the last call, and queue {queue} wants to know; say its disposition"
+                )
             }
             Refusal::NoCallYet(agent) => write!(f, "{agent} has had no call since the login"),
             Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),

@@ -75,13 +75,9 @@ async fn answer(state: &AppState, subject: Subject, which: Which) -> Response {
     match made.await {
         Ok(Ok(Ok(bytes))) => ([(header::CONTENT_TYPE, form.content_type())], bytes).into_response(),
         Ok(Err(
-            error @ (ReportError::NoFigure(_)
-            | ReportError::NotOfCalls(_)
-            | ReportError::Period
-            | ReportError::TooLong),
-        )) => {
-            refused(StatusCode::BAD_REQUEST, &error.to_string())
-        }
+            error
+            @ (ReportError::NoFigure(_) | ReportError::NotOfCalls(_) | ReportError::Period | ReportError::TooLong),
+        )) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
         Ok(Err(ReportError::Store(error))) => {
             tracing::error!(%error, "figures cannot be read");
             refused(StatusCode::SERVICE_UNAVAILABLE, "figures cannot be read now; the log says why")

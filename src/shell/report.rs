@@ -133,7 +133,9 @@ impl fmt::Display for ReportError {
             ReportError::NoFigure(name) => {
                 write!(f, "there is no figure {name:?}; docs/figures.md and `turno report formulas` list them")
             }
-            ReportError::NotOfCalls(name) => write!(f, "{name} is time in which there is no call: no call is behind it"),
+            ReportError::NotOfCalls(name) => {
+                write!(f, "{name} is time in which there is no call: no call is behind it")
+            }
             ReportError::Period => write!(f, "a report is of 1 to {DAYS_MAX} days, the first of them first"),
             ReportError::TooLong => {
                 write!(f, "that are more than {ROWS_MAX} rows; ask for fewer days or longer intervals")

@@ -248,7 +248,8 @@ fn a_queue_that_wants_to_know_is_told_before_its_wrap_up_is_left_or_its_limit_en
         assert!(got.ends_with(&want), "{queue}, {then}: {got}");
     }
     // Said while they talked.
-    let said = after_call(&house("wrap=atmost:30 mustsay=yes"), "900 result anna sale\n1000 release anna\n2000 ready anna");
+    let said =
+        after_call(&house("wrap=atmost:30 mustsay=yes"), "900 result anna sale\n1000 release anna\n2000 ready anna");
     assert!(said.ends_with("2000 anna ready\n"), "{said}");
 }
 

@@ -364,13 +364,13 @@ const ANNA: &[(&str, &str)] = &[
     ("outbound", "0.0 s"),
     ("task", "0.0 s"),
     ("handled", "15"),
-    ("aht", "60.7 s"),             // 910 / 15
-    ("tmo_sin_acw", "53.0 s"),     // 795 / 15
-    ("talk_mean", "49.3 s"),       // 740 / 15
-    ("occupancy", "13.9 %"),       // 991 / 7146
+    ("aht", "60.7 s"),              // 910 / 15
+    ("tmo_sin_acw", "53.0 s"),      // 795 / 15
+    ("talk_mean", "49.3 s"),        // 740 / 15
+    ("occupancy", "13.9 %"),        // 991 / 7146
     ("occupancy_unrung", "12.9 %"), // 910 / 7065
-    ("utilisation", "13.8 %"),     // 991 / 7200
-    ("availability", "99.3 %"),    // 7146 / 7200
+    ("utilisation", "13.8 %"),      // 991 / 7200
+    ("availability", "99.3 %"),     // 7146 / 7200
     ("offers", "19"),
     ("no_answer", "21.1 %"),       // 4 / 19
     ("no_answer_agent", "10.5 %"), // 2 / 19
@@ -391,12 +391,12 @@ const BORIS: &[(&str, &str)] = &[
     ("outbound", "0.0 s"),
     ("task", "0.0 s"),
     ("handled", "15"),
-    ("aht", "61.5 s"),             // 923 / 15
-    ("tmo_sin_acw", "53.2 s"),     // 798 / 15
-    ("talk_mean", "50.5 s"),       // 758 / 15
-    ("occupancy", "13.5 %"),       // 973 / 7200
+    ("aht", "61.5 s"),              // 923 / 15
+    ("tmo_sin_acw", "53.2 s"),      // 798 / 15
+    ("talk_mean", "50.5 s"),        // 758 / 15
+    ("occupancy", "13.5 %"),        // 973 / 7200
     ("occupancy_unrung", "12.9 %"), // 923 / 7150
-    ("utilisation", "13.5 %"),     // 973 / 7200
+    ("utilisation", "13.5 %"),      // 973 / 7200
     ("availability", "100.0 %"),
     ("offers", "12"),
     ("no_answer", "8.3 %"), // 1 / 12
@@ -412,7 +412,8 @@ fn every_figure_of_each_agent_is_what_the_hand_says() {
         let shown = |figure: &AgentFigure| (figure.name, (figure.of)(&all).to_string());
         AGENT_FIGURES.iter().map(shown).collect::<Vec<_>>()
     };
-    let expected = |of: &[(&'static str, &str)]| of.iter().map(|(name, v)| (*name, (*v).to_owned())).collect::<Vec<_>>();
+    let expected =
+        |of: &[(&'static str, &str)]| of.iter().map(|(name, v)| (*name, (*v).to_owned())).collect::<Vec<_>>();
     assert_eq!(of("anna"), expected(ANNA));
     assert_eq!(of("boris"), expected(BORIS));
     // Carlos's telephone was not there: he never logged in, and the offer is his.

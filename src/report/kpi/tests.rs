@@ -269,7 +269,8 @@ fn handed_on(said: [Option<&str>; 3]) -> Changes {
         word.map(|word| What::Disposed { call, agent, disposition: turno_base::Name::new(word).unwrap() })
     };
     let enters = |queue| What::QueueEntered { call, queue, position: 1 };
-    let answers = |queue, agent| What::QueueLeft { call, queue, left: QueueLeft::Answered(agent), position: 1, wait_ms: 1000 };
+    let answers =
+        |queue, agent| What::QueueLeft { call, queue, left: QueueLeft::Answered(agent), position: 1, wait_ms: 1000 };
     let script = [
         Some(What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None }),
         Some(enters(averias())),
@@ -307,7 +308,8 @@ fn the_last_word_on_a_call_is_counted_where_the_agent_who_said_it_had_it() {
             let mut tally = Tally::default();
             let here = |key: &&Key| key.queue == QueueId::new(name).ok();
             out.tallies.iter().filter(|(key, _)| here(key)).for_each(|(_, of)| tally.merge(of));
-            let words: Vec<String> = tally.dispositions.iter().map(|(name, n)| format!("{name}{}", "!".repeat(*n as usize - 1))).collect();
+            let words: Vec<String> =
+                tally.dispositions.iter().map(|(name, n)| format!("{name}{}", "!".repeat(*n as usize - 1))).collect();
             let (due, said) = (tally.counts.disposition_due, tally.counts.disposition_said);
             let word = if words.is_empty() { "-".to_owned() } else { words.join(" ") };
             format!("{name}: {word}, {} of {due} missing", due - said)

@@ -145,5 +145,7 @@ fn a_deck_that_the_store_holds_prices_in_the_restored_house_what_it_priced_befor
     assert!(checked.settings.is_none(), "the deck came from the backup's folder and no other");
     // A text that was damaged in the backup is not put back.
     fs::write(to.join("data").join(decks::FOLDER).join(&id), book.replace("0.10", "0.01")).unwrap();
-    assert!(matches!(restore(&to, &elsewhere.path("again"), false), Err(Failure::Damaged(path)) if path.ends_with(&id)));
+    assert!(
+        matches!(restore(&to, &elsewhere.path("again"), false), Err(Failure::Damaged(path)) if path.ends_with(&id))
+    );
 }

@@ -112,7 +112,8 @@ pub(super) fn figures(section: &Section<'_>, dir: &Path) -> FigureSettings {
         exports: exports(section, dir),
     };
     if u64::try_from(settings.windows.resolved_s).is_ok_and(|s| s >= settings.kept.as_secs()) {
-        section.error("resolved_within", "is not shorter than kept: contacts would be forgotten before they are judged");
+        section
+            .error("resolved_within", "is not shorter than kept: contacts would be forgotten before they are judged");
     }
     section.done();
     settings

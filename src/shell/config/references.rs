@@ -219,7 +219,8 @@ impl<'a> Checker<'a> {
         for named in &queue.dispositions {
             let alone = QueueRules { dispositions: vec![*named], ..QueueRules::default() };
             if !known.keys().any(|disposition| alone.admits(*disposition)) {
-                let sentence = format!("there is no disposition {named:?}, nor one below it; add [dispositions.{named}]");
+                let sentence =
+                    format!("there is no disposition {named:?}, nor one below it; add [dispositions.{named}]");
                 self.problems.error(&key("dispositions"), sentence);
             }
         }

@@ -168,7 +168,10 @@ fn cases() -> Vec<(&'static str, String)> {
             with("need =", "dispositions = [\"fault\"]\ndisposition_required = true\nwrap_up = \"30s\"\nneed =")
                 + "\n[dispositions.\"fault.line\"]\n",
         ),
-        ("a first contact that is judged after it is forgotten", and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n")),
+        (
+            "a first contact that is judged after it is forgotten",
+            and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n"),
+        ),
         (
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),

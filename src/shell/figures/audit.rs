@@ -63,7 +63,13 @@ fn unsound(records: &Report) -> Option<Difference> {
     let told: Vec<&str> = records.told.iter().take(FLAWS_TOLD_MAX).map(String::as_str).collect();
     let what = format!("{} flaws, such as {}", records.wrong, told.join("; "));
     let calls = records.calls.iter().copied().take(CALLS_NAMED_MAX).collect();
-    (records.wrong > 0).then_some(Difference { identity: Identity::RecordsAreSound, quarter: None, queue: None, what, calls })
+    (records.wrong > 0).then_some(Difference {
+        identity: Identity::RecordsAreSound,
+        quarter: None,
+        queue: None,
+        what,
+        calls,
+    })
 }
 
 /// Records of calls that arrived in a span of time and that the figures have seen from their beginning to their end.

@@ -142,7 +142,12 @@ impl Night {
             match self.run(&job, &zone, day, now, metrics) {
                 Ok(()) => self.done.set(&job.name(), day),
                 Err(error) => {
-                    tracing::error!(job = job.name(), day = day_text(day), error, "not done for this day; it is tried again");
+                    tracing::error!(
+                        job = job.name(),
+                        day = day_text(day),
+                        error,
+                        "not done for this day; it is tried again"
+                    );
                     self.done.retry(&job.name(), now + RETRY_AFTER);
                 }
             }

@@ -304,8 +304,7 @@ fn a_payer_who_pays_in_two_currencies_is_audited_in_each() {
         let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, TEN).unwrap().differences;
         // The legs are made up, and not sound in themselves.
         let of_costs = found.iter().filter(|one| one.identity != Identity::RecordsAreSound);
-        let named: Vec<(&str, Vec<CallId>)> =
-            of_costs.map(|one| (one.identity.as_str(), one.calls.clone())).collect();
+        let named: Vec<(&str, Vec<CallId>)> = of_costs.map(|one| (one.identity.as_str(), one.calls.clone())).collect();
         assert_eq!(named, want, "{off}: {found:?}");
     }
 }

@@ -140,10 +140,10 @@ fn a_number_that_was_called_lately_and_that_the_books_of_today_do_not_price_is_n
     let text = format!("[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n{HEAD}");
     let named = "tariff.file: no rule prices +34900123456, called 3 times in 30 days; add a row for its prefix, then price those calls again";
     for (book, want) in [
-        ("2026-01-01,company,34900,x,0.10", &[][..]),         // the rule came after the calls
-        ("2026-01-01,company,34911,x,0.10", &[named]),        // it went, also for the call that it had priced
-        ("2026-04-01,company,34900,x,0.10", &[named]),        // a version that was not in force then
-        ("2026-01-01,caller,34900,x,0.10", &[]),              // who calls pays, and there is a price
+        ("2026-01-01,company,34900,x,0.10", &[][..]), // the rule came after the calls
+        ("2026-01-01,company,34911,x,0.10", &[named]), // it went, also for the call that it had priced
+        ("2026-04-01,company,34900,x,0.10", &[named]), // a version that was not in force then
+        ("2026-01-01,caller,34900,x,0.10", &[]),      // who calls pays, and there is a price
     ] {
         let mut settings = settings(&text);
         settings.engine.deck = Deck::parse_csv(&format!("valid_from,payer,b,rate,per_minute\n{book}\n")).unwrap();

@@ -8,10 +8,7 @@ use super::{Ask, ReportError, Split};
 use crate::shell::figures::{FigureReader, KnownContact};
 
 /// The contacts of the period, those that are asked for, and around it those that they are compared with: none.
-pub(super) fn contacts(
-    reader: &FigureReader,
-    ask: &Ask,
-) -> Result<Vec<(Option<KnownContact>, Contact)>, ReportError> {
+pub(super) fn contacts(reader: &FigureReader, ask: &Ask) -> Result<Vec<(Option<KnownContact>, Contact)>, ReportError> {
     let (from, until) = (ask.zone.begins(ask.from), ask.until());
     let (before, after) = (ask.windows.redial_s * 1_000_000, ask.windows.resolved_s * 1_000_000);
     let mut contacts = Vec::new();

@@ -43,7 +43,10 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
     columns.push(Column::new("rated_again", "what of company rating again posted, up or down"));
     columns.push(Column::new("agents", "(talk + hold + wrap-up) at the agent's cost per hour"));
     if ask.with_idle {
-        columns.push(Column::new("idle", "time ready of all agents at their cost, shared out over all calls of the house by the column before"));
+        columns.push(Column::new(
+            "idle",
+            "time ready of all agents at their cost, shared out over all calls of the house by the column before",
+        ));
     }
     columns.push(Column::new("cost", "company + agents (+ idle)"));
     columns.push(Column::new("cost_per_call", "cost / calls"));

@@ -46,7 +46,8 @@ const COUNTED: &str = "yes: in the numerator; no: only in the denominator";
 
 /// A sheet that says whose calls these are.
 fn sheet_of(name: &str, formula: &str, more: Vec<Column>) -> Sheet {
-    let mut columns = vec![Column::plain("call"), Column::plain("entered"), Column::plain("queue"), Column::plain("segment")];
+    let mut columns =
+        vec![Column::plain("call"), Column::plain("entered"), Column::plain("queue"), Column::plain("segment")];
     columns.extend(more);
     columns.push(Column::new("counted", COUNTED));
     let mut sheet = Sheet::new(&format!("Calls behind {name}"), columns);
@@ -124,7 +125,8 @@ fn law(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportErro
 
 /// Calls of which this, or what is below it, was the last word.
 fn dispositions(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportError> {
-    let fits = |said: &Name| said.as_str().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let fits =
+        |said: &Name| said.as_str().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let mut columns = stay_columns();
     columns.insert(0, Column::plain("disposition"));
     let mut sheet = sheet_of(name, "calls of which it was the last word / calls with a disposition", columns);
@@ -140,7 +142,9 @@ fn dispositions(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, R
     reader.each_contact(from, ask.until(), |known| {
         let segment = Name::new(&known.segment).ok().map(SegmentId);
         let key = Key { quarter: Quarter::of(known.contact.at), queue: None, segment, number_type: None };
-        let Some(said) = known.contact.disposition.filter(|_| known.queue.is_empty() && ask.wants(&key)) else { return };
+        let Some(said) = known.contact.disposition.filter(|_| known.queue.is_empty() && ask.wants(&key)) else {
+            return;
+        };
         let cells = vec![Cell::Text(said.to_string()), text(None::<Name>), text(None::<Name>), Cell::Nothing];
         push(&mut sheet, (known.call, known.contact.at, None, segment), cells, fits(&said));
     })?;
@@ -286,7 +290,9 @@ fn agents(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportE
         Column::plain("offers"),
     ];
     let mut sheet = sheet_of(name, figure.formula, more);
-    sheet.notes.push("of calls that have ended; time is that of the whole call, also where a quarter of an hour ends".to_owned());
+    sheet.notes.push(
+        "of calls that have ended; time is that of the whole call, also where a quarter of an hour ends".to_owned(),
+    );
     let span = ask.zone.begins(ask.from)..ask.until();
     each_record(reader, ask, |record| {
         if !ask.wants(&key_of(record)) {
@@ -316,7 +322,11 @@ fn cost(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportErr
         return Err(ReportError::NoFigure(name.to_owned()));
     }
     let is_unrated = name == "unrated";
-    let formula = if is_unrated { "legs and parties without an amount" } else { "rated legs that this party pays, as rated last" };
+    let formula = if is_unrated {
+        "legs and parties without an amount"
+    } else {
+        "rated legs that this party pays, as rated last"
+    };
     let more = vec![
         Column::new("ended_with", "as rated when the call ended"),
         Column::new("rated_again", "what rating again posted"),

@@ -25,7 +25,9 @@ pub(super) fn ledger(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportEr
         Column::plain("currency"),
     ];
     let mut sheet = Sheet::new("Rated again", columns);
-    sheet.notes.push("calls that arrived in these days; records stay as they are, and each row is added to them".to_owned());
+    sheet
+        .notes
+        .push("calls that arrived in these days; records stay as they are, and each row is added to them".to_owned());
     let Some(ledger) = Ledger::read(reader.dir())? else { return Ok(sheet) };
     let mut sums: BTreeMap<_, i128> = BTreeMap::new();
     ledger.each_arrived(&(ask.zone.begins(ask.from)..ask.until()), |entry| {

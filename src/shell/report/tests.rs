@@ -134,7 +134,10 @@ fn dispositions_repeat_callers_and_the_calls_behind_a_figure() {
     let counted: Vec<&String> = behind.iter().filter(|row| row.ends_with(",yes")).collect();
     assert_eq!(counted.len(), 14);
     assert!(counted.iter().all(|row| row.contains(",abandoned,-,10.000,")), "{counted:?}");
-    assert!(matches!(report(&reader, &ask(Subject::Calls(Behind::Queues, "nope".to_owned()), By::Day)), Err(ReportError::NoFigure(_))));
+    assert!(matches!(
+        report(&reader, &ask(Subject::Calls(Behind::Queues, "nope".to_owned()), By::Day)),
+        Err(ReportError::NoFigure(_))
+    ));
 }
 
 #[test]

@@ -124,12 +124,7 @@ pub fn audit_span(dir: &Path, span: &Range<Wall>) -> Result<Report, StoreError> 
     failed.map_or(Ok(report), Err)
 }
 
-fn soundness(
-    dir: &Path,
-    reader: &Reader,
-    span: Option<&Range<Wall>>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
+fn soundness(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
     let filter = Filter { since: span.map(|span| span.start), until: span.map(|span| span.end), ..Filter::default() };
     reader.each(&filter, Order::OldestFirst, |record| {
         report.records += 1;
@@ -140,12 +135,7 @@ fn soundness(
 }
 
 /// What rating again posted leads from the amounts of the records to the last.
-fn postings(
-    dir: &Path,
-    reader: &Reader,
-    span: Option<&Range<Wall>>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
+fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
     let Some(ledger) = Ledger::read(dir)? else { return Ok(()) };
     let always = Wall(i64::MIN)..Wall(i64::MAX);
     let (mut of_call, mut failed): (Vec<Posting>, Option<StoreError>) = (Vec::new(), None);

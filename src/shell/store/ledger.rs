@@ -189,9 +189,9 @@ impl Part<'_> {
         let was_unrated = posting.revision == 0 && charges.any(lacks);
         let counted = record.stays.last().map_or(record.arrived, |stay| stay.entered);
         let run = || {
-            let mut insert = self.rows.prepare_cached(
-                "INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )?;
+            let mut insert = self
+                .rows
+                .prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
             insert.execute(params![
                 posting.of.call.to_string(),
                 posting.of.leg.0 as i64,

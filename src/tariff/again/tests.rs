@@ -147,6 +147,7 @@ fn a_gap_is_what_the_deck_at_hand_does_not_price_whatever_the_record_says() {
     ] {
         assert_eq!(gaps(of, &deck).count(), want, "{what}");
     }
-    let later = Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-04-01,company,34900,freephone,0.10\n").unwrap();
+    let later =
+        Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-04-01,company,34900,freephone,0.10\n").unwrap();
     assert_eq!(gaps(&priced, &later).count(), 1, "it was priced, and would not be by the book of today");
 }

@@ -87,11 +87,27 @@ fn house() -> Dir {
     let deck = Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,x,0.60\n").unwrap();
     let (mut builder, mut number, mut seq) = (Builder::default(), 0, 0);
     let calls = [
-        call(0, "612345678", "1 in averias, 2 offer anna, 7 rna anna, 8 offer boris, 13 take boris, 43 wrap boris, 43 bye, 44 said boris fault.line, 48 free boris"),
-        call(1, "612345678", "1 in averias, 2 offer anna, 7 take anna, 27 wrap anna, 27 bye, 28 said anna sale, 31 free anna"),
+        call(
+            0,
+            "612345678",
+            "1 in averias, 2 offer anna, 7 rna anna, 8 offer boris, 13 take boris, 43 wrap boris, 43 bye, 44 said boris fault.line, 48 free boris",
+        ),
+        call(
+            1,
+            "612345678",
+            "1 in averias, 2 offer anna, 7 take anna, 27 wrap anna, 27 bye, 28 said anna sale, 31 free anna",
+        ),
         call(2, "622222222", "1 in averias, 11 abandon, 11 bye"),
-        call(3, "633333333", "1 in averias, 101 overflow, 101 in ventas, 186 offer boris, 191 take boris, 201 wrap boris, 201 bye, 202 free boris"),
-        call(4, "644444444", "1 in averias, 11 overflow, 11 in ventas, 16 offer boris, 21 take boris, 61 wrap boris, 61 bye, 62 said boris fault, 65 free boris"),
+        call(
+            3,
+            "633333333",
+            "1 in averias, 101 overflow, 101 in ventas, 186 offer boris, 191 take boris, 201 wrap boris, 201 bye, 202 free boris",
+        ),
+        call(
+            4,
+            "644444444",
+            "1 in averias, 11 overflow, 11 in ventas, 16 offer boris, 21 take boris, 61 wrap boris, 61 bye, 62 said boris fault, 65 free boris",
+        ),
     ];
     for fact in calls.into_iter().flatten() {
         number += 1;
@@ -130,7 +146,8 @@ fn asked(dir: &Dir, subject: Subject, change: impl Fn(&mut Ask)) -> Result<Sheet
 
 /// `call yes|no` of each row, by call.
 fn behind(dir: &Dir, of: Behind, figure: &str, change: impl Fn(&mut Ask)) -> String {
-    let sheet = asked(dir, Subject::Calls(of, figure.to_owned()), change).unwrap_or_else(|error| panic!("{figure}: {error}"));
+    let sheet =
+        asked(dir, Subject::Calls(of, figure.to_owned()), change).unwrap_or_else(|error| panic!("{figure}: {error}"));
     let said = |row: &Vec<Cell>| {
         let (Some(Cell::Text(call)), Some(Cell::Text(counted))) = (row.first(), row.last()) else { panic!("{row:?}") };
         let call = (0..5).find(|n| id(*n).to_string() == *call).unwrap();
@@ -234,14 +251,19 @@ fn the_calls_behind_a_cost_add_up_to_it_also_when_it_was_rated_again() {
         let Cell::Money { units, .. } = costs.rows[0][n] else { panic!("an amount") };
         let calls = asked(&dir, Subject::Calls(Behind::Cost, "company".to_owned()), |_| {}).unwrap();
         let n = calls.columns.iter().position(|column| column.name == "net").unwrap();
-        let sum: i128 = calls.rows.iter().map(|row| if let Cell::Money { units, .. } = row[n] { units } else { 0 }).sum();
+        let sum: i128 =
+            calls.rows.iter().map(|row| if let Cell::Money { units, .. } = row[n] { units } else { 0 }).sum();
         assert_eq!(sum, units);
         units
     };
     let before = check();
     let deck = Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,x,1.20\n").unwrap();
-    let wanted =
-        crate::shell::again::Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run: false, now: Wall::from_secs(1_800_000_000) };
+    let wanted = crate::shell::again::Wanted {
+        from: Wall(0),
+        to: Wall(i64::MAX),
+        dry_run: false,
+        now: Wall::from_secs(1_800_000_000),
+    };
     crate::shell::again::run(dir.path(), &deck, wanted, |_| {}).unwrap();
     assert_eq!(check(), before * 2);
 }

@@ -19,7 +19,8 @@ use crate::shell::store::ledger;
 use crate::shell::store::tests::{call, deck, facts};
 
 fn book(per_minute: &str) -> Deck {
-    Deck::parse_csv(&format!("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,again,{per_minute}\n")).unwrap()
+    Deck::parse_csv(&format!("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,again,{per_minute}\n"))
+        .unwrap()
 }
 
 /// Three freephone calls of ten seconds that are priced, 0 and 2 in one queue and 1 in the other, and a fourth that no rule priced.
@@ -139,14 +140,22 @@ fn the_audit_balances_postings_with_records_and_names_the_call_of_one_that_does_
     let dir = dir.path();
     rate_again(dir, &book("0.60"));
     rate_again(dir, &book("0.06"));
-    let day = || audit_day(dir, &zone("UTC").unwrap(), day_of("2026-03-10").unwrap(), Wall::from_secs(1_773_150_000)).unwrap();
+    let day = || {
+        audit_day(dir, &zone("UTC").unwrap(), day_of("2026-03-10").unwrap(), Wall::from_secs(1_773_150_000)).unwrap()
+    };
     let whole = || audit(dir).unwrap();
     assert_eq!((day().differences, whole().told, whole().postings), (vec![], vec![], 8));
     let db = rusqlite::Connection::open(dir.join("ledger.sqlite")).unwrap();
     let id = call(1).to_string();
-    assert_eq!(db.execute("UPDATE postings SET difference = difference + 1 WHERE call = ? AND revision = 2", [&id]).unwrap(), 1);
+    assert_eq!(
+        db.execute("UPDATE postings SET difference = difference + 1 WHERE call = ? AND revision = 2", [&id]).unwrap(),
+        1
+    );
     let told = format!("{id}: leg a1: postings for company do not lead to its amount");
     assert_eq!((whole().told, whole().calls), (vec![told], vec![call(1)]));
     let found = day().differences;
-    assert_eq!((found.len(), found[0].identity.as_str(), &found[0].calls[..]), (1, "records_are_sound", &[call(1)][..]));
+    assert_eq!(
+        (found.len(), found[0].identity.as_str(), &found[0].calls[..]),
+        (1, "records_are_sound", &[call(1)][..])
+    );
 }

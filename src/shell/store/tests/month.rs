@@ -37,7 +37,7 @@ fn a_month_of_calls_is_sound_to_the_last_and_says_what_a_call_takes_on_disk() {
     let (deck, began) = (deck(), Instant::now());
     let (mut seq, mut number) = (1, 1);
     // An odd number of ms apart: every other call is of the other queue.
-    let apart_ms = MONTH_MS / calls | 1;
+    let apart_ms = (MONTH_MS / calls) | 1;
     for n in 0..calls {
         let facts = facts(n * apart_ms);
         let bytes = facts.iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
