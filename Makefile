@@ -11,15 +11,14 @@ demo: ## run the demo call centre: engine, simulated agents and callers, wallboa
 	cargo build --profile demo --bin turno
 	./target/demo/turno demo
 
+# Three times what the machine can take leaves nothing for tests beside it: that one has the machine for itself.
 .PHONY: test
 test: tools ## all tests: rooms, engine, real peers (SIPp, baresip, Kamailio, Chromium) over loopback
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked --bins --quiet -- -D warnings
 	cargo test --workspace -- --skip overload::far_more_than_it_can_take
-	# Three times what the machine can take leaves nothing for tests beside it: this one has the machine for itself, and a
-	# second try, since its two seconds cannot tell a pause of a shared machine from one of the engine.
-	cargo test --test it overload::far_more_than_it_can_take || cargo test --test it overload::far_more_than_it_can_take
+	cargo test --test it overload::far_more_than_it_can_take
 
 .PHONY: tools
 tools: ## install what the tests need beyond Rust (Debian packages), or name what is missing

@@ -75,12 +75,12 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
     let queue = "length_max = 100000";
     let rig = Rig::open(Plan { phones: 0, ports, media, queue, ..Plan::default() });
     let mut gun = Gun::new(rig.ip(2), rig.sip());
-    let (peak, normal) = peak(&mut gun, time);
+    let (before, normal) = peak(&mut gun, time);
     gun.tally = Tally::default();
 
     // Unoptimised, the load's own making takes what ten times would leave of two cores.
     let times = if is_whole { 10.0 } else { 3.0 };
-    fire(&mut gun, (peak * times) as u64, time);
+    fire(&mut gun, (before * times) as u64, time);
     let good = gun.tally.answered.len() as f64 / time.as_secs_f64();
     let loud = Instant::now();
     end(&mut gun);
@@ -94,27 +94,32 @@ fn far_more_than_it_can_take_is_refused_at_once_and_the_rest_is_taken() {
         }
         assert!(loud.elapsed() < Duration::from_secs(60), "it never recovers: {:?}", gun.tally.refused);
     };
-    let shed = &gun.tally.shed;
+    // A shared machine gives more at one time than at another: the most that it can take is the less of what it took before and after.
+    let loaded = std::mem::take(&mut gun.tally);
+    let after = peak(&mut gun, time).0;
+    let peak = before.min(after);
+    let shed = &loaded.shed;
     println!(
-        "O2: peak {peak:.0}/s (p95 {normal:?}); at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, 503 after p50 {:?} p95 {:?} \
-         ({} by the engine itself, after p50 {:?}; {} to a repetition), {} unheard, {} BYEs refused, other {:?}, recovered {recovered:?} after it",
-        gun.tally.fired as f64 / time.as_secs_f64(),
+        "O2: peak {before:.0}/s before (p95 {normal:?}) and {after:.0}/s after; at {:.0}/s: {good:.0}/s taken ({:.0} %), {} of {} shed, \
+         503 after p50 {:?} p95 {:?} ({} by the engine itself, after p50 {:?}; {} to a repetition), {} unheard, {} BYEs refused, other {:?}, recovered {recovered:?} after it",
+        loaded.fired as f64 / time.as_secs_f64(),
         good * 100.0 / peak,
         shed.len(),
-        gun.tally.fired,
+        loaded.fired,
         percentile(shed, 50),
         percentile(shed, 95),
-        gun.tally.shed_inside.len(),
-        percentile(&gun.tally.shed_inside, 50),
-        gun.tally.shed_late,
-        gun.tally.unheard,
-        gun.tally.byes_refused,
-        gun.tally.refused
+        loaded.shed_inside.len(),
+        percentile(&loaded.shed_inside, 50),
+        loaded.shed_late,
+        loaded.unheard,
+        loaded.byes_refused,
+        loaded.refused
     );
-    assert_eq!((gun.tally.byes_refused, gun.tally.shed_bare), (0, 0), "in a dialog nothing is shed, and 503 says when");
+    assert_eq!((loaded.byes_refused, loaded.shed_bare), (0, 0), "in a dialog nothing is shed, and 503 says when");
     assert!(!shed.is_empty(), "it was no overload");
     // The short run shares two cores with its own load and other tests; the whole one is for a quiet machine.
     let (least, latest) = if is_whole { (0.9, 50) } else { (0.5, 500) };
+    assert!(after >= before / 4.0, "it takes {after:.0}/s where it took {before:.0}/s");
     assert!(good >= peak * least, "{good:.0}/s of {peak:.0}/s");
     assert!(percentile(shed, 95) <= Duration::from_millis(latest), "503 after {:?}", percentile(shed, 95));
     assert!(recovered <= Duration::from_secs(5), "recovered after {recovered:?}");

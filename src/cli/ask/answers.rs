@@ -23,10 +23,10 @@ pub(super) fn print(answer: Answer) {
             table.print();
         }
         Answer::Agents(rows) => {
-            // What somebody knows is asked for by his name.
-            let known = if let [agent] = &rows[..] { Some(skills(agent)) } else { None };
+            // What somebody knows and serves is asked for by his name.
+            let of_one = if let [agent] = &rows[..] { vec![skills(agent), serves(agent)] } else { Vec::new() };
             agents(rows).print();
-            known.iter().for_each(beside);
+            of_one.iter().for_each(beside);
         }
         Answer::Tasks(rows) => tasks::table(rows).print(),
         Answer::Callbacks(rows) => callbacks(rows).print(),
@@ -120,6 +120,16 @@ fn skills(agent: &AgentView) -> Table {
             skill.certified.map(|level| level.to_string()).unwrap_or_default(),
             skill.certified_until.clone().unwrap_or_default(),
         ]);
+    }
+    table
+}
+
+/// Which queues one agent serves.
+fn serves(agent: &AgentView) -> Table {
+    let mut table = Table::new(&["queue", "rank", "until"]);
+    for served in &agent.serves {
+        let until = if served.is_live { "end of shift".to_owned() } else { String::new() };
+        table.row([served.queue.to_string(), served.rank.to_string(), until]);
     }
     table
 }

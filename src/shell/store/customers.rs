@@ -5,6 +5,7 @@
 mod care;
 mod cases;
 mod changes;
+mod edit;
 mod first;
 mod merges;
 mod worth;
@@ -21,6 +22,7 @@ use super::{StoreError, migrate};
 pub use care::{Erased, Lesson, Task};
 pub use cases::CaseError;
 pub use changes::{Import, Past, Undone};
+pub use edit::{Edit, EditError, tag};
 pub use merges::MergeError;
 pub use worth::{Ended, Renewed};
 
