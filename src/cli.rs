@@ -5,6 +5,7 @@
 mod access;
 mod agents;
 mod ask;
+mod audit;
 mod backup;
 mod callbacks;
 mod calls;
@@ -212,8 +213,8 @@ enum Command {
     Rate(rate::RateArgs),
     /// Figures: service levels, agents, law, dispositions, repeat callers, cost; as table, CSV, JSON, XLSX or picture.
     Report(report::ReportArgs),
-    /// Compare the figures of a day with the stays and records behind them.
-    Audit(report::AuditArgs),
+    /// Compare the figures of a day with the stays and records behind them; or list who did what.
+    Audit(audit::Auditing),
     /// What a configuration allows and nobody can have meant.
     Lint(report::LintArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
@@ -334,6 +335,9 @@ pub fn main() -> ExitCode {
 
 /// Whether it only shows what an engine or its records say now.
 fn is_shown(command: &Command) -> bool {
+    if let Command::Audit(args) = command {
+        return args.is_list();
+    }
     matches!(
         command,
         Command::Queue(QueueCommand::Show { .. })
@@ -399,7 +403,7 @@ fn run(cli: Cli) -> u8 {
         Command::Voicemail { voicemail, command } => voicemail::voicemail(&voicemail, cli.json, &command),
         Command::Rate(args) => rate::rate(&args, cli.json),
         Command::Report(args) => report::report(&args, cli.json),
-        Command::Audit(args) => report::audit(&args, cli.json),
+        Command::Audit(args) => audit::audit(&cli.socket, cli.json, args),
         Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Export(args) => live::export(&cli.socket, cli.json, &args),
         Command::Apply(args) => live::apply(&cli.socket, cli.json, args),

@@ -122,7 +122,10 @@ fn print(answer: Answer) {
         }
         Answer::Agents(agents) => {
             let mut table = Table::new(&["agent", "name", "station", "state", "reason", "for", "call"]);
-            let skills = if agents.len() == 1 { skills(&agents[0]) } else { None };
+            let (skills, serves) = match &agents[..] {
+                [agent] => (skills(agent), serves(agent)),
+                _ => (None, None),
+            };
             for agent in agents {
                 table.row([
                     agent.agent.to_string(),
@@ -135,9 +138,9 @@ fn print(answer: Answer) {
                 ]);
             }
             table.print();
-            if let Some(skills) = skills {
+            for table in [skills, serves].into_iter().flatten() {
                 println!();
-                skills.print();
+                table.print();
             }
         }
         Answer::Tasks(tasks) => tasks::table(tasks).print(),
@@ -232,6 +235,16 @@ pub(super) fn clock(ms: u64) -> String {
         0 => format!("{}:{:02}", s / 60, s % 60),
         hours => format!("{hours}:{:02}:{:02}", s / 60 % 60, s % 60),
     }
+}
+
+/// Which queues one agent serves; none: none.
+fn serves(agent: &AgentView) -> Option<Table> {
+    let mut table = Table::new(&["queue", "rank", "until"]);
+    for served in &agent.serves {
+        let until = if served.is_live { "end of shift".to_owned() } else { String::new() };
+        table.row([served.queue.to_string(), served.rank.to_string(), until]);
+    }
+    (!table.is_empty()).then_some(table)
 }
 
 /// What one agent knows; none: nothing.

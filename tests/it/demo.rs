@@ -26,10 +26,18 @@ pub(crate) struct Demo {
 impl Demo {
     /// Begins the play and waits until it takes calls.
     pub(crate) fn open() -> Demo {
+        Demo::open_with("", 60)
+    }
+
+    /// The same with lines of configuration of its own, and so many calls a minute.
+    pub(crate) fn open_with(lines: &str, per_minute: u32) -> Demo {
         static OPENED: AtomicU32 = AtomicU32::new(0);
         let nth = OPENED.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("turno-it-demo-{}-{nth}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
+        let more = dir.join("data/config/conf.d");
+        std::fs::create_dir_all(&more).unwrap();
+        std::fs::write(more.join("more.toml"), lines).unwrap();
         let (sip, http) = (free_port(), free_port());
         let log = File::create(dir.join("demo.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_turno"))
@@ -37,7 +45,7 @@ impl Demo {
             .arg("--dir")
             .arg(dir.join("data"))
             .args(["--sip-port", &sip.to_string(), "--http-port", &http.to_string()])
-            .args(["--per-minute", "60", "--seconds", "150"])
+            .args(["--per-minute", &per_minute.to_string(), "--seconds", "150"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -4,6 +4,8 @@
 
 mod alike;
 mod ami;
+mod ami_actions;
+mod ami_day;
 mod ami_queues;
 mod asterisk;
 mod attack;

@@ -2,10 +2,11 @@
 //! pause and go home; stations come and go; answers cross with hang-ups; rules change; the process starts again. After every event the
 //! [`Witness`] compares what was decided with the rule and balances the books.
 //!
-//! A seed names a day. `TURNO_SIM_SEEDS` says how many are played: 20 unless told, 200 in release.
+//! A seed names a day. `TURNO_SIM_SEEDS` says how many are played, or `695-695` which: 20 unless told, 200 in release.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::RangeInclusive;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, SegmentId, StationId};
@@ -380,16 +381,20 @@ impl Day {
     }
 }
 
+/// `1000` plays a thousand days, `695-695` one.
 #[expect(clippy::disallowed_methods, reason = "the number of days is for who runs the tests to say")]
-fn seeds() -> u64 {
-    let told = std::env::var("TURNO_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
-    told.unwrap_or(if cfg!(debug_assertions) { 20 } else { 200 })
+fn seeds() -> RangeInclusive<u64> {
+    let told = std::env::var("TURNO_SIM_SEEDS").ok().map(|text| match text.split_once('-') {
+        Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
+        None => (1, text.parse().unwrap()),
+    });
+    told.map_or(1..=if cfg!(debug_assertions) { 20 } else { 200 }, |(first, last)| first..=last)
 }
 
 #[test]
 fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
     let (mut served, mut events, mut days, mut outlasted) = (0, 0, 0, 0);
-    for seed in 0..seeds() {
+    for seed in seeds() {
         let day = Day::new(seed).play();
         let sizes = day.acd.sizes();
         assert_eq!((sizes.waiting, sizes.offered, sizes.served, sizes.timers), (0, 0, 0, 0), "seed {seed}: {sizes:?}");

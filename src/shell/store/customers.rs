@@ -5,6 +5,7 @@
 mod care;
 mod cases;
 mod changes;
+mod edit;
 mod entered;
 mod first;
 mod merges;
@@ -22,6 +23,7 @@ use super::{StoreError, migrate};
 pub use care::{Erased, Lesson, Task};
 pub use cases::CaseError;
 pub use changes::{Import, Past, Undone};
+pub use edit::{Edit, EditError, tag};
 pub use entered::EntryError;
 pub use merges::MergeError;
 pub use worth::{Ended, Renewed};
