@@ -76,7 +76,7 @@ async fn call(State(state): State<AppState>, Path(call): Path<String>) -> Respon
 /// A live call by the engine; one that has ended by the journal, as long as that reaches back.
 async fn explain_call(State(state): State<AppState>, Path(call): Path<String>) -> Response {
     let Ok(id) = call.parse::<CallId>() else { return unknown("call", &call) };
-    match state.asker.ask(Command::CallExplain(id)).await {
+    match asked::ask(&state, Command::CallExplain(id)).await {
         Err(Unanswered::Refused(Refusal::Unknown { .. })) => toolbox::explain_past(&state, id).await,
         answered => told(answered),
     }

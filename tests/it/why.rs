@@ -84,7 +84,7 @@ fn why_is_told_of_a_call_that_has_ended_as_long_as_the_journal_reaches_back() {
 }
 
 #[test]
-fn the_wall_says_why_a_caller_and_a_callback_wait_and_why_an_idle_agent_gets_neither() {
+fn the_wall_says_why_a_caller_and_a_callback_wait_and_why_agents_are_rung_or_idle() {
     let queue = "ring_limit = \"20s\"\n[queues.averias.callback]\nkey = \"1\"\n\
                  [[queues.averias.rings]]\nlevel = 5\nfor = \"5m\"\nskip_if_none_logged_in = false";
     let house = staffed(&[("anna", 5), ("boris", 3)], queue, MORE, "");
@@ -116,5 +116,17 @@ fn the_wall_says_why_a_caller_and_a_callback_wait_and_why_an_idle_agent_gets_nei
         said.starts_with("boris is ready for ").then_some(said)
     });
     assert!(said.contains(": its ring asks for others at first"), "{said}");
-    drop(waits);
+    browser.value("document.querySelector('#why header button').click()");
+
+    let anna = phone(&house, 0, "agent_never_answers", Duration::ZERO, 1);
+    house.ask(&["callback", "cancel", "+34612345678"]);
+    house.ask(&["agent", "ready", "anna"]);
+    house.until_agent("anna", "ringing");
+    browser.value("document.querySelector('#people [data-id=anna]').click()");
+    let said = house.until("why anna is rung", || {
+        let said = browser.value(listed).as_str().unwrap().to_owned();
+        said.starts_with("anna is ringing").then_some(said)
+    });
+    assert!(said.contains("was offered to anna: score ") && said.contains("of 1 agents and 1 calls"), "{said}");
+    drop((waits, anna));
 }

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use turno_base::{Name, Wall};
@@ -14,7 +14,7 @@ use turno_customers::entered::Unfit;
 use super::care::{Not, done};
 use super::refused;
 use crate::api::AppState;
-use crate::api::access::Asking;
+use crate::api::asked;
 use crate::shell::clock::wall;
 use crate::shell::instant::wall_of;
 use crate::shell::store::customers::{Customers, EntryError};
@@ -85,6 +85,8 @@ async fn consent(State(state): State<AppState>, Path(id): Path<String>, Json(sai
         (Ok(at), Ok(expires)) => (at, expires),
         (Err(sentence), _) | (_, Err(sentence)) => return refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
     };
+    // The audit log has what it is about; what shows it is his, and goes with him.
+    asked::say(format!("{} {}", said.purpose, if said.granted { "given" } else { "withdrawn" }));
     done(&state, move |dir| {
         let now = wall();
         let Said { purpose, granted, proof, .. } = said;
@@ -96,6 +98,7 @@ async fn consent(State(state): State<AppState>, Path(id): Path<String>, Json(sai
 }
 
 async fn take_back_consent(State(state): State<AppState>, Path(id): Path<String>, Json(of): Json<Purpose>) -> Response {
+    asked::say(of.purpose.to_string());
     done(&state, move |dir| {
         let taken = Customers::open_existing(dir)?.enter(&id, |customer| customer.take_back_consent(of.purpose))?;
         Ok(json!({"customer": taken.0.id, "consents": taken.0.consents, "taken_back": taken.1}))
@@ -103,14 +106,9 @@ async fn take_back_consent(State(state): State<AppState>, Path(id): Path<String>
     .await
 }
 
-async fn note(
-    State(state): State<AppState>,
-    Extension(asking): Extension<Asking>,
-    Path(id): Path<String>,
-    Json(written): Json<Written>,
-) -> Response {
+async fn note(State(state): State<AppState>, Path(id): Path<String>, Json(written): Json<Written>) -> Response {
+    let by = written.by.unwrap_or_else(|| asked::who().to_string());
     done(&state, move |dir| {
-        let by = written.by.unwrap_or_else(|| asking.name.to_string());
         let note = Note { at: wall(), by, text: written.text };
         let (customer, ()) = Customers::open_existing(dir)?.enter(&id, |of| of.enter_note(note))?;
         Ok(json!({"customer": customer.id, "notes": customer.notes}))
