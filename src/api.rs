@@ -2,6 +2,7 @@
 //! answers into JSON; neither knows any state.
 
 pub mod access;
+mod asked;
 pub mod control;
 mod customers;
 mod events;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 use crate::api::access::Access;
 use crate::shell::asker::Asker;
+use crate::shell::audit::Audit;
 use crate::shell::backup::Holder;
 use crate::shell::board::Board;
 use crate::shell::customers::{Callers, Customers};
@@ -41,6 +43,8 @@ use crate::shell::tap::Tap;
 pub struct AppState {
     /// Asks the engine.
     pub asker: Arc<Asker>,
+    /// Who did what.
+    pub audit: Audit,
     /// The event line and what dashboards show of it.
     pub board: Arc<Board>,
     /// Counters.

@@ -5,6 +5,7 @@
 mod access;
 mod agents;
 mod ask;
+mod audit;
 mod backup;
 mod callbacks;
 mod calls;
@@ -183,6 +184,9 @@ enum Command {
         /// End by itself after so many seconds.
         #[arg(long)]
         seconds: Option<u64>,
+        /// Begin at this second of the plot, which repeats every 240: the storm begins at 80.
+        #[arg(long, default_value_t = 0, value_name = "SECOND", value_parser = clap::value_parser!(u64).range(..86_400))]
+        at: u64,
     },
     /// Call records.
     Cdr {
@@ -212,8 +216,8 @@ enum Command {
     Rate(rate::RateArgs),
     /// Figures: service levels, agents, law, dispositions, repeat callers, cost; as table, CSV, JSON, XLSX or picture.
     Report(report::ReportArgs),
-    /// Compare the figures of a day with the stays and records behind them.
-    Audit(report::AuditArgs),
+    /// Compare the figures of a day with the stays and records behind them; or list who did what.
+    Audit(audit::Auditing),
     /// What a configuration allows and nobody can have meant.
     Lint(report::LintArgs),
     /// Play days of a call centre in virtual time, under this ACD and under the rules of others.
@@ -334,6 +338,9 @@ pub fn main() -> ExitCode {
 
 /// Whether it only shows what an engine or its records say now.
 fn is_shown(command: &Command) -> bool {
+    if let Command::Audit(args) = command {
+        return args.is_list();
+    }
     matches!(
         command,
         Command::Queue(QueueCommand::Show { .. })
@@ -382,9 +389,9 @@ fn run(cli: Cli) -> u8 {
             ask::command(&cli.socket, cli.json, Ask::CalendarShow(Some(calendar), Some(at)))
         }
         Command::Call { command: None, place } => play::call(place),
-        Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds } => {
+        Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds, at } => {
             let runs_for = seconds.map(std::time::Duration::from_secs);
-            play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for })
+            play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for, begins_s: at })
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Sip(command) => tools::sip(&cli.socket, cli.json, command),
@@ -399,7 +406,7 @@ fn run(cli: Cli) -> u8 {
         Command::Voicemail { voicemail, command } => voicemail::voicemail(&voicemail, cli.json, &command),
         Command::Rate(args) => rate::rate(&args, cli.json),
         Command::Report(args) => report::report(&args, cli.json),
-        Command::Audit(args) => report::audit(&args, cli.json),
+        Command::Audit(args) => audit::audit(&cli.socket, cli.json, args),
         Command::Lint(args) => report::lint_config(&args, cli.json),
         Command::Export(args) => live::export(&cli.socket, cli.json, &args),
         Command::Apply(args) => live::apply(&cli.socket, cli.json, args),

@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod asker;
+pub mod audit;
 pub mod authorities;
 pub mod backup;
 pub mod board;

@@ -62,7 +62,7 @@ pub struct AcdConfig {
     pub certified: BTreeMap<SegmentId, BTreeMap<SkillId, u8>>,
 }
 
-/// The knobs of the value-rate rule (spec/routing.md), each with the default that the rule was tried with.
+/// The knobs of the value-rate rule (config/turno.toml, `[acd.rule]`), each with the default that the rule was tried with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// Weight of a customer: value to this power, per mille, 0..=2000.

@@ -1,4 +1,4 @@
-//! Who asks, what he may, and how often: tokens, people who sign in, and the guard before every route of [`routes`].
+//! Who asks, what he may, and how often: tokens, people who sign in, and the guard before every route of `routes`.
 //!
 //! A token is known by its SHA-256 alone. What the configuration says of them is replaced whole by a reload.
 
@@ -24,8 +24,8 @@ use tokio_rustls::rustls::ServerConfig;
 use turno_base::AgentId;
 use turno_engine::{Answer, Command};
 
-use crate::api::AppState;
 use crate::api::routes::{self, Route, Whose};
+use crate::api::{AppState, asked};
 use crate::shell::clock::wall;
 use crate::shell::config::{HttpSettings, Rights, Scope, digest};
 use kept::Kept;
@@ -301,17 +301,21 @@ pub(crate) async fn guard(State(state): State<AppState>, request: Request, next:
         Ok(asking) => asking,
         Err(refused) => return *refused,
     };
-    if head.method != Method::GET {
-        let path = head.extensions.get::<OriginalUri>().map_or(head.uri.path(), |uri| uri.0.path());
-        tracing::info!(by = %asking.name, method = %head.method, path, "asked by HTTP");
+    let uri = head.extensions.get::<OriginalUri>().map_or(&head.uri, |uri| &uri.0);
+    let (method, where_to, query) = (head.method.clone(), uri.path().to_owned(), uri.query().map(str::to_owned));
+    if method != Method::GET {
+        tracing::info!(by = %asking.name, %method, path = where_to, "asked by HTTP");
     }
     head.extensions.insert(asking.clone());
     let request = Request::from_parts(head, body);
-    // Such files are larger than what is remembered, and the same file again changes nothing.
-    if request.method() == Method::POST && ![routes::IMPORT, routes::APPLY, routes::DECK].contains(&path.as_str()) {
-        return state.access.once.run(&asking, request, next).await;
-    }
-    next.run(request).await
+    let served = async {
+        // Such files are larger than what is remembered, and the same file again changes nothing.
+        if request.method() == Method::POST && ![routes::IMPORT, routes::APPLY, routes::DECK].contains(&path.as_str()) {
+            return state.access.once.run(&asking, request, next).await;
+        }
+        next.run(request).await
+    };
+    asked::serve(&state, asking.name.clone(), (method, where_to, query), served).await
 }
 
 /// Whether the request may be served, and who asks.

@@ -7,15 +7,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::Receiver;
 use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::AppState;
 use crate::api::live::{self, LiveReply, LiveRequest};
 use crate::api::tools::{self, Tool, ToolReply};
 use crate::shell::asker::Unanswered;
+use crate::shell::audit::{Author, Deed, Door};
 use crate::shell::live::decks::DECK_BYTES_MAX;
+use crate::shell::tap::Shown;
 
 /// Longest request line, a whole price book in it, the largest thing that is sent; more closes the connection.
 pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DECK_BYTES_MAX as u64;
@@ -87,7 +91,7 @@ pub fn start(runtime: &tokio::runtime::Handle, path: &Path, state: AppState) -> 
 }
 
 async fn serve(stream: UnixStream, state: AppState) {
-    let who = account(&stream);
+    let by = Author { who: account(&stream).into(), door: Door::Socket };
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut line = String::new();
@@ -100,8 +104,7 @@ async fn serve(stream: UnixStream, state: AppState) {
         }
         let mut lines = None;
         let reply = match serde_json::from_str(&line) {
-            Ok(Request::Tool(tool)) => tools::answer(tool, &state, &mut lines).await,
-            Ok(request) => answer(request, &state, &who).await,
+            Ok(request) => answer(request, &state, &by, &mut lines).await,
             Err(error) => Reply::Refused(vec![format!("this is no request: {error}")]),
         };
         let mut text = serde_json::to_vec(&reply).expect("a reply is plain data");
@@ -116,8 +119,8 @@ async fn serve(stream: UnixStream, state: AppState) {
 }
 
 /// What the engine says to a command.
-pub(super) async fn ask_engine(command: Command, state: &AppState) -> Reply {
-    match state.asker.ask(command).await {
+pub(super) async fn ask_engine(command: Command, state: &AppState, by: &Author) -> Reply {
+    match state.audit.ask(by, command).await {
         Ok(answer) => Reply::Answer(answer),
         Err(Unanswered::Refused(refusal @ Refusal::Unknown { .. })) => Reply::Unknown(refusal.to_string()),
         Err(Unanswered::Refused(refusal @ Refusal::Conflict { .. })) => Reply::Refused(vec![refusal.to_string()]),
@@ -132,11 +135,53 @@ fn account(stream: &UnixStream) -> String {
     account.ok().flatten().map_or_else(|| format!("uid {}", peer.uid()), |account| account.name)
 }
 
-async fn answer(request: Request, state: &AppState, who: &str) -> Reply {
+/// Does it, and writes down what was done; commands to the engine are written down where they are asked.
+async fn answer(request: Request, state: &AppState, by: &Author, lines: &mut Option<Receiver<Shown>>) -> Reply {
+    let deed = deed(&request);
+    let reply = reply(request, state, by, lines).await;
+    let Some(mut deed) = deed else { return reply };
+    match &reply {
+        Reply::Live(live) => {
+            if let LiveReply::Changed(done) = &**live {
+                deed.after = Some(json!({"revision": done.revision}));
+            }
+        }
+        Reply::Refused(why) => deed.refused = Some(why.join("; ")),
+        Reply::Unknown(why) | Reply::Unavailable(why) => deed.refused = Some(why.clone()),
+        Reply::Answer(_) | Reply::Tool(_) | Reply::Done(_) => {}
+    }
+    state.audit.note(by, deed).await;
+    reply
+}
+
+/// What is written down of a request that is no command to the engine; none: it only shows something.
+fn deed(request: &Request) -> Option<Deed> {
+    let what = |what: &str, about: &str| Some(Deed { what: what.into(), about: about.into(), ..Deed::default() });
     match request {
-        Request::Command(command) => ask_engine(command, state).await,
+        Request::Reload => what("reload", "config"),
+        Request::Drain => what("drain", "node"),
+        Request::Live(request) => match &**request {
+            LiveRequest::Change { wanted, why, dry_run: false, expect: _ } => {
+                let (what, about) = wanted.words();
+                Some(Deed { what: what.to_owned(), about, more: why.clone(), ..Deed::default() })
+            }
+            LiveRequest::Change { dry_run: true, .. }
+            | LiveRequest::Export { .. }
+            | LiveRequest::Log { .. }
+            | LiveRequest::Show { .. }
+            | LiveRequest::Decks
+            | LiveRequest::DeckText { .. } => None,
+        },
+        Request::Tool(tool) => tool.changes().and_then(|(of, about)| what(of, about)),
+        Request::Command(_) => None,
+    }
+}
+
+async fn reply(request: Request, state: &AppState, by: &Author, lines: &mut Option<Receiver<Shown>>) -> Reply {
+    match request {
+        Request::Command(command) => ask_engine(command, state, by).await,
         Request::Reload => {
-            let (reloader, who) = (state.reloader.clone(), who.to_owned());
+            let (reloader, who) = (state.reloader.clone(), by.who.to_string());
             // It reads files and may wait for the engine.
             match tokio::task::spawn_blocking(move || reloader.reload(&who)).await {
                 Ok(Ok(warnings)) => Reply::Done(warnings.iter().map(ToString::to_string).collect()),
@@ -144,12 +189,12 @@ async fn answer(request: Request, state: &AppState, who: &str) -> Reply {
                 Err(_) => Reply::Unavailable("reading the configuration failed".to_owned()),
             }
         }
-        Request::Live(request) => live::answer(*request, state, who).await,
+        Request::Live(request) => live::answer(*request, state, &by.who).await,
         Request::Drain => {
             state.gate.drain();
             Reply::Done(Vec::new())
         }
-        Request::Tool(tool) => tools::answer(tool, state, &mut None).await,
+        Request::Tool(tool) => tools::answer(tool, state, by, lines).await,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Customers by REST: the search box from memory, a whole customer from the store.
 
 mod care;
+mod entered;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use turno_base::CallId;
 
 use crate::api::AppState;
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::Customers;
+use crate::shell::store::customers::{Customers, tag};
 
 /// Hits in one answer if the client asks for no number.
 const LIMIT_DEFAULT: usize = 20;
@@ -24,10 +25,11 @@ pub(super) use care::import_router;
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/customers", get(search))
-        .route("/customers/{id}", get(show))
+        .route("/customers/{id}", get(show).patch(care::patch))
         .route("/customer-tasks", get(tasks))
         .route("/calls/{call}/card", get(card))
         .merge(care::router())
+        .merge(entered::router())
 }
 
 /// `?search=&limit=`.
@@ -45,12 +47,19 @@ async fn search(State(state): State<AppState>, Query(asked): Query<Asked>) -> Re
 }
 
 async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Response {
-    read(&state, move |store| Ok(store.get(&id)?.map(|customer| json!(customer)))).await
+    let told = read(&state, move |store| {
+        Ok(store.get(&id)?.map(|customer| (json!(customer), HeaderValue::from_str(&format!("\"{}\"", tag(&customer))))))
+    });
+    match told.await {
+        Ok((customer, Ok(tag))) => ([(header::ETAG, tag)], Json(customer)).into_response(),
+        Ok((customer, Err(_))) => Json(customer).into_response(),
+        Err(refused) => refused,
+    }
 }
 
 /// What is to be put right about customers.
 async fn tasks(State(state): State<AppState>) -> Response {
-    read(&state, |store| store.tasks().map(|tasks| Some(json!({"tasks": tasks})))).await
+    told(read(&state, |store| store.tasks().map(|tasks| Some(json!({"tasks": tasks})))).await)
 }
 
 /// Who calls, as is known by now: also what the CRM said too late for the routing, and what the store knows besides.
@@ -58,27 +67,37 @@ async fn card(State(state): State<AppState>, Path(call): Path<String>) -> Respon
     let card = call.parse::<CallId>().ok().and_then(|call| state.callers.card(call));
     let Some(card) = card else { return refused(StatusCode::NOT_FOUND, "there is no card of this call") };
     let Some(id) = card.id.clone() else { return Json(json!({"card": card, "customer": null})).into_response() };
-    read(&state, move |store| Ok(Some(json!({"card": card, "customer": store.get(&id)?})))).await
+    told(read(&state, move |store| Ok(Some(json!({"card": card, "customer": store.get(&id)?})))).await)
+}
+
+fn told(read: Result<serde_json::Value, Response>) -> Response {
+    match read {
+        Ok(json) => Json(json).into_response(),
+        Err(refused) => refused,
+    }
 }
 
 /// On a thread that may wait for the disk.
-async fn read(
+async fn read<T: Send + 'static>(
     state: &AppState,
-    query: impl FnOnce(&mut Customers) -> Result<Option<serde_json::Value>, StoreError> + Send + 'static,
-) -> Response {
+    query: impl FnOnce(&mut Customers) -> Result<Option<T>, StoreError> + Send + 'static,
+) -> Result<T, Response> {
     let dir = state.records.clone();
     let query = move || query(&mut Customers::open(&dir)?);
     match tokio::task::spawn_blocking(query).await {
-        Ok(Ok(Some(json))) => Json(json).into_response(),
-        Ok(Ok(None)) => refused(StatusCode::NOT_FOUND, "the store has no such customer"),
+        Ok(Ok(Some(found))) => Ok(found),
+        Ok(Ok(None)) => Err(refused(StatusCode::NOT_FOUND, "the store has no such customer")),
         Ok(Err(error)) => {
             tracing::error!(%error, "customers cannot be read");
-            refused(StatusCode::SERVICE_UNAVAILABLE, "customers cannot be read now; the log says why")
+            Err(refused(StatusCode::SERVICE_UNAVAILABLE, "customers cannot be read now; the log says why"))
         }
-        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "reading the customers failed; the log says why"),
+        Err(_) => Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "reading the customers failed; the log says why")),
     }
 }
 
 fn refused(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({"error": sentence}))).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 description of the REST interface, made from [`routes`].
+//! The OpenAPI 3.1 description of the REST interface, made from `routes`.
 
 use serde_json::{Map, Value, json};
 
@@ -127,6 +127,8 @@ fn schema(kind: Kind) -> Value {
         Kind::Count(most) => json!({"type": "integer", "minimum": 0, "maximum": most}),
         Kind::Flag => json!({"type": "boolean"}),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),
+        Kind::Names => json!({"type": "array", "items": schema(Kind::Named)}),
+        Kind::Texts => json!({"type": "object", "additionalProperties": {"type": ["string", "null"]}}),
     }
 }
 

@@ -12,7 +12,9 @@ use turno_acd::SkillChange;
 use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
-use crate::api::{AppState, access, customers, events, live, records, reports, session, tasks, toolbox, voicemail};
+use crate::api::{
+    AppState, access, asked, customers, events, live, records, reports, session, tasks, toolbox, voicemail,
+};
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
 
@@ -43,6 +45,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/agents/{agent}/extend", post(extend))
         .route("/agents/{agent}/disposition", post(disposition))
         .route("/agents/{agent}/skills/{skill}", put(set_skill).delete(reset_skill))
+        .route("/agents/{agent}/queues/{queue}", put(serve).patch(rank).delete(leave))
         .route("/callbacks", get(callbacks).post(add_callback))
         .route("/callbacks/{number}", get(callback).delete(cancel_callback).put(appoint_callback))
         .route("/reachable", get(reachable))
@@ -70,8 +73,13 @@ async fn call(State(state): State<AppState>, Path(call): Path<String>) -> Respon
     }
 }
 
+/// A live call by the engine; one that has ended by the journal, as long as that reaches back.
 async fn explain_call(State(state): State<AppState>, Path(call): Path<String>) -> Response {
-    about_call(&state, &call, Command::CallExplain).await
+    let Ok(id) = call.parse::<CallId>() else { return unknown("call", &call) };
+    match asked::ask(&state, Command::CallExplain(id)).await {
+        Err(Unanswered::Refused(Refusal::Unknown { .. })) => toolbox::explain_past(&state, id).await,
+        answered => told(answered),
+    }
 }
 
 async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Response {
@@ -275,6 +283,55 @@ async fn about_skill(state: &AppState, agent: &str, skill: &str, change: SkillCh
     }
 }
 
+/// At which rank an agent serves a queue; `station`: where he sits down if he has not, his own if absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Serve {
+    #[serde(default)]
+    rank: u8,
+    station: Option<StationId>,
+}
+
+async fn serve(
+    State(state): State<AppState>,
+    Path((agent, queue)): Path<(String, String)>,
+    body: Option<Json<Serve>>,
+) -> Response {
+    let Serve { rank, station } = body.map(|Json(serve)| serve).unwrap_or_default();
+    about_served(&state, &agent, &queue, |agent, queue| Command::AgentServe(agent, queue, rank, station)).await
+}
+
+/// His rank in a queue that he serves.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rank {
+    rank: u8,
+}
+
+async fn rank(
+    State(state): State<AppState>,
+    Path((agent, queue)): Path<(String, String)>,
+    Json(to): Json<Rank>,
+) -> Response {
+    about_served(&state, &agent, &queue, |agent, queue| Command::AgentRank(agent, queue, to.rank)).await
+}
+
+async fn leave(State(state): State<AppState>, Path((agent, queue)): Path<(String, String)>) -> Response {
+    about_served(&state, &agent, &queue, Command::AgentLeave).await
+}
+
+async fn about_served(
+    state: &AppState,
+    agent: &str,
+    queue: &str,
+    command: impl FnOnce(AgentId, QueueId) -> Command,
+) -> Response {
+    match queue.parse() {
+        Ok(queue) => about_agent(state, agent, |agent| command(agent, queue)).await,
+        Err(_) => unknown("queue", queue),
+    }
+}
+
 async fn callbacks(State(state): State<AppState>) -> Response {
     ask(&state, Command::CallbackShow(None)).await
 }
@@ -354,7 +411,12 @@ async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId
 }
 
 pub(super) async fn ask(state: &AppState, command: Command) -> Response {
-    match state.asker.ask(command).await {
+    told(asked::ask(state, command).await)
+}
+
+/// What the engine says, as an answer to a request.
+fn told(answered: Result<Answer, Unanswered>) -> Response {
+    match answered {
         Ok(answer) => Json(shown(answer)).into_response(),
         Err(Unanswered::Refused(refusal)) => {
             let status = match refusal {

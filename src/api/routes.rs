@@ -7,7 +7,7 @@
 use axum::http::Method;
 
 use crate::shell::config::Scope;
-use Kind::{Count, Flag, Instant, Named, Number, OneOf, Text};
+use Kind::{Count, Flag, Instant, Named, Names, Number, OneOf, Text, Texts};
 use Scope::{Agent, Board, Planner, Supervisor};
 use Whose::{Anybodys, HisCall, HisTask, OfTheAgentAsked, TheAgents};
 
@@ -52,6 +52,10 @@ pub(crate) enum Kind {
     Flag,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// Names of the configuration.
+    Names,
+    /// Texts by name; null takes one away.
+    Texts,
 }
 
 /// A value of a body or a query.
@@ -152,6 +156,8 @@ const SHOWN: &[Scope] = &[Supervisor, Planner, Board];
 const EVERYBODY: &[Scope] = &[Supervisor, Planner, Agent, Board];
 const ADMIN: &[Scope] = &[];
 
+/// Highest rank of an agent in a queue.
+const RANK_MAX: u32 = turno_acd::limits::RANK_MAX as u32;
 const WORK: &[&str] = &["admin", "email", "fax", "complaint"];
 const PRIORITIES: &[&str] = &["urgent", "medium", "low"];
 pub(crate) const SUBJECTS: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost", "ledger"];
@@ -247,6 +253,20 @@ pub(crate) const ROUTES: &[Route] = &[
         may("until", Instant, "Then it is as configured again"),
     ]),
     row("DELETE", "/api/v1/agents/{agent}/skills/{skill}", SUPERVISED, "A skill is as configured again."),
+    row("PUT", "/api/v1/agents/{agent}/queues/{queue}", SUPERVISED, "He serves a queue until his shift ends.").takes(
+        &[
+            may("rank", Count(RANK_MAX), "Nobody of a higher rank is rung while one of a lower may be; 0 if absent"),
+            may("station", Named, "Where he sits down if he has not; absent: his own"),
+        ],
+    ),
+    row("PATCH", "/api/v1/agents/{agent}/queues/{queue}", SUPERVISED, "His rank in a queue until his shift ends.")
+        .takes(&[need("rank", Count(RANK_MAX), "Nobody of a higher rank is rung while one of a lower may be")]),
+    row(
+        "DELETE",
+        "/api/v1/agents/{agent}/queues/{queue}",
+        SUPERVISED,
+        "He does not serve a queue until his shift ends.",
+    ),
     get("/api/v1/callbacks", SUPERVISED, "callbacks", "Who will be called back."),
     post("/api/v1/callbacks", SUPERVISED, "Somebody is to be called back.").takes(&[
         need("number", Number, "Whom"),
@@ -293,7 +313,20 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/api/v1/figures/{figure}/calls", WATCHED, "rows", "The calls behind a figure.").asks(REPORT),
     get("/api/v1/customers", SUPERVISED, "customers", "Finds customers.")
         .asks(&[need("search", Text, "Name, part of a number, id"), may("limit", Count(100), "At most so many")]),
-    get("/api/v1/customers/{id}", SUPERVISED, "customer", "One customer."),
+    get("/api/v1/customers/{id}", SUPERVISED, "customer", "One customer; its ETag is for If-Match."),
+    row("PATCH", "/api/v1/customers/{id}", ADMIN, "Changes a customer; If-Match makes it conditional.")
+        .gives("customer")
+        .takes(&[
+            may("name", Text, "Name to show"),
+            may("given", Text, "Given names"),
+            may("surnames", Text, "Surnames"),
+            may("segment", Text, "Class; empty: none"),
+            may("language", Text, "Language, as a skill; empty: none"),
+            may("owner", Text, "Agent whose customer it is; empty: nobody's"),
+            may("flags", Names, "Marks, all of them"),
+            may("custom", Texts, "Fields of the house's own; those that are null go"),
+            may("note", Text, "One more note"),
+        ]),
     get("/api/v1/customer-tasks", SUPERVISED, "tasks", "What is to be put right about customers."),
     get("/api/v1/customers/{id}/export", ADMIN, "customer", "Everything that is kept of a person."),
     post("/api/v1/customers/{id}/erase", ADMIN, "Forgets a person; this cannot be taken back.").takes(&[need(
@@ -304,6 +337,22 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/api/v1/customers/{id}/merge", ADMIN, "Two customers are one.").takes(OTHER),
     post("/api/v1/customers/{id}/unmerge", ADMIN, "They were two after all."),
     post("/api/v1/customers/{id}/different", ADMIN, "Two customers are not one.").takes(OTHER),
+    post("/api/v1/customers/{id}/consents", ADMIN, "Enters what a customer agrees to, or that he does no longer.")
+        .gives("consents")
+        .takes(&[
+            need("purpose", Named, "To what: recording, marketing, survey"),
+            need("granted", Flag, "Given, or withdrawn"),
+            may("proof", Text, "What shows it: id of a call, number of a form, link; needed where it is given"),
+            may("at", Instant, "When it was said; absent: now"),
+            may("expires", Instant, "Not valid from then on; absent: until withdrawn"),
+        ]),
+    post("/api/v1/customers/{id}/consents/undo", ADMIN, "Takes back the last word on a purpose, entered by mistake.")
+        .gives("consents")
+        .takes(&[need("purpose", Named, "Of which purpose")]),
+    post("/api/v1/customers/{id}/notes", ADMIN, "Enters a note about a customer; agents see it on his card.")
+        .gives("notes")
+        .takes(&[need("text", Text, "At most 4000 bytes"), may("by", Text, "Who writes it; absent: whoever asks")]),
+    post("/api/v1/customers/{id}/notes/undo", ADMIN, "Takes back the last note.").gives("notes"),
     post(IMPORT, ADMIN, "Takes a file of customers, CSV.").gives("outcome").asks(&[
         may("name", Text, "Names the import"),
         may("country", Text, "Whose numbers they are, without a prefix"),
@@ -389,6 +438,11 @@ pub(crate) const ROUTES: &[Route] = &[
             may("for_s", Count(86_400), "For so many seconds; 600 if absent"),
         ]),
     row("DELETE", "/api/v1/log", ADMIN, "Every part speaks as configured.").gives("level"),
+    get("/api/v1/audit", ADMIN, "audit", "Who did what, the youngest first.").asks(&[
+        may("last", Count(1000), "At most so many; 50 if absent"),
+        may("who", Text, "Only this account, token, person or login"),
+        may("about", Text, "Only what is about this, or begins with it: agent/anna, queue/"),
+    ]),
     get("/api/v1/doctor", ADMIN, "findings", "What would keep calls from going through, and what to do."),
     get("/wall/feed", SHOWN, "websocket", "The wallboard's own feed."),
 ];

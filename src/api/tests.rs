@@ -60,6 +60,7 @@ pub(super) fn place_kept(http: HttpSettings, folder: Option<&Path>) -> Place {
     let callers = crate::shell::customers::Callers::new(customers.clone(), None, inbox.clone());
     let shots = tokio::sync::watch::Sender::new(crate::api::wall::Shot::default());
     let state = AppState {
+        audit: Audit::open(asker.clone(), &records, Duration::from_secs(86_400)),
         asker,
         shots: shots.subscribe(),
         board: board.clone(),
@@ -143,6 +144,9 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
                 Command::AgentExplain(_)
                 | Command::CallExplain(_)
                 | Command::AgentSkill(..)
+                | Command::AgentServe(..)
+                | Command::AgentLeave(..)
+                | Command::AgentRank(..)
                 | Command::RegShow
                 | Command::RouteTest(_)
                 | Command::TaskAdd(_)
@@ -156,6 +160,12 @@ fn answer_all(outlet: &Outlet, asker: &Asker, config: EngineConfig) {
 }
 
 impl Place {
+    /// Nobody serves any more, and every connection ends.
+    pub(super) fn fall_silent(&mut self) {
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        std::mem::replace(&mut self.runtime, other).shutdown_timeout(Duration::from_secs(5));
+    }
+
     /// Status line's code, head and body.
     pub(super) fn request(&self, text: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
@@ -460,7 +470,7 @@ fn why_an_agent_gets_nothing_is_told_over_rest_and_the_control_socket_alike() {
         ("/api/v1/agents/zoe/explain", "there is no agent \"zoe\""),
         (
             "/api/v1/calls/00000000000000000000000000000001/explain",
-            "there is no live call \"00000000000000000000000000000001\"",
+            "there is no call \"00000000000000000000000000000001\"",
         ),
     ] {
         let (status, body) = place.send("GET", path, "", "");

@@ -16,21 +16,24 @@ use turno_base::{CallId, TrunkId};
 use turno_engine::{Answer, Command};
 use turno_sip::trunk::TrunkView;
 
-use crate::api::rest::{ask, bad, refused_by, unknown};
+use crate::api::rest::{ask, bad, refused_by, shown, unknown};
 use crate::api::tools::{self, ToolReply};
 use crate::api::{AppState, Folders};
+use crate::shell::audit::Wanted;
 use crate::shell::config::Settings;
 use crate::shell::doctor::{Finding, Verdict, examine, is_well};
 use crate::shell::instant::wall_of;
 use crate::shell::logs;
 use crate::shell::ping;
-use crate::shell::story::{Story, story};
+use crate::shell::story::{Past, Story, past, story};
 use crate::shell::tap::{self, BYTES_DEFAULT, LASTS_MAX, NotOn, Order, Target};
 
 /// Stories and examinations at once; who asks for more is told to try again: each reads files for a while.
 const READING_MAX: usize = 2;
 /// A trace, or a level of the log, lasts so long if nobody says otherwise.
 const LASTS_DEFAULT_S: u64 = 600;
+/// Entries of the audit log if nobody says how many.
+const AUDITED_DEFAULT: u32 = 50;
 /// Longest name of a file for a trace.
 const FILE_NAME_MAX: usize = 64;
 
@@ -54,6 +57,24 @@ pub(super) fn router() -> Router<AppState> {
         .route("/trunks/{trunk}", get(trunk))
         .route("/trunks/{trunk}/ping", post(ping_trunk))
         .route("/doctor", get(doctor))
+        .route("/audit", get(audit))
+}
+
+/// `?last=&who=&about=`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Audited {
+    last: Option<u32>,
+    who: Option<String>,
+    about: Option<String>,
+}
+
+async fn audit(State(state): State<AppState>, Query(Audited { last, who, about }): Query<Audited>) -> Response {
+    let wanted = Wanted { last: last.unwrap_or(AUDITED_DEFAULT), who, about };
+    match tools::entries(wanted, &state).await {
+        Ok(entries) => Json(tools::told(&ToolReply::Audit(entries))).into_response(),
+        Err(sentence) => refused_by(StatusCode::SERVICE_UNAVAILABLE, &sentence),
+    }
 }
 
 /// `?from=&to=&trunk=&at=`.
@@ -90,6 +111,17 @@ async fn call_trace(State(state): State<AppState>, Path(call): Path<String>, Que
     match told {
         Ok(Some(told)) => Json(if asked.full { told } else { Story::without_numbers(told) }).into_response(),
         Ok(None) => unknown("call", &call),
+        Err(response) => response,
+    }
+}
+
+/// Why a call that is not live went where it went.
+pub(super) async fn explain_past(state: &AppState, call: CallId) -> Response {
+    let Folders { journal, records, .. } = (*state.folders).clone();
+    match reading(state, move || past(call, journal.as_deref(), &records)).await {
+        Ok(Past::Told(explained)) => Json(shown(Answer::Explained(explained))).into_response(),
+        Ok(Past::Gone(sentence)) => refused_by(StatusCode::NOT_FOUND, &sentence),
+        Ok(Past::Unknown) => unknown("call", &call.to_string()),
         Err(response) => response,
     }
 }

@@ -14,6 +14,7 @@ use turno_engine::{Answer, Command, Rehearsal};
 
 use crate::api::control::{self, Reply};
 use crate::api::{AppState, Folders};
+use crate::shell::audit::{Author, Entry, Wanted};
 use crate::shell::backup::Held;
 use crate::shell::logs::{self, Area, LogLevel, Spoken};
 use crate::shell::tap::{NotOn, Order, Shown, Standing};
@@ -37,6 +38,8 @@ pub enum Tool {
     BackupHold,
     /// Where the node keeps what.
     Folders,
+    /// Who did what.
+    Audit(Wanted),
     /// What would become of a call from this number to that, by a trunk, at an instant (µs since 1970).
     RouteTest {
         /// Who calls.
@@ -61,10 +64,30 @@ pub enum ToolReply {
     Held(Held),
     /// Where the node keeps what.
     Folders(Folders),
+    /// The youngest first.
+    Audit(Vec<Entry>),
+}
+
+impl Tool {
+    /// What it changes: a word and what that is about; none: it only shows something.
+    pub(super) fn changes(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Tool::TraceOn(_) => Some(("sip trace on", "node")),
+            Tool::TraceOff => Some(("sip trace off", "node")),
+            Tool::LogRaise(..) | Tool::LogLower => Some(("log level", "node")),
+            Tool::BackupHold => Some(("backup", "node")),
+            Tool::TraceShow | Tool::LogShow | Tool::Folders | Tool::Audit(_) | Tool::RouteTest { .. } => None,
+        }
+    }
 }
 
 /// Does it. `lines` is what follows the reply.
-pub(super) async fn answer(tool: Tool, state: &AppState, lines: &mut Option<mpsc::Receiver<Shown>>) -> Reply {
+pub(super) async fn answer(
+    tool: Tool,
+    state: &AppState,
+    by: &Author,
+    lines: &mut Option<mpsc::Receiver<Shown>>,
+) -> Reply {
     match tool {
         Tool::TraceOn(order) => match begin_trace(order, state).await {
             Ok(shown) => {
@@ -98,10 +121,25 @@ pub(super) async fn answer(tool: Tool, state: &AppState, lines: &mut Option<mpsc
             }
         }
         Tool::Folders => Reply::Tool(Box::new(ToolReply::Folders((*state.folders).clone()))),
+        Tool::Audit(wanted) => match entries(wanted, state).await {
+            Ok(entries) => Reply::Tool(Box::new(ToolReply::Audit(entries))),
+            Err(sentence) => Reply::Unavailable(sentence),
+        },
         Tool::RouteTest { from, to, trunk, at } => {
             let asked = rehearsal(from, to, trunk, at, state);
-            control::ask_engine(Command::RouteTest(Box::new(asked)), state).await
+            control::ask_engine(Command::RouteTest(Box::new(asked)), state, by).await
         }
+    }
+}
+
+/// Who did what.
+pub(super) async fn entries(wanted: Wanted, state: &AppState) -> Result<Vec<Entry>, String> {
+    let audit = state.audit.clone();
+    // It reads the disk.
+    match tokio::task::spawn_blocking(move || audit.list(&wanted)).await {
+        Ok(Ok(entries)) => Ok(entries),
+        Ok(Err(error)) => Err(format!("the audit log cannot be read: {error}")),
+        Err(_) => Err("the audit log cannot be read".to_owned()),
     }
 }
 
@@ -145,6 +183,7 @@ pub fn told(reply: &ToolReply) -> serde_json::Value {
         ToolReply::Trace(standing) => json!({"trace": standing}),
         ToolReply::Held(held) => json!({"held": held}),
         ToolReply::Folders(folders) => json!({"folders": folders}),
+        ToolReply::Audit(entries) => json!({"audit": entries}),
         ToolReply::Log(spoken) => {
             let raised = spoken
                 .raised

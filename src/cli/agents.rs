@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 use turno_acd::SkillChange;
-use turno_base::{AgentId, Name, SkillId, StationId, Wall};
+use turno_base::{AgentId, Name, QueueId, SkillId, StationId, Wall};
 use turno_engine::Command as Ask;
 
 use crate::cli::{ask, live};
@@ -70,6 +70,35 @@ pub(super) enum AgentCommand {
         #[command(subcommand)]
         change: SkillCommand,
     },
+    /// Have him serve a queue until his shift ends. Who is not logged in sits down, and serves this queue alone.
+    Serve {
+        /// Agent.
+        agent: AgentId,
+        /// Queue.
+        queue: QueueId,
+        /// Nobody of a higher rank is rung while one of a lower may be.
+        #[arg(long, default_value_t = 0)]
+        rank: u8,
+        /// Where he sits down; his own if absent.
+        #[arg(long)]
+        station: Option<StationId>,
+    },
+    /// Take him out of a queue until his shift ends; with the last one it does.
+    Leave {
+        /// Agent.
+        agent: AgentId,
+        /// Queue.
+        queue: QueueId,
+    },
+    /// Change his rank in a queue that he serves, until his shift ends.
+    Rank {
+        /// Agent.
+        agent: AgentId,
+        /// Queue.
+        queue: QueueId,
+        /// Nobody of a higher rank is rung while one of a lower may be.
+        rank: u8,
+    },
     #[command(flatten)]
     Object(live::ObjectCommand),
 }
@@ -114,6 +143,9 @@ pub(super) fn agent(socket: &Path, as_json: bool, command: AgentCommand) -> u8 {
         AgentCommand::Saved { agent } => Ask::AgentSaved(agent),
         AgentCommand::Extend { agent } => Ask::AgentExtend(agent),
         AgentCommand::Disposition { agent, disposition } => Ask::AgentDisposition(agent, disposition),
+        AgentCommand::Serve { agent, queue, rank, station } => Ask::AgentServe(agent, queue, rank, station),
+        AgentCommand::Leave { agent, queue } => Ask::AgentLeave(agent, queue),
+        AgentCommand::Rank { agent, queue, rank } => Ask::AgentRank(agent, queue, rank),
         AgentCommand::Skill { agent, change } => {
             let (skill, change) = match change {
                 SkillCommand::Set { skill, level, until } => (skill, SkillChange::Set { level, until }),

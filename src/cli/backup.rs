@@ -59,7 +59,7 @@ fn hold(socket: Option<&Path>) -> io::Result<Option<Held>> {
     match control::ask(socket, &Request::Tool(Tool::BackupHold)) {
         Ok(Reply::Tool(reply)) => match *reply {
             ToolReply::Held(held) => Ok(Some(held)),
-            ToolReply::Trace(_) | ToolReply::Log(_) | ToolReply::Folders(_) => {
+            ToolReply::Trace(_) | ToolReply::Log(_) | ToolReply::Folders(_) | ToolReply::Audit(_) => {
                 Err(io::Error::other("the node does not know of backups"))
             }
         },

@@ -9,7 +9,7 @@ use turno_base::{TrunkId, Wall};
 
 use crate::api::control::{self, Reply, Request};
 use crate::api::tools::{Tool, ToolReply};
-use crate::cli::ask;
+use crate::cli::{ask, audit};
 use crate::shell::config::{bytes_of, bytes_words, duration_of};
 use crate::shell::instant::wall_of;
 use crate::shell::logs::{Area, LogLevel, RAISED_MAX, Spoken, raised_of};
@@ -202,6 +202,7 @@ pub(super) fn print(reply: &ToolReply) {
         ToolReply::Log(spoken) => println!("{}", spoken_words(spoken)),
         ToolReply::Held(held) => println!("{} files held", held.files.len()),
         ToolReply::Folders(folders) => println!("{}", folders.data.display()),
+        ToolReply::Audit(entries) => audit::print(entries),
     }
 }
 

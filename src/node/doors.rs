@@ -15,6 +15,7 @@ use crate::node::error::{StartError, about};
 use crate::node::opened::{BoundDoors, Origin};
 use crate::node::shared::Shared;
 use crate::node::threads::Threads;
+use crate::shell::audit::Audit;
 use crate::shell::clock::Clock;
 use crate::shell::config::Settings;
 use crate::shell::customers::Customers;
@@ -44,9 +45,10 @@ impl Doors {
         customers: Customers,
     ) -> Result<Doors, StartError> {
         let handle = shared.runtime.handle();
+        let audit = Audit::open(shared.asker.clone(), &settings.node.data_dir, settings.node.audit_kept);
         let clock = shared.clock;
         let (terms_now, terms) = watch::channel(ami_terms(settings, clock));
-        let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms)?;
+        let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms, audit.clone())?;
         let (faces_now, faces) = watch::channel(Faces::new(&settings.wall, &settings.engine.acd));
         let shots = wall::watch_board(handle, threads.board.clone(), faces, shared.asker.clone());
         let access = Arc::new(Access::new(&settings.http, Some(&settings.node.data_dir)));
@@ -64,6 +66,7 @@ impl Doors {
         let state = api::AppState {
             shots,
             asker: shared.asker.clone(),
+            audit,
             board: threads.board.clone(),
             metrics: shared.metrics.clone(),
             gate: shared.gate.clone(),
@@ -97,13 +100,13 @@ fn manager_interface(
     threads: &Threads,
     bound: ami::Listeners,
     terms: watch::Receiver<ami::Terms>,
+    audit: Audit,
 ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), StartError> {
     let counts = ami::Counts::new(&shared.metrics);
     let at = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
     let at = at(&bound.plain).and_then(|plain| Ok((plain, at(&bound.secret)?)));
     let at = at.map_err(about("the manager interface"))?;
-    let (handle, asker) = (shared.runtime.handle(), shared.asker.clone());
-    ami::start(handle, bound, terms, &threads.board, asker, shared.clock, counts)
+    ami::start(shared.runtime.handle(), bound, terms, &threads.board, audit, shared.clock, counts)
         .map_err(about("the manager interface"))?;
     Ok(at)
 }

@@ -44,6 +44,24 @@ pub struct Asker {
     inbox: Inbox,
     open: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>>,
     next: AtomicU64,
+    /// Held while a command is brought between two looks, so that no other command comes between them.
+    between: Mutex<()>,
+}
+
+/// A question under way.
+struct Question {
+    id: u64,
+    answer: oneshot::Receiver<Result<Answer, Refusal>>,
+}
+
+/// What was seen, what the command was answered, what is seen now.
+pub struct Around {
+    /// Just before; none: nothing was to be looked at, or it was not there.
+    pub before: Option<Answer>,
+    /// To the command.
+    pub answer: Result<Answer, Unanswered>,
+    /// Just after.
+    pub after: Option<Answer>,
 }
 
 impl Asker {
@@ -54,11 +72,34 @@ impl Asker {
 
     /// An asker of the engine behind `inbox`.
     pub fn new(inbox: Inbox) -> Asker {
-        Asker { inbox, open: Mutex::default(), next: AtomicU64::new(1) }
+        Asker { inbox, open: Mutex::default(), next: AtomicU64::new(1), between: Mutex::default() }
     }
 
     /// Asks, and waits for the reply.
     pub async fn ask(&self, command: Command) -> Result<Answer, Unanswered> {
+        let question = self.bring(command)?;
+        self.reply(question).await
+    }
+
+    /// Asks `command`, and `look` just before and just after it.
+    pub async fn ask_around(&self, look: Option<Command>, command: Command) -> Around {
+        let (before, asked, after) = {
+            let _alone = self.between.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            (look.clone().map(|look| self.bring(look)), self.bring(command), look.map(|look| self.bring(look)))
+        };
+        let before = self.seen(before).await;
+        let answer = match asked {
+            Ok(question) => self.reply(question).await,
+            Err(error) => Err(error),
+        };
+        Around { before, answer, after: self.seen(after).await }
+    }
+
+    async fn seen(&self, look: Option<Result<Question, Unanswered>>) -> Option<Answer> {
+        self.reply(look?.ok()?).await.ok()
+    }
+
+    fn bring(&self, command: Command) -> Result<Question, Unanswered> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         {
@@ -72,6 +113,10 @@ impl Asker {
             self.open().remove(&id);
             return Err(Unanswered::Busy);
         }
+        Ok(Question { id, answer })
+    }
+
+    async fn reply(&self, Question { id, answer }: Question) -> Result<Answer, Unanswered> {
         match tokio::time::timeout(REPLY_WAIT_MAX, answer).await {
             Ok(Ok(answer)) => answer.map_err(Unanswered::Refused),
             Ok(Err(_)) => Err(Unanswered::Ending),

@@ -1,4 +1,4 @@
-//! Rating again: a period's legs priced by the book of today, and what that changes as entries to post (spec/tariff.md, S9.6).
+//! Rating again: a period's legs priced by the book of today, and what that changes as entries to post (docs/tariffs.md).
 //!
 //! A record is never changed: it says what was known when the call ended. What a later book says differently is posted beside it, as
 //! the difference to what was posted last, under the next revision. Done twice, the second time finds no difference.

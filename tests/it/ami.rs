@@ -17,7 +17,15 @@ use crate::house::{AVERIAS, House, Plan, SOON, free_port};
 use crate::sipp::{callers, phone, seat};
 
 const SECOND: Duration = Duration::from_secs(1);
-const SECRET: &str = "a-long-and-random-one";
+pub(crate) const SECRET: &str = "a-long-and-random-one";
+/// The programs that steer them.
+pub(crate) const LIBRARIES: [&str; 5] = [
+    "panoramisk_client.py",
+    "pyst2_client.py",
+    "py_asterisk_client.py",
+    "asterisk_manager.js",
+    "asterisk_ami_client.js",
+];
 const ANSWERED: usize = 12;
 const ABANDONED: usize = 4;
 
@@ -50,8 +58,8 @@ path = "queue_log"
 }
 
 /// A client library in a process of its own.
-struct Library {
-    name: &'static str,
+pub(crate) struct Library {
+    pub(crate) name: &'static str,
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -59,7 +67,7 @@ struct Library {
 
 impl Library {
     /// Starts the program beside this file that steers it; ready when it has logged in.
-    fn start(name: &'static str, port: u16) -> Library {
+    pub(crate) fn start(name: &'static str, port: u16) -> Library {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peers = root.join("target/peers/ami");
         let script = root.join("tests/it/peers/ami").join(name);
@@ -87,7 +95,7 @@ impl Library {
             .unwrap_or_else(|_| panic!("{} ended, or said {line:?}; scripts/tools installs what it needs", self.name))
     }
 
-    fn ask(&mut self, word: &str) -> Value {
+    pub(crate) fn ask(&mut self, word: &str) -> Value {
         writeln!(self.to, "{word}").unwrap();
         self.heard()
     }
@@ -172,14 +180,7 @@ fn five_client_libraries_see_what_records_and_queue_log_say() {
     let house = open(port);
     seat(&house, 0, "anna");
     seat(&house, 1, "boris");
-    let mut libraries = [
-        "panoramisk_client.py",
-        "pyst2_client.py",
-        "py_asterisk_client.py",
-        "asterisk_manager.js",
-        "asterisk_ami_client.js",
-    ]
-    .map(|name| Library::start(name, port));
+    let mut libraries = LIBRARIES.map(|name| Library::start(name, port));
     for library in &mut libraries {
         let lists = library.ask("lists");
         let members = of_queue(&lists["status"], "QueueMember");

@@ -163,6 +163,8 @@ fn bodies(route: &Route) -> (Value, Value) {
         Kind::Count(most) => json!(most.min(5)),
         Kind::Flag => json!(true),
         Kind::OneOf(words) => json!(words[0]),
+        Kind::Names => json!(["press"]),
+        Kind::Texts => json!({"plan": "fibra", "tariff": null}),
     };
     let body: Value = route.body.iter().map(|field| (field.name.to_owned(), value(field.kind))).collect();
     let mut more = body.clone();

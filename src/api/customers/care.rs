@@ -4,7 +4,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,17 +13,15 @@ use serde_json::json;
 use tower_http::limit::RequestBodyLimitLayer;
 use turno_customers::import::Mapping;
 
-use crate::api::{AppState, access};
+use crate::api::{AppState, access, asked};
 use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Reading, import_text};
 use crate::shell::customers::person::{self, EraseError};
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::{Customers, MergeError};
+use crate::shell::store::customers::{Customers, Edit, EditError, MergeError, tag};
 
 /// Largest file that comes in by HTTP, bytes; larger ones by `turno customers import`.
 pub(crate) const IMPORT_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Who merges, in what is remembered of it.
-const BY: &str = "REST";
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -68,7 +66,7 @@ struct Sure {
 }
 
 /// Why a request is not done.
-enum Not {
+pub(super) enum Not {
     Store(StoreError),
     /// With a sentence for whoever asked.
     Asked(StatusCode, String),
@@ -93,6 +91,20 @@ impl From<MergeError> for Not {
             MergeError::Store(error) => error.into(),
             MergeError::NoCustomer(_) => Not::Asked(StatusCode::NOT_FOUND, sentence),
             MergeError::Unmergeable(_) | MergeError::NotMerged(_) => Not::Asked(StatusCode::CONFLICT, sentence),
+        }
+    }
+}
+
+impl From<EditError> for Not {
+    fn from(error: EditError) -> Not {
+        let sentence = error.to_string();
+        match error {
+            EditError::Store(error) => error.into(),
+            EditError::NoCustomer(_) => nobody(),
+            EditError::ChangedSince => Not::Asked(StatusCode::PRECONDITION_FAILED, sentence),
+            EditError::NoName { .. } | EditError::Unfit(_) | EditError::Unkeepable(_) => {
+                Not::Asked(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+            }
         }
     }
 }
@@ -138,8 +150,34 @@ async fn erase(State(state): State<AppState>, Path(id): Path<String>, Json(sure)
     .await
 }
 
+/// Changes keys of a customer. What is answered is what is kept now; its `ETag` is that of another look.
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(edit): Json<Edit>,
+) -> Response {
+    let expect = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
+    let expect = expect.filter(|tag| *tag != "*").map(|tag| tag.trim_matches('"').to_owned());
+    let by = asked::who();
+    // What it says of him is his: the audit log has the keys alone, so that it has nothing to forget with him.
+    asked::say(edit.keys().join(" "));
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut response = done(&state, move |dir| {
+        let customer = Customers::open_existing(dir)?.edit(&id, &edit, expect.as_deref(), (&by, wall()))?;
+        let _ = tell.send(tag(&customer));
+        Ok(json!({"customer": customer}))
+    })
+    .await;
+    if let Some(tag) = told.await.ok().and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
 async fn merge(State(state): State<AppState>, Path(id): Path<String>, Json(with): Json<Other>) -> Response {
-    done(&state, move |dir| Ok(json!(Customers::open_existing(dir)?.merge(&id, &with.other, BY, wall())?))).await
+    let by = asked::who();
+    done(&state, move |dir| Ok(json!(Customers::open_existing(dir)?.merge(&id, &with.other, &by, wall())?))).await
 }
 
 async fn unmerge(State(state): State<AppState>, Path(id): Path<String>) -> Response {
@@ -159,7 +197,7 @@ async fn different(State(state): State<AppState>, Path(id): Path<String>, Json(t
 }
 
 /// On a thread that may wait for the disk.
-async fn done(
+pub(super) async fn done(
     state: &AppState,
     work: impl FnOnce(&std::path::Path) -> Result<serde_json::Value, Not> + Send + 'static,
 ) -> Response {

@@ -153,13 +153,15 @@ fn why_somebody_gets_nothing_opens_by_mouse_and_keys_and_gives_the_focus_back() 
     page.value("document.querySelector('#people [data-id=anna]').click()");
     page.until("document.querySelector('#why li')?.textContent === 'anna is logged-out'");
     page.press("Escape", 27);
-    page.until("!document.getElementById('why').open");
+    page.until("!document.getElementById('why').open && document.activeElement.dataset.id === 'anna'");
     page.value("document.querySelector('#queues [data-id=averias]').focus()");
     show(&place, board(8, "Repairs"));
     page.until("document.querySelector('#waiting .big').textContent === '8'");
     assert_eq!(page.value("document.activeElement.dataset.id"), json!("averias"), "drawn anew, the focus stays");
     page.press("Enter", 13);
     page.until("document.querySelector('#why h2')?.textContent === 'Repairs 0'");
+    page.value("window.row = document.querySelector('#queues [data-id=averias]'); 'kept'");
+    page.until("!window.row.isConnected");
     page.value("document.querySelector('#why header button').click()");
     page.until("!document.getElementById('why').open && document.activeElement.dataset.id === 'averias'");
 }
@@ -191,10 +193,76 @@ fn markup_in_names_is_text() {
     page.until("document.querySelector('#why h2')?.textContent.startsWith('<img')");
     assert_eq!(page.value("document.querySelectorAll('img, body script').length"), json!(0));
     // What would run if it got in all the same: the policy of the page is in the way.
-    page.value("document.getElementById('place').innerHTML = '<img src=x onerror=\"window.hacked=1\">'; 'put'");
+    // In a place of its own, for the page draws its own places anew.
+    let image = "'<img src=x onerror=\"window.hacked=1\">'";
+    page.value(&format!(
+        "document.body.append(Object.assign(document.createElement('p'), {{id: 'odd', innerHTML: {image}}})); 'put'"
+    ));
     page.value("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'})); 'put'");
-    page.until("document.querySelector('#place img').complete");
+    page.until("document.querySelector('#odd img').complete");
     assert_eq!(page.value("window.hacked === undefined"), json!(true));
+}
+
+/// What the engine says of calls and agents comes from outside as well: each part of an answer that a dialog shows.
+#[test]
+fn markup_in_what_is_explained_is_text() {
+    let place = place_with(settings());
+    let mut page = Page::open(&place, "?lang=en", "the-supervisor", board(7, "Repairs"));
+    let waits = json!({"queues": [{"expected_ms": 1000, "waiting": [
+        {"kind": "call", "call": MARKUP, "segment": MARKUP, "waited_ms": 1000, "expected_ms": null, "ani": MARKUP}]}]});
+    let told = json!({"explained": {"words": [format!("first; {MARKUP}")]}});
+    page.value(&format!(
+        "window.fetch = async (path) => ({{ok: !path.includes('agents'), json: async () => path.includes('explain') ? \
+         path.includes('agents') ? {{error: {markup}}} : {told} : {waits}}}); 'put'",
+        markup = json!(MARKUP)
+    ));
+    let is_shown =
+        |selector: &str, text: &str| format!("document.querySelector('{selector}')?.textContent === {}", json!(text));
+    page.value("document.querySelector('#queues [data-id=averias]').click()");
+    page.until(&is_shown("#why tbody td:nth-child(2)", MARKUP));
+    page.value("document.querySelector('#why tbody button').click()");
+    page.until(&is_shown("#why li:nth-child(2)", MARKUP));
+    page.until(&is_shown("#why h2", &format!("Call {MARKUP}")));
+    page.value("document.querySelector('#why header button').click()");
+    page.value("document.querySelector('#people [data-id=anna]').click()");
+    page.until(&is_shown("#why p", MARKUP));
+    assert_eq!(page.value("document.querySelectorAll('img, body script').length"), json!(0));
+    assert_eq!(page.value("window.hacked === undefined"), json!(true));
+}
+
+#[test]
+fn a_skill_that_nobody_free_has_is_told_and_a_board_without_news_says_so_for_everybody() {
+    let mut place = place_with(settings());
+    let pages = [("en", "light"), ("es", "dark")];
+    let mut pages = pages.map(|(lang, theme)| {
+        Page::open(&place, &format!("?lang={lang}&theme={theme}"), "the-board", board(7, "Repairs"))
+    });
+    for (page, sentence) in pages
+        .iter_mut()
+        .zip(["No free agent has the “Repairs” skill", "Ningún agente libre con la habilidad «Repairs»"])
+    {
+        page.until(&format!(
+            "!document.getElementById('notice').hidden && \
+                             document.getElementById('notice').textContent === {}",
+            json!(sentence)
+        ));
+    }
+    let mut calm = board(7, "Repairs");
+    calm["notice"] = Value::Null;
+    show(&place, calm);
+    for page in &mut pages {
+        page.until("document.getElementById('notice').hidden");
+    }
+    show(&place, board(7, "Repairs"));
+    for page in &mut pages {
+        page.until("!document.getElementById('notice').hidden");
+    }
+    place.fall_silent();
+    for (page, begins) in pages.iter_mut().zip(["No data for ", "Sin datos desde hace "]) {
+        page.until("document.body.dataset.feed === 'stale'");
+        page.until(&format!("document.getElementById('feed').textContent.startsWith({})", json!(begins)));
+        assert_eq!(page.violations(), json!([]), "{begins}");
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::server::{Ami, Numbered};
 use super::wire::{Block, Reader, Request};
 use super::{cli, lists};
 use crate::shell::asker::Unanswered;
+use crate::shell::audit::{Author, Deed, Door};
 use crate::shell::config::ami::Classes;
 use crate::shell::entropy;
 
@@ -52,6 +53,7 @@ struct Connection<'a, S> {
 
 /// Somebody who has logged in.
 struct Session {
+    author: Author,
     read: Classes,
     may: Classes,
     mask: Classes,
@@ -228,18 +230,32 @@ impl<S: AsyncRead + AsyncWrite> Connection<'_, S> {
             Action::QueuePenalty => self.steer(request, actions::queue_penalty).await,
             Action::Hangup => self.steer(request, actions::hang_up).await,
             Action::Originate => self.originate(request).await,
-            Action::QueueReset => {
-                let queue = request.get("Queue");
-                let is_known = match (queue, queue.parse()) {
-                    ("", _) => self.ami.reset(None),
-                    (_, Ok(queue)) => self.ami.reset(Some(queue)),
-                    (_, Err(_)) => false,
-                };
-                match is_known {
-                    true => self.said("Success", request, "Queue stats reset successfully").await,
-                    false => self.said("Error", request, "Error encountered while resetting queue stats").await,
-                }
-            }
+            Action::QueueReset => self.reset(request).await,
+        }
+    }
+
+    async fn reset(&mut self, request: &Request) -> Result<(), Over> {
+        let queue = request.get("Queue");
+        let is_known = match (queue, queue.parse()) {
+            ("", _) => self.ami.reset(None),
+            (_, Ok(queue)) => self.ami.reset(Some(queue)),
+            (_, Err(_)) => false,
+        };
+        if !is_known {
+            return self.said("Error", request, "Error encountered while resetting queue stats").await;
+        }
+        if let Some(session) = &self.session {
+            let deed = Deed { what: "queue reset".to_owned(), about: format!("queue/{queue}"), ..Deed::default() };
+            self.ami.audit.note(&session.author, deed).await;
+        }
+        self.said("Success", request, "Queue stats reset successfully").await
+    }
+
+    /// What a login asks of the engine.
+    async fn ask(&self, command: Command) -> Result<Answer, Unanswered> {
+        match &self.session {
+            Some(session) => self.ami.audit.ask(&session.author, command).await,
+            None => Err(Unanswered::Ending),
         }
     }
 
@@ -272,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<'_, S> {
             Meaning::Refuse(sentence) => return self.said("Error", request, &sentence).await,
         };
         for command in commands {
-            match self.ami.asker.ask(command.clone()).await {
+            match self.ask(command.clone()).await {
                 Ok(_) => self.ami.see(|exchange| actions::is_shown(exchange, &command)).await,
                 Err(Unanswered::Refused(refusal)) => return self.said("Error", request, &refusal.to_string()).await,
                 Err(error @ (Unanswered::Busy | Unanswered::Ending)) => {
@@ -288,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<'_, S> {
             Ok(found) => found,
             Err(sentence) => return self.said("Error", request, sentence).await,
         };
-        match self.ami.asker.ask(Command::CallPlace(station, number)).await {
+        match self.ask(Command::CallPlace(station, number)).await {
             Ok(Answer::Calls(calls)) => {
                 if actions::is_yes(request.get("Async"))
                     && let Some(call) = calls.first()
@@ -335,7 +351,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<'_, S> {
         tracing::info!(from = %self.from, login = name, "logged in at the manager interface");
         self.stranger = None;
         let mask = Classes::mask(request.get("Events")).unwrap_or(read);
-        let session = Session { read, may, mask, filters: Filters::default(), events: self.ami.listen() };
+        let author = Author { who: name.into(), door: Door::Ami };
+        let session = Session { author, read, may, mask, filters: Filters::default(), events: self.ami.listen() };
         let sees_process = read.has_all(Classes::SYSTEM) && mask.has_all(Classes::SYSTEM);
         self.session = Some(session);
         let mut text = Block::said("Success", request, "Authentication accepted");

@@ -17,7 +17,7 @@ use super::connection;
 use super::doors::Failures;
 use super::exchange::{Originated, Sitting};
 use super::{Counts, Event, Exchange};
-use crate::shell::asker::Asker;
+use crate::shell::audit::Audit;
 use crate::shell::board::Board;
 use crate::shell::clock::Clock;
 use crate::shell::config::ami::AmiSettings;
@@ -51,7 +51,7 @@ pub struct Ami {
     feed: broadcast::Sender<Arc<Numbered>>,
     failures: Mutex<Failures>,
     pub(super) terms: watch::Receiver<Terms>,
-    pub(super) asker: Arc<Asker>,
+    pub(super) audit: Audit,
     pub(super) clock: Clock,
     pub(super) counts: Counts,
     pub(super) started: Wall,
@@ -136,8 +136,8 @@ impl Ami {
     /// Where agents sit and what is live, asked until it is answered.
     async fn ask(&self) -> (Vec<Sitting>, Vec<turno_base::CallId>) {
         loop {
-            let agents = self.asker.ask(Command::AgentShow(None)).await;
-            let calls = self.asker.ask(Command::CallShow(None)).await;
+            let agents = self.audit.asker().ask(Command::AgentShow(None)).await;
+            let calls = self.audit.asker().ask(Command::CallShow(None)).await;
             if let (Ok(Answer::Agents(agents)), Ok(Answer::Calls(calls))) = (agents, calls) {
                 let calls = calls.iter().map(|call| call.call).collect();
                 return (agents.iter().map(sitting).collect(), calls);
@@ -169,7 +169,7 @@ pub fn start(
     listeners: Listeners,
     terms: watch::Receiver<Terms>,
     board: &Board,
-    asker: Arc<Asker>,
+    audit: Audit,
     clock: Clock,
     counts: Counts,
 ) -> io::Result<()> {
@@ -187,7 +187,7 @@ pub fn start(
         feed: broadcast::Sender::new(EVENTS_BEHIND_MAX),
         failures: Mutex::default(),
         terms,
-        asker,
+        audit,
         clock,
         counts,
         started: clock.now().wall,

@@ -1,5 +1,5 @@
-//! The self-audit: identities that must hold between what was stored of a day in several ways (spec/routing.md,
-//! invariant 3; spec/cdr.md). A difference names the calls.
+//! The self-audit: identities that must hold between what was stored of a day in several ways
+//! (docs/figures.md, docs/records.md). A difference names the calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -48,7 +48,7 @@ pub struct KpiTerms {
     pub number_plan: BTreeMap<String, Vec<NumberRange>>,
     /// What an hour of an agent costs, units of [`KpiTerms::RATE_SCALE`] decimals.
     pub rates: BTreeMap<AgentId, u64>,
-    /// What an hour of every other agent costs.
+    /// What an hour of every other agent costs, in the same units.
     pub rate: u64,
     /// In what they cost.
     pub currency: Currency,

@@ -1,4 +1,4 @@
-//! The named formulas of spec/kpi.md over a [`Tally`]. Each is a row of [`FIGURES`]: its name, its formula in letters, and the
+//! The formulas of docs/figures.md over a [`Tally`]. Each is a row of [`FIGURES`]: its name, its formula in letters, and the
 //! numbers it is made of; a report prints all three.
 //!
 //! Letters: N entries that ended, A answered, A_T within the threshold T, B abandoned later than the short-abandon

@@ -32,6 +32,8 @@ pub struct NodeSettings {
     pub zone: TimeZone,
     /// How long a drain waits for calls to end.
     pub drain_limit: Duration,
+    /// How long it is kept who did what.
+    pub audit_kept: Duration,
 }
 
 /// Logs.
@@ -116,8 +118,9 @@ pub(super) fn node(section: &Section<'_>, dir: &Path) -> NodeSettings {
     let zone =
         section.read("zone", "write a time zone, for example \"Europe/Madrid\"", |text| TimeZone::get(text).ok());
     let drain_limit = section.duration("drain_limit", 5 * 60 * SECOND, SECOND..=DAY);
+    let audit_kept = section.duration("audit_kept", 365 * DAY, DAY..=3650 * DAY);
     section.done();
-    NodeSettings { data_dir, socket, zone: zone.unwrap_or(TimeZone::UTC), drain_limit }
+    NodeSettings { data_dir, socket, zone: zone.unwrap_or(TimeZone::UTC), drain_limit, audit_kept }
 }
 
 pub(super) fn log(section: &Section<'_>) -> LogSettings {

@@ -113,6 +113,8 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a flag as a word", with("need =", "join_when_empty = \"yes\"\nneed =")),
         ("a bad network", with("10.0.0.0/8", "10.0.0.0/64")),
         ("a bad address", with("127.0.0.1:5060", "localhost")),
+        ("a name server by name", and("[sip]\nname_servers = [\"10.0.0.53\", \"[::1]:5353\", \"dns.example\"]\n")),
+        ("more name servers than are asked", and(&format!("[sip]\nname_servers = {:?}\n", ["10.0.0.53"; 9]))),
         ("the same listener twice", and("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"\n")),
         ("no listener", with("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"", "")),
         ("every address without an external one", with("127.0.0.1:5060", "0.0.0.0:5060")),

@@ -172,6 +172,29 @@ fn tables_of_another_version_and_none_at_all_are_refused() {
 }
 
 #[test]
+fn figures_of_each_version_before_are_made_again_from_the_log() {
+    let facts = facts(40);
+    for before in 1..tables::VERSION {
+        let dir = Dir::new();
+        let (mut builder, mut seq) = (Builder::default(), 0);
+        let store = open(dir.path());
+        append(&store, &facts, 1, &mut builder, &mut seq);
+        store.close(LONG);
+        let counted = FigureReader::open(dir.path()).unwrap().tallies(&day()).unwrap();
+        assert!(!counted.is_empty());
+        let db = rusqlite::Connection::open(path(dir.path())).unwrap();
+        db.execute_batch("DROP TABLE tallies").unwrap();
+        db.pragma_update(None, "user_version", before).unwrap();
+        drop(db);
+        let store = open(dir.path());
+        assert!(store.flush(LONG));
+        store.close(LONG);
+        assert_eq!(FigureReader::open(dir.path()).unwrap().tallies(&day()).unwrap(), counted, "of version {before}");
+        assert!(path(dir.path()).with_extension(format!("v{before}.sqlite")).exists());
+    }
+}
+
+#[test]
 fn a_zone_of_the_machine_has_its_long_and_its_short_day() {
     let madrid = zone("Europe/Madrid").expect("the machine knows it");
     for (noon, name, quarters) in [(1_774_778_400, "2026-03-29", 92), (1_792_926_000, "2026-10-25", 100)] {

@@ -16,7 +16,7 @@ use crate::shell::live::archive::ArchiveError;
 use crate::shell::live::decks::{self, Broken, DECK_BYTES_MAX};
 use crate::shell::live::diff::{Change, diff};
 use crate::shell::live::document::{DOCUMENT_BYTES_MAX, Document, KEPT, LIVE};
-use crate::shell::live::edit::{self, Edit, EditError};
+use crate::shell::live::edit::{self, Act, Edit, EditError};
 use crate::shell::live::{self, By, How, Live, Revision};
 use crate::shell::reload::decks::{Import, plan as plan_import};
 use crate::shell::reload::{Changing, Reloader};
@@ -39,6 +39,26 @@ pub enum Wanted {
     Import(Import),
     /// What this revision changed is taken back; later changes of other objects stay.
     Undo(u64),
+}
+
+impl Wanted {
+    /// What it is called in the audit log, and what it is about.
+    pub fn words(&self) -> (&'static str, String) {
+        match self {
+            Wanted::Apply { name, .. } => ("apply", name.clone()),
+            Wanted::Edit(Edit { kind, name, act }) => {
+                let what = match act {
+                    Act::Add(_) => "config add",
+                    Act::Set { .. } | Act::Patch(_) => "config set",
+                    Act::Put(_) => "config put",
+                    Act::Remove => "config remove",
+                };
+                (what, format!("{kind}/{name}"))
+            }
+            Wanted::Import(import) => ("deck import", format!("deck/{}", import.name)),
+            Wanted::Undo(revision) => ("config undo", format!("revision/{revision}")),
+        }
+    }
 }
 
 /// What becomes of sections that an applied text does not have.

@@ -133,18 +133,23 @@ function drawTotals({ totals: t }) {
 // What a click on it explains. Rows are drawn anew each second: the focus goes to the one that says the same.
 const opens = (what, id, shown) => ({ 'data-why': what, 'data-id': id, 'data-shown': shown, type: 'button', title: words.why });
 const explain = { agent: whyAgent, queue: whyQueue };
+let opener = {};
 function open(event) {
   const from = event.target.closest?.('[data-why]');
   if (!from) return;
+  opener = from.dataset;
   explain[from.dataset.why](from.dataset.id, from.dataset.shown);
 }
 document.addEventListener('click', open);
 
+const focus = ({ why, id }) => [...document.querySelectorAll(`[data-why="${why}"]`)].find((node) => node.dataset.id === id)?.focus();
+// The row that it was opened from has been drawn anew since: the browser cannot give it the focus back.
+$('why').addEventListener('close', () => focus(opener));
+
 function keepFocus(redraw) {
   const { why, id } = document.activeElement?.dataset ?? {};
   redraw();
-  if (!why) return;
-  [...document.querySelectorAll(`[data-why="${why}"]`)].find((node) => node.dataset.id === id)?.focus();
+  if (why) focus({ why, id });
 }
 
 let board = null;
