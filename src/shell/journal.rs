@@ -19,7 +19,7 @@ pub use recover::{Recovered, Recovery, recover};
 pub use replay::{Replayed, replay};
 pub use segment::{Begin, Record, Segment, Turn, frame_input, segments};
 pub use transcript::{effect_line, input_line, message_words, shorten_numbers};
-pub use walk::{Shown, walk, walk_between};
+pub use walk::{Shown, reaches_back_to, walk, walk_between, walk_until};
 pub use writer::{JournalSettings, SEGMENTS_BEHIND_MAX, Writer};
 
 use std::sync::Arc;

@@ -1,9 +1,11 @@
 //! The reference: a witness who sees only what goes in and what is decided, keeps plain lists, looks at everything each time,
 //! and says what the rule (docs/decisions/0010) would have chosen. Shares no code with the machine but the need's meaning.
 
+mod expected;
 mod rule;
 mod tasks;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
@@ -64,6 +66,10 @@ pub(crate) struct Witness {
     coming: Vec<NewTask>,
     /// As of the last look; scripts live where both clocks began together.
     wall: Wall,
+    /// Rings passed, as the machine has them at the end of the turn.
+    shown: BTreeMap<ItemId, Option<usize>>,
+    /// Rings passed for the expected wait.
+    pub(crate) outlasted: Cell<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -266,6 +272,8 @@ impl Witness {
                 }
             } else if running.is_some() {
                 return;
+            } else if self.is_outlasted(item, passed, ring) {
+                item.ring = Some((passed + 1, None));
             } else {
                 item.ring = Some((passed, Some(Mono(now.0 + ring.length.as_micros() as u64))));
             }
@@ -354,6 +362,7 @@ impl Witness {
     /// What was decided; panics at the first thing that the rule would not have done.
     pub(crate) fn after(&mut self, out: &[Decision], now: Mono, acd: &Acd) {
         self.tables = Some(acd.tables());
+        self.shown = expected::shown(acd);
         self.expire(now);
         self.progress(now);
         for decision in out {

@@ -33,6 +33,8 @@ const HOUSE: &str = "
     ring ventas level=2 for=3 of=platinum
     ring ventas level=2 for=4 of=gold
     ring averias need=tech>=3_or_catalan for=6 of=platinum,gold skip=no
+    ring averias need=tech>=2 for=12 of=standard,basic over=20
+    ring vip need=sales>=3 for=10 over=6
     rule owner=15 absent=10 last=8 kept=3600
     segment platinum 10000 10 240
     segment gold 4000 20 240
@@ -391,7 +393,7 @@ fn seeds() -> RangeInclusive<u64> {
 
 #[test]
 fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
-    let (mut served, mut events) = (0, 0);
+    let (mut served, mut events, mut days, mut outlasted) = (0, 0, 0, 0);
     for seed in seeds() {
         let day = Day::new(seed).play();
         let sizes = day.acd.sizes();
@@ -400,9 +402,11 @@ fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
         assert!(day.witness.items.is_empty() && day.witness.agents.values().all(|seat| seat.offer.is_none()));
         served += day.served;
         events += day.events;
+        (days, outlasted) = (days + 1, outlasted + day.witness.outlasted.get());
         assert!(day.served > 50, "seed {seed}: a day with {} conversations says little", day.served);
     }
     assert!(events > served * 5);
+    assert!(days < 10 || outlasted > days, "{outlasted} rings are passed for the expected wait in {days} days");
 }
 
 #[test]

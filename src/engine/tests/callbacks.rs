@@ -164,6 +164,23 @@ fn nobody_is_called_whose_number_the_class_does_not_carry_or_who_hides_it() {
 }
 
 #[test]
+fn a_callback_in_line_is_explained_as_a_call_that_waits_is() {
+    let mut world = open(1, CallbackRules::default(), 1);
+    world.call("+34612045118");
+    world.run(3000);
+    world.call("+34612045119");
+    world.run(5000);
+    press(&mut world, LegId::arrived(1), '1');
+    world.run(1000);
+    let waiting = Watch::waiting(&mut world);
+    let [row] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!(row.kind, "callback");
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(row.call)) else { panic!("explained") };
+    expect!["1st in faults; 1 of 1 agents who may take it logged in, 0 ready; counts as 4 s older: callback"]
+        .assert_eq(&why.words.join("\n"));
+}
+
+#[test]
 fn a_callback_outlives_a_restart_while_it_waits_and_while_it_is_dialled() {
     for ms_after in [1000, 7000, 9000, 12_000] {
         let mut world = open(1, CallbackRules { agent_first: true, ..CallbackRules::default() }, 1);
