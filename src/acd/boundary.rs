@@ -312,7 +312,7 @@ pub struct Entry {
     pub segment: SegmentId,
     /// Customer's value, per mille of the segment's unit; orders within the room that the value-rate rule leaves.
     pub value_pm: u32,
-    /// Customer, to regain a place on redial (C4): canonical number or external id.
+    /// Who, to regain a place on redial (C4): a name that the call room gives him.
     pub caller: Option<String>,
     /// It counts as this much older, and why.
     pub credits: Credits,
