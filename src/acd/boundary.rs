@@ -1,5 +1,5 @@
 //! What the ACD is told and what it decides. The ACD is the single owner of every (item, agent) pair: nothing else
-//! may ring an agent (spec/routing.md).
+//! may ring an agent (docs/explanation/routing.md).
 
 use std::time::Duration;
 

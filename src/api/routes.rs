@@ -160,7 +160,7 @@ const ADMIN: &[Scope] = &[];
 const RANK_MAX: u32 = turno_acd::limits::RANK_MAX as u32;
 const WORK: &[&str] = &["admin", "email", "fax", "complaint"];
 const PRIORITIES: &[&str] = &["urgent", "medium", "low"];
-pub(crate) const SUBJECTS: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost"];
+pub(crate) const SUBJECTS: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost", "ledger"];
 /// Sections of the live configuration.
 pub(crate) const KINDS: &[&str] = &crate::shell::live::document::LIVE;
 const WHY: Field = may("why", Text, "In words, for the log");
@@ -169,6 +169,7 @@ const CHANGE: &[Field] = &[WHY, DRY];
 const ABSENT: &[&str] = &["refuse", "keep", "remove"];
 const BY: &[&str] = &["interval", "day", "month", "year", "total"];
 const SPLITS: &[&str] = &["queue", "segment", "number-type", "nothing"];
+const BEHIND: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost"];
 const FORMS: &[&str] = &["table", "csv", "json", "xlsx", "svg"];
 const OTHER: &[Field] = &[need("other", Text, "The other customer's id")];
 const QUEUE: &[Field] = &[need("queue", Named, "Where it waits on")];
@@ -182,7 +183,9 @@ const REPORT: &[Field] = &[
     may("queue", Named, "Of this queue alone"),
     may("segment", Named, "Of this segment alone"),
     may("figures", Text, "Names of figures, joined by commas"),
-    may("idle", Flag, "Also rows in which nothing happened"),
+    may("idle", Flag, "Cost with the idle time of agents shared out"),
+    may("of", OneOf(BEHIND), "Whose figure it is; queues if absent"),
+    may("agent", Named, "Only what this agent did"),
     may("format", OneOf(FORMS), "Form of the answer"),
 ];
 

@@ -42,7 +42,7 @@ pub enum CallEvent {
         /// Done, or refused.
         done: bool,
     },
-    /// The call's open record is durable: its 200 OK may leave (spec/cdr.md, durability 1).
+    /// The call's open record is durable: its 200 OK may leave (docs/records.md).
     Recorded {
         /// The call.
         call: CallId,
@@ -528,9 +528,26 @@ pub enum Code {
     InOut(String),
     /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
     Pause(String),
-    /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
-    Emergency(String),
-    /// Take a call: that in the slot, or the first of the queue at the extension, that the digits after the code name; none: the
-    /// one that has been parked the longest.
-    Pull(String),
+    /// The emergency switch, of one queue or of all: after the code 1 for on or 0 for off, then the queue's extension or nothing.
+    Emergency {
+        /// Of this queue alone.
+        queue: Option<QueueId>,
+        /// On, or off.
+        on: bool,
+    },
+    /// Take a call: the digits after the code name a slot, the extension of a queue, or nothing.
+    Pull(Pulled),
+    /// A code with digits behind it that name nothing here.
+    Unreadable,
+}
+
+/// Which call somebody takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pulled {
+    /// The one that has been parked the longest.
+    Longest,
+    /// The one in this slot, from 1.
+    Slot(u32),
+    /// The one that waits first in this queue.
+    FirstOf(QueueId),
 }

@@ -32,6 +32,8 @@ pub struct NetSettings {
     pub udp_threads: u16,
     /// Bounds of stream connections.
     pub streams: StreamLimits,
+    /// Whom to ask for names; none: whom the system asks.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 /// A listener that could not be opened.

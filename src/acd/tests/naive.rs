@@ -1,5 +1,5 @@
 //! The reference: a witness who sees only what goes in and what is decided, keeps plain lists, looks at everything each time,
-//! and says what the rule of spec/routing.md would have chosen. Shares no code with the machine but the need's meaning. Callbacks
+//! and says what the rule (docs/decisions/0010) would have chosen. Shares no code with the machine but the need's meaning. Callbacks
 //! have no witness: who stands before whom there is watched through the whole engine, which dials them.
 
 mod rings;

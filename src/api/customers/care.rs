@@ -102,7 +102,7 @@ impl From<EditError> for Not {
             EditError::Store(error) => error.into(),
             EditError::NoCustomer(_) => nobody(),
             EditError::ChangedSince => Not::Asked(StatusCode::PRECONDITION_FAILED, sentence),
-            EditError::NoName { .. } | EditError::Unkeepable(_) => {
+            EditError::NoName { .. } | EditError::Unfit(_) | EditError::Unkeepable(_) => {
                 Not::Asked(StatusCode::UNPROCESSABLE_ENTITY, sentence)
             }
         }

@@ -1,4 +1,4 @@
-//! Asterisk's `queue_log` as a fold over the event line (spec/cdr.md): `epoch|callid|queue|agent|EVENT|p1|p2|…`.
+//! Asterisk's `queue_log` as a fold over the event line (docs/records.md): `epoch|callid|queue|agent|EVENT|p1|p2|…`.
 //!
 //! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
