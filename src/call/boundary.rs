@@ -183,6 +183,23 @@ pub struct Customer {
     pub owner: Option<AgentId>,
 }
 
+/// What the name begins with by which somebody is known whom nobody knows: his number.
+const BY_NUMBER: &str = "tel:";
+
+impl Customer {
+    /// By what the queues know him: his id, or the number that he calls from; none if he hides that too.
+    pub(crate) fn caller(&self, ani: &Number) -> Option<String> {
+        let number = || ani.e164.filter(|_| !ani.withheld).map(|number| format!("{BY_NUMBER}{number}"));
+        self.id.clone().or_else(number)
+    }
+
+    /// Who is called back, of whom the queues have kept `caller` as [`AcdTell::Enter`] said it.
+    pub fn called_back(caller: Option<String>, segment: SegmentId, value_pm: u32) -> Customer {
+        let id = caller.filter(|caller| !caller.starts_with(BY_NUMBER));
+        Customer { id, shown: String::new(), segment, value_pm, language: None, owner: None }
+    }
+}
+
 /// What happens on a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LegEvent {

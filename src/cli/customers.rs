@@ -113,7 +113,7 @@ pub(super) enum CustomersCommand {
     },
     /// Renew values and segments: by how lately, how often and for how much each customer calls, and by rules.
     Value {
-        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, disposition (of his last call), open_cases (at least), recency, frequency, money (1 to 5, at least), value, segment.
+        /// TOML with `[[rules]]`: name, and any of kind, flag, segment_now, disposition (of his last call), open_cases (at least), recency, frequency, money (1 to 5, at least), value, segment.
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
         /// Only say how many would change.

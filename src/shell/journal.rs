@@ -1,4 +1,4 @@
-//! The journal: every input in the order in which the engine took it, with its [`Now`] and a hash of what came of it.
+//! The journal: every input in the order in which the engine took it, with its instant and a hash of what came of it.
 //!
 //! A ring of segment files, bounded by size and age. Each segment begins with the clock's mark and the engine's state, so
 //! that recovery and `turno replay` can begin at any of them: a process's first has the state within, those that follow get

@@ -1,6 +1,6 @@
 //! SIP sockets: UDP on plain threads, streams on the tokio runtime, both IPv4 and IPv6, several listeners.
 //!
-//! Bytes are parsed where they are read. What comes in carries its [`Flow`]; what goes out names a flow or an address.
+//! Bytes are parsed where they are read. What comes in carries its flow; what goes out names a flow or an address.
 
 mod streams;
 mod udp;

@@ -25,7 +25,7 @@ const CLIMBING: [&str; 9] = [
     "..%c0%af..%c0%afetc%c0%afpasswd",
 ];
 /// What a database does where somebody wrote a text into a sentence.
-const SENTENCES: [&str; 5] = [
+pub(crate) const SENTENCES: [&str; 5] = [
     "' OR '1'='1",
     "x'; DROP TABLE calls; --",
     "\" UNION SELECT sql FROM sqlite_master --",
@@ -34,7 +34,7 @@ const SENTENCES: [&str; 5] = [
 ];
 
 /// A token as an operator makes it: the secret, and the lines for the configuration.
-fn token(scope: &str) -> (String, String) {
+pub(crate) fn token(scope: &str) -> (String, String) {
     let made = Command::new(env!("CARGO_BIN_EXE_turno"))
         .args(["token", "new", "--name", scope, "--scope", scope])
         .output()
@@ -95,7 +95,7 @@ impl Fortress {
     }
 }
 
-fn exchange(address: SocketAddr, text: &[u8]) -> (u16, String) {
+pub(crate) fn exchange(address: SocketAddr, text: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
     let _ = stream.write_all(text);
@@ -122,7 +122,7 @@ fn filled(path: &str, with: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { with } else { part }).collect::<Vec<_>>().join("/")
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
@@ -292,6 +292,14 @@ fn no_request_that_the_description_allows_or_forbids_is_answered_by_an_error_of_
     let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     println!("{}", text.lines().rev().take(25).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
     assert!(said.status.success(), "{text}");
+    reached_all(&text, operations(&fortress.description()).len());
     let page = fortress.house.get("/metrics").unwrap();
     assert!(!page.lines().any(|line| line.starts_with("turno_panics_total") && !line.ends_with(" 0")), "{page}");
+}
+
+/// What was described was asked for, all of it: a run that ends before its time has shown nothing of the rest.
+fn reached_all(said: &str, operations: usize) {
+    let count = |begins: &str| said.lines().find_map(|line| line.trim().strip_prefix(begins)).map(str::trim);
+    assert_eq!(count("Selected:"), Some(&*format!("{operations}/{operations}")), "{said}");
+    assert_eq!(count("Tested:"), Some(&*operations.to_string()), "{said}");
 }

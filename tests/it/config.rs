@@ -1,9 +1,15 @@
-//! The documented sample loads, and every key that the program reads stands in it.
+//! The documented sample loads, and every key that the program reads stands in it; and files that changed are read again by HTTP.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use turno::shell::config::{load, parse};
+
+use crate::attack::exchange;
+use crate::house::{House, Plan};
 
 fn sample() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/turno.toml")
@@ -81,4 +87,42 @@ fn every_key_stands_in_the_sample() {
         }
     }
     assert!(missing.is_empty(), "not in config/turno.toml: {missing:?}");
+}
+
+#[test]
+fn a_reload_by_http_takes_what_the_files_say_and_keeps_what_was_if_that_does_not_fit() {
+    let house = House::open(&Plan { agents: &[("anna", 5)], sip: "", queue: "ring_limit = \"20s\"", more: "" });
+    let address = SocketAddr::new(house.ip(1), 8480);
+    let send = |method: &str, path: &str| -> (u16, Value) {
+        let text = format!(
+            "{method} /api/v1/config{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        let (status, said) = exchange(address, text.as_bytes());
+        (status, serde_json::from_str(&said).unwrap())
+    };
+    let ring_limit = || send("GET", "/queues/averias").1["object"]["ring_limit"].clone();
+    let file = house.dir.join("turno.toml");
+    let edit = |from: &str, to: &str| {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&file, text.replace(from, to)).unwrap();
+    };
+    assert_eq!(send("POST", "/reload"), (200, json!({"revision": 1, "warnings": []})), "nothing has changed");
+    edit("ring_limit = \"20s\"", "ring_limit = \"33s\"");
+    assert_eq!(ring_limit(), "20s");
+    assert_eq!(send("POST", "/reload"), (200, json!({"revision": 2, "warnings": []})));
+    assert_eq!(ring_limit(), "33s");
+    edit("ring_limit = \"33s\"", "ring_limit = \"44s\"\nmusik = \"x\"");
+    let (status, said) = send("POST", "/reload");
+    let problem = &said["problems"][0];
+    assert_eq!((status, &problem["key"]), (422, &json!("queues.averias.musik")), "{said:#}");
+    assert!(problem["line"].as_u64().is_some_and(|line| line > 1) && problem["sentence"].is_string(), "{said:#}");
+    assert_eq!(ring_limit(), "33s", "all or nothing");
+    edit("musik = \"x\"", "");
+    edit("data_dir = \"data\"", "data_dir = \"data\"\nzone = \"Europe/Madrid\"");
+    let (status, said) = send("POST", "/reload");
+    assert_eq!((status, &said["revision"]), (200, &json!(3)), "{said:#}");
+    assert!(said["warnings"][0].as_str().is_some_and(|text| text.contains("at the next start")), "{said:#}");
+    assert_eq!(ring_limit(), "44s");
+    house.is_clean();
 }

@@ -104,6 +104,36 @@ fn a_route_test_says_what_then_happens_and_changes_nothing() {
     assert_eq!(calls.pointer("/calls/0/agent").and_then(Value::as_str), Some(chosen.as_str()), "{calls:#}");
 }
 
+/// The folders are those of whichever engine answers at the socket, or lie beside it when none does.
+#[test]
+fn the_story_of_a_call_is_told_without_naming_a_folder_live_ended_and_after_the_engine() {
+    let mut rig = Rig::open(Plan::default());
+    let leg = rig.call_as("+34612000001", Duration::from_secs(300));
+    rig.until("they talk", |rig| rig.taken() == 1);
+    let calls = json(&mut rig, &["call", "show"]);
+    let call = calls.pointer("/calls/0/call").and_then(Value::as_str).unwrap().to_owned();
+    let agent = calls.pointer("/calls/0/agent").and_then(Value::as_str).unwrap().to_owned();
+    let has = |story: &str, all: &[&str]| all.iter().for_each(|part| assert!(story.contains(part), "{part}: {story}"));
+    // The journal is a moment behind the call.
+    rig.until("the journal has it", |rig| turno(rig, &["call", "trace", &call]).stdout.len() > 500);
+    let live = said(&turno(&mut rig, &["call", "trace", &call]));
+    has(&live, &["INVITE", "200", "-->", "<--", "averias", &agent]);
+    assert!(!live.contains("BYE") && !live.contains("612000001"), "{live}");
+    rig.hang_up(leg);
+    rig.until("it is over", |rig| rig.sizes().calls == 0 && rig.is_quiet());
+    rig.until("and told", |rig| said(&turno(rig, &["call", "trace", &call])).contains("BYE"));
+    let whole = said(&turno(&mut rig, &["call", "trace", &call, "--full"]));
+    has(&whole, &["INVITE", "BYE", "612000001", &agent]);
+    let told = json(&mut rig, &["call", "trace", &call]);
+    assert_eq!((told["legs"].as_array().map(Vec::len), &told["without_messages"]), (Some(2), &Value::Null), "{told:#}");
+    rig.kill();
+    assert_eq!(
+        said(&turno(&mut rig, &["call", "trace", &call, "--full"])),
+        whole,
+        "from the folders beside the socket"
+    );
+}
+
 #[test]
 fn a_trace_in_a_file_has_every_leg_of_the_chosen_calls_and_ends_when_asked() {
     let mut rig = Rig::open(Plan::default());

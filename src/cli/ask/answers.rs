@@ -24,9 +24,9 @@ pub(super) fn print(answer: Answer) {
         }
         Answer::Agents(rows) => {
             // What somebody knows and serves is asked for by his name.
-            let of_one = if let [agent] = &rows[..] { Some([skills(agent), serves(agent)]) } else { None };
+            let of_one = if let [agent] = &rows[..] { vec![skills(agent), serves(agent)] } else { Vec::new() };
             agents(rows).print();
-            of_one.iter().flatten().for_each(beside);
+            of_one.iter().for_each(beside);
         }
         Answer::Tasks(rows) => tasks::table(rows).print(),
         Answer::Callbacks(rows) => callbacks(rows).print(),

@@ -57,7 +57,7 @@ pub struct Exchange {
     pub(super) seats: BTreeMap<AgentId, Seat>,
     /// Calls that clients placed and want to hear of.
     originated: BTreeMap<CallId, Originated>,
-    /// The last calls that ended, at most [`ORIGINATED_MAX`].
+    /// The last calls that ended, at most `ORIGINATED_MAX`.
     ended: VecDeque<CallId>,
     /// Calls that ended.
     pub(super) processed: u64,

@@ -28,7 +28,7 @@ enum Kind {
     Bounded,
 }
 
-#[expect(clippy::disallowed_methods, reason = "which days are played is for who runs the tests to say")]
+#[expect(clippy::disallowed_methods, reason = "the size is for who runs the tests to say")]
 fn asked(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
