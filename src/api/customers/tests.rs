@@ -21,8 +21,10 @@ fn send(place: &Place, method: &str, path: &str, more: &str, body: &str) -> (u16
 fn a_customer_is_changed_as_he_was_seen_or_not_at_all() {
     let place = place_with(settings());
     std::fs::create_dir_all(&*place.state.records).unwrap();
-    let rows = "external_id,name,numbers,custom:plan\nC-1,Ana Roca,+34688111222,fibra\n";
+    let rows = "external_id,name,numbers\nC-1,Ana Roca,+34688111222\n";
     assert_eq!(send(&place, "POST", "customers/import", "", rows).0, 200);
+    let plan = json!({"custom": {"plan": "fibra"}}).to_string();
+    assert_eq!(send(&place, "PATCH", "customers/C-1", "", &plan).2["customer"]["custom"], json!({"plan": "fibra"}));
     let (status, seen, ana) = send(&place, "GET", "customers/C-1", "", "");
     assert!(status == 200 && seen.len() > 10, "{seen}: {ana}");
 
@@ -63,6 +65,7 @@ fn a_customer_is_changed_as_he_was_seen_or_not_at_all() {
         [
             r#""the-admin" "PATCH" "segment""#,
             r#""the-admin" "PATCH" "name segment flags note custom.plan custom.terminal""#,
+            r#""the-admin" "PATCH" "custom.plan""#,
             r#""the-admin" "POST" """#,
         ]
     );
