@@ -16,7 +16,7 @@ use turno_base::{
     AgentId, CallId, Currency, E164, EndedBy, Mono, Name, Now, Number, Outcome, QueueId, Seeded, SegmentId, TrunkId,
     Wall,
 };
-use turno_report::kpi::{Audited, By, Changes, Fold, KpiTerms, audit};
+use turno_report::kpi::{Audited, By, Changes, Fold, KpiTerms, Windows, audit};
 
 /// 2026-03-01T00:00:00Z.
 const MARCH_S: i64 = 1_772_323_200;
@@ -153,7 +153,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             segment: None,
             figures: vec!["all".to_owned()],
             with_idle: true,
+            agent: None,
             currency: Currency::EUR,
+            windows: Windows::default(),
         })
     };
     for (subject, by, split) in [

@@ -184,6 +184,9 @@ enum Command {
         /// End by itself after so many seconds.
         #[arg(long)]
         seconds: Option<u64>,
+        /// Begin at this second of the plot, which repeats every 240: the storm begins at 80.
+        #[arg(long, default_value_t = 0, value_name = "SECOND", value_parser = clap::value_parser!(u64).range(..86_400))]
+        at: u64,
     },
     /// Call records.
     Cdr {
@@ -386,9 +389,9 @@ fn run(cli: Cli) -> u8 {
             ask::command(&cli.socket, cli.json, Ask::CalendarShow(Some(calendar), Some(at)))
         }
         Command::Call { command: None, place } => play::call(place),
-        Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds } => {
+        Command::Demo { dir, sip_port, http_port, per_minute, seed, seconds, at } => {
             let runs_for = seconds.map(std::time::Duration::from_secs);
-            play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for })
+            play::demo(&crate::demo::DemoOptions { dir, sip_port, http_port, per_minute, seed, runs_for, begins_s: at })
         }
         Command::Reg(RegCommand::Show) => ask::command(&cli.socket, cli.json, Ask::RegShow),
         Command::Sip(command) => tools::sip(&cli.socket, cli.json, command),

@@ -27,7 +27,7 @@ use crate::shell::customers::Watch;
 use crate::shell::figures::nightly;
 use crate::shell::metrics::Metrics;
 use crate::shell::reload::Reloader;
-use crate::shell::run::Gate;
+use crate::shell::run::{Gate, TICK};
 use crate::shell::signals;
 use crate::shell::store::Store;
 use crate::shell::voicemail::Voicemail;
@@ -39,7 +39,11 @@ use shared::Shared;
 use threads::Threads;
 
 /// How long the end waits for records to reach the tables; the rest does at the next start.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
+/// How long it waits for what the io threads cannot be stopped in.
+const IO_PATIENCE: Duration = Duration::from_millis(200);
+/// Who asks for the end gets it within a second: nothing that can be cut is waited for, and the rest for no longer than this together.
+const _: () = assert!(TICK.as_millis() + CLOSE_PATIENCE.as_millis() + IO_PATIENCE.as_millis() <= 700);
 
 /// A running node.
 #[derive(Debug)]
@@ -152,7 +156,7 @@ impl Node {
             store.close(CLOSE_PATIENCE);
         }
         let _ = fs::remove_file(&self.socket);
-        self.runtime.shutdown_timeout(Duration::from_millis(300));
+        self.runtime.shutdown_timeout(IO_PATIENCE);
         tracing::info!("ended");
     }
 }

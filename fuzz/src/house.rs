@@ -100,13 +100,7 @@ fn call() -> CallConfig {
             ("1002".to_owned(), Extension::Station(name("1002"))),
         ]
         .into(),
-        codes: Codes {
-            in_out: "*45".into(),
-            pause: "*46".into(),
-            emergency: "*47".into(),
-            park: "*68".into(),
-            pull: "*69".into(),
-        },
+        codes: Codes { emergency: "*47".into(), ..Codes::default() },
         park: ParkRules { slots: 2, limit: seconds(30) },
         outside: [(name("all"), class)].into(),
         station_class: ["1001", "1002", "1003"].map(|station| (name(station), name("all"))).into(),

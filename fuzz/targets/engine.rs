@@ -135,7 +135,7 @@ impl World {
                 self.input(&Input::Command { id: 5, command });
             }
             21 => match choices.below(5) {
-                0 => self.input(&Input::Restarted),
+                0 => self.input(&Input::Restarted { alive: self.now }),
                 1 => self.input(&Input::Fault { message: None }),
                 2 => self.input(&Input::Configure(Box::new(config()))),
                 3 => self.input(&Input::Deadline),

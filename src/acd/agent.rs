@@ -64,6 +64,8 @@ pub(crate) struct Misses {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Last {
     pub(crate) item: ItemId,
+    /// Where it came from, as when he got it.
+    pub(crate) queue: Option<QueueId>,
     pub(crate) disposition: Option<Name>,
 }
 

@@ -1,5 +1,5 @@
 //! What the ACD is told and what it decides. The ACD is the single owner of every (item, agent) pair: nothing else
-//! may ring an agent (spec/routing.md).
+//! may ring an agent (docs/explanation/routing.md).
 
 use std::time::Duration;
 
@@ -312,7 +312,7 @@ pub struct Entry {
     pub segment: SegmentId,
     /// Customer's value, per mille of the segment's unit; orders within the room that the value-rate rule leaves.
     pub value_pm: u32,
-    /// Customer, to regain a place on redial (C4): canonical number or external id.
+    /// Who, to regain a place on redial (C4): a name that the call room gives him.
     pub caller: Option<String>,
     /// It counts as this much older, and why.
     pub credits: Credits,

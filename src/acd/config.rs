@@ -62,7 +62,7 @@ pub struct AcdConfig {
     pub certified: BTreeMap<SegmentId, BTreeMap<SkillId, u8>>,
 }
 
-/// The knobs of the value-rate rule (spec/routing.md), each with the default that the rule was tried with.
+/// The knobs of the value-rate rule (config/turno.toml, `[acd.rule]`), each with the default that the rule was tried with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// Weight of a customer: value to this power, per mille, 0..=2000.
@@ -194,6 +194,20 @@ pub struct QueueRules {
     pub rings: Vec<RingRules>,
     /// Where the keys lead that a waiting caller may press; that of the callback stands before them.
     pub keys: BTreeMap<char, Overflow>,
+    /// What may be said to have come of its conversations: these results and those below them (`billing` is above `billing.paid`);
+    /// empty: any.
+    pub dispositions: Vec<Name>,
+    /// An agent cannot leave the wrap-up of its conversations by himself before he has said what came of them.
+    pub disposition_required: bool,
+}
+
+impl QueueRules {
+    /// Whether this may be said to have come of its conversations.
+    pub fn admits(&self, disposition: Name) -> bool {
+        let below =
+            |of: &Name| disposition.as_str().strip_prefix(of.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        self.dispositions.is_empty() || self.dispositions.iter().any(|of| *of == disposition || below(of))
+    }
 }
 
 /// A queue that anybody serves, without limits but on ring and length.
@@ -221,6 +235,8 @@ impl Default for QueueRules {
             greeting: None,
             rings: Vec::new(),
             keys: BTreeMap::new(),
+            dispositions: Vec::new(),
+            disposition_required: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! By which an item counts as older than it is: a closed list, each with its reason (spec/routing.md, rule 1).
+//! By which an item counts as older than it is: a closed list, each with its reason.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Queues, agents, skills, reservations, wrap-up: who serves whom (spec/routing.md).
+//! Queues, agents, skills, reservations, wrap-up: who serves whom (docs/explanation/routing.md).
 //!
 //! One pure state machine, the single owner of every (item, agent) pair. Knows no SIP, no media and no call legs.
 //!

@@ -48,7 +48,7 @@ pub const HANDLED_EXPECTED: u64 = 10;
 pub const HANDLED_COUNTED_MAX: u64 = 1000;
 /// A longer conversation counts as this long: a forgotten call must not move the tables for days.
 pub const HANDLE_COUNTED_MAX: Duration = Duration::from_secs(2 * 3600);
-/// A restart keeps the places of those it cut off at least this long (spec/reliability.md C4).
+/// A restart keeps the places of those it cut off at least this long (docs/reliability.md C4).
 pub const CUT_KEEPS_PLACE: Duration = Duration::from_secs(60);
 
 /// The least that a pair stays apart after an offer that came to nothing.

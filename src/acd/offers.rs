@@ -158,7 +158,7 @@ impl Acd {
         if !served.agents.contains(&agent) {
             served.agents.push(agent);
         }
-        self.agents[agent].last = Some(Last { item, disposition: None });
+        self.agents[agent].last = Some(Last { item, queue, disposition: None });
         let doing = Doing::Serving { item, epoch, phase: Phase::Talking, since: now, queue, wrap_up };
         self.turn(agent, doing, now, out);
     }

@@ -51,6 +51,20 @@ pub enum Refusal {
     },
     /// Not configured.
     NoSuchDisposition(Name),
+    /// It is no result of a conversation of that queue.
+    DispositionElsewhere {
+        /// What he said.
+        disposition: Name,
+        /// Where his conversation came from.
+        queue: QueueId,
+    },
+    /// The queue is to be told what came of the conversation before he leaves its wrap-up.
+    DispositionDue {
+        /// The agent.
+        agent: AgentId,
+        /// The queue.
+        queue: QueueId,
+    },
     /// He has had no call since he logged in.
     NoCallYet(AgentId),
     /// The digits name no agent, and nobody sits at or belongs to the station.
@@ -144,6 +158,18 @@ impl fmt::Display for Refusal {
                 write!(f, "the wrap-up of {agent} has been extended {most} times, as often as it may be")
             }
             Refusal::NoSuchDisposition(disposition) => write!(f, "there is no disposition {disposition}"),
+            Refusal::DispositionElsewhere { disposition, queue } => {
+                write!(
+                    f,
+                    "{disposition} is no disposition of queue {queue}; queues.{queue}.dispositions names those that are"
+                )
+            }
+            Refusal::DispositionDue { agent, queue } => {
+                write!(
+                    f,
+                    "{agent} has not said what came of the last call, and queue {queue} wants to know; say its disposition"
+                )
+            }
             Refusal::NoCallYet(agent) => write!(f, "{agent} has had no call since the login"),
             Refusal::NobodyByCode { station } => write!(f, "the code dialled at station {station} names no agent"),
             Refusal::NoReasonByCode { station } => {

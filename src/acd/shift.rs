@@ -283,6 +283,9 @@ impl Acd {
             Doing::Idle { .. } | Doing::LoggedOut => return Ok(()),
             Doing::Resting { .. } | Doing::Paused { .. } | Doing::WrapUp { .. } => {}
         }
+        if let Some(queue) = self.word_due(at) {
+            return Err(Refusal::DispositionDue { agent, queue });
+        }
         self.agents[at].next = None;
         self.agents[at].misses = Misses::default();
         self.turn(at, Doing::Idle { since: now }, now, out);

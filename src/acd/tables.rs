@@ -1,5 +1,5 @@
 //! What is measured: how much of each skill is asked for, how long it takes at each level, how many have it; and the tables
-//! made of that for the rule (spec/routing.md, M and K).
+//! made of that for the rule (docs/decisions/0010).
 //!
 //! The measures are tallies of this room's own events, the tables are made anew by a deadline: a replay sees the same
 //! tables at the same decisions. A queue whose items need no skill at all counts as a skill of its own, so that queues alone

@@ -3,7 +3,7 @@
 //! A wrap-up belongs to the agent's shift: its rule is that of the queue his conversation came from when it began, whatever
 //! became of the caller since; the agent's own rule stands above it, that of the result he chose above both.
 
-use turno_base::{AgentId, ItemId, Mono, Name};
+use turno_base::{AgentId, ItemId, Mono, Name, QueueId};
 
 use crate::acd::Acd;
 use crate::agent::{Doing, Last};
@@ -44,12 +44,23 @@ impl Acd {
         self.after_free(agent, Trigger::Agent, now, out);
     }
 
-    /// His work on the last call is saved: ends a wrap-up, unless its length is fixed.
+    /// The queue that wants to know what came of the conversation that he wraps up, and was not told.
+    pub(crate) fn word_due(&self, agent: AgentIx) -> Option<QueueId> {
+        let a = &self.agents[agent];
+        let Doing::WrapUp { item, .. } = a.doing else { return None };
+        let last = a.last.filter(|last| last.item == item && last.disposition.is_none())?;
+        last.queue.filter(|queue| self.config.queues.get(queue).is_some_and(|rules| rules.disposition_required))
+    }
+
+    /// His work on the last call is saved: ends a wrap-up, unless its length is fixed or its queue is to be told what came of it.
     pub(crate) fn saved(&mut self, agent: AgentId, now: Mono, out: &mut Vec<Decision>) -> Result<(), Refusal> {
         let at = self.logged_in(agent)?;
         match self.agents[at].doing {
             Doing::WrapUp { rule: WrapUp::Fixed(_), until, .. } => Err(fixed(agent, until, now)),
             Doing::WrapUp { rule: WrapUp::None | WrapUp::AtMost(_) | WrapUp::UntilSaved(_), .. } => {
+                if let Some(queue) = self.word_due(at) {
+                    return Err(Refusal::DispositionDue { agent, queue });
+                }
                 self.wrap_up_ended(at, now, out);
                 Ok(())
             }
@@ -96,8 +107,12 @@ impl Acd {
             return Err(Refusal::NoSuchDisposition(disposition));
         };
         let own = rules.wrap_up;
-        let Some(Last { item, .. }) = self.agents[at].last else { return Err(Refusal::NoCallYet(agent)) };
-        self.agents[at].last = Some(Last { item, disposition: Some(disposition) });
+        let Some(Last { item, queue, .. }) = self.agents[at].last else { return Err(Refusal::NoCallYet(agent)) };
+        let elsewhere = |queue: &QueueId| self.config.queues.get(queue).is_some_and(|rules| !rules.admits(disposition));
+        if let Some(queue) = queue.filter(elsewhere) {
+            return Err(Refusal::DispositionElsewhere { disposition, queue });
+        }
+        self.agents[at].last = Some(Last { item, queue, disposition: Some(disposition) });
         out.push(Decision::Disposed { item, agent, disposition });
         let Doing::WrapUp { item: wrapped, since, rule, extended, .. } = self.agents[at].doing else { return Ok(()) };
         if wrapped != item {

@@ -1,4 +1,4 @@
-//! Who asks, what he may, and how often: tokens, people who sign in, and the guard before every route of [`routes`].
+//! Who asks, what he may, and how often: tokens, people who sign in, and the guard before every route of `routes`.
 //!
 //! A token is known by its SHA-256 alone. What the configuration says of them is replaced whole by a reload.
 

@@ -1,6 +1,7 @@
 //! Customers by REST: the search box from memory, a whole customer from the store.
 
 mod care;
+mod entered;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/customer-tasks", get(tasks))
         .route("/calls/{call}/card", get(card))
         .merge(care::router())
+        .merge(entered::router())
 }
 
 /// `?search=&limit=`.

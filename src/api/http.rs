@@ -47,8 +47,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything that HTTP serves. Add routes here: pages that browsers load before they have a token go beside `/healthz`,
-/// what shows or changes state goes below `/api` and behind [`crate::api::access::guard`],
-/// with a row in [`crate::api::routes`].
+/// what shows or changes state goes below `/api` and behind `access::guard`,
+/// with a row in `routes`.
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 description of the REST interface, made from [`routes`].
+//! The OpenAPI 3.1 description of the REST interface, made from `routes`.
 
 use serde_json::{Map, Value, json};
 

@@ -11,6 +11,7 @@ use turno_tariff::cdr::format;
 
 use crate::api::AppState;
 use crate::shell::instant::wall_of;
+use crate::shell::store::ledger::{self, Ledger};
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
 /// Records in one answer if the client asks for no number, and at most.
@@ -53,7 +54,13 @@ async fn show(State(state): State<AppState>, Path(call): Path<String>) -> Respon
     let Ok(call) = call.parse::<CallId>() else {
         return refused(StatusCode::NOT_FOUND, "a call id is 32 hexadecimal digits");
     };
-    read(&state, move |reader| Ok(reader.show(call)?.map(|record| format::json(&record)))).await
+    let dir = state.records.clone();
+    read(&state, move |reader| {
+        let Some(record) = reader.show(call)? else { return Ok(None) };
+        let again = Ledger::read(&dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_call(call))?;
+        Ok(Some(ledger::json(&record, &again)))
+    })
+    .await
 }
 
 /// On a thread that may wait for the disk.

@@ -6,20 +6,20 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
 use serde::Deserialize;
 use serde_json::json;
-use turno_base::{QueueId, SegmentId};
+use turno_base::{AgentId, QueueId, SegmentId};
 use turno_report::kpi::By;
 
 use crate::api::AppState;
 use crate::shell::clock::wall;
 use crate::shell::figures::{FigureReader, zone};
 use crate::shell::report::sheet::Form;
-use crate::shell::report::{Ask, ReportError, Split, Subject, day_of, report, subject_of};
+use crate::shell::report::{Ask, Behind, ReportError, Split, Subject, day_of, report, subject_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/reports/{subject}", get(sheet)).route("/figures/{figure}/calls", get(behind))
 }
 
-/// `?from=&to=&by=&zone=&split=&queue=&segment=&figures=&idle=&format=`.
+/// `?from=&to=&by=&zone=&split=&queue=&segment=&figures=&idle=&of=&agent=&format=`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Which {
@@ -33,6 +33,8 @@ struct Which {
     figures: Option<String>,
     #[serde(default)]
     idle: bool,
+    of: Option<Behind>,
+    agent: Option<AgentId>,
     format: Option<Form>,
 }
 
@@ -49,14 +51,14 @@ async fn sheet(State(state): State<AppState>, Path(word): Path<String>, Query(wh
     match subject_of(&word) {
         Some(subject) => answer(&state, subject, which).await,
         None => {
-            let words = "there are reports queues, agents, law, dispositions, repeat and cost";
+            let words = "there are reports queues, agents, law, dispositions, repeat, cost and ledger";
             refused(StatusCode::NOT_FOUND, words)
         }
     }
 }
 
 async fn behind(State(state): State<AppState>, Path(figure): Path<String>, Query(which): Query<Which>) -> Response {
-    answer(&state, Subject::Calls(figure), which).await
+    answer(&state, Subject::Calls(which.of.unwrap_or(Behind::Queues), figure), which).await
 }
 
 async fn answer(state: &AppState, subject: Subject, which: Which) -> Response {
@@ -72,9 +74,10 @@ async fn answer(state: &AppState, subject: Subject, which: Which) -> Response {
     });
     match made.await {
         Ok(Ok(Ok(bytes))) => ([(header::CONTENT_TYPE, form.content_type())], bytes).into_response(),
-        Ok(Err(error @ (ReportError::NoFigure(_) | ReportError::Period | ReportError::TooLong))) => {
-            refused(StatusCode::BAD_REQUEST, &error.to_string())
-        }
+        Ok(Err(
+            error
+            @ (ReportError::NoFigure(_) | ReportError::NotOfCalls(_) | ReportError::Period | ReportError::TooLong),
+        )) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
         Ok(Err(ReportError::Store(error))) => {
             tracing::error!(%error, "figures cannot be read");
             refused(StatusCode::SERVICE_UNAVAILABLE, "figures cannot be read now; the log says why")
@@ -112,7 +115,9 @@ fn asked(state: &AppState, subject: Subject, which: Which) -> Result<(Form, Ask)
         segment: which.segment,
         figures,
         with_idle: which.idle,
+        agent: which.agent,
         currency: settings.figures.currency,
+        windows: settings.figures.windows,
     };
     Ok((which.format.unwrap_or(Form::Json), ask))
 }

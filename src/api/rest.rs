@@ -73,8 +73,13 @@ async fn call(State(state): State<AppState>, Path(call): Path<String>) -> Respon
     }
 }
 
+/// A live call by the engine; one that has ended by the journal, as long as that reaches back.
 async fn explain_call(State(state): State<AppState>, Path(call): Path<String>) -> Response {
-    about_call(&state, &call, Command::CallExplain).await
+    let Ok(id) = call.parse::<CallId>() else { return unknown("call", &call) };
+    match asked::ask(&state, Command::CallExplain(id)).await {
+        Err(Unanswered::Refused(Refusal::Unknown { .. })) => toolbox::explain_past(&state, id).await,
+        answered => told(answered),
+    }
 }
 
 async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Response {
@@ -406,7 +411,12 @@ async fn about_agent(state: &AppState, agent: &str, command: impl FnOnce(AgentId
 }
 
 pub(super) async fn ask(state: &AppState, command: Command) -> Response {
-    match asked::ask(state, command).await {
+    told(asked::ask(state, command).await)
+}
+
+/// What the engine says, as an answer to a request.
+fn told(answered: Result<Answer, Unanswered>) -> Response {
+    match answered {
         Ok(answer) => Json(shown(answer)).into_response(),
         Err(Unanswered::Refused(refusal)) => {
             let status = match refusal {

@@ -160,7 +160,7 @@ const ADMIN: &[Scope] = &[];
 const RANK_MAX: u32 = turno_acd::limits::RANK_MAX as u32;
 const WORK: &[&str] = &["admin", "email", "fax", "complaint"];
 const PRIORITIES: &[&str] = &["urgent", "medium", "low"];
-pub(crate) const SUBJECTS: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost"];
+pub(crate) const SUBJECTS: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost", "ledger"];
 /// Sections of the live configuration.
 pub(crate) const KINDS: &[&str] = &crate::shell::live::document::LIVE;
 const WHY: Field = may("why", Text, "In words, for the log");
@@ -169,6 +169,7 @@ const CHANGE: &[Field] = &[WHY, DRY];
 const ABSENT: &[&str] = &["refuse", "keep", "remove"];
 const BY: &[&str] = &["interval", "day", "month", "year", "total"];
 const SPLITS: &[&str] = &["queue", "segment", "number-type", "nothing"];
+const BEHIND: &[&str] = &["queues", "agents", "law", "dispositions", "repeat", "cost"];
 const FORMS: &[&str] = &["table", "csv", "json", "xlsx", "svg"];
 const OTHER: &[Field] = &[need("other", Text, "The other customer's id")];
 const QUEUE: &[Field] = &[need("queue", Named, "Where it waits on")];
@@ -182,7 +183,9 @@ const REPORT: &[Field] = &[
     may("queue", Named, "Of this queue alone"),
     may("segment", Named, "Of this segment alone"),
     may("figures", Text, "Names of figures, joined by commas"),
-    may("idle", Flag, "Also rows in which nothing happened"),
+    may("idle", Flag, "Cost with the idle time of agents shared out"),
+    may("of", OneOf(BEHIND), "Whose figure it is; queues if absent"),
+    may("agent", Named, "Only what this agent did"),
     may("format", OneOf(FORMS), "Form of the answer"),
 ];
 
@@ -334,6 +337,22 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/api/v1/customers/{id}/merge", ADMIN, "Two customers are one.").takes(OTHER),
     post("/api/v1/customers/{id}/unmerge", ADMIN, "They were two after all."),
     post("/api/v1/customers/{id}/different", ADMIN, "Two customers are not one.").takes(OTHER),
+    post("/api/v1/customers/{id}/consents", ADMIN, "Enters what a customer agrees to, or that he does no longer.")
+        .gives("consents")
+        .takes(&[
+            need("purpose", Named, "To what: recording, marketing, survey"),
+            need("granted", Flag, "Given, or withdrawn"),
+            may("proof", Text, "What shows it: id of a call, number of a form, link; needed where it is given"),
+            may("at", Instant, "When it was said; absent: now"),
+            may("expires", Instant, "Not valid from then on; absent: until withdrawn"),
+        ]),
+    post("/api/v1/customers/{id}/consents/undo", ADMIN, "Takes back the last word on a purpose, entered by mistake.")
+        .gives("consents")
+        .takes(&[need("purpose", Named, "Of which purpose")]),
+    post("/api/v1/customers/{id}/notes", ADMIN, "Enters a note about a customer; agents see it on his card.")
+        .gives("notes")
+        .takes(&[need("text", Text, "At most 4000 bytes"), may("by", Text, "Who writes it; absent: whoever asks")]),
+    post("/api/v1/customers/{id}/notes/undo", ADMIN, "Takes back the last note.").gives("notes"),
     post(IMPORT, ADMIN, "Takes a file of customers, CSV.").gives("outcome").asks(&[
         may("name", Text, "Names the import"),
         may("country", Text, "Whose numbers they are, without a prefix"),

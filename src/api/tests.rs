@@ -470,7 +470,7 @@ fn why_an_agent_gets_nothing_is_told_over_rest_and_the_control_socket_alike() {
         ("/api/v1/agents/zoe/explain", "there is no agent \"zoe\""),
         (
             "/api/v1/calls/00000000000000000000000000000001/explain",
-            "there is no live call \"00000000000000000000000000000001\"",
+            "there is no call \"00000000000000000000000000000001\"",
         ),
     ] {
         let (status, body) = place.send("GET", path, "", "");

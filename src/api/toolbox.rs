@@ -16,7 +16,7 @@ use turno_base::{CallId, TrunkId};
 use turno_engine::{Answer, Command};
 use turno_sip::trunk::TrunkView;
 
-use crate::api::rest::{ask, bad, refused_by, unknown};
+use crate::api::rest::{ask, bad, refused_by, shown, unknown};
 use crate::api::tools::{self, ToolReply};
 use crate::api::{AppState, Folders};
 use crate::shell::audit::Wanted;
@@ -25,7 +25,7 @@ use crate::shell::doctor::{Finding, Verdict, examine, is_well};
 use crate::shell::instant::wall_of;
 use crate::shell::logs;
 use crate::shell::ping;
-use crate::shell::story::{Story, story};
+use crate::shell::story::{Past, Story, past, story};
 use crate::shell::tap::{self, BYTES_DEFAULT, LASTS_MAX, NotOn, Order, Target};
 
 /// Stories and examinations at once; who asks for more is told to try again: each reads files for a while.
@@ -111,6 +111,17 @@ async fn call_trace(State(state): State<AppState>, Path(call): Path<String>, Que
     match told {
         Ok(Some(told)) => Json(if asked.full { told } else { Story::without_numbers(told) }).into_response(),
         Ok(None) => unknown("call", &call),
+        Err(response) => response,
+    }
+}
+
+/// Why a call that is not live went where it went.
+pub(super) async fn explain_past(state: &AppState, call: CallId) -> Response {
+    let Folders { journal, records, .. } = (*state.folders).clone();
+    match reading(state, move || past(call, journal.as_deref(), &records)).await {
+        Ok(Past::Told(explained)) => Json(shown(Answer::Explained(explained))).into_response(),
+        Ok(Past::Gone(sentence)) => refused_by(StatusCode::NOT_FOUND, &sentence),
+        Ok(Past::Unknown) => unknown("call", &call.to_string()),
         Err(response) => response,
     }
 }

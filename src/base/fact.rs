@@ -1,5 +1,5 @@
 //! The event line: every fact of a call's life, once, in order. Records, figures, `queue_log`, metrics and the
-//! wallboard are folds over it, so they cannot disagree (spec/cdr.md, spec/kpi.md).
+//! wallboard are folds over it, so they cannot disagree (docs/records.md, docs/figures.md).
 
 mod agent;
 mod callback;

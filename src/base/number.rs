@@ -131,7 +131,7 @@ const ARGENTINA_AREA_3: &[&str] = &[
 ];
 
 /// The canonical form of a number as people write it and trunks deliver it, `country` being the country code (without
-/// `+`) that a national number lacks. None for extensions, withheld and unparseable numbers (spec/tariff.md, S2).
+/// `+`) that a national number lacks. None for extensions, withheld and unparseable numbers (rating, S2).
 ///
 /// `+` or `00` (`011` in country 1) is international; the national trunk prefix is dropped; Argentina's
 /// `0 area 15 local` becomes `54 9 area local`; a short code is country code and code.

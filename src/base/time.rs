@@ -1,7 +1,7 @@
 //! The two clocks: [`Mono`] orders deadlines and measures durations, [`Wall`] is printed and billed.
 //!
 //! Both arrive in [`Now`], sampled once per input by the shell. A step of the wall clock changes no duration
-//! (spec/cdr.md, durability 6).
+//! (docs/records.md).
 
 use std::fmt;
 use std::ops::{Add, Sub};

@@ -3,12 +3,12 @@
 use turno_base::fact::{Party, What};
 use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Need, Number, Outcome, Reason, StationId, TrunkId};
 
-use crate::boundary::{Arrived, CallEffect, Code, Customer, From};
+use crate::boundary::{Arrived, CallEffect, Code, Customer, From, Pulled};
 use crate::call::{Call, KNOWN_WAIT, RECORD_WAIT, Record, Stage, Waiting};
 use crate::dial::Callee;
 use crate::early::Early;
 use crate::leg::{Leg, LegState};
-use crate::plan::{CallConfig, Codes, Goal, Plan};
+use crate::plan::{CallConfig, Codes, Extension, Goal, Plan};
 use crate::turn::Turn;
 
 impl Call {
@@ -180,13 +180,82 @@ pub(crate) fn arrived_leg(id: LegId, sip_call_id: String, party: Party, a: Numbe
 
 /// The feature code that was dialled, with the digits after it. The longest is meant where one begins like another.
 fn code(config: &CallConfig, dialled: &str) -> Option<Code> {
-    let after = |code: &str| dialled.strip_prefix(code).filter(|_| !code.is_empty()).map(|rest| rest.to_owned());
+    let after = |code: &str| dialled.strip_prefix(code).filter(|_| !code.is_empty());
     let Codes { in_out, pause, emergency, park: _, pull } = &config.codes;
     let meant = [
-        after(in_out).map(|digits| (in_out.len(), Code::InOut(digits))),
-        after(pause).map(|digits| (pause.len(), Code::Pause(digits))),
-        after(emergency).map(|digits| (emergency.len(), Code::Emergency(digits))),
-        after(pull).map(|digits| (pull.len(), Code::Pull(digits))),
+        after(in_out).map(|digits| (in_out.len(), Code::InOut(digits.to_owned()))),
+        after(pause).map(|digits| (pause.len(), Code::Pause(digits.to_owned()))),
+        after(emergency).map(|digits| (emergency.len(), switched(config, digits).unwrap_or(Code::Unreadable))),
+        after(pull).map(|digits| (pull.len(), pulled(config, digits).map_or(Code::Unreadable, Code::Pull))),
     ];
     meant.into_iter().flatten().max_by_key(|&(length, _)| length).map(|(_, code)| code)
+}
+
+/// What the digits after the emergency code ask for.
+fn switched(config: &CallConfig, digits: &str) -> Option<Code> {
+    let (on, extension) = match digits.split_at_checked(1)? {
+        ("1", extension) => (true, extension),
+        ("0", extension) => (false, extension),
+        (_, _) => return None,
+    };
+    if extension.is_empty() {
+        return Some(Code::Emergency { queue: None, on });
+    }
+    match config.extensions.get(extension)? {
+        Extension::Queue(queue) => Some(Code::Emergency { queue: Some(*queue), on }),
+        Extension::Station(_) | Extension::Agent(_) => None,
+    }
+}
+
+/// Whom the digits after the code for taking a call name.
+fn pulled(config: &CallConfig, digits: &str) -> Option<Pulled> {
+    match config.extensions.get(digits) {
+        Some(Extension::Queue(queue)) => Some(Pulled::FirstOf(*queue)),
+        Some(Extension::Station(_) | Extension::Agent(_)) | None if digits.is_empty() => Some(Pulled::Longest),
+        Some(Extension::Station(_) | Extension::Agent(_)) | None => digits.parse().ok().map(Pulled::Slot),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use turno_base::QueueId;
+
+    use super::*;
+
+    #[test]
+    fn digits_after_a_code_name_a_queue_a_slot_or_nothing() {
+        let sales = QueueId::new("sales").unwrap();
+        let config = CallConfig {
+            extensions: [
+                ("600".to_owned(), Extension::Queue(sales)),
+                ("1001".to_owned(), Extension::Station(StationId::new("1001").unwrap())),
+            ]
+            .into(),
+            codes: Codes { emergency: "*47".into(), ..Codes::default() },
+            ..CallConfig::default()
+        };
+        let switch = |queue, on| Some(Code::Emergency { queue, on });
+        for (dialled, meant) in [
+            ("*45", Some(Code::InOut(String::new()))),
+            ("*46201", Some(Code::Pause("201".into()))),
+            ("*471", switch(None, true)),
+            ("*470600", switch(Some(sales), false)),
+            ("*47", Some(Code::Unreadable)),
+            ("*472", Some(Code::Unreadable)),
+            ("*471999", Some(Code::Unreadable)),
+            ("*4711001", Some(Code::Unreadable)), // a station has no emergency
+            ("*69", Some(Code::Pull(Pulled::Longest))),
+            ("*695", Some(Code::Pull(Pulled::Slot(5)))),
+            ("*69600", Some(Code::Pull(Pulled::FirstOf(sales)))),
+            ("*691001", Some(Code::Pull(Pulled::Slot(1001)))), // of a station nobody waits: a slot that nobody has
+            ("*69#", Some(Code::Unreadable)),
+            ("*69é", Some(Code::Unreadable)),
+            ("*47é", Some(Code::Unreadable)),
+            ("*68", None), // parked by a transfer, not by a call
+            ("600", None),
+        ] {
+            assert_eq!(code(&config, dialled), meant, "{dialled}");
+        }
+        assert_eq!(code(&CallConfig::default(), "*471"), None, "no emergency switch unless one is configured");
+    }
 }

@@ -42,7 +42,7 @@ pub enum CallEvent {
         /// Done, or refused.
         done: bool,
     },
-    /// The call's open record is durable: its 200 OK may leave (spec/cdr.md, durability 1).
+    /// The call's open record is durable: its 200 OK may leave (docs/records.md).
     Recorded {
         /// The call.
         call: CallId,
@@ -181,6 +181,23 @@ pub struct Customer {
     pub language: Option<Name>,
     /// The agent who looks after him.
     pub owner: Option<AgentId>,
+}
+
+/// What the name begins with by which somebody is known whom nobody knows: his number.
+const BY_NUMBER: &str = "tel:";
+
+impl Customer {
+    /// By what the queues know him: his id, or the number that he calls from; none if he hides that too.
+    pub(crate) fn caller(&self, ani: &Number) -> Option<String> {
+        let number = || ani.e164.filter(|_| !ani.withheld).map(|number| format!("{BY_NUMBER}{number}"));
+        self.id.clone().or_else(number)
+    }
+
+    /// Who is called back, of whom the queues have kept `caller` as [`AcdTell::Enter`] said it.
+    pub fn called_back(caller: Option<String>, segment: SegmentId, value_pm: u32) -> Customer {
+        let id = caller.filter(|caller| !caller.starts_with(BY_NUMBER));
+        Customer { id, shown: String::new(), segment, value_pm, language: None, owner: None }
+    }
 }
 
 /// What happens on a leg.
@@ -528,9 +545,26 @@ pub enum Code {
     InOut(String),
     /// Pause if ready, ready if paused; the digits after the code name the reason, none: the first.
     Pause(String),
-    /// The emergency switch: 1 for on or 0 for off, then the extension of a queue; without one of all queues.
-    Emergency(String),
-    /// Take a call: that in the slot, or the first of the queue at the extension, that the digits after the code name; none: the
-    /// one that has been parked the longest.
-    Pull(String),
+    /// The emergency switch, of one queue or of all: after the code 1 for on or 0 for off, then the queue's extension or nothing.
+    Emergency {
+        /// Of this queue alone.
+        queue: Option<QueueId>,
+        /// On, or off.
+        on: bool,
+    },
+    /// Take a call: the digits after the code name a slot, the extension of a queue, or nothing.
+    Pull(Pulled),
+    /// A code with digits behind it that name nothing here.
+    Unreadable,
+}
+
+/// Which call somebody takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pulled {
+    /// The one that has been parked the longest.
+    Longest,
+    /// The one in this slot, from 1.
+    Slot(u32),
+    /// The one that waits first in this queue.
+    FirstOf(QueueId),
 }

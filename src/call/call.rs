@@ -17,7 +17,7 @@ use crate::leg::{Announced, Hears, Leg, LegState, Legs};
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
 
-/// The open record must be durable within this, else the call is refused (spec/cdr.md, durability 5).
+/// The open record must be durable within this, else the call is refused (docs/records.md).
 pub const RECORD_WAIT: Duration = Duration::from_secs(4);
 /// Who calls must be known within this; the engine's own default comes long before.
 pub const KNOWN_WAIT: Duration = Duration::from_secs(4);

@@ -66,8 +66,7 @@ pub(crate) fn may_call_back(config: &CallConfig, number: E164) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Codes, Plan, SystemPrompts};
-    use std::time::Duration;
+    use crate::plan::Plan;
     use turno_base::StationId;
 
     fn config(routes: &[(&str, Option<&str>, &str)]) -> CallConfig {
@@ -77,31 +76,7 @@ mod tests {
             plan: Plan::Station(StationId::new(station).unwrap()),
             answer: None,
         };
-        CallConfig {
-            routes: routes.iter().map(route).collect(),
-            extensions: BTreeMap::new(),
-            codes: Codes {
-                in_out: "*45".into(),
-                pause: "*46".into(),
-                emergency: "*47".into(),
-                park: "*68".into(),
-                pull: "*69".into(),
-            },
-            park: crate::ParkRules::default(),
-            menus: BTreeMap::new(),
-            mailboxes: BTreeMap::new(),
-            outside: BTreeMap::new(),
-            station_class: BTreeMap::new(),
-            overflow_class: None,
-            callback_class: None,
-            callback_shows: Number::default(),
-            prompts: SystemPrompts::default(),
-            ring_limit: Duration::from_secs(30),
-            duration_limit: Duration::from_secs(3600),
-            need_language: false,
-            answers: crate::Answers::default(),
-            briefing: crate::Briefing::default(),
-        }
+        CallConfig { routes: routes.iter().map(route).collect(), ..CallConfig::default() }
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod wait;
 
 pub use boundary::{
     AcdEvent, AcdTell, Arrived, CallEffect, CallEvent, CallingBack, Code, Customer, DialTo, Elsewhere, From,
-    LegCommand, LegEvent, Message, Placed, Sound, Tape, Transfer,
+    LegCommand, LegEvent, Message, Placed, Pulled, Sound, Tape, Transfer,
 };
 pub use briefing::Briefing;
 pub use call::{ENDED_WAIT, FIGURES_WAIT, KNOWN_WAIT, RECORD_WAIT, RESCUE_GRACE, SPEECH_MAX};

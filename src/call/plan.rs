@@ -47,6 +47,31 @@ pub struct CallConfig {
     pub briefing: Briefing,
 }
 
+/// Of an operator who has configured nothing: no number leads anywhere.
+impl Default for CallConfig {
+    fn default() -> CallConfig {
+        CallConfig {
+            routes: Vec::new(),
+            extensions: BTreeMap::new(),
+            codes: Codes::default(),
+            park: ParkRules::default(),
+            outside: BTreeMap::new(),
+            station_class: BTreeMap::new(),
+            overflow_class: None,
+            callback_class: None,
+            callback_shows: Number { withheld: true, ..Number::default() },
+            mailboxes: BTreeMap::new(),
+            menus: BTreeMap::new(),
+            prompts: SystemPrompts::default(),
+            ring_limit: Duration::from_secs(30),
+            duration_limit: Duration::from_secs(4 * 3600),
+            need_language: false,
+            answers: Answers::default(),
+            briefing: Briefing::default(),
+        }
+    }
+}
+
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -155,6 +180,18 @@ pub struct Codes {
     pub park: String,
     /// Takes a call; default `*69`, then a slot, the extension of a queue, or nothing.
     pub pull: String,
+}
+
+impl Default for Codes {
+    fn default() -> Codes {
+        Codes {
+            in_out: "*45".to_owned(),
+            pause: "*46".to_owned(),
+            emergency: String::new(),
+            park: "*68".to_owned(),
+            pull: "*69".to_owned(),
+        }
+    }
 }
 
 /// Parking.

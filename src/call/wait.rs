@@ -87,14 +87,13 @@ impl Call {
         let (queue, wanted) = (waiting.queue, waiting.need.clone());
         self.came = Some(Came { queue, need: wanted.clone() });
         let need = need_for(t.config, wanted, customer);
-        let canonical = || self.ani.e164.filter(|_| !self.ani.withheld).map(|number| number.to_string());
         let since = *self.wants_since.get_or_insert(t.now.mono);
         let tell = AcdTell::Enter {
             queue,
             need,
             segment: customer.segment,
             value_pm: customer.value_pm,
-            caller: customer.id.clone().or_else(canonical),
+            caller: customer.caller(&self.ani),
             credit_ms: u64::try_from(t.now.mono.since(since).as_millis()).unwrap_or(u64::MAX),
             rescued: waiting.rescued,
             owner: self.parker.and_then(|parker| parker.agent).or(customer.owner),

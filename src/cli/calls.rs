@@ -10,11 +10,8 @@ use crate::cli::{ask, trace};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CallCommand {
-    /// Why a call waits, or was offered to whom it was.
-    Explain {
-        /// Call.
-        call: CallId,
-    },
+    /// Why a call waits, or went where it went; of one that has ended, as long as the journal reaches back.
+    Explain(trace::ExplainArgs),
     /// All live calls, or one.
     Show {
         /// Call.
@@ -94,9 +91,9 @@ pub(super) struct Place {
 /// Asks, or tells what journal and records have of a call.
 pub(super) fn call(socket: &Path, as_json: bool, command: CallCommand) -> u8 {
     let command = match command {
+        CallCommand::Explain(args) => return trace::explain(socket, &args, as_json),
         CallCommand::Trace(args) => return trace::trace(socket, &args, as_json),
         CallCommand::Show { call } => Ask::CallShow(call),
-        CallCommand::Explain { call } => Ask::CallExplain(call),
         CallCommand::Hangup { call } => Ask::CallHangUp(call),
         CallCommand::Bump { call, by_s } => Ask::CallBump(call, by_s),
         CallCommand::Move { call, queue } => Ask::CallMove(call, queue),

@@ -2,6 +2,7 @@
 //! seconds.
 
 mod cases;
+mod entered;
 mod person;
 mod twice;
 mod worth;
@@ -14,6 +15,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use turno_customers::customer::Customer;
 use turno_customers::encoding::Encoding;
+use turno_customers::entered::Unfit;
 use turno_customers::hygiene::TaskKind;
 use turno_customers::import::{Field, Mapping};
 use turno_customers::personal::Retention;
@@ -25,7 +27,7 @@ use crate::shell::clock::wall;
 use crate::shell::customers::file::{FileError, Outcome, Reading, import};
 use crate::shell::customers::{HitView, search};
 use crate::shell::store::StoreError;
-use crate::shell::store::customers::{CaseError, Customers, MergeError};
+use crate::shell::store::customers::{CaseError, Customers, EntryError, MergeError};
 
 /// Row errors that are printed; the rest is counted.
 const ERRORS_SHOWN: usize = 20;
@@ -111,7 +113,7 @@ pub(super) enum CustomersCommand {
     },
     /// Renew values and segments: by how lately, how often and for how much each customer calls, and by rules.
     Value {
-        /// TOML with [[rules]]: name, and any of kind, flag, segment_now, disposition (of his last call), open_cases (at least), recency, frequency, money (1 to 5, at least), value, segment.
+        /// TOML with `[[rules]]`: name, and any of kind, flag, segment_now, disposition (of his last call), open_cases (at least), recency, frequency, money (1 to 5, at least), value, segment.
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
         /// Only say how many would change.
@@ -121,6 +123,12 @@ pub(super) enum CustomersCommand {
     /// What a customer waits for: open or close a case.
     #[command(subcommand)]
     Case(cases::CaseCommand),
+    /// What a customer agrees to, with what shows it and until when.
+    #[command(subcommand)]
+    Consent(entered::ConsentCommand),
+    /// Notes about a customer; agents see them on his card.
+    #[command(subcommand)]
+    Note(entered::NoteCommand),
     /// What calls have shown to be wrong, for people to put right.
     Tasks {
         /// This one is done.
@@ -199,6 +207,8 @@ pub(super) fn customers(dir: &Path, as_json: bool, command: &CustomersCommand) -
         CustomersCommand::Different { a, b } => twice::different(dir, as_json, a, b),
         CustomersCommand::Value { rules, dry_run } => worth::renew(dir, as_json, rules.as_deref(), *dry_run),
         CustomersCommand::Case(command) => cases::run(dir, as_json, command),
+        CustomersCommand::Consent(command) => entered::consent(dir, as_json, command),
+        CustomersCommand::Note(command) => entered::note(dir, as_json, command),
         CustomersCommand::Tasks { done } => tasks(dir, as_json, *done),
     };
     match done {
@@ -217,6 +227,9 @@ impl Failure {
             Failure::NoCustomer(_) | Failure::NoTask(_) | Failure::NothingToUndo => true,
             Failure::Merge(error) => matches!(error, MergeError::NoCustomer(_) | MergeError::NotMerged(_)),
             Failure::Case(error) => matches!(error, CaseError::NoCustomer(_) | CaseError::NotOpen(_)),
+            Failure::Entry(error) => {
+                matches!(error, EntryError::NoCustomer(_) | EntryError::Unfit(Unfit::NoConsent(_) | Unfit::NoNote))
+            }
             Failure::Store(_) | Failure::File(_) | Failure::NotSure(_) | Failure::Rules(..) | Failure::Entropy => false,
         }
     }
@@ -229,6 +242,7 @@ enum Failure {
     File(FileError),
     Merge(MergeError),
     Case(CaseError),
+    Entry(EntryError),
     NoCustomer(String),
     NoTask(i64),
     NothingToUndo,
@@ -253,6 +267,7 @@ impl std::fmt::Display for Failure {
             }
             Failure::Merge(error) => error.fmt(f),
             Failure::Case(error) => error.fmt(f),
+            Failure::Entry(error) => error.fmt(f),
             Failure::NoTask(task) => write!(f, "there is no task {task}, or it was done; see `turno customers tasks`"),
             Failure::NotSure(id) => write!(f, "this cannot be taken back; say `turno customers erase {id} --yes`"),
             Failure::Rules(path, why) => write!(f, "{}: {why}", path.display()),
@@ -444,8 +459,7 @@ fn print_customer(of: &Customer) {
     row("owner", optional(of.owner.map(|owner| owner.to_string())));
     row("flags", of.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
     for consent in &of.consents {
-        let word = if consent.granted { "given" } else { "withdrawn" };
-        row("consent", format!("{} {word} {} {}", consent.purpose, consent.at, consent.proof));
+        row("consent", entered::words(consent));
     }
     for contact in &of.contacts {
         row("contact", format!("{} {}", contact.at, contact.about));

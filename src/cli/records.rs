@@ -14,6 +14,7 @@ use turno_tariff::cdr::format;
 
 use crate::cli::{NOT_FOUND, REFUSED};
 use crate::shell::instant::wall_of;
+use crate::shell::store::ledger::{self, Ledger};
 use crate::shell::store::parquet::Sheet;
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
@@ -114,7 +115,7 @@ pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
     };
     let done = match command {
         CdrCommand::List { which } => read(&|reader| list(reader, as_json, which)),
-        CdrCommand::Show { call } => read(&|reader| show(reader, as_json, *call)),
+        CdrCommand::Show { call } => read(&|reader| show(reader, dir, as_json, *call)),
         CdrCommand::Export { which, format, zone, out } => {
             let usual = if as_json { Format::Jsonl } else { Format::Csv };
             read(&|reader| export(reader, which, format.unwrap_or(usual), zone, out.as_deref()))
@@ -194,11 +195,12 @@ fn list(reader: &Reader, as_json: bool, which: &Which) -> Result<(), Failure> {
     print().map_err(Failure::Io)
 }
 
-fn show(reader: &Reader, as_json: bool, call: CallId) -> Result<(), Failure> {
+fn show(reader: &Reader, dir: &Path, as_json: bool, call: CallId) -> Result<(), Failure> {
     let record = reader.show(call).map_err(Failure::Store)?.ok_or(Failure::NoCall(call))?;
+    let again = Ledger::read(dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_call(call))?;
     match as_json {
-        true => println!("{}", format::json(&record)),
-        false => print!("{}", format::shown(&record)),
+        true => println!("{}", ledger::json(&record, &again)),
+        false => print!("{}{}", format::shown(&record), ledger::shown(&again)),
     }
     Ok(())
 }

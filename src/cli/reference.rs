@@ -176,7 +176,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("caller_net", "what the caller pays, without tax"),
     ("currency", "of both"),
     ("unrated", "legs without a price"),
-    ("recovered", "closed after a crash, not by the engine that had it"),
+    ("recovered", "ended by a crash, closed by the process after it"),
     ("estimated", "its end is the last proof of life"),
     ("callback_asked", "`key`, `overflow` or `person`, if the caller will be called back"),
     ("callback_of", "the call that asked for this callback"),

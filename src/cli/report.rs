@@ -8,17 +8,17 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use turno_base::{AgentId, Currency, QueueId, SegmentId};
 use turno_report::forecast::Date;
-use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Zone};
+use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Windows, Zone};
 
 use crate::cli::REFUSED;
 use crate::shell::clock::wall;
 use crate::shell::figures::audit::audit_day;
-use crate::shell::figures::{FigureReader, zone};
+use crate::shell::figures::{FigureReader, House, zone};
 use crate::shell::instant::wall_of;
 use crate::shell::lint::{Finding, lint};
 use crate::shell::live;
 use crate::shell::report::sheet::Form;
-use crate::shell::report::{Ask, Split, Subject, day_of, day_text, report as sheet_of};
+use crate::shell::report::{Ask, Behind, Split, Subject, day_of, day_text, report as sheet_of};
 
 /// What a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +35,8 @@ pub(super) enum About {
     Repeat,
     /// Telephony, agents' time, margin.
     Cost,
+    /// What `turno rate again` posted, a row for each posting.
+    Ledger,
     /// Time at work against `--schedule`.
     Adherence,
     /// Every figure with its formula.
@@ -102,15 +104,18 @@ pub(super) struct ReportArgs {
     /// Columns, such as sl_std,asa,aht; `all` for every one.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     figures: Vec<String>,
-    /// The calls behind this figure instead.
+    /// The calls behind this figure of the report instead; of dispositions, this one and those below it; of cost, a payer or `unrated`.
     #[arg(long, value_name = "FIGURE")]
     calls: Option<String>,
+    /// Of those calls, only what this agent did.
+    #[arg(long)]
+    agent: Option<AgentId>,
     /// Share agents' idle time out to the rows of a cost report.
     #[arg(long)]
     idle: bool,
-    /// Currency of agents' cost.
-    #[arg(long, default_value = "EUR", value_parser = currency)]
-    currency: Currency,
+    /// Currency of agents' cost; that of the house if absent.
+    #[arg(long, value_parser = currency)]
+    currency: Option<Currency>,
     /// CSV with the columns agent, from, until (instants), for adherence.
     #[arg(long, value_name = "FILE")]
     schedule: Option<PathBuf>,
@@ -147,9 +152,11 @@ pub(super) fn report(args: &ReportArgs, as_json: bool) -> u8 {
         }
         return 0;
     }
-    let bytes = asked(args).and_then(|ask| {
-        let reader = FigureReader::open(&args.records)
-            .map_err(|error| format!("{error}; name the folder of the records with --records"))?;
+    let reader = FigureReader::open(&args.records)
+        .and_then(|reader| Ok((reader.house()?, reader)))
+        .map_err(|error| format!("{error}; name the folder of the records with --records"));
+    let bytes = reader.and_then(|(house, reader)| {
+        let ask = asked(args, house)?;
         let sheet = sheet_of(&reader, &ask).map_err(|error| error.to_string())?;
         sheet.render(form).map_err(|error| error.to_string())
     });
@@ -174,16 +181,17 @@ fn refused(done: Result<(), String>) -> u8 {
     }
 }
 
-fn asked(args: &ReportArgs) -> Result<Ask, String> {
+fn asked(args: &ReportArgs, house: House) -> Result<Ask, String> {
     let zone = zone_of(&args.tz)?;
     let subject = match (&args.calls, args.about) {
-        (Some(figure), _) => Subject::Calls(figure.clone()),
+        (Some(figure), about) => Subject::Calls(behind(about)?, figure.clone()),
         (None, About::Queues | About::Formulas) => Subject::Queues,
         (None, About::Agents) => Subject::Agents,
         (None, About::Law) => Subject::Law,
         (None, About::Dispositions) => Subject::Dispositions,
         (None, About::Repeat) => Subject::Repeat,
         (None, About::Cost) => Subject::Cost,
+        (None, About::Ledger) => Subject::Ledger,
         (None, About::Adherence) => {
             let file =
                 args.schedule.as_deref().ok_or("name the schedule with --schedule FILE (CSV: agent,from,until)")?;
@@ -213,7 +221,24 @@ fn asked(args: &ReportArgs) -> Result<Ask, String> {
         segment: args.segment,
         figures: args.figures.clone(),
         with_idle: args.idle,
-        currency: args.currency,
+        agent: args.agent,
+        currency: args.currency.unwrap_or(house.currency),
+        windows: Windows { resolved_s: house.resolved_s, ..Windows::default() },
+    })
+}
+
+/// Whose figures are asked for the calls behind them.
+fn behind(about: About) -> Result<Behind, String> {
+    Ok(match about {
+        About::Queues => Behind::Queues,
+        About::Agents => Behind::Agents,
+        About::Law => Behind::Law,
+        About::Dispositions => Behind::Dispositions,
+        About::Repeat => Behind::Repeat,
+        About::Cost => Behind::Cost,
+        About::Ledger | About::Adherence | About::Formulas => {
+            return Err("--calls is for queues, agents, law, dispositions, repeat and cost".to_owned());
+        }
     })
 }
 
@@ -324,4 +349,50 @@ pub(super) fn lint_config(args: &LintArgs, as_json: bool) -> u8 {
         println!("{} findings", findings.len());
     }
     if findings.is_empty() { 0 } else { REFUSED }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ReportArgs,
+    }
+
+    fn ask(line: &str) -> Result<Ask, String> {
+        let words = std::iter::once("report").chain(line.split(' '));
+        let house = House { currency: Currency::new("GBP").unwrap(), resolved_s: 86_400 };
+        asked(&Line::try_parse_from(words).map_err(|error| error.to_string())?.args, house)
+    }
+
+    #[test]
+    fn a_report_is_in_the_currency_of_the_house_and_of_its_windows_unless_it_is_told_otherwise() {
+        let cost = ask("cost").unwrap();
+        assert_eq!((cost.currency.as_str(), cost.windows.resolved_s), ("GBP", 86_400));
+        assert_eq!(ask("cost --currency USD").unwrap().currency.as_str(), "USD");
+        assert!(ask("cost --currency pounds").is_err());
+    }
+
+    #[test]
+    fn the_calls_behind_a_figure_are_those_of_the_reports_subject() {
+        for (line, want) in [
+            ("queues --calls aht", Behind::Queues),
+            ("agents --calls aht --agent anna", Behind::Agents),
+            ("law --calls from_queue", Behind::Law),
+            ("dispositions --calls fault", Behind::Dispositions),
+            ("repeat --calls fcr", Behind::Repeat),
+            ("cost --calls company", Behind::Cost),
+        ] {
+            let ask = ask(line).unwrap();
+            assert!(matches!(&ask.subject, Subject::Calls(of, _) if *of == want), "{line}: {ask:?}");
+            assert_eq!(ask.agent.is_some(), line.contains("--agent"));
+        }
+        for line in ["ledger --calls x", "adherence --calls x"] {
+            assert!(ask(line).unwrap_err().starts_with("--calls is for"), "{line}");
+        }
+    }
 }

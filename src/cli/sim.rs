@@ -96,7 +96,7 @@ impl std::fmt::Display for Failure {
 /// Runs it.
 pub(super) fn sim(command: Option<&SimCommand>, args: &SimArgs, as_json: bool) -> u8 {
     match command {
-        Some(SimCommand::Fit(args)) => return fit::run(args),
+        Some(SimCommand::Fit(args)) => return fit::run(args, as_json),
         Some(SimCommand::Tune(args)) => return tune::run(args, as_json),
         None => {}
     }

@@ -1,16 +1,17 @@
-//! `turno call trace`: the whole story of one call.
+//! `turno call trace` and `turno call explain`: the whole story of one call, and why it went where it went.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use turno_base::CallId;
+use turno_engine::{Answer, Command};
 
 use crate::api::Folders;
 use crate::api::control::{self, Reply, Request};
 use crate::api::tools::{Tool, ToolReply};
-use crate::cli::{JOURNAL_DEFAULT, NOT_FOUND, RECORDS_DEFAULT};
-use crate::shell::story::story;
+use crate::cli::{JOURNAL_DEFAULT, NOT_FOUND, RECORDS_DEFAULT, ask};
+use crate::shell::story::{Past, past, story};
 
 #[derive(Debug, Args)]
 pub(super) struct TraceArgs {
@@ -28,18 +29,62 @@ pub(super) struct TraceArgs {
     full: bool,
 }
 
-/// Prints it.
-pub(super) fn trace(socket: &Path, args: &TraceArgs, as_json: bool) -> u8 {
-    let found = match (&args.journal, &args.records) {
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Call.
+    call: CallId,
+    /// Folder of the journal that has the decisions about calls that have ended; absent: where the engine at the control socket
+    /// keeps it, or beside that socket.
+    #[arg(long, value_name = "DIR", env = "TURNO_JOURNAL")]
+    journal: Option<PathBuf>,
+    /// Folder of the records, which know calls that the journal has forgotten; absent: as for the journal.
+    #[arg(long, value_name = "DIR", env = "TURNO_RECORDS")]
+    records: Option<PathBuf>,
+}
+
+/// Asks the engine about a live call, and the journal about one that has ended: also where no engine answers.
+pub(super) fn explain(socket: &Path, args: &ExplainArgs, as_json: bool) -> u8 {
+    let asked = control::ask(socket, &Request::Command(Command::CallExplain(args.call)));
+    if let Ok(reply) = &asked
+        && !matches!(reply, Reply::Unknown(_))
+    {
+        return ask::show(reply.clone(), as_json);
+    }
+    let (journal, records) = kept(socket, args.journal.as_deref(), args.records.as_deref());
+    match quietly(|| past(args.call, journal.as_deref(), &records)) {
+        Past::Told(explained) => ask::show(Reply::Answer(Answer::Explained(explained)), as_json),
+        Past::Gone(sentence) => {
+            eprintln!("{sentence}");
+            NOT_FOUND
+        }
+        Past::Unknown => match asked {
+            Ok(reply) => ask::show(reply, as_json),
+            Err(error) => ask::unreachable(socket, &error),
+        },
+    }
+}
+
+/// Folders of the journal and of the records: as named, else where the engine keeps them.
+fn kept(socket: &Path, journal: Option<&Path>, records: Option<&Path>) -> (Option<PathBuf>, PathBuf) {
+    let found = match (journal, records) {
         (Some(_), Some(_)) => Folders::default(),
         (_, _) => folders(socket),
     };
-    let journal = args.journal.clone().or(found.journal);
-    let records = args.records.clone().unwrap_or(found.records);
-    // Panics that the engine once contained are contained again; their place is in the log of then.
+    (journal.map(Path::to_owned).or(found.journal), records.map_or(found.records, Path::to_owned))
+}
+
+/// Panics that the engine once contained are contained again; their place is in the log of then.
+fn quietly<T>(read: impl FnOnce() -> T) -> T {
     std::panic::set_hook(Box::new(|_| {}));
-    let told = story(args.call, journal.as_deref(), &records);
+    let read = read();
     let _ = std::panic::take_hook();
+    read
+}
+
+/// Prints it.
+pub(super) fn trace(socket: &Path, args: &TraceArgs, as_json: bool) -> u8 {
+    let (journal, records) = kept(socket, args.journal.as_deref(), args.records.as_deref());
+    let told = quietly(|| story(args.call, journal.as_deref(), &records));
     let Some(told) = told else {
         eprintln!(
             "neither the journal in {} nor the records in {} know call {}; name them with --journal and --records",

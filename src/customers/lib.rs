@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod customer;
 pub mod duplicates;
 pub mod encoding;
+pub mod entered;
 pub mod hygiene;
 pub mod identity;
 pub mod import;

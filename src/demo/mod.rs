@@ -12,8 +12,6 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rust_embed::RustEmbed;
@@ -52,6 +50,8 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Ends by itself after this long.
     pub runs_for: Option<Duration>,
+    /// Second of the plot at which it begins.
+    pub begins_s: u64,
 }
 
 /// Why the demo does not run; one sentence for a person.
@@ -111,12 +111,12 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
     let engine = SocketAddr::from((Ipv4Addr::LOCALHOST, options.sip_port));
     greet(&node, options);
     seat_the_free_agent(&node);
-    let stop = Arc::new(AtomicBool::new(false));
     let stage = {
-        let (stop, scene) = (stop.clone(), scene(&files, engine, known, options));
+        // Whoever ends the engine ends the play in the same instant: nobody waits for the one after the other.
+        let (gate, scene) = (node.gate.clone(), scene(&files, engine, known, options));
         std::thread::Builder::new()
             .name("stage".into())
-            .spawn(move || stage::play(&scene, &stop, |line| println!("  {line}")))
+            .spawn(move || stage::play(&scene, || gate.is_stopped(), |line| println!("  {line}")))
             .map_err(DemoError::Stage)?
     };
     if let Some(limit) = options.runs_for {
@@ -127,7 +127,6 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
         });
     }
     node.wait();
-    stop.store(true, Ordering::Relaxed);
     match stage.join() {
         Ok(played) => played.map_err(DemoError::Stage),
         Err(_) => Err(DemoError::Stage(io::Error::other("their thread ended by a fault; see the log above"))),
@@ -194,6 +193,7 @@ fn scene(files: &Path, engine: SocketAddr, known: Vec<Known>, options: &DemoOpti
     Scene {
         engine,
         per_minute: options.per_minute,
+        begins_ms: options.begins_s.saturating_mul(1000),
         known,
         seed: options.seed,
         caller_voice: Voice::Tone(440),
@@ -258,6 +258,7 @@ mod tests {
             per_minute: 30,
             seed: 1,
             runs_for: Some(Duration::ZERO),
+            begins_s: 0,
         };
         let said = run(&options).unwrap_err().to_string();
         assert!(

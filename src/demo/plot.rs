@@ -51,19 +51,22 @@ pub struct Plot {
     known: Vec<Known>,
     per_minute: u64,
     next_ms: u64,
+    begins_ms: u64,
     platinum_done: Option<u64>,
     storm_told: Option<u64>,
 }
 
 impl Plot {
-    /// About `per_minute` calls a minute, 1 at least, by customers of `known` and strangers.
-    pub fn new(seed: u64, per_minute: u64, known: Vec<Known>) -> Plot {
+    /// About `per_minute` calls a minute, 1 at least, by customers of `known` and strangers; nobody calls before `begins_ms`.
+    pub fn new(seed: u64, per_minute: u64, known: Vec<Known>, begins_ms: u64) -> Plot {
         let per_minute = per_minute.max(1);
-        Plot { seeded: Seeded::new(seed), known, per_minute, next_ms: 0, platinum_done: None, storm_told: None }
+        let next_ms = begins_ms;
+        Plot { seeded: Seeded::new(seed), known, per_minute, next_ms, begins_ms, platinum_done: None, storm_told: None }
     }
 
-    /// Calls that are due by `now_ms`, in order.
-    pub fn due(&mut self, now_ms: u64) -> Vec<Cue> {
+    /// Calls that are due when `played_ms` have been played, in order.
+    pub fn due(&mut self, played_ms: u64) -> Vec<Cue> {
+        let now_ms = self.begins_ms.saturating_add(played_ms);
         let mut cues = Vec::new();
         while self.next_ms <= now_ms {
             let at_s = self.next_ms / 1000;
@@ -145,7 +148,7 @@ mod tests {
             Known { number: "+34612045118".into(), name: "María Castellanos Ruiz".into(), platinum: true },
             Known { number: "+34913000001".into(), name: "Talleres Aznar".into(), platinum: false },
         ];
-        Plot::new(1, 30, known)
+        Plot::new(1, 30, known, 0)
     }
 
     #[test]
@@ -157,6 +160,14 @@ mod tests {
         assert!((40..=65).contains(&storm.len()), "{} in 70 s", storm.len());
         let faults = storm.iter().filter(|cue| cue.dnis == "900100101").count();
         assert!(faults * 2 > storm.len(), "{faults} of {}", storm.len());
+    }
+
+    #[test]
+    fn a_play_may_begin_with_the_storm() {
+        let mut plot = Plot::new(1, 30, Vec::new(), STORM_S.start * 1000);
+        assert!(plot.due(0).iter().all(|cue| cue.line.is_some_and(|line| line.contains("cable"))));
+        let first_seconds = plot.due(20_000);
+        assert!((8..=22).contains(&first_seconds.len()), "{} in 20 s", first_seconds.len());
     }
 
     #[test]

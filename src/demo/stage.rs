@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use turno_base::{Cause, LegId, Reason, Seeded};
@@ -24,6 +23,8 @@ pub struct Scene {
     pub engine: SocketAddr,
     /// Calls a minute.
     pub per_minute: u64,
+    /// Instant of the plot at which it begins, ms.
+    pub begins_ms: u64,
     /// Customers who may call.
     pub known: Vec<Known>,
     /// Names the whole play.
@@ -52,11 +53,11 @@ struct Stage {
     heard: BTreeMap<(usize, LegId), String>,
 }
 
-/// Plays until `stop` is set. `tell` gets lines for whoever watches.
-pub fn play(scene: &Scene, stop: &AtomicBool, mut tell: impl FnMut(&str)) -> io::Result<()> {
+/// Plays until it `is_over`. `tell` gets lines for whoever watches.
+pub fn play(scene: &Scene, is_over: impl Fn() -> bool, mut tell: impl FnMut(&str)) -> io::Result<()> {
     let began = Instant::now();
     let mut stage = Stage::open(scene)?;
-    while !stop.load(Ordering::Relaxed) {
+    while !is_over() {
         let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         stage.play_phones(now_ms)?;
         stage.place_calls(now_ms, &mut tell)?;
@@ -79,7 +80,7 @@ impl Stage {
             phones.push(Party::open(any, scene.engine, Some((&account, PASSWORD)), seed, voice)?);
             agents.push(Agent::new(seed));
         }
-        let plot = Plot::new(scene.seed, scene.per_minute, scene.known.clone());
+        let plot = Plot::new(scene.seed, scene.per_minute, scene.known.clone(), scene.begins_ms);
         Ok(Stage { carrier, phones, agents, plot, callers: BTreeMap::new(), heard: BTreeMap::new() })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use turno_acd::{Command, Event, Refusal};
 use turno_base::{LegId, StationId};
-use turno_call::{CallEvent, Code, Extension};
+use turno_call::{CallEvent, Code};
 use turno_sip::config::SipConfig;
 
 use crate::Rooms;
@@ -30,36 +30,18 @@ impl Rooms {
         }
     }
 
-    /// What the digits after the emergency code ask for.
-    fn emergency_of(&self, digits: &str) -> Option<Command> {
-        let (on, extension) = match digits.split_at_checked(1)? {
-            ("1", extension) => (true, extension),
-            ("0", extension) => (false, extension),
-            (_, _) => return None,
-        };
-        if extension.is_empty() {
-            return Some(Command::Emergency { queue: None, on });
-        }
-        match self.config.call.extensions.get(extension)? {
-            Extension::Queue(queue) => Some(Command::Emergency { queue: Some(*queue), on }),
-            Extension::Station(_) | Extension::Agent(_) => None,
-        }
-    }
-
-    /// The ACD reads the code's digits; the phone hears whether it was done.
+    /// The ACD reads what digits say of agents and reasons; the phone hears whether it was done.
     pub(crate) fn on_code(&mut self, leg: LegId, station: StationId, code: Code, turn: &mut Turn<'_>) {
         let now = turn.now;
         let done = match code {
             Code::InOut(digits) => self.acd.toggle_shift(station, &digits, now, turn.acd()),
             Code::Pause(digits) => self.acd.toggle_pause(station, &digits, now, turn.acd()),
-            Code::Emergency(digits) => match self.emergency_of(&digits) {
-                Some(command) => self.acd.on_command(command, now, turn.acd()),
-                None => Err(Refusal::NothingByCode { station }),
-            },
-            Code::Pull(digits) => match self.call_named(&digits, now) {
+            Code::Emergency { queue, on } => self.acd.on_command(Command::Emergency { queue, on }, now, turn.acd()),
+            Code::Pull(pulled) => match self.pulled(pulled, now) {
                 Some(call) => return self.tell_call(CallEvent::Take { leg, call }, turn),
                 None => Err(Refusal::NothingByCode { station }),
             },
+            Code::Unreadable => Err(Refusal::NothingByCode { station }),
         }
         .is_ok();
         self.tell_call(CallEvent::CodeDone { leg, done }, turn);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use turno_acd::{Heal, SkillChange, Why};
 use turno_base::fact::Note;
-use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, QueueId, SkillId, StationId, TrunkId, Wall};
+use turno_base::{AgentId, CallId, E164, Fact, LegId, Name, Need, Now, QueueId, SkillId, StationId, TrunkId, Wall};
 use turno_call::Customer;
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{HostPort, Resolved};
@@ -77,7 +77,10 @@ pub enum Input {
     /// How loaded the process is; about every 100 ms and at each change of `draining` or `store_full`.
     Load(Load),
     /// The process started again with this state: sockets, media and stream connections are new.
-    Restarted,
+    Restarted {
+        /// When the process before is last known to have lived: what its death ended, ended then.
+        alive: Now,
+    },
     /// Handling the previous input panicked; end the call it was about, keep the others.
     Fault {
         /// That input, if it was a message.

@@ -14,15 +14,7 @@ impl Rooms {
     /// The call's own first facts must stand before whatever the ACD has said next about it, so they are taken up now.
     pub(crate) fn call_back(&mut self, item: ItemId, back: CallBack, turn: &mut Turn<'_>) {
         let CallBack { number, queue, need, first, attempt, agent_first, ring_limit, segment, value_pm, caller } = back;
-        let customer = Customer {
-            // A caller whom nobody knows goes by his number.
-            id: caller.filter(|caller| !caller.starts_with('+')),
-            shown: String::new(),
-            segment,
-            value_pm,
-            language: None,
-            owner: None,
-        };
+        let customer = Customer::called_back(caller, segment, value_pm);
         let call = item.0;
         let back = CallingBack { call, number, queue, need, first, attempt, agent_first, ring_limit, customer };
         let said = turn.put_aside();

@@ -11,7 +11,7 @@ use crate::Rooms;
 use crate::boundary::Effect;
 use crate::turn::Turn;
 
-/// How long a look-up may take before the default applies (product M7; reliability C10 allows 500 ms in all).
+/// How long a look-up may take before the default applies (docs/reliability.md C10 allows 500 ms in all).
 const LOOK_UP_LIMIT: Duration = Duration::from_millis(400);
 
 /// Questions that are out. All have the same limit, so the oldest is always first.

@@ -172,7 +172,7 @@ impl Rooms {
                 self.ua.on_load(*load);
                 self.acd.pause_callbacks(load.draining || load.store_full);
             }
-            Input::Restarted => self.on_restarted(&mut turn),
+            Input::Restarted { alive } => self.on_restarted(*alive, &mut turn),
             Input::Fault { message } => self.on_fault(panicked, message.as_deref(), &mut turn),
             Input::Deadline => self.on_deadline(&mut turn),
         }
@@ -217,9 +217,11 @@ impl Rooms {
     }
 
     /// The process started again: streams, media and the loads measured before are gone, calls that were up are ended
-    /// with a record, those who waited may redial to their place (reliability C1, C4, C5).
-    fn on_restarted(&mut self, turn: &mut Turn<'_>) {
+    /// with a record, those who waited may redial to their place (reliability C1, C4, C5). On the event line they ended when the
+    /// process did, as far as is known: nobody talked, waited or paid for as long as it was away.
+    fn on_restarted(&mut self, alive: Now, turn: &mut Turn<'_>) {
         let now = turn.now;
+        turn.died = Some(alive);
         self.ua.on_restart(now, turn.sip());
         self.acd.cut_waiting(now, turn.acd());
         self.settle(turn);
@@ -228,6 +230,7 @@ impl Rooms {
         self.audio = Audio::default();
         self.want_ports(turn);
         self.records.forget_waiting();
+        turn.died = None;
     }
 
     /// Ends the call that the failed turn was about: the one that the call room was last told of, else that of the message.

@@ -2,7 +2,7 @@
 
 use turno_acd::Kind;
 use turno_base::{AgentId, CallId, Now};
-use turno_call::{CallEvent, Extension, ParkRefusal};
+use turno_call::{CallEvent, ParkRefusal, Pulled};
 
 use crate::Rooms;
 use crate::boundary::Refusal;
@@ -24,16 +24,14 @@ impl Rooms {
         Ok(Answer::Done)
     }
 
-    /// What the digits after the code for taking a call name: a queue's extension, a slot, or nothing.
-    pub(crate) fn call_named(&self, digits: &str, now: Now) -> Option<CallId> {
-        match self.config.call.extensions.get(digits) {
-            Some(Extension::Queue(queue)) => {
-                let waiting = self.acd.waiting(*queue, ROWS_MAX, now);
+    /// The call that is to be taken, if there is one.
+    pub(crate) fn pulled(&self, pulled: Pulled, now: Now) -> Option<CallId> {
+        match pulled {
+            Pulled::Longest => self.calls.parked_in(None),
+            Pulled::Slot(slot) => self.calls.parked_in(Some(slot)),
+            Pulled::FirstOf(queue) => {
+                let waiting = self.acd.waiting(queue, ROWS_MAX, now);
                 waiting.into_iter().find(|row| row.kind == Kind::Call).map(|row| row.item.0)
-            }
-            Some(Extension::Station(_) | Extension::Agent(_)) | None if digits.is_empty() => self.calls.parked_in(None),
-            Some(Extension::Station(_) | Extension::Agent(_)) | None => {
-                self.calls.parked_in(Some(digits.parse().ok()?))
             }
         }
     }

@@ -22,6 +22,8 @@ pub(crate) enum Step {
 pub(crate) struct Turn<'a> {
     pub(crate) now: Now,
     pub(crate) out: &'a mut Vec<Effect>,
+    /// While what the death of the process ended is told: when it died, as far as is known.
+    pub(crate) died: Option<Now>,
     steps: VecDeque<Step>,
     sip: Vec<SipEffect>,
     call: Vec<CallEffect>,
@@ -35,6 +37,7 @@ impl<'a> Turn<'a> {
         Turn {
             now,
             out,
+            died: None,
             steps: VecDeque::new(),
             sip: Vec::new(),
             call: Vec::new(),

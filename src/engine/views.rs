@@ -122,7 +122,8 @@ pub struct OfferExplained {
 }
 
 impl OfferExplained {
-    fn words(&self) -> String {
+    /// In a sentence.
+    pub fn words(&self) -> String {
         format!("{} was offered to {}: {}; configuration {}", self.call, self.agent, self.why, self.why.revision)
     }
 }
@@ -342,10 +343,12 @@ impl Rooms {
         rows.filter_map(|row| Some((row.queue, row.expected_ms?))).collect()
     }
 
-    /// Why a live call waits, or was offered to whom it was.
+    /// Why a live call, a callback or a task waits, or was offered to whom it was.
     pub(crate) fn explain_call(&self, call: CallId, now: Now) -> Result<Box<Explained>, Refusal> {
-        self.live_calls(Some(call), now)?;
         let waiting = self.acd.explain_item(ItemId(call), now);
+        if waiting.is_none() {
+            self.live_calls(Some(call), now)?;
+        }
         let offer = self.acd.explain_offer_of(ItemId(call)).map(|(agent, why)| OfferExplained { call, agent, why });
         let mut words: Vec<String> = waiting.iter().map(ToString::to_string).collect();
         words.extend(self.parked_words(call, now));

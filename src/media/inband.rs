@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use turno_base::Codec;
 
-use crate::g711::{A_TO_LINEAR, U_TO_LINEAR};
+use crate::ear::Ear;
 use crate::key::Press;
 use crate::sound::goertzel;
 
@@ -26,9 +26,10 @@ const TWIST: f32 = 6.3;
 /// Share of the block's energy that the two tones must be, against speech that happens to hold them.
 const PURE: f32 = 0.7;
 
-/// Listens for keys in one G.711 stream.
+/// Listens for keys in one stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Inband {
+    ear: Ear,
     block: Vec<f32>,
     pressed: Option<u8>,
     candidate: Option<u8>,
@@ -37,22 +38,18 @@ pub(crate) struct Inband {
 }
 
 impl Inband {
-    /// Takes a payload; gives a press that has ended in it. Codecs but G.711 hold no tones that we can hear.
+    /// Takes a payload; gives a press that has ended in it. Opus and G.729 hold no tones that we can hear.
     pub(crate) fn on_payload(&mut self, codec: Codec, payload: &[u8]) -> Option<Press> {
-        let table = match codec {
-            Codec::Pcma => &A_TO_LINEAR,
-            Codec::Pcmu => &U_TO_LINEAR,
-            Codec::G722 | Codec::Opus | Codec::G729 => return None,
-        };
-        let mut over = None;
-        for &byte in payload {
-            self.block.push(f32::from(table[usize::from(byte)]));
+        let (mut ear, mut over) = (std::mem::take(&mut self.ear), None);
+        ear.hear(codec, payload, |sample| {
+            self.block.push(f32::from(sample));
             if self.block.len() >= BLOCK {
                 let heard = tones(&self.block);
                 self.block.clear();
-                over = self.on_block(heard).or(over);
+                over = self.on_block(heard).or(over.take());
             }
-        }
+        });
+        self.ear = ear;
         over
     }
 
@@ -170,5 +167,28 @@ mod tests {
     fn a_gap_of_one_block_is_one_press() {
         let tone = pair(852.0, 1336.0, 60, 8000.0, 8000.0);
         assert_eq!(keys(&[tone.clone(), vec![0; 80], tone, vec![0; 800]].concat()), "8");
+    }
+
+    #[test]
+    fn keys_are_heard_in_both_laws_and_g722_and_in_nothing_else() {
+        use ezk_g722::libg722::{Bitrate, encoder::Encoder};
+        let narrow = [pair(770.0, 1336.0, 100, 8000.0, 8000.0), vec![0; 800]].concat();
+        let tone = |hz: f32, n: usize| 8000.0 * (std::f32::consts::TAU * hz * n as f32 / 16_000.0).sin();
+        let mut wide: Vec<i16> = (0..1600).map(|n| (tone(770.0, n) + tone(1336.0, n)) as i16).collect();
+        wide.extend([0; 1600]);
+        let wide = Encoder::new(Bitrate::Mode1_64000, false, false).encode(&wide);
+        let of_a: Vec<u8> = narrow.iter().map(|&s| a_encode(s)).collect();
+        let of_u: Vec<u8> = narrow.iter().map(|&s| crate::g711::u_encode(s)).collect();
+        for (codec, bytes, expected) in [
+            (Codec::Pcma, &of_a, "5"),
+            (Codec::Pcmu, &of_u, "5"),
+            (Codec::G722, &wide, "5"),
+            (Codec::Opus, &of_a, ""),
+            (Codec::G729, &of_a, ""),
+        ] {
+            let mut inband = Inband::default();
+            let heard = bytes.chunks(160).filter_map(|payload| inband.on_payload(codec, payload));
+            assert_eq!(heard.map(|press| press.key).collect::<String>(), expected, "{codec:?}");
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! that takes nothing else hears silence where a prompt would play.
 
 mod boundary;
+mod ear;
 pub mod g711;
+mod g722;
 mod inband;
 mod key;
 mod latch;

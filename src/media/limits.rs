@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Packets of one peer that are taken in a second: ten times what a codec sends in frames of 20 ms, and more than one with the shortest
+/// frames in use does (Opus, 2.5 ms). Two peers who name each other's ports here as their own address send everything back and forth
+/// through us: what circulates so never becomes more than this.
+pub const PACKETS_A_SECOND_MAX: u32 = 500;
 /// Largest datagram that is looked at, bytes; more is malformed. An Ethernet frame's worth of UDP over IPv4.
 pub const PACKET_BYTES_MAX: usize = 1472;
 /// Most payload types of one agreement that are kept; further ones are not accepted.

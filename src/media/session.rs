@@ -13,7 +13,7 @@ use crate::boundary::{MediaEvent, Play};
 use crate::inband::Inband;
 use crate::key::{KeysIn, KeysOut, Press};
 use crate::latch::{Admission, Latch, Network};
-use crate::limits::{CODECS_MAX, GRID_US, KEY_TYPES_MAX};
+use crate::limits::{CODECS_MAX, GRID_US, KEY_TYPES_MAX, PACKETS_A_SECOND_MAX};
 use crate::mos;
 use crate::outgoing::Outgoing;
 use crate::play::Player;
@@ -70,6 +70,8 @@ pub(crate) struct Session {
     playing: Option<Playing>,
     held: bool,
     heard_at: Mono,
+    /// Packets of the peer in this second.
+    taken: u32,
     silence_told: bool,
     heard_codec: Option<Codec>,
     reports: Reports,
@@ -131,6 +133,7 @@ impl Session {
             playing: None,
             held: false,
             heard_at: now.mono,
+            taken: 0,
             silence_told: false,
             heard_codec: None,
             reports: Reports::new(dice, now),
@@ -262,6 +265,11 @@ impl Session {
             }
         }
         (self.heard_at, self.silence_told) = (now, false);
+        self.taken += 1;
+        if self.taken > PACKETS_A_SECOND_MAX {
+            counts.excess += 1;
+            return None;
+        }
         let agreement = &terms.agreement;
         if !agreement.direction.receives() {
             counts.not_agreed += 1;
@@ -370,6 +378,7 @@ impl Session {
 
     /// About once a second: reports and the limit of silence.
     pub(crate) fn on_second(&mut self, slot: Slot, now: Mono, rules: &Rules, out: &mut impl Out) {
+        self.taken = 0;
         if self.reports.is_due(now) {
             self.report(slot, false, now, out);
         }

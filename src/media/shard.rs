@@ -77,6 +77,8 @@ counts! {
     learning,
     /// Dropped: before any terms were agreed, or on a port without a session.
     unready,
+    /// Dropped: more than a peer may send in a second, as when two peers name each other's ports here as their own address.
+    excess,
     /// Dropped: the agreed direction does not receive.
     not_agreed,
     /// Dropped: a payload type that was not agreed.

@@ -1,13 +1,13 @@
-//! Taking down what a peer says, as 16-bit samples at 8 kHz: for voicemail. Only the two laws of G.711 are understood; what
-//! else arrives is silence. The samples go out in pieces of a second, so that a long message needs no more room here than a
-//! short one.
+//! Taking down what a peer says, as 16-bit samples at 8 kHz: for voicemail. The two laws of G.711 and the lower half of G.722's
+//! band are understood; what else arrives is silence. The samples go out in pieces of a second, so that a long message needs
+//! no more room here than a short one.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use turno_base::{Codec, Mono, TapeEnd};
 
-use crate::g711::{A_TO_LINEAR, U_TO_LINEAR};
+use crate::ear::Ear;
 use crate::rtp::Header;
 
 /// Samples of a piece: a second.
@@ -37,20 +37,20 @@ pub(crate) struct Tape {
     next: Option<(u32, u32)>,
     samples: u64,
     piece: Vec<i16>,
+    /// Has heard what is before `next`.
+    ear: Ear,
 }
 
 impl Tape {
     pub(crate) fn new(rules: TapeRules, now: Mono) -> Tape {
-        Tape { rules, started: now, loud_at: now, next: None, samples: 0, piece: Vec::new() }
+        Tape { rules, started: now, loud_at: now, next: None, samples: 0, piece: Vec::new(), ear: Ear::default() }
     }
 
     /// Takes a packet; gives a piece when it is full. A packet that comes too late for its place is left out.
     pub(crate) fn on_packet(&mut self, header: &Header, codec: Codec, payload: &[u8], now: Mono) -> Option<Vec<i16>> {
-        let table = match codec {
-            Codec::Pcma => &A_TO_LINEAR,
-            Codec::Pcmu => &U_TO_LINEAR,
-            Codec::G722 | Codec::Opus | Codec::G729 => return None,
-        };
+        if !Ear::knows(codec) {
+            return None;
+        }
         let gap = match self.next {
             Some((ssrc, next)) if ssrc == header.ssrc => {
                 let gap = header.timestamp.wrapping_sub(next);
@@ -61,17 +61,21 @@ impl Tape {
             }
             Some(_) | None => 0,
         };
+        if gap > 0 {
+            self.ear = Ear::default();
+        }
         let unsent = self.room(gap as usize);
         self.piece.extend(std::iter::repeat_n(0, unsent));
-        let taken = self.room(payload.len());
-        let heard = payload.iter().take(taken).map(|&byte| table[usize::from(byte)]);
-        self.piece.extend(heard.clone());
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let mut heard = Vec::with_capacity(payload.len());
+        self.ear.hear(codec, payload, |sample| heard.push(sample));
+        let length = u32::try_from(heard.len()).unwrap_or(u32::MAX);
         self.next = Some((header.ssrc, header.timestamp.wrapping_add(length)));
-        let sum: u32 = heard.map(|sample| u32::from(sample.unsigned_abs())).sum();
-        if sum > LOUD.saturating_mul(u32::try_from(taken).unwrap_or(u32::MAX)) {
+        heard.truncate(self.room(heard.len()));
+        let sum: u32 = heard.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
+        if sum > LOUD.saturating_mul(u32::try_from(heard.len()).unwrap_or(u32::MAX)) {
             self.loud_at = now;
         }
+        self.piece.append(&mut heard);
         if self.piece.len() < PIECE_SAMPLES {
             return None;
         }
@@ -110,6 +114,8 @@ impl Tape {
 
 #[cfg(test)]
 mod tests {
+    use ezk_g722::libg722::{Bitrate, encoder::Encoder};
+
     use super::*;
     use crate::g711::{A_SILENCE, a_encode};
 
@@ -153,11 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn both_laws_are_understood_and_nothing_else() {
+    fn both_laws_and_g722_are_understood_and_nothing_else() {
         for (codec, byte, heard) in [
             (Codec::Pcma, crate::g711::a_encode(5000), true),
             (Codec::Pcmu, crate::g711::u_encode(5000), true),
-            (Codec::G722, 0x33, false),
             (Codec::Opus, 0x33, false),
             (Codec::G729, 0x33, false),
         ] {
@@ -166,6 +171,52 @@ mod tests {
             let samples = tape.take();
             assert_eq!(samples.len() == 160 && samples.iter().all(|s| (*s - 5000).abs() < 200), heard, "{codec:?}");
         }
+    }
+
+    /// What G.722 makes of a tone of 1004 Hz whose packets arrive one by one, those of `lost` not at all.
+    fn wide(lost: impl Fn(u32) -> bool) -> Vec<i16> {
+        use crate::Sound;
+        let tone = Sound::tone(16_000, 1004.0, 8_000, 1000).samples;
+        let encoded = Encoder::new(Bitrate::Mode1_64000, false, false).encode(&tone);
+        let mut tape = tape();
+        let mut all = Vec::new();
+        for (n, packet) in (0u32..).zip(encoded.chunks(160)).filter(|(n, _)| !lost(*n)) {
+            all.extend(tape.on_packet(&header(n * 160, 1), Codec::G722, packet, Mono::from_ms(1)).unwrap_or_default());
+        }
+        all.extend(tape.take());
+        all
+    }
+
+    #[test]
+    fn a_tone_in_g722_is_taken_down_at_its_level_without_seams_between_its_packets() {
+        use crate::Sound;
+        let whole = wide(|_| false);
+        assert_eq!(whole.len(), 8000);
+        let middle = &whole[1600..7200];
+        let level = Sound::level_of(middle, 8000, 1004.0);
+        assert!((level - 8_000.0).abs() < 400.0, "{level}");
+        for other in [50.0, 500.0, 1500.0, 2008.0, 3012.0] {
+            assert!(Sound::level_of(middle, 8000, other) < 80.0, "{other}");
+        }
+        let holes = wide(|n| (20..22).contains(&n));
+        assert!(holes[3200..3520].iter().all(|sample| *sample == 0), "what was lost is silence");
+        let after = Sound::level_of(&holes[4160..7200], 8000, 1004.0);
+        assert!((after - 8_000.0).abs() < 400.0, "and the tone goes on behind it: {after}");
+    }
+
+    #[test]
+    fn bytes_of_chance_are_taken_down_as_some_sound() {
+        let mut seeded = turno_base::Seeded::new(11);
+        let rules = TapeRules { longest: Duration::from_secs(3600), silence: Duration::from_secs(3600) };
+        let mut tape = Tape::new(rules, Mono::from_ms(0));
+        let mut at = 0u32;
+        for _ in 0..1000 {
+            let length = seeded.below(1400) as usize;
+            let noise: Vec<u8> = (0..length).map(|_| seeded.below(256) as u8).collect();
+            tape.on_packet(&header(at, 1), Codec::G722, &noise, Mono::from_ms(1));
+            at += length as u32;
+        }
+        assert_eq!(tape.length_ms(), at / 8);
     }
 
     #[test]

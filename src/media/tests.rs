@@ -1,5 +1,6 @@
 //! Scripts through the front door: packets, commands and time in, a transcript out.
 
+mod circles;
 mod reports;
 mod sound;
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
-use turno_base::{CallId, Fact, Now};
+use turno_base::{CallId, Fact, Now, Wall};
 use turno_engine::{Command, Effect, Engine, Input};
 use turno_tariff::cdr::{Kind, Row};
 
@@ -46,7 +47,8 @@ pub(super) struct Past {
     pub(super) engine: Engine,
     pub(super) clock: Clock,
     pub(super) next_segment: u64,
-    pub(super) resumed: bool,
+    /// When the process whose state goes on is last known to have lived; none: nothing goes on.
+    pub(super) alive: Option<Now>,
     /// Rows that it decided on and may not have stored.
     rows: Vec<(u64, Row)>,
     /// Its last facts, which may not all be stored.
@@ -107,6 +109,7 @@ pub(super) fn store(
         store.append_facts(first, untold.len() as u64, bytes.collect());
     }
     let now = past.clock.now();
+    past.alive = past.alive.map(|last| lived_until(last, left.alive, now));
     let mut effects = Vec::new();
     known.extend(left.recovery.open().filter(|call| is_live(&mut past.engine, *call, now, &mut effects)));
     let closed = left.recovery.finish(&settings.engine.deck, left.alive, |call| known.contains(&call));
@@ -125,6 +128,13 @@ pub(super) fn store(
         }
     }
     Ok(store)
+}
+
+/// When the last process died, as far as is known: at its last input, or when it last said in the log of records that it lived, which
+/// it does each second in which nothing else is written. Not later than `now`, even if the wall clock was set in between.
+fn lived_until(last: Now, beat: Option<Wall>, now: Now) -> Now {
+    let later = beat.map_or(0, |beat| beat.0.saturating_sub(last.wall.0).max(0));
+    last.after(Duration::from_micros(later.unsigned_abs()).min(now.mono.since(last.mono)))
 }
 
 /// Somebody who takes the log, by name.
@@ -151,7 +161,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
         engine: Engine::new(),
         clock: Clock::begin(),
         next_segment,
-        resumed: false,
+        alive: None,
         rows: Vec::new(),
         facts: Vec::new(),
         board: turno_report::Board::default(),
@@ -182,7 +192,7 @@ fn past(settings: &Settings) -> Result<Past, StartError> {
                 engine: past.engine,
                 clock,
                 next_segment: past.next,
-                resumed: true,
+                alive: Some(past.last),
                 rows: past.rows,
                 facts: past.facts,
                 board,

@@ -37,7 +37,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Gives the store what the last process did not bring to the disk.
     pub(super) fn new(settings: &mut Settings, past: &mut Past, read_back: ReadBack) -> Result<Shared, StartError> {
-        if !past.resumed {
+        if past.alive.is_none() {
             // A life of its own: a registrar or phone that remembers the Call-IDs and tags of the last one would take ours for
             // repetitions (RFC 3261 §10.3).
             settings.engine.seed = entropy::draw();

@@ -83,7 +83,7 @@ impl Threads {
             store: store.clone(),
             media,
             voicemail: voicemail.0.clone(),
-            dns: Dns::new(inbox.clone(), handle),
+            dns: Dns::new(inbox.clone(), handle, &settings.net.name_servers),
             callers: callers.clone(),
             facts,
             metrics: metrics.clone(),
@@ -103,10 +103,9 @@ pub(super) fn engine(
     shared: &Shared,
     outside: Outside,
 ) -> Result<JoinHandle<()>, StartError> {
-    let mut begin = vec![Input::Configure(Box::new(settings.engine.clone()))];
-    if past.resumed {
-        begin.push(Input::Restarted);
-    }
+    // What ended with the last process ended under its configuration.
+    let restarted = past.alive.map(|alive| Input::Restarted { alive });
+    let begin = restarted.into_iter().chain([Input::Configure(Box::new(settings.engine.clone()))]).collect();
     let (hands, gate) = (shared.inbox.hands().clone(), shared.gate.clone());
     let (clock, outlet) = (shared.clock, shared.outlet.clone());
     let mut engine_loop = Loop::new(past.engine, outside, outlet.clone(), clock, gate.clone(), shared.metrics.clone());

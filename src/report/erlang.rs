@@ -111,7 +111,7 @@ pub fn erlang_a(agents: u32, load: Load, patience_s: f64) -> Abandonment {
 mod tests {
     use super::*;
 
-    /// Ten Erlang, three minutes a call (spec/routing.md).
+    /// Ten Erlang, three minutes a call.
     const LOAD: Load = Load { rate: 10.0 / 180.0, handle_s: 180.0 };
 
     #[test]

@@ -5,7 +5,7 @@ use turno_base::fact::{OfferEnd, QueueLeft};
 
 use crate::histogram::{Histogram, Scale};
 
-/// What is counted (spec/kpi.md). An entry belongs to where and when it entered.
+/// What is counted (docs/figures.md). An entry belongs to where and when it entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Entries.

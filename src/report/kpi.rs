@@ -1,4 +1,4 @@
-//! Figures by quarter of an hour, folded from the event line (spec/kpi.md): every definition at once, from counts that merge.
+//! Figures by quarter of an hour, folded from the event line (docs/figures.md): every definition, from counts that merge.
 //!
 //! [`Fold`] takes facts and says what they change ([`Changes`]); changes merge, so that the figures of a day, a month or of all
 //! queues are the sum of their quarters, and a fold that goes on from a kept state gives what one from the beginning gives.
@@ -21,8 +21,8 @@ mod shift;
 mod tally;
 
 pub use adherence::{Adherence, Due, adherence};
-pub use audit::{Audited, Difference, Identity, Recorded, audit};
-pub use contact::{Contact, Repeats, Windows, judge};
+pub use audit::{Audited, CALLS_NAMED_MAX, Difference, Identity, Recorded, audit};
+pub use contact::{Contact, Judged, Repeats, Windows, judge, judge_each};
 pub use cost::{of_hours, share_out};
 pub use entry::Entry;
 pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KEPT_ALONE, KpiTerms, NumberRange, Period, Sizes};

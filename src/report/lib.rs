@@ -1,4 +1,4 @@
-//! KPI folds over the event line (spec/kpi.md): what a wallboard shows and what reports add up.
+//! KPI folds over the event line (docs/figures.md): what a wallboard shows and what reports add up.
 //!
 //! Only integers, but for the estimates of [`erlang`]: numerators, denominators and histograms, which merge; a percentage is
 //! made at the very end, from counts. [`Figures`] is what the wallboard counts today; [`kpi`] keeps every definition by quarter of an

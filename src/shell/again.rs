@@ -75,15 +75,15 @@ impl Run {
         let Some((first, last)) = calls.clone().min().zip(calls.max()) else { return Ok(()) };
         let part = ledger.part()?;
         let before = part.posted(first, last)?;
-        let mut postings: Vec<Posting> = Vec::new();
+        let mut postings: Vec<(&Record, Posting)> = Vec::new();
         for record in records {
-            self.again.record(record, deck, |of| before.of(of), |posting| postings.push(posting));
+            self.again.record(record, deck, |of| before.of(of), |posting| postings.push((record, posting)));
         }
-        for posting in &postings {
+        for (record, posting) in &postings {
             let Money { units, scale, currency } = posting.difference;
             *self.sums.entry((posting.of.payer, currency, scale)).or_default() += i128::from(units);
             if !wanted.dry_run {
-                part.post(posting, wanted.now)?;
+                part.post(posting, record, wanted.now)?;
             }
         }
         part.keep()

@@ -5,6 +5,8 @@
 //! receiver, and begins again from [`Board::view`]. With each journal segment the fold is kept beside it, so that a restart
 //! shows the same day.
 
+mod life;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -18,8 +20,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
-use turno_base::fact::{AgentState, QueueLeft, WaitingChange, What};
-use turno_base::{AgentId, CallId, Fact, Mono, QueueId, Redacted, SegmentId, Wall};
+use turno_base::fact::{AgentState, QueueLeft, What};
+use turno_base::{AgentId, CallId, Fact, Mono, QueueId, SegmentId, Wall};
 use turno_report::{BoardView, QueueTerms, Terms};
 
 use crate::shell::clock::Clock;
@@ -211,7 +213,7 @@ impl Thread {
 
     fn on_fact(&mut self, seq: u64, fact: Fact) {
         self.counts.take(&fact, &self.metrics);
-        log_life(&fact);
+        life::log_life(&fact);
         {
             let mut fold = self.board.fold();
             fold.on_fact(&fact);
@@ -245,86 +247,6 @@ struct Counts {
     segments: HashMap<CallId, SegmentId>,
     queues: HashMap<CallId, QueueId>,
     agents: HashMap<AgentId, (AgentState, Mono)>,
-}
-
-/// Life events of calls and agents, for the log: who reads it at night follows one call by its id.
-fn log_life(fact: &Fact) {
-    match &fact.what {
-        What::CallArrived { call, ani, dnis, trunk } => {
-            let trunk = trunk.map(|t| t.to_string()).unwrap_or_default();
-            tracing::info!(%call, from = %Redacted(&ani.raw), to = %Redacted(&dnis.raw), trunk, "call arrived");
-        }
-        What::LegBegan { call, leg, sip_call_id, .. } => tracing::debug!(%call, %leg, sip_call_id, "leg began"),
-        What::LegEnded { call, leg, cause, .. } => {
-            tracing::debug!(%call, %leg, sip = cause.sip, reason = cause.reason.as_str(), "leg ended");
-        }
-        What::QueueEntered { call, queue, position } => tracing::info!(%call, %queue, position, "call waits"),
-        What::QueueLeft { call, queue, left, wait_ms, .. } => {
-            tracing::info!(%call, %queue, outcome = left.as_str(), wait_ms, "call left its queue");
-        }
-        What::OfferEnded { call, agent, end, ring_ms, .. } => {
-            tracing::debug!(%call, %agent, outcome = end.as_str(), ring_ms, "offer ended");
-        }
-        What::CallEnded { call, outcome, .. } => tracing::info!(%call, outcome = outcome.as_str(), "call ended"),
-        What::AgentServes { agent, queue, rank: Some(rank) } => {
-            tracing::info!(%agent, %queue, rank, "the agent serves the queue until the shift ends");
-        }
-        What::AgentServes { agent, queue, rank: None } => {
-            tracing::info!(%agent, %queue, "the agent does not serve the queue until the shift ends");
-        }
-        What::PauseTooLong { agent, reason } => tracing::warn!(%agent, %reason, "agent not ready for too long"),
-        What::Task { task, queue, kind, change } => {
-            tracing::info!(%task, %queue, kind = kind.as_str(), change = change.as_str(), "task");
-        }
-        What::Disposed { call, agent, disposition } => tracing::info!(%call, %agent, %disposition, "result said"),
-        What::AgentChanged { agent, state, station, .. } => match state {
-            AgentState::LoggedOut => tracing::info!(%agent, "agent logged out"),
-            AgentState::Ready | AgentState::Paused(_) => {
-                let station = station.map(|s| s.to_string()).unwrap_or_default();
-                tracing::info!(%agent, state = state.as_str(), station, "agent changed");
-            }
-            AgentState::Offered
-            | AgentState::Ringing
-            | AgentState::Talking
-            | AgentState::Holding
-            | AgentState::Consulting
-            | AgentState::WrapUp
-            | AgentState::Outbound
-            | AgentState::Task => tracing::debug!(%agent, state = state.as_str(), "agent changed"),
-        },
-        What::LeavingByKey { call, queue, key } => tracing::debug!(%call, %queue, %key, "caller leaves by a key"),
-        What::CallbackTaken { call, queue, how } => {
-            tracing::info!(%call, %queue, how = how.as_str(), "caller will be called back");
-        }
-        What::CallingBack { call, attempt, first } => {
-            let first = first.map(|first| first.to_string()).unwrap_or_default();
-            tracing::info!(%call, attempt, first, "calling back");
-        }
-        What::CallbackEnded { first, queue, end, attempts } => {
-            let first = first.map(|first| first.to_string()).unwrap_or_default();
-            tracing::info!(first, %queue, end = end.as_str(), attempts, "callback is over");
-        }
-        What::WaitingChanged { call, change } => match change {
-            WaitingChange::Bumped(ms) => tracing::info!(%call, older_ms = ms, "waiting call counts as older"),
-            WaitingChange::Moved(from, to) => tracing::info!(%call, %from, %to, "waiting call moved"),
-            WaitingChange::Needs(need) => {
-                tracing::info!(%call, need = turno_acd::need::text(need), "waiting call needs something else");
-            }
-        },
-        What::QueueNoted { queue, note } => tracing::info!(%queue, event = note.event, "noted in queue_log"),
-        What::Emergency { queue, on } => {
-            let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
-            tracing::warn!(queue, on, "emergency switch");
-        }
-        What::Configured { revision } => tracing::info!(revision, "the engine decides by a changed configuration"),
-        What::CustomerKnown { .. }
-        | What::CallbacksDue { .. }
-        | What::LegRinging { .. }
-        | What::LegAnswered { .. }
-        | What::SegmentBegan { .. }
-        | What::LegQuality { .. }
-        | What::Offered { .. } => {}
-    }
 }
 
 impl Counts {

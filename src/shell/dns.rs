@@ -1,11 +1,13 @@
 //! Names of trunks and targets to addresses. What to ask and in which order to try the answers is the SIP room's to know
 //! (RFC 3263, [`Location`]); here DNS is asked, with bounds and a time limit.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tokio::sync::Semaphore;
 use turno_engine::Input;
@@ -37,10 +39,14 @@ impl std::fmt::Debug for Dns {
 }
 
 impl Dns {
-    /// With the system's name servers; a machine without any still resolves addresses.
-    pub fn new(inbox: Inbox, runtime: tokio::runtime::Handle) -> Dns {
+    /// With these name servers, or the system's if there are none; a machine without any still resolves addresses.
+    pub fn new(inbox: Inbox, runtime: tokio::runtime::Handle, name_servers: &[SocketAddr]) -> Dns {
         let _inside = runtime.enter();
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        let builder = match name_servers {
+            [] => TokioResolver::builder_tokio(),
+            own => Ok(TokioResolver::builder_with_config(asking(own), TokioRuntimeProvider::default())),
+        };
+        let resolver = builder.and_then(|builder| builder.build());
         if let Err(error) = &resolver {
             tracing::warn!(%error, "no name server is configured; only addresses resolve");
         }
@@ -120,6 +126,19 @@ impl Dns {
     }
 }
 
+/// These and no others, by UDP and for what is too long by TCP.
+fn asking(name_servers: &[SocketAddr]) -> ResolverConfig {
+    let server = |at: &SocketAddr| {
+        let at_its_port = |mut connection: ConnectionConfig| {
+            connection.port = at.port();
+            connection
+        };
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(at_its_port);
+        NameServerConfig::new(at.ip(), true, connections.into())
+    };
+    ResolverConfig::from_name_servers(name_servers.iter().map(server).collect())
+}
+
 fn naptr(data: &RData) -> Option<Naptr> {
     let RData::NAPTR(naptr) = data else { return None };
     Some(Naptr {
@@ -146,7 +165,7 @@ mod tests {
     fn addresses_and_the_hosts_file_resolve_without_a_name_server() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (inbox, outlet) = inbox(Clock::begin());
-        let dns = Dns::new(inbox, runtime.handle().clone());
+        let dns = Dns::new(inbox, runtime.handle().clone(), &[]);
         for (query, host) in [(1, "127.0.0.1"), (2, "localhost")] {
             dns.resolve(query, HostPort { host: host.into(), port: Some(5062) }, Some(Transport::Tcp));
             match outlet.house.recv_timeout(2 * ANSWER_LIMIT).unwrap().input {

@@ -12,7 +12,7 @@ mod tables;
 
 pub use consumer::{Figures, SharedTerms, charges, opens, terms};
 pub use reader::{FigureReader, KnownContact};
-pub use tables::{FigureTables, Kept, Mark};
+pub use tables::{FigureTables, House, Kept, Mark};
 
 use std::path::{Path, PathBuf};
 

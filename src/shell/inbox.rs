@@ -283,7 +283,7 @@ mod tests {
         assert_eq!((inbox.dropped(), outlet.fresh.len()), (3, FRESH_INPUTS_MAX));
         let fault = Input::Fault { message: None };
         assert_eq!(inbox.stream(Lane::Fresh, fault.clone()), Err(Box::new(fault)));
-        inbox.house(Input::Restarted);
+        inbox.house(Input::Stored(1));
         for _ in 0..=INSIDE_INPUTS_MAX {
             inbox.datagram(Lane::Inside, Mono(0), Input::Deadline);
         }

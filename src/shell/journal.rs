@@ -1,4 +1,4 @@
-//! The journal: every input in the order in which the engine took it, with its [`Now`] and a hash of what came of it.
+//! The journal: every input in the order in which the engine took it, with its instant and a hash of what came of it.
 //!
 //! A ring of segment files, bounded by size and age. Each segment begins with the clock's mark and the engine's state, so
 //! that recovery and `turno replay` can begin at any of them: a process's first has the state within, those that follow get
@@ -19,7 +19,7 @@ pub use recover::{Recovered, Recovery, recover};
 pub use replay::{Replayed, replay};
 pub use segment::{Begin, Record, Segment, Turn, frame_input, segments};
 pub use transcript::{effect_line, input_line, message_words, shorten_numbers};
-pub use walk::{Shown, walk, walk_between};
+pub use walk::{Shown, reaches_back_to, walk, walk_between, walk_until};
 pub use writer::{JournalSettings, SEGMENTS_BEHIND_MAX, Writer};
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use turno_engine::Effect;
 
 /// Changes when the layout of frames or of anything inside them does.
-pub const FORMAT: u32 = 13;
+pub const FORMAT: u32 = 14;
 
 /// What the journal wants of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use turno_acd::need;
 use turno_acd::{AcdConfig, QueueRules, RingNeed, RingRules, SegmentRules};
-use turno_base::fact::Party;
 use turno_base::{AgentId, Name, Need, QueueId, SegmentId, SkillId, Wall};
 use turno_call::{Goal, Menu, Plan};
 use turno_report::erlang::{Load, erlang_c};
 use turno_report::kpi::{Quarter, Tally};
-use turno_tariff::Status;
+use turno_tariff::Deck;
+use turno_tariff::again::gaps;
 
 use crate::shell::config::{Settings, zone_offsets};
 use crate::shell::figures::FigureReader;
@@ -61,7 +61,7 @@ pub fn lint(settings: &Settings, dir: &Path, now: Wall, days: i64) -> Vec<Findin
     clocks(settings, now, &mut found);
     let since = Wall(now.0 - days * 86_400_000_000);
     staffing(acd, dir, since, now, &mut found);
-    gaps(dir, since, days, &mut found);
+    unpriced(&settings.engine.deck, dir, since, days, &mut found);
     found.sort();
     found
 }
@@ -269,17 +269,15 @@ fn out_of_reach(
     }
 }
 
-/// Numbers that were called lately and that no rule prices.
-fn gaps(dir: &Path, since: Wall, days: i64, found: &mut Vec<Finding>) {
+/// Numbers that were called lately and that no rule of the price books prices: as they are now, whatever they said at the call.
+fn unpriced(deck: &Deck, dir: &Path, since: Wall, days: i64, found: &mut Vec<Finding>) {
     let Ok(reader) = Reader::open(dir) else { return };
     let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
     let filter = Filter { since: Some(since), ..Filter::default() };
     let read = reader.each(&filter, Order::OldestFirst, |record| {
-        for leg in record.legs.iter().filter(|leg| matches!(leg.party, Party::Outside(_) | Party::Caller(Some(_)))) {
-            if leg.charges.iter().any(|charge| charge.rated.status == Status::Unrated) {
-                let number = leg.b.e164.map_or_else(|| leg.b.raw.clone(), |number| number.to_string());
-                *numbers.entry(number).or_default() += 1;
-            }
+        for leg in gaps(record, deck) {
+            let number = leg.b.e164.map_or_else(|| leg.b.raw.clone(), |number| number.to_string());
+            *numbers.entry(number).or_default() += 1;
         }
     });
     if read.is_err() {

@@ -1,11 +1,12 @@
-//! What Prometheus scrapes: names, buckets and labels of spec/kpi.md, prefix `turno_`. Agents and numbers are never labels.
+//! What Prometheus scrapes: names, buckets and labels (docs/reference/metrics.md), prefix `turno_`. Agents and numbers are never labels.
+
+mod parts;
 
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use turno_acd::came_true;
 use turno_engine::Sizes;
 use turno_report::BoardView;
 use turno_sip::ua::Count;
@@ -13,11 +14,12 @@ use turno_sip::ua::Count;
 use crate::shell::media::PlaneCounts;
 use crate::shell::store::Health;
 use crate::shell::store::consumer::ConsumerHealth;
+use parts::{BoardMetrics, Forecasts, MediaMetrics, StoreMetrics};
 
-/// Buckets for waits, seconds (spec/kpi.md).
+/// Buckets for waits, seconds (docs/figures.md).
 pub const WAIT_BUCKETS: &[f64] =
     &[1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 600.0, 900.0, 1800.0];
-/// Buckets for talk, hold and wrap-up, seconds (spec/kpi.md).
+/// Buckets for talk, hold and wrap-up, seconds (docs/figures.md).
 pub const TALK_BUCKETS: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
 ];
@@ -57,9 +59,6 @@ pub struct Metrics {
     pub queue_entered: IntCounterVec,
     pub queue_left: IntCounterVec,
     pub queue_wait: HistogramVec,
-    forecasts: IntCounterVec,
-    forecasts_true: IntCounterVec,
-    forecast_error: HistogramVec,
     pub offers_ended: IntCounterVec,
     pub dispositions: IntCounterVec,
     pub tasks: IntCounterVec,
@@ -72,27 +71,14 @@ pub struct Metrics {
     pub talk: HistogramVec,
     pub hold: HistogramVec,
     pub wrap_up: Histogram,
-    agents: IntGaugeVec,
-    queue_waiting: IntGaugeVec,
-    queue_longest: IntGaugeVec,
-    queue_callbacks: IntGaugeVec,
-    queue_agents: IntGaugeVec,
-    store_rows_spooled: IntGauge,
-    store_rows_refused: IntCounter,
-    store_failing: IntGaugeVec,
-    store_disk_used: IntGauge,
-    store_stored: IntGauge,
     /// Facts that are not kept because everything was full.
     pub facts_lost: IntCounter,
     /// Legs of ended calls that no rule of the price book is for, once for each payer.
     pub legs_unrated: IntCounter,
-    consumer_failing: IntGaugeVec,
-    consumer_behind: IntGaugeVec,
-    consumer_refused: IntCounterVec,
-    consumer_missed: IntCounterVec,
-    media_packets: IntCounterVec,
-    media_sessions: IntGauge,
-    media_encodings: IntCounter,
+    forecasts: Forecasts,
+    board: BoardMetrics,
+    store: StoreMetrics,
+    media: MediaMetrics,
     sizes: IntGaugeVec,
     ready: IntGauge,
 }
@@ -139,18 +125,6 @@ impl Metrics {
                 WAIT_BUCKETS,
                 &["queue", "segment", "outcome"],
             ),
-            forecasts: r.counters("forecasts_total", "Expected waits that were compared with what came.", &["queue"]),
-            forecasts_true: r.counters(
-                "forecasts_true_total",
-                "Expected waits that were off by at most 30 s or a third.",
-                &["queue"],
-            ),
-            forecast_error: r.histograms(
-                "forecast_error_seconds",
-                "How far an expected wait was off, either way.",
-                WAIT_BUCKETS,
-                &["queue"],
-            ),
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             tasks: r.counters("tasks_total", "What became of tasks.", &["queue", "kind", "change"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
@@ -167,40 +141,15 @@ impl Metrics {
             talk: r.histograms("talk_seconds", "Conversation with an agent.", TALK_BUCKETS, &["queue"]),
             hold: r.histograms("hold_seconds", "Time on hold in a conversation.", TALK_BUCKETS, &["queue"]),
             wrap_up: r.histogram("wrap_up_seconds", "After-call work.", TALK_BUCKETS),
-            agents: r.gauges("agents", "Agents logged in, by state.", &["state"]),
-            queue_waiting: r.gauges("queue_waiting", "Calls that wait.", &["queue"]),
-            queue_longest: r.gauges("queue_longest_wait_seconds", "Wait of the oldest call that waits.", &["queue"]),
-            queue_callbacks: r.gauges("queue_callbacks", "Callbacks still to be made.", &["queue"]),
-            queue_agents: r.gauges("queue_agents", "Agents who serve the queue.", &["queue", "state"]),
-            store_rows_spooled: r.gauge("store_rows_spooled", "Record rows in memory that the disk did not take."),
-            store_rows_refused: r.counter("store_rows_refused_total", "Record rows lost because everything was full."),
-            store_failing: r.gauges("store_failing", "1 while a part of the store fails.", &["part"]),
-            store_disk_used: r.gauge("store_disk_used_percent", "Use of the disk of the records."),
-            store_stored: r.gauge("store_row_stored", "Number of the last record row that is durable."),
             legs_unrated: r.counter(
                 "legs_unrated_total",
                 "Legs of ended calls that no rule of the price book is for: they have no amount.",
             ),
             facts_lost: r.counter("store_facts_lost_total", "Facts that are not kept because everything was full."),
-            consumer_failing: r.gauges("consumer_failing", "1 while a consumer takes no records.", &["consumer"]),
-            consumer_behind: r.gauges(
-                "consumer_behind_bytes",
-                "Record log that a consumer has not taken.",
-                &["consumer"],
-            ),
-            consumer_refused: r.counters(
-                "consumer_refused_total",
-                "Records that a consumer refused and set aside.",
-                &["consumer"],
-            ),
-            consumer_missed: r.counters(
-                "consumer_missed_segments_total",
-                "Pieces of the record log that were gone before a consumer took them.",
-                &["consumer"],
-            ),
-            media_packets: r.counters("media_packets_total", "Media packets by what became of them.", &["what"]),
-            media_sessions: r.gauge("media_sessions", "Open media sessions."),
-            media_encodings: r.counter("media_encodings_total", "Encodings of prompts made."),
+            forecasts: Forecasts::new(&r),
+            board: BoardMetrics::new(&r),
+            store: StoreMetrics::new(&r),
+            media: MediaMetrics::new(&r),
             sizes: r.gauges("size", "Sizes of everything that could leak.", &["of"]),
             ready: r.gauge("ready", "1 while new calls are welcome."),
             registry,
@@ -215,20 +164,13 @@ impl Metrics {
     /// Gives every metric a sample, so that a page shows all names.
     #[cfg(test)]
     pub(crate) fn touch(&self) {
-        for counters in
-            [&self.sip_events, &self.config_reloads, &self.calls_ended, &self.queue_entered, &self.media_packets]
-        {
+        for counters in [&self.sip_events, &self.config_reloads, &self.calls_ended, &self.queue_entered, &self.heals] {
             counters.with_label_values(&["x"]).inc();
         }
         for counters in [&self.queue_left, &self.offers_ended, &self.callbacks_taken, &self.callbacks_ended] {
             counters.with_label_values(&["x", "y"]).inc();
         }
-        for gauges in [&self.trunk_up, &self.store_failing, &self.consumer_failing, &self.consumer_behind] {
-            gauges.with_label_values(&["x"]).set(1);
-        }
-        for counters in [&self.heals, &self.consumer_refused, &self.consumer_missed] {
-            counters.with_label_values(&["x"]).inc();
-        }
+        self.trunk_up.with_label_values(&["x"]).set(1);
         self.dispositions.with_label_values(&["x"]).inc();
         self.tasks.with_label_values(&["x", "y", "z"]).inc();
         self.audit_differences.with_label_values(&["x"]).set(0);
@@ -238,10 +180,9 @@ impl Metrics {
         }
         self.queue_wait.with_label_values(&["x", "y", "z"]).observe(1.0);
         self.count_forecast("x", 1000, 2000);
-        for gauges in [&self.agents, &self.queue_waiting, &self.queue_longest, &self.queue_callbacks] {
-            gauges.with_label_values(&["x"]).set(1);
-        }
-        self.queue_agents.with_label_values(&["x", "y"]).set(1);
+        self.board.touch();
+        self.store.touch();
+        self.media.touch();
     }
 
     /// Counts what the SIP room counted.
@@ -251,9 +192,7 @@ impl Metrics {
 
     /// Compares an expected wait with what came.
     pub fn count_forecast(&self, queue: &str, expected_ms: u64, waited_ms: u64) {
-        self.forecasts.with_label_values(&[queue]).inc();
-        self.forecasts_true.with_label_values(&[queue]).inc_by(u64::from(came_true(expected_ms, waited_ms)));
-        self.forecast_error.with_label_values(&[queue]).observe(expected_ms.abs_diff(waited_ms) as f64 / 1000.0);
+        self.forecasts.count(queue, expected_ms, waited_ms);
     }
 
     /// Takes the sizes of the engine.
@@ -275,59 +214,17 @@ impl Metrics {
 
     /// Takes what the board shows.
     pub fn set_board(&self, view: &BoardView) {
-        // A state that nobody is in any more counts 0: a series that vanished would look like an engine that does not answer.
-        for family in self.agents.collect() {
-            for sample in family.get_metric() {
-                let state: Vec<&str> = sample.get_label().iter().map(|label| label.value()).collect();
-                self.agents.with_label_values(&state).set(0);
-            }
-        }
-        for (state, count) in &view.states {
-            self.agents.with_label_values(&[state]).set(i64::from(*count));
-        }
-        for row in &view.queues {
-            let queue = row.queue.as_str();
-            self.queue_waiting.with_label_values(&[queue]).set(i64::from(row.waiting));
-            self.queue_callbacks.with_label_values(&[queue]).set(i64::from(row.callbacks));
-            let longest_s = row.longest_ms.unwrap_or(0) / 1000;
-            self.queue_longest.with_label_values(&[queue]).set(i64::try_from(longest_s).unwrap_or(i64::MAX));
-            self.queue_agents.with_label_values(&[queue, "ready"]).set(i64::from(row.ready));
-            self.queue_agents.with_label_values(&[queue, "logged_in"]).set(i64::from(row.logged_in));
-        }
+        self.board.take(view);
     }
 
     /// Takes how the store is.
     pub fn set_store(&self, health: &Health, consumers: &[ConsumerHealth]) {
-        let size = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.store_rows_spooled.set(size(health.spooled));
-        raise(&self.store_rows_refused, health.refused);
-        self.store_disk_used.set(size(health.disk_used_pct));
-        self.store_stored.set(size(health.stored));
-        for (part, failing) in [
-            ("log", health.failing),
-            ("database", health.database_failing),
-            ("full", health.full),
-            ("disk", health.disk_alarm),
-        ] {
-            self.store_failing.with_label_values(&[part]).set(i64::from(failing));
-        }
-        for consumer in consumers {
-            let label = [consumer.name.as_str()];
-            self.consumer_failing.with_label_values(&label).set(i64::from(consumer.failing));
-            self.consumer_behind.with_label_values(&label).set(size(consumer.behind_bytes));
-            raise(&self.consumer_refused.with_label_values(&label), consumer.refused);
-            raise(&self.consumer_missed.with_label_values(&label), consumer.missed_segments);
-        }
+        self.store.take(health, consumers);
     }
 
     /// Takes the figures of the media threads.
     pub fn set_media(&self, plane: &PlaneCounts) {
-        let also = [("unsent", plane.unsent), ("fault", plane.faults), ("lost_command", plane.lost_commands)];
-        for (what, count) in plane.counts.named().chain(also) {
-            raise(&self.media_packets.with_label_values(&[what]), count);
-        }
-        self.media_sessions.set(i64::try_from(plane.sessions).unwrap_or(i64::MAX));
-        raise(&self.media_encodings, plane.encodings);
+        self.media.take(plane);
     }
 
     /// The page that Prometheus reads.

@@ -1,6 +1,6 @@
 //! SIP sockets: UDP on plain threads, streams on the tokio runtime, both IPv4 and IPv6, several listeners.
 //!
-//! Bytes are parsed where they are read. What comes in carries its [`Flow`]; what goes out names a flow or an address.
+//! Bytes are parsed where they are read. What comes in carries its flow; what goes out names a flow or an address.
 
 mod streams;
 mod udp;
@@ -32,6 +32,8 @@ pub struct NetSettings {
     pub udp_threads: u16,
     /// Bounds of stream connections.
     pub streams: StreamLimits,
+    /// Whom to ask for names; none: whom the system asks.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 /// A listener that could not be opened.

@@ -314,7 +314,7 @@ mod tests {
     #[tokio::test]
     async fn turns_leave_in_order_whoever_posts_them() {
         let listener = Listener { transport: Transport::Udp, local: "127.0.0.1:0".parse().unwrap(), external: None };
-        let settings = NetSettings { udp_threads: 1, streams: StreamLimits::default() };
+        let settings = NetSettings { udp_threads: 1, streams: StreamLimits::default(), name_servers: Vec::new() };
         let (inbox, _outlet) = inbox(Clock::begin());
         let (metrics, gate) = (Arc::new(Metrics::new()), Arc::new(Gate::default()));
         let bound = Bound::open(&[listener], &settings).unwrap();

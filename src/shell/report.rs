@@ -4,6 +4,8 @@
 mod agents;
 mod calls;
 mod cost;
+mod drill;
+mod ledger;
 mod queues;
 pub mod sheet;
 
@@ -11,9 +13,9 @@ use std::fmt;
 use std::ops::Range;
 
 use jiff::civil;
-use turno_base::{Currency, QueueId, SegmentId, Wall};
+use turno_base::{AgentId, Currency, QueueId, SegmentId, Wall};
 use turno_report::forecast::Date;
-use turno_report::kpi::{By, Due, Key, Quarter, Zone};
+use turno_report::kpi::{By, Due, Key, Quarter, Windows, Zone};
 
 use crate::shell::figures::FigureReader;
 use crate::shell::store::StoreError;
@@ -39,10 +41,30 @@ pub enum Subject {
     Repeat,
     /// Telephony, agents' time and margin.
     Cost,
+    /// What rating again posted.
+    Ledger,
     /// The calls behind a figure.
-    Calls(String),
+    Calls(Behind, String),
     /// Time at work against a schedule.
     Adherence(Vec<Due>),
+}
+
+/// Whose figures have calls behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Behind {
+    /// A figure of queues.
+    Queues,
+    /// A figure of agents, of all or of one.
+    Agents,
+    /// `calls`, `from_queue`, `from_arrival`.
+    Law,
+    /// A disposition, or what is above some.
+    Dispositions,
+    /// `calls`, `redials`, `repeat_rate`, `contacts`, `fcr`.
+    Repeat,
+    /// A payer, `unrated`.
+    Cost,
 }
 
 /// By what a row is told from the next, beside its time.
@@ -81,8 +103,12 @@ pub struct Ask {
     pub figures: Vec<String>,
     /// Agents' idle time is shared out to the rows by their handling time.
     pub with_idle: bool,
+    /// Only this agent.
+    pub agent: Option<AgentId>,
     /// Currency of agents' cost.
     pub currency: Currency,
+    /// Within what further contacts count.
+    pub windows: Windows,
 }
 
 /// Why there is no sheet.
@@ -92,6 +118,8 @@ pub enum ReportError {
     Store(StoreError),
     /// No such figure.
     NoFigure(String),
+    /// A figure that is no sum over calls.
+    NotOfCalls(String),
     /// The period ends before it begins, or is longer than [`DAYS_MAX`].
     Period,
     /// More than [`ROWS_MAX`] rows.
@@ -104,6 +132,9 @@ impl fmt::Display for ReportError {
             ReportError::Store(error) => error.fmt(f),
             ReportError::NoFigure(name) => {
                 write!(f, "there is no figure {name:?}; docs/figures.md and `turno report formulas` list them")
+            }
+            ReportError::NotOfCalls(name) => {
+                write!(f, "{name} is time in which there is no call: no call is behind it")
             }
             ReportError::Period => write!(f, "a report is of 1 to {DAYS_MAX} days, the first of them first"),
             ReportError::TooLong => {
@@ -133,8 +164,9 @@ pub fn report(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
         Subject::Agents => agents::agents(reader, ask),
         Subject::Adherence(due) => agents::adhered(reader, ask, due),
         Subject::Repeat => calls::repeat(reader, ask),
-        Subject::Calls(figure) => calls::behind(reader, ask, figure),
+        Subject::Calls(of, figure) => drill::behind(reader, ask, *of, figure),
         Subject::Cost => cost::cost(reader, ask),
+        Subject::Ledger => ledger::ledger(reader, ask),
     }?;
     if sheet.rows.len() > ROWS_MAX {
         return Err(ReportError::TooLong);
@@ -156,6 +188,7 @@ pub fn subject_of(word: &str) -> Option<Subject> {
         "dispositions" => Some(Subject::Dispositions),
         "repeat" => Some(Subject::Repeat),
         "cost" => Some(Subject::Cost),
+        "ledger" => Some(Subject::Ledger),
         _ => None,
     }
 }
@@ -170,7 +203,8 @@ impl Subject {
             Subject::Dispositions => "dispositions",
             Subject::Repeat => "repeat",
             Subject::Cost => "cost",
-            Subject::Calls(_) => "calls",
+            Subject::Ledger => "ledger",
+            Subject::Calls(..) => "calls",
             Subject::Adherence(_) => "adherence",
         }
     }

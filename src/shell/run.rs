@@ -23,8 +23,8 @@ pub const TURN_INPUTS_MAX: usize = 16;
 /// A turn with so many messages to send takes no further input: when twenty agents hang up at once, the first of them has his next caller
 /// while the last one's BYE is being handled.
 pub const TURN_SENDS_MAX: usize = 8;
-/// How often the world is given time, and looked at.
-const TICK: Duration = Duration::from_millis(100);
+/// How often the world is given time, and looked at; so long it may take until the loop sees that it is to end.
+pub const TICK: Duration = Duration::from_millis(100);
 
 /// What the loop drives. The engine, and in tests something that can be made to fail.
 pub trait Machine {
@@ -287,7 +287,7 @@ pub fn kind(input: &Input) -> &'static str {
         Input::Stored(_) => "stored",
         Input::Command { .. } => "command",
         Input::Load(_) => "load",
-        Input::Restarted => "restarted",
+        Input::Restarted { .. } => "restarted",
         Input::Fault { .. } => "fault",
         Input::Deadline => "deadline",
     }

@@ -1,4 +1,4 @@
-//! Records and the event line on disk (spec/cdr.md, durability): an append-only log that one thread makes durable in groups,
+//! Records and the event line on disk (docs/records.md): an append-only log that one thread makes durable in groups,
 //! and consumers that take it from there, each on a thread of its own. One of them fills SQLite tables.
 //!
 //! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so

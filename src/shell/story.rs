@@ -1,11 +1,13 @@
 //! The whole story of one call, from what is kept of it: its messages from the journal, what was decided and why, what was
 //! heard. Where the journal is gone, or was written by another version, the facts of the record log tell it without messages.
 
+mod past;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Serialize;
@@ -15,9 +17,11 @@ use turno_engine::{Effect, Input};
 use turno_sip::flow::Destination;
 use turno_tariff::cdr::format::party_parts;
 
-use crate::shell::journal::{Shown, shorten_numbers, walk_between};
+use crate::shell::journal::{Shown, shorten_numbers, walk_until};
 use crate::shell::run::header_of;
 use crate::shell::store::feed::History;
+
+pub use past::{Past, past};
 
 /// Messages of dialogs that are not known yet: the challenge before the call, its repetitions.
 const HELD_MAX: usize = 500;
@@ -97,7 +101,7 @@ pub fn story(call: CallId, journal: Option<&Path>, records: &Path) -> Option<Sto
     let mut teller = Teller::new(call);
     let why = match journal {
         None => Some("no journal is kept".to_owned()),
-        Some(dir) => match walk_between(dir, began, None, &mut |shown| teller.see(&shown)) {
+        Some(dir) => match walk_until(dir, began, &mut |shown| teller.see(&shown)) {
             Err(error) => Some(error.to_string()),
             Ok(()) if teller.story.legs.is_empty() => Some("the journal does not reach back to it".to_owned()),
             Ok(()) => None,
@@ -125,10 +129,10 @@ impl Teller {
         Teller { story, ended: None, held: VecDeque::new() }
     }
 
-    fn see(&mut self, shown: &Shown<'_>) {
-        let Shown::Turn { now, input, effects, .. } = shown else { return };
+    fn see(&mut self, shown: &Shown<'_>) -> ControlFlow<()> {
+        let Shown::Turn { now, input, effects, .. } = shown else { return ControlFlow::Continue(()) };
         if self.ended.is_some_and(|ended| now.wall.0 > ended.0 + LINGER_US) {
-            return;
+            return ControlFlow::Break(());
         }
         // Legs that begin in this turn own the messages of this turn.
         for effect in *effects {
@@ -156,6 +160,7 @@ impl Teller {
                 self.add(now.wall, None, StepKind::Decision, format!("{agent} is chosen: {why}"));
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn leg_of_effect(&mut self, effect: &Effect) {

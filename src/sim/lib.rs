@@ -1,5 +1,5 @@
 //! The simulator: days of a call centre in virtual time, under this project's matcher and under those that shops run today
-//! (spec/routing.md, "How good it must be").
+//! (docs/simulation.md).
 //!
 //! - [`Scenario`]: the centre as its operator describes it. [`Day`]: who calls on one day, drawn before anybody is served, so
 //!   that every policy meets the same callers.

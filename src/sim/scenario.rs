@@ -26,7 +26,7 @@ pub struct Scenario {
     /// When the doors open, `HH:MM`.
     #[serde(default = "defaults::opens")]
     pub opens: String,
-    /// How long they stay open.
+    /// How long they stay open, hours and fractions of them.
     pub hours: f64,
     /// Days that are played unless told otherwise.
     pub days: u32,

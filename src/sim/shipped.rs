@@ -38,7 +38,9 @@ impl fmt::Display for ReadError {
         match self {
             ReadError::Format(error) => error.fmt(f),
             ReadError::Like(name) => {
-                let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+                // One that is like another cannot itself be an example.
+                let whole = SHIPPED.iter().filter(|(_, text)| !text.lines().any(|line| line.starts_with("like ")));
+                let names: Vec<&str> = whole.map(|(name, _)| *name).collect();
                 write!(f, "like = {name:?}: there are {}", names.join(", "))
             }
             ReadError::Scenario(error) => error.fmt(f),
@@ -77,7 +79,18 @@ pub fn parse(text: &str) -> Result<Scenario, ReadError> {
             }
         }
     }
-    let scenario: Scenario = table.try_into()?;
+    let scenario: Scenario = table.try_into().map_err(|fault| placed(text, fault))?;
     scenario.check().map_err(ReadError::Scenario)?;
     Ok(scenario)
+}
+
+/// The same fault with its line: what was put together of two texts has none, so the text is read by itself.
+fn placed(text: &str, fault: toml::de::Error) -> toml::de::Error {
+    let is_like =
+        |line: &str| line.trim_start().strip_prefix("like").is_some_and(|rest| rest.trim_start().starts_with('='));
+    let alone: Vec<&str> = text.lines().map(|line| if is_like(line) { "" } else { line }).collect();
+    match toml::from_str::<Scenario>(&alone.join("\n")) {
+        Err(found) if found.message() == fault.message() => found,
+        Ok(_) | Err(_) => fault,
+    }
 }

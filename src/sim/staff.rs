@@ -2,7 +2,7 @@
 //! interval under the ACD itself. Formulas answer for one queue of alike agents; who serves two queues is worth more than one
 //! and less than two, and only the matcher knows how much.
 //!
-//! An interval is judged as if it went on for [`LASTS_S`], after a warm-up. First the whole mix of groups is made just large
+//! An interval is judged as if it went on for `LASTS_S`, after a warm-up. First the whole mix of groups is made just large
 //! enough, then each group gives back whom it can spare, the largest first. [`carry`] then goes through the day in order and
 //! plays each interval as it begins: with whom the ones before it left waiting and talking.
 

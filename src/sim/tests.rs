@@ -5,6 +5,7 @@ mod fits;
 mod promises;
 mod rules;
 mod sanity;
+mod shifts;
 mod staff;
 mod whatif;
 

@@ -1,4 +1,4 @@
-//! Who gets in: digest authentication, both sides (RFC 3261 §22, RFC 7616, RFC 8760; spec/reliability.md A1-A4, S4).
+//! Who gets in: digest authentication, both sides (RFC 3261 §22, RFC 7616, RFC 8760; docs/reliability.md A1-A4, S4).
 //!
 //! Server side, [`Authenticator`]: SHA-256 is offered first, MD5 second unless the operator says otherwise, `qop=auth` always; an answer without a nonce
 //! count is refused, and so is `auth-int`, which is not offered. Challenges are stateless. Unknown users and wrong

@@ -20,7 +20,7 @@ mod rsip_types;
 mod scan;
 mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod typed;
 mod uri;
 mod value;

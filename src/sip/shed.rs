@@ -1,4 +1,4 @@
-//! Overload and strangers: what is refused, decided before a transaction exists (spec/reliability.md O1-O3).
+//! Overload and strangers: what is refused, decided before a transaction exists (docs/reliability.md O1-O3).
 //!
 //! [`Door`] keeps out by class what would have to wait too long, before the engine hears of it. [`Shedder`] refuses by class
 //! what there is no room for: smoothly, so that half the want sheds half the calls, and by the hash of the request, so that

@@ -1,7 +1,9 @@
-//! Rating again: a period's legs priced by the book of today, and what that changes as entries to post (spec/tariff.md, S9.6).
+//! Rating again: a period's legs priced by the book of today, and what that changes as entries to post (docs/tariffs.md).
 //!
 //! A record is never changed: it says what was known when the call ended. What a later book says differently is posted beside it, as
 //! the difference to what was posted last, under the next revision. Done twice, the second time finds no difference.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::Party;
@@ -112,6 +114,36 @@ impl Again {
         let difference = Money { units: net.units.saturating_sub(had.units), ..net };
         post(Posting { of, revision, difference, net, version: rated.version });
     }
+}
+
+/// The legs of a record that somebody must pay for and that no rule of `deck` prices: its gaps, whatever the deck of that day said.
+pub fn gaps<'r>(record: &'r Record, deck: &Deck) -> impl Iterator<Item = &'r Leg> {
+    record.legs.iter().filter(|leg| {
+        let Some((call, own)) = priced(leg) else { return false };
+        let deck = deck.of_party(leg.party);
+        let mut payers = deck.payers().filter(|payer| own || *payer != Payer::caller());
+        payers.any(|payer| rate(deck, &call, payer).status == Status::Unrated)
+    })
+}
+
+/// The amounts of a record whose postings do not lead, revision by revision, from what the record says to what was posted last.
+/// `postings` are those of its call in the order of their revisions; empty: all balance.
+pub fn unbalanced(record: &Record, postings: &[Posting]) -> BTreeSet<LegPayer> {
+    let (mut off, mut last) = (BTreeSet::new(), BTreeMap::new());
+    let kind = |money: Money| (money.currency, money.scale);
+    for Posting { of, revision, difference, net, .. } in postings {
+        let leg = record.legs.iter().find(|leg| leg.leg == of.leg && record.call == of.call);
+        let before = last.get(of).copied().or_else(|| own_amount(leg?, of.payer));
+        let (due, had) = before.map_or((0, Money { units: 0, ..*net }), |posted| (posted.revision + 1, posted.net));
+        let leads = kind(had) == kind(*net)
+            && kind(*difference) == kind(*net)
+            && had.units.checked_add(difference.units) == Some(net.units);
+        if leg.is_none() || *revision != due || !leads {
+            off.insert(*of);
+        }
+        last.insert(*of, Posted { revision: *revision, net: *net });
+    }
+    off
 }
 
 fn own_amount(leg: &Leg, payer: Payer) -> Option<Posted> {

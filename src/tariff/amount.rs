@@ -1,5 +1,5 @@
 //! Exact amounts: prices as integers at eight decimals, sums as integers over one common denominator, one rounding at
-//! the end (spec/tariff.md, S1). No floating point.
+//! the end (docs/reference/rating.md, S1). No floating point.
 
 use serde::{Deserialize, Serialize};
 use turno_base::{Currency, Money};

@@ -1,4 +1,4 @@
-//! Bands: which rate of a rule is in force at an instant, and until when that is sure (spec/tariff.md, S6).
+//! Bands: which rate of a rule is in force at an instant, and until when that is sure (docs/reference/rating.md, S6).
 
 use serde::{Deserialize, Serialize};
 use turno_base::Name;

@@ -1,4 +1,4 @@
-//! `turno rate --batch`: one JSON object a line in, one a line out (spec/tariff.md, "The batch interface").
+//! `turno rate --batch`: one JSON object a line in, one a line out (docs/tariffs.md, "Asking").
 //!
 //! Cases tend to name the same tariffs again and again. A tariff whose text was seen before is not read again: its place among the
 //! known ones stands for it in the line that is parsed.

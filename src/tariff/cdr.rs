@@ -1,4 +1,4 @@
-//! The call record: one customer's call is one record, whatever happened inside it (spec/cdr.md).
+//! The call record: one customer's call is one record, whatever happened inside it (docs/records.md).
 //!
 //! [`Builder`] folds the event line into rows for the append-only log: an open row at the arrival, interim rows with the facts
 //! since, a close row with the whole priced [`Record`]. [`Recovery`] folds the rows of a log that ended in a crash by the

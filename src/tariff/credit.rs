@@ -1,4 +1,4 @@
-//! How long a call may last on a budget, and how several calls share one (spec/tariff.md, S9.1, S9.3).
+//! How long a call may last on a budget, and how several calls share one (docs/reference/rating.md, S9.1, S9.3).
 
 use turno_base::Wall;
 

@@ -1,4 +1,4 @@
-//! The price book as loaded: versions of rules by payer and prefix (spec/tariff.md, S3, S4, S10).
+//! The price book as loaded: versions of rules by payer and prefix (docs/reference/rating.md, S3, S4, S10).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What calls out may cost: limits by trunk, destination, call and hour, kept while calls last (spec/tariff.md, S9.1, S9.3).
+//! What calls out may cost: limits by trunk, destination, call and hour, kept while calls last (docs/tariffs.md).
 //!
 //! A call that a limit is for holds the least that it can cost from the moment it is dialled, so that many that ring at once do not
 //! each count on the same budget; once answered, what its next half minute will cost before that begins. When the budget does not hold

@@ -1,4 +1,4 @@
-//! Reading a deck from JSON (spec/tariff.md, the shape at the end of S10). Numbers may be JSON numbers or strings; what is absent or
+//! Reading a deck from JSON (docs/tariffs.md, "The form"). Numbers may be JSON numbers or strings; what is absent or
 //! null takes its default; keys that mean nothing here are passed over.
 
 use std::borrow::Cow;

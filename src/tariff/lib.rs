@@ -1,4 +1,4 @@
-//! Destinations, rates, rating; the call record and its builder. Integers only (spec/tariff.md, spec/cdr.md).
+//! Destinations, rates, rating; the call record and its builder. Integers only (docs/reference/rating.md, records.md).
 //!
 //! A deck is refused or loaded as a whole. Rating is a closed form over bands and slots; what is derived from it (budgets, interim
 //! debits, routes by cost, …) has one file each. Time-zone data is part of the program, never the machine's.

@@ -1,4 +1,4 @@
-//! From a number as it was dialled or presented to the key that rating compares (spec/tariff.md, S2).
+//! From a number as it was dialled or presented to the key that rating compares (docs/reference/rating.md, S2).
 
 use turno_base::number::normalise;
 

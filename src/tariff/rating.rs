@@ -1,4 +1,4 @@
-//! Rating: what a leg costs one payer, by which rule, to the last decimal (spec/tariff.md, S5, S7, S8).
+//! Rating: what a leg costs one payer, by which rule, to the last decimal (docs/reference/rating.md, S5, S7, S8).
 
 use serde::{Deserialize, Serialize};
 use turno_base::{Money, Name, Wall};

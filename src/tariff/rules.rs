@@ -1,4 +1,4 @@
-//! Tables of the rules S1 to S10 of spec/tariff.md: each row names the mistake that it would show.
+//! Tables of the rules S1 to S10 of docs/reference/rating.md: each row names the mistake that it would show.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
 //! The time walk in closed form: one step per stretch in which band and slot stay the same, however many increments it has
-//! (spec/tariff.md, S5, S6).
+//! (docs/reference/rating.md, S5, S6).
 
 use turno_base::Name;
 

@@ -9,7 +9,7 @@ use crate::sipp::{Role, caller, carrier, phone, seat};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-const MORE: &str = r#"
+pub(crate) const MORE: &str = r#"
 [calls]
 callback_class = "spain"
 callback_shows = "+34900100101"

@@ -17,6 +17,10 @@ const FLOOD_RATE: u64 = 300;
 const FLOOD_S: u64 = 3;
 /// The goal's own rate, at which the goal's own figure for memory holds.
 const FLOOD_RATE_WHOLE: u64 = 6000;
+/// At that rate, how much later than before the flood 95 of 100 calls may be set up, ms.
+const LATER_MAX_MS: u128 = 100;
+/// The same for a short run beside whatever else the machine does: one repetition of an INVITE, and what that takes.
+const LATER_MAX_SHORT_MS: u128 = 1000;
 /// By then everything is forgotten that a flood can make us remember: twice the life of a transaction.
 const FORGOTTEN: Duration = Duration::from_secs(64);
 /// Slow streams unless `TURNO_SLOW_STREAMS` says how many.
@@ -122,6 +126,9 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
         *refused.entry(caller.ended.map_or(0, |(_, cause)| cause.sip)).or_default() += 1;
     }
     println!("not answered, by status: {refused:?}");
+    let later_max = if rate >= FLOOD_RATE_WHOLE { LATER_MAX_MS } else { LATER_MAX_SHORT_MS };
+    let (normal, flooded) = (at(&before, 95), at(&during, 95));
+    assert!(flooded <= normal.saturating_add(later_max), "set-up p95 {flooded} ms, {normal} ms before the flood");
     let peak = rig.memory_kb();
     // A short run's own calls are more than a tenth of what so small a process has.
     let most = memory_before * 11 / 10 + if rate >= FLOOD_RATE_WHOLE { 0 } else { 16 * 1024 };

@@ -1,9 +1,12 @@
 //! The reference: a witness who sees only what goes in and what is decided, keeps plain lists, looks at everything each time,
-//! and says what the rule of spec/routing.md would have chosen. Shares no code with the machine but the need's meaning.
+//! and says what the rule (docs/decisions/0010) would have chosen. Shares no code with the machine but the need's meaning. Callbacks
+//! have no witness: who stands before whom there is watched through the whole engine, which dials them.
 
+mod rings;
 mod rule;
 mod tasks;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
@@ -11,7 +14,7 @@ use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId, SkillId, Wall};
 
 use tasks::Work;
 
-use crate::{Acd, AcdConfig, Command, Decision, Entry, Event, NewTask, RingRules, SkillChange, Strategy, TableRows};
+use crate::{Acd, AcdConfig, Command, Decision, Entry, Event, NewTask, SkillChange, Strategy, TableRows};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -64,6 +67,10 @@ pub(crate) struct Witness {
     coming: Vec<NewTask>,
     /// As of the last look; scripts live where both clocks began together.
     wall: Wall,
+    /// Of whom the machine knows at the end of the turn how long he would wait, and the rings he has passed.
+    shown: BTreeMap<ItemId, rings::Shown>,
+    /// Rings passed for the expected wait.
+    pub(crate) outlasted: Cell<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -235,56 +242,6 @@ impl Witness {
         self.served.get(&(agent, queue)).copied().unwrap_or_else(configured)
     }
 
-    /// The rings of a queue that an item of this segment passes through.
-    fn rings(&self, queue: QueueId, item: &Waiting) -> Vec<RingRules> {
-        let Some(rules) = self.config.queues.get(&queue) else { return Vec::new() };
-        let rings = if rules.rings.is_empty() { &self.config.rings } else { &rules.rings };
-        let is_configured = self.config.segments.contains_key(&item.entry.segment);
-        let is_meant = |ring: &&RingRules| {
-            ring.segments.is_empty() || is_configured && ring.segments.contains(&item.entry.segment)
-        };
-        rings.iter().filter(is_meant).cloned().collect()
-    }
-
-    /// Begins the ring that is next, if none runs or nobody is there for the one that runs, and it waits for nobody in particular.
-    fn begin_ring(&self, item: &mut Waiting, now: Mono) {
-        while let (Some((passed, running)), None) = (item.ring, item.only_until) {
-            let rings = self.rings(item.queue, item);
-            let Some(ring) = rings.get(passed) else {
-                item.ring = None;
-                return;
-            };
-            let is_there = |(agent, seat): (&AgentId, &Seat)| {
-                seat.state != AgentState::LoggedOut
-                    && self.could(*agent, item.queue, &item.entry)
-                    && self.is_in_ring(*agent, item, ring)
-            };
-            if ring.skip_if_none_logged_in && !self.agents.iter().any(is_there) {
-                item.ring = Some((passed + 1, None));
-                if running.is_some() {
-                    item.sudden = now;
-                }
-            } else if running.is_some() {
-                return;
-            } else {
-                item.ring = Some((passed, Some(Mono(now.0 + ring.length.as_micros() as u64))));
-            }
-        }
-    }
-
-    /// Those who returned from an offer go on, when what followed from its end has happened, and those whom nobody is there for.
-    fn begin_rings(&mut self, now: Mono) {
-        for id in self.items.keys().copied().collect::<Vec<_>>() {
-            let mut item = self.items[&id].clone();
-            let rings_all = self.config.queues.get(&item.queue).is_some_and(|q| q.strategy == Strategy::RingAll);
-            let is_running = item.ring.is_some_and(|(_, until)| until.is_some());
-            if item.offered.is_empty() || rings_all && is_running {
-                self.begin_ring(&mut item, now);
-                self.items.insert(id, item);
-            }
-        }
-    }
-
     /// Time passes for those who wait: own agents are waited for no longer, rings widen.
     fn progress(&mut self, now: Mono) {
         // What rings everybody goes on to the next ring while it rings.
@@ -354,6 +311,7 @@ impl Witness {
     /// What was decided; panics at the first thing that the rule would not have done.
     pub(crate) fn after(&mut self, out: &[Decision], now: Mono, acd: &Acd) {
         self.tables = Some(acd.tables());
+        self.shown = rings::shown(acd, now);
         self.expire(now);
         self.progress(now);
         for decision in out {

@@ -1,4 +1,4 @@
-//! The invariants of spec/routing.md under random sequences of events, late, doubled and stale ones among them. A
+//! The invariants of routing under random sequences of events, late, doubled and stale ones among them. A
 //! [`Witness`] compares each decision with the rule; failures shrink to a short list of steps.
 
 #![expect(clippy::disallowed_types, reason = "proptest's unions share their parts")]

@@ -2,10 +2,11 @@
 //! pause and go home; stations come and go; answers cross with hang-ups; rules change; the process starts again. After every event the
 //! [`Witness`] compares what was decided with the rule and balances the books.
 //!
-//! A seed names a day. `TURNO_SIM_SEEDS` says how many are played: 20 unless told, 200 in release.
+//! A seed names a day. `TURNO_SIM_SEEDS` says how many are played, or `695-695` which: 20 unless told, 200 in release.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::RangeInclusive;
 
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, SegmentId, StationId};
@@ -32,6 +33,8 @@ const HOUSE: &str = "
     ring ventas level=2 for=3 of=platinum
     ring ventas level=2 for=4 of=gold
     ring averias need=tech>=3_or_catalan for=6 of=platinum,gold skip=no
+    ring averias need=tech>=2 for=12 of=standard,basic over=20
+    ring vip need=sales>=3 for=10 over=6
     rule owner=15 absent=10 last=8 kept=3600
     segment platinum 10000 10 240
     segment gold 4000 20 240
@@ -378,16 +381,20 @@ impl Day {
     }
 }
 
+/// `1000` plays a thousand days, `695-695` one.
 #[expect(clippy::disallowed_methods, reason = "the number of days is for who runs the tests to say")]
-fn seeds() -> u64 {
-    let told = std::env::var("TURNO_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
-    told.unwrap_or(if cfg!(debug_assertions) { 20 } else { 200 })
+fn seeds() -> RangeInclusive<u64> {
+    let told = std::env::var("TURNO_SIM_SEEDS").ok().map(|text| match text.split_once('-') {
+        Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
+        None => (1, text.parse().unwrap()),
+    });
+    told.map_or(1..=if cfg!(debug_assertions) { 20 } else { 200 }, |(first, last)| first..=last)
 }
 
 #[test]
 fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
-    let (mut served, mut events) = (0, 0);
-    for seed in 0..seeds() {
+    let (mut served, mut events, mut days, mut outlasted) = (0, 0, 0, 0);
+    for seed in seeds() {
         let day = Day::new(seed).play();
         let sizes = day.acd.sizes();
         assert_eq!((sizes.waiting, sizes.offered, sizes.served, sizes.timers), (0, 0, 0, 0), "seed {seed}: {sizes:?}");
@@ -395,9 +402,11 @@ fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
         assert!(day.witness.items.is_empty() && day.witness.agents.values().all(|seat| seat.offer.is_none()));
         served += day.served;
         events += day.events;
+        (days, outlasted) = (days + 1, outlasted + day.witness.outlasted.get());
         assert!(day.served > 50, "seed {seed}: a day with {} conversations says little", day.served);
     }
     assert!(events > served * 5);
+    assert!(days < 10 || outlasted > days, "{outlasted} rings are passed for the expected wait in {days} days");
 }
 
 #[test]

@@ -231,6 +231,45 @@ fn the_wrap_up_limit_changed_during_a_call_holds_from_the_next() {
 }
 
 #[test]
+fn a_queue_that_wants_to_know_is_told_before_its_wrap_up_is_left_or_its_limit_ends_it() {
+    // Who has to say something is kept until he does, but no longer than the wrap-up lasts.
+    let house = |queue: &str| format!("agent anna a\ndisposition sale\ndisposition fault.line\nqueue a {queue}");
+    let due = "refused: anna has not said what came of the last call, and queue a wants to know; say its disposition\n";
+    for (queue, then, want) in [
+        ("wrap=atmost:30 mustsay=yes", "2000 ready anna", format!("2000 {due}31000 anna ready\n")),
+        ("wrap=saved:30 mustsay=yes", "2000 saved anna", format!("2000 {due}31000 anna ready\n")),
+        ("wrap=atmost:30 mustsay=yes", "2000 result anna sale\n3000 ready anna", "3000 anna ready\n".to_owned()),
+        ("wrap=saved:30 mustsay=yes", "2000 result anna sale", "2000 anna ready\n".to_owned()),
+        ("wrap=atmost:30", "2000 ready anna", "2000 anna ready\n".to_owned()),
+        // A pause that she asks for comes after the wrap-up as ever.
+        ("wrap=atmost:30 mustsay=yes", "2000 pause anna lunch", "31000 anna paused lunch\n".to_owned()),
+    ] {
+        let got = after_call(&house(queue), &format!("1000 release anna\n{then}"));
+        assert!(got.ends_with(&want), "{queue}, {then}: {got}");
+    }
+    // Said while they talked.
+    let said =
+        after_call(&house("wrap=atmost:30 mustsay=yes"), "900 result anna sale\n1000 release anna\n2000 ready anna");
+    assert!(said.ends_with("2000 anna ready\n"), "{said}");
+}
+
+#[test]
+fn a_queue_that_names_its_results_takes_those_and_what_is_below_them() {
+    let house = "queue a wrap=atmost:30 says=fault\nagent anna a\ndisposition fault\ndisposition fault.line\ndisposition faulty\ndisposition sale\n\
+                 0 in anna\n1 call c1 a\n2 accept anna\n1000 release anna";
+    for (said, want) in [
+        ("fault", "2000 anna says fault of c1\n"),
+        ("fault.line", "2000 anna says fault.line of c1\n"),
+        ("faulty", "2000 refused: faulty is no disposition of queue a; queues.a.dispositions names those that are\n"),
+        ("sale", "2000 refused: sale is no disposition of queue a; queues.a.dispositions names those that are\n"),
+        ("nothing", "2000 refused: there is no disposition nothing\n"),
+    ] {
+        let got = run(&format!("{house}\n2000 result anna {said}"));
+        assert!(got.contains(want), "{said}: {got}");
+    }
+}
+
+#[test]
 fn a_fixed_wrap_up_lasts_and_an_at_most_one_ends_by_ready() {
     check(
         "queue ventas wrap=fixed:10

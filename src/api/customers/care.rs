@@ -66,7 +66,7 @@ struct Sure {
 }
 
 /// Why a request is not done.
-enum Not {
+pub(super) enum Not {
     Store(StoreError),
     /// With a sentence for whoever asked.
     Asked(StatusCode, String),
@@ -102,7 +102,7 @@ impl From<EditError> for Not {
             EditError::Store(error) => error.into(),
             EditError::NoCustomer(_) => nobody(),
             EditError::ChangedSince => Not::Asked(StatusCode::PRECONDITION_FAILED, sentence),
-            EditError::NoName { .. } | EditError::Unkeepable(_) => {
+            EditError::NoName { .. } | EditError::Unfit(_) | EditError::Unkeepable(_) => {
                 Not::Asked(StatusCode::UNPROCESSABLE_ENTITY, sentence)
             }
         }
@@ -197,7 +197,7 @@ async fn different(State(state): State<AppState>, Path(id): Path<String>, Json(t
 }
 
 /// On a thread that may wait for the disk.
-async fn done(
+pub(super) async fn done(
     state: &AppState,
     work: impl FnOnce(&std::path::Path) -> Result<serde_json::Value, Not> + Send + 'static,
 ) -> Response {

@@ -29,7 +29,7 @@ pub enum WaitingChange {
     Needs(Need),
 }
 
-/// How an entry of a queue ended (spec/kpi.md).
+/// How an entry of a queue ended (docs/figures.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueLeft {
@@ -56,7 +56,7 @@ pub enum QueueLeft {
 }
 
 impl QueueLeft {
-    /// The outcome label of spec/kpi.md.
+    /// The outcome label of docs/figures.md.
     pub const fn as_str(self) -> &'static str {
         match self {
             QueueLeft::Answered(_) => "answered",

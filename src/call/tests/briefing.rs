@@ -122,7 +122,7 @@ fn an_agent_who_hangs_up_before_he_hears_his_caller_costs_the_caller_nothing() {
     expect![[r#"
         8000   * c1 b1 ended 200/16 peer by Agent
                c1 acd: anna released
-               c1 acd: enter sales AtLeast { skill: catalan, level: 1 } gold 4000 +34600111222 credit 8000, rescued, may be called back
+               c1 acd: enter sales AtLeast { skill: catalan, level: 1 } gold 4000 tel:+34600111222 credit 8000, rescued, may be called back
                * c1 a1 in ivr
                * c1 a1 in queue sales
                a1 hears cut-off, then salsa looped

@@ -1,9 +1,11 @@
 //! Callbacks: the key, the offer, and calls that call a customer back.
 
 use expect_test::expect;
+use turno_base::{Number, SegmentId};
 
 use super::queue::WAITS;
 use super::script::{after, run};
+use crate::Customer;
 
 /// Up to a customer who rings while anna hears it.
 pub(crate) fn calls_back() -> String {
@@ -291,4 +293,23 @@ fn only_numbers_that_the_class_of_callbacks_carries_are_dialled() {
                * c1 ended rejected by Caller
     "#]]
     .assert_eq(&run("0 back +44600111222 customer"));
+}
+
+/// An operator may use telephone numbers as ids.
+#[test]
+fn who_is_called_back_is_the_customer_that_he_was_and_whom_nobody_knew_is_nobody_still() {
+    let number = Number { raw: "600111222".into(), e164: Some("+34600111222".parse().unwrap()), withheld: false };
+    let hidden = Number { withheld: true, ..number.clone() };
+    for (id, ani, caller) in [
+        (Some("k-7"), &number, Some("k-7")),
+        (Some("+34600111222"), &number, Some("+34600111222")),
+        (Some("k-7"), &hidden, Some("k-7")),
+        (None, &number, Some("tel:+34600111222")),
+        (None, &hidden, None),
+    ] {
+        let segment = SegmentId::new("gold").unwrap();
+        let known = Customer { id: id.map(str::to_owned), ..Customer::called_back(None, segment, 1500) };
+        assert_eq!(known.caller(ani).as_deref(), caller, "{id:?}");
+        assert_eq!(Customer::called_back(known.caller(ani), segment, 1500), known, "{id:?}");
+    }
 }

@@ -26,7 +26,7 @@ fn a_caller_hears_the_menu_presses_a_key_and_waits_in_the_queue_that_it_leads_to
         3      a1 answer
                * c1 a1 answered
                a1 hears welcome main
-        2000   c1 acd: enter sales Anyone gold 4000 +34600111222 credit 0, may be called back
+        2000   c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 0, may be called back
                * c1 a1 in ivr
                a1 hears hold looped
                * c1 a1 in queue sales
@@ -39,7 +39,7 @@ fn a_caller_hears_the_menu_presses_a_key_and_waits_in_the_queue_that_it_leads_to
 fn who_presses_nothing_hears_it_twice_and_goes_on() {
     expect![[r#"
         9000   a1 hears welcome main
-        18000  c1 acd: enter sales Anyone gold 4000 +34600111222 credit 0, may be called back
+        18000  c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 0, may be called back
                * c1 a1 in ivr
                a1 hears hold looped
     "#]]
@@ -67,7 +67,7 @@ fn every_key_leads_where_it_says_and_others_nowhere() {
 fn an_overflow_leads_to_a_menu_and_back_into_the_queue_with_the_age() {
     let got = after(WAITS, "9999 acd c1 left overflowed\n9999 acd c1 overflow menu main\n20000 a1 key 1");
     assert!(got.contains("a1 hears welcome main"), "{got}");
-    assert!(got.contains("c1 acd: enter sales Anyone gold 4000 +34600111222 credit 20000"), "{got}");
+    assert!(got.contains("c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 20000"), "{got}");
 }
 
 #[test]

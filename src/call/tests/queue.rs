@@ -23,7 +23,7 @@ fn a_caller_is_known_queued_recorded_and_answered_in_this_order() {
                c1 record
                * c1 a1 in ivr
                * c1 known gold
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 0, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 0, may be called back
                * c1 a1 in queue sales
         3      a1 answer
                * c1 a1 answered

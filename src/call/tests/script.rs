@@ -50,13 +50,7 @@ pub(crate) fn config() -> CallConfig {
             ("1003".to_owned(), Extension::Station(StationId(name("s3")))),
             ("22".to_owned(), Extension::Agent(AgentId(name("boris")))),
         ]),
-        codes: Codes {
-            in_out: "*45".into(),
-            pause: "*46".into(),
-            emergency: "*47".into(),
-            park: "*68".into(),
-            pull: "*69".into(),
-        },
+        codes: Codes { emergency: "*47".into(), ..Codes::default() },
         park: crate::ParkRules::default(),
         mailboxes: BTreeMap::from([(
             name("box"),
@@ -300,8 +294,12 @@ impl Run {
             CallEffect::Code { leg, station, code } => match code {
                 Code::InOut(digits) => format!("{leg} code at {station}: in-out {digits:?}"),
                 Code::Pause(digits) => format!("{leg} code at {station}: pause {digits:?}"),
-                Code::Emergency(digits) => format!("{leg} code at {station}: emergency {digits:?}"),
-                Code::Pull(digits) => format!("{leg} code at {station}: pull {digits:?}"),
+                Code::Emergency { queue, on } => {
+                    let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
+                    format!("{leg} code at {station}: emergency {queue} {on}")
+                }
+                Code::Pull(pulled) => format!("{leg} code at {station}: pull {pulled:?}"),
+                Code::Unreadable => format!("{leg} code at {station}: unreadable"),
             },
             CallEffect::Tape { call, leg, tape } => {
                 let what = match tape {

@@ -128,7 +128,7 @@ fn when_the_agents_leg_dies_the_caller_is_rescued_with_his_age_and_told() {
         let got = after(&talks(), &format!("60000 b1 {dies}"));
         assert!(got.contains("c1 acd: anna released\n"), "{dies}: {got}");
         assert!(
-            got.contains("c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued, may"),
+            got.contains("c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 60000, rescued, may"),
             "{dies}: {got}"
         );
         assert!(!got.contains("a1 end"), "{dies}: {got}");
@@ -136,7 +136,7 @@ fn when_the_agents_leg_dies_the_caller_is_rescued_with_his_age_and_told() {
     expect![[r#"
         60000  * c1 b1 ended 408/102 session-expired by Us
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 60000, rescued, may be called back
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped
@@ -174,7 +174,7 @@ fn a_caller_who_gives_up_after_the_rescue_was_answered_once() {
     expect![[r#"
         60000  * c1 b1 ended 408/102 unreachable by Us
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, rescued, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 60000, rescued, may be called back
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped
@@ -204,7 +204,7 @@ fn silence_on_both_sides_ends_both_and_on_the_agents_side_alone_rescues() {
     expect![[r#"
         62000  b1 end 200/41 media-silent
                c1 acd: anna released
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 62000, rescued, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 62000, rescued, may be called back
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped

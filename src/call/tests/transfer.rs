@@ -163,7 +163,7 @@ fn if_that_colleague_does_not_answer_the_customer_waits_again() {
     expect![[r#"
         25000  * c1 b2 ended 486/0 peer by Agent
                s2 has 0
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 25000, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 25000, may be called back
                a1 hears salsa looped
     "#]]
     .assert_eq(&after(
@@ -184,7 +184,7 @@ fn a_consultation_that_waits_in_a_queue_gives_its_place_to_the_customer() {
                a2 end 200/16 transferred
                c1 acd: anna released
                b1 end 200/16 transferred
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 21000, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 21000, may be called back
                * c1 a1 in ivr
                * c1 a1 in queue sales
                a1 hears hello, then salsa looped
@@ -271,7 +271,7 @@ fn a_blind_transfer_to_a_queue_keeps_the_callers_age() {
         30000  b1 transfer done
                c1 acd: anna released
                b1 end 200/16 transferred
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 30000, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 30000, may be called back
                * c1 a1 in ivr
                a1 hears nobody
                a1 hears salsa looped
@@ -360,7 +360,7 @@ fn a_blind_transfer_that_fails_when_the_transferor_has_gone_sends_the_caller_bac
         30100  * c1 b1 ended 200/16 peer by Agent
                c1 acd: anna released
         60000  b2 end 487/19 ring-limit
-               c1 acd: enter sales Anyone gold 4000 +34600111222 credit 60000, may be called back
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 60000, may be called back
                a1 hears salsa looped
     "#]]
     .assert_eq(&after(

@@ -56,10 +56,10 @@ pub(super) fn verify(dir: &Path, as_json: bool, args: &VerifyArgs) -> Result<u8,
 }
 
 fn tell(report: &Report, as_json: bool) {
-    let Report { records, logged, coming, refused, lines, wrong, told } = report;
+    let Report { records, logged, coming, refused, postings, lines, wrong, told, calls: _ } = report;
     if as_json {
         let report = json!({
-            "records": records, "logged": logged, "coming": coming, "refused": refused, "lines": lines, "wrong": wrong, "told": told,
+            "records": records, "logged": logged, "coming": coming, "refused": refused, "postings": postings, "lines": lines, "wrong": wrong, "told": told,
         });
         println!("{report}");
         return;
@@ -71,7 +71,7 @@ fn tell(report: &Report, as_json: bool) {
         println!("and {} more", wrong - told.len() as u64);
     }
     println!(
-        "{records} records, {logged} of them in the log that is kept, {coming} on their way, {refused} set aside, {lines} lines of \
+        "{records} records, {logged} of them in the log that is kept, {coming} on their way, {refused} set aside, {postings} postings, {lines} lines of \
          files: {}",
         if *wrong == 0 { "all is as it must be".to_owned() } else { format!("{wrong} differences") }
     );

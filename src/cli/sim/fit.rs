@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use turno_sim::fit::{Fit, fit};
+use serde_json::{Value, json};
+use turno_sim::fit::{Fit, Patience, fit};
 use turno_tariff::cdr::format;
 
 use super::{Failure, answer, write};
@@ -26,8 +27,8 @@ pub(in crate::cli) struct FitArgs {
 }
 
 /// Runs it.
-pub(in crate::cli) fn run(args: &FitArgs) -> u8 {
-    answer(fitted(args).and_then(|text| match &args.out {
+pub(in crate::cli) fn run(args: &FitArgs, as_json: bool) -> u8 {
+    answer(fitted(args, as_json).and_then(|text| match &args.out {
         Some(path) => write(path, &text),
         None => {
             print!("{text}");
@@ -36,7 +37,7 @@ pub(in crate::cli) fn run(args: &FitArgs) -> u8 {
     }))
 }
 
-fn fitted(args: &FitArgs) -> Result<String, Failure> {
+fn fitted(args: &FitArgs, as_json: bool) -> Result<String, Failure> {
     let zone = jiff::tz::TimeZone::get(&args.zone).map_err(|_| Failure::Zone(args.zone.clone()))?;
     let csv = records(&args.records)?;
     let local = |text: &str| {
@@ -48,7 +49,14 @@ fn fitted(args: &FitArgs) -> Result<String, Failure> {
     };
     let found =
         fit(&csv, args.wrap_up, &local).map_err(|error| Failure::Fit(args.records.display().to_string(), error))?;
-    Ok(text(&found))
+    Ok(if as_json { json(&found) } else { text(&found) })
+}
+
+/// The same for programs.
+fn json(found: &Fit) -> String {
+    let patience = |of: &Patience| json!({"segment": of.segment, "abandoned": of.abandoned, "left": of.left});
+    let patience: Vec<Value> = found.patience.iter().map(patience).collect();
+    format!("{}\n", json!({"days": found.days, "scenario": found.scenario, "patience": patience}))
 }
 
 /// The file's bytes, or the same from the record store.
@@ -113,7 +121,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("turno-fit-{}.csv", std::process::id()));
         std::fs::write(&path, csv).unwrap();
         let args = FitArgs { records: path.clone(), zone: "Europe/Madrid".to_owned(), wrap_up: 15.0, out: None };
-        let text = fitted(&args).unwrap();
+        let text = fitted(&args, false).unwrap();
         std::fs::remove_file(path).unwrap();
         let scenario = turno_sim::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         // Eight in the morning by UTC is nine in Madrid's winter.

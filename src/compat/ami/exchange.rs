@@ -11,8 +11,8 @@ mod queues;
 use std::collections::{BTreeMap, VecDeque};
 
 use turno_acd::AcdConfig;
-use turno_base::fact::{AgentState, Fact, Party, What};
-use turno_base::{AgentId, CallId, EndedBy, LegId, Now, Outcome, QueueId, StationId, Wall};
+use turno_base::fact::{AgentState, Fact, Party, Segment, What};
+use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Now, Number, Outcome, QueueId, StationId, Wall};
 use turno_tariff::cdr::format::{QueueLog, Serving, asterisk_id};
 
 use super::wire::Block;
@@ -57,7 +57,7 @@ pub struct Exchange {
     pub(super) seats: BTreeMap<AgentId, Seat>,
     /// Calls that clients placed and want to hear of.
     originated: BTreeMap<CallId, Originated>,
-    /// The last calls that ended, at most [`ORIGINATED_MAX`].
+    /// The last calls that ended, at most `ORIGINATED_MAX`.
     ended: VecDeque<CallId>,
     /// Calls that ended.
     pub(super) processed: u64,
@@ -89,6 +89,16 @@ pub(super) struct Call {
     gone: BTreeMap<LegId, (Leg, Event)>,
 }
 
+/// What `queue_log` says before it is told.
+enum After {
+    Nothing,
+    Segment(LegId, Segment),
+    OfferEnded(CallId, AgentId),
+    LegEnded(CallId, LegId, Cause),
+    CallEnded(CallId),
+    Status(AgentId),
+}
+
 impl Exchange {
     /// Of this configuration, with nobody in it.
     pub fn new(config: AcdConfig) -> Exchange {
@@ -99,7 +109,7 @@ impl Exchange {
 
     /// Takes a fact and appends the events that Asterisk would raise.
     pub fn on_fact(&mut self, fact: &Fact, out: &mut Vec<Event>) {
-        self.begins(fact, out);
+        let after = self.begins(fact, out);
         let mut lines = Vec::new();
         self.log.lines(fact, &self.serving, &mut lines);
         let left = matches!(fact.what, What::QueueLeft { .. });
@@ -118,36 +128,14 @@ impl Exchange {
         if let Some(call) = call {
             self.part(call, out);
         }
-        self.ends(fact, out);
+        self.ends(after, out);
     }
 
-    /// What a fact begins or changes, before `queue_log` has its say.
-    fn begins(&mut self, fact: &Fact, out: &mut Vec<Event>) {
+    /// What a fact begins or changes, before `queue_log` has its say, and what is to be told after it.
+    fn begins(&mut self, fact: &Fact, out: &mut Vec<Event>) -> After {
         match &fact.what {
-            What::CallArrived { call, ani, dnis, .. } if self.calls.len() < CALLS_MAX => {
-                self.calls.entry(*call).or_insert_with(|| Call {
-                    unique: asterisk_id(*call),
-                    number: if ani.withheld { "anonymous".to_owned() } else { legs::bare(ani) },
-                    name: String::new(),
-                    dialled: legs::bare(dnis),
-                    caller: None,
-                    legs: Vec::new(),
-                    is_callback: false,
-                    waits: None,
-                    queue: None,
-                    talks: None,
-                    offers: Vec::new(),
-                    bridged: Vec::new(),
-                    gone: BTreeMap::new(),
-                });
-            }
-            What::CustomerKnown { call, customer, .. } => {
-                let Some(call) = self.calls.get_mut(call) else { return };
-                call.name = customer.clone().unwrap_or_default();
-                if let Some(leg) = call.caller.and_then(|id| self.legs.get_mut(&id)) {
-                    leg.name.clone_from(&call.name);
-                }
-            }
+            What::CallArrived { call, ani, dnis, .. } => self.on_arrived(*call, ani, dnis),
+            What::CustomerKnown { call, customer, .. } => self.on_known(*call, customer.as_deref()),
             What::CallingBack { call, .. } => {
                 if let Some(call) = self.calls.get_mut(call) {
                     call.is_callback = true;
@@ -164,64 +152,72 @@ impl Exchange {
             }
             What::AgentChanged { agent, station, state, .. } => {
                 self.on_agent(*agent, *station, *state, fact.at.wall);
+                return After::Status(*agent);
             }
+            What::SegmentBegan { leg, segment, .. } => return After::Segment(*leg, *segment),
+            What::OfferEnded { call, agent, .. } => return After::OfferEnded(*call, *agent),
+            What::LegEnded { call, leg, cause, .. } => return After::LegEnded(*call, *leg, *cause),
+            What::CallEnded { call, .. } => return After::CallEnded(*call),
             What::AgentServes { .. }
-            | What::CallArrived { .. }
-            | What::SegmentBegan { .. }
             | What::LegQuality { .. }
-            | What::LegEnded { .. }
             | What::QueueLeft { .. }
-            | What::OfferEnded { .. }
             | What::CallbackTaken { .. }
             | What::LeavingByKey { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }
             | What::WaitingChanged { .. }
-            | What::CallEnded { .. }
             | What::PauseTooLong { .. }
             | What::Disposed { .. }
             | What::Task { .. }
             | What::QueueNoted { .. }
             | What::Emergency { .. }
             | What::Configured { .. } => {}
+        }
+        After::Nothing
+    }
+
+    fn ends(&mut self, after: After, out: &mut Vec<Event>) {
+        match after {
+            After::Nothing => {}
+            After::Segment(leg, segment) => self.on_segment(leg, segment, out),
+            After::OfferEnded(call, agent) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.offers.retain(|(of, _)| *of != agent);
+                }
+                self.part(call, out);
+            }
+            After::LegEnded(call, leg, cause) => self.on_leg_ended(call, leg, cause, out),
+            After::CallEnded(call) => self.on_ended(call, out),
+            After::Status(agent) => self.tell_status(agent, out),
         }
     }
 
-    /// What a fact ends, or says that `queue_log` says first.
-    fn ends(&mut self, fact: &Fact, out: &mut Vec<Event>) {
-        match &fact.what {
-            What::SegmentBegan { leg, segment, .. } => self.on_segment(*leg, *segment, out),
-            What::OfferEnded { call, agent, .. } => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.offers.retain(|(of, _)| of != agent);
-                }
-                self.part(*call, out);
-            }
-            What::LegEnded { call, leg, cause, .. } => self.on_leg_ended(*call, *leg, *cause, out),
-            What::CallEnded { call, .. } => self.on_ended(*call, out),
-            What::AgentChanged { agent, .. } => self.tell_status(*agent, out),
-            What::AgentServes { .. }
-            | What::CallArrived { .. }
-            | What::CustomerKnown { .. }
-            | What::LegBegan { .. }
-            | What::LegRinging { .. }
-            | What::LegAnswered { .. }
-            | What::LegQuality { .. }
-            | What::QueueEntered { .. }
-            | What::QueueLeft { .. }
-            | What::Offered { .. }
-            | What::CallbackTaken { .. }
-            | What::LeavingByKey { .. }
-            | What::CallingBack { .. }
-            | What::CallbackEnded { .. }
-            | What::CallbacksDue { .. }
-            | What::WaitingChanged { .. }
-            | What::PauseTooLong { .. }
-            | What::Disposed { .. }
-            | What::Task { .. }
-            | What::QueueNoted { .. }
-            | What::Emergency { .. }
-            | What::Configured { .. } => {}
+    fn on_arrived(&mut self, call: CallId, ani: &Number, dnis: &Number) {
+        if self.calls.len() >= CALLS_MAX {
+            return;
+        }
+        self.calls.entry(call).or_insert_with(|| Call {
+            unique: asterisk_id(call),
+            number: if ani.withheld { "anonymous".to_owned() } else { legs::bare(ani) },
+            name: String::new(),
+            dialled: legs::bare(dnis),
+            caller: None,
+            legs: Vec::new(),
+            is_callback: false,
+            waits: None,
+            queue: None,
+            talks: None,
+            offers: Vec::new(),
+            bridged: Vec::new(),
+            gone: BTreeMap::new(),
+        });
+    }
+
+    fn on_known(&mut self, call: CallId, customer: Option<&str>) {
+        let Some(call) = self.calls.get_mut(&call) else { return };
+        call.name = customer.unwrap_or_default().to_owned();
+        if let Some(leg) = call.caller.and_then(|id| self.legs.get_mut(&id)) {
+            leg.name.clone_from(&call.name);
         }
     }
 
@@ -245,7 +241,7 @@ impl Exchange {
         let over: Vec<CallId> = self.calls.keys().filter(|call| !live.contains(call)).copied().collect();
         for call in over {
             for leg in self.calls.get(&call).map_or_else(Vec::new, |of| of.legs.clone()) {
-                let cause = turno_base::Cause::NORMAL;
+                let cause = Cause::NORMAL;
                 self.on_fact(&Fact { at: now, what: What::LegEnded { call, leg, cause, by: EndedBy::Us } }, out);
             }
             let what = What::CallEnded { call, outcome: Outcome::Failed, by: EndedBy::Us };

@@ -93,6 +93,8 @@ pub fn unmerge(now: &Customer, kept_before: &Customer, gone_before: &Customer) -
     since(&mut kept.flags, &now.flags, &merged.flags);
     since(&mut kept.cases, &now.cases, &merged.cases);
     since(&mut kept.consents, &now.consents, &merged.consents);
+    // One that came since may have been said before others.
+    kept.consents.sort_by_key(|consent| consent.at);
     since(&mut kept.contacts, &now.contacts, &merged.contacts);
     since(&mut kept.notes, &now.notes, &merged.notes);
     let numbers: BTreeSet<_> = merged.lines.iter().map(|line| line.number).collect();

@@ -40,6 +40,7 @@ struct Figures {
     fold: Fold,
     changes: Changes,
     recorded: BTreeMap<CallId, Recorded>,
+    ended: BTreeSet<CallId>,
 }
 
 impl Figures {
@@ -51,19 +52,19 @@ impl Figures {
                 .legs
                 .iter()
                 .all(|leg| leg.stages.iter().map(|stage| stage.ms).sum::<u64>() == leg.total_ms),
-            adds_up: true,
+            adds_up: record.costs == Record::costs_of(&record.legs),
         };
         self.recorded.insert(record.call, recorded);
     }
 
-    /// The self-audit of the day finds nothing.
+    /// The self-audit of the day finds nothing: also no call that has ended and no record.
     fn assert_sound(&self) {
         let audited = Audited {
             tallies: self.changes.tallies.clone(),
             entries: self.changes.entries.values().cloned().collect(),
             later: Vec::new(),
             recorded: self.recorded.clone(),
-            owing: BTreeSet::new(),
+            owing: self.ended.clone(),
         };
         assert_eq!(audit(&audited), [], "the figures differ from what they are made of");
     }
@@ -105,6 +106,9 @@ impl Audit {
             match effect {
                 Effect::Fact(fact) => {
                     self.figures.fold.on_fact(fact, &KpiTerms::default(), &mut self.figures.changes);
+                    if let What::CallEnded { call, .. } = fact.what {
+                        self.figures.ended.insert(call);
+                    }
                     self.on_fact(&fact.what, fact.at.mono);
                 }
                 Effect::Healed(heal) => panic!("the reconciler had to heal {heal:?}"),

@@ -13,7 +13,7 @@ use turno_sip::ua::Load;
 use turno_tariff::cdr::Purpose;
 
 use super::world::{Act, Habit, Weather, World, config, name};
-use crate::{Answer, CallbackView, Command, EngineConfig, Input, QueueView};
+use crate::{Answer, CallbackView, Command, EngineConfig, Input, WaitingView};
 
 pub(super) fn callbacks(phones: usize, rules: CallbackRules) -> EngineConfig {
     let mut config = config(phones);
@@ -164,6 +164,23 @@ fn nobody_is_called_whose_number_the_class_does_not_carry_or_who_hides_it() {
 }
 
 #[test]
+fn a_callback_in_line_is_explained_as_a_call_that_waits_is() {
+    let mut world = open(1, CallbackRules::default(), 1);
+    world.call("+34612045118");
+    world.run(3000);
+    world.call("+34612045119");
+    world.run(5000);
+    press(&mut world, LegId::arrived(1), '1');
+    world.run(1000);
+    let waiting = Watch::waiting(&mut world);
+    let [row] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!(row.kind, "callback");
+    let Some(Answer::Explained(why)) = world.ask(Command::CallExplain(row.call)) else { panic!("explained") };
+    expect!["1st in faults; 1 of 1 agents who may take it logged in, 0 ready; counts as 4 s older: callback"]
+        .assert_eq(&why.words.join("\n"));
+}
+
+#[test]
 fn a_callback_outlives_a_restart_while_it_waits_and_while_it_is_dialled() {
     for ms_after in [1000, 7000, 9000, 12_000] {
         let mut world = open(1, CallbackRules { agent_first: true, ..CallbackRules::default() }, 1);
@@ -219,6 +236,12 @@ struct Watch {
     attempts: BTreeMap<CallId, String>,
     /// Pairs that an offer failed for, and until when they may be kept apart.
     apart: BTreeMap<(CallId, AgentId), Mono>,
+    /// Agents are rung before customers.
+    is_agent_first: bool,
+    /// Callbacks in line, and since when we have seen them there.
+    lined: BTreeMap<CallId, Mono>,
+    /// The attempt that began last, if with the agent: it is offered in the same instant.
+    begins: Option<CallId>,
     /// Who is in line.
     entered: BTreeSet<CallId>,
     /// Callers who wait, with the engine's leg.
@@ -254,6 +277,7 @@ impl Watch {
                 }
                 What::CallingBack { call, first, .. } => {
                     self.begun += 1;
+                    self.begins = self.is_agent_first.then_some(call);
                     let number = self.numbers[&call].clone();
                     assert_eq!(self.open.get(&number).copied(), first, "{number} is called without having asked");
                     let doubled = self.attempts.values().any(|dialled| *dialled == number);
@@ -288,9 +312,23 @@ impl Watch {
                     }
                     self.apart.insert((call, agent), fact.at.mono + Duration::from_secs(30));
                 }
-                What::Offered { call, agent, .. } => self.is_in_order(world, call, agent),
+                What::Offered { call, agent, .. } => {
+                    self.is_in_order(world, call, agent);
+                    self.begins = None;
+                }
                 _ => {}
             }
+        }
+        let waiting = Self::waiting(world);
+        let now = world.now.mono;
+        let lined = waiting.iter().filter(|row| row.kind == "callback");
+        self.lined = lined.map(|row| (row.call, self.lined.get(&row.call).copied().unwrap_or(now))).collect();
+    }
+
+    fn waiting(world: &mut World) -> Vec<WaitingView> {
+        match world.ask(Command::QueueShow(Some(name("faults")))) {
+            Some(Answer::Queues(mut queues)) if queues.len() == 1 => queues.remove(0).waiting,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -302,11 +340,11 @@ impl Watch {
         }
     }
 
-    /// Nobody stands before the one who is offered, of his class and queue, that this agent could have had.
+    /// Nobody stands before the one who is offered, of his class and queue, that this agent could have had: no caller, and no
+    /// callback whose agent comes first.
     fn is_in_order(&self, world: &mut World, call: CallId, agent: AgentId) {
         let now = world.now.mono;
-        let Some(Answer::Queues(queues)) = world.ask(Command::QueueShow(Some(name("faults")))) else { panic!() };
-        let [QueueView { waiting, .. }] = &queues[..] else { panic!() };
+        let waiting = Self::waiting(world);
         // By the time we look, its offer may be over.
         let Some(offered) = waiting.iter().find(|row| row.call == call) else { return };
         // It counts as having waited no longer than its caller has, whatever happened in between.
@@ -314,9 +352,16 @@ impl Watch {
             let most_ms = now.as_ms() - since.as_ms() + rings_ms + 1;
             assert!(offered.waited_ms <= most_ms, "{offered:?} has waited {most_ms} ms at most");
         }
+        // Those that no attempt was made for yet are let go from the front of the line, at the latest a second after they have
+        // joined it: none passes another, while callers may, as only so many are under way at once.
+        let begins = self.begins == Some(call);
+        let is_before = |row: &WaitingView| {
+            begins && self.lined.get(&row.call).is_some_and(|since| now.since(*since) >= Duration::from_secs(2))
+        };
         let passed = waiting.iter().find(|row| {
             let is_apart = self.apart.get(&(row.call, agent)).is_some_and(|until| *until > now);
-            let was_there = row.kind == "call" && self.entered.contains(&row.call);
+            // A callback has entered once its attempt has begun with the agent; then it stands like any call.
+            let was_there = self.entered.contains(&row.call) || is_before(row);
             was_there && row.offered_to.is_empty() && row.waited_ms > offered.waited_ms && !is_apart
         });
         assert_eq!(passed, None, "{offered:?} passes a caller\n{}", tail(&world.said));
@@ -355,9 +400,9 @@ fn day(seed: u64, wanted: u64) -> Watch {
         after_unsure: minutes(1),
         ..CallbackRules::default()
     };
+    let mut watch = Watch { is_agent_first: rules.agent_first, ..Watch::default() };
     let mut world = open(agents, rules, seed);
     world.parties[0].habit = Habit::Customer;
-    let mut watch = Watch::default();
     let mut keys: BTreeMap<(Mono, LegId), ()> = BTreeMap::new();
     let (mut callers, mut steps) = (0, 0);
     while watch.taken < wanted || !watch.open.is_empty() {

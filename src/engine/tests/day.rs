@@ -85,7 +85,9 @@ fn happen(world: &mut World, event: Event, dice: &mut Seeded) {
         Event::Phone => phone(world, dice),
         Event::Operator => operator(world, dice),
         Event::Snapshot => world.shadow(40),
-        Event::Restart => world.restart(200 + dice.below(1500)),
+        Event::Restart => {
+            world.restart(200 + dice.below(1500));
+        }
     }
 }
 

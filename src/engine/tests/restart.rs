@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use turno_base::fact::OfferEnd;
 use turno_base::{LegId, Outcome, Reason};
 use turno_media::MediaEvent;
 use turno_sip::ua::Load;
+use turno_tariff::cdr::verify;
 
 use super::world::{Act, Habit, Weather, World};
 use crate::Input;
@@ -43,6 +45,42 @@ fn after_a_restart_both_ends_hear_a_bye_and_every_call_has_one_record() {
     assert_eq!((told.len(), count(answered), count(waiting)), (5, 2, 3), "{told:?}");
     assert!(world.records.iter().all(|r| r.legs.iter().all(|leg| leg.cause.reason == Reason::Restart)));
     world.assert_drained();
+}
+
+/// However long the process was away: nobody talked, waited or was rung meanwhile, and nobody pays for it (reliability C1).
+#[test]
+fn what_a_crash_ended_ended_with_the_process_and_not_when_it_came_back() {
+    for away_ms in [1, 1500, 600_000] {
+        let mut world = World::open(3, Habit::Answers(1000), Weather::default(), 1);
+        for n in 0..2 {
+            world.call(&format!("+3461204511{n}"));
+        }
+        world.run(3000);
+        for n in 2..5 {
+            world.call(&format!("+3461204511{n}"));
+        }
+        world.run(700);
+        let told = world.facts.len();
+        let died = world.restart(away_ms);
+        let back = world.now;
+        world.run(5000);
+        assert_eq!(world.records.len(), 5);
+        for record in &world.records {
+            assert_eq!(verify(record), [], "{record:#?}");
+            assert!(record.recovered && record.estimated);
+            assert_eq!(record.ended, died.wall, "away for {away_ms} ms");
+            let lasted_ms = died.wall.0.abs_diff(record.arrived.0) / 1000;
+            let waits = record.stays.iter().map(|stay| stay.wait_ms);
+            let rings = record.offers.iter().map(|offer| offer.ring_ms);
+            assert!(waits.chain(rings).all(|ms| ms <= lasted_ms), "away for {away_ms} ms: {record:#?}");
+            let sums: Vec<u64> = record.legs.iter().map(|leg| leg.stages.iter().map(|stage| stage.ms).sum()).collect();
+            assert!(sums.iter().zip(&record.legs).all(|(sum, leg)| *sum == leg.total_ms), "{record:#?}");
+        }
+        let rung = world.records.iter().flat_map(|r| &r.offers).filter(|o| o.end == Some(OfferEnd::CallerLeft)).count();
+        assert_eq!(rung, 1, "one was rung when it died");
+        let after = world.facts[told..].iter().map(|fact| fact.at).filter(|at| at.mono > died.mono);
+        assert!(after.map(|at| at.mono).all(|at| at >= back.mono), "nothing happened while it was away");
+    }
 }
 
 #[test]

@@ -216,8 +216,8 @@ impl World {
     }
 
     /// The process is killed and starts again with the state it had; what was in the sockets is lost, and nothing is
-    /// heard or sent for `ms`. Media sessions are gone.
-    pub(super) fn restart(&mut self, ms: u64) {
+    /// heard or sent for `ms`. Media sessions are gone. Gives when it is known to have lived: no whole millisecond.
+    pub(super) fn restart(&mut self, ms: u64) -> Now {
         let state = postcard::to_allocvec(&self.engine).unwrap();
         self.shadow = None;
         self.air.retain(|_, what| match what {
@@ -226,14 +226,16 @@ impl World {
             Arrives::Silence { .. } => true,
         });
         self.engine = Engine::new();
+        let alive = self.now.after(Duration::from_micros(300));
         self.run(ms);
         self.talks_with.clear();
         self.ports_open.clear();
         self.ports_given = 0;
         self.engine = postcard::from_bytes(&state).unwrap();
         let pending = self.engine.stored_to();
-        self.input(Input::Restarted);
+        self.input(Input::Restarted { alive });
         self.input(Input::Stored(pending));
+        alive
     }
 
     /// From now on a second engine, read back from the first one's snapshot, must decide as the first for so many inputs.

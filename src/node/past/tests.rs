@@ -9,6 +9,7 @@ use crate::shell::config;
 use crate::shell::inbox::inbox;
 use crate::shell::store::tests::{Dir, rows};
 use crate::shell::store::{Filter, Order, Reader};
+use turno_base::Mono;
 use turno_tariff::cdr::Record;
 
 fn settings(dir: &Dir) -> Settings {
@@ -31,7 +32,7 @@ fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
         engine: Engine::new(),
         clock: Clock::begin(),
         next_segment: 0,
-        resumed: true,
+        alive: Some(Now::default()),
         facts: Vec::new(),
         rows: replayed,
         board: turno_report::Board::default(),
@@ -53,6 +54,21 @@ fn over(log: &[(u64, Row)], replayed: Vec<(u64, Row)>) -> (Vec<Record>, usize) {
 
 fn numbered(from: u64, rows: Vec<Row>) -> Vec<(u64, Row)> {
     (from..).zip(rows).collect()
+}
+
+#[test]
+fn the_last_process_lived_until_its_last_input_or_its_last_heartbeat() {
+    let last = Now { mono: Mono::from_ms(5000), wall: Wall::from_secs(1000) };
+    let at = |secs: i64| Wall::from_secs(1000 + secs);
+    let now = Now { mono: Mono::from_ms(25_000), wall: at(20) };
+    for (beat, ms) in [
+        (None, 0),                // it wrote something after each of them
+        (Some(at(-1)), 0),        // the input came after it
+        (Some(at(2)), 2000),      // nothing came after it
+        (Some(at(7200)), 20_000), // the wall clock was set on between both
+    ] {
+        assert_eq!(lived_until(last, beat, now), last.after(Duration::from_millis(ms)), "{beat:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The self-audit: identities that must hold between what was stored of a day in several ways (spec/routing.md,
-//! invariant 3; spec/cdr.md). A difference names the calls.
+//! The self-audit: identities that must hold between what was stored of a day in several ways
+//! (docs/figures.md, docs/records.md). A difference names the calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::quarter::Quarter;
 use super::tally::{Key, Tally};
 
 /// Most calls that one difference names.
-pub(super) const CALLS_NAMED_MAX: usize = 20;
+pub const CALLS_NAMED_MAX: usize = 20;
 
 /// What must be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +31,13 @@ pub enum Identity {
     SegmentsAreLeg,
     /// What a call costs is the sum of its legs.
     CostsAreLegs,
+    /// Everything else that holds of a record by itself, with the log and with what rating again posted to it.
+    RecordsAreSound,
 }
 
 impl Identity {
     /// All of them.
-    pub const ALL: [Identity; 8] = [
+    pub const ALL: [Identity; 9] = [
         Identity::EnteredIsOutcomes,
         Identity::CountsAreEntries,
         Identity::OffersAreEnds,
@@ -44,6 +46,7 @@ impl Identity {
         Identity::AnsweredIsRecorded,
         Identity::SegmentsAreLeg,
         Identity::CostsAreLegs,
+        Identity::RecordsAreSound,
     ];
 
     /// The label in metrics and the words in reports.
@@ -57,6 +60,7 @@ impl Identity {
             Identity::AnsweredIsRecorded => "answered_is_recorded",
             Identity::SegmentsAreLeg => "segments_are_leg",
             Identity::CostsAreLegs => "costs_are_legs",
+            Identity::RecordsAreSound => "records_are_sound",
         }
     }
 }
@@ -147,7 +151,7 @@ impl Kept {
 
 /// What stays add up to in the same way in which they are counted.
 fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
-    const EQUAL: [&str; 19] = [
+    const EQUAL: [&str; 21] = [
         "entered",
         "answered",
         "answered_in_time",
@@ -164,6 +168,8 @@ fn comparable(of: &Tally) -> Vec<(&'static str, u64)> {
         "exit_key",
         "flowed_in_time",
         "handled",
+        "disposition_due",
+        "disposition_said",
         "value_offered",
         "value_in_time",
         "value_abandoned",

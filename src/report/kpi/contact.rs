@@ -21,7 +21,7 @@ pub struct Contact {
 }
 
 /// How long a further contact counts against the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
     /// For the repeat rate, s.
     pub redial_s: i64,
@@ -60,6 +60,16 @@ fn is_same_matter(one: &Contact, other: &Contact) -> bool {
     }
 }
 
+/// What is judged of one contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// By somebody who had called within the window before.
+    pub is_redial: bool,
+    /// Without a further contact of the same customer and reason family in the window; none: it was not answered, or its window
+    /// has not passed.
+    pub is_resolved: Option<bool>,
+}
+
 /// Judges contacts by the group that each belongs to; those of none are there to be compared with. Sorted by customer, then
 /// time. What is later than `known` has not happened yet: a window that reaches beyond it is not judged.
 pub fn judge<G: Ord>(
@@ -67,40 +77,46 @@ pub fn judge<G: Ord>(
     known: Wall,
     windows: Windows,
 ) -> BTreeMap<G, Repeats> {
-    let mut repeats = BTreeMap::new();
-    let mut same: Vec<(Option<G>, Contact)> = Vec::new();
-    for (group, contact) in sorted {
-        if same.first().is_some_and(|(_, first)| first.who != contact.who) {
-            judge_one(&mut same, known, windows, &mut repeats);
-        }
-        same.push((group, contact));
-    }
-    judge_one(&mut same, known, windows, &mut repeats);
+    let mut repeats: BTreeMap<G, Repeats> = BTreeMap::new();
+    judge_each(sorted, known, windows, |group, judged| {
+        let Some(group) = group else { return };
+        let repeats = repeats.entry(group).or_default();
+        repeats.calls += 1;
+        repeats.redials += u64::from(judged.is_redial);
+        repeats.contacts += u64::from(judged.is_resolved.is_some());
+        repeats.resolved += u64::from(judged.is_resolved == Some(true));
+    });
     repeats
 }
 
-/// Contacts of one customer, by time; they are taken out.
-fn judge_one<G: Ord>(
-    same: &mut Vec<(Option<G>, Contact)>,
+/// Judges contacts one by one and hands each verdict over with what came beside the contact.
+pub fn judge_each<T>(
+    sorted: impl IntoIterator<Item = (T, Contact)>,
     known: Wall,
     windows: Windows,
-    repeats: &mut BTreeMap<G, Repeats>,
+    mut on: impl FnMut(T, Judged),
 ) {
-    let within = |earlier: &Contact, later: &Contact, window_s: i64| later.at.0 - earlier.at.0 <= window_s * 1_000_000;
-    let (groups, contacts): (Vec<Option<G>>, Vec<Contact>) = same.drain(..).unzip();
-    for (n, (group, contact)) in groups.into_iter().zip(&contacts).enumerate() {
-        let Some(group) = group else { continue };
-        let repeats = repeats.entry(group).or_default();
-        repeats.calls += 1;
-        let before = n.checked_sub(1).and_then(|n| contacts.get(n));
-        repeats.redials += u64::from(before.is_some_and(|before| within(before, contact, windows.redial_s)));
-        if !contact.answered || contact.at.0 + windows.resolved_s * 1_000_000 > known.0 {
-            continue;
+    let mut same: Vec<(T, Contact)> = Vec::new();
+    for (beside, contact) in sorted {
+        if same.first().is_some_and(|(_, first)| first.who != contact.who) {
+            judge_one(&mut same, known, windows, &mut on);
         }
-        repeats.contacts += 1;
+        same.push((beside, contact));
+    }
+    judge_one(&mut same, known, windows, &mut on);
+}
+
+/// Contacts of one customer, by time; they are taken out.
+fn judge_one<T>(same: &mut Vec<(T, Contact)>, known: Wall, windows: Windows, on: &mut impl FnMut(T, Judged)) {
+    let within = |earlier: &Contact, later: &Contact, window_s: i64| later.at.0 - earlier.at.0 <= window_s * 1_000_000;
+    let (besides, contacts): (Vec<T>, Vec<Contact>) = same.drain(..).unzip();
+    for (n, (beside, contact)) in besides.into_iter().zip(&contacts).enumerate() {
+        let before = n.checked_sub(1).and_then(|n| contacts.get(n));
+        let is_redial = before.is_some_and(|before| within(before, contact, windows.redial_s));
+        let is_judged = contact.answered && contact.at.0 + windows.resolved_s * 1_000_000 <= known.0;
         let later = contacts.iter().skip(n + 1).take_while(|later| within(contact, later, windows.resolved_s));
-        let again = later.into_iter().any(|later| is_same_matter(contact, later));
-        repeats.resolved += u64::from(!again);
+        let is_resolved = is_judged.then(|| !later.into_iter().any(|later| is_same_matter(contact, later)));
+        on(beside, Judged { is_redial, is_resolved });
     }
 }
 

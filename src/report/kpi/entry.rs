@@ -43,8 +43,12 @@ pub struct Entry {
     pub hold_ms: u64,
     /// Wrap-up, ms.
     pub wrap_up_ms: u64,
-    /// What came of the call.
+    /// What came of the call, if the last word on it is that of an agent who had it here.
     pub disposition: Option<Name>,
+    /// An agent answered, and is to say what came of it.
+    pub disposition_due: bool,
+    /// One has said it, whatever was said of the call since.
+    pub disposition_said: bool,
     /// Within the law's limit of first entering a queue; none: no agent answered, or it is not the first answer.
     pub law_from_queue: Option<bool>,
     /// Within the law's limit of the first INVITE.
@@ -82,6 +86,8 @@ impl Entry {
         c.law_from_queue = u64::from(self.law_from_queue == Some(true));
         c.law_from_arrival = u64::from(self.law_from_arrival == Some(true));
         c.disposed = u64::from(self.disposition.is_some());
+        c.disposition_due = u64::from(self.disposition_due);
+        c.disposition_said = u64::from(self.disposition_said);
         tally
     }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, Fact, What};
-use turno_base::{AgentId, CallId, Money, Mono, Name, Now, QueueId, SegmentId, Wall};
+use turno_base::{AgentId, CallId, Currency, Money, Mono, Name, Now, QueueId, SegmentId, Wall};
 
-use super::contact::Contact;
+use super::contact::{Contact, Windows};
 use super::entry::Entry;
 use super::law::LAW_WITHIN_MS;
 use super::quarter::Quarter;
@@ -48,10 +48,16 @@ pub struct KpiTerms {
     pub number_plan: BTreeMap<String, Vec<NumberRange>>,
     /// What an hour of an agent costs, units of [`KpiTerms::RATE_SCALE`] decimals.
     pub rates: BTreeMap<AgentId, u64>,
-    /// What an hour of every other agent costs.
+    /// What an hour of every other agent costs, in the same units.
     pub rate: u64,
+    /// In what they cost.
+    pub currency: Currency,
     /// The law's limit, ms.
     pub law_ms: u64,
+    /// How long a further contact counts against the one before.
+    pub windows: Windows,
+    /// Queues in which an agent is to say what came of each call.
+    pub needs_disposition: BTreeSet<QueueId>,
 }
 
 impl KpiTerms {
@@ -85,7 +91,10 @@ impl Default for KpiTerms {
             number_plan: BTreeMap::new(),
             rates: BTreeMap::new(),
             rate: 0,
+            currency: Currency::EUR,
             law_ms: LAW_WITHIN_MS,
+            windows: Windows::default(),
+            needs_disposition: BTreeSet::new(),
         }
     }
 }
@@ -187,7 +196,8 @@ pub struct Call {
     entries: Vec<Stay>,
     entered: u32,
     answered: bool,
-    disposition: Option<Name>,
+    /// The last word on it, and where it is counted: a key, and which of its stays; 0: none.
+    disposition: Option<(Name, Key, u32)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +218,8 @@ struct Agent {
     /// His time is counted up to here.
     counted: Mono,
     work: Option<Work>,
+    /// The conversation that he has or had last: a call and which of its stays.
+    last: Option<(CallId, u32)>,
 }
 
 /// The conversation that an agent has or works up.
@@ -247,7 +259,7 @@ impl Fold {
             What::AgentChanged { agent, state, call, is_paid, .. } => {
                 self.agent_changed(*agent, (*state, *is_paid), *call, at, terms, out);
             }
-            What::Disposed { call, disposition, .. } => self.disposed(*call, *disposition, out),
+            What::Disposed { call, agent, disposition } => self.disposed(*call, *agent, *disposition, out),
             What::AgentServes { .. }
             | What::PauseTooLong { .. }
             | What::Task { .. }

@@ -1,4 +1,4 @@
-//! The named formulas of spec/kpi.md over a [`Tally`]. Each is a row of [`FIGURES`]: its name, its formula in letters, and the
+//! The formulas of docs/figures.md over a [`Tally`]. Each is a row of [`FIGURES`]: its name, its formula in letters, and the
 //! numbers it is made of; a report prints all three.
 //!
 //! Letters: N entries that ended, A answered, A_T within the threshold T, B abandoned later than the short-abandon
@@ -198,6 +198,8 @@ figures! {
     no_answer_unreachable: "station unreachable / offers that ended" = |t| refused(t, |of| of.unreachable);
     no_answer_lost_race: "another was faster / offers that ended" = |t| refused(t, |of| of.lost_race);
     disposed: "calls with a disposition / calls answered" = |t| share(t.counts.disposed, t.counts.calls_answered);
+    disposition_missing: "answered where a disposition is to be said, and it was not / answered where it is to be said" =
+        |t| share(t.counts.disposition_due.saturating_sub(t.counts.disposition_said), t.counts.disposition_due);
     law_from_queue: "calls answered within 180 s of entering / calls" =
         |t| share(t.counts.law_from_queue, t.counts.calls);
     law_from_arrival: "calls answered within 180 s of the first INVITE / calls" =

@@ -183,10 +183,10 @@ pub(super) fn terms() -> KpiTerms {
         number_types: [("34900", "freephone"), ("349", "geographic")]
             .map(|(digits, name)| (digits.to_owned(), named(Name::new, name)))
             .into(),
-        number_plan: BTreeMap::new(),
         rates: [(agent("anna"), 360_000)].into(), // 36 an hour: a cent a second
         rate: 180_000,
-        law_ms: LAW_WITHIN_MS,
+        needs_disposition: [queue("averias")].into(),
+        ..KpiTerms::default()
     }
 }
 
@@ -276,6 +276,7 @@ const AVERIAS: &[(&str, &str)] = &[
     ("no_answer_unreachable", "3.3 %"), // 1 / 30
     ("no_answer_lost_race", "3.3 %"),   // 1 / 30
     ("disposed", "16.7 %"),             // 4 / 24
+    ("disposition_missing", "83.3 %"),  // 20 / 24
     ("law_from_queue", "63.2 %"),       // 24 / 38
     ("law_from_arrival", "63.2 %"),     // 24 / 38
 ];
@@ -344,6 +345,95 @@ fn agents_time_is_split_where_quarters_meet_and_none_is_lost() {
     assert_eq!((secs(times.talk), secs(times.hold), secs(times.not_ready())), (740, 55, 54));
     assert_eq!(secs(times.paid()), 7200 - 54);
     assert_eq!(anna.cost, 360_000 * 7_200_000_000_u128);
+}
+
+/// Anna: calls 1, 3, .. 11; 13, 15; 23, 32, 33, 34, 37, 38, 39: 15 conversations.
+/// Talk: 6 x 60, 2 x 80, 20, 30, 20, 70, 30, 10, 40: 740 s. Hold: 2 x 20, 15: 55 s. Wrap-up: 6 x 10, 2 x 15, 5 x (32, 33, 34, 37,
+/// 39): 115 s. Ring: 6 x 4, 2 x 5, 4 (23), 10 (31), 3 x 4 (32-34), 4 (35), 4 (36), 1 and 6 (37), 2 (38), 4 (39): 81 s.
+/// Not ready: 54 s of call 38. Ready is the rest of 7200 s: 6155 s. Offers: 19, of which 31, 35, 36 and the first of 37 were
+/// not taken; 31 and 37 were her doing.
+const ANNA: &[(&str, &str)] = &[
+    ("logged_in", "7200.0 s"),
+    ("ready", "6155.0 s"),
+    ("paid", "7146.0 s"),
+    ("not_ready", "54.0 s"),
+    ("ring", "81.0 s"),
+    ("talk", "740.0 s"),
+    ("hold", "55.0 s"),
+    ("wrap_up", "115.0 s"),
+    ("outbound", "0.0 s"),
+    ("task", "0.0 s"),
+    ("handled", "15"),
+    ("aht", "60.7 s"),              // 910 / 15
+    ("tmo_sin_acw", "53.0 s"),      // 795 / 15
+    ("talk_mean", "49.3 s"),        // 740 / 15
+    ("occupancy", "13.9 %"),        // 991 / 7146
+    ("occupancy_unrung", "12.9 %"), // 910 / 7065
+    ("utilisation", "13.8 %"),      // 991 / 7200
+    ("availability", "99.3 %"),     // 7146 / 7200
+    ("offers", "19"),
+    ("no_answer", "21.1 %"),       // 4 / 19
+    ("no_answer_agent", "10.5 %"), // 2 / 19
+];
+
+/// Boris: calls 2, 4, .. 12; 14, 16; 31-35, 38, 40: 15 conversations, of which 32, 33, 34 and 40 were not offered.
+/// Talk: 6 x 60, 2 x 80, 50, 40, 25, 30, 20, 40, 33: 758 s. Hold: 2 x 20. Wrap-up: 6 x 10, 2 x 15, 7 x 5: 125 s.
+/// Ring: 6 x 4, 2 x 5, 4 (31), 4 (35), 5 (37), 3 (38): 50 s. Ready: 6227 s. Offers: 12, declined: 37.
+const BORIS: &[(&str, &str)] = &[
+    ("logged_in", "7200.0 s"),
+    ("ready", "6227.0 s"),
+    ("paid", "7200.0 s"),
+    ("not_ready", "0.0 s"),
+    ("ring", "50.0 s"),
+    ("talk", "758.0 s"),
+    ("hold", "40.0 s"),
+    ("wrap_up", "125.0 s"),
+    ("outbound", "0.0 s"),
+    ("task", "0.0 s"),
+    ("handled", "15"),
+    ("aht", "61.5 s"),              // 923 / 15
+    ("tmo_sin_acw", "53.2 s"),      // 798 / 15
+    ("talk_mean", "50.5 s"),        // 758 / 15
+    ("occupancy", "13.5 %"),        // 973 / 7200
+    ("occupancy_unrung", "12.9 %"), // 923 / 7150
+    ("utilisation", "13.5 %"),      // 973 / 7200
+    ("availability", "100.0 %"),
+    ("offers", "12"),
+    ("no_answer", "8.3 %"), // 1 / 12
+    ("no_answer_agent", "8.3 %"),
+];
+
+#[test]
+fn every_figure_of_each_agent_is_what_the_hand_says() {
+    let (_, out) = folded(&day());
+    let of = |name: &str| {
+        let mut all = AgentTally::default();
+        out.agents.iter().filter(|((_, id), _)| *id == agent(name)).for_each(|(_, tally)| all.merge(tally));
+        let shown = |figure: &AgentFigure| (figure.name, (figure.of)(&all).to_string());
+        AGENT_FIGURES.iter().map(shown).collect::<Vec<_>>()
+    };
+    let expected =
+        |of: &[(&'static str, &str)]| of.iter().map(|(name, v)| (*name, (*v).to_owned())).collect::<Vec<_>>();
+    assert_eq!(of("anna"), expected(ANNA));
+    assert_eq!(of("boris"), expected(BORIS));
+    // Carlos's telephone was not there: he never logged in, and the offer is his.
+    let carlos: BTreeMap<&str, String> = of("carlos").into_iter().collect();
+    let names = ["offers", "no_answer", "no_answer_agent", "handled", "logged_in", "occupancy"];
+    assert_eq!(names.map(|name| carlos[name].as_str()), ["1", "100.0 %", "0.0 %", "0", "0.0 s", "-"]);
+}
+
+#[test]
+fn a_conference_and_a_transfer_are_answered_once_and_handled_by_each() {
+    let (_, out) = folded(&day());
+    for (call, what, talk_s, hold_s, wrap_s) in
+        [(32, "transfer", 70, 0, 10), (33, "consultation, then transfer", 45, 15, 10), (34, "conference", 100, 0, 10)]
+    {
+        let entry = &out.entries[&(CallId(call), 1)];
+        assert_eq!((entry.agent, entry.handled), (Some(agent("anna")), 2), "{what}");
+        let got = (entry.talk_ms, entry.hold_ms, entry.wrap_up_ms);
+        assert_eq!(got, (talk_s * 1000, hold_s * 1000, wrap_s * 1000), "{what}");
+        assert_eq!(entry.tally().counts.answered, 1, "{what}");
+    }
 }
 
 #[test]

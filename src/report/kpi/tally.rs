@@ -101,6 +101,10 @@ counts! {
     law_from_arrival,
     /// Calls with a disposition.
     disposed,
+    /// A in queues in which an agent is to say what came of it.
+    disposition_due,
+    /// Of those, where one has said it.
+    disposition_said,
     /// Callbacks that reached the customer and an agent.
     callbacks_served,
     /// Callbacks that ended otherwise.
@@ -271,13 +275,9 @@ impl Tally {
         }
     }
 
-    /// The last disposition of a call is this, instead of that.
-    pub(super) fn disposed(&mut self, now: Name, before: Option<Name>) {
-        *self.dispositions.entry(now).or_default() += 1;
-        match before {
-            Some(before) => *self.dispositions.entry(before).or_default() -= 1,
-            None => self.counts.disposed += 1,
-        }
+    /// The last disposition of so many more calls is this.
+    pub(super) fn disposed(&mut self, name: Name, calls: i64) {
+        *self.dispositions.entry(name).or_default() += calls;
         self.dispositions.retain(|_, calls| *calls != 0);
     }
 

@@ -29,6 +29,42 @@ fn keep(fold: &mut Fold, calls: &mut BTreeMap<CallId, Vec<u8>>) {
     }
 }
 
+/// A day in which calls sleep after each fact of `naps` is the same day; gives how many slept.
+fn napping(facts: &[Fact], naps: &[usize]) -> Result<usize, TestCaseError> {
+    let (mut fold, mut out, mut slept) = (Fold::default(), Changes::default(), 0);
+    let mut calls: BTreeMap<CallId, Vec<u8>> = BTreeMap::new();
+    for (n, fact) in facts.iter().enumerate() {
+        if let Some(id) = fold.sleeper_of(&fact.what) {
+            fold.wake(id, postcard::from_bytes(&calls[&id]).unwrap());
+        }
+        fold.on_fact(fact, &terms(), &mut out);
+        if naps.contains(&n) {
+            keep(&mut fold, &mut calls);
+            let before = fold.awake();
+            // All that ended, as if KEPT_ALONE had passed.
+            fold.sleep(fact.at.mono + KEPT_ALONE);
+            slept += before - fold.awake();
+            prop_assert_eq!(fold.sizes().calls, calls.len());
+        }
+    }
+    fold.on_time(facts.last().unwrap().at.mono, &terms(), &mut out);
+    let (mut whole_fold, whole) = folded(facts);
+    prop_assert_eq!(&out, &whole);
+    prop_assert_eq!(fold.sizes(), whole_fold.sizes());
+    keep(&mut fold, &mut calls);
+    whole_fold.take_touched();
+    let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
+    prop_assert_eq!(Fold::whole(fold.head(), calls), whole_fold);
+    Ok(slept)
+}
+
+#[test]
+fn calls_sleep_whenever_they_may_and_the_day_is_the_same() {
+    let facts = day();
+    let slept = napping(&facts, &(0..facts.len()).collect::<Vec<_>>()).unwrap();
+    assert!(slept > 10, "{slept} slept");
+}
+
 proptest! {
     // A case folds a whole day, or some hundred quarters of an hour.
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -66,32 +102,7 @@ proptest! {
     #[test]
     fn a_day_with_calls_that_sleep_is_the_same_day(naps in prop::collection::vec(any::<prop::sample::Index>(), 1..40)) {
         let facts = day();
-        let naps: Vec<usize> = naps.iter().map(|nap| nap.index(facts.len())).collect();
-        let (mut fold, mut out, mut slept) = (Fold::default(), Changes::default(), 0);
-        let mut calls: BTreeMap<CallId, Vec<u8>> = BTreeMap::new();
-        for (n, fact) in facts.iter().enumerate() {
-            if let Some(id) = fold.sleeper_of(&fact.what) {
-                fold.wake(id, postcard::from_bytes(&calls[&id]).unwrap());
-            }
-            fold.on_fact(fact, &terms(), &mut out);
-            if naps.contains(&n) {
-                keep(&mut fold, &mut calls);
-                let before = fold.awake();
-                // All that ended, as if KEPT_ALONE had passed.
-                fold.sleep(fact.at.mono + KEPT_ALONE);
-                slept += before - fold.awake();
-                prop_assert_eq!(fold.sizes().calls, calls.len());
-            }
-        }
-        fold.on_time(facts.last().unwrap().at.mono, &terms(), &mut out);
-        let (mut whole_fold, whole) = folded(&facts);
-        prop_assert_eq!(&out, &whole);
-        prop_assert_eq!(fold.sizes(), whole_fold.sizes());
-        keep(&mut fold, &mut calls);
-        whole_fold.take_touched();
-        let calls = calls.iter().map(|(id, call)| (*id, postcard::from_bytes(call).unwrap()));
-        prop_assert_eq!(Fold::whole(fold.head(), calls), whole_fold);
-        prop_assert!(slept > 0 || naps.iter().all(|nap| *nap < facts.len() / 2), "nobody slept: {naps:?}");
+        napping(&facts, &naps.iter().map(|nap| nap.index(facts.len())).collect::<Vec<_>>())?;
     }
 
     /// Whatever the states of an agent and wherever they change, his quarters add up to his shift.
@@ -258,4 +269,67 @@ fn bounds_hold_and_what_is_beyond_them_is_counted() {
     assert_eq!(out.entries.len(), ENTRIES_MAX + 5, "every stay has its row");
     let kept = postcard::to_allocvec(&fold).unwrap().len();
     assert!(kept < 40 * CALLS_MAX, "{kept} bytes");
+}
+
+/// Anna has a call of `averias`, says `first` in its conversation and hands it to `ventas`, where Boris takes it and says `second`;
+/// then Anna, who still works it up, says `last`.
+fn handed_on(said: [Option<&str>; 3]) -> Changes {
+    let (call, ventas, boris) = (CallId(1), QueueId::new("ventas").unwrap(), AgentId::new("boris").unwrap());
+    let state = |agent, state, call| What::AgentChanged { agent, station: None, state, call, is_paid: true };
+    let says = |agent, word: Option<&str>| {
+        word.map(|word| What::Disposed { call, agent, disposition: turno_base::Name::new(word).unwrap() })
+    };
+    let enters = |queue| What::QueueEntered { call, queue, position: 1 };
+    let answers =
+        |queue, agent| What::QueueLeft { call, queue, left: QueueLeft::Answered(agent), position: 1, wait_ms: 1000 };
+    let script = [
+        Some(What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None }),
+        Some(enters(averias())),
+        Some(answers(averias(), anna())),
+        Some(state(anna(), AgentState::Talking, Some(call))),
+        says(anna(), said[0]),
+        Some(enters(ventas)),
+        Some(state(anna(), AgentState::WrapUp, Some(call))),
+        Some(answers(ventas, boris)),
+        Some(state(boris, AgentState::Talking, Some(call))),
+        says(boris, said[1]),
+        says(anna(), said[2]),
+    ];
+    let terms = KpiTerms { needs_disposition: [averias(), ventas].into(), ..KpiTerms::default() };
+    let (mut fold, mut out) = (Fold::default(), Changes::default());
+    for (s, what) in (0..).zip(script.into_iter().flatten()) {
+        let at = Now { mono: Mono::from_ms(s * 1000), wall: Wall::from_secs(1_773_133_200 + s as i64) };
+        fold.on_fact(&Fact { at, what }, &terms, &mut out);
+    }
+    out
+}
+
+#[test]
+fn the_last_word_on_a_call_is_counted_where_the_agent_who_said_it_had_it() {
+    for (said, want) in [
+        ([Some("fault"), None, None], "averias: fault, 0 of 1 missing; ventas: -, 1 of 1 missing"),
+        ([Some("fault"), Some("sale"), None], "averias: -, 0 of 1 missing; ventas: sale, 0 of 1 missing"),
+        ([None, Some("sale"), None], "averias: -, 1 of 1 missing; ventas: sale, 0 of 1 missing"),
+        // Anna's word about what she did is hers, though the call is in another queue by now.
+        ([None, None, Some("fault")], "averias: fault, 0 of 1 missing; ventas: -, 1 of 1 missing"),
+        ([Some("fault"), Some("sale"), Some("fault")], "averias: fault, 0 of 1 missing; ventas: -, 0 of 1 missing"),
+    ] {
+        let out = handed_on(said);
+        let of = |name: &str| {
+            let mut tally = Tally::default();
+            let here = |key: &&Key| key.queue == QueueId::new(name).ok();
+            out.tallies.iter().filter(|(key, _)| here(key)).for_each(|(_, of)| tally.merge(of));
+            let words: Vec<String> =
+                tally.dispositions.iter().map(|(name, n)| format!("{name}{}", "!".repeat(*n as usize - 1))).collect();
+            let (due, said) = (tally.counts.disposition_due, tally.counts.disposition_said);
+            let word = if words.is_empty() { "-".to_owned() } else { words.join(" ") };
+            format!("{name}: {word}, {} of {due} missing", due - said)
+        };
+        assert_eq!(format!("{}; {}", of("averias"), of("ventas")), want, "{said:?}");
+        // A call with a word is one, in the queue that it entered first; its stays say the same as the counts.
+        let disposed: Vec<u64> = out.tallies.values().map(|tally| tally.counts.disposed).collect();
+        assert_eq!(disposed, [1, 0], "{said:?}");
+        let of_stays = out.entries.values().filter(|entry| entry.disposition.is_some()).count();
+        assert_eq!(of_stays, 1, "{said:?}");
+    }
 }

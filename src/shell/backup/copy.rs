@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 
 use crate::shell::backup::{HELD, Held, HeldFile, at_rest, let_go};
 use crate::shell::clock::wall;
+use crate::shell::config::source::Sources;
 use crate::shell::config::{self, Settings};
+use crate::shell::live::decks;
 use crate::shell::lock::{LOCK, LockError, lock};
 
 /// The list of what a backup holds.
@@ -144,8 +146,10 @@ fn roots(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
     kept
 }
 
-fn settings_of(file: &Path) -> Result<Settings, Failure> {
-    let checked = config::load(file, None);
+/// `decks` are texts of price books that are not in the data folder yet, by their ids.
+fn settings_of(file: &Path, decks: BTreeMap<String, String>) -> Result<Settings, Failure> {
+    let sources = Sources::open(file).map_err(|problem| Failure::Config(problem.to_string()))?;
+    let checked = config::check(&Sources { decks, ..sources }, None);
     let first = checked.problems.iter().find(|problem| !problem.warning).map(ToString::to_string);
     checked.settings.ok_or_else(|| Failure::Config(first.unwrap_or_else(|| format!("{} does not fit", file.display()))))
 }
@@ -157,7 +161,7 @@ fn settings_of(file: &Path) -> Result<Settings, Failure> {
 /// If `to` holds something, the configuration does not fit, or something cannot be read or written. What was written is then
 /// no backup: it has no manifest.
 pub fn backup(file: &Path, to: &Path, hold: impl FnOnce() -> io::Result<Option<Held>>) -> Result<Made, Failure> {
-    let settings = settings_of(file)?;
+    let settings = settings_of(file, BTreeMap::new())?;
     if is_filled(to) {
         return Err(Failure::NotEmpty(to.to_owned()));
     }
@@ -352,7 +356,7 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Restored, Failure>
             put(&from.join(name), &to.join(rest))?;
         }
     }
-    let settings = settings_of(&config)?;
+    let settings = settings_of(&config, decks_of(from, &manifest))?;
     let roots = roots(&settings);
     for (_, dir) in &roots {
         if !force && is_filled(dir) {
@@ -383,6 +387,13 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Restored, Failure>
     }
     let other_version = (manifest.version != env!("CARGO_PKG_VERSION")).then_some(manifest.version);
     Ok(Restored { files: manifest.files.len(), other_version, config })
+}
+
+/// Texts of price books in a backup. The configuration may name them, and they are where it looks for them only when all is restored.
+fn decks_of(from: &Path, manifest: &Manifest) -> BTreeMap<String, String> {
+    let folder = format!("data/{}/", decks::FOLDER);
+    let ids = manifest.files.keys().filter_map(|name| Some((name, name.strip_prefix(&folder)?)));
+    ids.filter_map(|(name, id)| Some((id.to_owned(), fs::read_to_string(from.join(name)).ok()?))).collect()
 }
 
 fn everything(roots: &[(&'static str, PathBuf)]) -> Result<Vec<(PathBuf, String)>, Failure> {

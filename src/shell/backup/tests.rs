@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::shell::entropy;
+use crate::shell::live::decks;
 
 struct Folder(PathBuf);
 
@@ -117,4 +118,34 @@ fn a_name_in_a_manifest_leads_nowhere_else() {
     let text = fs::read_to_string(to.join(MANIFEST)).unwrap();
     fs::write(to.join(MANIFEST), text.replace("data/identity", "data/../data/identity")).unwrap();
     assert!(matches!(restore(&to, &elsewhere.path("etc"), false), Err(Failure::Damaged(_))));
+}
+
+#[test]
+fn a_deck_that_the_store_holds_prices_in_the_restored_house_what_it_priced_before() {
+    let (node, elsewhere) = (node(), Folder::new());
+    let book = "valid_from,payer,b,rate,per_minute\n2026-01-01,company,34,any,0.10\n";
+    let id = decks::id_of(book);
+    decks::keep(&node.path("etc/data"), &id, book).unwrap();
+    let config = node.path("etc/turno.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    put(&config, &format!("{text}[decks.main]\ntexts = [\"{id}\"]\n[tariff]\nfile = \"deck:main\"\n"));
+    let deck = |config: &Path| {
+        let checked = crate::shell::live::load(config, None);
+        checked.settings.unwrap_or_else(|| panic!("{:?}", checked.problems)).engine.deck
+    };
+    let before = deck(&config);
+    assert_eq!(before.size(), (1, 1));
+    let to = node.path("backup");
+    backup(&config, &to, || Ok(None)).unwrap();
+    let restored = restore(&to, &elsewhere.path("etc"), false).unwrap();
+    assert_eq!(deck(&restored.config), before);
+    // The text alone makes the difference: without it the configuration does not fit.
+    fs::remove_file(elsewhere.path("etc/data").join(decks::FOLDER).join(&id)).unwrap();
+    let checked = crate::shell::live::load(&restored.config, None);
+    assert!(checked.settings.is_none(), "the deck came from the backup's folder and no other");
+    // A text that was damaged in the backup is not put back.
+    fs::write(to.join("data").join(decks::FOLDER).join(&id), book.replace("0.10", "0.01")).unwrap();
+    assert!(
+        matches!(restore(&to, &elsewhere.path("again"), false), Err(Failure::Damaged(path)) if path.ends_with(&id))
+    );
 }

@@ -197,6 +197,8 @@ fn queue(section: &Section<'_>, _: &str) -> QueueRules {
         greeting: section.parsed("greeting", PROMPT_FORM),
         rings: rings(section),
         keys: keys(&section.section("keys")),
+        dispositions: section.list("dispositions", "name dispositions of [dispositions], or what is above them"),
+        disposition_required: section.flag("disposition_required", false),
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn calls(root: &Section<'_>, accounts: &[Account]) -> CallConfig {
         callback_hello: section.parsed("callback_hello_prompt", PROMPT_FORM),
         callback_whisper: section.parsed("callback_whisper_prompt", PROMPT_FORM),
     };
+    let unset = CallConfig::default();
     let config = CallConfig {
         routes: root.array("routes").iter().filter_map(route).collect(),
         extensions: extensions(&root.section("extensions")),
@@ -59,8 +60,8 @@ pub(super) fn calls(root: &Section<'_>, accounts: &[Account]) -> CallConfig {
         menus: menus::menus(root),
         mailboxes: voicemail::mailboxes(root),
         prompts,
-        ring_limit: section.duration("ring_limit", 30 * SECOND, SECOND..=180 * SECOND),
-        duration_limit: section.duration("duration_limit", 4 * HOUR, 60 * SECOND..=24 * HOUR),
+        ring_limit: section.duration("ring_limit", unset.ring_limit, SECOND..=180 * SECOND),
+        duration_limit: section.duration("duration_limit", unset.duration_limit, 60 * SECOND..=24 * HOUR),
         need_language: section.flag("need_language", false),
         answers: heard::answers(root, &section),
         briefing: heard::briefing(root, &section, accounts),
@@ -153,12 +154,13 @@ fn codes(section: &Section<'_>) -> Codes {
         section.read(key, &form, fits).unwrap_or_else(|| default.to_owned())
     };
     let emergency = if section.has("emergency") { code("emergency", "*47") } else { String::new() };
+    let usual = Codes::default();
     let codes = Codes {
-        in_out: code("in_out", "*45"),
-        pause: code("pause", "*46"),
+        in_out: code("in_out", &usual.in_out),
+        pause: code("pause", &usual.pause),
         emergency,
-        park: code("park", "*68"),
-        pull: code("pull", "*69"),
+        park: code("park", &usual.park),
+        pull: code("pull", &usual.pull),
     };
     let all = [
         ("in_out", &codes.in_out),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use turno_base::{AgentId, Currency, Name};
-use turno_report::kpi::{By, KpiTerms};
+use turno_report::kpi::{By, KpiTerms, Windows};
 
 use crate::shell::config::section::Section;
 use crate::shell::report::sheet::Form;
@@ -28,6 +28,8 @@ pub struct FigureSettings {
     pub number_types: BTreeMap<String, Name>,
     /// Stays and contacts, which name calls, are kept so long.
     pub kept: Duration,
+    /// Within what further contacts count against the one before.
+    pub windows: Windows,
     /// Local time of the nightly audit, minutes after midnight; none: only on demand.
     pub audit_at: Option<u16>,
     /// Reports written by themselves.
@@ -86,6 +88,13 @@ pub(super) fn figures(section: &Section<'_>, dir: &Path) -> FigureSettings {
             pairs
         },
         kept: section.duration("kept", 400 * DAY, 8 * DAY..=3660 * DAY),
+        windows: Windows {
+            resolved_s: {
+                let within = section.duration("resolved_within", 7 * DAY, DAY..=90 * DAY);
+                i64::try_from(within.as_secs()).unwrap_or(i64::MAX)
+            },
+            ..Windows::default()
+        },
         audit_at: match section.text("audit_at").as_deref() {
             None => Some(4 * 60),
             Some("off") => None,
@@ -102,6 +111,10 @@ pub(super) fn figures(section: &Section<'_>, dir: &Path) -> FigureSettings {
         },
         exports: exports(section, dir),
     };
+    if u64::try_from(settings.windows.resolved_s).is_ok_and(|s| s >= settings.kept.as_secs()) {
+        section
+            .error("resolved_within", "is not shorter than kept: contacts would be forgotten before they are judged");
+    }
     section.done();
     settings
 }
@@ -112,7 +125,7 @@ fn exports(section: &Section<'_>, dir: &Path) -> Vec<Export> {
         section.error("exports", format!("may be {EXPORTS_MAX} at most"));
     }
     let export = |table: &Section<'_>| {
-        let words = "write queues, agents, law, dispositions, repeat or cost";
+        let words = "write queues, agents, law, dispositions, repeat, cost or ledger";
         let export = Export {
             subject: table.read("report", words, subject_of).unwrap_or(Subject::Queues),
             by: table.read("by", "write interval, day or month", by_of).unwrap_or(By::Day),

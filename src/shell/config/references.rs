@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use turno_acd::{Overflow, RingNeed, RingRules, Strategy};
+use turno_acd::{Overflow, QueueRules, RingNeed, RingRules, Strategy, WrapUp};
 use turno_base::{Name, Need, PromptId, QueueId, SkillId, StationId, TrunkId};
 use turno_call::{Extension, Goal, Plan};
 
@@ -195,6 +195,7 @@ impl<'a> Checker<'a> {
             if let Some(pressed) = callback.filter(|pressed| queue.keys.contains_key(pressed)) {
                 self.problems.error(&key(&format!("keys.{pressed}")), "is the key of the callback already; remove one");
             }
+            self.dispositions(&key, queue);
             self.rings(&key("rings"), &queue.rings);
             if self.settings.engine.acd.callbacks.contains_key(name) && call.callback_class.is_none() {
                 let sentence = "calls nobody: calls.callback_class does not say who may be called; set it";
@@ -209,6 +210,28 @@ impl<'a> Checker<'a> {
             if !self.settings.engine.acd.agents.values().any(|agent| agent.queues.contains(name)) {
                 self.problems.warn(&format!("queues.{name}"), "no agent serves it");
             }
+        }
+    }
+
+    /// What agents of a queue may and must say came of a call.
+    fn dispositions(&self, key: &dyn Fn(&str) -> String, queue: &QueueRules) {
+        let known = &self.settings.engine.acd.dispositions;
+        for named in &queue.dispositions {
+            let alone = QueueRules { dispositions: vec![*named], ..QueueRules::default() };
+            if !known.keys().any(|disposition| alone.admits(*disposition)) {
+                let sentence =
+                    format!("there is no disposition {named:?}, nor one below it; add [dispositions.{named}]");
+                self.problems.error(&key("dispositions"), sentence);
+            }
+        }
+        if !queue.disposition_required {
+            return;
+        }
+        if queue.wrap_up == WrapUp::None {
+            self.problems.error(&key("disposition_required"), "needs a wrap-up in which it is said; set wrap_up");
+        }
+        if known.is_empty() {
+            self.problems.error(&key("disposition_required"), "there is nothing to say; add [dispositions.NAME]");
         }
     }
 

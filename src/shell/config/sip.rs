@@ -19,6 +19,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(86_400);
 const LISTENERS_MAX: usize = 64;
+const NAME_SERVERS_MAX: usize = 8;
+const NAME_SERVER_FORM: &str = "write addresses, for example \"10.0.0.53\" or \"10.0.0.53:5353\"";
 
 pub(super) fn sip(root: &Section<'_>, media: &MediaConfig) -> (SipConfig, NetSettings) {
     let section = root.section("sip");
@@ -92,7 +94,16 @@ fn net(section: &Section<'_>) -> NetSettings {
         queue_bytes_max: default.queue_bytes_max,
     };
     streams.done();
-    NetSettings { udp_threads, streams: limits }
+    let name_servers = section.list_read("name_servers", NAME_SERVER_FORM, name_server_of);
+    if name_servers.len() > NAME_SERVERS_MAX {
+        section.error("name_servers", format!("there are more than {NAME_SERVERS_MAX}"));
+    }
+    NetSettings { udp_threads, streams: limits, name_servers }
+}
+
+/// An address, with the port of DNS unless it has another.
+fn name_server_of(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)))
 }
 
 fn rules(section: &Section<'_>) -> SipRules {

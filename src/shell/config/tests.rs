@@ -113,6 +113,8 @@ fn cases() -> Vec<(&'static str, String)> {
         ("a flag as a word", with("need =", "join_when_empty = \"yes\"\nneed =")),
         ("a bad network", with("10.0.0.0/8", "10.0.0.0/64")),
         ("a bad address", with("127.0.0.1:5060", "localhost")),
+        ("a name server by name", and("[sip]\nname_servers = [\"10.0.0.53\", \"[::1]:5353\", \"dns.example\"]\n")),
+        ("more name servers than are asked", and(&format!("[sip]\nname_servers = {:?}\n", ["10.0.0.53"; 9]))),
         ("the same listener twice", and("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"\n")),
         ("no listener", with("[[sip.listeners]]\naddress = \"127.0.0.1:5060\"", "")),
         ("every address without an external one", with("127.0.0.1:5060", "0.0.0.0:5060")),
@@ -157,6 +159,19 @@ fn cases() -> Vec<(&'static str, String)> {
         ("records to all there is", and(OUTS)),
         ("a queue into itself", with("need =", "on_full = \"queue:averias\"\nneed =")),
         ("overflow outside without a class", with("need =", "on_wait = \"number:+34910000001\"\nneed =")),
+        (
+            "dispositions that a queue must have and cannot",
+            with("need =", "dispositions = [\"fault\"]\ndisposition_required = true\nneed ="),
+        ),
+        (
+            "dispositions that a queue must have, by what is above them",
+            with("need =", "dispositions = [\"fault\"]\ndisposition_required = true\nwrap_up = \"30s\"\nneed =")
+                + "\n[dispositions.\"fault.line\"]\n",
+        ),
+        (
+            "a first contact that is judged after it is forgotten",
+            and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n"),
+        ),
         (
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),

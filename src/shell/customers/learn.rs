@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use turno_base::fact::{Party, QueueLeft, What};
-use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Name, Reason, Wall};
+use turno_base::{AgentId, CallId, Cause, E164, Fact, LegId, Name, Outcome, Reason, Wall};
 use turno_customers::customer::Contact;
 use turno_customers::hygiene::Shown;
 use turno_customers::value::Fifths;
@@ -93,20 +93,7 @@ impl Pupil {
                 }
                 None
             }
-            What::CallEnded { call, outcome, .. } => {
-                let Caller { number, customer, agent, said } = self.calls.remove(call)?;
-                if let Some(customer) = &customer {
-                    self.ended.insert(*call, customer.clone());
-                    // Ids begin with their time.
-                    while self.ended.len() > ENDED_MAX {
-                        self.ended.pop_first();
-                    }
-                }
-                let contact = Contact { at, call: Some(*call), agent, about: format!("call, {}", outcome.as_str()) };
-                let lesson =
-                    Lesson { customer: customer?, number: number?, shown: Shown::Reached, at, contact: Some(contact) };
-                Some(Taught::Of(lesson, said))
-            }
+            What::CallEnded { call, outcome, .. } => self.on_ended(*call, *outcome, at),
             What::Disposed { call, disposition, .. } => {
                 if let Some(caller) = self.calls.get_mut(call) {
                     caller.said = Some(*disposition);
@@ -154,6 +141,20 @@ impl Pupil {
             | What::PauseTooLong { .. }
             | What::Task { .. } => None,
         }
+    }
+
+    fn on_ended(&mut self, call: CallId, outcome: Outcome, at: Wall) -> Option<Taught> {
+        let Caller { number, customer, agent, said } = self.calls.remove(&call)?;
+        if let Some(customer) = &customer {
+            self.ended.insert(call, customer.clone());
+            // Ids begin with their time.
+            while self.ended.len() > ENDED_MAX {
+                self.ended.pop_first();
+            }
+        }
+        let contact = Contact { at, call: Some(call), agent, about: format!("call, {}", outcome.as_str()) };
+        let lesson = Lesson { customer: customer?, number: number?, shown: Shown::Reached, at, contact: Some(contact) };
+        Some(Taught::Of(lesson, said))
     }
 }
 
@@ -303,7 +304,7 @@ fn flush(worth: &mut Worth, batch: &mut Batch) {
 
 #[cfg(test)]
 mod tests {
-    use turno_base::{EndedBy, Number, Outcome, Seeded, SegmentId, TrunkId};
+    use turno_base::{EndedBy, Number, Seeded, SegmentId, TrunkId};
 
     use super::*;
     use crate::shell::config;

@@ -1,4 +1,5 @@
-//! The self-audit of one day: stored figures against the stays that they keep and against the records.
+//! The self-audit of one day: stored figures against the stays that they keep and against the records; the records in themselves, with the
+//! log and with what rating again posted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use turno_base::fact::QueueLeft;
 use turno_base::{CallId, Wall};
 use turno_report::forecast::Date;
-use turno_report::kpi::{Audited, Difference, Quarter, Recorded, Zone, audit};
+use turno_report::kpi::{Audited, CALLS_NAMED_MAX, Difference, Identity, Quarter, Recorded, Zone, audit};
 use turno_tariff::cdr::Record;
 
 use super::reader::FigureReader;
+use crate::shell::store::audit::{Report, audit_span};
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
 /// A call of the day may enter queues for so long after it.
@@ -47,7 +49,27 @@ pub fn audit_day(dir: &Path, zone: &Zone, day: Date, now: Wall) -> Result<Audit,
     audited.recorded = recorded(dir, &figures, range.start.begins(), range.end.begins())?;
     audited.owing = owing(dir, &audited, as_of, &known, now)?;
     let (calls, entries) = (audited.recorded.len() as u64, audited.entries.len() as u64);
-    Ok(Audit { calls, entries, differences: audit(&audited) })
+    let mut differences = audit(&audited);
+    let records = audit_span(dir, &(range.start.begins()..range.end.begins()))?;
+    differences.extend(unsound(&records));
+    Ok(Audit { calls, entries, differences })
+}
+
+/// Flaws of records that are told in one difference.
+const FLAWS_TOLD_MAX: usize = 5;
+
+/// What the audit of the records found, in the words of it.
+fn unsound(records: &Report) -> Option<Difference> {
+    let told: Vec<&str> = records.told.iter().take(FLAWS_TOLD_MAX).map(String::as_str).collect();
+    let what = format!("{} flaws, such as {}", records.wrong, told.join("; "));
+    let calls = records.calls.iter().copied().take(CALLS_NAMED_MAX).collect();
+    (records.wrong > 0).then_some(Difference {
+        identity: Identity::RecordsAreSound,
+        quarter: None,
+        queue: None,
+        what,
+        calls,
+    })
 }
 
 /// Records of calls that arrived in a span of time and that the figures have seen from their beginning to their end.

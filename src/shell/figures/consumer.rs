@@ -10,7 +10,7 @@ use turno_report::kpi::{Changes, Fold, KpiTerms, NumberRange, Quarter};
 use turno_tariff::Numbering;
 use turno_tariff::cdr::Record;
 
-use super::tables::{FigureTables, Kept, Mark};
+use super::tables::{FigureTables, House, Kept, Mark};
 use crate::shell::store::consumer::{Consumer, Pace, Trouble};
 use crate::shell::store::feed::{Content, Item, Wants};
 use crate::shell::store::{Place, StoreError};
@@ -44,6 +44,8 @@ struct Open {
     counted: Mono,
     /// Older rows were removed up to here.
     forgotten: Quarter,
+    /// As the tables have it.
+    house: Option<House>,
 }
 
 impl Figures {
@@ -57,7 +59,7 @@ impl Figures {
         if self.open.is_none() {
             let tables = FigureTables::open(&self.path)?;
             let Kept { mark, fold } = tables.kept()?;
-            self.open = Some(Open { tables, fold, mark, counted: Mono(0), forgotten: Quarter(0) });
+            self.open = Some(Open { tables, fold, mark, counted: Mono(0), forgotten: Quarter(0), house: None });
         }
         Ok(self.open.as_mut().expect("opened above"))
     }
@@ -76,6 +78,11 @@ impl Figures {
             (open.mark.segment, open.mark.offset) = (item.at.segment, item.at.offset);
         }
         open.tables.take(open.mark, &mut open.fold, &changes)?;
+        let house = House::of(&terms);
+        if open.house != Some(house) {
+            open.tables.put_house(house)?;
+            open.house = Some(house);
+        }
         // The tables have them: at a hundred calls a second minutes of them would be memory that is hardly ever looked at.
         open.fold.sleep(open.counted);
         // Once a day is often enough.
@@ -192,6 +199,16 @@ pub fn terms(settings: &crate::shell::config::Settings) -> KpiTerms {
         number_plan: number_plan(),
         rates: settings.figures.agent_costs.clone(),
         rate: settings.figures.cost_per_hour,
+        currency: settings.figures.currency,
+        windows: settings.figures.windows,
+        needs_disposition: settings
+            .engine
+            .acd
+            .queues
+            .iter()
+            .filter(|(_, rules)| rules.disposition_required)
+            .map(|(queue, _)| *queue)
+            .collect(),
         ..KpiTerms::default()
     }
 }

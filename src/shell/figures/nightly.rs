@@ -1,4 +1,9 @@
 //! What is done with figures each night: the self-audit of the day before, and the reports that the configuration asks for.
+//!
+//! How far each of these jobs has come is kept in the store's directory: nights that nobody was up for are made up for, day by day and
+//! in order, and a restart does nothing twice.
+
+mod done;
 
 use std::fs;
 use std::io;
@@ -10,9 +15,11 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use turno_base::Wall;
 use turno_report::forecast::Date;
 use turno_report::kpi::{Identity, Zone};
 
+use self::done::Done;
 use super::audit::audit_day;
 use super::reader::FigureReader;
 use crate::shell::clock::wall;
@@ -20,9 +27,15 @@ use crate::shell::config::{Export, FigureSettings, Settings, zone_offsets};
 use crate::shell::host;
 use crate::shell::metrics::Metrics;
 use crate::shell::report::{Ask, day_text, report};
+use crate::shell::store::StoreError;
+use crate::shell::store::feed::has_behind;
 
 /// How late the hour may be noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// Days that a job makes up for at most; it is said of older ones that they were left out.
+pub const DAYS_BEHIND_MAX: i64 = 31;
+/// A job that failed is tried again after this.
+const RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// The thread; dropping it ends it.
 #[derive(Debug)]
@@ -43,14 +56,12 @@ impl Drop for Nightly {
 
 /// Begins to look at the clock.
 pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> io::Result<Nightly> {
-    let night =
-        Night { dir: settings.store.dir.clone(), zone: settings.node.zone.clone(), figures: settings.figures.clone() };
+    let mut night = Night::new(settings);
     let (stop, stopped) = bounded::<()>(0);
     let thread = std::thread::Builder::new().name("nightly".into()).spawn(move || {
         host::step_back();
-        let (mut audited, mut before) = (None, None);
         loop {
-            night.look(&mut audited, &mut before, &metrics);
+            night.look(wall(), &metrics);
             match stopped.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -60,39 +71,104 @@ pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> io::Result<Nightly> 
     Ok(Nightly { stop: Some(stop), thread: Some(thread) })
 }
 
+/// Something that is done for each day, after it.
+#[derive(Clone, Debug)]
+enum Job {
+    Audit,
+    Export(Export),
+}
+
+impl Job {
+    /// By which it is known from one life to the next: an export that is configured otherwise is another.
+    fn name(&self) -> String {
+        match self {
+            Job::Audit => "audit".to_owned(),
+            Job::Export(Export { subject, by, split, form, dir, at: _ }) => {
+                let (subject, ending) = (subject.word(), form.extension());
+                format!("{subject} by {by:?} and {split:?} as {ending} in {}", dir.display()).to_lowercase()
+            }
+        }
+    }
+
+    /// Local time from which on it is due, minutes after midnight.
+    fn at(&self, figures: &FigureSettings) -> Option<u16> {
+        match self {
+            Job::Audit => figures.audit_at,
+            Job::Export(export) => Some(export.at),
+        }
+    }
+}
+
+/// What a night needs to know.
 #[derive(Debug)]
-struct Night {
+pub(super) struct Night {
     dir: std::path::PathBuf,
     zone: TimeZone,
     figures: FigureSettings,
+    jobs: Vec<Job>,
+    done: Done,
 }
 
 impl Night {
+    pub(super) fn new(settings: &Settings) -> Night {
+        let exports = settings.figures.exports.iter().cloned().map(Job::Export);
+        let audit = settings.figures.audit_at.map(|_| Job::Audit);
+        let jobs: Vec<Job> = audit.into_iter().chain(exports).collect();
+        let done = Done::open(&settings.store.dir, jobs.iter().map(Job::name));
+        let (dir, zone) = (settings.store.dir.clone(), settings.node.zone.clone());
+        Night { dir, zone, figures: settings.figures.clone(), jobs, done }
+    }
+
     fn kpi_zone(&self) -> Zone {
         let name = self.zone.iana_name().unwrap_or("UTC").to_owned();
         Zone { name, offsets: zone_offsets(&self.zone) }
     }
 
-    /// Does what is due and was not done since the start; a report whose file is there was done.
-    fn look(&self, audited: &mut Option<Date>, written: &mut Option<(Date, usize)>, metrics: &Metrics) {
+    /// Does a day of each job that is due: whoever waits for the end of this thread waits for no more than that.
+    pub(super) fn look(&mut self, now: Wall, metrics: &Metrics) {
         let zone = self.kpi_zone();
-        let now = wall();
         let today = zone.date(now);
-        let yesterday = Date(today.0 - 1);
         let local = Timestamp::from_microsecond(now.0).unwrap_or_default().to_zoned(self.zone.clone());
         let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        if self.figures.audit_at.is_some_and(|at| minute >= at) && *audited != Some(yesterday) {
-            *audited = Some(yesterday);
-            self.audit(&zone, yesterday, metrics);
-        }
-        let due = self.figures.exports.iter().filter(|export| minute >= export.at).count();
-        if *written != Some((yesterday, due)) {
-            *written = Some((yesterday, due));
-            for export in self.figures.exports.iter().filter(|export| minute >= export.at) {
-                if let Err(error) = export_day(&self.dir, export, self.ask(export, &zone, yesterday)) {
-                    tracing::error!(report = export.subject.word(), dir = %export.dir.display(), error, "a report could not be written");
+        for job in self.jobs.clone() {
+            let Some(at) = job.at(&self.figures) else { continue };
+            let last = Date(today.0 - if minute >= at { 1 } else { 2 });
+            let Some(day) = self.done.next(&job.name(), Date(today.0 - 2), last, now) else { continue };
+            match self.is_ready(&zone, day) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => tracing::warn!(%error, "whether the figures of a day are whole cannot be told"),
+            }
+            match self.run(&job, &zone, day, now, metrics) {
+                Ok(()) => self.done.set(&job.name(), day),
+                Err(error) => {
+                    tracing::error!(
+                        job = job.name(),
+                        day = day_text(day),
+                        error,
+                        "not done for this day; it is tried again"
+                    );
+                    self.done.retry(&job.name(), now + RETRY_AFTER);
                 }
             }
+        }
+    }
+
+    /// Whether the figures have taken everything that happened on the day: after an outage they may be behind the log.
+    fn is_ready(&self, zone: &Zone, day: Date) -> Result<bool, StoreError> {
+        let reader = match FigureReader::open(&self.dir) {
+            // Nothing has happened yet.
+            Err(StoreError::Missing(_)) => return Ok(false),
+            opened => opened?,
+        };
+        let is_past = reader.as_of()?.is_some_and(|at| at >= zone.begins(Date(day.0 + 1)));
+        Ok(is_past || !has_behind(&self.dir, reader.place()?)?)
+    }
+
+    fn run(&self, job: &Job, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
+        match job {
+            Job::Audit => self.audit(zone, day, now, metrics),
+            Job::Export(export) => export_day(&self.dir, export, self.ask(export, zone, day)),
         }
     }
 
@@ -108,38 +184,37 @@ impl Night {
             segment: None,
             figures: vec!["all".to_owned()],
             with_idle: false,
+            agent: None,
             currency: self.figures.currency,
+            windows: self.figures.windows,
         }
     }
 
-    fn audit(&self, zone: &Zone, day: Date, metrics: &Metrics) {
-        match audit_day(&self.dir, zone, day, wall()) {
-            Ok(audit) => {
-                for identity in Identity::ALL {
-                    let found = audit.differences.iter().filter(|difference| difference.identity == identity).count();
-                    metrics.audit_differences.with_label_values(&[identity.as_str()]).set(found as i64);
-                }
-                metrics.audits.inc();
-                for difference in &audit.differences {
-                    let calls: Vec<String> = difference.calls.iter().map(ToString::to_string).collect();
-                    tracing::error!(
-                        day = day_text(day),
-                        identity = difference.identity.as_str(),
-                        what = difference.what,
-                        calls = calls.join(" "),
-                        "the audit found a difference"
-                    );
-                }
-                tracing::info!(
-                    day = day_text(day),
-                    calls = audit.calls,
-                    entries = audit.entries,
-                    differences = audit.differences.len(),
-                    "audited"
-                );
-            }
-            Err(error) => tracing::error!(day = day_text(day), %error, "the day could not be audited"),
+    fn audit(&self, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
+        let audit = audit_day(&self.dir, zone, day, now).map_err(|error| error.to_string())?;
+        for identity in Identity::ALL {
+            let found = audit.differences.iter().filter(|difference| difference.identity == identity).count();
+            metrics.audit_differences.with_label_values(&[identity.as_str()]).set(found as i64);
         }
+        metrics.audits.inc();
+        for difference in &audit.differences {
+            let calls: Vec<String> = difference.calls.iter().map(ToString::to_string).collect();
+            tracing::error!(
+                day = day_text(day),
+                identity = difference.identity.as_str(),
+                what = difference.what,
+                calls = calls.join(" "),
+                "the audit found a difference"
+            );
+        }
+        tracing::info!(
+            day = day_text(day),
+            calls = audit.calls,
+            entries = audit.entries,
+            differences = audit.differences.len(),
+            "audited"
+        );
+        Ok(())
     }
 }
 
@@ -164,3 +239,6 @@ pub(super) fn export_day(dir: &Path, export: &Export, ask: Ask) -> Result<(), St
     tracing::info!(file = %path.display(), "report written");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, CallId, Name, Wall};
+use turno_base::{AgentId, CallId, Currency, Name, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
-use super::tables::{VERSION, call_of, read};
-use crate::shell::store::StoreError;
+use super::tables::{House, VERSION, call_of, read};
+use crate::shell::store::{Place, StoreError};
 
 /// Read-only access to the figures.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct FigureReader {
 pub struct KnownContact {
     /// Who is a hash.
     pub contact: Contact,
+    /// Which call it was.
+    pub call: CallId,
     /// The first queue; empty for none.
     pub queue: String,
     /// Segment; empty for none.
@@ -49,10 +51,33 @@ impl FigureReader {
         }
     }
 
+    /// The store's directory.
+    pub fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The instant of the last fact that is in the figures; none: there is none.
     pub fn as_of(&self) -> Result<Option<Wall>, StoreError> {
         let found = self.db.query_row("SELECT at_us FROM state", [], |row| row.get(0).map(Wall)).optional();
         found.map_err(|error| self.error(error))
+    }
+
+    /// What the engine that counts them was configured with; the usual if it has counted nothing yet.
+    pub fn house(&self) -> Result<House, StoreError> {
+        let found = self.db.query_row("SELECT currency, resolved_s FROM house", [], |row| {
+            let currency = Currency::new(row.get_ref(0)?.as_str()?).unwrap_or(Currency::EUR);
+            Ok(House { currency, resolved_s: row.get(1)? })
+        });
+        found.optional().map(Option::unwrap_or_default).map_err(|error| self.error(error))
+    }
+
+    /// How far in the log the figures are.
+    pub fn place(&self) -> Result<Place, StoreError> {
+        let found = self.db.query_row("SELECT segment, offset FROM state", [], |row| {
+            let (segment, offset): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok(Place { segment: segment as u64, offset: offset as u64 })
+        });
+        found.optional().map(Option::unwrap_or_default).map_err(|error| self.error(error))
     }
 
     /// Calls that are under way, that an agent works up, or that ended a moment ago.
@@ -120,7 +145,7 @@ impl FigureReader {
 
     /// Calls `on` with each contact in a span of time, by customer and time.
     pub fn each_contact(&self, from: Wall, until: Wall, mut on: impl FnMut(KnownContact)) -> Result<(), StoreError> {
-        let sql = "SELECT who, at_us, answered, disposition, queue, segment FROM contacts
+        let sql = "SELECT who, at_us, answered, disposition, queue, segment, call FROM contacts
                    WHERE at_us >= ? AND at_us < ? ORDER BY who, at_us, call";
         self.each(sql, params![from.0, until.0], |row| {
             let disposition: Option<String> = row.get(3)?;
@@ -130,7 +155,7 @@ impl FigureReader {
                 answered: row.get(2)?,
                 disposition: disposition.and_then(|name| Name::new(&name).ok()),
             };
-            on(KnownContact { contact, queue: row.get(4)?, segment: row.get(5)? });
+            on(KnownContact { contact, queue: row.get(4)?, segment: row.get(5)?, call: call_of(row.get(6)?) });
             Ok(())
         })
     }

@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId};
-use turno_report::kpi::{AgentTally, Call, Changes, Contact, Entry, Fold, Key, Period, Quarter, Tally};
+use turno_base::{AgentId, CallId, Currency};
+use turno_report::kpi::{AgentTally, Call, Changes, Contact, Entry, Fold, Key, KpiTerms, Period, Quarter, Tally};
 
 use crate::shell::store::{StoreError, migrate};
 
 /// Raised with every change of what a row holds.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// A busy database is waited for this long inside one statement.
 const BUSY_FOR: Duration = Duration::from_millis(100);
 
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS state (
   at_us INTEGER NOT NULL, head BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS salt (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL);
 INSERT OR IGNORE INTO salt VALUES (1, randomblob(32));
+CREATE TABLE IF NOT EXISTS house (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL, resolved_s INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS known (call BLOB PRIMARY KEY, kept BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tallies (
   quarter INTEGER NOT NULL, queue TEXT NOT NULL, segment TEXT NOT NULL, number_type TEXT NOT NULL, tally BLOB NOT NULL,
@@ -52,6 +53,28 @@ pub struct Mark {
     pub fact: u64,
     /// Its instant, µs since 1970-01-01T00:00:00Z.
     pub at_us: i64,
+}
+
+/// What reports of a house need to know that does not lie in its counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct House {
+    /// In what agents cost.
+    pub currency: Currency,
+    /// A further contact within this counts against the first, s.
+    pub resolved_s: i64,
+}
+
+impl Default for House {
+    fn default() -> House {
+        House::of(&KpiTerms::default())
+    }
+}
+
+impl House {
+    /// As configured.
+    pub fn of(terms: &KpiTerms) -> House {
+        House { currency: terms.currency, resolved_s: terms.windows.resolved_s }
+    }
 }
 
 /// What was kept.
@@ -161,6 +184,12 @@ impl FigureTables {
             bytes(&fold.head())?
         ])?;
         transaction.commit()
+    }
+
+    /// Keeps what reports need to know, for those that are asked for without a configuration.
+    pub fn put_house(&mut self, house: House) -> rusqlite::Result<()> {
+        let values = params![house.currency.as_str(), house.resolved_s];
+        self.db.execute("INSERT OR REPLACE INTO house VALUES (1, ?, ?)", values).map(drop)
     }
 
     /// Removes what is older than `before`: contacts and stays name calls, counts do not and remain.

@@ -42,7 +42,7 @@ pub fn input_line(input: &Input) -> String {
             if load.draining { ", draining" } else { "" },
             if load.store_full { ", store full" } else { "" }
         ),
-        Input::Restarted => "restarted".to_owned(),
+        Input::Restarted { alive } => format!("restarted, alive until {}", alive.wall),
         Input::Fault { .. } => "fault".to_owned(),
         Input::Deadline => "deadline".to_owned(),
     }

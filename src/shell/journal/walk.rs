@@ -1,6 +1,7 @@
 //! Goes through a journal and shows what happened, for whoever makes something else of it than a transcript.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use turno_base::{Now, Wall};
@@ -41,7 +42,7 @@ pub fn walk(path: &Path, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<En
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("no journal segments in {}", path.display())));
     }
-    walk_these(found, see)
+    walk_these(found, &mut going_on(see))
 }
 
 /// The same from the last segment with a state that was begun before `from`, and without those begun after `until`.
@@ -53,8 +54,36 @@ pub fn walk_between(path: &Path, from: Wall, until: Option<Wall>, see: &mut dyn 
     if let Some(until) = until {
         found.retain(|(_, file)| began(file).is_none_or(|at| at <= until));
     }
+    walk_these(from_state_before(found, from), &mut going_on(see)).map(drop)
+}
+
+/// The same from the last segment with a state that was begun before `from`, until `see` has seen enough.
+///
+/// # Errors
+/// As [`walk`].
+pub fn walk_until(path: &Path, from: Wall, see: &mut dyn FnMut(Shown<'_>) -> ControlFlow<()>) -> io::Result<()> {
+    walk_these(from_state_before(segments(path)?, from), see).map(drop)
+}
+
+/// The instant from which on a journal can be run again; none: there is nothing of it.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn reaches_back_to(path: &Path) -> io::Result<Option<Wall>> {
+    Ok(segments(path)?.iter().filter(|(_, file)| has_state(file)).find_map(|(_, file)| began(file)))
+}
+
+fn from_state_before(mut found: Vec<(u64, PathBuf)>, from: Wall) -> Vec<(u64, PathBuf)> {
     let first = found.iter().rposition(|(_, file)| began(file).is_some_and(|at| at <= from) && has_state(file));
-    walk_these(found.split_off(first.unwrap_or(0)), see).map(drop)
+    found.split_off(first.unwrap_or(0))
+}
+
+/// Sees everything.
+fn going_on<'a>(see: &'a mut dyn FnMut(Shown<'_>)) -> impl FnMut(Shown<'_>) -> ControlFlow<()> + 'a {
+    move |shown| {
+        see(shown);
+        ControlFlow::Continue(())
+    }
 }
 
 /// When the segment was begun.
@@ -65,7 +94,10 @@ fn began(file: &Path) -> Option<Wall> {
     }
 }
 
-fn walk_these(found: Vec<(u64, PathBuf)>, see: &mut dyn FnMut(Shown<'_>)) -> io::Result<Option<Engine>> {
+fn walk_these(
+    found: Vec<(u64, PathBuf)>,
+    see: &mut dyn FnMut(Shown<'_>) -> ControlFlow<()>,
+) -> io::Result<Option<Engine>> {
     let mut running: Option<Engine> = None;
     let mut last = None;
     let mut effects = Vec::new();
@@ -75,7 +107,9 @@ fn walk_these(found: Vec<(u64, PathBuf)>, see: &mut dyn FnMut(Shown<'_>)) -> io:
         let mut engine = match (opening(&mut segment, &file), before) {
             (Opening::State(begin, _), Some(before)) if !begin.first => before,
             (Opening::State(begin, engine), _) => {
-                see(Shown::Begins { engine: &engine, now: begin.now });
+                if see(Shown::Begins { engine: &engine, now: begin.now }).is_break() {
+                    return Ok(Some(*engine));
+                }
                 *engine
             }
             (Opening::Follows(_), Some(before)) => before,
@@ -85,7 +119,10 @@ fn walk_these(found: Vec<(u64, PathBuf)>, see: &mut dyn FnMut(Shown<'_>)) -> io:
         for record in segment.by_ref() {
             let Record::Turn(turn) = record else { continue };
             handle_again(&mut engine, &turn.input, turn.now, &mut effects);
-            see(Shown::Turn { engine: &engine, now: turn.now, input: &turn.input, effects: &effects });
+            let shown = Shown::Turn { engine: &engine, now: turn.now, input: &turn.input, effects: &effects };
+            if see(shown).is_break() {
+                return Ok(Some(engine));
+            }
             effects.clear();
         }
         // What was written after a tear began with a state of its own.

@@ -122,27 +122,33 @@ fn a_target_out_of_reach_is_seen_from_the_past() {
 }
 
 #[test]
-fn a_number_that_was_called_lately_and_has_no_price_is_named() {
+fn a_number_that_was_called_lately_and_that_the_books_of_today_do_not_price_is_named() {
+    use turno_tariff::Status;
     use turno_tariff::cdr::Record;
     let dir = crate::shell::store::tests::Dir::new("lint-gaps");
-    // Four calls to a number without a price, of which one is older than the days that are looked at; others have theirs.
-    let unpriced = |n: u64, arrived: Wall| {
+    let days_ago = |days: i64| Wall(NOON.0 - days * 86_400_000_000);
+    // Four calls to a freephone number, of which one is older than the days that are looked at. At the call only the first had a price.
+    let record = |(days, n): (i64, u64)| {
         let mut record: Record = crate::shell::store::tests::record(n);
-        record.arrived = arrived;
-        for charge in record.legs.iter_mut().flat_map(|leg| &mut leg.charges) {
-            charge.rated.status = Status::Unrated;
+        record.arrived = days_ago(days);
+        for charge in record.legs.iter_mut().flat_map(|leg| &mut leg.charges).filter(|_| n > 0) {
+            (charge.rated.status, charge.rated.net) = (Status::Unrated, None);
         }
         record
     };
-    let days_ago = |days: i64| Wall(NOON.0 - days * 86_400_000_000);
-    let priced = Record { arrived: days_ago(1), ..crate::shell::store::tests::record(9) };
-    let called = [1, 2, 29, 31].into_iter().zip(0..).map(|(days, n)| unpriced(n, days_ago(days)));
-    crate::shell::store::tests::fill(&dir.0, called.chain([priced])).unwrap();
+    crate::shell::store::tests::fill(&dir.0, [1, 2, 29, 31].into_iter().zip(0..).map(record)).unwrap();
     let text = format!("[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n{HEAD}");
-    assert_eq!(
-        found(&text, &dir.0),
-        [
-            "tariff.file: no rule prices +34900123456, called 3 times in 30 days; add a row for its prefix, then price those calls again"
-        ]
-    );
+    let named = "tariff.file: no rule prices +34900123456, called 3 times in 30 days; add a row for its prefix, then price those calls again";
+    for (book, want) in [
+        ("2026-01-01,company,34900,x,0.10", &[][..]), // the rule came after the calls
+        ("2026-01-01,company,34911,x,0.10", &[named]), // it went, also for the call that it had priced
+        ("2026-04-01,company,34900,x,0.10", &[named]), // a version that was not in force then
+        ("2026-01-01,caller,34900,x,0.10", &[]),      // who calls pays, and there is a price
+    ] {
+        let mut settings = settings(&text);
+        settings.engine.deck = Deck::parse_csv(&format!("valid_from,payer,b,rate,per_minute\n{book}\n")).unwrap();
+        let found: Vec<String> = lint(&settings, &dir.0, NOON, 30).iter().map(ToString::to_string).collect();
+        assert_eq!(found, want, "{book}");
+    }
+    assert_eq!(found(&text, &dir.0), [] as [String; 0], "a house without a book asks for no price");
 }

@@ -226,7 +226,7 @@ mod tests {
         let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
         caller.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let (inbox, outlet) = inbox(Clock::begin());
-        (0..1000).for_each(|_| inbox.datagram(Lane::Fresh, Mono(0), Input::Restarted));
+        (0..1000).for_each(|_| inbox.datagram(Lane::Fresh, Mono(0), Input::Deadline));
         let invite = "INVITE sip:900@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n\
                       To: <sip:900@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n";
         let bye = invite.replace("INVITE", "BYE").replace("To: <sip:900@x>", "To: <sip:900@x>;tag=2");

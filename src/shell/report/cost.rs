@@ -1,15 +1,17 @@
-//! What calls cost and earn: telephony as it was rated, and agents' time at its loaded cost. Sums are exact; a mean is made for
-//! printing only.
+//! What calls cost and earn: telephony as it was rated, with what rating again posted since, and agents' time at its loaded cost.
+//! Sums are exact; a mean is made for printing only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use turno_base::Currency;
-use turno_report::kpi::{KpiTerms, Purse, Tally, Value, of_hours, share_out};
+use turno_report::kpi::{Key, KpiTerms, Purse, Quarter, Tally, Value, of_hours, share_out};
+use turno_tariff::again::Posting;
 
 use super::queues::grouped;
 use super::sheet::{Cell, Column, Sheet};
 use super::{Ask, ReportError};
 use crate::shell::figures::FigureReader;
+use crate::shell::store::ledger::Ledger;
 
 /// Who pays what we pay, and who pays us, in the price book's words.
 const COMPANY: &str = "company";
@@ -22,7 +24,8 @@ fn sum(purse: &Purse, payer: &str, currency: Currency, scale: u8) -> i128 {
 }
 
 pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
-    let rows = grouped(reader, ask)?;
+    let mut rows = grouped(reader, ask)?;
+    let again = rated_again(reader, ask, &mut rows)?;
     let keys = || rows.values().flat_map(|tally| tally.telephony.0.keys());
     let scale = keys().map(|key| key.scale).max().unwrap_or(0).max(KpiTerms::RATE_SCALE);
     let payers: BTreeSet<String> = keys().map(|key| key.payer.to_string()).collect();
@@ -36,10 +39,14 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
         Column::new("calls", "calls, where they first entered"),
         Column::new("handled", "conversations of agents"),
     ];
-    columns.extend(payers.iter().map(|payer| Column::new(payer, "rated legs that this party pays")));
+    columns.extend(payers.iter().map(|payer| Column::new(payer, "rated legs that this party pays, as rated last")));
+    columns.push(Column::new("rated_again", "what of company rating again posted, up or down"));
     columns.push(Column::new("agents", "(talk + hold + wrap-up) at the agent's cost per hour"));
     if ask.with_idle {
-        columns.push(Column::new("idle", "agents' time ready at their cost, shared out by the column before"));
+        columns.push(Column::new(
+            "idle",
+            "time ready of all agents at their cost, shared out over all calls of the house by the column before",
+        ));
     }
     columns.push(Column::new("cost", "company + agents (+ idle)"));
     columns.push(Column::new("cost_per_call", "cost / calls"));
@@ -52,10 +59,10 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
         sheet.notes.push(format!("amounts in {} are not in these sums", others.join(", ")));
     }
     let weights: Vec<u128> = rows.values().map(|tally| tally.agent_cost).collect();
-    let idle = if ask.with_idle { share_out(idle_of(reader, ask)? * up, &weights) } else { vec![0; weights.len()] };
+    let idle = if ask.with_idle { idle(reader, ask, &weights, up)? } else { vec![0; weights.len()] };
 
     let money = |units: i128| Cell::Money { units, scale, currency: ask.currency };
-    let row = |time: &str, part: &str, tally: &Tally, agents: i128, idle: i128| {
+    let row = |(time, part): (&str, &str), tally: &Tally, again: &Purse, agents: i128, idle: i128| {
         let company = sum(&tally.telephony, COMPANY, ask.currency, scale);
         let cost = company + agents + idle;
         let calls = tally.counts.calls;
@@ -63,6 +70,7 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
         row.push(Cell::Value(Value::Count(calls)));
         row.push(Cell::Value(Value::Count(tally.counts.handled)));
         row.extend(payers.iter().map(|payer| money(sum(&tally.telephony, payer, ask.currency, scale))));
+        row.push(money(sum(again, COMPANY, ask.currency, scale)));
         row.push(money(agents));
         if ask.with_idle {
             row.push(money(idle));
@@ -74,15 +82,16 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
         row
     };
     // The total is rounded once; its rows are the shares of it, so that they add up to the unit.
-    let mut all = Tally::default();
+    let (mut all, mut all_again, none) = (Tally::default(), Purse::default(), Purse::default());
     rows.values().for_each(|tally| all.merge(tally));
+    again.values().for_each(|again| all_again.merge(again));
     let agents = of_hours(all.agent_cost * up.unsigned_abs());
     let shares = share_out(agents, &weights);
-    for ((((time, part), tally), agents), idle) in rows.iter().zip(&shares).zip(&idle) {
-        sheet.rows.push(row(time, part, tally, *agents, *idle));
+    for (((of, tally), agents), idle) in rows.iter().zip(&shares).zip(&idle) {
+        sheet.rows.push(row((&of.0, &of.1), tally, again.get(of).unwrap_or(&none), *agents, *idle));
     }
     if rows.len() > 1 {
-        sheet.rows.push(row("total", "all", &all, agents, idle.iter().sum()));
+        sheet.rows.push(row(("total", "all"), &all, &all_again, agents, idle.iter().sum()));
     }
     Ok(sheet)
 }
@@ -93,8 +102,42 @@ fn halves_up(amount: i128, count: i128) -> i128 {
     sign * ((2 * amount.abs() + count) / (2 * count))
 }
 
-fn idle_of(reader: &FigureReader, ask: &Ask) -> Result<i128, ReportError> {
+/// By time and what the row is about.
+type Rows<T> = BTreeMap<(String, String), T>;
+
+/// Adds what rating again posted to the amounts of the rows that count the calls; it alone, by row.
+fn rated_again(reader: &FigureReader, ask: &Ask, rows: &mut Rows<Tally>) -> Result<Rows<Purse>, ReportError> {
+    let mut again = Rows::new();
+    let Some(ledger) = Ledger::read(reader.dir())? else { return Ok(again) };
+    let range = ask.range();
+    ledger.each_counted(&(range.start.begins()..range.end.begins()), |entry| {
+        let quarter = Quarter::of(entry.counted);
+        let key = Key { quarter, queue: entry.queue, segment: entry.segment, number_type: entry.number_type };
+        if !ask.wants(&key) {
+            return;
+        }
+        let row = (ask.label(quarter), ask.part(&key));
+        let Posting { of, difference, .. } = entry.posting;
+        let tally = rows.entry(row.clone()).or_default();
+        tally.telephony.add(of.payer.0, difference);
+        tally.counts.unrated = tally.counts.unrated.saturating_sub(u64::from(entry.was_unrated));
+        again.entry(row).or_insert_with(Purse::default).add(of.payer.0, difference);
+    })?;
+    Ok(again)
+}
+
+/// What each row bears of the idle time of all agents. Nobody is idle for one queue alone: who asks for a part of the house
+/// gets the part's share, as in the report of all of it.
+fn idle(reader: &FigureReader, ask: &Ask, weights: &[u128], up: i128) -> Result<Vec<i128>, ReportError> {
     let mut idle = 0;
     reader.each_agent(&ask.range(), |_, _, tally| idle += tally.cost_ready)?;
-    Ok(of_hours(idle))
+    let idle = of_hours(idle) * up;
+    if ask.queue.is_none() && ask.segment.is_none() {
+        return Ok(share_out(idle, weights));
+    }
+    let mut house = 0_u128;
+    reader.each_tally(&ask.range(), |_, tally| house += tally.agent_cost)?;
+    let rest = house.saturating_sub(weights.iter().sum());
+    let parts: Vec<u128> = std::iter::once(rest).chain(weights.iter().copied()).collect();
+    Ok(share_out(idle, &parts).split_off(1))
 }

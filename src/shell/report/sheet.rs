@@ -128,7 +128,7 @@ impl Cell {
     }
 
     /// As programs read it: percent and seconds as plain decimals, empty for none.
-    fn plain(&self) -> String {
+    pub(super) fn plain(&self) -> String {
         match self {
             Cell::Text(text) => text.clone(),
             Cell::Value(value) => match (value, value.rounded()) {

@@ -33,7 +33,9 @@ fn ask(subject: Subject, by: By) -> Ask {
         segment: None,
         figures: Vec::new(),
         with_idle: false,
+        agent: None,
         currency: Currency::EUR,
+        windows: Default::default(),
     }
 }
 
@@ -127,12 +129,15 @@ fn dispositions_repeat_callers_and_the_calls_behind_a_figure() {
     assert_eq!(rows(Subject::Dispositions), ["2026-03-10,averias,billing,26,100.0"]);
     // Three customers called 40 times; whether it was settled is not known before a week has passed.
     assert_eq!(rows(Subject::Repeat), ["2026-03-10,averias,40,37,92.5,0,"]);
-    let behind = rows(Subject::Calls("abandonment".to_owned()));
+    let behind = rows(Subject::Calls(Behind::Queues, "abandonment".to_owned()));
     assert_eq!(behind.len(), 40);
     let counted: Vec<&String> = behind.iter().filter(|row| row.ends_with(",yes")).collect();
     assert_eq!(counted.len(), 14);
     assert!(counted.iter().all(|row| row.contains(",abandoned,-,10.000,")), "{counted:?}");
-    assert!(matches!(report(&reader, &ask(Subject::Calls("nope".to_owned()), By::Day)), Err(ReportError::NoFigure(_))));
+    assert!(matches!(
+        report(&reader, &ask(Subject::Calls(Behind::Queues, "nope".to_owned()), By::Day)),
+        Err(ReportError::NoFigure(_))
+    ));
 }
 
 #[test]
@@ -163,6 +168,7 @@ fn cost_adds_up_to_the_unit_with_idle_time_shared_out() {
             "calls",
             "handled",
             "company",
+            "rated_again",
             "agents",
             "idle",
             "cost",
@@ -186,7 +192,40 @@ fn cost_adds_up_to_the_unit_with_idle_time_shared_out() {
     // 26 x 24 s at 17.0001 an hour are 2.94668..., 1681 s ready are 7.93810..., 40 calls at 0.0333.
     let csv = sheet.csv();
     let last = csv.lines().last().unwrap();
-    assert_eq!(last, "total,all,40,26,1.3320,2.9467,7.9381,12.2168,0.3054,-12.2168,0");
+    assert_eq!(last, "total,all,40,26,1.3320,0.0000,2.9467,7.9381,12.2168,0.3054,-12.2168,0");
+}
+
+#[test]
+fn idle_time_of_a_part_of_the_house_is_the_share_that_it_has_in_the_whole() {
+    let dir = Dir::new();
+    let ventas = QueueId::new("ventas").unwrap();
+    let terms = turno_report::kpi::KpiTerms { rate: 170_001, ..Default::default() };
+    let (mut fold, mut changes) = (turno_report::kpi::Fold::default(), Default::default());
+    let mut facts = facts(40);
+    for fact in &mut facts {
+        use turno_base::fact::What;
+        if let What::QueueEntered { call, queue, .. } | What::QueueLeft { call, queue, .. } = &mut fact.what
+            && call.0 % 5 == 0
+        {
+            *queue = ventas;
+        }
+        fold.on_fact(fact, &terms, &mut changes);
+    }
+    fold.on_time(facts.last().unwrap().at.mono, &terms, &mut changes);
+    let mut tables = FigureTables::open(&path(dir.path())).unwrap();
+    tables.take(crate::shell::figures::Mark::default(), &mut fold, &changes).unwrap();
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let idle = |queue: Option<QueueId>| -> Vec<i128> {
+        let sheet = report(&reader, &Ask { with_idle: true, queue, ..ask(Subject::Cost, By::Day) }).unwrap();
+        let n = sheet.columns.iter().position(|column| column.name == "idle").unwrap();
+        let units = |row: &Vec<sheet::Cell>| if let sheet::Cell::Money { units, .. } = row[n] { units } else { 0 };
+        sheet.rows.iter().map(units).collect()
+    };
+    let all = idle(None);
+    // 1681 s ready at 17.0001 an hour, shared by 21 and 5 answered calls of 24 s.
+    assert_eq!(all, [64_115, 15_266, 79_381], "averias, ventas and both");
+    assert_eq!((idle(QueueId::new("averias").ok()), idle(Some(ventas))), (vec![all[0]], vec![all[1]]));
+    assert_eq!(idle(QueueId::new("nobody").ok()), [] as [i128; 0]);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn a_panic_costs_one_fault_and_what_was_decided_before_it_is_done() {
 fn a_flood_ends_its_turn_and_lets_the_deadline_and_the_house_in() {
     let (mut l, inbox, ..) = small();
     for _ in 0..1000 {
-        inbox.datagram(Lane::Fresh, Mono(0), Input::Restarted);
+        inbox.datagram(Lane::Fresh, Mono(0), Input::Restarted { alive: Now::default() });
     }
     inbox.house(Input::Stored(7));
     l.machine.deadline = Some(Mono(0));
@@ -160,7 +160,7 @@ fn draining_and_a_full_store_reach_the_machine_once_and_at_once() {
 #[test]
 fn the_journal_gets_its_segments_and_the_loop_ends_when_asked() {
     let (mut l, inbox, _, gate) = small();
-    l.begin(vec![Input::Restarted]);
+    l.begin(vec![Input::Restarted { alive: Now::default() }]);
     // The state is written by the loop only where nothing else leads to it.
     for wish in [Wish::Next, Wish::Whole] {
         l.world.wants = Some(wish);

@@ -2,44 +2,52 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
-use turno_base::CallId;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use turno_base::{CallId, Wall};
+use turno_tariff::again::{Posting, unbalanced};
 use turno_tariff::cdr::{Record, format, verify};
 
 use super::feed::{Content, History, Wants};
+use super::ledger::Ledger;
 use super::{Filter, Order, Reader, StoreError, outs};
 
 /// Differences that are told; more are counted.
 pub const SHOWN_MAX: usize = 100;
 
-/// Identities between the tables: what each query finds is wrong.
-const IDENTITIES: [(&str, &str); 5] = [
+/// Identities between the tables: what each query finds is wrong. `k` are the calls that are looked at, `SPAN` says which.
+const IDENTITIES: [(&str, &str); 4] = [
     (
         "segments of a leg last as long as the leg",
-        "SELECT l.call, l.name FROM legs l LEFT JOIN segments s ON s.call = l.call AND s.leg = l.leg
-         GROUP BY l.call, l.leg HAVING coalesce(sum(s.ms), 0) <> l.total_ms",
+        "SELECT l.call, l.name FROM calls k JOIN legs l ON l.call = k.call LEFT JOIN segments s ON s.call = l.call AND s.leg = l.leg
+         WHERE SPAN GROUP BY l.call, l.leg HAVING coalesce(sum(s.ms), 0) <> l.total_ms",
     ),
     (
         "shares of a charge are the charge",
-        "SELECT c.call, c.payer FROM charges c LEFT JOIN segment_shares s
+        "SELECT c.call, c.payer FROM calls k JOIN charges c ON c.call = k.call LEFT JOIN segment_shares s
          ON s.call = c.call AND s.leg = c.leg AND s.payer = c.payer
-         GROUP BY c.call, c.leg, c.payer HAVING coalesce(sum(s.net), 0) <> coalesce(c.net, 0)",
-    ),
-    (
-        "each part belongs to a call",
-        "SELECT call, 'leg' FROM legs WHERE call NOT IN (SELECT call FROM calls)
-         UNION ALL SELECT call, 'offer' FROM offers WHERE call NOT IN (SELECT call FROM calls)
-         UNION ALL SELECT call, 'stay' FROM queue_entries WHERE call NOT IN (SELECT call FROM calls)",
+         WHERE SPAN GROUP BY c.call, c.leg, c.payer HAVING coalesce(sum(s.net), 0) <> coalesce(c.net, 0)",
     ),
     (
         "the wait of a call is that of its stays",
-        "SELECT c.call, '' FROM calls c LEFT JOIN queue_entries q ON q.call = c.call
-         GROUP BY c.call HAVING coalesce(sum(q.wait_ms), 0) <> c.wait_ms",
+        "SELECT k.call, '' FROM calls k LEFT JOIN queue_entries q ON q.call = k.call
+         WHERE SPAN GROUP BY k.call HAVING coalesce(sum(q.wait_ms), 0) <> k.wait_ms",
     ),
-    ("net and tax are gross", "SELECT call, payer FROM charges WHERE net + tax <> gross"),
+    (
+        "net and tax are gross",
+        "SELECT c.call, c.payer FROM calls k JOIN charges c ON c.call = k.call WHERE SPAN AND c.net + c.tax <> c.gross",
+    ),
 ];
+
+/// One of whole tables: what it finds is of no call, and so of no day.
+const PARTS: (&str, &str) = (
+    "each part belongs to a call",
+    "SELECT call, 'leg' FROM legs WHERE call NOT IN (SELECT call FROM calls)
+     UNION ALL SELECT call, 'offer' FROM offers WHERE call NOT IN (SELECT call FROM calls)
+     UNION ALL SELECT call, 'stay' FROM queue_entries WHERE call NOT IN (SELECT call FROM calls)",
+);
 
 /// What was looked at and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,32 +60,34 @@ pub struct Report {
     pub coming: u64,
     /// Records that consumers set aside.
     pub refused: u64,
+    /// Postings of rating again.
+    pub postings: u64,
     /// Lines of files that were compared.
     pub lines: u64,
     /// Differences.
     pub wrong: u64,
     /// The first of them, in words, with their calls.
     pub told: Vec<String>,
+    /// The calls of those.
+    pub calls: Vec<CallId>,
 }
 
 impl Report {
     fn tell(&mut self, call: impl std::fmt::Display, what: impl std::fmt::Display) {
         self.wrong += 1;
         if self.told.len() < SHOWN_MAX {
+            let call = call.to_string();
             self.told.push(format!("{call}: {what}"));
+            self.calls.extend(call.parse::<CallId>().ok().filter(|call| !self.calls.contains(call)));
         }
     }
 }
 
-/// Checks every record by itself, the tables among themselves, and the log against the tables.
+/// Checks every record by itself and with what rating again posted to it, the tables among themselves, and the log against the tables.
 pub fn audit(dir: &Path) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let reader = Reader::open(dir)?;
-    reader.each(&Filter::default(), Order::OldestFirst, |record| {
-        report.records += 1;
-        verify(record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
-    })?;
-    identities(&dir.join("records.sqlite"), &mut report)?;
+    soundness(dir, &reader, None, &mut report)?;
     let mut refused: BTreeSet<String> = reader.refused()?.into_iter().filter_map(|refused| refused.call).collect();
     report.refused = refused.len() as u64;
     let aside = outs::refused(dir);
@@ -87,13 +97,87 @@ pub fn audit(dir: &Path) -> Result<Report, StoreError> {
     Ok(report)
 }
 
-fn identities(path: &Path, report: &mut Report) -> Result<(), StoreError> {
+/// The same of the calls that arrived in a span of time. Records that the tables do not have are not missed: those of yesterday
+/// may have been taken out since.
+pub fn audit_span(dir: &Path, span: &Range<Wall>) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    let reader = Reader::open(dir)?;
+    soundness(dir, &reader, Some(span), &mut report)?;
+    let refused: BTreeSet<Option<String>> = reader.refused()?.into_iter().map(|refused| refused.call).collect();
+    let mut failed = None;
+    let wants = Wants { records: true, facts: false, beats: false };
+    // A record is written when its call has ended, which is after it arrived.
+    History::open(dir)?.each_since(span.start, wants, |item| {
+        let Content::Record { record, .. } = &item.content else { return };
+        if !span.contains(&record.arrived) || refused.contains(&Some(record.call.to_string())) {
+            return;
+        }
+        report.logged += 1;
+        match reader.show(record.call) {
+            Ok(Some(kept)) if !is_same(&kept, record) => {
+                report.tell(record.call, "the tables say something else than the log");
+            }
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    failed.map_or(Ok(report), Err)
+}
+
+fn soundness(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
+    let filter = Filter { since: span.map(|span| span.start), until: span.map(|span| span.end), ..Filter::default() };
+    reader.each(&filter, Order::OldestFirst, |record| {
+        report.records += 1;
+        verify(record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
+    })?;
+    identities(&dir.join("records.sqlite"), span, report)?;
+    postings(dir, reader, span, report)
+}
+
+/// What rating again posted leads from the amounts of the records to the last.
+fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
+    let Some(ledger) = Ledger::read(dir)? else { return Ok(()) };
+    let always = Wall(i64::MIN)..Wall(i64::MAX);
+    let (mut of_call, mut failed): (Vec<Posting>, Option<StoreError>) = (Vec::new(), None);
+    let mut check = |of_call: &mut Vec<Posting>| {
+        let Some(call) = of_call.first().map(|posting| posting.of.call) else { return };
+        report.postings += of_call.len() as u64;
+        match reader.show(call) {
+            // Its record is too old to be kept.
+            Ok(None) => {}
+            Ok(Some(record)) => {
+                for of in unbalanced(&record, of_call) {
+                    let what = format_args!("leg {}: postings for {} do not lead to its amount", of.leg, of.payer);
+                    report.tell(call, what);
+                }
+            }
+            Err(error) => failed = Some(error),
+        }
+        of_call.clear();
+    };
+    ledger.each_arrived(span.unwrap_or(&always), |entry| {
+        if of_call.first().is_some_and(|first| first.of.call != entry.posting.of.call) {
+            check(&mut of_call);
+        }
+        of_call.push(entry.posting);
+    })?;
+    check(&mut of_call);
+    failed.map_or(Ok(()), Err)
+}
+
+fn identities(path: &Path, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
+    let (which, values) = match span {
+        None => ("1", vec![]),
+        Some(span) => ("k.arrived_us >= ? AND k.arrived_us < ?", vec![span.start.0, span.end.0]),
+    };
+    let of_calls = IDENTITIES.map(|(holds, query)| (holds, query.replace("SPAN", which), values.clone()));
+    let whole = span.is_none().then(|| (PARTS.0, PARTS.1.to_owned(), vec![]));
     let run = |report: &mut Report| -> rusqlite::Result<()> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
-        for (holds, query) in IDENTITIES {
-            let mut select = db.prepare(query)?;
-            let mut rows = select.query([])?;
+        for (holds, query, values) in of_calls.into_iter().chain(whole) {
+            let mut select = db.prepare(&query)?;
+            let mut rows = select.query(params_from_iter(values))?;
             while let Some(row) = rows.next()? {
                 let (call, of): (String, String) = (row.get(0)?, row.get(1)?);
                 report.tell(call, format_args!("it does not hold that {holds} ({of})"));

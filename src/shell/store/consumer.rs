@@ -283,7 +283,14 @@ impl Runner {
                 self.shared.sweep(&self.dir);
             }
             Next::Items(items, to) => {
-                items.chunks(self.consumer.pace().items_max.max(1)).try_for_each(|batch| self.take(batch))?;
+                for batch in items.chunks(self.consumer.pace().items_max.max(1)) {
+                    // Who ends waits for no more than the batch in hand; what is left is taken at the next start.
+                    if self.is_over() {
+                        self.place = None;
+                        return Ok(Step::Taken);
+                    }
+                    self.take(batch)?;
+                }
                 // Frames that it does not want are read again after a restart, which costs nothing; a heartbeat a second
                 // would cost a transaction a second.
                 self.arrive(to);

@@ -6,6 +6,7 @@ mod care;
 mod cases;
 mod changes;
 mod edit;
+mod entered;
 mod first;
 mod merges;
 mod worth;
@@ -23,6 +24,7 @@ pub use care::{Erased, Lesson, Task};
 pub use cases::CaseError;
 pub use changes::{Import, Past, Undone};
 pub use edit::{Edit, EditError, tag};
+pub use entered::EntryError;
 pub use merges::MergeError;
 pub use worth::{Ended, Renewed};
 
@@ -234,12 +236,8 @@ fn bump(db: &Connection) -> rusqlite::Result<()> {
 }
 
 fn write(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
-    write_bytes(db, &customer.id, &blob(customer)?)
-}
-
-fn write_bytes(db: &Connection, id: &str, bytes: &[u8]) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO customers VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = ?2")?
-        .execute(params![id, bytes])
+        .execute(params![customer.id, blob(customer)?])
         .map(drop)
 }
 

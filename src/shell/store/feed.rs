@@ -140,6 +140,25 @@ fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
     (items, good)
 }
 
+/// Whether the log of the store in `dir` has records or facts behind a place: a consumer that is there has not taken all.
+pub fn has_behind(dir: &Path, mut at: Place) -> Result<bool, StoreError> {
+    let dir = dir.join("log");
+    let disk = |error| StoreError::Disk { what: "read", path: dir.clone(), error };
+    if !dir.is_dir() {
+        return Ok(false);
+    }
+    let Some(last) = log::segments(&dir).map_err(disk)?.pop() else { return Ok(false) };
+    let durable = Place { segment: last, offset: u64::MAX };
+    let wants = Wants { records: true, facts: true, beats: false };
+    loop {
+        match next(&dir, at, durable, wants).map_err(disk)? {
+            Next::Nothing => return Ok(false),
+            Next::Items(items, _) if !items.is_empty() => return Ok(true),
+            Next::Items(_, to) | Next::Turned(to) => at = to,
+        }
+    }
+}
+
 /// A read of the whole log as it is kept, beside a running store or without one: how a fold over the event line is made
 /// again from the beginning. What happens meanwhile may or may not be seen.
 #[derive(Debug)]
@@ -167,9 +186,21 @@ impl History {
     }
 
     /// Calls `on` with each item that is kept, in order.
-    pub fn each(&self, wants: Wants, mut on: impl FnMut(&Item)) -> Result<(), StoreError> {
+    pub fn each(&self, wants: Wants, on: impl FnMut(&Item)) -> Result<(), StoreError> {
+        self.each_since(Wall(i64::MIN), wants, on)
+    }
+
+    /// The same from the segment on that was written to last before what was written at `since`: a few items may be older.
+    pub fn each_since(&self, since: Wall, wants: Wants, mut on: impl FnMut(&Item)) -> Result<(), StoreError> {
         let disk = |error| StoreError::Disk { what: "read", path: self.dir.clone(), error };
-        let segments = log::segments(&self.dir).map_err(disk)?;
+        let mut segments = log::segments(&self.dir).map_err(disk)?;
+        let is_older = |segment: &u64| {
+            let written = std::fs::metadata(log::path(&self.dir, *segment)).and_then(|file| file.modified()).ok();
+            let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+            written.is_some_and(|at| i64::try_from(at.as_micros()).is_ok_and(|us| us < since.0))
+        };
+        let older = segments.iter().take_while(|segment| is_older(segment)).count();
+        segments.drain(..older.min(segments.len().saturating_sub(1)));
         let Some((&first, &last)) = segments.first().zip(segments.last()) else { return Ok(()) };
         let mut at = Place { segment: first, offset: HEADER_BYTES };
         let durable = Place { segment: last, offset: u64::MAX };

@@ -1,23 +1,34 @@
 //! What rating again posted: `ledger.sqlite` below the store's directory. Rows are only ever added; the amount of a leg is its record's, or
-//! that of its last row here.
+//! that of its last row here. Each row says where the figures count its call, so that they need not look for it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use turno_base::{CallId, Currency, Money, Wall};
+use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
+use serde_json::json;
+use turno_base::{CallId, Currency, LegId, Money, Name, QueueId, SegmentId, Wall};
 use turno_tariff::again::{LegPayer, Posted, Posting};
+use turno_tariff::cdr::{Charge, Record, format};
+use turno_tariff::{Payer, Status};
 
 use super::StoreError;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// A call enters its last queue within this of arriving.
+const ENTERS_WITHIN_US: i64 = 86_400_000_000;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS postings (
-  call TEXT NOT NULL, leg TEXT NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL, net INTEGER NOT NULL,
+  call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL, net INTEGER NOT NULL,
   scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER, tariff_revision INTEGER, posted_us INTEGER NOT NULL,
+  arrived_us INTEGER NOT NULL, counted_us INTEGER NOT NULL, was_unrated INTEGER NOT NULL, queue TEXT, segment TEXT, number_type TEXT,
   PRIMARY KEY (call, leg, payer, revision)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS postings_counted ON postings (counted_us);
 ";
+
+const COLUMNS: &str = "call, leg, payer, revision, difference, net, scale, currency, valid_from_us, tariff_revision, posted_us, arrived_us,
+  counted_us, was_unrated, queue, segment, number_type";
 
 /// The ledger of a store.
 #[derive(Debug)]
@@ -35,15 +46,33 @@ pub struct Part<'l> {
 
 /// What was posted last, by call, leg and payer.
 #[derive(Debug, Default)]
-pub struct PostedBefore(BTreeMap<(String, String, String), Posted>);
+pub struct PostedBefore(BTreeMap<LegPayer, Posted>);
+
+/// A row of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What was posted.
+    pub posting: Posting,
+    /// When.
+    pub posted: Wall,
+    /// When its call arrived.
+    pub arrived: Wall,
+    /// When it entered the queue that figures count its cost in, or arrived if it entered none.
+    pub counted: Wall,
+    /// It is the first amount of a leg that the record has none of for want of a rule.
+    pub was_unrated: bool,
+    /// That queue.
+    pub queue: Option<QueueId>,
+    /// Segment of the customer.
+    pub segment: Option<SegmentId>,
+    /// Type of the dialled number, as in the record.
+    pub number_type: Option<Name>,
+}
 
 impl PostedBefore {
     /// None: the amount is its record's.
     pub fn of(&self, of: LegPayer) -> Option<Posted> {
-        if self.0.is_empty() {
-            return None;
-        }
-        self.0.get(&(of.call.to_string(), of.leg.to_string(), of.payer.to_string())).copied()
+        self.0.get(&of).copied()
     }
 }
 
@@ -69,6 +98,62 @@ impl Ledger {
         }
     }
 
+    /// Opens the ledger in `dir` to read it; none: nothing was ever posted.
+    pub fn read(dir: &Path) -> Result<Option<Ledger>, StoreError> {
+        let path = dir.join("ledger.sqlite");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let open = || -> rusqlite::Result<(Connection, u32)> {
+            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(std::time::Duration::from_secs(5))?;
+            let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((db, version))
+        };
+        match open() {
+            Ok((db, VERSION)) => Ok(Some(Ledger { db, path })),
+            // Somebody else is making it.
+            Ok((_, 0)) => Ok(None),
+            Ok((_, found)) => Err(StoreError::DatabaseVersion { path, found }),
+            Err(error) => Err(StoreError::Database { path, error }),
+        }
+    }
+
+    /// The rows of one call, by leg, payer and revision.
+    pub fn of_call(&self, call: CallId) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        let sql = format!("SELECT {COLUMNS} FROM postings WHERE call = ? ORDER BY leg, payer, revision");
+        self.each(&sql, [call.to_string()], |entry| found.push(entry))?;
+        Ok(found)
+    }
+
+    /// Calls `on` with the rows of calls that arrived in a span of time, by call, leg, payer and revision.
+    pub fn each_arrived(&self, span: &Range<Wall>, on: impl FnMut(Entry)) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM postings WHERE counted_us >= ?1 AND counted_us < ?3 AND arrived_us >= ?1 AND arrived_us < ?2
+             ORDER BY call, leg, payer, revision"
+        );
+        self.each(&sql, [span.start.0, span.end.0, span.end.0.saturating_add(ENTERS_WITHIN_US)], on)
+    }
+
+    /// Calls `on` with the rows of calls whose cost figures count in a span of time.
+    pub fn each_counted(&self, span: &Range<Wall>, on: impl FnMut(Entry)) -> Result<(), StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM postings WHERE counted_us >= ? AND counted_us < ?");
+        self.each(&sql, [span.start.0, span.end.0], on)
+    }
+
+    fn each(&self, sql: &str, values: impl rusqlite::Params, mut on: impl FnMut(Entry)) -> Result<(), StoreError> {
+        let run = || {
+            let mut select = self.db.prepare(sql)?;
+            let mut rows = select.query(values)?;
+            while let Some(row) = rows.next()? {
+                on(entry(row)?);
+            }
+            Ok(())
+        };
+        run().map_err(|error| StoreError::Database { path: self.path.clone(), error })
+    }
+
     /// Begins a part.
     pub fn part(&mut self) -> Result<Part<'_>, StoreError> {
         match self.db.transaction_with_behavior(TransactionBehavior::Immediate) {
@@ -82,31 +167,34 @@ impl Part<'_> {
     /// What was posted last for the amounts of the calls from `first` to `last`.
     pub fn posted(&self, first: CallId, last: CallId) -> Result<PostedBefore, StoreError> {
         let run = || {
-            let mut select = self.rows.prepare_cached(
-                "SELECT call, leg, payer, revision, net, scale, currency FROM postings WHERE call BETWEEN ? AND ?
-                 ORDER BY call, leg, payer, revision",
-            )?;
+            let sql = format!(
+                "SELECT {COLUMNS} FROM postings WHERE call BETWEEN ? AND ? ORDER BY call, leg, payer, revision"
+            );
+            let mut select = self.rows.prepare_cached(&sql)?;
             let mut rows = select.query([first.to_string(), last.to_string()])?;
             let mut last_of = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                let currency: String = row.get(6)?;
-                let currency = Currency::new(&currency).unwrap_or(Currency::EUR);
-                let net = Money { units: row.get(4)?, scale: row.get(5)?, currency };
-                last_of.insert((row.get(0)?, row.get(1)?, row.get(2)?), Posted { revision: row.get(3)?, net });
+                let Posting { of, revision, net, .. } = entry(row)?.posting;
+                last_of.insert(of, Posted { revision, net });
             }
             Ok(PostedBefore(last_of))
         };
         run().map_err(|error| self.error(error))
     }
 
-    /// Adds a row.
-    pub fn post(&self, posting: &Posting, now: Wall) -> Result<(), StoreError> {
+    /// Adds a row about an amount of `record`.
+    pub fn post(&self, posting: &Posting, record: &Record, now: Wall) -> Result<(), StoreError> {
+        let mut charges = record.legs.iter().filter(|leg| leg.leg == posting.of.leg).flat_map(|leg| &leg.charges);
+        let lacks = |charge: &Charge| charge.payer == posting.of.payer && charge.rated.status == Status::Unrated;
+        let was_unrated = posting.revision == 0 && charges.any(lacks);
+        let counted = record.stays.last().map_or(record.arrived, |stay| stay.entered);
         let run = || {
-            let mut insert =
-                self.rows.prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+            let mut insert = self
+                .rows
+                .prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
             insert.execute(params![
                 posting.of.call.to_string(),
-                posting.of.leg.to_string(),
+                posting.of.leg.0 as i64,
                 posting.of.payer.to_string(),
                 posting.revision,
                 posting.difference.units,
@@ -116,6 +204,12 @@ impl Part<'_> {
                 posting.version.map(|(valid_from, _)| valid_from.0),
                 posting.version.map(|(_, revision)| revision),
                 now.0,
+                record.arrived.0,
+                counted.0,
+                was_unrated,
+                record.queue().map(|queue| queue.to_string()),
+                record.segment.map(|segment| segment.to_string()),
+                record.dnis_type.map(|kind| kind.as_str()),
             ])
         };
         run().map(|_| ()).map_err(|error| self.error(error))
@@ -130,4 +224,73 @@ impl Part<'_> {
     fn error(&self, error: rusqlite::Error) -> StoreError {
         StoreError::Database { path: self.path.to_owned(), error }
     }
+}
+
+/// A record as JSON with what rating again posted to it, `rated_again`; empty: nothing.
+pub fn json(record: &Record, entries: &[Entry]) -> String {
+    let object = format::json(record);
+    let row = |entry: &Entry| {
+        let Posting { of, revision, difference, net, version } = entry.posting;
+        json!({
+            "leg": of.leg.to_string(),
+            "payer": of.payer.to_string(),
+            "revision": revision,
+            "difference": difference.to_string(),
+            "net": net.to_string(),
+            "currency": net.currency.as_str(),
+            "valid_from": version.map(|(valid_from, _)| valid_from.to_string()),
+            "tariff_revision": version.map(|(_, revision)| revision),
+            "posted": entry.posted.to_string(),
+        })
+    };
+    let rows: Vec<_> = entries.iter().map(row).collect();
+    let fields = object.strip_suffix('}').expect("a record is an object");
+    format!("{fields},\"rated_again\":{}}}", json!(rows))
+}
+
+/// The same for people, a line for each posting, with LF at the end.
+pub fn shown(entries: &[Entry]) -> String {
+    let line = |entry: &Entry| {
+        let Posting { of, revision, difference, net, .. } = entry.posting;
+        let (leg, sign) = (of.leg, if difference.units < 0 { "" } else { "+" });
+        format!(
+            "again     {}: leg {leg} {sign}{difference} = {net} {} {} (posting {revision})\n",
+            entry.posted, net.currency, of.payer
+        )
+    };
+    entries.iter().map(line).collect()
+}
+
+/// A row of [`COLUMNS`].
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let bad = |at: usize, what: &str| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(at, kind, format!("{what} that is none").into())
+    };
+    let name = |at: usize| -> rusqlite::Result<Option<Name>> {
+        let text: Option<String> = row.get(at)?;
+        text.map(|text| Name::new(&text).map_err(|_| bad(at, "a name"))).transpose()
+    };
+    let call = row.get_ref(0)?.as_str()?.parse().map_err(|_| bad(0, "the id of a call"))?;
+    let payer = Payer(name(2)?.ok_or_else(|| bad(2, "a payer"))?);
+    let currency = Currency::new(row.get_ref(7)?.as_str()?).ok_or_else(|| bad(7, "a currency"))?;
+    let money = |units: i64| -> rusqlite::Result<Money> { Ok(Money { units, scale: row.get(6)?, currency }) };
+    let version: (Option<i64>, Option<u32>) = (row.get(8)?, row.get(9)?);
+    let posting = Posting {
+        of: LegPayer { call, leg: LegId(row.get::<_, i64>(1)? as u64), payer },
+        revision: row.get(3)?,
+        difference: money(row.get(4)?)?,
+        net: money(row.get(5)?)?,
+        version: version.0.map(Wall).zip(version.1),
+    };
+    Ok(Entry {
+        posting,
+        posted: Wall(row.get(10)?),
+        arrived: Wall(row.get(11)?),
+        counted: Wall(row.get(12)?),
+        was_unrated: row.get(13)?,
+        queue: name(14)?.map(QueueId),
+        segment: name(15)?.map(SegmentId),
+        number_type: name(16)?,
+    })
 }

@@ -192,7 +192,7 @@ fn unknown(version: u32) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Blob, sentence.into())
 }
 
-/// Values are bound, never written into the text (spec/reliability.md, S7).
+/// Values are bound, never written into the text (docs/reliability.md, S7).
 fn query(filter: &Filter, order: Order) -> (String, Vec<Value>) {
     let mut sql = String::from("SELECT version, record, disposition FROM calls WHERE 1");
     let mut values = Vec::new();

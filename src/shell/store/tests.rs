@@ -33,7 +33,7 @@ impl Drop for Dir {
     }
 }
 
-fn deck() -> Deck {
+pub(crate) fn deck() -> Deck {
     Deck::parse_csv(include_str!("../../../config/tariff.csv")).unwrap()
 }
 
@@ -41,12 +41,12 @@ fn number(raw: &str) -> Number {
     Number { raw: raw.to_owned(), e164: normalise(raw, "34"), withheld: false }
 }
 
-fn call(n: u64) -> CallId {
+pub(crate) fn call(n: u64) -> CallId {
     CallId((u128::from(1_773_140_400_000 + n) << 80) | u128::from(n))
 }
 
 /// The `n`-th call: a freephone call of 10 s and n ms, in queue and then with an agent.
-fn facts(n: u64) -> Vec<Fact> {
+pub(crate) fn facts(n: u64) -> Vec<Fact> {
     let (call, leg) = (call(n), LegId::arrived(n));
     let (agent, queue) = (AgentId::new("anna").unwrap(), QueueId::new(["averias", "ventas"][n as usize % 2]).unwrap());
     let trunk = TrunkId::new("carrier").ok();

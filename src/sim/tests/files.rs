@@ -74,6 +74,10 @@ fn what_is_wrong_is_named() {
     assert!(parse(LEAST).is_ok());
     let unknown = parse(&LEAST.replacen("hours = 1", "hours = 1\nminutes = 3", 1)).unwrap_err();
     assert!(unknown.to_string().contains("unknown field `minutes`"), "{unknown}");
+    for (text, line) in [("like = 'mid'\n\nminutes = 3\n", 3), ("days = 'x'\nlike='mid'", 1), ("name = 'x'\nlike", 2)] {
+        let fault = parse(text).unwrap_err().to_string();
+        assert!(fault.contains(&format!("line {line}, column ")), "{fault}");
+    }
     let too_many = parse(&LEAST.replacen("calls_per_day = 10", "calls_per_day = 2000000", 1)).unwrap_err();
     let out_of_range = matches!(too_many, ReadError::Scenario(ScenarioError::OutOfRange { .. }));
     assert!(out_of_range, "{too_many}");

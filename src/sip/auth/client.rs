@@ -1,5 +1,5 @@
 //! Answering a trunk's challenge (RFC 3261 §22.2, §22.3): only for our own request, from the address it went to, in
-//! the realm of the trunk's credentials (spec/reliability.md S4).
+//! the realm of the trunk's credentials (docs/reliability.md S4).
 //!
 //! The last challenge of a trunk is kept, so that the next request carries its answer at once, with the next count.
 

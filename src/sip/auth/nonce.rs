@@ -19,7 +19,7 @@ pub const ANSWERED_NONCES_MAX: usize = 65_536;
 /// Characters of a nonce.
 pub const NONCE_CHARS: usize = 32;
 
-/// No nonce lives longer, whatever is configured (spec/reliability.md A1).
+/// No nonce lives longer, whatever is configured (docs/reliability.md A1).
 pub const NONCE_LIFE_MAX: Duration = Duration::from_secs(60);
 
 const STAMP_BYTES: usize = 12;

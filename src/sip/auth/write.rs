@@ -1,4 +1,4 @@
-//! Challenges as headers, and how many of them a request is worth (spec/reliability.md A4).
+//! Challenges as headers, and how many of them a request is worth (docs/reliability.md A4).
 
 use super::digest::{Algorithm, keyed};
 use super::server::Challenged;

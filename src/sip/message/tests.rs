@@ -2,7 +2,7 @@
 
 mod differential;
 mod properties;
-mod torture;
+pub(crate) mod torture;
 
 use std::net::SocketAddr;
 

@@ -22,7 +22,7 @@ pub struct RegisterRequest<'a> {
     pub cseq: u32,
     /// What to do.
     pub wanted: Wanted<'a>,
-    /// Expires header.
+    /// Expires header, seconds.
     pub expires: Option<u32>,
     /// Path, as written, first hop first.
     pub path: Vec<&'a str>,
@@ -48,7 +48,7 @@ pub struct Wish<'a> {
     pub uri: Uri<'a>,
     /// Preference in thousandths.
     pub q: u16,
-    /// Its own `expires`.
+    /// Its own `expires`, seconds.
     pub expires: Option<u32>,
     /// `+sip.instance`.
     pub instance: Option<&'a str>,

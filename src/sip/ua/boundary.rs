@@ -233,6 +233,6 @@ pub enum TransferProgress {
 pub struct Load {
     /// Draining: new INVITE and OPTIONS are 503 (C6).
     pub draining: bool,
-    /// The store cannot take a new record (disk full): new INVITEs are 503 (spec/cdr.md durability 5).
+    /// The store cannot take a new record (disk full): new INVITEs are 503 (docs/records.md).
     pub store_full: bool,
 }

@@ -1,5 +1,5 @@
 //! Requests outside of dialogs: what is served, to whom, and what is refused before anything is remembered of it
-//! (RFC 3261 §8.2, §11; spec/reliability.md O1, A4).
+//! (RFC 3261 §8.2, §11; docs/reliability.md O1, A4).
 
 use turno_base::{Now, StationId};
 

@@ -1,4 +1,4 @@
-//! Floods, overload, draining and restart through the user agent (spec/reliability.md O1-O3, C3, C6).
+//! Floods, overload, draining and restart through the user agent (docs/reliability.md O1-O3, C3, C6).
 
 use std::net::Ipv4Addr;
 

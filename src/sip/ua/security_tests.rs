@@ -1,4 +1,4 @@
-//! Who gets in, what leaks and what it costs, through the user agent's front door (spec/reliability.md A1-A4, S4, S5).
+//! Who gets in, what leaks and what it costs, through the user agent's front door (docs/reliability.md A1-A4, S4, S5).
 
 use std::net::SocketAddr;
 

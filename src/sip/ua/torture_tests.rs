@@ -1,4 +1,4 @@
-//! The torture messages of RFC 4475 and RFC 5118 through the user agent (spec/reliability.md P1, P2): the status that
+//! The torture messages of RFC 4475 and RFC 5118 through the user agent (docs/reliability.md P1, P2): the status that
 //! `tests/torture/table.tsv` allows, over UDP and TCP, from a trunk and from a stranger; never a 500; and an OPTIONS
 //! afterwards is answered.
 
@@ -10,30 +10,8 @@ use super::security_tests::{House, STRANGER, TRUNK, tcp, udp};
 use super::{SipEffect, SipEvent};
 use crate::flow::Flow;
 use crate::message::Message;
+use crate::message::tests::torture::{MESSAGES, TABLE};
 use crate::stream::{Frame, Framer};
-
-macro_rules! torture {
-    ($($rfc:literal: $($name:literal)*;)*) => {
-        const MESSAGES: &[(&str, &[u8])] = &[
-            $($(($name, include_bytes!(concat!("../../../tests/torture/", $rfc, "/", $name, ".dat"))),)*)*
-        ];
-    };
-}
-
-torture! {
-    "rfc4475":
-        "wsinv" "intmeth" "esc01" "escnull" "esc02" "lwsdisp" "longreq" "dblreq" "semiuri" "transports"
-        "mpart01" "unreason" "noreason" "badinv01" "clerr" "ncl" "scalar02" "scalarlg" "quotbal" "ltgtruri"
-        "lwsruri" "lwsstart" "trws" "escruri" "baddate" "regbadct" "badaspec" "baddn" "badvers" "mismatch01"
-        "mismatch02" "bigcode" "badbranch" "insuf" "unkscm" "novelsc" "unksm2" "bext01" "invut" "regaut01"
-        "multi01" "mcl01" "bcast" "zeromf" "cparam01" "cparam02" "regescrt" "sdp01" "inv2543";
-    "rfc5118":
-        "ipv6-good" "ipv6-bad" "port-ambiguous" "port-unambiguous" "via-received-param-with-delim"
-        "via-received-param-no-delim" "ipv6-in-sdp" "mult-ip-in-header" "mult-ip-in-sdp" "ipv4-mapped-ipv6"
-        "ipv6-bug-abnf-3-colons" "ipv6-correct-abnf-2-colons";
-}
-
-const TABLE: &str = include_str!("../../../tests/torture/table.tsv");
 
 /// Whether one message may be answered by these final statuses: `wire` is what stands in the table for the transport.
 fn is_allowed(wire: &str, statuses: &[u16]) -> bool {

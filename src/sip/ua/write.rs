@@ -19,7 +19,7 @@ pub(super) const ALLOW: &str =
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces, norefersub, path, outbound";
 /// Bodies that are read.
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
-/// A response to somebody unknown is at most so many times as long as the request (spec/reliability.md A4).
+/// A response to somebody unknown is at most so many times as long as the request (docs/reliability.md A4).
 const REFLECTION_MAX: usize = 3;
 
 /// Transport, listener and peer of a destination.

@@ -103,3 +103,51 @@ fn a_trunk_with_a_book_of_its_own_prices_by_that_and_only_its_way() {
         assert_eq!(post(&mut BTreeMap::new(), &record, &deck).0, "", "again by the same books");
     }
 }
+
+#[test]
+fn postings_lead_from_the_records_amount_to_the_last_and_any_that_does_not_is_named() {
+    let record = record(&deck("0.10", ""), "900123456");
+    let (mut again, mut posted, mut postings) = (Again::default(), BTreeMap::new(), Vec::new());
+    for per_minute in ["0.12", "0.05", "0.05", "0.10"] {
+        let from = postings.len();
+        again.record(&record, &deck(per_minute, ""), |of| posted.get(&of).copied(), |posting| postings.push(posting));
+        for Posting { of, revision, net, .. } in postings.iter().skip(from) {
+            posted.insert(*of, Posted { revision: *revision, net: *net });
+        }
+    }
+    assert_eq!((postings.len(), unbalanced(&record, &postings)), (3, BTreeSet::new()));
+    let of = postings[0].of;
+    type Change = fn(&mut Vec<Posting>);
+    let changes: [(&str, Change); 7] = [
+        ("a cent more was posted than leads to the amount", |all| all[1].difference.units += 100),
+        ("an amount that no difference leads to", |all| all[2].net.units += 1),
+        ("one is missing", |all| all.retain(|posting| posting.revision != 2)),
+        ("one is there twice", |all| all.insert(1, all[0])),
+        ("as if the record had no amount", |all| all[0].revision = 0),
+        ("another currency", |all| all[0].difference.currency = turno_base::Currency::new("USD").unwrap()),
+        ("of a leg that the call does not have", |all| all[0].of.leg = LegId::dialled(7)),
+    ];
+    for (what, change) in changes {
+        let mut changed = postings.clone();
+        change(&mut changed);
+        let off = unbalanced(&record, &changed);
+        assert!(off.contains(&of) || off.contains(&changed[0].of), "{what}: {off:?}");
+    }
+}
+
+#[test]
+fn a_gap_is_what_the_deck_at_hand_does_not_price_whatever_the_record_says() {
+    let (priced, unpriced) = (record(&deck("0.10", ""), "900123456"), record(&Deck::default(), "900123456"));
+    let elsewhere = record(&Deck::default(), "912345678");
+    for (what, of, deck, want) in [
+        ("the rule is there", &priced, deck("0.10", ""), 0),
+        ("the rule came after the call", &unpriced, deck("0.10", ""), 0),
+        ("no rule is for it", &elsewhere, deck("0.10", ""), 1),
+        ("who has no book asks for no price", &unpriced, Deck::default(), 0),
+    ] {
+        assert_eq!(gaps(of, &deck).count(), want, "{what}");
+    }
+    let later =
+        Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-04-01,company,34900,freephone,0.10\n").unwrap();
+    assert_eq!(gaps(&priced, &later).count(), 1, "it was priced, and would not be by the book of today");
+}

@@ -133,6 +133,11 @@ impl Builder {
         self.due.first().map(|&(at, _)| at)
     }
 
+    /// When a call that is not closed yet arrived.
+    pub fn arrived(&self, call: CallId) -> Option<Now> {
+        self.drafts.get(&call).map(|draft| draft.arrived)
+    }
+
     /// Legs of a call that is not closed yet, with the Call-IDs of their dialogs, in the order in which they began.
     pub fn legs(&self, call: CallId) -> impl Iterator<Item = (LegId, &str)> {
         let draft = self.drafts.get(&call);
@@ -371,6 +376,7 @@ impl Draft {
             (None, true) => Direction::Outbound,
             (None, false) => Direction::Internal,
         };
+        let by_restart = legs.iter().any(|leg| leg.by == EndedBy::Us && leg.cause.reason == Reason::Restart);
         Record {
             call,
             direction,
@@ -397,8 +403,8 @@ impl Draft {
             disposition: self.disposition,
             by: end.by,
             cause: caller.map(|leg| leg.cause),
-            recovered: false,
-            estimated: false,
+            recovered: by_restart,
+            estimated: by_restart,
             costs: Record::costs_of(&legs),
             legs,
             stays,

@@ -1,4 +1,4 @@
-//! A log that ended in a crash: what was open is closed at the last proof of life (spec/cdr.md, durability 3).
+//! A log that ended in a crash: what was open is closed at the last proof of life (docs/records.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What must hold of every record, whatever happened in the call (spec/cdr.md): checked by `turno cdr verify` over whole months.
+//! What must hold of every record, whatever happened in the call (docs/records.md): `turno cdr verify` checks whole months.
 
 use std::fmt;
 

@@ -67,7 +67,7 @@ export function whyQueue(id, shown) {
       const why = node('button', words.why);
       why.type = 'button';
       why.onclick = () => whyCall(item.call);
-      row.append(node('td', null, ...(item.kind === 'call' ? [why] : [])));
+      row.append(node('td', null, why));
       return row;
     });
     const head = ['#', words.segment, words.hWaiting, words.expected, words.why].map((t) => node('th', t));

@@ -107,7 +107,7 @@ impl Witness {
         i128::from(handle * pressure)
     }
 
-    /// Larger goes first; spec/routing.md, and the module `matching::item` in words. Without an agent: as one would choose who
+    /// Larger goes first: the module `matching::item` in words. Without an agent: as one would choose who
     /// does all equally well.
     pub(super) fn urgency(&self, item: &Waiting, agent: Option<AgentId>, now: Mono) -> (bool, i128, i64, u32, i128) {
         let rules = self.config.segments.get(&item.entry.segment).copied().unwrap_or_default();

@@ -59,6 +59,8 @@ pub(super) fn queue_rules(words: &[&str]) -> QueueRules {
             "wrap" => rules.wrap_up = wrap_up(value),
             "join" => rules.join_when_empty = value == "yes",
             "leave" => rules.leave_when_empty = value == "yes",
+            "says" => rules.dispositions = value.split(',').map(|said| Name::new(said).expect(said)).collect(),
+            "mustsay" => rules.disposition_required = value == "yes",
             "onfull" => rules.on_full = overflow(value),
             "onwait" => rules.on_wait = overflow(value),
             "onempty" => rules.on_empty = overflow(value),

@@ -8,7 +8,9 @@ use turno_tariff::{Call, Key, Payer, rate};
 use crate::api::control::{Reply, Request, ask};
 use crate::api::live::{LiveReply, LiveRequest};
 use crate::api::tests::{Place, place};
-use crate::shell::live::decks::{FOLDER, id_of};
+use crate::shell::live::decks::{DECK_BYTES_MAX, FOLDER, TEXTS_MAX, id_of};
+use crate::shell::reload::change::Wanted;
+use crate::shell::reload::decks::Import;
 
 /// 2026-07-01 and 2027-07-01.
 const SUMMERS: [i64; 2] = [1_782_864_000, 1_814_400_000];
@@ -124,4 +126,40 @@ fn the_control_socket_imports_for_one_trunk_and_lists() {
     );
     let unknown = LiveRequest::DeckText { name: "other".into(), id: None };
     assert!(matches!(live(unknown), Reply::Unknown(_)));
+}
+
+#[test]
+fn a_book_larger_than_is_taken_and_a_deck_of_more_texts_are_refused_and_change_nothing() {
+    let place = place(None);
+    let import = |text: String, whole: bool| {
+        let import = Import { name: "main".to_owned(), text, whole, uses: Vec::new() };
+        let change =
+            LiveRequest::Change { wanted: Wanted::Import(import), why: String::new(), dry_run: false, expect: None };
+        match ask(&place.socket, &Request::Live(Box::new(change))).unwrap() {
+            Reply::Live(_) => Ok(place.state.reloader.live().0),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    // Lines of words behind the prices, to the byte.
+    let padded = |bytes: usize| {
+        let mut text = book("2026-01-01", "0.10") + "# ";
+        text.extend(std::iter::repeat_n('x', bytes - text.len()));
+        text
+    };
+    let refused = import(padded(DECK_BYTES_MAX + 1), false).unwrap_err();
+    assert!(refused.contains("the price book has 33554433 bytes; at most 33554432 are taken"), "{refused}");
+    assert_eq!((place.state.reloader.live().0, place.texts_kept()), (1, 0));
+    assert_eq!(import(padded(DECK_BYTES_MAX), false), Ok(2), "as large as may be");
+    // As a whole again, so that what follows need not read those lines: one text is there, so many more, and then no further.
+    assert_eq!(import(book("2026-01-01", "0.10"), true), Ok(3));
+    let dated = |n: usize| book(&format!("2027-{:02}-{:02}", 1 + n / 28, 1 + n % 28), "0.10");
+    for n in 1..TEXTS_MAX {
+        assert_eq!(import(dated(n), false), Ok(3 + n as u64), "{n}");
+    }
+    let refused = import(dated(TEXTS_MAX), false).unwrap_err();
+    assert!(refused.contains("at most 100 texts; import the deck as a whole"), "{refused}");
+    // The large one is kept as long as a revision names it.
+    assert_eq!((place.state.reloader.live().0, place.texts_kept()), (102, TEXTS_MAX + 1));
+    assert_eq!(import(dated(TEXTS_MAX), true), Ok(103), "as a whole it is");
+    assert_eq!(place.decks("GET", "/main", "").1["deck"]["texts"], json!([id_of(&dated(TEXTS_MAX))]));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use turno_acd::{AcdConfig, AgentRules};
 use turno_base::{AgentId, Codec, Mono, Need, Now, QueueId, SegmentId, StationId, Wall};
-use turno_call::{CallConfig, Codes, Plan, Route, SystemPrompts};
+use turno_call::{CallConfig, Codes, Plan, Route};
 use turno_engine::{Command, Effect, Engine, EngineConfig, Input, MediaConfig};
 use turno_media::{MediaCommand, MediaEvent, Port};
 use turno_sip::config::{Account, Cidr, FixedContact, HostPort, Secret, SipConfig, SipRules, Trunk};
@@ -313,27 +313,10 @@ fn config() -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan, answer: None }],
             extensions: BTreeMap::new(),
-            codes: Codes {
-                in_out: "*45".into(),
-                pause: "*46".into(),
-                emergency: "*47".into(),
-                park: "*68".into(),
-                pull: "*69".into(),
-            },
-            park: turno_call::ParkRules::default(),
-            menus: BTreeMap::new(),
-            mailboxes: BTreeMap::new(),
-            outside: BTreeMap::new(),
-            station_class: BTreeMap::new(),
-            overflow_class: None,
-            callback_class: None,
+            codes: Codes { emergency: "*47".into(), ..Codes::default() },
             callback_shows: turno_base::Number::default(),
-            prompts: SystemPrompts::default(),
-            ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),
-            need_language: false,
-            answers: turno_call::Answers::default(),
-            briefing: turno_call::Briefing::default(),
+            ..CallConfig::default()
         },
         acd,
         segment_default: standard,

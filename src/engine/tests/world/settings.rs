@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use turno_acd::{AcdConfig, AgentRules, Overflow, QueueRules, ReasonRules, SegmentRules, TooLong, WrapUp};
 use turno_base::{AgentId, Codec, Need, Number, QueueId, SegmentId, SkillId, StationId};
-use turno_call::{CallConfig, Codes, Extension, Plan, Route, SystemPrompts};
+use turno_call::{CallConfig, Codes, Extension, Plan, Route};
 use turno_sip::config::{Account, Cidr, Credentials, HostPort, Secret, SipConfig, SipRules, Trunk};
 use turno_sip::flow::{Listener, ListenerId, Transport};
 
@@ -115,27 +115,10 @@ pub(in crate::tests) fn config(phones: usize) -> EngineConfig {
         call: CallConfig {
             routes: vec![Route { dnis: "*".into(), trunk: None, plan, answer: None }],
             extensions,
-            codes: Codes {
-                in_out: "*45".into(),
-                pause: "*46".into(),
-                emergency: "*47".into(),
-                park: "*68".into(),
-                pull: "*69".into(),
-            },
-            park: turno_call::ParkRules::default(),
-            menus: BTreeMap::new(),
-            mailboxes: BTreeMap::new(),
-            outside: BTreeMap::new(),
-            station_class: BTreeMap::new(),
-            overflow_class: None,
-            callback_class: None,
+            codes: Codes { emergency: "*47".into(), ..Codes::default() },
             callback_shows: Number::default(),
-            prompts: SystemPrompts::default(),
-            ring_limit: Duration::from_secs(30),
             duration_limit: Duration::from_secs(7200),
-            need_language: false,
-            answers: turno_call::Answers::default(),
-            briefing: turno_call::Briefing::default(),
+            ..CallConfig::default()
         },
         acd,
         segment_default: name("standard"),

@@ -12,7 +12,7 @@ fn is_conversation(state: AgentState) -> bool {
 
 impl Agent {
     fn new(at: Now) -> Agent {
-        Agent { state: AgentState::LoggedOut, is_paid: false, since: at, counted: at.mono, work: None }
+        Agent { state: AgentState::LoggedOut, is_paid: false, since: at, counted: at.mono, work: None, last: None }
     }
 
     /// Adds his time up to `until` to the quarters that it lies in, as labelled from the state's beginning: a step of the
@@ -75,11 +75,12 @@ impl Fold {
         }
         if is_conversation(state) && (!is_conversation(agent.state) || other_call) {
             agent.work = call.and_then(|call| self.begins(call, out));
+            agent.last = agent.work.map(|work| (work.call, work.n));
             out.agents.entry((Quarter::of(at.wall), id)).or_default().handled += 1;
         }
         if state != AgentState::LoggedOut {
             let work = agent.work.filter(|_| is_conversation(state) || state == AgentState::WrapUp);
-            self.agents.insert(id, Agent { state, is_paid, since: at, counted: at.mono, work });
+            self.agents.insert(id, Agent { state, is_paid, since: at, counted: at.mono, work, last: agent.last });
         }
     }
 

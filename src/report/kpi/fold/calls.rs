@@ -55,7 +55,7 @@ impl Call {
             who: self.customer.clone().unwrap_or_else(|| self.ani.clone()),
             at: self.arrived.wall,
             answered: self.answered,
-            disposition: self.disposition,
+            disposition: self.disposition.map(|(name, ..)| name),
         }
     }
 }
@@ -130,6 +130,8 @@ impl Fold {
             hold_ms: 0,
             wrap_up_ms: 0,
             disposition: None,
+            disposition_due: false,
+            disposition_said: false,
             law_from_queue: None,
             law_from_arrival: None,
         };
@@ -176,6 +178,8 @@ impl Fold {
         out.tally(entry.key).left(Left { how, wait_ms, ring_ms, value_pm, in_time: entry.in_time });
         if let (QueueLeft::Answered(agent), Some((key, entered))) = (how, first) {
             entry.agent = Some(agent);
+            entry.disposition_due = queue.is_some_and(|queue| terms.needs_disposition.contains(&queue));
+            out.tally(entry.key).counts.disposition_due += u64::from(entry.disposition_due);
             if !was_answered {
                 let within = |since: Mono| ms(at.mono.since(since)) <= terms.law_ms;
                 let (from_queue, from_arrival) = (within(entered), within(arrived));
@@ -251,19 +255,39 @@ impl Fold {
         self.awake.extend(sleeps_at.map(|at| (at, id)));
     }
 
-    pub(super) fn disposed(&mut self, id: CallId, disposition: Name, out: &mut Changes) {
+    /// An agent says what came of a call: the last word on it is counted where he had it, and no more where it was said before.
+    pub(super) fn disposed(&mut self, id: CallId, by: AgentId, disposition: Name, out: &mut Changes) {
+        let had = self.agents.get(&by).and_then(|agent| agent.last).filter(|(call, _)| *call == id);
         let Some(call) = self.call(id) else {
             self.late += 1;
             return;
         };
-        let before = call.disposition.replace(disposition);
-        out.tally(call.key()).disposed(disposition, before);
-        if let Some(stay) = call.entries.last_mut() {
-            stay.entry.disposition = Some(disposition);
-            out.entries.insert((id, stay.entry.n), stay.entry.clone());
+        let n = had.map(|(_, n)| n).or_else(|| call.entries.last().map(|stay| stay.entry.n)).unwrap_or(0);
+        let (from_outside, now_in) = (call.from_outside, call.key());
+        let of_call = call.first.map_or(now_in, |(key, _)| key);
+        let key = call.stay(n).map_or(now_in, |stay| stay.entry.key);
+        match call.disposition.replace((disposition, key, n)) {
+            Some((before, counted_in, of)) => {
+                out.tally(counted_in).disposed(before, -1);
+                if let Some(stay) = call.stay(of).filter(|_| of != n) {
+                    stay.entry.disposition = None;
+                    out.entries.insert((id, of), stay.entry.clone());
+                }
+            }
+            // Of calls, as their answers are: where they first entered.
+            None => out.tally(of_call).counts.disposed += 1,
         }
-        if call.from_outside {
-            out.contacts.insert(id, (call.first.map_or_else(|| call.key(), |(key, _)| key), call.contact()));
+        out.tally(key).disposed(disposition, 1);
+        if let Some(stay) = call.stay(n) {
+            stay.entry.disposition = Some(disposition);
+            if stay.entry.disposition_due && !stay.entry.disposition_said {
+                stay.entry.disposition_said = true;
+                out.tally(key).counts.disposition_said += 1;
+            }
+            out.entries.insert((id, n), stay.entry.clone());
+        }
+        if from_outside {
+            out.contacts.insert(id, (of_call, call.contact()));
         }
     }
 

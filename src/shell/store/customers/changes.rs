@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use turno_base::Wall;
 use turno_customers::import::Incoming;
 
-use super::{Customers, Imported, alias, bump, record_bytes, write, write_bytes};
+use super::{Customers, Imported, alias, bump, record_bytes, write};
 use crate::shell::store::StoreError;
 
 /// An import under way; dropped without [`Import::finish`], nothing of it counts.
@@ -142,8 +142,9 @@ impl Customers {
         run().map_err(|error| self.fault(error))
     }
 
-    /// Takes an import back, the last one if none is named: customers that it added go, changed ones are as before. Those that
-    /// a later import or merge has changed since stay and are named. None: there is no such import, or it was taken back.
+    /// Takes an import back, the last one if none is named: customers that it added go, changed ones are as before, but for what
+    /// was said of them since. Those that a later import or merge has changed since stay and are named, and so do those whom it
+    /// added and of whom somebody has entered a consent, a case or a note since. None: there is no such import, or it was taken back.
     pub fn undo(&mut self, import: Option<i64>, at: Wall) -> Result<Option<Undone>, StoreError> {
         let mut run = || -> rusqlite::Result<Option<Undone>> {
             let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -182,9 +183,19 @@ fn undo(db: &Connection, n: i64) -> rusqlite::Result<Undone> {
             }
             continue;
         }
-        match before {
-            Some(bytes) => write_bytes(db, &id, &bytes)?,
-            None => drop(db.prepare_cached("DELETE FROM customers WHERE id = ?")?.execute([&id])?),
+        let now = record_bytes(db, &id)?.map(|bytes| super::read(&bytes)).transpose()?;
+        let before = before.map(|bytes| super::read(&bytes)).transpose()?;
+        match (before, now) {
+            (Some(before), Some(now)) => write(db, &now.keeping_what_was_said(before))?,
+            (Some(before), None) => write(db, &before)?,
+            // A consent is a proof, and a case is waited for: they go with nothing but the person's own word.
+            (None, Some(now)) if now.consents.len() + now.notes.len() + now.cases.len() > 0 => {
+                if undone.kept.len() < KEPT_NAMED_MAX {
+                    undone.kept.push(id);
+                }
+                continue;
+            }
+            (None, _) => drop(db.prepare_cached("DELETE FROM customers WHERE id = ?")?.execute([&id])?),
         }
         undone.restored += 1;
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use turno_base::{Name, Wall};
 use turno_customers::Customer;
 use turno_customers::customer::{Note, Unkeepable};
+use turno_customers::entered::Unfit;
 
 use super::{Customers, alias, bump, record, write};
 use crate::shell::store::StoreError;
@@ -52,6 +53,8 @@ pub enum EditError {
         /// What was given.
         given: String,
     },
+    /// The note is none.
+    Unfit(Unfit),
     /// He would have too much of something.
     Unkeepable(Unkeepable),
 }
@@ -63,6 +66,7 @@ impl std::fmt::Display for EditError {
             EditError::NoCustomer(id) => write!(f, "there is no customer {id:?}"),
             EditError::ChangedSince => f.write_str("the customer was changed since; look at him again"),
             EditError::NoName { key, given } => write!(f, "{key}: {given:?} is no name; a-z, 0-9, - _ ., at most 24"),
+            EditError::Unfit(why) => why.fmt(f),
             EditError::Unkeepable(why) => why.fmt(f),
         }
     }
@@ -137,7 +141,7 @@ impl Edit {
             }
         }
         if let Some(text) = &self.note {
-            customer.notes.push(Note { at, by: by.to_owned(), text: text.clone() });
+            customer.enter_note(Note { at, by: by.to_owned(), text: text.clone() }).map_err(EditError::Unfit)?;
         }
         customer.check().map_err(EditError::Unkeepable)?;
         Ok(customer)

@@ -8,7 +8,7 @@ use turno_customers::value::{Rule, When};
 use super::*;
 use crate::shell::store::tests::Dir;
 
-fn rows(csv: &str) -> Vec<Incoming> {
+pub(super) fn rows(csv: &str) -> Vec<Incoming> {
     let (mut importer, mut rows) = (None, Vec::new());
     csv_rows(csv, b',', |line, cells| {
         match importer.as_mut() {

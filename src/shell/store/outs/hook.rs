@@ -3,7 +3,7 @@
 //! The peer may be down, slow or wrong, and only this consumer waits for it. What it refuses, or answers with an error of its
 //! own again and again, is set aside. A record may come twice when an answer was lost: `Idempotency-Key` says that it is the
 //! same. Addresses of this machine are refused unless the operator allows them, redirects are not followed
-//! (spec/reliability.md, S2).
+//! (docs/reliability.md, S2).
 
 use std::fmt;
 use std::io::{self, Read, Write};

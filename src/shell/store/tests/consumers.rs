@@ -388,3 +388,27 @@ fn what_an_agent_says_and_does_after_the_call_is_in_the_tables_record() {
     let report = audit::audit(&dir.0).unwrap();
     assert_eq!((report.wrong, report.records), (0, 2), "{:?}", report.told);
 }
+
+#[test]
+fn who_ends_waits_for_the_batch_in_hand_and_the_rest_is_taken_at_the_next_start() {
+    let dir = Dir::new("ends");
+    let (tell, tries) = mpsc::channel();
+    let pace = Pace { settle: Duration::from_millis(50), items_max: 1 };
+    let slow = Notebook { pace, tries: Some(tell), ..Notebook::of(true, false) };
+    slow.set_shut(true);
+    let store = open_books(&dir, Options::default(), &[("slow", &slow)]);
+    append(&store, 1..21, 1);
+    tries.recv_timeout(LONG).expect("it has the first in hand");
+    let shared = store.shared.clone();
+    let ending = std::thread::spawn(move || store.close(Duration::ZERO));
+    let until = Instant::now() + LONG;
+    while !shared.closing_for_good.load(Ordering::Relaxed) {
+        assert!(Instant::now() < until, "it ends");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    slow.set_shut(false);
+    ending.join().unwrap();
+    assert_eq!(slow.lines(), calls(1..2));
+    open_books(&dir, Options::default(), &[("slow", &slow)]).close(LONG);
+    assert_eq!(slow.lines(), calls(1..21));
+}

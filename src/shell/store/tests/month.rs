@@ -1,12 +1,20 @@
-//! A month of calls through the store. `TURNO_MONTH_CALLS=1000000 cargo test --release --lib store::tests::month -- --nocapture`
-//! is the whole size.
+//! A month of calls through the store, with its figures. `scripts/full m1` is the whole size, a million.
 
 use super::*;
+use std::sync::Mutex;
+
+use turno_report::forecast::Date;
+use turno_report::kpi::KpiTerms;
+
+use crate::shell::figures::audit::audit_day;
+use crate::shell::figures::{Figures, zone};
 use crate::shell::store::audit::audit;
 use crate::shell::store::feed::History;
 
 /// Calls unless `TURNO_MONTH_CALLS` says how many.
 const CALLS: u64 = 1500;
+/// The month, ms.
+const MONTH_MS: u64 = 30 * 86_400_000;
 /// Least bytes of a call that the log and the tables together must do with.
 const BYTES_MAX: u64 = 12_000;
 
@@ -21,11 +29,17 @@ fn a_month_of_calls_is_sound_to_the_last_and_says_what_a_call_takes_on_disk() {
     let asked = std::env::var("TURNO_MONTH_CALLS").ok().and_then(|n| n.parse().ok());
     let calls: u64 = asked.unwrap_or(CALLS);
     let dir = Dir::new("month");
-    let (store, ..) = open(&dir, Options { kept_bytes_max: 1 << 40, ..Options::default() });
+    let figures = || -> Vec<(String, Box<dyn Consumer>)> {
+        let terms = Arc::new(Mutex::new(KpiTerms::default()));
+        vec![("figures".to_owned(), Box::new(Figures::new(&dir.0, terms, Duration::from_secs(400 * 86_400))))]
+    };
+    let (store, ..) = open_with(&dir, Options { kept_bytes_max: 1 << 40, ..Options::default() }, figures);
     let (deck, began) = (deck(), Instant::now());
     let (mut seq, mut number) = (1, 1);
+    // An odd number of ms apart: every other call is of the other queue.
+    let apart_ms = (MONTH_MS / calls) | 1;
     for n in 0..calls {
-        let facts = facts(n);
+        let facts = facts(n * apart_ms);
         let bytes = facts.iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
         assert!(store.append_facts(number, facts.len() as u64, bytes));
         number += facts.len() as u64;
@@ -47,17 +61,32 @@ fn a_month_of_calls_is_sound_to_the_last_and_says_what_a_call_takes_on_disk() {
     let report = audit(&dir.0).unwrap();
     let audited = began.elapsed();
     assert_eq!((report.records, report.logged, report.wrong), (calls, calls, 0), "{:?}", report.told);
+    let (mut compared, mut stays) = (0, 0);
+    let (utc, began) = (zone("UTC").unwrap(), Instant::now());
+    let first = utc.date(Wall::from_secs(1_773_140_400));
+    // Each day as the night after it would, and one more for what is left over.
+    for day in (first.0..=first.0 + 31).map(Date) {
+        let audit = audit_day(&dir.0, &utc, day, utc.begins(Date(day.0 + 1)) + Duration::from_secs(4 * 3600)).unwrap();
+        assert_eq!(audit.differences, [], "day {}", day.0 - first.0);
+        (compared, stays) = (compared + audit.calls, stays + audit.entries);
+    }
+    let nights = began.elapsed();
+    // The first quarter may lack calls from before the figures began, and the last minute is not settled.
+    assert_eq!(stays, calls);
+    let first_quarter = 900_000 / apart_ms + 1;
+    assert!(compared >= calls - first_quarter - 60_000 / apart_ms - 1, "{compared} of {calls}");
     let began = Instant::now();
     let mut told = 0;
     History::open(&dir.0).unwrap().each_fact(|_, _| told += 1).unwrap();
     assert_eq!(told, number - 1);
     println!(
-        "{calls} calls of {} facts: {:.0} calls/s in, {} bytes of tables and {} bytes of log a call; audited in {:.1} s, facts read back in {:.1} s",
+        "{calls} calls of {} facts: {:.0} calls/s in, {} bytes of tables and {} bytes of log a call; audited in {:.1} s, by nights in {:.1} s, facts read back in {:.1} s",
         (number - 1) / calls,
         calls as f64 / took.as_secs_f64(),
         tables / calls,
         log / calls,
         audited.as_secs_f64(),
+        nights.as_secs_f64(),
         began.elapsed().as_secs_f64(),
     );
     assert!((tables + log) / calls < BYTES_MAX, "{tables} {log}");

@@ -24,7 +24,7 @@ torture! {
         "ipv6-bug-abnf-3-colons" "ipv6-correct-abnf-2-colons";
 }
 
-const TABLE: &str = include_str!("../../../../tests/torture/table.tsv");
+pub(crate) const TABLE: &str = include_str!("../../../../tests/torture/table.tsv");
 
 /// How the message layer alone judges a datagram.
 fn datagram(bytes: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! Two user agents over datagrams that are lost, doubled and overtaken (spec/reliability.md N1, X1), in invented time.
+//! Two user agents over datagrams that are lost, doubled and overtaken (docs/reliability.md N1, X1), in invented time.
 //!
 //! `TURNO_LOSSY_SEEDS` sets how many seeds run; 1,000 take some seconds in release.
 

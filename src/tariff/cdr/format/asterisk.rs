@@ -1,4 +1,4 @@
-//! One line of Asterisk's `Master.csv` (spec/cdr.md).
+//! One line of Asterisk's `Master.csv` (docs/records.md).
 //!
 //! Asterisk's words keep Asterisk's meaning: the call is `ANSWERED` when the caller's leg was, also by a queue in which nobody
 //! took it, and Asterisk's `billsec` is counted from there. Our own outcome stands in `userfield`.

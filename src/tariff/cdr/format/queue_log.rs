@@ -1,4 +1,4 @@
-//! Asterisk's `queue_log` as a fold over the event line (spec/cdr.md): `epoch|callid|queue|agent|EVENT|p1|p2|…`.
+//! Asterisk's `queue_log` as a fold over the event line (docs/records.md): `epoch|callid|queue|agent|EVENT|p1|p2|…`.
 //!
 //! For each call id and queue there is one ENTERQUEUE and one final event; a call that enters the same queue again gets a call
 //! id of its own for that. Readers match ENTERQUEUE, CONNECT and COMPLETE* by call id and queue, in this order.
@@ -334,9 +334,12 @@ impl Caller {
     }
 
     fn on_leg_ended(&mut self, leg: LegId, at: Now) {
+        let whose = self.legs.iter().find(|(_, known, _)| *known == leg).map(|(agent, ..)| *agent);
+        self.legs.retain(|(_, known, _)| *known != leg);
         let Some(talk) = &mut self.talk else { return };
-        let is_agents = || self.legs.iter().any(|(of, l, _)| *of == talk.agent && *l == leg);
-        if self.leg == Some(leg) || is_agents() {
+        // He may have moved to another telephone of his.
+        let is_gone = whose == Some(talk.agent) && !self.legs.iter().any(|(agent, ..)| *agent == talk.agent);
+        if self.leg == Some(leg) || is_gone {
             talk.gone.get_or_insert(at);
         }
     }

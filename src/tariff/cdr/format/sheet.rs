@@ -1,4 +1,4 @@
-//! Records as CSV for spreadsheets: a call a line. Nothing in a cell can become a formula (spec/reliability.md, S7).
+//! Records as CSV for spreadsheets: a call a line. Nothing in a cell can become a formula (docs/reliability.md, S7).
 
 use std::borrow::Cow;
 

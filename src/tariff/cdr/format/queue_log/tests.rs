@@ -217,6 +217,23 @@ fn a_blind_transfer_that_comes_back_was_none() {
 }
 
 #[test]
+fn an_agent_who_takes_the_caller_with_him_to_another_phone_talks_on() {
+    let script = with(
+        talks(),
+        [
+            (16_000, is(Segment::Hold(agent("anna")))),
+            (16_000, dials(8, "1003", anna())),
+            (20_000, leg_ends(LegId::dialled(7))),
+            (20_000, is(Segment::Talk(agent("anna")))),
+            (50_000, leg_ends(LegId::dialled(8))),
+            (50_900, ends(EndedBy::Agent)),
+        ],
+    );
+    let last = "1773140450|1774552095.1|averias|anna|COMPLETEAGENT|5|44|2";
+    assert_eq!(run(&script).lines().last(), Some(last));
+}
+
+#[test]
 fn an_attended_transfer_names_the_colleague() {
     let boris = Party::Agent(agent("boris"), StationId::new("1002").unwrap());
     let script = with(
