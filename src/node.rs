@@ -151,10 +151,9 @@ impl Node {
         let _ = self.voicemail.1.join();
         drop(self.customers_watch);
         drop(self.nightly);
-        // Everybody else who had it has ended; if not, the log is still made durable when they do.
-        if let Some(store) = Arc::into_inner(self.store) {
-            store.close(CLOSE_PATIENCE);
-        }
+        // Whoever else still has the store, a request that is being answered say: what was decided is in the tables first.
+        self.store.flush_all(CLOSE_PATIENCE);
+        drop(self.store);
         let _ = fs::remove_file(&self.socket);
         self.runtime.shutdown_timeout(IO_PATIENCE);
         tracing::info!("ended");
