@@ -411,11 +411,11 @@ impl Store {
             && (0..consumers).all(|_| taken.recv_deadline(until).is_ok())
     }
 
-    /// Ends: everything becomes durable, and gets to the consumers if that takes no longer than `patience`; the rest does at
-    /// the next start.
-    pub fn close(mut self, patience: Duration) {
+    /// Ends, as a node does: everything becomes durable, and gets to the consumers if that takes no longer than `patience`; the
+    /// rest does at the next start.
+    #[cfg(test)]
+    pub fn close(self, patience: Duration) {
         self.flush_all(patience);
-        self.end();
     }
 
     fn end(&mut self) {

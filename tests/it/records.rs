@@ -94,7 +94,7 @@ fn exports_are_what_the_records_say_and_verify_names_what_is_not() {
     let house = house("verify");
     let ok = |lines: u32| {
         format!(
-            "0 3 records, 3 of them in the log that is kept, 0 on their way, 1 set aside, {lines} lines of files: all is as it must be\n"
+            "0 3 records, 3 of them in the log that is kept, 0 on their way, 1 set aside, 0 postings, {lines} lines of files: all is as it must be\n"
         )
     };
     assert_eq!(cdr(&house, &["verify"]), ok(0));
