@@ -413,7 +413,6 @@ impl Store {
 
     /// Ends, as a node does: everything becomes durable, and gets to the consumers if that takes no longer than `patience`; the
     /// rest does at the next start.
-    #[cfg(test)]
     pub fn close(self, patience: Duration) {
         self.flush_all(patience);
     }
