@@ -1,4 +1,4 @@
-//! The live configuration changed by command and by signal while a hundred calls a second come in: nobody loses his place,
+//! The live configuration and the price book changed by command and by signal while a hundred calls a second come in: nobody loses his place,
 //! no agent his state, no conversation its voice, and each record says under which revision it was decided.
 
 use std::collections::BTreeMap;
@@ -95,7 +95,12 @@ fn change(scene: &mut Scene, nth: usize) {
     match nth {
         0 => drop(scene.turno(&["queue", "set", "averias", "ring_limit=25s", "service_level=30s", "--why", "summer"])),
         1 => drop(scene.turno(&["agent", "set", "agent1", "skills.averias=9", "--expect-revision", "2"])),
-        2 => drop(scene.turno(&["config", "set", "tariff", "-", "file=dear.csv"])),
+        2 => {
+            // A price book comes into the store, and is the one that prices from now on.
+            let file = scene.rig.dir.join("dear.csv").display().to_string();
+            let said = scene.turno(&["deck", "import", "dear", &file, "--use"]);
+            assert!(said.ends_with("revision 4 is in force\n"), "{said}");
+        }
         _ => {
             // A static section, by signal.
             let file = scene.rig.dir.join("turno.toml");
