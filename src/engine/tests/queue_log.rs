@@ -74,7 +74,8 @@ fn left_at(stay: &Stay) -> Wall {
 /// between two of his parts (ringing at another telephone of his) is of it, as for whoever reads the log.
 fn talk_of(record: &Record, stay: &Stay, agent: AgentId) -> (u64, u64) {
     let until = record.stays.iter().map(|other| other.entered).filter(|at| *at > stay.entered).min();
-    let stages = record.caller().map_or(&[][..], |leg| &leg.stages).iter();
+    // A colleague who called the queue from his telephone is no customer: his leg is the one that arrived.
+    let stages = record.caller().or(record.legs.first()).map_or(&[][..], |leg| &leg.stages).iter();
     let after = stages.filter(|stage| stage.at >= left_at(stay) && until.is_none_or(|until| stage.at < until));
     let is_his = |stage: &&Stage| matches!(stage.segment, Segment::Talk(of) | Segment::Hold(of) | Segment::Consult(of) if of == agent);
     let parts: Vec<&Stage> = after.skip_while(|stage| !is_his(stage)).collect();
