@@ -1,6 +1,8 @@
 //! What rating again posted: `ledger.sqlite` below the store's directory. Rows are only ever added; the amount of a leg is its record's, or
 //! that of its last row here. Each row says where the figures count its call, so that they need not look for it.
 
+mod first;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use turno_tariff::again::{LegPayer, Posted, Posting};
 use turno_tariff::cdr::{Charge, Record, format};
 use turno_tariff::{Payer, Status};
 
-use super::StoreError;
+use super::{StoreError, migrate};
 
 const VERSION: u32 = 2;
 /// A call enters its last queue within this of arriving.
@@ -81,9 +83,10 @@ impl Ledger {
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
         let path = dir.join("ledger.sqlite");
         let open = || -> rusqlite::Result<(Connection, u32)> {
-            let db = Connection::open(&path)?;
+            let mut db = Connection::open(&path)?;
             db.busy_timeout(std::time::Duration::from_secs(30))?;
             db.pragma_update(None, "journal_mode", "wal")?;
+            migrate::forward(&mut db, &path, VERSION, &[first::STEP])?;
             let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
             if version == 0 {
                 db.execute_batch(SCHEMA)?;
@@ -114,6 +117,7 @@ impl Ledger {
             Ok((db, VERSION)) => Ok(Some(Ledger { db, path })),
             // Somebody else is making it.
             Ok((_, 0)) => Ok(None),
+            Ok((_, found)) if found < VERSION => Ledger::open(dir).map(Some),
             Ok((_, found)) => Err(StoreError::DatabaseVersion { path, found }),
             Err(error) => Err(StoreError::Database { path, error }),
         }

@@ -1,8 +1,13 @@
-//! Tables of every version before the present one: nothing of them is read, they stay beside, and the log tells all again.
+//! Tables of every version before the present one. Of those that the log tells again nothing is read; they stay beside. The ledger's
+//! are carried forward.
 
 use rusqlite::Connection;
+use turno_base::{Currency, Money};
+use turno_tariff::Payer;
+use turno_tariff::again::{LegPayer, Posting};
 
 use super::*;
+use crate::shell::store::ledger::{Entry, Ledger};
 
 #[test]
 fn records_of_each_version_before_are_made_again_from_the_log() {
@@ -36,4 +41,55 @@ fn records_of_each_version_before_are_made_again_from_the_log() {
         matches!(refused, Some(StoreError::DatabaseVersion { found, .. }) if found == tables::VERSION + 1),
         "{refused:?}"
     );
+}
+
+/// What was posted is money, and lies nowhere else.
+#[test]
+fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_are_counted() {
+    let dir = Dir::new("ledger-before");
+    let (store, ..) = open(&dir, Options::default());
+    append(&store, 0..7, 1);
+    store.close(LONG);
+    let records = all(&dir);
+    let euro = |units| Money { units, scale: 4, currency: Currency::EUR };
+    let mut ledger = Ledger::open(&dir.0).unwrap();
+    let part = ledger.part().unwrap();
+    for (record, n) in records.iter().zip(1..) {
+        for (leg, revision) in record.legs.iter().zip(0..) {
+            let of = LegPayer { call: record.call, leg: leg.leg, payer: Payer::company() };
+            let version = (n % 2 == 0).then(|| (record.arrived, 3));
+            let posting = Posting { of, revision, difference: euro(-n), net: euro(n * 100), version };
+            part.post(&posting, record, Wall(n)).unwrap();
+        }
+    }
+    part.keep().unwrap();
+    let entries = |ledger: &Ledger| -> Vec<Entry> {
+        records.iter().flat_map(|record| ledger.of_call(record.call).unwrap()).collect()
+    };
+    let written = entries(&ledger);
+    assert!(written.len() >= 7 && written.iter().any(|entry| entry.queue.is_some()), "{written:?}");
+    drop(ledger);
+
+    // As the version before had it; with a call that the records no longer have.
+    let path = dir.0.join("ledger.sqlite");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "ALTER TABLE postings RENAME TO now;
+         CREATE TABLE postings (
+           call TEXT NOT NULL, leg TEXT NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL, net INTEGER NOT NULL,
+           scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER, tariff_revision INTEGER, posted_us INTEGER NOT NULL,
+           PRIMARY KEY (call, leg, payer, revision)) WITHOUT ROWID;
+         INSERT INTO postings SELECT call, CASE leg % 2 WHEN 0 THEN 'a' ELSE 'b' END || (leg / 2), payer, revision, difference, net, scale,
+           currency, valid_from_us, tariff_revision, posted_us FROM now;
+         INSERT INTO postings VALUES ('019d2b8c1a0000000000000000000001', 'b0', 'company', 0, 5, 5, 4, 'EUR', NULL, NULL, 9);
+         DROP TABLE now; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(db);
+    let ledger = Ledger::read(&dir.0).unwrap().expect("there is one");
+    assert_eq!(entries(&ledger), written);
+    let alone = ledger.of_call("019d2b8c1a0000000000000000000001".parse().unwrap()).unwrap();
+    let arrived = Wall(0x019d_2b8c_1a00 * 1000);
+    assert_eq!((alone.len(), alone[0].posting.net, alone[0].counted, alone[0].queue), (1, euro(5), arrived, None));
+    assert!(dir.0.join("ledger.v1.sqlite").exists());
 }
