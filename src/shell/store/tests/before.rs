@@ -57,7 +57,7 @@ fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_a
     for (record, n) in records.iter().zip(1..) {
         for (leg, revision) in record.legs.iter().zip(0..) {
             let of = LegPayer { call: record.call, leg: leg.leg, payer: Payer::company() };
-            let version = (n % 2 == 0).then(|| (record.arrived, 3));
+            let version = (n % 2 == 0).then_some((record.arrived, 3));
             let posting = Posting { of, revision, difference: euro(-n), net: euro(n * 100), version };
             part.post(&posting, record, Wall(n)).unwrap();
         }
