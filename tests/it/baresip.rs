@@ -1,4 +1,5 @@
-//! A softphone that somebody else wrote: baresip registers, takes a queued call, and both sides hear each other.
+//! A softphone that somebody else wrote: baresip registers, takes a queued call, and both sides hear each other. This is
+//! the one of Debian 12, which knows MD5 only; what is asked of it is asked of today's too (`baresip_today`).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -23,6 +24,19 @@ const CALLER_HZ: u32 = 700;
 /// baresip 1.0 gives up on a challenge that names any other algorithm, in whatever place.
 const MD5: &str = "digests = [\"md5\"]";
 const ONE: Plan<'static> = Plan { agents: &[("anna", 5)], sip: MD5, queue: "ring_limit = \"10s\"", more: "" };
+
+/// What both baresips can.
+pub(crate) trait Phone {
+    /// How often a second of sound is looked at until one is whole: a phone that plays and hears by a clock of its own tears
+    /// what a busy machine delays.
+    const LOOKS: usize;
+    /// Parameters of all events of this kind so far.
+    fn told(&mut self, kind: &str) -> Vec<String>;
+    /// Presses a key in the call.
+    fn press(&mut self, key: &str);
+    /// What it has heard in its last call.
+    fn heard(&self) -> Vec<i16>;
+}
 
 /// A baresip to start. Its RTP leaves from 127.0.0.1 whatever else it is told, so it lives there.
 pub(crate) struct Seat<'a> {
@@ -73,7 +87,7 @@ impl Softphone {
         let account =
             format!("{uri};auth_user={user};auth_pass={password};answermode=auto;regint=300;audio_codecs=pcma\n");
         fs::write(dir.join("accounts"), account).unwrap();
-        write_wav(&dir.join("tone.wav"), &sine(PLAYS_HZ, PLAYS_PEAK, 8000 * 40));
+        write_tone(&dir);
         let log = fs::File::create(seat.dir.join(format!("baresip-{user}.log"))).unwrap();
         let child = Command::new("baresip")
             .arg("-f")
@@ -111,20 +125,25 @@ impl Softphone {
             self.received.drain(..colon + len + 2);
         }
     }
+}
 
-    /// Parameters of all events of this kind so far.
-    pub(crate) fn told(&mut self, kind: &str) -> Vec<String> {
+impl Phone for Softphone {
+    const LOOKS: usize = 1;
+
+    fn told(&mut self, kind: &str) -> Vec<String> {
         self.look();
-        let of_kind = self.events.iter().filter(|event| event["type"] == kind);
-        of_kind.map(|event| event["param"].as_str().unwrap_or_default().to_owned()).collect()
+        of_kind(&self.events, kind)
     }
 
-    /// What it heard in its last call, from its file.
-    pub(crate) fn heard(&self) -> Vec<i16> {
+    fn press(&mut self, key: &str) {
+        self.command("sndcode", key);
+    }
+
+    fn heard(&self) -> Vec<i16> {
         let files = fs::read_dir(&self.dir).unwrap().flatten().map(|entry| entry.path());
         let heard = files.filter(|path| path.to_string_lossy().ends_with("dec.wav")).max();
         let bytes = heard.map(|heard| fs::read(heard).unwrap()).unwrap_or_default();
-        bytes.get(44..).unwrap_or_default().chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        samples(bytes.get(44..).unwrap_or_default())
     }
 }
 
@@ -138,25 +157,45 @@ impl Drop for Softphone {
     }
 }
 
-fn write_wav(path: &std::path::Path, samples: &[i16]) {
+/// Parameters of the events of a kind.
+pub(crate) fn of_kind(events: &[Value], kind: &str) -> Vec<String> {
+    let of_kind = events.iter().filter(|event| event["type"] == kind);
+    of_kind.map(|event| event["param"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Linear samples from their bytes.
+pub(crate) fn samples(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// What a baresip plays: `tone.wav` in its folder.
+pub(crate) fn write_tone(dir: &Path) {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    let mut writer = hound::WavWriter::create(dir.join("tone.wav"), spec).unwrap();
+    sine(PLAYS_HZ, PLAYS_PEAK, 8000 * 40).iter().for_each(|&sample| writer.write_sample(sample).unwrap());
     writer.finalize().unwrap();
 }
 
-/// A caller and a baresip agent hear each other's tone at its pitch and level; keys arrive in both directions.
-fn both_hear_each_other(transport: &str) {
-    let house = House::open(&ONE);
-    let mut phone = Softphone::open(&house, 0, transport);
+/// The first of its looks that finds a whole tone, or else what the last one found.
+fn whole<P: Phone>(mut look: impl FnMut(usize) -> Result<(), String>) -> Result<(), String> {
+    (1..P::LOOKS).find_map(|at| look(at - 1).ok()).map_or_else(|| look(P::LOOKS - 1), Ok)
+}
+
+/// A caller and the baresip of `anna`, which has been started, hear each other's tone at its pitch and level; keys arrive
+/// in both directions.
+pub(crate) fn both_hear_each_other<P: Phone>(house: &House, phone: &mut P, transport: &str) {
     house.until_registered(0);
     house.log_in("anna");
-    let mut caller = Caller::at_carrier(&house, CALLER_HZ);
+    let mut caller = Caller::at_carrier(house, CALLER_HZ);
     let leg = caller.call(AVERIAS);
     caller.until("baresip talks", |_| !phone.told("CALL_ESTABLISHED").is_empty());
-    caller.listen(Duration::from_secs(3));
-    assert_eq!(is_tone(&caller.party.heard(leg), PLAYS_HZ, PLAYS_PEAK), Ok(()));
+    caller.listen(Duration::from_secs(2));
+    let heard = whole::<P>(|_| {
+        caller.listen(Duration::from_secs(1));
+        is_tone(&caller.party.heard(leg), PLAYS_HZ, PLAYS_PEAK)
+    });
+    assert_eq!(heard, Ok(()));
 
     for key in "17#".chars() {
         caller.party.press(leg, key);
@@ -164,18 +203,22 @@ fn both_hear_each_other(transport: &str) {
     caller.until("baresip hears the keys", |_| phone.told("CALL_DTMF_START").concat() == "17#");
     // One after the other, as a person presses them.
     for (key, heard) in [("4", "4"), ("2", "42")] {
-        phone.command("sndcode", key);
+        phone.press(key);
         caller.until("the caller hears the key", |caller| caller.party.keys(leg).len() >= heard.len());
         assert_eq!(caller.party.keys(leg), heard);
     }
 
     caller.listen(Duration::from_secs(1));
+    caller.until("baresip has heard enough", |_| phone.heard().len() >= 14_000);
     caller.hang_up(leg);
     caller.until("baresip's call has ended", |_| !phone.told("CALL_CLOSED").is_empty());
-    let heard = phone.heard();
     // From the middle: no key, no start.
-    let tone = heard.get(4000..14_000).expect("two seconds were heard");
-    assert_eq!(is_tone(tone, f64::from(CALLER_HZ), PEAK), Ok(()));
+    let tone = phone.heard();
+    let heard = whole::<P>(|at| {
+        let from = 4000 + at * 1000;
+        is_tone(tone.get(from..from + 10_000).unwrap_or_default(), f64::from(CALLER_HZ), PEAK)
+    });
+    assert_eq!(heard, Ok(()));
 
     let record = &house.records(1)[0];
     assert_eq!((record["outcome"].as_str(), record["agent"].as_str()), (Some("answered"), Some("anna")));
@@ -188,12 +231,18 @@ fn both_hear_each_other(transport: &str) {
     house.is_clean();
 }
 
+fn by_md5(transport: &str) {
+    let house = House::open(&ONE);
+    let mut phone = Softphone::open(&house, 0, transport);
+    both_hear_each_other(&house, &mut phone, transport);
+}
+
 #[test]
 fn baresip_over_udp_and_a_caller_hear_each_other() {
-    both_hear_each_other("udp");
+    by_md5("udp");
 }
 
 #[test]
 fn baresip_over_tcp_and_a_caller_hear_each_other() {
-    both_hear_each_other("tcp");
+    by_md5("tcp");
 }

@@ -11,6 +11,7 @@ mod asterisk;
 mod attack;
 mod backup;
 mod baresip;
+mod baresip_today;
 mod browser;
 mod callbacks;
 mod caller;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use turno::demo::cast::{FREE, PASSWORD};
 
-use crate::baresip::{Seat, Softphone};
+use crate::baresip::{Phone, Seat, Softphone};
 use crate::caller::PEAK;
 use crate::demo::{Demo, until};
 use crate::house::free_port;
