@@ -17,7 +17,7 @@ fn asked(name: &str, default: u64) -> u64 {
 }
 
 /// In a tenth of a soak: seconds, memory in kB (the median of one look a second: the state of the next journal segment is made in some seconds
-/// now and then, and one look would meet it or not), descriptors, threads.
+/// now and then, and one look would meet it or not), descriptors but those of media ports, threads.
 type Seen = (f64, u64, usize, usize);
 
 /// Fires at a rate for so long, then lets the rest end.
@@ -151,7 +151,7 @@ fn after_very_many_calls_nothing_is_left_and_nothing_has_grown() {
             memory.sort_unstable();
             let median = memory[memory.len() / 2];
             let range = (memory[0], memory[memory.len() - 1]);
-            seen.push((began.elapsed().as_secs_f64(), median, rig.descriptors(), rig.threads()));
+            seen.push((began.elapsed().as_secs_f64(), median, rig.descriptors_beside(20_000..=27_999), rig.threads()));
             println!("N4: {} calls, {:?}, memory {range:?}", gun.tally.fired, seen.last().unwrap());
             memory.clear();
         }
@@ -187,12 +187,11 @@ fn after_very_many_calls_nothing_is_left_and_nothing_has_grown() {
     let whole = answered + gun.tally.shed.len();
     assert!(taken > 0 && whole as u64 == calls, "{:?} {:?}", gun.tally.refused, gun.tally.unheard);
     assert_eq!((gun.tally.byes_refused, gun.tally.unheard), (0, 0));
-    assert_eq!(first.3, last.3, "threads");
-    // Ports are bound some hundreds at a time, before they are needed, and stay bound.
+    // One that had something to do at the start, and waits for more, goes after a while.
+    assert!(last.3 <= first.3, "threads {} -> {}", first.3, last.3);
     let most = |seen: &[Seen]| seen.iter().map(|s| s.2).max();
     let (early, late) = seen.split_at(seen.len() / 2);
-    let spare = if calls >= SOAK_WHOLE { 8 } else { 1024 };
-    assert!(most(late) <= most(early).map(|d| d + spare), "descriptors {early:?}, then {late:?}");
+    assert!(most(late) <= most(early).map(|d| d + 8), "descriptors {early:?}, then {late:?}");
     if calls >= SOAK_WHOLE {
         assert!(answered as u64 * 100 >= calls * 99, "{} were shed", gun.tally.shed.len());
         assert!(slope <= 1.0, "memory grows by {slope:.2} MB an hour");
