@@ -1,13 +1,12 @@
 //! A call centre under load for the tests of reliability: the real program on a loopback network of its own, played
 //! against by one thread of simulated phones and callers, so that it can be killed at any instant and nobody notices but by SIP.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -239,7 +238,7 @@ impl Rig {
         }
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.engine.as_ref().unwrap().id()
     }
 
@@ -248,23 +247,6 @@ impl Rig {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap()
-    }
-
-    /// Open files of the process but for the sockets of media ports, which are bound some hundreds at a time, before they are needed,
-    /// and stay bound.
-    pub(crate) fn descriptors_beside(&self, ports: RangeInclusive<u16>) -> usize {
-        let table = fs::read_to_string(format!("/proc/{}/net/udp", self.pid())).unwrap();
-        // `sl local rem st queues tr retrnsmt uid timeout inode …`
-        let inode = |line: &str| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let port = u16::from_str_radix(fields.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-            ports.contains(&port).then(|| format!("socket:[{}]", fields.get(9).expect("a socket has an inode")))
-        };
-        let bound: BTreeSet<String> = table.lines().skip(1).filter_map(inode).collect();
-        let open = fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .unwrap()
-            .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
-        open.filter(|to| to.to_str().is_none_or(|to| !bound.contains(to))).count()
     }
 
     /// Threads of the process.
