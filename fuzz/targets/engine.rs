@@ -120,7 +120,7 @@ impl World {
                     0 => MediaEvent::Latched(flow(0).peer),
                     1..=3 => MediaEvent::Key { key: ['1', '2', '3', '*', '#'][choices.below(5) as usize], ms: 100 },
                     4 => MediaEvent::PlayEnded(choices.below(4) as u32),
-                    5 => MediaEvent::Silent,
+                    5 => MediaEvent::Silent(wait(choices)),
                     6 => MediaEvent::Closed(Default::default()),
                     7 => {
                         let end = [TapeEnd::Silence, TapeEnd::Longest][choices.below(2) as usize];

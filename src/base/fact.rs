@@ -289,6 +289,16 @@ pub enum What {
         /// What he pressed.
         key: char,
     },
+    /// Nothing is heard of a conversation any more, and the leg is ended for it: [`What::LegEnded`] follows. Whatever it was in
+    /// ended, and is paid, when something was heard last (docs/records.md).
+    LegSilent {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// When something was heard last, by media or by what was agreed about it.
+        heard: Now,
+    },
 }
 
 impl What {
@@ -309,6 +319,7 @@ impl What {
             | What::Offered { call, .. }
             | What::OfferEnded { call, .. }
             | What::LeavingByKey { call, .. }
+            | What::LegSilent { call, .. }
             | What::CallbackTaken { call, .. }
             | What::CallingBack { call, .. }
             | What::WaitingChanged { call, .. }

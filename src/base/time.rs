@@ -65,6 +65,11 @@ impl Now {
     pub fn after(self, by: Duration) -> Self {
         Now { mono: self.mono + by, wall: self.wall + by }
     }
+
+    /// Both clocks moved back by `by`; the monotonic one to its origin at most.
+    pub fn before(self, by: Duration) -> Self {
+        Now { mono: self.mono - by, wall: self.wall - by }
+    }
 }
 
 impl Add<Duration> for Mono {
@@ -78,6 +83,13 @@ impl Sub<Duration> for Mono {
     type Output = Mono;
     fn sub(self, by: Duration) -> Mono {
         Mono(self.0.saturating_sub(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Wall {
+    type Output = Wall;
+    fn sub(self, by: Duration) -> Wall {
+        Wall(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 }
 

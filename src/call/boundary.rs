@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, What};
 use turno_base::{
-    AgentId, CallId, Cause, Direction, E164, LegId, Name, Need, Number, PromptId, Quality, QueueId, SegmentId,
+    AgentId, CallId, Cause, Direction, E164, LegId, Name, Need, Now, Number, PromptId, Quality, QueueId, SegmentId,
     StationId, TapeEnd, TrunkId,
 };
 
@@ -233,7 +233,10 @@ pub enum LegEvent {
     /// The last prompt played to its end.
     PlayEnded,
     /// No media for the limit.
-    MediaSilent,
+    MediaSilent {
+        /// When something was heard last.
+        heard: Now,
+    },
     /// The media session could not be opened or broke.
     MediaFailed,
     /// There is no port for its media, so that what was commanded with SDP did not happen: it is not answered.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{AgentState, Party, QueueLeft, What};
 use turno_base::limits::LEGS_PER_CALL_MAX;
 use turno_base::{
-    AgentId, CallId, Cause, EndedBy, LegId, Mono, Name, Need, Number, Outcome, PromptId, QueueId, Reason, StationId,
-    TrunkId,
+    AgentId, CallId, Cause, EndedBy, LegId, Mono, Name, Need, Now, Number, Outcome, PromptId, QueueId, Reason,
+    StationId, TrunkId,
 };
 
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
@@ -256,8 +256,8 @@ pub(crate) struct Talk {
     /// The party beside the caller.
     pub(crate) other: LegId,
     pub(crate) agency: Option<Agency>,
-    /// The agent's media is silent; until then the caller's may follow.
-    pub(crate) silent: Option<Mono>,
+    /// The agent's media is silent; until then the caller's may follow. And when something was heard of him last.
+    pub(crate) silent: Option<(Mono, Now)>,
     /// Being said to the other party, before they hear each other; empty once said.
     pub(crate) briefing: Vec<PromptId>,
 }
@@ -513,7 +513,7 @@ impl Call {
             Stage::Ringing(dial)
             | Stage::Transferring(Transferring { dial, .. })
             | Stage::CallingBack(Dialling { dial, .. }) => Some(dial.ring_until),
-            Stage::Talking(talk) => talk.silent,
+            Stage::Talking(talk) => talk.silent.map(|(until, _)| until),
             Stage::Parked(parked) => Some(parked.until),
             Stage::Choosing(choosing) => choosing.until,
             Stage::Saying { .. } | Stage::Coding { .. } | Stage::Leaving(_) | Stage::Ending => None,

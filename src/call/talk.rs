@@ -2,7 +2,7 @@
 //! without his wish, the caller goes back to the queue instead of being dropped (E10).
 
 use turno_base::fact::{OfferEnd, QueueLeft, What};
-use turno_base::{Cause, Direction, EndedBy, LegId, Outcome, Quality, Reason};
+use turno_base::{Cause, Direction, EndedBy, LegId, Now, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
 use crate::call::{
@@ -22,7 +22,7 @@ impl Call {
             LegEvent::Ended { cause, by_peer } => self.on_ended(leg, cause, by_peer, t),
             LegEvent::TransferAsked { to, replaces: _ } => self.on_transfer_asked(leg, &to, t),
             LegEvent::PlayEnded => self.on_play_ended(leg, t),
-            LegEvent::MediaSilent => self.on_silent(leg, t),
+            LegEvent::MediaSilent { heard } => self.on_silent(leg, heard, t),
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
             LegEvent::NoPorts => self.on_no_ports(leg, t),
             LegEvent::Taped(end) => self.on_taped(end, t),
@@ -206,23 +206,25 @@ impl Call {
         }
     }
 
-    fn on_silent(&mut self, id: LegId, t: &mut Turn<'_>) {
+    fn on_silent(&mut self, id: LegId, heard: Now, t: &mut Turn<'_>) {
         if !self.legs.is_up(id) {
             return t.stale();
         }
         if id == self.caller {
-            return self.finish(Outcome::Failed, EndedBy::Us, SILENT, t);
+            return self.clear(heard, t);
         }
         if matches!(self.stage, Stage::CallingBack(_)) {
+            t.fact(What::LegSilent { call: self.id, leg: id, heard });
             return self.on_agent_left(SILENT, false, t);
         }
         let rescuable = self.rescuable().is_some();
         match &mut self.stage {
             Stage::Talking(talk) if talk.other == id && rescuable => {
-                talk.silent.get_or_insert(t.now.mono + RESCUE_GRACE);
+                talk.silent.get_or_insert((t.now.mono + RESCUE_GRACE, heard));
             }
-            Stage::Talking(talk) if talk.other == id => self.finish(Outcome::Failed, EndedBy::Us, SILENT, t),
+            Stage::Talking(talk) if talk.other == id => self.clear(heard, t),
             Stage::Transferring(transferring) if transferring.by == Some(id) => {
+                t.fact(What::LegSilent { call: self.id, leg: id, heard });
                 self.end_leg(id, SILENT, EndedBy::Us, t);
                 self.on_transferor_gone(t);
             }
@@ -239,6 +241,14 @@ impl Call {
             | Stage::Leaving(_)
             | Stage::Ending => t.stale(),
         }
+    }
+
+    /// Nothing is heard of the call any more: it is over for everybody who was in it since something was heard last.
+    fn clear(&mut self, heard: Now, t: &mut Turn<'_>) {
+        for leg in self.legs.iter().filter(|leg| leg.is_up()) {
+            t.fact(What::LegSilent { call: self.id, leg: leg.id, heard });
+        }
+        self.finish(Outcome::Failed, EndedBy::Us, SILENT, t);
     }
 
     fn on_media_failed(&mut self, id: LegId, t: &mut Turn<'_>) {
@@ -353,8 +363,11 @@ impl Call {
             }
             Stage::Choosing(Choosing { until: Some(until), .. }) if *until <= now => self.on_menu_limit(t),
             Stage::Parked(parked) if parked.until <= now => self.on_park_limit(t),
-            Stage::Talking(Talk { other, silent: Some(until), .. }) if *until <= now => {
-                let other = *other;
+            Stage::Talking(Talk { other, silent: Some((until, heard)), .. }) if *until <= now => {
+                let (other, heard) = (*other, *heard);
+                if self.legs.is_up(other) {
+                    t.fact(What::LegSilent { call: self.id, leg: other, heard });
+                }
                 self.end_leg(other, SILENT, EndedBy::Us, t);
                 self.on_partner_gone(SILENT, false, t);
             }

@@ -159,7 +159,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("queue", "the last queue it was in"),
     ("agent", "the last agent who talked"),
     ("arrived", "first INVITE, RFC 3339, UTC"),
-    ("ended", "last BYE or final answer, RFC 3339, UTC"),
+    ("ended", "last BYE or final answer, RFC 3339, UTC; if nothing was heard any more, when something was heard last"),
     ("total_ms", "arrived to ended"),
     ("wait_ms", "in queues until an agent answered or it left"),
     ("talk_ms", "in conversation"),

@@ -186,7 +186,7 @@ impl Rooms {
             }
             MediaEvent::PlayEnded(_) => LegEvent::PlayEnded,
             MediaEvent::Taped { ms: _, end } => LegEvent::Taped(*end),
-            MediaEvent::Silent => LegEvent::MediaSilent,
+            MediaEvent::Silent(silent) => LegEvent::MediaSilent { heard: turn.now.before(*silent) },
             MediaEvent::Closed(quality) => LegEvent::Quality(*quality),
             MediaEvent::Failed => LegEvent::MediaFailed,
         };

@@ -21,6 +21,7 @@ mod ring_all;
 mod seeds;
 mod serving;
 mod skills_and_tasks;
+mod stuck;
 mod voicemail;
 mod world;
 mod wrapup;

@@ -1,6 +1,7 @@
 //! What the media threads are told and what they answer. A media session has its leg's id.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use turno_base::{LegId, PromptId, Quality as LegQuality, StreamAgreement, TapeEnd};
@@ -91,8 +92,9 @@ pub enum MediaEvent {
         /// Why.
         end: TapeEnd,
     },
-    /// Neither RTP nor RTCP for the media limit.
-    Silent,
+    /// Neither RTP nor RTCP for the media limit: nothing was heard for so long. A length and no instant, because the media threads
+    /// have a clock of their own.
+    Silent(Duration),
     /// Closed; the figures of its life.
     Closed(LegQuality),
     /// The session could not be opened or broke (socket error).

@@ -388,9 +388,10 @@ impl Session {
         let Some(terms) = &self.terms else { return };
         let held = self.held || !terms.agreement.direction.receives();
         let limit = if held { rules.silent_limit_held } else { rules.silent_limit };
-        if !self.silence_told && now.since(self.heard_at) >= limit {
+        let silent = now.since(self.heard_at);
+        if !self.silence_told && silent >= limit {
             self.silence_told = true;
-            out.event(self.leg, MediaEvent::Silent);
+            out.event(self.leg, MediaEvent::Silent(silent));
         }
     }
 

@@ -364,6 +364,10 @@ fn silence_is_told_once_and_a_hold_is_given_longer() {
         let [line] = told[..] else { panic!("{name}: {told:?}") };
         let at_ms: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
         assert!((expected_s * 1000..=expected_s * 1000 + 1000).contains(&at_ms), "{name}: {line}");
+        // As long as that: nothing was heard since the only packet.
+        let told =
+            house.out.events.iter().filter(|(_, event)| *event == MediaEvent::Silent(Duration::from_millis(at_ms)));
+        assert_eq!(told.count(), 1, "{name}: {:?}", house.out.events);
     }
 }
 

@@ -185,6 +185,7 @@ impl Board {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. } => {}
         }
     }

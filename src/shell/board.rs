@@ -311,6 +311,7 @@ impl Counts {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. }
             | What::Offered { .. } => {}
         }

@@ -7,7 +7,7 @@ use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, Wha
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 28] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -35,6 +35,7 @@ pub const KINDS: [&str; 27] = [
     "queue-noted",
     "configured",
     "agent-serves",
+    "leg-silent",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -201,6 +202,10 @@ pub fn event(fact: &Fact) -> Event {
         }),
         What::Emergency { queue, on } => ("emergency", None, json!({"queue": queue, "on": on})),
         What::QueueNoted { queue, note } => ("queue-noted", None, json!({"queue": queue, "note": note})),
+        What::LegSilent { call, leg, heard } => {
+            let heard = Timestamp::from_microsecond(heard.wall.0).map(|at| at.to_string()).unwrap_or_default();
+            ("leg-silent", Some(*call), json!({"leg": leg.to_string(), "heard": heard}))
+        }
         What::Configured { revision } => ("configured", None, json!({"revision": revision})),
     };
     Event { kind, call, told: fields(told) }

@@ -127,6 +127,7 @@ impl Recorder {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. }
             | What::CallbackTaken { .. }
             | What::LeavingByKey { .. }

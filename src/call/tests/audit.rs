@@ -34,6 +34,7 @@ struct LegRecord {
     began: Now,
     segment: Option<Segment>,
     answered: bool,
+    silent: bool,
     ended: bool,
     figures: bool,
 }
@@ -226,6 +227,7 @@ impl Audit {
             | What::SegmentBegan { call, .. }
             | What::LegQuality { call, .. }
             | What::LegEnded { call, .. }
+            | What::LegSilent { call, .. }
             | What::CallEnded { call, .. } => *call,
             other => panic!("{other:?} is not this room's to say"),
         };
@@ -248,6 +250,11 @@ impl Audit {
             What::LegQuality { leg, .. } => {
                 let row = record.legs.get_mut(leg).unwrap_or_else(|| panic!("figures of unknown {leg}"));
                 assert!(!std::mem::replace(&mut row.figures, true), "figures of {leg} twice");
+            }
+            What::LegSilent { leg, .. } => {
+                let row = record.live(*leg);
+                assert!(row.answered, "{leg} is silent and was never answered");
+                assert!(!std::mem::replace(&mut row.silent, true), "{leg} is silent twice");
             }
             What::LegEnded { leg, .. } => record.live(*leg).ended = true,
             What::CallEnded { .. } => {

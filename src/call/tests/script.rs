@@ -335,6 +335,9 @@ impl Run {
             What::LegEnded { call, leg, cause, by } => {
                 format!("* {} {leg} ended {} by {by:?}", self.short(*call), cause_line(cause))
             }
+            What::LegSilent { call, leg, heard } => {
+                format!("* {} {leg} heard until {}", self.short(*call), heard.mono.as_ms())
+            }
             What::CallEnded { call, outcome, by } => {
                 format!("* {} ended {} by {by:?}", self.short(*call), outcome.as_str())
             }
@@ -402,7 +405,7 @@ fn leg_event(words: &[&str]) -> LegEvent {
         ["transfer", to] => LegEvent::TransferAsked { to: to.into(), replaces: None },
         ["transfer", to, "replaces", leg] => LegEvent::TransferAsked { to: to.into(), replaces: Some(leg_id(leg)) },
         ["played"] => LegEvent::PlayEnded,
-        ["silent"] => LegEvent::MediaSilent,
+        ["silent"] => LegEvent::MediaSilent { heard: Now::from_ms(8000) },
         ["taped", end] => LegEvent::Taped(match end {
             "longest" => TapeEnd::Longest,
             "silence" => TapeEnd::Silence,

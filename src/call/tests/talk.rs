@@ -190,19 +190,24 @@ fn a_caller_who_gives_up_after_the_rescue_was_answered_once() {
 #[test]
 fn silence_on_both_sides_ends_both_and_on_the_agents_side_alone_rescues() {
     expect![[r#"
-        60500  c1 acd: anna released
+        60500  * c1 a1 heard until 8000
+               * c1 b1 heard until 8000
+               c1 acd: anna released
                a1 end 200/41 media-silent
                b1 end 200/41 media-silent
     "#]]
     .assert_eq(&after(&talks(), "60000 b1 silent\n60500 a1 silent"));
     expect![[r#"
-        60000  c1 acd: anna released
+        60000  * c1 a1 heard until 8000
+               * c1 b1 heard until 8000
+               c1 acd: anna released
                a1 end 200/41 media-silent
                b1 end 200/41 media-silent
     "#]]
     .assert_eq(&after(&talks(), "60000 a1 silent\n60500 b1 silent"));
     expect![[r#"
-        62000  b1 end 200/41 media-silent
+        62000  * c1 b1 heard until 8000
+               b1 end 200/41 media-silent
                c1 acd: anna released
                c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 62000, rescued, may be called back
                * c1 a1 in ivr
@@ -216,7 +221,8 @@ fn silence_on_both_sides_ends_both_and_on_the_agents_side_alone_rescues() {
 #[test]
 fn silence_or_failed_media_of_a_waiting_caller_is_no_abandon() {
     expect![[r#"
-        60000  c1 acd: leave failed
+        60000  * c1 a1 heard until 8000
+               c1 acd: leave failed
                a1 end 200/41 media-silent
     "#]]
     .assert_eq(&after(WAITS, "60000 a1 silent"));

@@ -160,6 +160,7 @@ impl Exchange {
             What::CallEnded { call, .. } => return After::CallEnded(*call),
             What::AgentServes { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::QueueLeft { .. }
             | What::CallbackTaken { .. }
             | What::LeavingByKey { .. }

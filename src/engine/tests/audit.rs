@@ -211,6 +211,9 @@ impl Audit {
                 row.has_segment = true;
             }
             What::LegQuality { call, leg, .. } => assert!(self.call(call).legs.contains_key(leg)),
+            What::LegSilent { call, leg, heard } => {
+                assert!(heard.mono <= now && !self.leg(call, leg).has_ended, "{leg} was heard when it was no more");
+            }
             What::LegEnded { call, leg, cause, .. } => {
                 self.leg(call, leg).has_ended = true;
                 self.see("leg", cause.reason.as_str());

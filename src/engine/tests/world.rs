@@ -210,7 +210,7 @@ impl World {
             .collect();
         if self.hears_silence && (is_dark || is_rebooted) {
             for leg in silent {
-                self.input(Input::Media { leg, event: MediaEvent::Silent });
+                self.input(Input::Media { leg, event: MediaEvent::Silent(self.now.mono.since(since)) });
             }
         }
     }
@@ -531,6 +531,7 @@ impl World {
             | What::LegRinging { .. }
             | What::LegAnswered { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. } => return,
         };
         let _ = writeln!(self.said, "{ms} {line}");

@@ -276,6 +276,7 @@ impl Fold {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. } => {}
         }
     }

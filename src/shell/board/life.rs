@@ -52,6 +52,9 @@ pub(super) fn log_life(fact: &Fact) {
             let queue = queue.map_or_else(|| "all".to_owned(), |queue| queue.to_string());
             tracing::warn!(queue, on, "emergency switch");
         }
+        What::LegSilent { call, leg, heard } => {
+            tracing::info!(%call, %leg, since = %heard.wall, "nothing is heard of a leg any more");
+        }
         What::Configured { revision } => tracing::info!(revision, "the engine decides by a changed configuration"),
         What::CustomerKnown { .. }
         | What::CallbacksDue { .. }

@@ -128,6 +128,7 @@ impl Pupil {
             | What::LegBegan { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::QueueEntered { .. }
             | What::QueueLeft { .. }
             | What::Offered { .. }

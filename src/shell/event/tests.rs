@@ -76,6 +76,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         },
         What::Configured { revision: 7 },
         What::AgentServes { agent, queue, rank: Some(2) },
+        What::LegSilent { call, leg, heard: Now::from_ms(200) },
     ];
     all.into_iter().map(|what| Fact { at: Now::from_ms(300), what }).collect()
 }

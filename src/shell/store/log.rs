@@ -16,10 +16,10 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-pub(super) const VERSION: u32 = 6;
-/// The format before: what it has is laid out as in this one, which only has more kinds of facts, so that it is read as it is.
-/// Segments of both may follow one another.
-const OLDEST: u32 = 5;
+pub(super) const VERSION: u32 = 7;
+/// The oldest of the formats before: what they have is laid out as in this one, which only has more kinds of facts, so that they are
+/// read as they are. Segments of all of them may follow one another.
+pub(super) const OLDEST: u32 = 5;
 
 /// A place in the log: what a consumer keeps as its cursor. The default is before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ pub struct Recovered {
     /// The files, and where the log goes on.
     dir: PathBuf,
     pub(super) end: Place,
-    /// The last segment is of the format before: nothing of this one may follow in it.
+    /// The last segment is of a format before: nothing of this one may follow in it.
     pub(super) is_former: bool,
     /// Calls that are open, with the segment in which each began.
     pub(super) open: BTreeMap<CallId, u64>,

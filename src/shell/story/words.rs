@@ -30,6 +30,9 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         What::LegRinging { call, leg } => of_leg(call, leg, "rings".to_owned()),
         What::LegAnswered { call, leg } => of_leg(call, leg, "answered".to_owned()),
         What::SegmentBegan { call, leg, segment } => of_leg(call, leg, segment_words(*segment)),
+        What::LegSilent { call, leg, heard } => {
+            of_leg(call, leg, format!("nothing was heard of it since {}: so long it counts", heard.wall))
+        }
         What::LegQuality { call, leg, quality } => of_leg(call, leg, quality_words(quality)),
         What::LegEnded { call, leg, cause, by } => {
             let words =

@@ -179,6 +179,8 @@ pub(super) struct Draft {
     legs: Vec<DraftLeg>,
     stays: Vec<DraftStay>,
     offers: Vec<Offer>,
+    /// When a queue had to do with it last.
+    queued: Now,
     left_out: u32,
     /// Of the configuration when it arrived, and as of its last offer.
     arrived_under: u64,
@@ -201,6 +203,8 @@ struct DraftLeg {
     rang: Option<Now>,
     answered: Option<Now>,
     ended: Option<(Now, Cause, EndedBy)>,
+    /// It was ended because nothing was heard any more: when something was heard last.
+    heard: Option<Now>,
     quality: Option<Quality>,
     stages: Vec<(Segment, Now)>,
 }
@@ -214,6 +218,7 @@ struct DraftStay {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) at: Now,
     pub(super) outcome: Outcome,
@@ -238,6 +243,7 @@ impl Draft {
             legs: Vec::new(),
             stays: Vec::new(),
             offers: Vec::new(),
+            queued: at,
             left_out: 0,
             arrived_under: 0,
             revision: 0,
@@ -276,6 +282,9 @@ impl Draft {
     /// Takes one fact about this call. Facts about legs and offers that it does not know are dropped.
     pub(super) fn fold(&mut self, fact: &Fact) {
         let at = fact.at;
+        if is_of_queue(&fact.what) {
+            self.queued = at;
+        }
         match &fact.what {
             What::CustomerKnown { customer, segment, value_pm, .. } => {
                 self.customer.clone_from(customer);
@@ -297,6 +306,9 @@ impl Draft {
             }),
             What::SegmentBegan { leg, segment, .. } => self.on_leg(*leg, |leg| leg.enter(*segment, at)),
             What::LegQuality { leg, quality, .. } => self.on_leg(*leg, |leg| leg.quality = Some(*quality)),
+            What::LegSilent { leg, heard, .. } => self.on_leg(*leg, |leg| {
+                leg.heard.get_or_insert(*heard);
+            }),
             What::LegEnded { leg, cause, by, .. } => self.on_leg(*leg, |leg| {
                 leg.ended.get_or_insert((at, *cause, *by));
             }),
@@ -365,8 +377,19 @@ impl Draft {
         }
     }
 
+    /// When it ended: if nothing was heard of a leg any more, with the last of its legs and queues, not when that was seen and
+    /// everybody had been told.
+    fn ended(&self, end: &End) -> Now {
+        if self.legs.iter().all(|leg| leg.heard.is_none()) {
+            return end.at;
+        }
+        let legs = self.legs.iter().map(|leg| leg.ended(end).0);
+        earlier(legs.fold(self.queued, later), end.at)
+    }
+
     /// The record of the call, ended so.
     pub(super) fn record(&mut self, call: CallId, end: &End, deck: &Deck) -> Record {
+        let end = &End { at: self.ended(end), ..*end };
         let legs: Vec<Leg> = std::mem::take(&mut self.legs).into_iter().map(|leg| leg.close(end, deck)).collect();
         let stays = self.stays.iter().map(|stay| stay.close(end)).collect();
         let caller = customer(&legs, self.calling_back.is_some());
@@ -440,6 +463,7 @@ impl DraftLeg {
             rang: None,
             answered: None,
             ended: None,
+            heard: None,
             quality: None,
             stages: vec![(first, at)],
         }
@@ -459,8 +483,15 @@ impl DraftLeg {
         }
     }
 
+    /// When it ended, why and by whom. One of which nothing was heard any more ended with the last that was.
+    fn ended(&self, end: &End) -> (Now, Cause, EndedBy) {
+        let (at, cause, by) = self.ended.unwrap_or((end.at, end.cause.unwrap_or(Cause::NORMAL), end.by));
+        let heard = self.heard.map(|heard| later(heard, self.answered.unwrap_or(self.began)));
+        (heard.map_or(at, |heard| earlier(heard, at)), cause, by)
+    }
+
     fn close(self, end: &End, deck: &Deck) -> Leg {
-        let (ended, cause, by) = self.ended.unwrap_or((end.at, end.cause.unwrap_or(Cause::NORMAL), end.by));
+        let (ended, cause, by) = self.ended(end);
         let talk_ms = self.answered.map_or(0, |answered| ms_between(answered, ended));
         let charges = self.charges(talk_ms, deck.of_party(self.party));
         let stages = self.stages(ended, &charges);
@@ -506,13 +537,13 @@ impl DraftLeg {
         payers.map(|payer| Charge { payer, rated: rate(deck, &call, payer) }).collect()
     }
 
-    /// Offsets from the leg's beginning are rounded down once each, so the parts add up to the whole.
+    /// Offsets from the leg's beginning are rounded down once each, so the parts add up to the whole. What began after its end
+    /// never was.
     fn stages(&self, ended: Now, charges: &[Charge]) -> Vec<Stage> {
         let offset = |at: Now| ms_between(self.began, at);
-        let ends = self.stages.iter().skip(1).map(|&(_, at)| at).chain([ended]);
-        let mut stages: Vec<Stage> = self
-            .stages
-            .iter()
+        let lasted = || self.stages.iter().take_while(|(_, at)| at.mono <= ended.mono);
+        let ends = lasted().skip(1).map(|&(_, at)| at).chain([ended]);
+        let mut stages: Vec<Stage> = lasted()
             .zip(ends)
             .map(|(&(segment, at), end)| Stage {
                 segment,
@@ -540,6 +571,19 @@ impl DraftLeg {
         }
         stages
     }
+}
+
+/// Facts by which a queue has to do with a call.
+fn is_of_queue(what: &What) -> bool {
+    matches!(what, What::QueueEntered { .. } | What::QueueLeft { .. } | What::Offered { .. } | What::OfferEnded { .. })
+}
+
+fn later(one: Now, other: Now) -> Now {
+    if other.mono > one.mono { other } else { one }
+}
+
+fn earlier(one: Now, other: Now) -> Now {
+    if other.mono < one.mono { other } else { one }
 }
 
 fn ms_between(from: Now, to: Now) -> u64 {

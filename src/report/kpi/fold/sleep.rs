@@ -57,6 +57,7 @@ impl Fold {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
+            | What::LegSilent { .. }
             | What::LegEnded { .. } => return None,
         };
         self.is_asleep(call).then_some(call)

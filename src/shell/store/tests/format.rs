@@ -1,29 +1,39 @@
-//! A record log of the format before is read as it is. `tests/golden/record-log-5` is one, as it was written: every kind of fact
-//! of then, three calls that ended and one that was up when its process died.
+//! A record log of a format before is read as it is. `tests/golden/record-log-5` and `-6` are such, as they were written: every kind
+//! of fact of then, three calls that ended and one that was up when its process died.
 
 use super::*;
 use crate::shell::store::feed::{Content, History, Wants};
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/record-log-5/00000001.log");
+fn golden(version: u32) -> Vec<u8> {
+    let name = format!("{}/tests/golden/record-log-{version}/00000001.log", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&name).unwrap_or_else(|_| panic!("make {name}, the fixture of that format, when the format changes"))
+}
 
 /// Its facts, which are those of [`crate::shell::event::tests::facts`] as of then.
-fn facts() -> Vec<Fact> {
+fn facts(version: u32) -> Vec<Fact> {
     let mut facts = crate::shell::event::tests::facts();
-    facts.retain(|fact| !matches!(fact.what, What::LeavingByKey { .. } | What::AgentServes { .. }));
+    facts.retain(|fact| match fact.what {
+        What::LeavingByKey { .. } | What::AgentServes { .. } => version > 5,
+        What::LegSilent { .. } => version > 6,
+        _ => true,
+    });
     facts
 }
 
 #[test]
-fn a_log_of_the_format_before_is_carried_forward_to_the_last_record_and_fact() {
+fn a_log_of_each_format_before_is_carried_forward_to_the_last_record_and_fact() {
+    for version in log::OLDEST..log::VERSION {
+        carry_forward(version);
+    }
+}
+
+fn carry_forward(version: u32) {
+    let facts = || facts(version);
     let dir = Dir::new("format-before");
     let log = dir.0.join("log");
     std::fs::create_dir_all(&log).unwrap();
-    let old = std::fs::read(GOLDEN).unwrap();
-    assert_eq!(
-        old[8..12],
-        (log::VERSION - 1).to_le_bytes(),
-        "make the fixture of the format before when the format changes"
-    );
+    let old = golden(version);
+    assert_eq!(old[8..12], version.to_le_bytes());
     std::fs::write(log::path(&log, 1), &old).unwrap();
 
     let (store, recovered, _) = open(&dir, Options::default());
@@ -57,11 +67,11 @@ fn a_log_of_the_format_before_is_carried_forward_to_the_last_record_and_fact() {
 
 #[test]
 fn a_log_of_an_earlier_or_a_later_format_is_refused_with_what_to_do_and_not_touched() {
-    for version in [log::VERSION - 2, log::VERSION + 1] {
+    for version in [log::OLDEST - 1, log::VERSION + 1] {
         let dir = Dir::new("format-other");
         let log = dir.0.join("log");
         std::fs::create_dir_all(&log).unwrap();
-        let mut bytes = std::fs::read(GOLDEN).unwrap();
+        let mut bytes = golden(log::OLDEST);
         bytes[8..12].copy_from_slice(&version.to_le_bytes());
         let sum = super::super::frame::crc32(&bytes[..20]);
         bytes[20..24].copy_from_slice(&sum.to_le_bytes());

@@ -112,6 +112,7 @@ impl QueueLog {
                 self.with(call, |caller| caller.on_leg(*leg, b, *party, at.wall));
             }
             What::LegEnded { call, leg, .. } => self.with(call, |caller| caller.on_leg_ended(*leg, at)),
+            What::LegSilent { call, leg, heard } => self.with(call, |caller| caller.on_leg_silent(*leg, *heard)),
             What::SegmentBegan { call, leg, segment } => self.with(call, |caller| {
                 if caller.leg == Some(*leg) {
                     caller.on_segment(*segment, at, out);
@@ -341,6 +342,15 @@ impl Caller {
         let is_gone = whose == Some(talk.agent) && !self.legs.iter().any(|(agent, ..)| *agent == talk.agent);
         if self.leg == Some(leg) || is_gone {
             talk.gone.get_or_insert(at);
+        }
+    }
+
+    /// The customer talked for as long as something was heard; the line is written when he is gone.
+    fn on_leg_silent(&mut self, leg: LegId, heard: Now) {
+        let Some(talk) = self.talk.as_mut().filter(|_| self.leg == Some(leg)) else { return };
+        talk.gone.get_or_insert(heard);
+        if let Some(leaving) = talk.leaving.as_mut().filter(|leaving| leaving.mono > heard.mono) {
+            *leaving = heard;
         }
     }
 

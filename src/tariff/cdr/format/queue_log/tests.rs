@@ -371,3 +371,30 @@ fn a_note_is_short_and_stands_for_nothing_that_happens_in_queues() {
     let words = start.lines().filter_map(|line| line.split('|').nth(4));
     assert_eq!(words.filter(|word| note::is_taken(word)).count(), 2, "{start}");
 }
+
+#[test]
+fn who_is_cleared_for_silence_talked_until_something_was_heard_last() {
+    let silent = What::LegSilent { call: CALL, leg: A, heard: at(26_000) };
+    let script = with(
+        talks(),
+        [
+            (56_000, What::LegSilent { call: CALL, leg: LegId::dialled(7), heard: at(26_000) }),
+            (56_000, silent.clone()),
+            (56_010, leg_ends(LegId::dialled(7))),
+            (88_000, leg_ends(A)),
+            (88_000, ends(EndedBy::Us)),
+        ],
+    );
+    // 20 s of talk, in a line that stands where it was written.
+    let last = "1773140488|1774552095.1|averias|anna|COMPLETEAGENT|5|20|2";
+    assert_eq!(run(&script).lines().last(), Some(last));
+    // He was on his way to somebody else when that was seen.
+    let script = with(
+        talks(),
+        [(40_000, is(Segment::Ivr(None))), (56_000, silent), (88_000, leg_ends(A)), (88_000, ends(EndedBy::Us))],
+    );
+    let last = "1773140488|1774552095.1|averias|anna|BLINDTRANSFER|";
+    let run = run(&script);
+    let told = run.lines().last().unwrap();
+    assert!(told.starts_with(last) && told.ends_with("|5|20|2"), "{told}");
+}

@@ -1,0 +1,100 @@
+//! Calls of which nothing is heard any more: they end when something was heard last, and not when that is seen.
+
+use std::time::Duration;
+
+use turno_base::fact::{AgentState, What};
+use turno_base::{Mono, Reason, Wall};
+use turno_media::MediaEvent;
+use turno_tariff::Deck;
+use turno_tariff::cdr::{Leg, Record, verify};
+
+use super::world::{Habit, Weather, World, config};
+use crate::Input;
+
+/// One call in conversation for 20 s; calls cost.
+fn talks_for_20_s() -> World {
+    let mut config = config(1);
+    let book = "valid_from,payer,b,rate,per_minute\n2026-01-01T00:00:00Z,company,*,all,0.06\n";
+    config.deck = Deck::parse_csv(book).unwrap();
+    let mut world = World::open_with(config, 1, Habit::Answers(1000), Weather::default(), 1);
+    world.call("+34612045118");
+    world.run(1000);
+    while !world.said.contains("is talking") {
+        world.run(100);
+    }
+    let talks_since = world.facts.iter().rev().find(|fact| matches!(fact.what, What::SegmentBegan { .. }));
+    let so_far = world.now.mono.since(talks_since.unwrap().at.mono);
+    world.run(20_000 - so_far.as_millis() as u64);
+    world
+}
+
+fn talk_ms(record: &Record) -> u64 {
+    record.talk_ms()
+}
+
+/// When the agent was in wrap-up.
+fn freed(world: &World) -> Mono {
+    let wrap = |what: &What| matches!(what, What::AgentChanged { state: AgentState::WrapUp, .. });
+    world.facts.iter().find(|fact| wrap(&fact.what)).expect("he worked it up").at.mono
+}
+
+fn near(wall: Wall, heard: Wall) -> bool {
+    wall.0.abs_diff(heard.0) <= 1000
+}
+
+#[test]
+fn who_falls_silent_after_20_s_of_talk_pays_20_s_and_not_until_that_was_seen() {
+    let mut world = talks_for_20_s();
+    let (heard, seen) = (world.now, world.now.after(Duration::from_secs(30)));
+    world.darken(0, 3_600_000);
+    world.run(120_000);
+    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
+    assert_eq!(verify(record), [], "{record:#?}");
+    let reasons: Vec<Reason> = record.legs.iter().map(|leg| leg.cause.reason).collect();
+    assert!(reasons.contains(&Reason::MediaSilent), "{reasons:?}");
+    assert!((19_900..=20_100).contains(&talk_ms(record)), "{} ms", talk_ms(record));
+    assert!(near(record.ended, heard.wall), "{record:#?}");
+    let is_over = |leg: &Leg| near(leg.ended, heard.wall);
+    assert!(record.legs.iter().all(is_over), "both ends of it: {record:#?}");
+    let billed: Vec<u64> = record.legs[0].charges.iter().map(|charge| charge.rated.billed_ms).collect();
+    let talked = record.legs[0].talk_ms;
+    assert!(!billed.is_empty() && billed.iter().all(|ms| (talked..talked + 2000).contains(ms)), "{billed:?}");
+    assert!(!record.estimated && !record.recovered);
+    // Nobody was free before it was seen.
+    assert!(freed(&world) >= seen.mono);
+}
+
+/// The agent's phone alone is dead: his leg ended with the last that was heard of him, the caller was there all the time.
+#[test]
+fn an_agent_who_falls_silent_ends_alone_and_the_caller_goes_on() {
+    let mut world = talks_for_20_s();
+    let heard = world.now;
+    world.darken(1, 3_600_000);
+    world.run(40_000);
+    let caller = *world.parties[0].legs.first_key_value().expect("he waits again").0;
+    world.hang_up(0, caller);
+    world.run(60_000);
+    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
+    assert_eq!(verify(record), [], "{record:#?}");
+    let [caller, agent, ..] = &record.legs[..] else { panic!("{record:#?}") };
+    assert!(near(agent.ended, heard.wall), "{record:#?}");
+    assert!(caller.talk_ms >= 60_000, "{record:#?}");
+}
+
+/// A clock that is set meanwhile changes no length.
+#[test]
+fn silence_is_a_length_whatever_the_clock_says() {
+    let mut world = talks_for_20_s();
+    let leg = world.facts.iter().find_map(|fact| match &fact.what {
+        What::LegBegan { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    world.darken(0, 3_600_000);
+    world.run(10_000);
+    world.now.wall.0 += 3_600_000_000;
+    world.input(Input::Media { leg: leg.unwrap(), event: MediaEvent::Silent(Duration::from_secs(10)) });
+    world.run(120_000);
+    let record = &world.records[0];
+    assert_eq!(verify(record), [], "{record:#?}");
+    assert!((19_900..=20_100).contains(&talk_ms(record)), "{} ms", talk_ms(record));
+}
