@@ -69,7 +69,11 @@ fn pasted<'a>(told: &'a str, file: &str) -> &'a str {
 }
 
 /// An Asterisk in the foreground.
-struct Asterisk(Child);
+struct Asterisk {
+    child: Child,
+    run: PathBuf,
+    config: PathBuf,
+}
 
 impl Asterisk {
     fn open(house: &House, at: &Path, told: &str) -> Asterisk {
@@ -106,18 +110,26 @@ impl Asterisk {
             fs::write(dir.join(file), text).unwrap();
         }
         let log = File::create(house.dir.join("asterisk.log")).unwrap();
-        let mut command = Command::new(at.join("run"));
-        command.arg("-C").arg(dir.join("asterisk.conf")).arg("-f").arg("-n").stdin(Stdio::null());
+        let (run, config) = (at.join("run"), dir.join("asterisk.conf"));
+        let mut command = Command::new(&run);
+        command.arg("-C").arg(&config).arg("-f").arg("-n").stdin(Stdio::null());
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        Asterisk(child)
+        Asterisk { child, run, config }
+    }
+
+    /// The engine has answered its last OPTIONS; until then its calls take the way back. It asks every 20 s.
+    fn finds_us(&self) -> bool {
+        let mut command = Command::new(&self.run);
+        let said = command.arg("-C").arg(&self.config).args(["-rx", "pjsip show contacts"]).output().unwrap();
+        String::from_utf8_lossy(&said.stdout).lines().any(|line| line.contains("turno") && line.contains("Avail"))
     }
 }
 
 impl Drop for Asterisk {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -220,7 +232,7 @@ fn what_init_prints_for_asterisk_is_pasted_and_calls_are_queued_or_fall_back() {
     };
     let mut house = House::plot();
     let told = init(&house);
-    let _pbx = Asterisk::open(&house, &at, &told);
+    let pbx = Asterisk::open(&house, &at, &told);
     house.start();
     let address = |host: u8| SocketAddr::new(house.ip(host), 5060);
     let secret = password(&house, "1001");
@@ -232,6 +244,7 @@ fn what_init_prints_for_asterisk_is_pasted_and_calls_are_queued_or_fall_back() {
     let mut scene = Scene { house, parties, called: Default::default(), ended: BTreeMap::new() };
     scene.until("the softphone is registered", |scene| scene.house.is_registered("1001"));
     scene.until("the PBX answers OPTIONS", |scene| scene.house.metric("turno_trunk_up") == 1.0);
+    scene.until("the engine answers those of the PBX", |_| pbx.finds_us());
 
     // He logs in as the last line says, by *45; his colleague is at an extension of the PBX.
     scene.parties[SOFTPHONE].dial("*45", "", "").unwrap();
@@ -254,6 +267,8 @@ fn what_init_prints_for_asterisk_is_pasted_and_calls_are_queued_or_fall_back() {
     assert!(took > Duration::from_secs(9), "{took:?}");
     scene.house.signal("CONT");
     scene.until("the engine goes on", |scene| scene.house.get("/readyz").is_some_and(|page| page.contains(" 200 ")));
+    // It may have been asked while it hung.
+    scene.until("the PBX finds it again", |_| pbx.finds_us());
 
     // A drain: 503, and at once.
     let talks = scene.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
