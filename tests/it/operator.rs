@@ -278,7 +278,7 @@ fn the_quick_start_runs_as_it_is_written_in_both_languages() {
         if out.status.success() {
             break text(&out.stdout);
         }
-        assert!(began.elapsed().as_secs() < 30 && serving.try_wait().unwrap().is_none(), "{}", text(&out.stderr));
+        assert!(began.elapsed().as_secs() < 60 && serving.try_wait().unwrap().is_none(), "{}", text(&out.stderr));
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     assert!(
