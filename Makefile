@@ -11,13 +11,16 @@ demo: ## run the demo call centre: engine, simulated agents and callers, wallboa
 	cargo build --profile demo --bin turno
 	./target/demo/turno demo
 
+# A live test waits for its peers most of the time, so more of them run at once than there are cores.
+TEST_THREADS ?= $(shell nproc | awk '{ print $$1 < 6 ? 6 : $$1 }')
+
 # Three times what the machine can take leaves nothing for tests beside it: that one has the machine for itself.
 .PHONY: test
 test: tools ## all tests: rooms, engine, real peers (SIPp, baresip, Kamailio, Chromium) over loopback
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked --bins --quiet -- -D warnings
-	cargo test --workspace -- --skip overload::far_more_than_it_can_take
+	cargo test --workspace -- --test-threads $(TEST_THREADS) --skip overload::far_more_than_it_can_take
 	cargo test --test it overload::far_more_than_it_can_take
 
 .PHONY: tools

@@ -1,48 +1,11 @@
 //! Actions of the manager interface that no client library of the tests asks for, as they are answered on the wire, and what of
 //! all that stands in the audit log.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use crate::house::{AVERIAS, House, Plan, SOON, free_port};
+use crate::ami_client::{Client, SECRET, connected};
+use crate::house::{AVERIAS, House, Plan, free_port};
 use crate::sipp::{callers, seat};
-
-const SECRET: &str = "a-long-and-random-one";
-
-struct Client(TcpStream);
-
-impl Client {
-    fn open(house: &House, port: u16, login: &str) -> Client {
-        let stream = house.until("somebody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        let mut client = Client(stream);
-        client.block("\r\n");
-        let said = client.ask(&format!("Action: Login\nUsername: {login}\nSecret: {SECRET}\nEvents: off"));
-        assert!(said.contains("Authentication accepted"), "{said}");
-        client
-    }
-
-    fn block(&mut self, end: &str) -> String {
-        let (mut got, mut byte) = (Vec::new(), [0]);
-        while !got.ends_with(end.as_bytes()) && matches!(self.0.read(&mut byte), Ok(1)) {
-            got.push(byte[0]);
-        }
-        String::from_utf8(got).unwrap()
-    }
-
-    /// The answer, and the list behind it if it announces one.
-    fn ask(&mut self, request: &str) -> String {
-        self.0.write_all(format!("{request}\n\n").replace('\n', "\r\n").as_bytes()).unwrap();
-        let mut said = self.block("\r\n\r\n");
-        while said.contains("EventList: start") && !said.contains("EventList: Complete") {
-            let block = self.block("\r\n\r\n");
-            assert!(!block.is_empty(), "the list ends: {said}");
-            said.push_str(&block);
-        }
-        said
-    }
-}
 
 /// Every line in this order, with others between.
 fn has_in_order(said: &str, lines: &[&str]) -> bool {
@@ -65,7 +28,7 @@ fn every_other_action_is_answered_as_by_asterisk_and_what_changes_something_is_a
     house.ask(&["agent", "pause", "anna", "pausa"]);
     callers(&house, "caller_talk", AVERIAS, Duration::from_secs(1), 1, 10).done();
     house.records(1);
-    let mut client = Client::open(&house, port, "connector");
+    let mut client = Client::begin(connected(&house, port), "connector");
     house.until("the abandon is counted", || {
         client.ask("Action: QueueStatus\nQueue: averias").contains("Abandoned: 1\r\n").then_some(())
     });
@@ -129,7 +92,7 @@ fn every_other_action_is_answered_as_by_asterisk_and_what_changes_something_is_a
         let said = client.ask(request);
         assert!(has_in_order(&said, lines), "{request}\n{said}");
     }
-    let mut board = Client::open(&house, port, "board");
+    let mut board = Client::begin(connected(&house, port), "board");
     let said = board.ask("Action: ListCommands");
     assert!(said.contains("QueueStatus: ") && !said.contains("QueueReset: "), "only what it may: {said}");
     assert!(board.ask("Action: QueueReset\nQueue: averias").contains("Permission denied"));

@@ -1,74 +1,40 @@
 //! Agents put into queues and taken out of them by a connector, over TLS, and what is left of it after a crash.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::house::{House, Plan, SOON, free_port};
+use crate::ami_client::{Client, SECRET, connected};
+use crate::house::{House, Plan, free_port};
 use crate::sipp::seat;
 
-const SECRET: &str = "a-long-and-random-one";
+type Secure = Client<StreamOwned<ClientConnection, TcpStream>>;
 
 /// A client that speaks TLS.
-struct Client(StreamOwned<ClientConnection, TcpStream>);
+fn open(house: &House, port: u16, trusted: &CertificateDer<'static>) -> Secure {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(config, name).unwrap();
+    Client::begin(StreamOwned::new(connection, connected(house, port)), "connector")
+}
 
-impl Client {
-    /// Logged in.
-    fn open(house: &House, port: u16, trusted: &CertificateDer<'static>) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.clone()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = house.until("somebody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        let mut client = Client(StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream));
-        assert_eq!(client.until("\r\n"), "Asterisk Call Manager/9.0.0\r\n");
-        let said = client.ask(&format!("Action: Login\nUsername: connector\nSecret: {SECRET}\nEvents: off"));
-        assert!(said.contains("Authentication accepted"), "{said}");
-        client
-    }
-
-    fn until(&mut self, end: &str) -> String {
-        let (mut got, mut byte) = (Vec::new(), [0]);
-        while !got.ends_with(end.as_bytes()) && matches!(self.0.read(&mut byte), Ok(1)) {
-            got.push(byte[0]);
-        }
-        String::from_utf8(got).unwrap()
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        self.0.write_all(format!("{request}\n\n").replace('\n', "\r\n").as_bytes()).unwrap();
-        self.0.flush().unwrap();
-        self.until("\r\n\r\n")
-    }
-
-    /// Queues in which the agent is a member, with his penalty.
-    fn queues(&mut self) -> Vec<(String, String)> {
-        self.ask("Action: QueueStatus");
-        let (mut found, began) = (Vec::new(), Instant::now());
-        loop {
-            let block = self.until("\r\n\r\n");
-            assert!(!block.is_empty() && began.elapsed() < SOON, "the list ends");
-            if block.starts_with("Event: QueueStatusComplete") {
-                return found;
-            }
-            let line = |name: &str| {
-                let line = block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-                line.trim_start_matches(": ").to_owned()
-            };
-            if block.starts_with("Event: QueueMember") {
-                found.push((line("Queue"), line("Penalty")));
-            }
-        }
-    }
+/// Queues in which the agent is a member, with his penalty.
+fn queues(client: &mut Secure) -> Vec<(String, String)> {
+    let said = client.ask("Action: QueueStatus");
+    let members = said.split("\r\n\r\n").filter(|block| block.starts_with("Event: QueueMember"));
+    let line = |block: &str, name: &str| {
+        let line = block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim_start_matches(": ").to_owned()
+    };
+    members.map(|block| (line(block, "Queue"), line(block, "Penalty"))).collect()
 }
 
 fn is_done(said: &str, sentence: &str) {
@@ -101,16 +67,16 @@ fn a_connector_moves_an_agent_between_queues_over_tls_and_a_crash_leaves_it_so()
     let mut house = House::open(&Plan { agents: &[("anna", 5)], sip, queue: "", more: &more });
     seat(&house, 0, "anna");
     let trusted = made.cert.der().clone();
-    let mut client = Client::open(&house, secret_port, &trusted);
+    let mut client = open(&house, secret_port, &trusted);
     let pair = |queue: &str, penalty: &str| (queue.to_owned(), penalty.to_owned());
-    house.until("anna is a member", || (client.queues().len() == 2).then_some(()));
+    house.until("anna is a member", || (queues(&mut client).len() == 2).then_some(()));
     is_done(&client.ask("Action: QueueRemove\nQueue: general\nInterface: PJSIP/1001"), "Removed interface from queue");
-    assert_eq!(client.queues(), [pair("averias", "0")], "what was done shows in the next list");
+    assert_eq!(queues(&mut client), [pair("averias", "0")], "what was done shows in the next list");
     is_done(
         &client.ask("Action: QueuePenalty\nInterface: PJSIP/1001\nPenalty: 7"),
         "Interface penalty set successfully",
     );
-    assert_eq!(client.queues(), [pair("averias", "7")]);
+    assert_eq!(queues(&mut client), [pair("averias", "7")]);
     is_done(&client.ask("Action: QueueRemove\nQueue: averias\nInterface: PJSIP/1001"), "Removed interface from queue");
     house.until_agent("anna", "logged-out");
     is_done(
@@ -118,19 +84,19 @@ fn a_connector_moves_an_agent_between_queues_over_tls_and_a_crash_leaves_it_so()
         "Added interface to queue",
     );
     house.until_agent("anna", "ready");
-    assert_eq!(client.queues(), [pair("general", "3")], "a login by a queue is for that queue");
+    assert_eq!(queues(&mut client), [pair("general", "3")], "a login by a queue is for that queue");
     let said = client.ask("Action: QueueAdd\nQueue: general\nInterface: PJSIP/1001");
     assert!(said.contains("Already there"), "{said}");
 
     house.crash();
     house.start();
-    let mut client = Client::open(&house, secret_port, &trusted);
-    assert_eq!(client.queues(), [pair("general", "3")], "the crash changed nothing");
+    let mut client = open(&house, secret_port, &trusted);
+    assert_eq!(queues(&mut client), [pair("general", "3")], "the crash changed nothing");
     is_done(&client.ask("Action: QueueAdd\nQueue: averias\nInterface: PJSIP/1001"), "Added interface to queue");
     house.ask(&["agent", "logout", "anna"]);
     house.log_in("anna");
     house.until("the next shift is as configured", || {
-        (client.queues() == [pair("averias", "0"), pair("general", "0")]).then_some(())
+        (queues(&mut client) == [pair("averias", "0"), pair("general", "0")]).then_some(())
     });
     let wanted = [
         "averias|anna|ADDMEMBER|",

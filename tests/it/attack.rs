@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::goal::goal;
 use crate::house::{House, Plan};
-use crate::rig::goal;
 
 const BODY_BYTES: usize = 100 << 20;
 /// Who says nothing for thirty seconds is gone; and a machine that has other work takes its time.

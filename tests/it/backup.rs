@@ -68,9 +68,7 @@ fn a_backup_under_calls_restores_records_registrations_agents_and_callbacks() {
         let Answer::Callbacks(callbacks) = rig.ask(Ask::CallbackShow(None)) else { panic!("shown") };
         assert_eq!(callbacks.iter().map(|c| c.number.as_str()).collect::<Vec<_>>(), ["+34612999999"]);
         // Calls go on.
-        let taken = rig.taken();
-        let call = rig.call(Duration::from_millis(500));
-        rig.until("a call is taken after the restore", |rig| rig.taken() > taken);
+        let call = rig.call_till_taken(Duration::from_millis(500));
         rig.until("it ends", |rig| rig.callers[&call].ended.is_some());
         rig.until("records are right", |_| verified(&data.join("records")).status.success());
     }

@@ -15,7 +15,8 @@ use turno_base::{LegId, Reason, Seeded, Wall};
 use turno_engine::{Answer, Command as Ask};
 use turno_tariff::Deck;
 
-use super::rig::{Plan, Rig, goal};
+use super::goal::goal;
+use super::rig::{Plan, Rig};
 
 /// Kills in a run unless `TURNO_KILLS` says how many.
 const KILLS: u64 = 10;
@@ -198,9 +199,7 @@ fn torn_tails_of_journal_and_record_log_are_cut_and_the_rest_is_kept() {
     for (number, records) in rig.records() {
         assert_eq!(records.len(), 1, "{number}");
     }
-    let taken = rig.taken();
-    rig.call(Duration::from_secs(2));
-    rig.until("a call reaches an agent", |rig| rig.taken() > taken);
+    rig.call_till_taken(Duration::from_secs(2));
 }
 
 /// Half a frame at the end of the newest file, or a few bytes less of it.

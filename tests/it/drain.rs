@@ -83,9 +83,8 @@ fn a_drain_under_load_cuts_no_call_refuses_every_new_one_and_the_next_program_go
     let Answer::Agents(agents) = rig.ask(Ask::AgentShow(None)) else { panic!("no agents") };
     assert!(agents.iter().all(|agent| agent.state != "logged-out"), "{agents:?}");
     assert_eq!(rig.registrations(), registrations, "the phones need not come again");
-    let taken = rig.taken();
-    let call = rig.call(Duration::from_millis(300));
-    rig.until("a call is taken", |rig| rig.taken() > taken);
+    let call = rig.call_till_taken(Duration::from_secs(60));
+    rig.hang_up(call);
     rig.until("it ends", |rig| rig.callers[&call].ended.is_some());
     rig.until("each call that was taken has its record", |rig| {
         rig.records().values().map(Vec::len).sum::<usize>() == served + 1

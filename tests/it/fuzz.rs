@@ -23,7 +23,7 @@ mod peer;
 
 use peer::{Peer, Tally};
 
-use crate::rig::goal;
+use crate::goal::goal;
 
 /// Bounds a failure, never orders anything.
 const PATIENCE: Duration = Duration::from_secs(120);

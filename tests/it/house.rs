@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Houses that stand at once.
-const HOUSES_MAX: u32 = 2;
+const HOUSES_MAX: u32 = 3;
 /// How long anything may take that ought to happen at once; a bound of failures, never waited out by what works.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// How often a state is looked at while it is waited for.
@@ -166,11 +166,11 @@ impl House {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    /// A port of 127.0.0.1, and the next three, for a peer that can live nowhere else: this house's own, and none that
-    /// the system gives away.
+    /// A port of 127.0.0.1, and the next forty, for a peer that can live nowhere else: this house's own, and none that the
+    /// system gives away or that media has.
     pub(crate) fn low_port(&self) -> u16 {
         let [_, second, third] = self.net;
-        10_000 + 4 * ((u16::from(second) * 250 + u16::from(third)) % 2400)
+        10_000 + 44 * ((u16::from(second) * 250 + u16::from(third)) % 220)
     }
 
     /// Host `host` of this house's network.

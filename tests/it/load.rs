@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use turno::demo::party::Voice;
 use turno_base::{Reason, Seeded};
 
-use super::rig::{Plan, Rig, goal, options_from};
+use super::goal::goal;
+use super::rig::{Plan, Rig, options_from};
 
 /// Strangers' INVITEs a second, and for how long, unless `TURNO_FLOOD_RATE` and `TURNO_FLOOD_S` say.
 const FLOOD_RATE: u64 = 300;

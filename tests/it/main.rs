@@ -5,6 +5,7 @@
 mod alike;
 mod ami;
 mod ami_actions;
+mod ami_client;
 mod ami_day;
 mod ami_queues;
 mod asterisk;
@@ -28,6 +29,7 @@ mod explain;
 mod families;
 mod figures;
 mod fuzz;
+mod goal;
 mod gun;
 mod heard;
 mod house;

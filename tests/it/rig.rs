@@ -75,12 +75,6 @@ impl Default for Plan<'_> {
     }
 }
 
-/// Most that something may take: `most` where a whole row of docs/reliability.md is run, on a machine of its own, for which `row`
-/// is set (`scripts/full`); beside other tests only what a hang exceeds.
-pub(crate) fn goal(row: &str, most: Duration) -> Duration {
-    if std::env::var_os(row).is_some() { most } else { SOON }
-}
-
 /// What became of a caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -344,6 +338,20 @@ impl Rig {
         leg
     }
 
+    /// Somebody calls until a phone has taken his call, again if he is refused: an engine that has just begun on a machine with other
+    /// work may tell him to come again.
+    pub(crate) fn call_till_taken(&mut self, lasts: Duration) -> LegId {
+        let taken = self.taken();
+        let mut leg = self.call(lasts);
+        self.until("a call reaches an agent", |rig| {
+            if rig.callers[&leg].ended.is_some() && rig.taken() == taken {
+                leg = rig.call(lasts);
+            }
+            rig.taken() > taken
+        });
+        leg
+    }
+
     pub(crate) fn hang_up(&mut self, leg: LegId) {
         self.callers.get_mut(&leg).unwrap().leaves = Instant::now();
     }
@@ -368,7 +376,10 @@ impl Rig {
             if done(self) {
                 return began.elapsed();
             }
-            assert!(began.elapsed() < most, "{what}: not within {most:?}\n{}", self.tail());
+            let refused =
+                self.callers.values().filter(|caller| caller.answered.is_none()).filter_map(|caller| caller.ended);
+            let refused: Vec<u16> = refused.map(|(_, cause)| cause.sip).collect();
+            assert!(began.elapsed() < most, "{what}: not within {most:?}; refused by {refused:?}\n{}", self.tail());
             self.turn(Duration::from_millis(20));
         }
     }

@@ -13,8 +13,9 @@ use turno_tariff::Deck;
 use turno_tariff::cdr::Builder;
 
 use super::crowd::Crowd;
+use super::goal::goal;
 use super::gun::percentile;
-use super::rig::{Plan, Rig, goal, options_from};
+use super::rig::{Plan, Rig, options_from};
 
 /// Unless `TURNO_HOUSE_PHONES`, `TURNO_HOUSE_RECORDS` and `TURNO_HOUSE_KILLS` say.
 const PHONES: u64 = 400;
@@ -92,9 +93,7 @@ fn a_full_house_is_back_in_two_seconds_and_never_stands_still_for_its_journal() 
         rig.kill();
         back.push(rig.start());
         assert_eq!(rig.sizes().bindings, phones + 2, "nobody has to register again");
-        let taken = rig.taken();
-        rig.call(Duration::from_secs(1));
-        rig.until("a call reaches an agent", |rig| rig.taken() > taken);
+        rig.call_till_taken(Duration::from_secs(1));
     }
     rig.until("everybody has gone", |rig| rig.is_quiet());
     println!(
