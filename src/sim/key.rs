@@ -53,9 +53,7 @@ impl Key {
                     .iter()
                     .find(|(key, _)| key.get_ref() == name)
                     .map(|(key, value)| (value.get_ref(), key.span().start)),
-                (Step::Nth(n), DeValue::Array(list)) => {
-                    list.iter().nth(*n).map(|value| (value.get_ref(), value.span().start))
-                }
+                (Step::Nth(n), DeValue::Array(list)) => list.get(*n).map(|value| (value.get_ref(), value.span().start)),
                 _ => None,
             };
             let Some((next, at)) = found else { break };
