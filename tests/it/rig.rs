@@ -22,7 +22,7 @@ use turno_tariff::cdr::Record;
 
 /// Longest that anything may take that should happen at once; a bound of failures, never waited out by what works.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// How long a caller waits for an answer at least.
+/// Patience of callers where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Password of every account.
 pub(crate) const PASSWORD: &str = "secreta";
@@ -122,6 +122,8 @@ pub(crate) struct Rig {
     pub(crate) rate: f64,
     /// How long a call lasts at most, from its answer.
     pub(crate) lasts: Duration,
+    /// How long a caller waits for an answer at least.
+    pub(crate) patience: Duration,
     next_call: Instant,
     _alone: MutexGuard<'static, ()>,
 }
@@ -164,6 +166,7 @@ impl Rig {
             called: 0,
             rate: 0.0,
             lasts: Duration::from_secs(4),
+            patience: PATIENCE,
             next_call: Instant::now(),
             _alone: alone,
         }
@@ -331,18 +334,16 @@ impl Rig {
             answered: None,
             ended: None,
             talks: lasts,
-            leaves: now + lasts.max(PATIENCE),
+            leaves: now + lasts.max(self.patience),
             hung_up: false,
         };
         self.callers.insert(leg, caller);
         leg
     }
 
-    /// Somebody calls until a phone has taken his call, again if he is refused: an engine that has just begun on a machine with other
-    /// work may tell him to come again.
+    /// Somebody calls until a phone has taken his call: an engine that has just begun may tell him to come again.
     pub(crate) fn call_till_taken(&mut self, lasts: Duration) -> LegId {
-        let taken = self.taken();
-        let mut leg = self.call(lasts);
+        let (taken, mut leg) = (self.taken(), self.call(lasts));
         self.until("a call reaches an agent", |rig| {
             if rig.callers[&leg].ended.is_some() && rig.taken() == taken {
                 leg = rig.call(lasts);
@@ -376,9 +377,8 @@ impl Rig {
             if done(self) {
                 return began.elapsed();
             }
-            let refused =
-                self.callers.values().filter(|caller| caller.answered.is_none()).filter_map(|caller| caller.ended);
-            let refused: Vec<u16> = refused.map(|(_, cause)| cause.sip).collect();
+            let refused = self.callers.values().filter(|caller| caller.answered.is_none());
+            let refused: Vec<u16> = refused.filter_map(|caller| Some(caller.ended?.1.sip)).collect();
             assert!(began.elapsed() < most, "{what}: not within {most:?}; refused by {refused:?}\n{}", self.tail());
             self.turn(Duration::from_millis(20));
         }

@@ -25,8 +25,9 @@ fn the_wall_of_the_demo_moves_and_its_metrics_pass_promtool() {
     let count = |browser: &mut Browser, selector: &str| {
         browser.value(&format!("document.querySelectorAll('{selector}').length"))
     };
-    assert_eq!(count(&mut browser, "#queues tbody tr"), Value::from(5));
-    assert_eq!(count(&mut browser, "#people .state"), Value::from(24));
+    for (selector, all) in [("#queues tbody tr", 5), ("#people .state", 24)] {
+        until("all are shown", || (count(&mut browser, selector) == all).then_some(()));
+    }
     assert_eq!(browser.value("document.documentElement.scrollWidth <= window.innerWidth"), Value::from(true));
     let talking = "document.querySelectorAll('#people .state.talking').length";
     until("somebody talks", || browser.value(talking).as_u64().filter(|&talking| talking > 0));
