@@ -23,8 +23,8 @@ use crate::shell::tap::Shown;
 
 /// Longest request line, a whole price book in it, the largest thing that is sent; more closes the connection.
 pub(super) const REQUEST_BYTES_MAX: u64 = 2 * DECK_BYTES_MAX as u64;
-/// Longest wait for a reply.
-const ASK_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait for a reply: a large price book on a machine with other work takes more than ten seconds.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
 /// A client that says nothing for this long is closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 

@@ -169,7 +169,7 @@ impl Place {
     /// Status line's code, head and body.
     pub(super) fn request(&self, text: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         stream.write_all(text.as_bytes()).unwrap();
         let mut all = Vec::new();
         // A reset after the answer (an unread body) is an end as well.
@@ -293,7 +293,7 @@ fn the_wallboards_feed_needs_the_token_as_well() {
     let place = place(Some("0123456789abcdef"));
     for (query, status) in [("", 401), ("?token=wrong", 401), ("?token=0123456789abcdef", 101)] {
         let mut stream = TcpStream::connect(place.http).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         let text = format!(
             "GET /wall/feed{query} HTTP/1.1\r\nHost: localhost:1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

@@ -264,8 +264,11 @@ fn keys_arrive_once_and_pass_the_bridge() {
     let mut ends = 0;
     while ends < 3 {
         let (header, payload) = a.hear();
-        assert_eq!((header.payload_type, payload[0]), (101, 11));
-        ends += u32::from(payload[1] & 0x80 != 0);
+        // Silence that was under way comes before it.
+        if header.payload_type == 101 {
+            assert_eq!(payload[0], 11);
+            ends += u32::from(payload[1] & 0x80 != 0);
+        }
     }
     house.plane.stop();
 }
@@ -290,12 +293,20 @@ fn music_bridge_and_music_again_are_one_stream_to_the_caller() {
     heard.extend((0..4).map(|_| a.hear()));
     house.plane.command(A, play());
     heard.extend((0..10).map(|_| a.hear()));
+    let mut missing = 0;
     for pair in heard.windows(2) {
         let (last, next) = (&pair[0].0, &pair[1].0);
         assert_eq!(next.sequence, last.sequence.wrapping_add(1));
         assert_eq!((next.ssrc, next.payload_type), (last.ssrc, 8));
         let step = next.timestamp.wrapping_sub(last.timestamp);
-        assert!((1..8000 * 20).contains(&step) && (step == 160 || next.marker), "{last:?} {next:?}");
+        assert!((1..8000 * 20).contains(&step) && (step % 160 == 0 || next.marker), "{last:?} {next:?}");
+        missing += if next.marker { 0 } else { u64::from(step / 160 - 1) };
+    }
+    // What a machine that stalls leaves out is counted.
+    let began = Instant::now();
+    while house.plane.counts().counts.skipped < missing {
+        assert!(began.elapsed() < PATIENCE, "{missing} packets are missing: {:?}", house.plane.counts());
+        std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(heard.iter().filter(|(header, _)| header.marker).count(), 3);
     let tone: Vec<i16> = heard[..60].iter().flat_map(|(_, payload)| a.linear(payload)).collect();
