@@ -97,7 +97,7 @@ impl Fortress {
 
 pub(crate) fn exchange(address: SocketAddr, text: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     let _ = stream.write_all(text);
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all);
