@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, TrySendError};
@@ -26,6 +26,7 @@ use turno_report::{BoardView, QueueTerms, Terms};
 
 use crate::shell::clock::Clock;
 use crate::shell::config::Settings;
+use crate::shell::event::{Event, event};
 use crate::shell::journal::FORMAT;
 use crate::shell::line::{LineIn, LineOut, line};
 use crate::shell::metrics::Metrics;
@@ -48,6 +49,24 @@ pub struct Numbered {
     pub seq: u64,
     /// What.
     pub fact: Fact,
+    told: OnceLock<(Event, String)>,
+}
+
+impl Numbered {
+    /// Fact number `seq`.
+    pub fn new(seq: u64, fact: Fact) -> Numbered {
+        Numbered { seq, fact, told: OnceLock::new() }
+    }
+
+    /// As programs outside get it, and as the text that goes to them: made once, for whoever asks first, and the same for all.
+    pub fn told(&self) -> (&Event, &str) {
+        let (event, text) = self.told.get_or_init(|| {
+            let event = event(&self.fact);
+            let text = event.clone().json(self.seq, &self.fact).to_string();
+            (event, text)
+        });
+        (event, text)
+    }
 }
 
 #[derive(Debug)]
@@ -221,7 +240,7 @@ impl Thread {
             self.board.seq.store(seq, Ordering::Relaxed);
         }
         // Nobody listening is fine.
-        let _ = self.board.feed.send(Arc::new(Numbered { seq, fact }));
+        let _ = self.board.feed.send(Arc::new(Numbered::new(seq, fact)));
     }
 
     fn day(&self, wall: Wall) -> Option<Date> {

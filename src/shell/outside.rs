@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use turno_acd::Heal;
 use turno_base::{Fact, Now};
 use turno_engine::{Effect, Input};
 use turno_tariff::cdr::{Kind, Row};
@@ -153,7 +152,7 @@ impl World for Outside {
                 self.metrics.count_forecast(queue.as_str(), expected_ms, waited_ms);
             }
             Effect::Healed(heal) => {
-                self.metrics.heals.with_label_values(&[heal_label(heal)]).inc();
+                self.metrics.count_heal(heal);
                 tracing::error!(?heal, "the reconciler healed something; please report with `turno journal export`");
             }
         }
@@ -203,14 +202,6 @@ impl World for Outside {
 
     fn store_full(&self) -> bool {
         self.store.health().full
-    }
-}
-
-fn heal_label(heal: Heal) -> &'static str {
-    match heal {
-        Heal::AgentStuck => "agent_stuck",
-        Heal::LeaseExpired => "lease_expired",
-        Heal::ItemLost => "item_lost",
     }
 }
 

@@ -110,6 +110,17 @@ fn a_snapshot_comes_first_and_then_every_event_with_its_number() {
     assert_eq!(heard, ["queue-left", "agent-changed", "agent-changed"]);
 }
 
+/// However many read.
+#[test]
+fn an_event_is_put_into_words_once_for_all() {
+    let numbered = Numbered::new(7, fact(7));
+    let mut views = [(); 2].map(|()| View { filter: Filter::default(), only: None, his: BTreeSet::new() });
+    let [first, second] = &mut views;
+    let (first, second) = (first.message(&numbered).unwrap(), second.message(&numbered).unwrap());
+    assert!(std::ptr::eq(first, second));
+    assert_eq!(serde_json::from_str::<Value>(first).unwrap(), event::event(&numbered.fact).json(7, &numbered.fact));
+}
+
 #[test]
 fn an_agent_hears_of_himself_and_his_calls_alone() {
     let place = place_with(settings());
