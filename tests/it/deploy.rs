@@ -275,7 +275,7 @@ fn prometheus_takes_the_lines_of_the_page_on_it() {
     fs::remove_dir_all(dir).unwrap();
 }
 
-/// There is no FreeSWITCH in Debian to ask: its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
+/// Debian has no FreeSWITCH to ask (`freeswitch` asks one where there is one): its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
 #[test]
 fn the_snippets_for_freeswitch_are_xml_and_go_on_when_turno_does_not_take_a_call() {
     for file in ["pbx/freeswitch/turno.xml", "pbx/freeswitch/dialplan.turno.xml"] {

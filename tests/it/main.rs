@@ -27,6 +27,7 @@ mod drain;
 mod explain;
 mod families;
 mod figures;
+mod freeswitch;
 mod fuzz;
 mod gun;
 mod heard;

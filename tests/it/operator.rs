@@ -46,16 +46,18 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn init_writes_what_check_accepts_and_says_what_to_paste_on_each_pbx() {
-    for (pbx, telling) in [
-        ("asterisk", "contact = sip:127.0.61.1:5060"),
-        ("freeswitch", "value=\"127.0.61.1:5060\""),
-        ("kamailio", "\n1 sip:127.0.61.1:5060 0 2\n"),
+    for (pbx, telling, takes) in [
+        ("asterisk", "contact = sip:127.0.61.1:5060", "127.0.61.2:5060"),
+        ("freeswitch", "value=\"127.0.61.1:5060\"", "127.0.61.2:5080"),
+        ("kamailio", "\n1 sip:127.0.61.1:5060 0 2\n", "127.0.61.2:5060"),
     ] {
         let folder = Folder::new(pbx);
         let out = init(&folder.0, pbx, &[]);
         assert!(out.status.success(), "{}", text(&out.stderr));
         let said = text(&out.stdout);
         assert!(said.contains(telling) && !said.contains("192.0.2."), "{said}");
+        let written = fs::read_to_string(folder.config()).unwrap();
+        assert!(written.contains(&format!("hosts = [\"{takes}\"]")), "{pbx}: {written}");
         let checked = turno(&["check", folder.config().to_str().unwrap()]);
         assert_eq!(
             (checked.status.code(), text(&checked.stderr)),
@@ -114,7 +116,7 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
 
     let _taken = UdpSocket::bind("127.0.61.1:5070").unwrap();
     // A PBX that answers.
-    let pbx = UdpSocket::bind("127.0.61.2:5060").unwrap();
+    let pbx = UdpSocket::bind("127.0.61.2:5080").unwrap();
     let answering = std::thread::spawn(move || {
         let mut buffer = [0; 2048];
         let (length, from) = pbx.recv_from(&mut buffer).unwrap();
@@ -131,7 +133,7 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
         [of(&found, "UDP 127.0.61.1:5070"), of(&found, "trunk pbx 127.0.61.2"), of(&found, "customers.sqlite")],
         ["failed", "ok", "failed"]
     );
-    assert!(answering.join().unwrap().starts_with("OPTIONS sip:127.0.61.2:5060 SIP/2.0\r\n"));
+    assert!(answering.join().unwrap().starts_with("OPTIONS sip:127.0.61.2:5080 SIP/2.0\r\n"));
 }
 
 #[test]
