@@ -16,6 +16,7 @@ mod browser;
 mod callbacks;
 mod caller;
 mod calls;
+mod chart;
 mod chosen;
 mod config;
 mod crash;
