@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -87,6 +87,16 @@ fn init_never_writes_over_a_configuration_unasked_and_draws_new_passwords() {
         old.len() == 2 && old[0] != old[1] && old.iter().all(|password| !new.contains(password)),
         "{old:?} {new:?}"
     );
+}
+
+#[test]
+fn who_reads_may_leave_before_all_is_printed() {
+    // More than a pipe holds.
+    let mut turno = Command::new(env!("CARGO_BIN_EXE_turno"));
+    let mut turno = turno.arg("schema").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(turno.stdout.take());
+    let out = turno.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), text(&out.stderr)), (Some(0), String::new()));
 }
 
 fn findings(config: &Path) -> (bool, Vec<(String, String)>) {
