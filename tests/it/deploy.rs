@@ -302,6 +302,18 @@ fn the_unit_is_hardened() {
     assert!(!said.contains("Failed to parse"), "{said}");
 }
 
+/// A key that systemd does not know, or a value that it cannot read, would be passed over in silence.
+#[test]
+fn systemd_reads_the_unit() {
+    let dir = std::env::temp_dir().join(format!("turno-unit-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let unit = dir.join("turno.service");
+    fs::write(&unit, text("systemd/turno.service").replace("/usr/bin/turno", env!("CARGO_BIN_EXE_turno"))).unwrap();
+    let out = run("systemd-analyze", &["verify", "--man=no", "--recursive-errors=no", unit.to_str().unwrap()]);
+    assert_eq!((out.status.success(), all_of(&out).as_str()), (true, ""));
+    fs::remove_dir_all(dir).unwrap();
+}
+
 #[test]
 fn kamailio_reads_its_snippet() {
     let out = run("kamailio", &["-c", "-f", "pbx/kamailio/kamailio.turno.cfg"]);
