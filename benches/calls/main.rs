@@ -84,7 +84,8 @@ fn cpu(rounds: usize, sink: u16, at: u64) {
         let by_thread: Vec<String> = node
             .cpu_by_thread()
             .into_iter()
-            .map(|(name, time)| (name.clone(), time - threads.get(&name).copied().unwrap_or_default()))
+            // Threads of one name that ended meanwhile took what they had used with them.
+            .map(|(name, time)| (name.clone(), time.saturating_sub(threads.get(&name).copied().unwrap_or_default())))
             .filter(|(_, time)| ms(*time) >= 0.001)
             .map(|(name, time)| format!("{name} {:.3}", ms(time)))
             .collect();

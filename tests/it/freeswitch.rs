@@ -314,15 +314,22 @@ fn a_caller_of_freeswitch_is_transferred_by_refer_to_an_extension_of_it() {
     let (mut scene, _pbx) = opened(&program, &Plan { external: "", edits, seat: 1 });
     seat(&scene.house, 0, "first");
 
-    let blind = phone_to(&scene.house, 0, "agent_blind_transfer", Duration::ZERO, 1, "1003");
-    let (caller, _, _) = scene.call_to(EXTENSION, "the extension after a blind transfer");
+    let mut blind = phone_to(&scene.house, 0, "agent_blind_transfer", Duration::ZERO, 1, "1003");
+    let caller = scene.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
+    scene.agent_is("first", "talking");
+    blind.cue(1);
+    scene.until("sent on, the caller is heard at the extension", |s| {
+        s.called[EXTENSION].first().is_some_and(|leg| hears(s, EXTENSION, *leg, CALLER_HZ))
+    });
     blind.done();
     scene.parties[CALLER].end(caller, Cause::NORMAL);
     scene.agent_is("first", "ready");
 
-    let first = phone(&scene.house, 0, "agent_holds_on", Duration::ZERO, 1);
+    let mut first = phone(&scene.house, 0, "agent_holds_on", Duration::ZERO, 1);
     let before = scene.called[EXTENSION].len();
     let caller = scene.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
+    scene.agent_is("first", "talking");
+    first.cue(1);
     scene.agent_is("first", "holding");
     let refer_to = joining(&scene.house, &first);
     let user = account(0);
@@ -333,10 +340,12 @@ fn a_caller_of_freeswitch_is_transferred_by_refer_to_an_extension_of_it() {
         port: 5062,
         fields: &[&fields],
         more: &["-mp", "7000", "-auth_uri", &asked],
-        ..carrier(&scene.house, "agent_consults", "1003", Duration::from_secs(1))
+        ..carrier(&scene.house, "agent_consults", "1003", Duration::ZERO)
     };
-    let consults = role.start(&scene.house);
+    let mut consults = role.start(&scene.house);
     scene.until("he asks at the extension", |s| s.called[EXTENSION].len() > before);
+    // After that of the challenge and that of the answer.
+    consults.cue(2);
     consults.done();
     first.done();
     let taken = scene.called[EXTENSION][before];

@@ -40,6 +40,7 @@ mod limits;
 mod linphone;
 mod live;
 mod load;
+mod lost;
 mod menus;
 mod names;
 mod nat;
