@@ -17,6 +17,7 @@ mod documents;
 mod init;
 mod journal;
 mod live;
+mod pipes;
 mod play;
 mod rate;
 mod records;
@@ -325,6 +326,7 @@ enum RegCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    pipes::leave_with_the_reader();
     let cli = Cli::parse();
     let code = match (cli.watch, is_shown(&cli.command)) {
         (false, _) => run(cli),

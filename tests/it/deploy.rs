@@ -312,7 +312,7 @@ fn prometheus_takes_the_lines_of_the_page_on_it() {
     fs::remove_dir_all(dir).unwrap();
 }
 
-/// There is no FreeSWITCH in Debian to ask: its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
+/// Debian has no FreeSWITCH to ask (`freeswitch` asks one where there is one): its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
 #[test]
 fn the_snippets_for_freeswitch_are_xml_and_go_on_when_turno_does_not_take_a_call() {
     for file in ["pbx/freeswitch/turno.xml", "pbx/freeswitch/dialplan.turno.xml"] {
@@ -337,6 +337,18 @@ fn the_unit_is_hardened() {
     let exposure: f64 = exposure.unwrap_or_else(|| panic!("{said}")).1.split(' ').next().unwrap().parse().unwrap();
     assert!(exposure <= 2.0, "{exposure}\n{said}");
     assert!(!said.contains("Failed to parse"), "{said}");
+}
+
+/// A key that systemd does not know, or a value that it cannot read, would be passed over in silence.
+#[test]
+fn systemd_reads_the_unit() {
+    let dir = std::env::temp_dir().join(format!("turno-unit-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let unit = dir.join("turno.service");
+    fs::write(&unit, text("systemd/turno.service").replace("/usr/bin/turno", env!("CARGO_BIN_EXE_turno"))).unwrap();
+    let out = run("systemd-analyze", &["verify", "--man=no", "--recursive-errors=no", unit.to_str().unwrap()]);
+    assert_eq!((out.status.success(), all_of(&out).as_str()), (true, ""));
+    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
