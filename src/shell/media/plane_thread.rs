@@ -44,8 +44,9 @@ pub(super) enum Order {
 /// the number of ports, and must not wait, or two threads could wait for each other.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    orders: Sender<Order>,
-    orders_in: Receiver<Order>,
+    // Boxed, because places are used round and round: see `crate::shell::line`.
+    orders: Sender<Box<Order>>,
+    orders_in: Receiver<Box<Order>>,
     between: Sender<Order>,
     between_in: Receiver<Order>,
     bell: EventFd,
@@ -70,7 +71,7 @@ impl Mailbox {
     /// From the engine, to be taken once the thread is woken by [`Mailbox::ring_soon`]; false if there was no room for that
     /// long.
     pub(super) fn leave(&self, order: Order, patience: Duration) -> bool {
-        let order = match self.orders.try_send(order) {
+        let order = match self.orders.try_send(Box::new(order)) {
             Ok(()) => return true,
             Err(TrySendError::Disconnected(_)) => return false,
             Err(TrySendError::Full(order)) => order,
@@ -419,7 +420,9 @@ impl PlaneThread {
         for _ in 0..ORDERS_PER_TURN {
             // What other threads send ends a wait, so it comes first.
             let next = mailbox.between_in.try_recv().ok();
-            let next = next.or_else(|| self.awaited.is_none().then(|| mailbox.orders_in.try_recv().ok()).flatten());
+            let next = next.or_else(|| {
+                self.awaited.is_none().then(|| mailbox.orders_in.try_recv().ok().map(|order| *order)).flatten()
+            });
             match next {
                 Some(Order::Stop) => return true,
                 Some(order) => self.guarded(|this| this.obey(order, now)),
