@@ -116,8 +116,8 @@ impl Mailbox {
 
 const BELL: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
-/// Longest that an order of the engine waits for others: a fourth of a packet of 20 ms.
-pub(super) const SOON: Duration = Duration::from_millis(5);
+/// Longest that an order of the engine waits for others: half a packet of 20 ms.
+pub(super) const SOON: Duration = Duration::from_millis(10);
 /// Sockets served per wake-up.
 const EVENTS: usize = 256;
 /// Packets read at once from a listener to whom nobody listens.
