@@ -38,6 +38,7 @@ mod limits;
 mod linphone;
 mod live;
 mod load;
+mod lost;
 mod menus;
 mod names;
 mod nat;
