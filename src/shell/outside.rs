@@ -83,6 +83,8 @@ struct Facts {
     waiting: u64,
     /// Their postcards.
     bytes: Vec<u8>,
+    /// Those of this turn, for dashboards: told together, because to pass one on costs as much as what is made of it.
+    told: Vec<Fact>,
 }
 
 /// Facts that wait leave once they take so many bytes.
@@ -134,7 +136,7 @@ impl World for Outside {
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => {
                 self.turn.keep_fact(&fact);
-                self.facts.tell(self.turn.facts.told_to, fact);
+                self.turn.facts.told.push(fact);
             }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
@@ -160,6 +162,11 @@ impl World for Outside {
 
     fn end_turn(&mut self) {
         self.media.deliver();
+        let Facts { told_to, told, .. } = &mut self.turn.facts;
+        if !told.is_empty() {
+            let first = *told_to + 1 - told.len() as u64;
+            self.facts.tell(first, std::mem::take(told));
+        }
         if !self.turn.parcel.is_empty() {
             self.post.send(&mut self.turn.parcel);
         }
