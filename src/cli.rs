@@ -6,6 +6,7 @@ mod access;
 mod agents;
 mod ask;
 mod audit;
+mod audited;
 mod backup;
 mod callbacks;
 mod calls;

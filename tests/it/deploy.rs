@@ -82,6 +82,43 @@ fn rules_and_dashboard_name_only_what_the_engine_shows() {
     }
 }
 
+/// The labels that each metric has, as the reference says.
+fn labels() -> BTreeMap<String, BTreeSet<String>> {
+    let page = fs::read_to_string(deploy("../docs/reference/metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `turno_"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        (format!("turno_{}", cells[0].trim_end_matches('`')), cells[2].split(' ').map(str::to_owned).collect())
+    };
+    rows.map(row).collect()
+}
+
+/// A label that no sample has finds nothing, and says so to nobody.
+#[test]
+fn rules_and_dashboard_ask_for_labels_that_there_are() {
+    let (labels, mut asked, mut wrong) = (labels(), 0, Vec::new());
+    let dashboard = text("grafana/turno.json").replace("\\\"", "\"");
+    for file in [text("prometheus/turno.rules.yml"), dashboard] {
+        for (at, _) in file.match_indices("turno_") {
+            let rest = &file[at..];
+            let Some(end) = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) else { continue };
+            let (name, selector) = rest.split_at(end);
+            let Some(selector) = selector.strip_prefix('{').and_then(|rest| rest.split_once('}')) else { continue };
+            let plain = ["_bucket", "_sum", "_count"].iter().find_map(|form| name.strip_suffix(form)).unwrap_or(name);
+            let Some(has) = labels.get(plain).or_else(|| labels.get(name)) else { continue };
+            for matcher in selector.0.split("\",").filter(|matcher| !matcher.trim().is_empty()) {
+                let label = matcher.trim().split(['=', '!']).next().unwrap_or_default();
+                asked += 1;
+                if !has.contains(label) && !["instance", "job", "le"].contains(&label) {
+                    wrong.push(format!("{name} has no label {label:?}"));
+                }
+            }
+        }
+    }
+    assert!(asked > 30, "{asked}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// A file that is rotated and never written, or written and never rotated, would be noticed when the disk is full.
 #[test]
 fn logrotate_turns_the_files_that_its_own_tables_have_written() {

@@ -9,6 +9,7 @@ mod ami_day;
 mod ami_queues;
 mod asterisk;
 mod attack;
+mod audited;
 mod backup;
 mod baresip;
 mod baresip_today;
