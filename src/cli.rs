@@ -18,6 +18,7 @@ mod init;
 mod journal;
 mod live;
 mod pipes;
+mod places;
 mod play;
 mod rate;
 mod records;
@@ -40,7 +41,7 @@ mod whatif;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use turno_base::{Name, QueueId};
 use turno_engine::Command as Ask;
 
@@ -327,16 +328,21 @@ enum RegCommand {
 /// Runs the program.
 pub fn main() -> ExitCode {
     pipes::leave_with_the_reader();
-    let cli = Cli::parse();
+    let cli = parsed();
     let code = match (cli.watch, is_shown(&cli.command)) {
         (false, _) => run(cli),
-        (true, true) => watch::watch(|| run(Cli::parse())),
+        (true, true) => watch::watch(|| run(parsed())),
         (true, false) => {
             eprintln!("--watch is for commands that only show something, such as turno queue show");
             WRONG_USAGE
         }
     };
     ExitCode::from(code)
+}
+
+fn parsed() -> Cli {
+    let mut found = places::here(Cli::command()).get_matches();
+    Cli::from_arg_matches_mut(&mut found).unwrap_or_else(|error| error.exit())
 }
 
 /// Whether it only shows what an engine or its records say now.
@@ -431,7 +437,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -176,11 +176,22 @@ fn addressed(text: &str, own: IpAddr, args: &InitArgs) -> String {
         .replace(PBX_SHOWN, &args.pbx_ip.to_string())
 }
 
+/// Where a package and a container have data and socket: no folder below /etc holds any, and whoever reads the file without the
+/// environment of the unit, as a backup by cron does, finds them all the same.
+const OF_SYSTEM: &str = "data_dir = \"/var/lib/turno\"\nsocket = \"/run/turno/turno.sock\"";
+
+/// The line of the data folder, with what is said of it.
+fn beside_file(starter: &str) -> &str {
+    starter.lines().find(|line| line.starts_with("data_dir = ")).expect("the starter names the data folder")
+}
+
 fn starter(own: IpAddr, args: &InitArgs) -> String {
+    let is_system = std::path::absolute(&args.dir).is_ok_and(|dir| dir.starts_with("/etc"));
+    let starter = if is_system { STARTER.replace(beside_file(STARTER), OF_SYSTEM) } else { STARTER.to_owned() };
     // In an address with a port, IPv6 stands in brackets.
     let bracketed = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
     let bits = if own.is_ipv6() { "128" } else { "32" };
-    STARTER
+    starter
         .replace("domains = [\"{own}\"]", &format!("domains = [\"{own}\"]"))
         .replace("networks = [\"{pbx}/{bits}\"]", &format!("networks = [\"{}/{bits}\"]", args.pbx_ip))
         .replace("{own}", &bracketed(own))
@@ -222,4 +233,32 @@ fn write(args: &InitArgs, file: &Path, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
     fs::rename(beside, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_lie_beside_the_file_but_not_below_etc() {
+        // Where the sounds are that the starter names.
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let written = |dir: &str| {
+            let args = InitArgs {
+                pbx: Pbx::Freeswitch,
+                pbx_ip: IpAddr::from([127, 0, 0, 2]),
+                ip: None,
+                port: 5060,
+                dir: PathBuf::from(dir),
+                force: false,
+            };
+            let text = starter(IpAddr::from([127, 0, 0, 1]), &args);
+            let checked = config::parse("turno.toml", &text, &config, Some(Default::default()));
+            let node = checked.settings.unwrap_or_else(|| panic!("{:?}", checked.problems)).node;
+            (node.data_dir, node.socket)
+        };
+        let beside = config.join("turno-data");
+        assert_eq!(written("/srv/turno"), (beside.clone(), beside.join("turno.sock")));
+        assert_eq!(written("/etc/turno"), (PathBuf::from("/var/lib/turno"), PathBuf::from("/run/turno/turno.sock")));
+    }
 }

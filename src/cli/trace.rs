@@ -10,6 +10,7 @@ use turno_engine::{Answer, Command};
 use crate::api::Folders;
 use crate::api::control::{self, Reply, Request};
 use crate::api::tools::{Tool, ToolReply};
+use crate::cli::places::OF_SYSTEM;
 use crate::cli::{JOURNAL_DEFAULT, NOT_FOUND, RECORDS_DEFAULT, ask};
 use crate::shell::story::{Past, past, story};
 
@@ -111,8 +112,8 @@ fn folders(socket: &Path) -> Folders {
     }
     let beside = socket.parent().unwrap_or(Path::new("."));
     let or = |name: &str, default: &str| {
-        let there = beside.join(name);
-        if there.is_dir() { there } else { PathBuf::from(default) }
+        let known = [beside.join(name), Path::new(OF_SYSTEM).join(name)];
+        known.into_iter().find(|there| there.is_dir()).unwrap_or_else(|| PathBuf::from(default))
     };
     Folders {
         data: beside.to_owned(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -297,6 +297,35 @@ fn the_package_has_what_it_names_and_stops_no_engine() {
             all_of(&out)
         );
     }
+}
+
+/// What the script of the package does, in a folder that stands for `/`.
+fn purged(dir: &Path, how: &str) -> String {
+    let root = dir.to_str().unwrap();
+    let script = text("debian/postrm");
+    let script =
+        script.replace("/etc/turno", &format!("{root}/etc")).replace("/var/lib/turno", &format!("{root}/data"));
+    let out = run("sh", &["-c", &script, "postrm", how]);
+    assert!(out.status.success(), "{}", all_of(&out));
+    all_of(&out)
+}
+
+#[test]
+fn a_purge_takes_the_configuration_and_leaves_what_calls_have_left() {
+    let dir = std::env::temp_dir().join(format!("turno-purge-{}", std::process::id()));
+    for part in ["etc/prompts", "data/records"] {
+        fs::create_dir_all(dir.join(part)).unwrap();
+    }
+    let there = |part: &str| dir.join(part).exists();
+    assert_eq!(purged(&dir, "remove"), "");
+    assert!(there("etc/prompts") && there("data/records"));
+    assert!(purged(&dir, "purge").contains("are still in"));
+    assert!(!there("etc") && there("data/records"));
+    // No call has ever come: nothing is left, and nothing is said.
+    fs::remove_dir(dir.join("data/records")).unwrap();
+    assert_eq!(purged(&dir, "purge"), "");
+    assert!(!there("data"));
+    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]

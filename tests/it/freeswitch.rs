@@ -311,12 +311,14 @@ fn a_caller_of_freeswitch_is_transferred_by_refer_to_an_extension_of_it() {
         ("[extensions]\n", "[extensions]\n1003 = \"station:pbx-1003\"\n"),
         ("wrap_up = \"10s\"", "wrap_up = \"0s\""),
     ];
-    let (mut scene, _pbx) = opened(&program, &Plan { external: "", edits, seat: 1 });
+    let (mut scene, pbx) = opened(&program, &Plan { external: "", edits, seat: 1 });
+    // Who is sent on sooner has not been answered yet.
+    let is_bridged = |_: &mut Scene| pbx.says("show bridged_calls").contains("1 total");
     seat(&scene.house, 0, "first");
 
     let mut blind = phone_to(&scene.house, 0, "agent_blind_transfer", Duration::ZERO, 1, "1003");
     let caller = scene.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
-    scene.agent_is("first", "talking");
+    scene.until("he talks with the first agent", is_bridged);
     blind.cue(1);
     scene.until("sent on, the caller is heard at the extension", |s| {
         s.called[EXTENSION].first().is_some_and(|leg| hears(s, EXTENSION, *leg, CALLER_HZ))
@@ -328,7 +330,7 @@ fn a_caller_of_freeswitch_is_transferred_by_refer_to_an_extension_of_it() {
     let mut first = phone(&scene.house, 0, "agent_holds_on", Duration::ZERO, 1);
     let before = scene.called[EXTENSION].len();
     let caller = scene.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
-    scene.agent_is("first", "talking");
+    scene.until("he talks with the first agent again", is_bridged);
     first.cue(1);
     scene.agent_is("first", "holding");
     let refer_to = joining(&scene.house, &first);

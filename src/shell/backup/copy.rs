@@ -96,6 +96,8 @@ pub enum Failure {
     Config(String),
     /// A node uses the folder.
     InUse(PathBuf),
+    /// No node has ever had this folder for its data.
+    NeverRan(PathBuf),
     /// There is something already.
     NotEmpty(PathBuf),
     /// The backup would be part of what it copies.
@@ -115,6 +117,11 @@ impl std::fmt::Display for Failure {
             Failure::Database { path, error } => write!(f, "{}: {error}", path.display()),
             Failure::Config(sentence) => f.write_str(sentence),
             Failure::InUse(path) => write!(f, "{} is in use by a running node; stop it first", path.display()),
+            Failure::NeverRan(path) => write!(
+                f,
+                "no node has run with its data in {}; is TURNO_NODE__DATA_DIR set where it runs and not here?",
+                path.display()
+            ),
             Failure::NotEmpty(path) => {
                 write!(f, "{} is there already and not empty; name another folder, or use --force", path.display())
             }
@@ -161,10 +168,13 @@ fn settings_of(file: &Path, decks: BTreeMap<String, String>) -> Result<Settings,
 /// none: no node answers, and none may begin meanwhile.
 ///
 /// # Errors
-/// If `to` holds something, the configuration does not fit, or something cannot be read or written. What was written is then
+/// If there is no data folder, `to` holds something, the configuration does not fit, or something cannot be read or written. What was written is then
 /// no backup: it has no manifest.
 pub fn backup(file: &Path, to: &Path, hold: impl FnOnce() -> io::Result<Option<Held>>) -> Result<Made, Failure> {
     let settings = settings_of(file, BTreeMap::new())?;
+    if !settings.node.data_dir.is_dir() {
+        return Err(Failure::NeverRan(settings.node.data_dir));
+    }
     if is_filled(to) {
         return Err(Failure::NotEmpty(to.to_owned()));
     }

@@ -56,6 +56,16 @@ fn node() -> Folder {
     folder
 }
 
+/// The nightly copy of a folder that nobody uses would be missed on the day it is needed.
+#[test]
+fn where_no_node_has_run_there_is_nothing_to_copy() {
+    let node = node();
+    fs::rename(node.path("etc/data"), node.path("etc/elsewhere")).unwrap();
+    let refused = backup(&node.path("etc/turno.toml"), &node.path("copy"), || Ok(None));
+    assert!(matches!(&refused, Err(Failure::NeverRan(dir)) if *dir == node.path("etc/data")), "{refused:?}");
+    assert!(!node.path("copy").exists() && !node.path("etc/data").exists());
+}
+
 #[test]
 fn what_is_kept_is_copied_and_put_back_as_it_was() {
     let (node, elsewhere) = (node(), Folder::new());
