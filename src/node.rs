@@ -159,3 +159,13 @@ impl Node {
         tracing::info!("ended");
     }
 }
+
+/// All that a node counts, each with a sample.
+#[cfg(test)]
+pub(crate) fn counted() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.touch();
+    metrics.set_sizes(&turno_engine::Sizes::default());
+    crate::compat::ami::Counts::new(&metrics);
+    metrics
+}

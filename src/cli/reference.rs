@@ -7,12 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory};
 use expect_test::expect_file;
-use turno_engine::Sizes;
 use turno_tariff::cdr::format::CSV_HEADER;
 
 use super::Cli;
-use crate::compat::ami;
-use crate::shell::metrics::Metrics;
+use crate::node::counted;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -141,11 +139,7 @@ fn labels(page: &str, name: &str) -> String {
 
 #[test]
 fn metrics() {
-    let metrics = Metrics::new();
-    metrics.touch();
-    metrics.set_sizes(&Sizes::default());
-    ami::Counts::new(&metrics);
-    let text = metrics.page(true, 0);
+    let text = counted().page(true, 0);
     let mut out = head(
         "Metrics",
         "What `/metrics` says. Made from the program. Labels are queues, segments, outcomes and the like: no agent, no number, no call.",
