@@ -107,7 +107,7 @@ mod tests {
     use crate::shell::store::{Options, Store};
 
     /// Bounds a failure.
-    const LONG: Duration = Duration::from_secs(20);
+    const LONG: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_period_is_rated_again_once_and_a_dry_run_posts_nothing() {

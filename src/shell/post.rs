@@ -326,7 +326,7 @@ mod tests {
         let (mut mail, thread) = start(net, None, Arc::new(store), asker, inbox, metrics.clone()).unwrap();
 
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
-        phone.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        phone.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (to, mut sent) = (phone.local_addr().unwrap(), 0);
         let heard = |wanted: std::ops::Range<u32>| {
             for n in wanted {

@@ -15,6 +15,7 @@ mod day;
 mod draw;
 mod figures;
 pub mod fit;
+mod key;
 pub mod picture;
 pub mod policy;
 mod scenario;
@@ -32,6 +33,7 @@ mod tests;
 pub use comparison::{Compared, Comparison, Row, SegmentRow};
 pub use day::{Caller, Centre, Day, Seat};
 pub use figures::{Figures, Measure, SegmentFigures};
+pub use key::Key;
 pub use policy::{Act, Arrival, Knobs, Named, Policy};
 pub use scenario::{
     Absence, Group, Level, QueueMix, Redial, Rings, Scenario, ScenarioError, SegmentMix, Surge, Widening,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::{Name, QueueId, SegmentId};
 
+use crate::key::Key;
 use crate::policy::Knobs;
 
 /// Most agents of a scenario.
@@ -269,7 +270,7 @@ pub enum ScenarioError {
     /// A number outside its range.
     OutOfRange {
         /// Which.
-        key: String,
+        key: Key,
         /// What it should be.
         want: &'static str,
     },
@@ -278,7 +279,7 @@ pub enum ScenarioError {
     /// A queue or segment that the scenario does not have.
     Unknown {
         /// Which key names it.
-        key: String,
+        key: Key,
         /// The name.
         name: String,
     },
@@ -302,18 +303,26 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-/// Seconds since midnight of `HH:MM`.
-pub(crate) fn clock(key: &str, text: &str) -> Result<f64, ScenarioError> {
-    let wrong = || ScenarioError::OutOfRange { key: key.to_owned(), want: "a time such as 08:30" };
-    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
-    let (hours, minutes): (u32, u32) = (hours.parse().map_err(|_| wrong())?, minutes.parse().map_err(|_| wrong())?);
-    if hours > 24 || minutes > 59 {
-        return Err(wrong());
+impl ScenarioError {
+    /// The key at fault; none: there is none.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            ScenarioError::OutOfRange { key, .. } | ScenarioError::Unknown { key, .. } => Some(key),
+            ScenarioError::Missing(_) | ScenarioError::Volume | ScenarioError::NobodyServes(_) => None,
+        }
     }
-    Ok(f64::from(hours * 3600 + minutes * 60))
 }
 
-fn within(key: impl Into<String>, value: f64, from: f64, to: f64, want: &'static str) -> Result<(), ScenarioError> {
+/// Seconds since midnight of `HH:MM`.
+pub(crate) fn clock(key: impl Into<Key>, text: &str) -> Result<f64, ScenarioError> {
+    let time = text.split_once(':').and_then(|(hours, minutes)| {
+        let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        (hours <= 24 && minutes <= 59).then(|| f64::from(hours * 3600 + minutes * 60))
+    });
+    time.ok_or_else(|| ScenarioError::OutOfRange { key: key.into(), want: "a time such as 08:30" })
+}
+
+fn within(key: impl Into<Key>, value: f64, from: f64, to: f64, want: &'static str) -> Result<(), ScenarioError> {
     if value.is_finite() && value >= from && value <= to {
         Ok(())
     } else {
@@ -378,36 +387,37 @@ impl Scenario {
         for part in &self.profile {
             within("profile", *part, 0.0, 1e9, "not negative")?;
         }
-        for queue in &self.queues {
-            let key = |of: &str| format!("queue {}: {of}", queue.name);
+        for (n, queue) in self.queues.iter().enumerate() {
+            let key = |of: &str| Key::nth("queue", n, Some(queue.name.as_str()), of);
             within(key("share"), queue.share, 0.0, 1e9, "not negative")?;
             within(key("handle_s"), queue.handle_s, 1.0, 86_400.0, "1 to 86400")?;
             within(key("handle_cv"), queue.handle_cv.unwrap_or(1.0), 0.0, 10.0, "0 to 10")?;
             within(key("wrap_up_s"), queue.wrap_up_s, 0.0, 3600.0, "0 to 3600")?;
         }
-        for segment in &self.segments {
-            let key = |of: &str| format!("segment {}: {of}", segment.name);
+        for (n, segment) in self.segments.iter().enumerate() {
+            let key = |of: &str| Key::nth("segment", n, Some(segment.name.as_str()), of);
             within(key("share"), segment.share, 0.0, 1e9, "not negative")?;
             within(key("value"), segment.value, 0.001, 1e6, "0.001 to 1000000")?;
             within(key("target_s"), segment.target_s, 1.0, 86_400.0, "1 to 86400")?;
             within(key("guard_s"), segment.guard_s, 0.0, 86_400.0, "0 to 86400")?;
             within(key("patience_s"), segment.patience_s, 0.0, 864_000.0, "0 to 864000")?;
-            for ring in &segment.rings {
-                within(key("ring.level"), f64::from(ring.level), 1.0, 10.0, "1 to 10")?;
-                within(key("ring.for_s"), ring.for_s, 0.0, 3600.0, "0 to 3600")?;
+            for (at, ring) in segment.rings.iter().enumerate() {
+                within(key("ring.level").at(at), f64::from(ring.level), 1.0, 10.0, "1 to 10")?;
+                within(key("ring.for_s").at(at), ring.for_s, 0.0, 3600.0, "0 to 3600")?;
             }
         }
-        for surge in &self.surges {
-            clock("surge.from", &surge.from)?;
-            clock("surge.to", &surge.to)?;
-            within("surge.factor", surge.factor, 0.0, 1000.0, "0 to 1000")?;
+        for (n, surge) in self.surges.iter().enumerate() {
+            let key = |of: &str| Key::nth("surge", n, None, of);
+            clock(key("from"), &surge.from)?;
+            clock(key("to"), &surge.to)?;
+            within(key("factor"), surge.factor, 0.0, 1000.0, "0 to 1000")?;
             let known = surge.queue.is_none_or(|q| self.queues.iter().any(|known| known.name == q));
             if let (false, Some(name)) = (known, surge.queue) {
-                return Err(ScenarioError::Unknown { key: "surge.queue".to_owned(), name: name.to_string() });
+                return Err(ScenarioError::Unknown { key: key("queue"), name: name.to_string() });
             }
             let known = surge.segment.is_none_or(|s| self.segments.iter().any(|known| known.name == s));
             if let (false, Some(name)) = (known, surge.segment) {
-                return Err(ScenarioError::Unknown { key: "surge.segment".to_owned(), name: name.to_string() });
+                return Err(ScenarioError::Unknown { key: key("segment"), name: name.to_string() });
             }
         }
         Ok(())
@@ -415,14 +425,15 @@ impl Scenario {
 
     fn check_agents(&self) -> Result<(), ScenarioError> {
         clock("opens", &self.opens)?;
-        for level in &self.levels {
-            within("level.handle_factor", level.handle_factor, 0.1, 10.0, "0.1 to 10")?;
+        for (n, level) in self.levels.iter().enumerate() {
+            within(Key::nth("level", n, None, "handle_factor"), level.handle_factor, 0.1, 10.0, "0.1 to 10")?;
         }
         let mut agents = 0;
-        for group in &self.groups {
+        for (n, group) in self.groups.iter().enumerate() {
             agents += group.agents.min(AGENTS_MAX + 1);
             for (queue, levels) in &group.skills {
-                let key = format!("group {}: {queue}", group.name);
+                let key = Key::nth("group", n, Some(group.name.as_str()), queue.as_str());
+                let key = key.through(&["skills", queue.as_str()]);
                 if !self.queues.iter().any(|known| known.name == *queue) {
                     return Err(ScenarioError::Unknown { key, name: queue.to_string() });
                 }
@@ -430,16 +441,19 @@ impl Scenario {
                     return Err(ScenarioError::OutOfRange { key, want: "levels of 1 to 10" });
                 }
             }
-            for (key, time) in [("group.from", &group.from), ("group.to", &group.to)] {
+            for (of, time) in [("from", &group.from), ("to", &group.to)] {
                 if let Some(time) = time {
-                    clock(key, time)?;
+                    clock(Key::nth("group", n, Some(group.name.as_str()), of), time)?;
                 }
             }
         }
-        within("group.agents", f64::from(agents), 1.0, f64::from(AGENTS_MAX), "1 to 5000 in all")?;
-        for absence in &self.absences {
-            clock("absence.at", &absence.at)?;
-            within("absence.pct", absence.pct, 0.0, 100.0, "0 to 100")?;
+        let most = self.groups.iter().enumerate().max_by_key(|(_, group)| group.agents).map_or(0, |(n, _)| n);
+        let key = Key::nth("group", most, None, "agents");
+        within(key, f64::from(agents), 1.0, f64::from(AGENTS_MAX), "1 to 5000 in all")?;
+        for (n, absence) in self.absences.iter().enumerate() {
+            let key = |of: &str| Key::nth("absence", n, None, of);
+            clock(key("at"), &absence.at)?;
+            within(key("pct"), absence.pct, 0.0, 100.0, "0 to 100")?;
         }
         let served = |queue: &QueueId| self.groups.iter().any(|g| g.agents > 0 && g.skills.contains_key(queue));
         match self.queues.iter().find(|queue| queue.share > 0.0 && !served(&queue.name)) {

@@ -30,7 +30,12 @@ pub enum ReadError {
     /// `like` names a scenario that does not come with the program.
     Like(String),
     /// It cannot be played.
-    Scenario(ScenarioError),
+    Scenario {
+        /// Where the text says so, from 1; none: the fault has no place in it.
+        line: Option<usize>,
+        /// Why.
+        error: ScenarioError,
+    },
 }
 
 impl fmt::Display for ReadError {
@@ -43,7 +48,8 @@ impl fmt::Display for ReadError {
                 let names: Vec<&str> = whole.map(|(name, _)| *name).collect();
                 write!(f, "like = {name:?}: there are {}", names.join(", "))
             }
-            ReadError::Scenario(error) => error.fmt(f),
+            ReadError::Scenario { line: Some(line), error } => write!(f, "line {line}: {error}"),
+            ReadError::Scenario { line: None, error } => error.fmt(f),
         }
     }
 }
@@ -80,8 +86,10 @@ pub fn parse(text: &str) -> Result<Scenario, ReadError> {
         }
     }
     let scenario: Scenario = table.try_into().map_err(|fault| placed(text, fault))?;
-    scenario.check().map_err(ReadError::Scenario)?;
-    Ok(scenario)
+    match scenario.check() {
+        Ok(()) => Ok(scenario),
+        Err(error) => Err(ReadError::Scenario { line: error.key().and_then(|key| key.line_in(text)), error }),
+    }
 }
 
 /// The same fault with its line: what was put together of two texts has none, so the text is read by itself.

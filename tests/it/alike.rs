@@ -9,10 +9,12 @@ use turno_sip::message::Message;
 
 use super::crowd::client;
 use super::gun::percentile;
-use super::rig::{Plan, Rig};
+use super::rig::{Plan, Rig, SOON};
 
 /// Requests of each kind and name unless `TURNO_ALIKE_ROUNDS` says how many.
 const ROUNDS: u64 = 60;
+/// Until the times are seen not to be apart, at most so many times as many.
+const ROUNDS_TIMES_MAX: u64 = 8;
 
 fn uri_of(method: &str, user: &str, to: &SocketAddr) -> String {
     match method {
@@ -64,6 +66,16 @@ fn ask(socket: &UdpSocket, to: SocketAddr, text: &str) -> (String, Duration) {
     }
 }
 
+fn medians(took: &[Vec<Duration>; 2]) -> [Duration; 2] {
+    [percentile(&took[0], 50), percentile(&took[1], 50)]
+}
+
+fn are_apart(took: &[Vec<Duration>; 2]) -> bool {
+    let [known, unknown] = medians(took);
+    let apart = known.abs_diff(unknown);
+    apart > Duration::from_millis(2) && apart * 4 > known.min(unknown)
+}
+
 #[test]
 fn known_and_unknown_names_are_answered_alike_in_bytes_and_time() {
     let rounds = std::env::var("TURNO_ALIKE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
@@ -79,9 +91,11 @@ fn known_and_unknown_names_are_answered_alike_in_bytes_and_time() {
             // 1001 is an account; both are asked for from addresses that take turns, so that no rate tells.
             let mut took = [Vec::new(), Vec::new()];
             let mut texts = [String::new(), String::new()];
-            for round in 0..rounds {
+            let mut round = 0;
+            // Noise of a busy machine goes away in more rounds; what tells names apart stays.
+            while round < rounds || (are_apart(&took) && round < ROUNDS_TIMES_MAX * rounds) {
                 let socket = UdpSocket::bind((rig.ip(50 + (round % 150) as u8), 0)).unwrap();
-                socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+                socket.set_read_timeout(Some(SOON)).unwrap();
                 for which in [round as usize % 2, 1 - round as usize % 2] {
                     let user = ["1001", "9001"][which];
                     n += 1;
@@ -110,14 +124,13 @@ fn known_and_unknown_names_are_answered_alike_in_bytes_and_time() {
                     texts[which] = bare(&answer, user, n);
                 }
                 assert_eq!(texts[0], texts[1], "{method}, with a password {with_password}");
+                round += 1;
             }
-            let [known, unknown] = took.map(|took| percentile(&took, 50));
-            println!("A2: {method}, with a password {with_password}: known {known:?}, unknown {unknown:?}");
-            let apart = known.abs_diff(unknown);
-            assert!(
-                apart <= Duration::from_millis(2) || apart * 4 <= known.min(unknown),
-                "{method}: known {known:?}, unknown {unknown:?}"
+            let [known, unknown] = medians(&took);
+            println!(
+                "A2: {method}, with a password {with_password}: known {known:?}, unknown {unknown:?}, {round} rounds"
             );
+            assert!(!are_apart(&took), "{method}: known {known:?}, unknown {unknown:?} in {round} rounds");
         }
     }
 }

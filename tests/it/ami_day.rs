@@ -152,7 +152,7 @@ fn a_day_of_the_demo_is_told_alike_to_five_libraries_in_queue_log_and_in_the_rec
         "[ami]\nlisten = \"127.0.0.1:{port}\"\n[ami.logins.connector]\nsecret = \"{SECRET}\"\nwrite = [\"all\"]\n\
          [[store.out]]\nname = \"queue-log\"\nto = \"queue-log\"\npath = \"queue_log\"\n"
     );
-    let mut demo = Demo::open_for(&lines_of_it, &["--per-minute", "150"], 150);
+    let mut demo = Demo::open_for(&lines_of_it, &["--per-minute", "150"], 600);
     let mut libraries = LIBRARIES.map(|name| Library::start(name, port));
     // What came before they listened is nobody's to have heard.
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + SLACK_S;

@@ -7,8 +7,6 @@ use serde_json::Value;
 use crate::house::{AVERIAS, House, Plan};
 use crate::sipp::{Role, caller, carrier, phone, seat};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 pub(crate) const MORE: &str = r#"
 [calls]
 callback_class = "spain"
@@ -20,7 +18,7 @@ callback_whisper_prompt = "whisper"
 "#;
 
 fn open(first: &str) -> House {
-    let queue = format!("ring_limit = \"10s\"\n[queues.averias.callback]\nkey = \"1\"\nfirst = \"{first}\"");
+    let queue = format!("ring_limit = \"1m\"\n[queues.averias.callback]\nkey = \"1\"\nfirst = \"{first}\"");
     let sip = "digests = [\"md5\", \"sha-256\"]";
     let plan = Plan { agents: &[("anna", 5)], sip, queue: &queue, more: MORE };
     House::open(&plan)
@@ -32,7 +30,7 @@ fn text<'a>(value: &'a Value, path: &str) -> &'a str {
 
 /// The customer's phone at the carrier, who answers when he is called.
 fn customer(house: &House) -> crate::sipp::Sipp {
-    let role = carrier(house, "agent_answers", "-", SECOND / 2);
+    let role = carrier(house, "agent_answers", "-", Duration::ZERO);
     Role { fields: &["-"], ..role }.start(house)
 }
 
@@ -42,7 +40,9 @@ fn a_caller_presses_a_key_hangs_up_and_is_called_back_in_his_place() {
         let house = open(first);
         seat(&house, 0, "anna");
         house.ask(&["agent", "pause", "anna", "pausa"]);
-        caller(&house, "caller_key", AVERIAS, SECOND).done();
+        let mut asks = caller(&house, "caller_key", AVERIAS, Duration::ZERO);
+        asks.until_pressed();
+        asks.hang_up();
         let shown = house.ask(&["callback", "show"]);
         assert_eq!(text(&shown, "/callbacks/0/number"), "+34612345678", "{shown:#}");
         assert_eq!(text(&shown, "/callbacks/0/asked_by"), "key");
@@ -51,10 +51,11 @@ fn a_caller_presses_a_key_hangs_up_and_is_called_back_in_his_place() {
         house.until("the metric says so", || {
             (house.metric("turno_queue_callbacks{queue=\"averias\"}") == 1.0).then_some(())
         });
-        let customer = customer(&house);
-        let anna = phone(&house, 0, "agent_hangs_up", SECOND, 1);
+        let mut customer = customer(&house);
+        let anna = phone(&house, 0, "agent_till_told", Duration::ZERO, 1);
         house.ask(&["agent", "ready", "anna"]);
-        anna.done();
+        customer.until_up();
+        anna.hang_up();
         customer.done();
         let records = house.records(2);
         let asked = records.iter().find(|record| record["outcome"] == "callback").unwrap_or_else(|| panic!("{first}"));

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::house::{free_port, http_get};
 
 /// Longest wait for anything; the play's first call comes within seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running demo and its folder.
 pub(crate) struct Demo {
@@ -26,7 +26,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Begins the play and waits until it takes calls.
     pub(crate) fn open() -> Demo {
-        Demo::open_for("", &["--per-minute", "60"], 150)
+        Demo::open_for("", &["--per-minute", "60"], 600)
     }
 
     /// The same with lines of configuration of its own, further words on its command line, for so many seconds.

@@ -11,8 +11,6 @@ use crate::doors::{call, first, until_waiting};
 use crate::house::{AVERIAS, House};
 use crate::sipp::phone;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// The answer over REST and over the socket, each without what differs by the instant.
 fn told(house: &House, what: &str, name: &str) -> String {
     let page = house.get(&format!("/api/v1/{what}s/{name}/explain")).unwrap();
@@ -80,11 +78,11 @@ fn still(text: &str) -> String {
 
 #[test]
 fn why_is_told_over_rest_and_the_socket_alike() {
-    let rings = "ring_limit = \"20s\"\n[[queues.averias.rings]]\nlevel = 5\nfor = \"20s\"";
+    let rings = "ring_limit = \"2m\"\n[[queues.averias.rings]]\nlevel = 5\nfor = \"2m\"";
     let house = staffed(&[("anna", 5), ("boris", 3)], rings, "", "");
     house.ask(&["agent", "pause", "anna", "pausa"]);
     let anna = phone(&house, 0, "agent_never_answers", Duration::ZERO, 1);
-    let caller = call(&house, "612345611", AVERIAS, SECOND * 30);
+    let caller = call(&house, "612345611", AVERIAS);
     until_waiting(&house, "averias", 1);
     let waiting = first(&house, "averias");
     let mut all = format!("a call that waits\n{}\n", told(&house, "call", &waiting));

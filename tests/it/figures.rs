@@ -32,9 +32,11 @@ fn turno(house: &House, words: &[&str]) -> (i32, String) {
 fn a_call_is_in_the_figures_and_behind_them() {
     let house = House::open(&Plan { agents: &[("anna", 5)], sip: MD5, queue: "", more: "" });
     seat(&house, 0, "anna");
-    let _anna = phone(&house, 0, "agent_hangs_up", Duration::from_secs(1), 1);
-    let _caller =
+    let anna = phone(&house, 0, "agent_till_told", Duration::ZERO, 1);
+    let mut caller =
         Role { fields: &["612345699"], ..carrier(&house, "caller_waits", AVERIAS, Duration::ZERO) }.start(&house);
+    caller.until_up();
+    anna.hang_up();
     let records = house.records(1);
     let (call, arrived) = (text(&records[0], "/call"), text(&records[0], "/arrived"));
     let day = &arrived[..10];

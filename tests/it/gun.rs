@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Like a user agent's T1; it repeats so often.
 const AGAIN: Duration = Duration::from_millis(500);
-const TRIES_MAX: u32 = 8;
+/// By then nobody answers: the 64·T1 of a user agent.
+const TRIES_MAX: u32 = 64;
 
 /// What became of the calls.
 #[derive(Debug, Default)]
@@ -60,6 +61,8 @@ pub(crate) struct Gun {
     next: u64,
     /// From 200 to BYE.
     pub(crate) lasts: Duration,
+    /// How often a request is repeated at most.
+    pub(crate) tries_max: u32,
     pub(crate) tally: Tally,
 }
 
@@ -83,6 +86,7 @@ impl Gun {
             due: BTreeSet::new(),
             next: 0,
             lasts: Duration::ZERO,
+            tries_max: TRIES_MAX,
             tally: Tally::default(),
         }
     }
@@ -154,7 +158,7 @@ impl Gun {
             shot.bytes = self.inside("BYE", 2, n, &shot.to);
         } else {
             shot.tries += 1;
-            if shot.tries > TRIES_MAX {
+            if shot.tries > self.tries_max {
                 self.tally.unheard += 1;
                 return;
             }

@@ -25,8 +25,15 @@ fn a_phone_that_is_told_to_answers_by_itself_and_its_agent_hears_who_comes_befor
     let queue = "auto_answer = true\nwhisper = [\"whisper\"]";
     let house = staffed(&[("anna", 5)], queue, "[calls]\nauto_answer_tone = \"taken\"\n", "");
     let anna = phone(&house, 0, "agent_by_itself", INSTANT, 1);
-    let caller = call(&house, "612345611", AVERIAS, SECOND * 8);
-    caller.done();
+    let caller = call(&house, "612345611", AVERIAS);
+    house.until_agent("anna", "talking");
+    let shown = house.ask(&["call", "show"]);
+    house.until("they hear each other", || {
+        // The journal is a moment behind the call.
+        let story = house.try_ask(&["call", "trace", text(&shown, "/calls/0/call")]).ok()?;
+        story.to_string().contains("is in talk anna").then_some(())
+    });
+    caller.hang_up();
     anna.done();
     let record = &house.records(1)[0];
     assert_eq!(offers(record), "anna accepted");
@@ -43,9 +50,9 @@ fn a_caller_who_pays_from_the_answer_is_answered_with_his_agent_and_hears_music_
     let answer = "[calls.answer]\nfreephone = \"by_agent\"\n";
     let house = staffed(&[("anna", 5)], "", answer, "");
     let anna = phone(&house, 0, "agent_answers", SECOND * 2, 1);
-    let caller = call(&house, "612345611", AVERIAS, SECOND);
+    let caller = call(&house, "612345611", AVERIAS);
     house.until_agent("anna", "talking");
-    let heard = caller.done_telling();
+    let heard = caller.hang_up();
     anna.done();
     let (early, answered) = (heard.find("SIP/2.0 183"), heard.find("SIP/2.0 200"));
     assert!(
@@ -55,6 +62,6 @@ fn a_caller_who_pays_from_the_answer_is_answered_with_his_agent_and_hears_music_
     let record = &house.records(1)[0];
     let (began, his, agents) =
         (at_ms(record, "/legs/0/began"), at_ms(record, "/legs/0/answered"), at_ms(record, "/legs/1/answered"));
-    assert!(his - began >= 2000 && (his - agents).abs() < 200, "{record:#}");
+    assert!(his - began >= 2000 && his >= agents, "{record:#}");
     house.is_clean();
 }

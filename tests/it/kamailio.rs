@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::house::{AVERIAS, House, Plan};
-use crate::sipp::{Role, carrier, phone, seat};
+use crate::sipp::{Role, Sipp, carrier, phone, seat};
 
 const ONE: Plan<'static> =
-    Plan { agents: &[("anna", 5)], sip: "digests = [\"md5\"]", queue: "ring_limit = \"10s\"", more: "" };
+    Plan { agents: &[("anna", 5)], sip: "digests = [\"md5\"]", queue: "ring_limit = \"1m\"", more: "" };
 
 /// A Kamailio in the foreground.
 struct Kamailio(Child);
@@ -60,8 +60,18 @@ impl Drop for Kamailio {
 }
 
 /// A caller behind the proxy.
-fn caller<'a>(house: &House, scenario: &'a str, pause: Duration) -> Role<'a> {
-    Role { peer: (house.ip(3), 5060).into(), ..carrier(house, scenario, AVERIAS, pause) }
+fn caller(house: &House, scenario: &str) -> Sipp {
+    Role { peer: (house.ip(3), 5060).into(), ..carrier(house, scenario, AVERIAS, Duration::ZERO) }.start(house)
+}
+
+/// A call that its agent ends, after the caller has been answered; what the caller sent and received.
+fn hung_up_on(house: &House) -> String {
+    seat(house, 0, "anna");
+    let anna = phone(house, 0, "agent_till_told", Duration::ZERO, 1);
+    let mut caller = caller(house, "caller_waits");
+    caller.until_up();
+    anna.hang_up();
+    caller.done_telling()
 }
 
 fn ended_by(house: &House) -> String {
@@ -78,7 +88,9 @@ fn a_call_through_a_proxy_is_changed_and_ended_by_the_caller() {
     let _kamailio = Kamailio::open(&house);
     seat(&house, 0, "anna");
     let anna = phone(&house, 0, "agent_answers", Duration::ZERO, 1);
-    caller(&house, "caller_hold", Duration::ZERO).start(&house).done();
+    let caller = caller(&house, "caller_hold");
+    house.until_agent("anna", "talking");
+    caller.hang_up();
     anna.done();
     assert_eq!(ended_by(&house), "caller");
 }
@@ -87,10 +99,7 @@ fn a_call_through_a_proxy_is_changed_and_ended_by_the_caller() {
 fn a_call_through_a_proxy_is_ended_by_the_agent() {
     let house = House::open(&ONE);
     let _kamailio = Kamailio::open(&house);
-    seat(&house, 0, "anna");
-    let anna = phone(&house, 0, "agent_hangs_up", Duration::from_secs(1), 1);
-    caller(&house, "caller_waits", Duration::ZERO).start(&house).done();
-    anna.done();
+    hung_up_on(&house);
     assert_eq!(ended_by(&house), "agent");
 }
 
@@ -99,11 +108,7 @@ fn a_call_through_a_proxy_is_ended_by_the_agent() {
 fn what_we_send_within_a_call_passes_the_proxy() {
     let house = House::open(&ONE);
     let _kamailio = Kamailio::open(&house);
-    seat(&house, 0, "anna");
-    let anna = phone(&house, 0, "agent_hangs_up", Duration::from_millis(200), 1);
-    caller(&house, "caller_waits", Duration::ZERO).start(&house).done();
-    anna.done();
-    let messages = fs::read_to_string(house.dir.join(format!("caller_waits-{}-5060.msg", house.ip(2)))).unwrap();
+    let messages = hung_up_on(&house);
     let bye = messages.split("\nBYE ").nth(1).expect("the caller got a BYE");
     let vias = bye.split("\r\n\r\n").next().unwrap().lines().filter(|line| line.starts_with("Via:")).count();
     assert_eq!(vias, 2, "{bye}");

@@ -40,7 +40,7 @@ fn a_caller_hears_the_greeting_once_and_then_music_without_end() {
     let (queue, more) =
         ("greeting = \"hello\"\nmusic = \"waltz\"", "[prompts]\nhello = \"hello.wav\"\nwaltz = \"waltz.wav\"");
     let mut rig = Rig::build(&Plan { phones: 0, queue, more, ..Plan::default() });
-    for (name, hertz, seconds) in [("hello", 600.0, 2), ("waltz", 440.0, 1)] {
+    for (name, hertz, seconds) in [("hello", 600.0, 4), ("waltz", 440.0, 1)] {
         let spec = hound::WavSpec {
             channels: 1,
             sample_rate: 8000,

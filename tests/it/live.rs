@@ -16,6 +16,10 @@ use super::rig::{Plan, Rig, program};
 
 /// New calls a second.
 const RATE: u64 = 100;
+/// Calls at once, at most; at the rate there are a fifth of them.
+const OPEN_MAX: usize = 100;
+/// After a refusal nobody calls for so long.
+const REST: Duration = Duration::from_millis(300);
 /// Between two changes.
 const APART: Duration = Duration::from_secs(2);
 /// Callers of the queue that nobody serves.
@@ -58,15 +62,22 @@ struct Scene {
     rig: Rig,
     gun: Gun,
     began: Instant,
+    /// Calls that were refused for load by then, and until when nobody calls for that.
+    shed: usize,
+    rests: Instant,
 }
 
 impl Scene {
-    /// Goes on for so long, at the rate.
+    /// Goes on for so long, at the rate, or as fast as the machine has time for it: who is told to come again later does.
     fn play(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
             let due = self.began.elapsed().as_millis() as u64 * RATE / 1000;
-            while self.gun.tally.fired < due {
+            if self.gun.tally.shed.len() > self.shed {
+                self.shed = self.gun.tally.shed.len();
+                self.rests = Instant::now() + REST;
+            }
+            while self.gun.tally.fired < due && self.gun.open() < OPEN_MAX && self.rests <= Instant::now() {
                 self.gun.fire();
             }
             self.gun.pump();
@@ -137,7 +148,7 @@ fn a_configuration_that_changes_under_load_costs_nobody_his_place_or_state() {
     let before = patient(&rig);
 
     let gun = Gun::new(rig.ip(2), rig.sip());
-    let mut scene = Scene { rig, gun, began: Instant::now() };
+    let mut scene = Scene { rig, gun, began: Instant::now(), shed: 0, rests: Instant::now() };
     scene.gun.lasts = Duration::from_millis(200);
     scene.play(APART);
     for nth in 0..4 {

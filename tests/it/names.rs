@@ -22,7 +22,7 @@ const NOBODY: Plan<'static> = Plan {
     more: "",
 };
 /// Longest that a question or a call that must come is waited for.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 fn name(text: &str) -> Name {
     Name::from_ascii(text).unwrap()

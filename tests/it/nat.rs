@@ -31,9 +31,9 @@ fn who_is_outside_is_told_the_external_address_and_who_is_inside_the_own() {
     let engine = door(&house);
     seat_by(&house, 0, "anna", engine);
     let anna = phone(&house, 0, "agent_answers", Duration::ZERO, 1);
-    let caller = Role { peer: engine, ..carrier(&house, "caller_talk", AVERIAS, Duration::from_secs(2)) }.start(&house);
+    let caller = Role { peer: engine, ..carrier(&house, "caller_till_told", AVERIAS, Duration::ZERO) }.start(&house);
     house.until_agent("anna", "talking");
-    let (outside, inside) = (caller.done_telling(), anna.done_telling());
+    let (outside, inside) = (caller.hang_up(), anna.done_telling());
     for (who, messages, sip, rtp, other) in [
         ("the carrier", outside, format!("{OUTSIDE}:5099"), OUTSIDE.to_owned(), engine.ip().to_string()),
         ("the phone", inside, engine.to_string(), engine.ip().to_string(), OUTSIDE.to_owned()),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Bounds a failure, never orders anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a configuration, removed when the test ends.
 struct Place {
@@ -236,7 +236,7 @@ fn an_operator_starts_asks_steers_and_ends_it() {
 
     node.signal("INT");
     let (took, success) = node.ended();
-    assert!(success && took < Duration::from_secs(5), "{took:?}");
+    assert!(success && took < PATIENCE / 2, "{took:?}");
     let gone = Command::new(env!("CARGO_BIN_EXE_turno"))
         .args(["queue", "show", "--socket"])
         .arg(place.dir.join("data/turno.sock"))

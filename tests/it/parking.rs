@@ -8,7 +8,6 @@ use crate::doors::{call, explained, first, until_waiting};
 use crate::house::{AVERIAS, House, Plan};
 use crate::sipp::{phone, phone_to, seat};
 
-const SECOND: Duration = Duration::from_secs(1);
 const TWO: Plan<'static> = Plan {
     agents: &[("anna", 5), ("boris", 5)],
     sip: "digests = [\"md5\", \"sha-256\"]",
@@ -20,15 +19,17 @@ const TWO: Plan<'static> = Plan {
 fn parked_by_refer_and_taken_by_a_colleagues_phone() {
     let house = House::open(&Plan { more: "", ..TWO });
     seat(&house, 0, "anna");
-    let anna = phone_to(&house, 0, "agent_blind_transfer", Duration::ZERO, 1, "*68");
-    let caller = call(&house, "612345631", AVERIAS, SECOND * 6);
-    house.until_agent("anna", "talking");
+    let mut anna = phone_to(&house, 0, "agent_blind_transfer", Duration::ZERO, 1, "*68");
+    let mut caller = call(&house, "612345631", AVERIAS);
+    caller.until_up();
+    anna.cue(1);
+    house.until("he is parked", || (house.ask(&["call", "show"])["calls"][0]["stage"] == "parked").then_some(()));
     house.until_agent("anna", "ready");
     let calls = house.ask(&["call", "show"]);
     let row = &calls["calls"][0];
     assert_eq!((text(row, "/stage"), &row["slot"]), ("parked", &1.into()), "{row:#}");
     let (words, _) = explained(&house, text(row, "/call"));
-    assert!(words.starts_with("parked in slot 1 for ") && words.contains("; back to averias in 11"), "{words}");
+    assert!(words.starts_with("parked in slot 1 for ") && words.contains("; back to averias in 1"), "{words}");
 
     // Boris is at his phone and takes him.
     let mut boris = Caller::phone(&house, 1, 440);
@@ -36,8 +37,8 @@ fn parked_by_refer_and_taken_by_a_colleagues_phone() {
     house.ask(&["agent", "login", "boris"]);
     let leg = boris.call("*69");
     house.until_agent("boris", "talking");
+    caller.hang_up();
     boris.until("the caller hangs up", |boris| boris.has_ended(leg));
-    caller.done();
     anna.done();
     let records = house.records(2);
     let customers = records.iter().find(|record| record["trunk"] == "pstn").unwrap();
@@ -55,15 +56,15 @@ fn parked_by_command_he_goes_back_to_the_agent_who_parked_him_and_a_supervisor_t
     let house = House::open(&TWO);
     seat(&house, 0, "anna");
     seat(&house, 1, "boris");
-    let anna = phone(&house, 0, "agent_answers", Duration::ZERO, 2);
-    let caller = call(&house, "612345632", AVERIAS, SECOND * 5);
+    let mut anna = phone(&house, 0, "agent_answers", Duration::ZERO, 2);
+    let caller = call(&house, "612345632", AVERIAS);
     house.until_agent("anna", "talking");
     let calls = house.ask(&["call", "show"]);
     house.ask(&["call", "park", text(&calls, "/calls/0/call"), "--slot", "7"]);
-    house.until_agent("anna", "ready");
     // The two seconds of `park_limit`, then she is asked before boris, who has been idle for longer.
+    anna.until_acked(2);
     house.until_agent("anna", "talking");
-    caller.done();
+    caller.hang_up();
     anna.done();
     let record = &house.records(1)[0];
     assert_eq!(offers(record), "anna accepted, anna accepted");
@@ -75,11 +76,11 @@ fn parked_by_command_he_goes_back_to_the_agent_who_parked_him_and_a_supervisor_t
         house.ask(&["agent", "pause", agent, "pausa"]);
     }
     let boris = phone(&house, 1, "agent_answers", Duration::ZERO, 1);
-    let caller = call(&house, "612345633", AVERIAS, SECOND * 4);
+    let caller = call(&house, "612345633", AVERIAS);
     until_waiting(&house, "averias", 1);
     house.ask(&["call", "pull", &first(&house, "averias"), "boris"]);
     house.until_agent("boris", "talking");
-    caller.done();
+    caller.hang_up();
     boris.done();
     house.until_agent("boris", "paused pausa");
     let records = house.records(2);

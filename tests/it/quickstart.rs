@@ -209,10 +209,8 @@ fn the_demo_is_what_the_first_page_says() {
     assert!(dir.join("demo-data").is_dir(), "what it wrote");
     demo.signal("INT");
     let took = demo.ended();
-    assert!(
-        took < Duration::from_secs(5),
-        "Ctrl-C ends it within a second on a machine with nothing else to do: {took:?}"
-    );
+    println!("Ctrl-C ended it after {took:?}: within a second on a machine with nothing else to do");
+    assert!(took < SOON / 2, "{took:?}");
     // Its engine is gone; how it says so is another matter.
     let _ = calling.kill();
     let _ = calling.wait();

@@ -14,7 +14,7 @@ use turno_tariff::Deck;
 use turno_tariff::cdr::{Builder, Kind, Row};
 
 /// Bounds a failure.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 struct House {
     dir: PathBuf,

@@ -179,7 +179,7 @@ struct Scene {
 impl Scene {
     fn until(&mut self, what: &str, mut done: impl FnMut(&mut Rig, &mut Beside) -> bool) {
         let beside = &mut self.beside;
-        self.rig.until_in(Duration::from_secs(40), what, |rig| {
+        self.rig.until_in(Duration::from_secs(90), what, |rig| {
             beside.pump();
             done(rig, beside)
         });

@@ -84,7 +84,7 @@ impl Scene {
             if let Some(found) = look(self) {
                 return found;
             }
-            assert!(began.elapsed() < Duration::from_secs(40), "{what}");
+            assert!(began.elapsed() < Duration::from_secs(90), "{what}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::house::{House, Plan, SOON};
 use crate::rig::options_from;
 
 /// An OPTIONS that takes longer was not answered.
-const OPTIONS_LIMIT: Duration = Duration::from_secs(5);
+const OPTIONS_LIMIT: Duration = SOON;
 const HOUSE: Plan<'static> = Plan {
     agents: &[("anna", 5)],
     // A trunk's 61 messages come at once, and nobody acknowledges what they are told.

@@ -13,8 +13,6 @@ use crate::doors::{call, until_waiting};
 use crate::house::{AVERIAS, House};
 use crate::sipp::{caller, phone};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// What REST says of a call, and by which status.
 fn rest(house: &House, call: &str) -> (String, Value) {
     let page = house.get(&format!("/api/v1/calls/{call}/explain")).unwrap();
@@ -31,7 +29,9 @@ fn words(explained: &Value) -> Vec<&str> {
 fn why_is_told_of_a_call_that_has_ended_as_long_as_the_journal_reaches_back() {
     let mut house = staffed(&[("anna", 5)], "", "", "");
     let anna = phone(&house, 0, "agent_answers", Duration::ZERO, 1);
-    call(&house, "612345612", AVERIAS, SECOND).done();
+    let caller = call(&house, "612345612", AVERIAS);
+    house.until_agent("anna", "talking");
+    caller.hang_up();
     anna.done();
     let records = house.records(1);
     let ended = records[0]["call"].as_str().unwrap().to_owned();
@@ -85,12 +85,14 @@ fn why_is_told_of_a_call_that_has_ended_as_long_as_the_journal_reaches_back() {
 
 #[test]
 fn the_wall_says_why_a_caller_and_a_callback_wait_and_why_agents_are_rung_or_idle() {
-    let queue = "ring_limit = \"20s\"\n[queues.averias.callback]\nkey = \"1\"\n\
+    let queue = "ring_limit = \"2m\"\n[queues.averias.callback]\nkey = \"1\"\n\
                  [[queues.averias.rings]]\nlevel = 5\nfor = \"5m\"\nskip_if_none_logged_in = false";
     let house = staffed(&[("anna", 5), ("boris", 3)], queue, MORE, "");
     house.ask(&["agent", "pause", "anna", "pausa"]);
-    caller(&house, "caller_key", AVERIAS, SECOND).done();
-    let waits = call(&house, "612345611", AVERIAS, SECOND * 60);
+    let mut asks = caller(&house, "caller_key", AVERIAS, Duration::ZERO);
+    asks.until_pressed();
+    asks.hang_up();
+    let waits = call(&house, "612345611", AVERIAS);
     until_waiting(&house, "averias", 2);
     let url = format!("http://{}:8480/wall/?lang=en", house.ip(1));
     let mut browser = Browser::open(&house.dir.join("browser"), &url);

@@ -18,7 +18,7 @@ use super::ports::Pair;
 use super::{MediaError, MediaOut, MediaPlane, MediaPlaneConfig, Tell};
 
 /// Longest wait for what must come; reached only by a failure.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Each test has its own ports; pairs that something else holds are passed over.
 fn range(ports: u16) -> (u16, u16) {

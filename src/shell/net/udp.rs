@@ -224,7 +224,7 @@ mod tests {
     fn what_would_wait_too_long_is_answered_at_once_by_the_thread_that_read_it() {
         let here = UdpSocket::bind("127.0.0.1:0").unwrap();
         let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
-        caller.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        caller.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (inbox, outlet) = inbox(Clock::begin());
         (0..1000).for_each(|_| inbox.datagram(Lane::Fresh, Mono(0), Input::Deadline));
         let invite = "INVITE sip:900@x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n\

@@ -12,7 +12,7 @@ use turno_tariff::cdr::{Builder, Kind, Record};
 use super::frame::{Entry, first};
 use super::*;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A directory of this test's own, gone with it.
 pub(crate) struct Dir(pub(crate) PathBuf);

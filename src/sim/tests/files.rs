@@ -52,25 +52,42 @@ fn a_scenario_says_only_what_it_has_other_than_another() {
 #[test]
 fn what_is_wrong_is_named() {
     let cases = [
-        ("hours = 1", "hours = 1000", "hours must be 0.1 to 240"),
+        ("hours = 1", "hours = 1000", "line 4: hours must be 0.1 to 240"),
         ("calls_per_day = 10", "", "give either load or calls_per_day"),
         ("calls_per_day = 10", "calls_per_day = 10\nload = 0.5", "give either load or calls_per_day"),
         ("calls_per_day = 10", "load = 10\nprofile = [0]", "the scenario has no [[profile]]"),
-        ("agents = 1", "agents = 5001", "group.agents must be 1 to 5000 in all"),
-        ("agents = 1", "agents = 0", "group.agents must be 1 to 5000 in all"),
-        ("calls = [1]", "calls = [11]", "group a: calls must be levels of 1 to 10"),
-        ("calls = [1]", "other = [1]", "group a: other names \"other\", which the scenario does not have"),
+        ("agents = 1", "agents = 5001", "line 19: group.agents must be 1 to 5000 in all"),
+        ("agents = 1", "agents = 0", "line 19: group.agents must be 1 to 5000 in all"),
+        ("calls = [1]", "calls = [11]", "line 20: group a: calls must be levels of 1 to 10"),
+        ("calls = [1]", "other = [1]", "line 20: group a: other names \"other\", which the scenario does not have"),
         ("calls = [1]", "", "no group has the skill of queue calls"),
-        ("value = 1", "value = 0", "segment all: value must be 0.001 to 1000000"),
-        ("handle_s = 60", "handle_s = 0", "queue calls: handle_s must be 1 to 86400"),
-        ("hours = 1", "hours = 1\nopens = '8'", "opens must be a time such as 08:30"),
-        ("hours = 1", "hours = 1\nring = { answer_max_s = 20 }", "ring.answer_max_s must be 0 to limit_s"),
-        ("hours = 1", "hours = 1\nturno = { value_exponent = 3 }", "turno.value_exponent must be 0 to 2"),
+        ("value = 1", "value = 0", "line 15: segment all: value must be 0.001 to 1000000"),
+        (
+            "value = 1",
+            "value = 1\nring = [{ level = 11, for_s = 2 }]",
+            "line 16: segment all: ring.level must be 1 to 10",
+        ),
+        ("handle_s = 60", "handle_s = 0", "line 11: queue calls: handle_s must be 1 to 86400"),
+        ("hours = 1", "hours = 1\nopens = '8'", "line 5: opens must be a time such as 08:30"),
+        ("hours = 1", "hours = 1\nring = { answer_max_s = 20 }", "line 5: ring.answer_max_s must be 0 to limit_s"),
+        ("hours = 1", "hours = 1\nring = { limit_s = 200 }", "line 5: ring.limit_s must be 1 to 180"),
+        ("hours = 1", "hours = 1\nturno = { value_exponent = 3 }", "line 5: turno.value_exponent must be 0 to 2"),
+        ("agents = 1", "agents = 1\nto = '8'", "line 20: group a: to must be a time such as 08:30"),
     ];
     for (from, to, says) in cases {
         let error = parse(&LEAST.replacen(from, to, 1)).unwrap_err();
         assert_eq!(error.to_string(), says, "{to}");
     }
+    // Of several the one that is wrong, and its table where the key itself is absent.
+    let two = format!(
+        "{LEAST}[[surge]]\nfrom = '08:10'\nto = '08:20'\nfactor = 2\n[[surge]]\nfrom = '08:10'\nto = '8'\nfactor = 2"
+    );
+    assert_eq!(parse(&two).unwrap_err().to_string(), "line 27: surge.to must be a time such as 08:30");
+    let derived = LEAST.replacen("calls_per_day = 10", "load = 10", 1).replacen("share = 1", "share = 1000000000", 1);
+    assert!(parse(&derived).is_ok(), "shares are weights");
+    // What a scenario is like is not its text.
+    let like = parse("like = 'mid'\nname = 'x'\n\n\n[ring]\nanswer_min_s = 3\n").unwrap_err();
+    assert_eq!(like.to_string(), "line 6: ring.answer_min_s must be 0 to answer_max_s");
     assert!(parse(LEAST).is_ok());
     let unknown = parse(&LEAST.replacen("hours = 1", "hours = 1\nminutes = 3", 1)).unwrap_err();
     assert!(unknown.to_string().contains("unknown field `minutes`"), "{unknown}");
@@ -79,6 +96,7 @@ fn what_is_wrong_is_named() {
         assert!(fault.contains(&format!("line {line}, column ")), "{fault}");
     }
     let too_many = parse(&LEAST.replacen("calls_per_day = 10", "calls_per_day = 2000000", 1)).unwrap_err();
-    let out_of_range = matches!(too_many, ReadError::Scenario(ScenarioError::OutOfRange { .. }));
+    let out_of_range =
+        matches!(too_many, ReadError::Scenario { line: Some(7), error: ScenarioError::OutOfRange { .. } });
     assert!(out_of_range, "{too_many}");
 }

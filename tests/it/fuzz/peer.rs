@@ -11,7 +11,7 @@ use turno_sip::flow::ListenerId;
 use turno_sip::message::{Header, Message, Writer};
 use turno_sip::stream::{Frame, Framer};
 
-use super::OPTIONS_LIMIT;
+use super::options_limit;
 use super::said::{METHODS, Names, bend, description, request, uri};
 
 enum Wire {
@@ -86,7 +86,7 @@ impl Peer {
                     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
                     socket.set_reuse_address(true).unwrap();
                     socket.bind(&(*from).into()).unwrap();
-                    if socket.connect_timeout(&(*to).into(), OPTIONS_LIMIT).is_err() {
+                    if socket.connect_timeout(&(*to).into(), options_limit()).is_err() {
                         return;
                     }
                     socket.set_nonblocking(true).unwrap();

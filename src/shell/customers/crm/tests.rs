@@ -12,7 +12,7 @@ use crate::shell::authorities::tests::{House, house};
 use tokio_rustls::rustls;
 
 /// Longest wait for something that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server in whose place a closure answers each connection; what it was asked can be read.
 fn server(answer: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> (u16, Receiver<String>) {
@@ -97,7 +97,7 @@ fn an_answer_in_time_is_taken_and_the_question_is_signed() {
     let body =
         r#"{"id":"C-7","name":"Ana","segment":"gold","value":2.5,"language":"catalan","owner":"anna","more":[1]}"#;
     let (port, asks) = server(move |stream| say(stream, "200 OK", body));
-    let asked = Asked::new(settings(port));
+    let asked = Asked::new(CrmSettings { deadline: PATIENCE, ..settings(port) });
     let (when, told, ..) = asked.ask().unwrap();
     assert_eq!(when, When::InTime);
     let none = Customer {
