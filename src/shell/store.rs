@@ -268,7 +268,7 @@ impl ReadBack {
         let desks = all.iter().map(|(desk, _)| desk.clone()).collect();
         let shared = Arc::new(Shared { options, desks, ..Shared::default() });
         shared.set_durable(recovered.end);
-        let oldest = recovered.open.values().copied().min().unwrap_or(recovered.end.segment);
+        let oldest = recovered.open().values().copied().min().unwrap_or(recovered.end.segment);
         shared.needed.store(oldest, Ordering::Relaxed);
         shared.stored.store(recovered.seq_last().unwrap_or(0), Ordering::Relaxed);
         let (mut wakes, mut bells, mut threads) = (Vec::new(), Bells::default(), Vec::new());

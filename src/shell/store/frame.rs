@@ -1,5 +1,6 @@
 //! Frames of the record log: length, checksum, postcard.
 
+pub(super) use crc32fast::hash as crc32;
 use serde::{Deserialize, Serialize};
 use turno_base::{CallId, Fact, Now, Wall};
 use turno_tariff::cdr::Row;
@@ -117,57 +118,6 @@ pub(super) fn first(bytes: &[u8]) -> Option<(&[u8], usize)> {
     }
     let body = rest.get(..length)?;
     (crc32(body) == u32::from_le_bytes(*sum)).then_some((body, HEAD_BYTES + length))
-}
-
-/// CRC-32 of IEEE 802.3, eight bytes a step: reading back a log is bound by this.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    static TABLES: [[u32; 256]; 8] = tables();
-    let table = |n: usize, byte: u32| TABLES[n][(byte & 0xff) as usize];
-    let mut crc = u32::MAX;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let Some((low, high)) = chunk.split_first_chunk::<4>() else { continue };
-        let low = u32::from_le_bytes(*low) ^ crc;
-        let high = high.first_chunk::<4>().map_or(0, |high| u32::from_le_bytes(*high));
-        crc = table(7, low)
-            ^ table(6, low >> 8)
-            ^ table(5, low >> 16)
-            ^ table(4, low >> 24)
-            ^ table(3, high)
-            ^ table(2, high >> 8)
-            ^ table(1, high >> 16)
-            ^ table(0, high >> 24);
-    }
-    for &byte in chunks.remainder() {
-        crc = crc >> 8 ^ table(0, crc ^ u32::from(byte));
-    }
-    !crc
-}
-
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
-    let mut n = 0;
-    while n < 256 {
-        let mut crc = n as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
-            bit += 1;
-        }
-        tables[0][n] = crc;
-        n += 1;
-    }
-    let mut k = 1;
-    while k < 8 {
-        let mut n = 0;
-        while n < 256 {
-            let before = tables[k - 1][n];
-            tables[k][n] = before >> 8 ^ tables[0][(before & 0xff) as usize];
-            n += 1;
-        }
-        k += 1;
-    }
-    tables
 }
 
 #[cfg(test)]

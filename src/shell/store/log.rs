@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -53,10 +53,18 @@ pub struct Recovered {
     pub(super) end: Place,
     /// The last segment is of a format before: nothing of this one may follow in it.
     pub(super) is_former: bool,
-    /// Calls that are open, with the segment in which each began.
-    pub(super) open: BTreeMap<CallId, u64>,
+    /// Calls that are open, with their rows' bodies in the order of the log.
+    open: BTreeMap<CallId, Vec<Body>>,
     /// Calls that ended in the segments read.
     pub(super) closed: BTreeSet<CallId>,
+}
+
+/// Where the body of a row lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Body {
+    segment: u64,
+    offset: u64,
+    length: usize,
 }
 
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
@@ -149,9 +157,14 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
         found.pop();
     }
     let last = found.last().copied();
+    // One room for all segments: fresh pages for each cost as much as to read it.
+    let mut bytes = Vec::new();
     for &segment in &found {
-        let bytes = fs::read(path(dir, segment))?;
-        let good = scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_head(segment, body));
+        bytes.clear();
+        File::open(path(dir, segment))?.read_to_end(&mut bytes)?;
+        let good = scan(&bytes, HEADER_BYTES as usize, |body, end| {
+            recovered.on_head(Body { segment, offset: (end - body.len()) as u64, length: body.len() }, body);
+        });
         let rest = bytes.get(good..).unwrap_or_default();
         // The zeros at the end are room that no row has used.
         let lost = rest.iter().rposition(|&byte| byte != 0).map_or(0, |at| at as u64 + 1);
@@ -167,12 +180,7 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
             file.sync_all()?;
         }
     }
-    // Only the few calls that are open are read in full.
-    let oldest = recovered.open.values().copied().min();
-    for segment in found.into_iter().filter(|&segment| oldest.is_some_and(|oldest| oldest <= segment)) {
-        let bytes = fs::read(path(dir, segment))?;
-        scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(body));
-    }
+    recovered.read_open()?;
     Ok(recovered)
 }
 
@@ -202,7 +210,7 @@ impl Recovered {
         Ok(None)
     }
 
-    fn on_head(&mut self, segment: u64, body: &[u8]) {
+    fn on_head(&mut self, place: Body, body: &[u8]) {
         let row = match frame::head(body) {
             Some(EntryHead::Row(seq, row)) => {
                 // Numbers ascend in one life of the engine and begin again in one that starts afresh.
@@ -228,10 +236,12 @@ impl Recovered {
         self.recovery.on_proof(row.at);
         match row.kind {
             // A replay after a crash may append rows a second time: they open nothing again.
-            KindHead::Open if !self.closed.contains(&row.call) => {
-                self.open.entry(row.call).or_insert(segment);
+            KindHead::Open if !self.closed.contains(&row.call) => self.open.entry(row.call).or_default().push(place),
+            KindHead::Open | KindHead::Interim => {
+                if let Some(rows) = self.open.get_mut(&row.call) {
+                    rows.push(place);
+                }
             }
-            KindHead::Open | KindHead::Interim => {}
             KindHead::Close => {
                 self.open.remove(&row.call);
                 self.closed.insert(row.call);
@@ -239,19 +249,30 @@ impl Recovered {
         }
     }
 
-    fn on_body(&mut self, body: &[u8]) {
-        let of_open_call = match frame::head(body) {
-            Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => self.open.contains_key(&row.call),
-            Some(EntryHead::Beat(_) | EntryHead::Facts(..)) | None => false,
-        };
-        if !of_open_call {
-            return;
+    /// Reads in full the rows of the few calls that are open, in the order of the log.
+    fn read_open(&mut self) -> io::Result<()> {
+        let mut bodies: Vec<Body> = self.open.values().flatten().copied().collect();
+        bodies.sort_unstable();
+        let mut bytes = Vec::new();
+        for of_segment in bodies.chunk_by(|a, b| a.segment == b.segment) {
+            let Some(first) = of_segment.first() else { continue };
+            let file = File::open(path(&self.dir, first.segment))?;
+            for body in of_segment {
+                bytes.resize(body.length, 0);
+                file.read_exact_at(&mut bytes, body.offset)?;
+                match postcard::from_bytes(&bytes) {
+                    Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
+                    Ok(Entry::Beat(_) | Entry::Facts(..)) => {}
+                    Err(_) => self.damaged_bytes += bytes.len() as u64,
+                }
+            }
         }
-        match postcard::from_bytes(body) {
-            Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
-            Ok(Entry::Beat(_) | Entry::Facts(..)) => {}
-            Err(_) => self.damaged_bytes += body.len() as u64,
-        }
+        Ok(())
+    }
+
+    /// Calls that are open, with the segment in which each began.
+    pub(super) fn open(&self) -> BTreeMap<CallId, u64> {
+        self.open.iter().filter_map(|(&call, rows)| Some((call, rows.first()?.segment))).collect()
     }
 }
 

@@ -346,11 +346,16 @@ pub(crate) fn record(n: u64) -> Record {
 pub(crate) fn fill(dir: &Path, records: impl Iterator<Item = Record>) -> rusqlite::Result<()> {
     drop(Tables::open(&dir.join("records.sqlite")).unwrap());
     let mut db = rusqlite::Connection::open(dir.join("records.sqlite"))?;
-    let transaction = db.transaction()?;
-    for record in records {
-        tables::insert(&transaction, 3, &record)?;
+    let mut records = records.peekable();
+    // In parts: ten million in one would lie on the disk twice.
+    while records.peek().is_some() {
+        let transaction = db.transaction()?;
+        for record in records.by_ref().take(20_000) {
+            tables::insert(&transaction, 3, &record)?;
+        }
+        transaction.commit()?;
     }
-    transaction.commit()
+    Ok(())
 }
 
 #[test]

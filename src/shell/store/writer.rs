@@ -98,7 +98,7 @@ impl<F: Fn(u64)> Writer<F> {
             spooled: 0,
             spooled_seq: None,
             flushes: Vec::new(),
-            open: recovered.open.clone(),
+            open: recovered.open(),
             closed: recovered.closed.clone(),
             shared,
             on_stored,

@@ -39,7 +39,7 @@ fn carry_forward(version: u32) {
     let (store, recovered, _) = open(&dir, Options::default());
     let up = rows(3).len() as u64 - 1;
     assert_eq!((recovered.rows, recovered.damaged_bytes), (rows(0).len() as u64 * 3 + up, 0));
-    assert_eq!((recovered.fact_last, recovered.open.len()), (Some(facts().len() as u64), 1));
+    assert_eq!((recovered.fact_last, recovered.open().len()), (Some(facts().len() as u64), 1));
     // The call that was up is closed, in this format, and calls go on behind it.
     let alive = recovered.alive;
     for row in recovered.recovery.finish(&deck(), alive, |_| false) {
