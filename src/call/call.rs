@@ -353,6 +353,9 @@ impl Call {
             b: leg.b.clone(),
             party: leg.party,
         });
+        if let Some(dialog) = leg.dialog.clone() {
+            t.fact(What::LegDialog { call: self.id, leg: leg.id, dialog });
+        }
     }
 
     /// Dials a leg; none at the bound of legs.

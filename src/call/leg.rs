@@ -1,7 +1,7 @@
 //! One party's side of a call: what the call layer keeps of it.
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{Party, Segment};
+use turno_base::fact::{DialogId, Party, Segment};
 use turno_base::{EndedBy, LegId, Mono, Number, PromptId, StationId};
 
 /// A live leg.
@@ -9,6 +9,8 @@ use turno_base::{EndedBy, LegId, Mono, Number, PromptId, StationId};
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) sip_call_id: String,
+    /// The names of its dialog, once known: another call that it goes on in has them too.
+    pub(crate) dialog: Option<DialogId>,
     pub(crate) party: Party,
     pub(crate) a: Number,
     pub(crate) b: Number,
@@ -113,6 +115,7 @@ impl Leg {
         Leg {
             id,
             sip_call_id: String::new(),
+            dialog: None,
             party,
             a,
             b,

@@ -1,7 +1,7 @@
 //! What happens on legs, and how conversations end: by hang-up, by silence, by a limit. When the agent's leg dies
 //! without his wish, the caller goes back to the queue instead of being dropped (E10).
 
-use turno_base::fact::{OfferEnd, QueueLeft, What};
+use turno_base::fact::{DialogId, OfferEnd, QueueLeft, What};
 use turno_base::{Cause, Direction, EndedBy, LegId, Now, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
@@ -16,6 +16,7 @@ use crate::wait::{OVERFLOWED, offer_end};
 impl Call {
     pub(crate) fn on_leg(&mut self, leg: LegId, event: LegEvent, t: &mut Turn<'_>) {
         match event {
+            LegEvent::Named(dialog) => self.on_named(leg, dialog, t),
             LegEvent::Ringing => self.on_ringing(leg, t),
             LegEvent::Agreed { direction } => self.on_agreed(leg, direction, t),
             LegEvent::Answered => self.on_answered(leg, t),
@@ -31,6 +32,12 @@ impl Call {
             // SIP ends a leg whose ACK never comes.
             LegEvent::Confirmed => {}
         }
+    }
+
+    fn on_named(&mut self, id: LegId, dialog: DialogId, t: &mut Turn<'_>) {
+        let Some(leg) = self.legs.get_mut(id) else { return t.stale() };
+        leg.dialog = Some(dialog.clone());
+        t.fact(What::LegDialog { call: self.id, leg: id, dialog });
     }
 
     fn on_ringing(&mut self, id: LegId, t: &mut Turn<'_>) {

@@ -312,6 +312,7 @@ impl Counts {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. }
             | What::Offered { .. } => {}
         }

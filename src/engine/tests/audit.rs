@@ -204,7 +204,9 @@ impl Audit {
                 let row = Leg { began: now, has_segment: false, has_ended: false };
                 assert!(self.call(call).legs.insert(*leg, row).is_none(), "{leg} began twice");
             }
-            What::LegRinging { call, leg } | What::LegAnswered { call, leg } => _ = self.leg(call, leg),
+            What::LegRinging { call, leg } | What::LegAnswered { call, leg } | What::LegDialog { call, leg, .. } => {
+                _ = self.leg(call, leg);
+            }
             What::SegmentBegan { call, leg, .. } => {
                 let row = self.leg(call, leg);
                 assert!(row.has_segment || row.began == now, "{leg} of {call} has a gap at its beginning");

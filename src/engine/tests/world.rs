@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use turno_base::fact::What;
+use turno_base::fact::{DialogId, What};
 use turno_base::{CallId, Cause, LegId, Mono, Now, Seeded, Wall};
 use turno_media::{MediaCommand, MediaEvent, Play, Port};
 use turno_sip::config::SipConfig;
@@ -119,6 +119,8 @@ pub(super) struct World {
     pub(super) hears_silence: bool,
     /// Remote address of the audio of the engine's open legs, and since when.
     talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
+    /// The names of their dialogs, as parties have them.
+    pub(super) named: Vec<(usize, DialogId)>,
     ports_open: BTreeMap<LegId, Port>,
     ports_given: u64,
     /// The range of ports holds no more than so many pairs.
@@ -162,6 +164,7 @@ impl World {
             shadow: None,
             hears_silence: true,
             talks_with: BTreeMap::new(),
+            named: Vec::new(),
             ports_open: BTreeMap::new(),
             ports_given: 0,
             ports_max: 10_000,
@@ -532,6 +535,7 @@ impl World {
             | What::LegAnswered { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => return,
         };
         let _ = writeln!(self.said, "{ms} {line}");

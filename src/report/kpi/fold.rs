@@ -277,6 +277,7 @@ impl Fold {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => {}
         }
     }

@@ -16,9 +16,9 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-pub(super) const VERSION: u32 = 7;
-/// The oldest of the formats before: what they have is laid out as in this one, which only has more kinds of facts, so that they are
-/// read as they are. Segments of all of them may follow one another.
+pub(super) const VERSION: u32 = 8;
+/// The oldest of the formats before that are read: what they have is laid out as in this one, which has more kinds of facts, but for
+/// the records of calls that ended ([`frame::entry`]). Segments of all of them may follow one another.
 pub(super) const OLDEST: u32 = 5;
 
 /// A place in the log: what a consumer keeps as its cursor. The default is before everything.
@@ -111,6 +111,14 @@ fn read_header(bytes: &[u8]) -> Header {
     }
 }
 
+/// The format of the segment that begins so; one whose header cannot be read is taken for one of this build.
+pub(super) fn format_of(bytes: &[u8]) -> u32 {
+    match read_header(bytes) {
+        Header::Needed { version, .. } | Header::Version(version) => version,
+        Header::Unreadable => VERSION,
+    }
+}
+
 /// Calls `on` with the body of each good frame and the offset behind it, from `offset` on. Returns the offset behind the last.
 pub(super) fn scan(bytes: &[u8], mut offset: usize, mut on: impl FnMut(&[u8], usize)) -> usize {
     while let Some((body, length)) = bytes.get(offset..).and_then(frame::first) {
@@ -171,7 +179,8 @@ pub(super) fn recover(dir: &Path) -> io::Result<Recovered> {
     let oldest = recovered.open.values().copied().min();
     for segment in found.into_iter().filter(|&segment| oldest.is_some_and(|oldest| oldest <= segment)) {
         let bytes = fs::read(path(dir, segment))?;
-        scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(body));
+        let format = format_of(&bytes);
+        scan(&bytes, HEADER_BYTES as usize, |body, _| recovered.on_body(format, body));
     }
     Ok(recovered)
 }
@@ -239,7 +248,7 @@ impl Recovered {
         }
     }
 
-    fn on_body(&mut self, body: &[u8]) {
+    fn on_body(&mut self, format: u32, body: &[u8]) {
         let of_open_call = match frame::head(body) {
             Some(EntryHead::Row(_, row) | EntryHead::Recovered(row)) => self.open.contains_key(&row.call),
             Some(EntryHead::Beat(_) | EntryHead::Facts(..)) | None => false,
@@ -247,7 +256,7 @@ impl Recovered {
         if !of_open_call {
             return;
         }
-        match postcard::from_bytes(body) {
+        match frame::entry(format, body) {
             Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
             Ok(Entry::Beat(_) | Entry::Facts(..)) => {}
             Err(_) => self.damaged_bytes += body.len() as u64,
