@@ -289,8 +289,8 @@ pub enum What {
         /// What he pressed.
         key: char,
     },
-    /// Nothing is heard of a conversation any more, and the leg is ended for it: [`What::LegEnded`] follows. Whatever it was in
-    /// ended, and is paid, when something was heard last (docs/records.md).
+    /// Nothing is heard of a conversation any more, and the leg is ended for it: [`What::LegEnded`] follows; of a leg that a limit
+    /// ended it went before. Whatever it was in ended, and is paid, when something was heard last (docs/records.md).
     LegSilent {
         /// The call.
         call: CallId,

@@ -245,8 +245,13 @@ pub enum LegEvent {
     NoPorts,
     /// What was taken down of what it says is over; perhaps after `Ended`.
     Taped(TapeEnd),
-    /// Media figures; after `Ended`.
-    Quality(Quality),
+    /// Its media is over; after `Ended`.
+    Quality {
+        /// Figures.
+        quality: Quality,
+        /// When something was heard last.
+        heard: Now,
+    },
 }
 
 /// What the ACD decided.

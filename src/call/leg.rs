@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{DialogId, Party, Segment};
-use turno_base::{EndedBy, LegId, Mono, Number, PromptId, StationId};
+use turno_base::{Cause, EndedBy, LegId, Mono, Number, PromptId, StationId};
 
 /// A live leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub(crate) enum LegState {
     Up,
     /// `End` was commanded; `Ended` must come before `give_up_at`.
     Ending { by: EndedBy, answered: bool, give_up_at: Mono },
+    /// Its end was not seen but found: its peer no longer answered. It ends by this cause when media has said when it was heard
+    /// last, or at `give_up_at`.
+    Lost { cause: Cause, give_up_at: Mono },
 }
 
 /// What a leg hears.
@@ -141,8 +144,9 @@ impl Leg {
         matches!(self.state, LegState::Up)
     }
 
+    /// It is on its way out.
     pub(crate) fn is_ending(&self) -> bool {
-        matches!(self.state, LegState::Ending { .. })
+        matches!(self.state, LegState::Ending { .. } | LegState::Lost { .. })
     }
 
     /// It can hear something.
@@ -150,7 +154,7 @@ impl Leg {
         match self.state {
             LegState::Up => true,
             LegState::Arrived { .. } | LegState::Dialled { .. } => self.early,
-            LegState::Ending { .. } => false,
+            LegState::Ending { .. } | LegState::Lost { .. } => false,
         }
     }
 }

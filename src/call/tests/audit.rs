@@ -253,7 +253,7 @@ impl Audit {
                 assert!(!std::mem::replace(&mut row.figures, true), "figures of {leg} twice");
             }
             What::LegSilent { leg, .. } => {
-                let row = record.live(*leg);
+                let row = record.legs.get_mut(leg).unwrap_or_else(|| panic!("silence of unknown {leg}"));
                 assert!(row.answered, "{leg} is silent and was never answered");
                 assert!(!std::mem::replace(&mut row.silent, true), "{leg} is silent twice");
             }

@@ -425,7 +425,10 @@ fn leg_event(words: &[&str]) -> LegEvent {
         }),
         ["failed"] => LegEvent::MediaFailed,
         ["no-ports"] => LegEvent::NoPorts,
-        ["figures"] => LegEvent::Quality(Quality::default()),
+        ["figures"] => LegEvent::Quality { quality: Quality::default(), heard: Now::from_ms(u64::MAX / 1_000_000) },
+        ["figures", heard_ms] => {
+            LegEvent::Quality { quality: Quality::default(), heard: Now::from_ms(heard_ms.parse().unwrap()) }
+        }
         _ => panic!("{words:?} is no event of a leg"),
     }
 }

@@ -214,7 +214,8 @@ impl Audit {
             }
             What::LegQuality { call, leg, .. } => assert!(self.call(call).legs.contains_key(leg)),
             What::LegSilent { call, leg, heard } => {
-                assert!(heard.mono <= now && !self.leg(call, leg).has_ended, "{leg} was heard when it was no more");
+                assert!(self.call(call).legs.contains_key(leg), "{leg} of {call} is silent and never began");
+                assert!(heard.mono <= now, "{leg} was heard before it is");
             }
             What::LegEnded { call, leg, cause, .. } => {
                 self.leg(call, leg).has_ended = true;
