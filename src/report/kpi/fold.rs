@@ -16,7 +16,7 @@ use super::contact::{Contact, Windows};
 use super::entry::Entry;
 use super::law::LAW_WITHIN_MS;
 use super::quarter::Quarter;
-use super::shift::AgentTally;
+use super::shift::{AgentTally, Unheard};
 use super::tally::{Key, Tally};
 
 /// Calls known at once; beyond it the oldest is forgotten, and what is said of it later is counted as late.
@@ -119,6 +119,8 @@ pub struct Changes {
     pub tallies: BTreeMap<Key, Tally>,
     /// To be merged.
     pub agents: BTreeMap<(Quarter, AgentId), AgentTally>,
+    /// To be moved within `agents`, once those are merged.
+    pub unheard: BTreeMap<(Quarter, AgentId), Unheard>,
     /// To be replaced.
     pub entries: BTreeMap<(CallId, u32), Entry>,
     /// To be replaced: the call as a contact, with where it is counted.
@@ -135,6 +137,9 @@ impl Changes {
         }
         for (key, tally) in later.agents {
             self.agents.entry(key).or_default().merge(&tally);
+        }
+        for (key, unheard) in later.unheard {
+            self.unheard.entry(key).or_default().merge(&unheard);
         }
         self.entries.extend(later.entries);
         self.contacts.extend(later.contacts);
@@ -259,6 +264,7 @@ impl Fold {
             What::AgentChanged { agent, state, call, is_paid, .. } => {
                 self.agent_changed(*agent, (*state, *is_paid), *call, at, terms, out);
             }
+            What::LegSilent { call, heard, .. } => self.unheard(*call, heard.mono, at, terms, out),
             What::Disposed { call, agent, disposition } => self.disposed(*call, *agent, *disposition, out),
             What::AgentServes { .. }
             | What::PauseTooLong { .. }
@@ -276,7 +282,6 @@ impl Fold {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
-            | What::LegSilent { .. }
             | What::LegDialog { .. }
             | What::LegEnded { .. } => {}
         }
