@@ -70,7 +70,8 @@ impl KpiTerms {
         self.thresholds.get(&queue).copied().unwrap_or(KpiTerms::THRESHOLD_MS)
     }
 
-    fn number_type(&self, digits: &str) -> Option<Name> {
+    /// The type of a number with these digits, country code first.
+    pub fn number_type(&self, digits: &str) -> Option<Name> {
         let longest = (1..=digits.len()).rev().filter_map(|len| digits.get(..len));
         longest.into_iter().find_map(|prefix| {
             let planned = || self.number_plan.get(prefix)?.iter().find(|range| range.digits as usize == digits.len());

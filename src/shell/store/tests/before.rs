@@ -111,7 +111,8 @@ fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_a
             let of = LegPayer { call: record.call, leg: leg.leg, payer: Payer::company() };
             let version = (n % 2 == 0).then_some((record.arrived, 3));
             let posting = Posting { of, revision, difference: euro(-n), net: euro(n * 100), version };
-            part.post(&posting, record, Wall(n)).unwrap();
+            let number_type = record.dnis_type.map(|kind| kind.as_str().parse().unwrap());
+            part.post(&posting, record, number_type, Wall(n)).unwrap();
         }
     }
     part.keep().unwrap();
