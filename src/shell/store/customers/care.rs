@@ -7,7 +7,7 @@ use turno_customers::customer::{Contact, Validity};
 use turno_customers::hygiene::{Learned, Shown, on_call};
 use turno_customers::personal::{Retention, retain};
 
-use super::{Customers, alias, bump, record, write};
+use super::{Customers, alias, bump, edits, record, write};
 use crate::shell::store::StoreError;
 
 /// Tasks in one list.
@@ -118,6 +118,7 @@ impl Customers {
                 ] {
                     transaction.execute(statement, [id])?;
                 }
+                edits::forget(&transaction, id)?;
             }
             bump(&transaction)?;
             transaction.commit()?;
@@ -147,6 +148,7 @@ impl Customers {
                     write(&transaction, &customer)?;
                 }
             }
+            edits::retain(&transaction, retention, now)?;
             transaction.commit()
         };
         run(&mut self.db).map_err(|error| self.fault(error))?;
