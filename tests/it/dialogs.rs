@@ -32,11 +32,10 @@ fn dialogs(messages: &str) -> BTreeSet<Dialog> {
     all.filter_map(|message| Some((value(message, "Call-ID")?, tag(message, "From")?, tag(message, "To")?))).collect()
 }
 
-/// Of the dialogs of a peer those with the Call-ID of a leg, and the names that the leg has in the record.
-fn compared(leg: &Value, (from, to): (&str, &str), all: &BTreeSet<Dialog>) -> (BTreeSet<Dialog>, BTreeSet<Dialog>) {
+/// The names that a leg has in its record; where its From and To tags are.
+fn named(leg: &Value, from: &str, to: &str) -> Dialog {
     let of = |key: &str| text(leg, key).to_owned();
-    let named = (of("/sip_call_id"), of(from), of(to));
-    (all.iter().filter(|(call_id, ..)| *call_id == named.0).cloned().collect(), [named].into())
+    (of("/sip_call_id"), of(from), of(to))
 }
 
 #[test]
@@ -48,9 +47,7 @@ fn the_legs_of_a_record_name_their_dialogs_as_they_are_on_the_wire() {
     let (his, hers) = (dialogs(&caller.hang_up()), dialogs(&anna.done_telling()));
     let record = &house.records(1)[0];
     // He called us, and we called her.
-    let (heard, told) = compared(&record["legs"][0], ("/remote_tag", "/local_tag"), &his);
-    assert_eq!(heard, told, "{record:#}");
-    let (heard, told) = compared(&record["legs"][1], ("/local_tag", "/remote_tag"), &hers);
-    assert_eq!(heard, told, "{record:#}");
+    assert!(his.contains(&named(&record["legs"][0], "/remote_tag", "/local_tag")), "{his:?}: {record:#}");
+    assert!(hers.contains(&named(&record["legs"][1], "/local_tag", "/remote_tag")), "{hers:?}: {record:#}");
     house.is_clean();
 }
