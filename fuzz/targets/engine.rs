@@ -43,7 +43,8 @@ impl World {
                         self.legs.push(leg);
                     }
                     if command == MediaCommand::Close {
-                        self.owed.push(Input::Media { leg, event: MediaEvent::Closed(Default::default()) });
+                        let event = MediaEvent::Closed { quality: Default::default(), silent: Default::default() };
+                        self.owed.push(Input::Media { leg, event });
                     }
                 }
                 Effect::LookUp { call, .. } => self.owed.push(Input::Customer { call, customer: None }),
@@ -121,7 +122,7 @@ impl World {
                     1..=3 => MediaEvent::Key { key: ['1', '2', '3', '*', '#'][choices.below(5) as usize], ms: 100 },
                     4 => MediaEvent::PlayEnded(choices.below(4) as u32),
                     5 => MediaEvent::Silent(wait(choices)),
-                    6 => MediaEvent::Closed(Default::default()),
+                    6 => MediaEvent::Closed { quality: Default::default(), silent: wait(choices) },
                     7 => {
                         let end = [TapeEnd::Silence, TapeEnd::Longest][choices.below(2) as usize];
                         MediaEvent::Taped { ms: choices.below(40_000) as u32, end }

@@ -17,7 +17,7 @@ use crate::time::Now;
 
 pub use agent::AgentState;
 pub use callback::{CallbackAsked, CallbackEnd, CallbackResult};
-pub use leg::{Party, Quality, Segment};
+pub use leg::{DialogId, Party, Quality, Segment};
 pub use queue::{Note, OfferEnd, QueueLeft, WaitingChange};
 pub use task::{TaskChange, TaskKind};
 
@@ -289,8 +289,8 @@ pub enum What {
         /// What he pressed.
         key: char,
     },
-    /// Nothing is heard of a conversation any more, and the leg is ended for it: [`What::LegEnded`] follows. Whatever it was in
-    /// ended, and is paid, when something was heard last (docs/records.md).
+    /// Nothing is heard of a conversation any more, and the leg is ended for it: [`What::LegEnded`] follows; of a leg that a limit
+    /// ended it went before. Whatever it was in ended, and is paid, when something was heard last (docs/records.md).
     LegSilent {
         /// The call.
         call: CallId,
@@ -298,6 +298,16 @@ pub enum What {
         leg: LegId,
         /// When something was heard last, by media or by what was agreed about it.
         heard: Now,
+    },
+    /// The names of a leg's dialog: when it arrives, when what we dialled is answered, or as it is refused or given up. The last
+    /// one holds.
+    LegDialog {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// The names.
+        dialog: DialogId,
     },
 }
 
@@ -320,6 +330,7 @@ impl What {
             | What::OfferEnded { call, .. }
             | What::LeavingByKey { call, .. }
             | What::LegSilent { call, .. }
+            | What::LegDialog { call, .. }
             | What::CallbackTaken { call, .. }
             | What::CallingBack { call, .. }
             | What::WaitingChanged { call, .. }

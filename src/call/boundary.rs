@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft, What};
+use turno_base::fact::{AgentState, CallbackResult, DialogId, OfferEnd, QueueLeft, What};
 use turno_base::{
     AgentId, CallId, Cause, Direction, E164, LegId, Name, Need, Now, Number, PromptId, Quality, QueueId, SegmentId,
     StationId, TapeEnd, TrunkId,
@@ -203,6 +203,8 @@ impl Customer {
 /// What happens on a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LegEvent {
+    /// The names of its dialog are known, or are others than those told before; perhaps several times, the last one holds.
+    Named(DialogId),
     /// A leg that we dialled rings.
     Ringing,
     /// Audio terms met or changed; a direction that does not receive is the peer holding us.
@@ -243,8 +245,13 @@ pub enum LegEvent {
     NoPorts,
     /// What was taken down of what it says is over; perhaps after `Ended`.
     Taped(TapeEnd),
-    /// Media figures; after `Ended`.
-    Quality(Quality),
+    /// Its media is over; after `Ended`.
+    Quality {
+        /// Figures.
+        quality: Quality,
+        /// When something was heard last.
+        heard: Now,
+    },
 }
 
 /// What the ACD decided.

@@ -46,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) legs: Legs,
     /// Ended legs whose media figures are awaited, and until when.
     pub(crate) figures: Vec<(LegId, Mono)>,
+    /// Legs that a limit ended; until it is known when the caller was heard last.
+    pub(crate) stuck: Vec<LegId>,
     pub(crate) record: Record,
     pub(crate) customer: Option<Customer>,
     /// The queue it was in last, to come back to.
@@ -302,6 +304,7 @@ impl Call {
             caller,
             legs: Legs::default(),
             figures: Vec::new(),
+            stuck: Vec::new(),
             record: Record::Unasked,
             customer: None,
             came: None,
@@ -353,6 +356,9 @@ impl Call {
             b: leg.b.clone(),
             party: leg.party,
         });
+        if let Some(dialog) = leg.dialog.clone() {
+            t.fact(What::LegDialog { call: self.id, leg: leg.id, dialog });
+        }
     }
 
     /// Dials a leg; none at the bound of legs.
@@ -399,7 +405,7 @@ impl Call {
     pub(crate) fn end_leg(&mut self, id: LegId, cause: Cause, by: EndedBy, t: &mut Turn<'_>) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (answered, cause) = match leg.state {
-            LegState::Ending { .. } => return,
+            LegState::Ending { .. } | LegState::Lost { .. } => return,
             LegState::Up => (true, Cause { sip: 200, ..cause }),
             LegState::Arrived { .. } => (false, Cause { sip: if cause.sip < 400 { 480 } else { cause.sip }, ..cause }),
             // RFC 3326: only a CANCEL of what another took says 200.
@@ -521,7 +527,7 @@ impl Call {
         let longest = if matches!(self.stage, Stage::Ending) { None } else { Some(self.ends_at) };
         let record = if matches!(self.stage, Stage::Ending) { None } else { record };
         let legs = self.legs.iter().filter_map(|leg| match (leg.state, leg.hears) {
-            (LegState::Ending { give_up_at, .. }, _) => Some(give_up_at),
+            (LegState::Ending { give_up_at, .. } | LegState::Lost { give_up_at, .. }, _) => Some(give_up_at),
             (LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up, Hears::Speech { until, .. }) => {
                 Some(until)
             }

@@ -62,9 +62,7 @@ impl Calls {
             CallEvent::Recorded { call } => self.turn(call, now, out, Call::on_recorded),
             CallEvent::CallBack(back) => self.on_call_back(*back, now, out),
             CallEvent::Place(placed) => self.on_place(*placed, now, out),
-            CallEvent::Spent { call } => self.turn(call, now, out, |call, t| {
-                call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
-            }),
+            CallEvent::Spent { call } => self.turn(call, now, out, Call::on_duration_limit),
             CallEvent::HangUp { call } => self.turn(call, now, out, |call, t| {
                 call.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::Operator), t);
             }),

@@ -127,7 +127,7 @@ impl Call {
             t.leg(self.caller, LegCommand::Ring);
         }
         if let Stage::Transferring(Transferring { by: Some(by), .. }) = self.stage {
-            t.leg(by, LegCommand::TransferProgress(Transfer::Ringing));
+            self.tell_transferor(by, Transfer::Ringing, t);
         }
     }
 
@@ -160,7 +160,7 @@ impl Call {
         };
         let Some((by, agency)) = taken else { return self.talk_with(leg, None, t) };
         if let Some(by) = by {
-            t.leg(by, LegCommand::TransferProgress(Transfer::Done));
+            self.tell_transferor(by, Transfer::Done, t);
             self.end_leg(by, TRANSFERRED, EndedBy::Agent, t);
         }
         self.hand_over(leg, agency, t);

@@ -1,14 +1,16 @@
 //! One party's side of a call: what the call layer keeps of it.
 
 use serde::{Deserialize, Serialize};
-use turno_base::fact::{Party, Segment};
-use turno_base::{EndedBy, LegId, Mono, Number, PromptId, StationId};
+use turno_base::fact::{DialogId, Party, Segment};
+use turno_base::{Cause, EndedBy, LegId, Mono, Number, PromptId, StationId};
 
 /// A live leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) sip_call_id: String,
+    /// The names of its dialog, once known: another call that it goes on in has them too.
+    pub(crate) dialog: Option<DialogId>,
     pub(crate) party: Party,
     pub(crate) a: Number,
     pub(crate) b: Number,
@@ -44,6 +46,9 @@ pub(crate) enum LegState {
     Up,
     /// `End` was commanded; `Ended` must come before `give_up_at`.
     Ending { by: EndedBy, answered: bool, give_up_at: Mono },
+    /// Its end was not seen but found: its peer no longer answered. It ends by this cause when media has said when it was heard
+    /// last, or at `give_up_at`.
+    Lost { cause: Cause, give_up_at: Mono },
 }
 
 /// What a leg hears.
@@ -113,6 +118,7 @@ impl Leg {
         Leg {
             id,
             sip_call_id: String::new(),
+            dialog: None,
             party,
             a,
             b,
@@ -138,8 +144,9 @@ impl Leg {
         matches!(self.state, LegState::Up)
     }
 
+    /// It is on its way out.
     pub(crate) fn is_ending(&self) -> bool {
-        matches!(self.state, LegState::Ending { .. })
+        matches!(self.state, LegState::Ending { .. } | LegState::Lost { .. })
     }
 
     /// It can hear something.
@@ -147,7 +154,7 @@ impl Leg {
         match self.state {
             LegState::Up => true,
             LegState::Arrived { .. } | LegState::Dialled { .. } => self.early,
-            LegState::Ending { .. } => false,
+            LegState::Ending { .. } | LegState::Lost { .. } => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happens on legs, and how conversations end: by hang-up, by silence, by a limit. When the agent's leg dies
 //! without his wish, the caller goes back to the queue instead of being dropped (E10).
 
-use turno_base::fact::{OfferEnd, QueueLeft, What};
+use turno_base::fact::{DialogId, OfferEnd, QueueLeft, What};
 use turno_base::{Cause, Direction, EndedBy, LegId, Now, Outcome, Quality, Reason};
 
 use crate::boundary::{LegCommand, LegEvent, Transfer};
@@ -16,6 +16,7 @@ use crate::wait::{OVERFLOWED, offer_end};
 impl Call {
     pub(crate) fn on_leg(&mut self, leg: LegId, event: LegEvent, t: &mut Turn<'_>) {
         match event {
+            LegEvent::Named(dialog) => self.on_named(leg, dialog, t),
             LegEvent::Ringing => self.on_ringing(leg, t),
             LegEvent::Agreed { direction } => self.on_agreed(leg, direction, t),
             LegEvent::Answered => self.on_answered(leg, t),
@@ -26,11 +27,17 @@ impl Call {
             LegEvent::MediaFailed => self.on_media_failed(leg, t),
             LegEvent::NoPorts => self.on_no_ports(leg, t),
             LegEvent::Taped(end) => self.on_taped(end, t),
-            LegEvent::Quality(quality) => self.on_quality(leg, quality, t),
+            LegEvent::Quality { quality, heard } => self.on_quality(leg, quality, heard, t),
             LegEvent::Key(key) => self.on_key(leg, key, t),
             // SIP ends a leg whose ACK never comes.
             LegEvent::Confirmed => {}
         }
+    }
+
+    fn on_named(&mut self, id: LegId, dialog: DialogId, t: &mut Turn<'_>) {
+        let Some(leg) = self.legs.get_mut(id) else { return t.stale() };
+        leg.dialog = Some(dialog.clone());
+        t.fact(What::LegDialog { call: self.id, leg: id, dialog });
     }
 
     fn on_ringing(&mut self, id: LegId, t: &mut Turn<'_>) {
@@ -73,19 +80,28 @@ impl Call {
                 *answered = true;
                 t.fact(What::LegAnswered { call: self.id, leg: id });
             }
-            LegState::Arrived { .. } | LegState::Up | LegState::Ending { .. } => t.stale(),
+            LegState::Arrived { .. } | LegState::Up | LegState::Ending { .. } | LegState::Lost { .. } => t.stale(),
         }
     }
 
     pub(crate) fn on_ended(&mut self, id: LegId, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
+        if !self.is_lost_by(id, cause, by_peer, t) {
+            self.on_over(id, cause, by_peer, t);
+        }
+    }
+
+    /// A leg is no more, for its call too.
+    pub(crate) fn on_over(&mut self, id: LegId, cause: Cause, by_peer: bool, t: &mut Turn<'_>) {
         let Some(leg) = self.legs.get(id) else { return t.stale() };
         let (by, expected) = match leg.state {
             LegState::Ending { by, .. } => (by, true),
-            LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up => match (by_peer, id == self.caller) {
-                (true, true) => (EndedBy::Caller, false),
-                (true, false) => (EndedBy::Agent, false),
-                (false, _) => (EndedBy::Us, false),
-            },
+            LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up | LegState::Lost { .. } => {
+                match (by_peer, id == self.caller) {
+                    (true, true) => (EndedBy::Caller, false),
+                    (true, false) => (EndedBy::Agent, false),
+                    (false, _) => (EndedBy::Us, false),
+                }
+            }
         };
         let dialling = self.is_dialling(id);
         if let Some(leg) = self.remove_leg(id, cause, by, t) {
@@ -169,7 +185,7 @@ impl Call {
     }
 
     /// Where a caller whose agent's leg dies goes back to.
-    fn rescuable(&self) -> Option<Came> {
+    pub(crate) fn rescuable(&self) -> Option<Came> {
         let Stage::Talking(Talk { other, agency: Some(agency), .. }) = &self.stage else { return None };
         let waits = self.legs.get(self.caller).is_some_and(|leg| !leg.is_ending());
         self.came.clone().filter(|_| agency.leg == *other && waits)
@@ -296,7 +312,8 @@ impl Call {
         }
     }
 
-    fn on_quality(&mut self, id: LegId, quality: Quality, t: &mut Turn<'_>) {
+    fn on_quality(&mut self, id: LegId, quality: Quality, heard: Now, t: &mut Turn<'_>) {
+        self.on_lost(id, Some(heard), t);
         let awaited = match self.figures.iter().position(|&(leg, _)| leg == id) {
             Some(at) => {
                 self.figures.swap_remove(at);
@@ -305,6 +322,9 @@ impl Call {
             }
             None => self.legs.get_mut(id).is_some_and(|leg| std::mem::take(&mut leg.owes_figures)),
         };
+        if awaited {
+            self.on_stuck(id, heard, t);
+        }
         match awaited {
             true => t.fact(What::LegQuality { call: self.id, leg: id, quality }),
             false => t.stale(),
@@ -338,7 +358,7 @@ impl Call {
             return self.finish(Outcome::Failed, EndedBy::Us, UNRECORDED, t);
         }
         if self.ends_at <= now {
-            return self.finish(Outcome::Cancelled, EndedBy::Us, Cause::new(480, 31, Reason::DurationLimit), t);
+            return self.on_duration_limit(t);
         }
         if self.early_until().is_some_and(|until| until <= now) {
             return self.on_early_limit(t);
@@ -390,6 +410,10 @@ impl Call {
         let gone = |state: LegState| matches!(state, LegState::Ending { give_up_at, .. } if give_up_at <= now);
         while let Some(id) = self.legs.find(|leg| gone(leg.state)) {
             self.on_ended(id, Cause::new(408, 102, Reason::Unreachable), false, t);
+        }
+        let lost = |state: LegState| matches!(state, LegState::Lost { give_up_at, .. } if give_up_at <= now);
+        while let Some(id) = self.legs.find(|leg| lost(leg.state)) {
+            self.on_lost(id, None, t);
         }
         let said = |hears: Hears| matches!(hears, Hears::Speech { until, .. } if until <= now);
         if let Some(id) = self.legs.find(|leg| !leg.is_ending() && said(leg.hears)) {

@@ -9,6 +9,7 @@ mod limits;
 mod mailbox;
 mod matrix;
 mod menu;
+mod names;
 mod park;
 mod place;
 mod property;

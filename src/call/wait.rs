@@ -61,10 +61,12 @@ impl Call {
     fn number_of(leg: &Leg) -> Number {
         match leg.state {
             LegState::Arrived { .. } => leg.a.clone(),
-            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } if leg.id.0.is_multiple_of(2) => {
+            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } | LegState::Lost { .. }
+                if leg.id.0.is_multiple_of(2) =>
+            {
                 leg.a.clone()
             }
-            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } => leg.b.clone(),
+            LegState::Dialled { .. } | LegState::Up | LegState::Ending { .. } | LegState::Lost { .. } => leg.b.clone(),
         }
     }
 

@@ -285,7 +285,8 @@ impl Party {
                 self.events.push_back(PartyEvent::Ended(leg, cause));
             }
             SipEvent::Trunk { up: true, .. } => self.events.push_back(PartyEvent::Registered),
-            SipEvent::Progress { .. }
+            SipEvent::Named { .. }
+            | SipEvent::Progress { .. }
             | SipEvent::Confirmed { .. }
             | SipEvent::Dtmf { .. }
             | SipEvent::TransferAsked { .. }

@@ -187,7 +187,9 @@ impl Rooms {
             MediaEvent::PlayEnded(_) => LegEvent::PlayEnded,
             MediaEvent::Taped { ms: _, end } => LegEvent::Taped(*end),
             MediaEvent::Silent(silent) => LegEvent::MediaSilent { heard: turn.now.before(*silent) },
-            MediaEvent::Closed(quality) => LegEvent::Quality(*quality),
+            MediaEvent::Closed { quality, silent } => {
+                LegEvent::Quality { quality: *quality, heard: turn.now.before(*silent) }
+            }
             MediaEvent::Failed => LegEvent::MediaFailed,
         };
         self.tell_leg(leg, event, turn);

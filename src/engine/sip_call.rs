@@ -25,6 +25,7 @@ impl Rooms {
     fn on_sip_event(&mut self, event: SipEvent, turn: &mut Turn<'_>) {
         match event {
             SipEvent::Incoming(incoming) => self.on_incoming(*incoming, turn),
+            SipEvent::Named { leg, dialog } => self.tell_leg(leg, LegEvent::Named(dialog), turn),
             // 183 and the like say nothing that Agreed does not say better.
             SipEvent::Progress { leg, status: 180 } => self.tell_leg(leg, LegEvent::Ringing, turn),
             SipEvent::Progress { .. } => {}

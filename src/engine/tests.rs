@@ -9,6 +9,7 @@ mod fault;
 mod heard;
 mod limits;
 mod live;
+mod names;
 mod parking;
 mod placing;
 mod ports;

@@ -95,8 +95,13 @@ pub enum MediaEvent {
     /// Neither RTP nor RTCP for the media limit: nothing was heard for so long. A length and no instant, because the media threads
     /// have a clock of their own.
     Silent(Duration),
-    /// Closed; the figures of its life.
-    Closed(LegQuality),
+    /// Closed.
+    Closed {
+        /// The figures of its life.
+        quality: LegQuality,
+        /// For how long nothing had been heard, as [`MediaEvent::Silent`] has it.
+        silent: Duration,
+    },
     /// The session could not be opened or broke (socket error).
     Failed,
 }

@@ -388,11 +388,16 @@ impl Session {
         let Some(terms) = &self.terms else { return };
         let held = self.held || !terms.agreement.direction.receives();
         let limit = if held { rules.silent_limit_held } else { rules.silent_limit };
-        let silent = now.since(self.heard_at);
+        let silent = self.silent(now);
         if !self.silence_told && silent >= limit {
             self.silence_told = true;
             out.event(self.leg, MediaEvent::Silent(silent));
         }
+    }
+
+    /// For how long nothing was heard: neither by media nor of what was agreed about it.
+    pub(crate) fn silent(&self, now: Mono) -> Duration {
+        now.since(self.heard_at)
     }
 
     pub(crate) fn alive(&mut self, now: Mono) {

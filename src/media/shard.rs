@@ -248,11 +248,12 @@ impl Shard {
             MediaCommand::Tape(rules) => session.tape(*rules, now.mono, out),
             MediaCommand::EndTape => session.end_tape(TapeEnd::Told, out),
             MediaCommand::Close => {
+                let silent = session.silent(now.mono);
                 self.unbridge(slot, now.mono, out);
                 if let Some(mut session) = self.remove(leg, slot) {
                     let quality = session.close(slot, now.mono, out);
                     out.listen(slot, Listening::Closed);
-                    out.event(leg, MediaEvent::Closed(quality));
+                    out.event(leg, MediaEvent::Closed { quality, silent });
                 }
                 return;
             }

@@ -157,7 +157,7 @@ impl House {
     fn close(&mut self, leg: LegId) -> Quality {
         self.order(leg, MediaCommand::Close);
         match self.out.events.last() {
-            Some((closed, MediaEvent::Closed(quality))) if *closed == leg => *quality,
+            Some((closed, MediaEvent::Closed { quality, .. })) if *closed == leg => *quality,
             other => panic!("closed, not {other:?}"),
         }
     }
@@ -368,6 +368,26 @@ fn silence_is_told_once_and_a_hold_is_given_longer() {
         let told =
             house.out.events.iter().filter(|(_, event)| *event == MediaEvent::Silent(Duration::from_millis(at_ms)));
         assert_eq!(told.count(), 1, "{name}: {:?}", house.out.events);
+    }
+}
+
+#[test]
+fn whoever_is_closed_is_told_with_how_long_he_was_silent() {
+    for (bridged, said_ms) in [(false, 4000), (true, 4000), (true, 9999)] {
+        let mut house = House::new(Rules::default());
+        house.open(A, 0, Codec::Pcma);
+        house.open(B, 1, Codec::Pcma);
+        if bridged {
+            house.order(A, MediaCommand::Bridge(B));
+        }
+        house.run_to(said_ms);
+        house.say(0, Codec::Pcma, 1);
+        house.run_to(10_000);
+        house.order(A, MediaCommand::Close);
+        let Some((_, MediaEvent::Closed { silent, .. })) = house.out.events.last() else {
+            panic!("{:?}", house.out.events)
+        };
+        assert_eq!(*silent, Duration::from_millis(10_000 - said_ms), "bridged: {bridged}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use turno_call::HEARD_LATELY;
 use turno_engine::Input;
 use turno_media::{MediaEvent, Network, Rules};
 
@@ -156,8 +157,10 @@ fn media(settings: &Settings, inbox: &Inbox, voicemail: Voicemail) -> Result<Med
     };
     let inbox = inbox.clone();
     let tell = move |out| match out {
-        // How good it was is only written down.
-        MediaOut::Event(leg, event @ MediaEvent::Closed(_)) => inbox.quietly(Input::Media { leg, event }),
+        // How good it was is only written down. Whoever was heard so lately was there until the end.
+        MediaOut::Event(leg, event @ MediaEvent::Closed { silent, .. }) if silent < HEARD_LATELY => {
+            inbox.quietly(Input::Media { leg, event })
+        }
         MediaOut::Event(leg, event) => inbox.patiently(Input::Media { leg, event }),
         MediaOut::Samples(leg, samples) => voicemail.samples(leg, samples),
         MediaOut::Ports(ports) => inbox.patiently(Input::Ports(ports)),

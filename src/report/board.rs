@@ -186,6 +186,7 @@ impl Board {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => {}
         }
     }

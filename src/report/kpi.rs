@@ -30,10 +30,12 @@ pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
 pub use law::{LAW_PER_MILLE, LAW_WITHIN_MS, Law, law};
 pub use offered::Offered;
 pub use quarter::{By, QUARTER_S, Quarter, Zone};
-pub use shift::{AGENT_FIGURES, AgentFigure, AgentTally, Times};
+pub use shift::{AGENT_FIGURES, AgentFigure, AgentTally, SILENT, Times, Unheard};
 pub use tally::{Counts, Key, Purse, PurseKey, Tally};
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crossbeam_channel::{Sender, bounded};
-use turno_base::{Currency, Money, Wall};
+use turno_base::{Currency, Money, Name, Wall};
+use turno_report::kpi::{KpiTerms, Quarter};
 use turno_tariff::again::{Again, Posting};
 use turno_tariff::cdr::Record;
 use turno_tariff::{Deck, Payer};
 
+use crate::shell::figures::FigureReader;
 use crate::shell::store::ledger::Ledger;
 use crate::shell::store::{Reader, StoreError};
 
@@ -42,15 +44,28 @@ pub struct Wanted {
 /// Rates the records of a period in `dir` again, part by part: a run that is broken off has posted whole parts, and the next goes on.
 /// One thread reads ahead of the one that rates. `progress` hears how many records are done.
 pub fn run(dir: &Path, deck: &Deck, wanted: Wanted, progress: impl Fn(u64)) -> Result<Run, StoreError> {
+    run_as_counted(dir, deck, None, wanted, progress)
+}
+
+/// The same; what entered no queue is posted under the type of number by which figures under these terms count it.
+pub fn run_as_counted(
+    dir: &Path,
+    deck: &Deck,
+    terms: Option<&KpiTerms>,
+    wanted: Wanted,
+    progress: impl Fn(u64),
+) -> Result<Run, StoreError> {
     let reader = Reader::open(dir)?;
     let mut ledger = Ledger::open(dir)?;
     let mut run = Run::default();
+    // A store whose figures were never counted has none.
+    let counted = Counted { figures: FigureReader::open(dir).ok(), terms };
     // Who reads waits while so many parts are ahead.
     let (parts, coming) = bounded(PARTS_AHEAD);
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || read(&reader, wanted, &parts));
         for part in coming {
-            run.part(&mut ledger, &part, deck, wanted)?;
+            run.part(&mut ledger, &part, deck, &counted, wanted)?;
             progress(run.again.records);
         }
         reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -69,8 +84,39 @@ fn read(reader: &Reader, wanted: Wanted, parts: &Sender<Vec<Record>>) -> Result<
     Ok(())
 }
 
+/// How figures count the calls.
+struct Counted<'a> {
+    figures: Option<FigureReader>,
+    terms: Option<&'a KpiTerms>,
+}
+
+impl Counted<'_> {
+    /// The type of number under which the cost of a call is counted: as its last stay was; without one as the terms say; else as in its
+    /// record.
+    fn number_type(&self, record: &Record) -> Result<Option<Name>, StoreError> {
+        let stay = match (&self.figures, record.stays.last()) {
+            (Some(figures), Some(stay)) => figures.stay(record.call, stay.queue, Quarter::of(stay.entered))?,
+            (Some(_) | None, _) => None,
+        };
+        let recorded = || record.dnis_type.and_then(|kind| Name::new(kind.as_str()).ok());
+        let digits = record.dnis.e164.map(|number| number.digits().to_owned()).unwrap_or_default();
+        Ok(match (stay, self.terms) {
+            (Some(stay), _) => stay.key.number_type,
+            (None, Some(terms)) => terms.number_type(&digits),
+            (None, None) => recorded(),
+        })
+    }
+}
+
 impl Run {
-    fn part(&mut self, ledger: &mut Ledger, records: &[Record], deck: &Deck, wanted: Wanted) -> Result<(), StoreError> {
+    fn part(
+        &mut self,
+        ledger: &mut Ledger,
+        records: &[Record],
+        deck: &Deck,
+        counted: &Counted<'_>,
+        wanted: Wanted,
+    ) -> Result<(), StoreError> {
         let calls = records.iter().map(|record| record.call);
         let Some((first, last)) = calls.clone().min().zip(calls.max()) else { return Ok(()) };
         let part = ledger.part()?;
@@ -83,7 +129,7 @@ impl Run {
             let Money { units, scale, currency } = posting.difference;
             *self.sums.entry((posting.of.payer, currency, scale)).or_default() += i128::from(units);
             if !wanted.dry_run {
-                part.post(posting, record, wanted.now)?;
+                part.post(posting, record, counted.number_type(record)?, wanted.now)?;
             }
         }
         part.keep()

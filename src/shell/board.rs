@@ -333,6 +333,7 @@ impl Counts {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. }
             | What::Offered { .. } => {}
         }

@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use turno_base::fact::{Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
+use turno_base::fact::{DialogId, Party, QueueLeft, Segment, TaskChange, WaitingChange, What};
 use turno_base::{AgentId, CallId, Fact, Number, QueueId};
 
 /// Every kind of event, in the order of [`What`].
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 29] = [
     "call-arrived",
     "customer-known",
     "leg-began",
@@ -36,6 +36,7 @@ pub const KINDS: [&str; 28] = [
     "configured",
     "agent-serves",
     "leg-silent",
+    "leg-dialog",
 ];
 
 /// What somebody wants to hear of; empty: everything.
@@ -205,6 +206,11 @@ pub fn event(fact: &Fact) -> Event {
         What::LegSilent { call, leg, heard } => {
             let heard = Timestamp::from_microsecond(heard.wall.0).map(|at| at.to_string()).unwrap_or_default();
             ("leg-silent", Some(*call), json!({"leg": leg.to_string(), "heard": heard}))
+        }
+        What::LegDialog { call, leg, dialog } => {
+            let DialogId { call_id, local_tag, remote_tag } = dialog;
+            let told = json!({"leg": leg.to_string(), "sip_call_id": call_id, "local_tag": local_tag, "remote_tag": remote_tag});
+            ("leg-dialog", Some(*call), told)
         }
         What::Configured { revision } => ("configured", None, json!({"revision": revision})),
     };

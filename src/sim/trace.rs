@@ -128,6 +128,7 @@ impl Recorder {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. }
             | What::CallbackTaken { .. }
             | What::LeavingByKey { .. }

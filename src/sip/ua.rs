@@ -19,6 +19,7 @@ mod gate;
 mod identity;
 mod inside;
 mod leg;
+mod naming;
 mod repeat;
 mod session_timer;
 mod terms;

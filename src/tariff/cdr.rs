@@ -6,6 +6,8 @@
 
 mod builder;
 pub mod format;
+pub mod former;
+mod leg;
 mod record;
 mod recovery;
 mod verify;

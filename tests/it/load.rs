@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use turno::demo::party::Voice;
+use turno::shell::clock::wall;
 use turno_base::{Reason, Seeded};
 
 use super::goal::goal;
@@ -274,10 +275,14 @@ fn when_nothing_is_heard_of_a_caller_both_ends_are_told_and_the_record_says_so()
     rig.until("they talk", |rig| rig.taken() == 1);
     let took = rig.until("both ends hear a BYE", |rig| rig.is_quiet());
     assert!(took >= Duration::from_secs(4), "after {took:?}");
+    let seen = wall();
     rig.until("it has a record", |rig| !rig.records().is_empty());
     let records = rig.records();
     let record = &records[&rig.callers[&leg].number][0];
     assert!(record.legs.iter().any(|leg| leg.cause.reason == Reason::MediaSilent), "{:?}", record.cause);
+    // He said nothing: it ended when somebody listened to him, and not when five seconds of that had been seen.
+    let ends = record.legs.iter().map(|leg| leg.ended).chain([record.ended]);
+    assert!(ends.clone().all(|end| seen.0 - end.0 >= 4_500_000), "{seen}: {record:#?}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod crash;
 mod crowd;
 mod demo;
 mod deploy;
+mod dialogs;
 mod doors;
 mod drain;
 mod explain;

@@ -202,13 +202,13 @@ impl Scene {
     }
 }
 
-/// As the program before the present one left them; gives where they will be put aside.
+/// As the program before the present one left them: without the tags of legs; gives where a copy of them will stay.
 fn tables_of_the_version_before(records: &Path) -> PathBuf {
     let tables = Connection::open(records.join("records.sqlite")).unwrap();
     let present: u32 = tables.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     let before = present - 1;
     tables.pragma_update(None, "user_version", before).unwrap();
-    tables.execute_batch("DROP TABLE legs").unwrap();
+    tables.execute_batch("ALTER TABLE legs DROP COLUMN local_tag; ALTER TABLE legs DROP COLUMN remote_tag").unwrap();
     records.join(format!("records.v{before}.sqlite"))
 }
 

@@ -19,6 +19,17 @@ pub enum Party {
     Station(StationId),
 }
 
+/// The names of a leg's SIP dialog (RFC 3261 §12), by which its messages are found in a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialogId {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag: of From in what we dialled, of To in what arrived.
+    pub local_tag: String,
+    /// The peer's tag; empty: it never named one.
+    pub remote_tag: String,
+}
+
 /// An ordered, gap-free partition of each leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

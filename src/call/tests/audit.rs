@@ -228,6 +228,7 @@ impl Audit {
             | What::LegQuality { call, .. }
             | What::LegEnded { call, .. }
             | What::LegSilent { call, .. }
+            | What::LegDialog { call, .. }
             | What::CallEnded { call, .. } => *call,
             other => panic!("{other:?} is not this room's to say"),
         };
@@ -252,10 +253,11 @@ impl Audit {
                 assert!(!std::mem::replace(&mut row.figures, true), "figures of {leg} twice");
             }
             What::LegSilent { leg, .. } => {
-                let row = record.live(*leg);
+                let row = record.legs.get_mut(leg).unwrap_or_else(|| panic!("silence of unknown {leg}"));
                 assert!(row.answered, "{leg} is silent and was never answered");
                 assert!(!std::mem::replace(&mut row.silent, true), "{leg} is silent twice");
             }
+            What::LegDialog { leg, .. } => drop(record.live(*leg)),
             What::LegEnded { leg, .. } => record.live(*leg).ended = true,
             What::CallEnded { .. } => {
                 assert!(record.legs.values().all(|row| row.ended), "{call} ended before its legs");

@@ -16,10 +16,85 @@ fn the_longest_call_allowed_ends_both_legs() {
                a1 end 200/31 duration-limit
                b1 end 200/31 duration-limit
         7200010 * c1 a1 ended 200/16 normal by Us
-               * c1 b1 ended 200/16 normal by Us
-        7202010 * c1 ended answered by Us
+        7200020 * c1 a1 figures
+        7200030 * c1 b1 ended 200/16 normal by Us
+        7202030 * c1 ended answered by Us
     "#]]
-    .assert_eq(&after(&talks(), "7200000 pass\n7200010 a1 ended\n7200010 b1 ended\n7203000 pass"));
+    .assert_eq(&after(&talks(), "7200000 pass\n7200010 a1 ended\n7200020 a1 figures\n7200030 b1 ended\n7203000 pass"));
+}
+
+/// Nothing was heard of him for the last minute: both his and the agent's leg ended then.
+#[test]
+fn the_longest_call_of_somebody_who_is_no_longer_there_ended_when_he_was_heard_last() {
+    expect![[r#"
+        7200000 c1 acd: anna released
+               a1 end 200/31 duration-limit
+               b1 end 200/31 duration-limit
+        7200010 * c1 a1 ended 200/16 normal by Us
+        7200020 * c1 a1 heard until 7140000
+               * c1 b1 heard until 7140000
+               * c1 a1 figures
+        7200030 * c1 b1 ended 200/16 normal by Us
+        7202030 * c1 ended answered by Us
+    "#]]
+    .assert_eq(&after(
+        &talks(),
+        "7200000 pass\n7200010 a1 ended\n7200020 a1 figures 7140000\n7200030 b1 ended\n7203000 pass",
+    ));
+    // He hangs up, or the agent does, before media has said it.
+    expect![[r#"
+        7200000 c1 acd: anna released
+               a1 end 200/31 duration-limit
+               b1 end 200/31 duration-limit
+        7200001 * c1 b1 ended 200/16 peer by Us
+        7200020 * c1 a1 heard until 7140000
+               * c1 b1 heard until 7140000
+               * c1 a1 figures
+    "#]]
+    .assert_eq(&after(&talks(), "7200000 pass\n7200001 b1 bye\n7200020 a1 figures 7140000\n7203000 pass"));
+    // Media says nothing.
+    expect![[r#"
+        7200000 c1 acd: anna released
+               a1 end 200/31 duration-limit
+               b1 end 200/31 duration-limit
+        7200010 * c1 a1 ended 200/16 normal by Us
+        7202010 * c1 b1 ended 200/16 normal by Us
+        7204010 * c1 ended answered by Us
+    "#]]
+    .assert_eq(&after(&talks(), "7200000 pass\n7200010 a1 ended\n7202000 pass\n7202010 b1 ended\n7205000 pass"));
+}
+
+#[test]
+fn a_session_that_nobody_refreshes_ended_when_something_was_heard_last() {
+    expect![[r#"
+        60010  * c1 a1 heard until 20000
+               * c1 b1 heard until 20000
+               * c1 a1 ended 408/102 session-expired by Us
+               c1 acd: anna released
+               b1 end 200/102 session-expired
+               * c1 a1 figures
+        60020  * c1 b1 ended 200/16 normal by Us
+        60030  * c1 b1 figures
+               * c1 ended answered by Us
+    "#]]
+    .assert_eq(&after(
+        &talks(),
+        "60000 a1 expired\n60010 a1 figures 20000\n60020 b1 ended\n60030 b1 figures\n63000 pass",
+    ));
+    // Of the agent's phone: the caller goes on.
+    expect![[r#"
+        60010  * c1 b1 heard until 20000
+               * c1 b1 ended 408/102 session-expired by Us
+               c1 acd: anna released
+               c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 60010, rescued, may be called back
+               * c1 b1 figures
+               * c1 a1 in ivr
+               a1 hears nobody
+               a1 hears salsa looped
+               * c1 a1 in queue sales
+               a1 hears cut-off, then salsa looped
+    "#]]
+    .assert_eq(&after(&talks(), "60000 b1 expired\n60010 b1 figures 20000\n60010 acd c1 entered 1"));
 }
 
 #[test]

@@ -118,7 +118,12 @@ fn every_stage_against_every_event() {
             run.printed.clear();
             run.now.mono = run.now.mono.max(turno_base::Mono::from_ms(1));
             let before = run.calls.sizes().stale;
-            run.script(&format!("{} {event}", run.now.mono.as_ms()));
+            let now = run.now.mono.as_ms();
+            run.script(&format!("{now} {event}"));
+            // Its call goes on without it when media has said when it was heard last.
+            if let Some(leg) = event.strip_suffix(" lost") {
+                run.script(&format!("{now} {leg} figures"));
+            }
             let effects: Vec<&str> = run.printed.lines().map(|line| line.get(7..).unwrap_or("")).collect();
             let stale = if run.calls.sizes().stale > before { "stale" } else { "-" };
             let effects = if effects.is_empty() { stale.to_owned() } else { effects.join("; ") };

@@ -294,9 +294,9 @@ fn without_a_durable_record_the_call_is_refused_and_its_offer_withdrawn() {
 #[test]
 fn an_ack_that_never_comes_ends_the_call_as_a_failure() {
     expect![[r#"
-        32000  * c1 a1 ended 408/102 unreachable by Us
+        32001  * c1 a1 ended 408/102 unreachable by Us
                c1 acd: leave failed
-        32001  * c1 a1 figures
+               * c1 a1 figures
                * c1 ended failed by Us
     "#]]
     .assert_eq(&run("0 trunk a1 900

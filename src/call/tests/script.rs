@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use turno_base::fact::{CallbackResult, OfferEnd, QueueLeft, Segment, What};
+use turno_base::fact::{CallbackResult, DialogId, OfferEnd, QueueLeft, Segment, What};
 use turno_base::{
     AgentId, CallId, Cause, Direction, LegId, Mono, Name, Need, Now, Number, PromptId, Quality, QueueId, Reason,
     SegmentId, StationId, TapeEnd, TrunkId,
@@ -335,6 +335,10 @@ impl Run {
             What::LegEnded { call, leg, cause, by } => {
                 format!("* {} {leg} ended {} by {by:?}", self.short(*call), cause_line(cause))
             }
+            What::LegDialog { call, leg, dialog } => {
+                let DialogId { call_id, local_tag, remote_tag } = dialog;
+                format!("* {} {leg} is {call_id} between {local_tag} and {remote_tag}", self.short(*call))
+            }
             What::LegSilent { call, leg, heard } => {
                 format!("* {} {leg} heard until {}", self.short(*call), heard.mono.as_ms())
             }
@@ -388,6 +392,11 @@ pub(crate) fn leg_id(text: &str) -> LegId {
 
 fn leg_event(words: &[&str]) -> LegEvent {
     match *words {
+        ["named", tag] => LegEvent::Named(DialogId {
+            call_id: "elsewhere-2".into(),
+            local_tag: "ours".into(),
+            remote_tag: tag.into(),
+        }),
         ["ringing"] => LegEvent::Ringing,
         ["agreed"] => LegEvent::Agreed { direction: Direction::SendRecv },
         ["held"] => LegEvent::Agreed { direction: Direction::RecvOnly },
@@ -416,7 +425,10 @@ fn leg_event(words: &[&str]) -> LegEvent {
         }),
         ["failed"] => LegEvent::MediaFailed,
         ["no-ports"] => LegEvent::NoPorts,
-        ["figures"] => LegEvent::Quality(Quality::default()),
+        ["figures"] => LegEvent::Quality { quality: Quality::default(), heard: Now::from_ms(u64::MAX / 1_000_000) },
+        ["figures", heard_ms] => {
+            LegEvent::Quality { quality: Quality::default(), heard: Now::from_ms(heard_ms.parse().unwrap()) }
+        }
         _ => panic!("{words:?} is no event of a leg"),
     }
 }

@@ -7,13 +7,16 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::json;
 use turno_base::Wall;
+use turno_report::kpi::KpiTerms;
 use turno_tariff::Deck;
 use turno_tariff::again::Again;
 
 use crate::cli::audited::{deed, note, with};
 use crate::cli::{RECORDS_DEFAULT, REFUSED};
-use crate::shell::again::{Run, Wanted, run};
+use crate::shell::again::{Run, Wanted, run_as_counted};
 use crate::shell::clock::wall;
+use crate::shell::config::Settings;
+use crate::shell::figures::terms;
 use crate::shell::instant::wall_of;
 use crate::shell::live;
 
@@ -41,9 +44,11 @@ pub(in crate::cli) struct AgainArgs {
 }
 
 pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
-    let book = args.config.as_deref().map_or_else(|| super::load(&args.deck), books);
-    let deck = match book {
-        Ok(deck) => deck,
+    let deck = || super::load(&args.deck).map(|deck| (deck, None));
+    let book =
+        args.config.as_deref().map_or_else(deck, |config| books(config).map(|(deck, terms)| (deck, Some(terms))));
+    let (deck, terms) = match book {
+        Ok(book) => book,
         Err(error) => {
             eprintln!("{error}");
             return REFUSED;
@@ -52,7 +57,7 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
     let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let progress = |records: u64| bar.set_message(format!("{records} records"));
     let wanted = Wanted { from: args.from, to: args.to, dry_run: args.dry_run, now: wall() };
-    let done = run(&args.records, &deck, wanted, progress);
+    let done = run_as_counted(&args.records, &deck, terms.as_ref(), wanted, progress);
     bar.finish_and_clear();
     if let (Ok(run), false) = (&done, args.dry_run) {
         let book = args.config.as_deref().unwrap_or(&args.deck).display();
@@ -70,11 +75,15 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
     0
 }
 
-/// The price books of a configuration, or what is wrong with it, a line each.
-fn books(config: &Path) -> Result<Deck, String> {
+/// The price books of a configuration and how its figures count, or what is wrong with it, a line each.
+fn books(config: &Path) -> Result<(Deck, KpiTerms), String> {
     let checked = live::load(config, None);
     let problems = || checked.problems.iter().map(|problem| problem.to_string()).collect::<Vec<_>>().join("\n");
-    checked.settings.map(|settings| settings.engine.deck).ok_or_else(problems)
+    let of = |settings: Settings| {
+        let terms = terms(&settings);
+        (settings.engine.deck, terms)
+    };
+    checked.settings.map(of).ok_or_else(problems)
 }
 
 fn as_object(run: &Run, dry_run: bool) -> String {
@@ -150,11 +159,11 @@ inbound = "carrier.csv"
         };
         let left = |deck: &Deck| {
             let wanted = Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run: true, now: wall() };
-            let run = run(&records, deck, wanted, |_| {}).unwrap();
+            let run = crate::shell::again::run(&records, deck, wanted, |_| {}).unwrap();
             let sums: Vec<String> = run.sums().map(|(_, net, _)| net).collect();
             (run.again.changed, sums.join(" "))
         };
-        let of_config = books(&config).unwrap();
+        let (of_config, _) = books(&config).unwrap();
         // 0.15 each by the trunk's book, where the records have 0.027.
         let before = left(&of_config);
         assert_eq!(before.0, 3, "{before:?}");

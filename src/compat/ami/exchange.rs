@@ -161,6 +161,7 @@ impl Exchange {
             What::AgentServes { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::QueueLeft { .. }
             | What::CallbackTaken { .. }
             | What::LeavingByKey { .. }

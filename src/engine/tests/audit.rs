@@ -204,7 +204,9 @@ impl Audit {
                 let row = Leg { began: now, has_segment: false, has_ended: false };
                 assert!(self.call(call).legs.insert(*leg, row).is_none(), "{leg} began twice");
             }
-            What::LegRinging { call, leg } | What::LegAnswered { call, leg } => _ = self.leg(call, leg),
+            What::LegRinging { call, leg } | What::LegAnswered { call, leg } | What::LegDialog { call, leg, .. } => {
+                _ = self.leg(call, leg);
+            }
             What::SegmentBegan { call, leg, .. } => {
                 let row = self.leg(call, leg);
                 assert!(row.has_segment || row.began == now, "{leg} of {call} has a gap at its beginning");
@@ -212,7 +214,8 @@ impl Audit {
             }
             What::LegQuality { call, leg, .. } => assert!(self.call(call).legs.contains_key(leg)),
             What::LegSilent { call, leg, heard } => {
-                assert!(heard.mono <= now && !self.leg(call, leg).has_ended, "{leg} was heard when it was no more");
+                assert!(self.call(call).legs.contains_key(leg), "{leg} of {call} is silent and never began");
+                assert!(heard.mono <= now, "{leg} was heard before it is");
             }
             What::LegEnded { call, leg, cause, .. } => {
                 self.leg(call, leg).has_ended = true;

@@ -189,7 +189,7 @@ fn a_phone_that_no_longer_answers_our_refresh_is_cleared_and_the_caller_waits_ag
     world.reboot(1, 3_600_000);
     world.run(90_000);
     assert!(
-        world.said.ends_with("enters faults at 1\n81100 c1 a0 Queue(faults)\n86100 agent0 is paused\n"),
+        world.said.ends_with("enters faults at 1\n81101 c1 a0 Queue(faults)\n86101 agent0 is paused\n"),
         "{}",
         world.said
     );

@@ -13,7 +13,20 @@ use crate::Input;
 
 /// One call in conversation for 20 s; calls cost.
 fn talks_for_20_s() -> World {
+    talks_under(config(1))
+}
+
+/// The same under limits of its own: with a session timer of 90 s or a longest call of 60 s, and nobody says that no media comes.
+fn talks_till(session_expires_s: u64, longest_s: u64) -> World {
     let mut config = config(1);
+    config.sip.rules.session_expires = Duration::from_secs(session_expires_s);
+    config.call.duration_limit = Duration::from_secs(longest_s);
+    let mut world = talks_under(config);
+    world.hears_silence = false;
+    world
+}
+
+fn talks_under(mut config: crate::EngineConfig) -> World {
     let book = "valid_from,payer,b,rate,per_minute\n2026-01-01T00:00:00Z,company,*,all,0.06\n";
     config.deck = Deck::parse_csv(book).unwrap();
     let mut world = World::open_with(config, 1, Habit::Answers(1000), Weather::default(), 1);
@@ -97,4 +110,93 @@ fn silence_is_a_length_whatever_the_clock_says() {
     let record = &world.records[0];
     assert_eq!(verify(record), [], "{record:#?}");
     assert!((19_900..=20_100).contains(&talk_ms(record)), "{} ms", talk_ms(record));
+}
+
+fn reasons(record: &Record) -> Vec<Reason> {
+    record.legs.iter().map(|leg| leg.cause.reason).collect()
+}
+
+/// Nobody refreshes the session, or the longest call is at its end, or the caller's BYE never came: in each he was there for 20 s.
+#[test]
+fn whoever_is_cleared_by_a_limit_pays_until_he_was_heard_last() {
+    type Goes = fn(&mut World);
+    let cases: [(&str, u64, u64, Goes, Reason); 3] = [
+        ("session timer", 90, 7200, |_| {}, Reason::SessionExpired),
+        ("longest call", 1800, 60, |_| {}, Reason::DurationLimit),
+        (
+            "lost BYE",
+            90,
+            7200,
+            |world| {
+                let leg = *world.parties[0].legs.first_key_value().expect("he talks").0;
+                world.hang_up(0, leg);
+            },
+            Reason::SessionExpired,
+        ),
+    ];
+    for (what, session_s, longest_s, goes, reason) in cases {
+        let mut world = talks_till(session_s, longest_s);
+        let heard = world.now;
+        world.darken(0, 3_600_000);
+        goes(&mut world);
+        world.run(150_000);
+        let [record] = &world.records[..] else { panic!("{what}: one record: {:?}", world.records) };
+        assert_eq!(verify(record), [], "{what}: {record:#?}");
+        assert!(reasons(record).contains(&reason), "{what}: {record:#?}");
+        assert!((19_900..=20_100).contains(&talk_ms(record)), "{what}: {} ms", talk_ms(record));
+        assert!(near(record.ended, heard.wall), "{what}: {record:#?}");
+        assert!(record.legs.iter().all(|leg| near(leg.ended, heard.wall)), "{what}, both ends of it: {record:#?}");
+        let talked = record.legs[0].talk_ms;
+        let billed: Vec<u64> = record.legs[0].charges.iter().map(|charge| charge.rated.billed_ms).collect();
+        assert!(
+            !billed.is_empty() && billed.iter().all(|ms| (talked..talked + 2000).contains(ms)),
+            "{what}: {billed:?}"
+        );
+        assert!(
+            freed(&world).since(heard.mono) >= Duration::from_secs(30),
+            "{what}: nobody was free before it was found"
+        );
+    }
+}
+
+/// He spoke until the limit: the end is the limit, and not a packet before it.
+#[test]
+fn whoever_is_heard_until_the_longest_call_is_over_pays_until_then() {
+    let mut world = talks_till(1800, 60);
+    world.run(150_000);
+    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
+    assert_eq!(verify(record), [], "{record:#?}");
+    assert!(reasons(record).contains(&Reason::DurationLimit), "{record:#?}");
+    assert!((59_990..=60_100).contains(&record.total_ms), "{record:#?}");
+    assert!(!world.facts.iter().any(|fact| matches!(fact.what, What::LegSilent { .. })));
+}
+
+/// The agent's phone no longer answers our refresh: his leg ended when it was heard last, and the caller goes on.
+#[test]
+fn a_phone_that_no_longer_refreshes_ends_alone_when_it_was_heard_last() {
+    let mut world = talks_till(90, 7200);
+    let heard = world.now;
+    let caller = *world.parties[0].legs.first_key_value().expect("he talks").0;
+    world.reboot(1, 3_600_000);
+    world.run(120_000);
+    world.hang_up(0, caller);
+    world.run(60_000);
+    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
+    assert_eq!(verify(record), [], "{record:#?}");
+    let [caller, agent, ..] = &record.legs[..] else { panic!("{record:#?}") };
+    assert!(near(agent.ended, heard.wall), "{record:#?}");
+    assert!(caller.talk_ms >= 120_000, "{record:#?}");
+}
+
+/// The media thread is gone: nobody waits for its word for longer than two seconds.
+#[test]
+fn a_lost_leg_of_which_media_says_nothing_ends_as_it_was_found() {
+    let mut world = talks_till(90, 7200);
+    world.darken(0, 3_600_000);
+    world.is_media_mute = true;
+    world.run(150_000);
+    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
+    assert_eq!(verify(record), [], "{record:#?}");
+    assert!(reasons(record).contains(&Reason::SessionExpired), "{record:#?}");
+    assert!((60_000..=95_000).contains(&record.legs[0].total_ms), "{record:#?}");
 }

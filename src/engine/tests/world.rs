@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use turno_base::fact::What;
+use turno_base::fact::{DialogId, What};
 use turno_base::{CallId, Cause, LegId, Mono, Now, Seeded, Wall};
 use turno_media::{MediaCommand, MediaEvent, Play, Port};
 use turno_sip::config::SipConfig;
@@ -119,6 +119,12 @@ pub(super) struct World {
     pub(super) hears_silence: bool,
     /// Remote address of the audio of the engine's open legs, and since when.
     talks_with: BTreeMap<LegId, (IpAddr, Mono)>,
+    /// The names of their dialogs, as parties have them.
+    pub(super) named: Vec<(usize, DialogId)>,
+    /// The media threads say nothing of what they close.
+    pub(super) is_media_mute: bool,
+    /// Parties that send nothing, and since when.
+    pub(super) fell_silent: BTreeMap<IpAddr, Mono>,
     ports_open: BTreeMap<LegId, Port>,
     ports_given: u64,
     /// The range of ports holds no more than so many pairs.
@@ -162,6 +168,9 @@ impl World {
             shadow: None,
             hears_silence: true,
             talks_with: BTreeMap::new(),
+            named: Vec::new(),
+            is_media_mute: false,
+            fell_silent: BTreeMap::new(),
             ports_open: BTreeMap::new(),
             ports_given: 0,
             ports_max: 10_000,
@@ -196,7 +205,15 @@ impl World {
     /// What the media threads will say of a party that sends nothing from now on.
     fn silence(&mut self, party: usize, ms: u64) {
         let (ip, since) = (self.parties[party].at.ip(), self.now.mono);
+        self.fell_silent.insert(ip, since);
         self.put_in_air(since + Duration::from_millis(ms), Arrives::Silence { ip, since });
+    }
+
+    /// For how long nothing has been heard of a leg, as its media thread will say when it closes it.
+    fn silent_for(&self, leg: LegId) -> Duration {
+        let Some((at, began)) = self.talks_with.get(&leg) else { return Duration::ZERO };
+        let since = self.fell_silent.get(at).map_or(self.now.mono, |since| *since.max(began));
+        self.now.mono.since(since)
     }
 
     fn on_silence(&mut self, ip: IpAddr, since: Mono) {
@@ -326,6 +343,7 @@ impl World {
             }
             if self.parties[at].dark_until.is_some_and(|until| until <= now.mono) {
                 self.parties[at].dark_until = None;
+                self.fell_silent.remove(&self.parties[at].at.ip());
             }
         }
     }
@@ -423,10 +441,14 @@ impl World {
             Effect::Send { to, bytes, .. } => self.send(ENGINE.parse().unwrap(), to, bytes),
             Effect::Media { leg, command } => match command {
                 MediaCommand::Close => {
+                    let silent = self.silent_for(leg);
                     self.talks_with.remove(&leg);
                     // Of what was open before a restart the media threads know nothing.
                     let Some(port) = self.ports_open.remove(&leg) else { return };
-                    self.later(1, Input::Media { leg, event: MediaEvent::Closed(Default::default()) });
+                    let closed = MediaEvent::Closed { quality: Default::default(), silent };
+                    if !self.is_media_mute {
+                        self.later(1, Input::Media { leg, event: closed });
+                    }
                     self.later(1000, Input::Ports(vec![port]));
                 }
                 MediaCommand::Open(port) => {
@@ -532,6 +554,7 @@ impl World {
             | What::LegAnswered { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => return,
         };
         let _ = writeln!(self.said, "{ms} {line}");

@@ -16,7 +16,7 @@ use super::contact::{Contact, Windows};
 use super::entry::Entry;
 use super::law::LAW_WITHIN_MS;
 use super::quarter::Quarter;
-use super::shift::AgentTally;
+use super::shift::{AgentTally, Unheard};
 use super::tally::{Key, Tally};
 
 /// Calls known at once; beyond it the oldest is forgotten, and what is said of it later is counted as late.
@@ -70,7 +70,8 @@ impl KpiTerms {
         self.thresholds.get(&queue).copied().unwrap_or(KpiTerms::THRESHOLD_MS)
     }
 
-    fn number_type(&self, digits: &str) -> Option<Name> {
+    /// The type of a number with these digits, country code first.
+    pub fn number_type(&self, digits: &str) -> Option<Name> {
         let longest = (1..=digits.len()).rev().filter_map(|len| digits.get(..len));
         longest.into_iter().find_map(|prefix| {
             let planned = || self.number_plan.get(prefix)?.iter().find(|range| range.digits as usize == digits.len());
@@ -119,6 +120,8 @@ pub struct Changes {
     pub tallies: BTreeMap<Key, Tally>,
     /// To be merged.
     pub agents: BTreeMap<(Quarter, AgentId), AgentTally>,
+    /// To be moved within `agents`, once those are merged.
+    pub unheard: BTreeMap<(Quarter, AgentId), Unheard>,
     /// To be replaced.
     pub entries: BTreeMap<(CallId, u32), Entry>,
     /// To be replaced: the call as a contact, with where it is counted.
@@ -135,6 +138,9 @@ impl Changes {
         }
         for (key, tally) in later.agents {
             self.agents.entry(key).or_default().merge(&tally);
+        }
+        for (key, unheard) in later.unheard {
+            self.unheard.entry(key).or_default().merge(&unheard);
         }
         self.entries.extend(later.entries);
         self.contacts.extend(later.contacts);
@@ -259,6 +265,7 @@ impl Fold {
             What::AgentChanged { agent, state, call, is_paid, .. } => {
                 self.agent_changed(*agent, (*state, *is_paid), *call, at, terms, out);
             }
+            What::LegSilent { call, heard, .. } => self.unheard(*call, heard.mono, at, terms, out),
             What::Disposed { call, agent, disposition } => self.disposed(*call, *agent, *disposition, out),
             What::AgentServes { .. }
             | What::PauseTooLong { .. }
@@ -276,7 +283,7 @@ impl Fold {
             | What::LegAnswered { .. }
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
-            | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => {}
         }
     }

@@ -292,6 +292,27 @@ fn every_figure_of_the_golden_day_is_what_the_hand_says() {
     }
 }
 
+/// Eight ways to set three switches. A = 24, A_T = 20, B = 5, S = 2, F = 8; where abandons do not count, short ones do not either, so that
+/// the last two are as those without them: there are six figures for eight ways.
+#[test]
+fn each_setting_of_the_three_switches_gives_what_the_hand_says() {
+    let (_, out) = folded(&day());
+    let averias = of_queue(&out, Some("averias"));
+    for (flow_outs, short_abandons, abandons, expected) in [
+        (false, false, true, "69.0 %"),  // 20 / (24 + 5)
+        (true, false, true, "54.1 %"),   // 20 / (24 + 5 + 8)
+        (false, true, true, "64.5 %"),   // 20 / (24 + 5 + 2)
+        (true, true, true, "51.3 %"),    // 20 / (24 + 5 + 2 + 8)
+        (false, false, false, "83.3 %"), // 20 / 24
+        (true, false, false, "62.5 %"),  // 20 / (24 + 8)
+        (false, true, false, "83.3 %"),  // 20 / 24
+        (true, true, false, "62.5 %"),   // 20 / (24 + 8)
+    ] {
+        let switches = Genesys { flow_outs, short_abandons, abandons };
+        assert_eq!(level_genesys(&averias, switches).to_string(), expected, "{switches:?}");
+    }
+}
+
 #[test]
 fn an_overflow_a_long_wait_and_a_direct_call_are_counted_where_they_belong() {
     let (_, out) = folded(&day());

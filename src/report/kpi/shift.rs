@@ -87,6 +87,26 @@ impl Times {
     }
 }
 
+/// The reason under which an agent's time is counted in which nothing was heard of his conversation any more: not ready.
+pub const SILENT: &str = "media-silent";
+
+/// Time of conversations in which nothing was heard any more, µs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unheard {
+    /// Counted as talk.
+    pub talk: u64,
+    /// Counted as hold.
+    pub hold: u64,
+}
+
+impl Unheard {
+    /// Adds all of another.
+    pub fn merge(&mut self, other: &Unheard) {
+        self.talk += other.talk;
+        self.hold += other.hold;
+    }
+}
+
 /// What is counted of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentTally {
@@ -103,6 +123,16 @@ pub struct AgentTally {
 }
 
 impl AgentTally {
+    /// Moves what turned out to be no conversation to where it is counted: it costs what it did, and is paid as it was.
+    pub fn unheard(&mut self, of: &Unheard) {
+        let Unheard { talk, hold } = *of;
+        self.times.talk = self.times.talk.saturating_sub(talk);
+        self.times.hold = self.times.hold.saturating_sub(hold);
+        if let Ok(reason) = Name::new(SILENT) {
+            *self.times.paused.entry(reason).or_default() += talk + hold;
+        }
+    }
+
     /// Adds all of another.
     pub fn merge(&mut self, other: &AgentTally) {
         let AgentTally { times, handled, offered, cost, cost_ready } = other;

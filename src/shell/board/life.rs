@@ -11,6 +11,10 @@ pub(super) fn log_life(fact: &Fact) {
             tracing::info!(%call, from = %Redacted(&ani.raw), to = %Redacted(&dnis.raw), trunk, "call arrived");
         }
         What::LegBegan { call, leg, sip_call_id, .. } => tracing::debug!(%call, %leg, sip_call_id, "leg began"),
+        What::LegDialog { call, leg, dialog } => {
+            let (local_tag, remote_tag) = (&dialog.local_tag, &dialog.remote_tag);
+            tracing::debug!(%call, %leg, sip_call_id = dialog.call_id, local_tag, remote_tag, "names of the leg's dialog");
+        }
         What::LegEnded { call, leg, cause, .. } => {
             tracing::debug!(%call, %leg, sip = cause.sip, reason = cause.reason.as_str(), "leg ended");
         }

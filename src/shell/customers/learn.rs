@@ -129,6 +129,7 @@ impl Pupil {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::QueueEntered { .. }
             | What::QueueLeft { .. }
             | What::Offered { .. }

@@ -2,7 +2,7 @@
 
 use super::*;
 use turno_base::cause::{Cause, EndedBy, Outcome};
-use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, Note, OfferEnd, Quality, TaskKind};
+use turno_base::fact::{AgentState, CallbackAsked, CallbackEnd, DialogId, Note, OfferEnd, Quality, TaskKind};
 use turno_base::{LegId, Now, Wall};
 
 /// One of each kind, and of those that differ in themselves several.
@@ -77,6 +77,11 @@ pub(crate) fn facts() -> Vec<Fact> {
         What::Configured { revision: 7 },
         What::AgentServes { agent, queue, rank: Some(2) },
         What::LegSilent { call, leg, heard: Now::from_ms(200) },
+        What::LegDialog {
+            call,
+            leg,
+            dialog: DialogId { call_id: "x@y".into(), local_tag: "ours".into(), remote_tag: "theirs".into() },
+        },
     ];
     all.into_iter().map(|what| Fact { at: Now::from_ms(300), what }).collect()
 }

@@ -156,7 +156,10 @@ impl FigureTables {
             merge_tally(&transaction, key, tally)?;
         }
         for ((quarter, agent), tally) in &changes.agents {
-            merge_agent(&transaction, *quarter, *agent, tally)?;
+            change_agent(&transaction, *quarter, *agent, |sum| sum.merge(tally))?;
+        }
+        for ((quarter, agent), unheard) in &changes.unheard {
+            change_agent(&transaction, *quarter, *agent, |sum| sum.unheard(unheard))?;
         }
         for entry in changes.entries.values() {
             put_entry(&transaction, entry)?;
@@ -220,13 +223,18 @@ fn merge_tally(db: &Connection, key: &Key, tally: &Tally) -> rusqlite::Result<()
         .map(drop)
 }
 
-fn merge_agent(db: &Connection, quarter: Quarter, agent: AgentId, tally: &AgentTally) -> rusqlite::Result<()> {
+fn change_agent(
+    db: &Connection,
+    quarter: Quarter,
+    agent: AgentId,
+    change: impl FnOnce(&mut AgentTally),
+) -> rusqlite::Result<()> {
     let before: Option<Vec<u8>> = db
         .prepare_cached("SELECT tally FROM agents WHERE quarter = ? AND agent = ?")?
         .query_row(params![quarter.0, agent.as_str()], |row| row.get(0))
         .optional()?;
     let mut sum: AgentTally = before.map_or_else(|| Ok(AgentTally::default()), |before| read(&before))?;
-    sum.merge(tally);
+    change(&mut sum);
     db.prepare_cached("INSERT OR REPLACE INTO agents VALUES (?, ?, ?)")?
         .execute(params![quarter.0, agent.as_str(), bytes(&sum)?])
         .map(drop)

@@ -205,7 +205,12 @@ fn a_zone_of_the_machine_has_its_long_and_its_short_day() {
 }
 
 pub(crate) fn open(dir: &Path) -> Store {
-    let figures = Figures::new(dir, Arc::new(Mutex::new(KpiTerms::default())), Duration::from_secs(400 * 86_400));
+    open_under(dir, KpiTerms::default())
+}
+
+/// The same; figures count under these terms.
+pub(crate) fn open_under(dir: &Path, terms: KpiTerms) -> Store {
+    let figures = Figures::new(dir, Arc::new(Mutex::new(terms)), Duration::from_secs(400 * 86_400));
     let consumers: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
     Store::open(dir, Options::default(), consumers, |_| {}).unwrap().0
 }

@@ -211,7 +211,7 @@ fn bridged_phones_hear_each_other_whatever_law_they_speak() {
             assert!((level - 10_000.0).abs() < 300.0, "{left:?} to {right:?}: {level}");
         }
         house.plane.command(A, MediaCommand::Close);
-        let MediaEvent::Closed(quality) = house.event(A) else { panic!("closed") };
+        let MediaEvent::Closed { quality, .. } = house.event(A) else { panic!("closed") };
         assert_eq!((quality.sent, quality.lost, quality.codec), (50, 0, Some(left)));
         assert!((51..=a.said).contains(&quality.received), "{quality:?}");
         house.plane.stop();
@@ -237,7 +237,7 @@ fn a_stranger_is_not_heard() {
     let (_, payload) = a.hear();
     assert_eq!(a.linear(&payload)[0], 2016);
     house.plane.command(A, MediaCommand::Close);
-    let MediaEvent::Closed(quality) = house.event(A) else { panic!("closed") };
+    let MediaEvent::Closed { quality, .. } = house.event(A) else { panic!("closed") };
     assert!((2..=a.said).contains(&quality.received), "{quality:?}");
     assert!(b.nothing_waits() && stranger.nothing_waits());
     house.plane.command(B, MediaCommand::Close);
@@ -341,7 +341,7 @@ fn a_port_comes_back_and_an_old_call_does_not_bleed_into_the_next() {
     let port = house.ports[0];
     let mut old = house.known_phone(A, Codec::Pcma);
     house.plane.command(A, MediaCommand::Close);
-    assert!(matches!(house.event(A), MediaEvent::Closed(_)));
+    assert!(matches!(house.event(A), MediaEvent::Closed { .. }));
     assert_eq!(house.next_ports(), [port]);
     house.ports.push(port);
     // The old phone has not noticed: what it sends before and after the next call begins reaches nobody.
@@ -350,7 +350,7 @@ fn a_port_comes_back_and_an_old_call_does_not_bleed_into_the_next() {
     (0..20).for_each(|_| old.say(&[9000; 160]));
     house.make_known(B, &mut new);
     house.plane.command(B, MediaCommand::Close);
-    let MediaEvent::Closed(quality) = house.event(B) else { panic!("closed") };
+    let MediaEvent::Closed { quality, .. } = house.event(B) else { panic!("closed") };
     assert!((1..=new.said).contains(&quality.received), "{quality:?}");
     house.plane.stop();
 }
@@ -381,7 +381,7 @@ fn legs_of_different_threads_come_together_and_their_ports_return() {
         talk(&mut a, &b, 1004.0);
         for leg in [a_leg, b_leg] {
             house.plane.command(leg, MediaCommand::Close);
-            while !matches!(house.event(leg), MediaEvent::Closed(_)) {}
+            while !matches!(house.event(leg), MediaEvent::Closed { .. }) {}
         }
         while house.ports.len() < all.len() {
             let ports = house.next_ports();
@@ -475,7 +475,7 @@ fn an_order_that_overtakes_its_port_opens_it() {
     thread.obey(Order::Command(A, MediaCommand::Open(port)), Now::from_ms(1));
     thread.obey(Order::Command(A, MediaCommand::Close), Now::from_ms(2));
     let said: Vec<MediaOut> = out.try_iter().collect();
-    assert!(matches!(said[..], [MediaOut::Event(A, MediaEvent::Closed(_))]), "{said:?}");
+    assert!(matches!(said[..], [MediaOut::Event(A, MediaEvent::Closed { .. })]), "{said:?}");
 }
 
 /// Calls as fast as the threads take them, without a rest for their ports: every port that is said to be free opens.

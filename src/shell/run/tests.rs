@@ -209,7 +209,7 @@ impl World for Wire {
                 self.inbox.house(Input::Stored(seq));
             }
             Effect::Media { leg, command: turno_media::MediaCommand::Close } => {
-                let event = turno_media::MediaEvent::Closed(turno_base::Quality::default());
+                let event = turno_media::MediaEvent::Closed { quality: Default::default(), silent: Duration::ZERO };
                 self.inbox.house(Input::Media { leg, event });
             }
             Effect::LookUp { call, .. } => self.inbox.house(Input::Customer { call, customer: None }),

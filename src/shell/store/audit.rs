@@ -231,7 +231,7 @@ fn nobody(mut record: Record) -> Record {
     record.customer = None;
     (record.ani, record.dnis) = Default::default();
     for leg in &mut record.legs {
-        (leg.a, leg.b, leg.sip_call_id) = Default::default();
+        (leg.a, leg.b, leg.sip_call_id, leg.local_tag, leg.remote_tag) = Default::default();
     }
     record
 }

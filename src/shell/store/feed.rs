@@ -85,10 +85,12 @@ pub(super) fn next(dir: &Path, at: Place, durable: Place, wants: Wants) -> io::R
     let length = std::fs::metadata(log::path(dir, start.segment))?.len();
     let end = if start.segment == durable.segment { durable.offset.min(length) } else { length };
     let part = end.min(start.offset.saturating_add(READ_BYTES_MAX));
-    let (mut items, mut good) = items(start, &log::read_range(dir, start, part)?, wants);
+    let header = Place { offset: 0, ..start };
+    let format = log::format_of(&log::read_range(dir, header, HEADER_BYTES.min(length))?);
+    let (mut items, mut good) = items((start, format), &log::read_range(dir, start, part)?, wants);
     if good == 0 && part < end {
         // One frame is longer than what is read at a time.
-        (items, good) = self::items(start, &log::read_range(dir, start, end)?, wants);
+        (items, good) = self::items((start, format), &log::read_range(dir, start, end)?, wants);
     }
     if good > 0 {
         return Ok(Next::Items(items, Place { segment: start.segment, offset: start.offset + good as u64 }));
@@ -113,7 +115,7 @@ fn start(dir: &Path, mut at: Place, durable: Place) -> io::Result<Option<Place>>
 }
 
 /// The frames that somebody wants, and how many bytes all good frames take.
-fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
+fn items((start, format): (Place, u32), bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
     let mut items = Vec::new();
     let good = log::scan(bytes, 0, |body, behind| {
         let wanted = match frame::head(body) {
@@ -125,7 +127,7 @@ fn items(start: Place, bytes: &[u8], wants: Wants) -> (Vec<Item>, usize) {
         if !wanted {
             return;
         }
-        let content = match postcard::from_bytes(body) {
+        let content = match frame::entry(format, body) {
             Ok(Entry::Row(_, row) | Entry::Recovered(row)) => match row.kind {
                 Kind::Close(record) => Content::Record { seq: row.seq, record },
                 Kind::Open(_) | Kind::Interim(_) => return,

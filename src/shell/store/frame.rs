@@ -3,10 +3,12 @@
 pub(super) use crc32fast::hash as crc32;
 use serde::{Deserialize, Serialize};
 use turno_base::{CallId, Fact, Now, Wall};
-use turno_tariff::cdr::Row;
+use turno_tariff::cdr::{Kind, Row, former};
 
 /// Largest frame: a record at every bound at once is smaller. A longer length is damage.
 pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+/// The first format whose records have the tags of their legs' dialogs.
+const TAGGED: u32 = 8;
 const PLAIN: &str = "plain data in memory always serialises";
 /// Length and checksum.
 const HEAD_BYTES: usize = 8;
@@ -63,6 +65,25 @@ pub(super) enum KindHead {
 /// Reads the beginning of a body.
 pub(super) fn head(body: &[u8]) -> Option<EntryHead> {
     postcard::take_from_bytes(body).ok().map(|(head, _)| head)
+}
+
+/// Reads a body of a segment of this format. Formats before [`TAGGED`] differ in the records of calls that ended.
+pub(super) fn entry(format: u32, body: &[u8]) -> Result<Entry, postcard::Error> {
+    if format >= TAGGED {
+        return postcard::from_bytes(body);
+    }
+    let (head, rest) = postcard::take_from_bytes::<EntryHead>(body)?;
+    let closed = |row: RowHead| {
+        let kind = Kind::Close(Box::new(postcard::from_bytes::<former::Record>(rest)?.now()));
+        Ok(Row { call: row.call, seq: row.seq, at: row.at, kind })
+    };
+    match head {
+        EntryHead::Row(seq, row) if row.kind == KindHead::Close => Ok(Entry::Row(seq, closed(row)?)),
+        EntryHead::Recovered(row) if row.kind == KindHead::Close => Ok(Entry::Recovered(closed(row)?)),
+        EntryHead::Row(..) | EntryHead::Recovered(_) | EntryHead::Beat(_) | EntryHead::Facts(..) => {
+            postcard::from_bytes(body)
+        }
+    }
 }
 
 /// Appends the frame of `entry` to `out`. Returns whether it fits a frame; what does not is not appended.

@@ -67,7 +67,7 @@ pub struct Entry {
     pub queue: Option<QueueId>,
     /// Segment of the customer.
     pub segment: Option<SegmentId>,
-    /// Type of the dialled number, as in the record.
+    /// Type of the dialled number, as figures count the call; of rows of version 1 as in the record.
     pub number_type: Option<Name>,
 }
 
@@ -186,8 +186,14 @@ impl Part<'_> {
         run().map_err(|error| self.error(error))
     }
 
-    /// Adds a row about an amount of `record`.
-    pub fn post(&self, posting: &Posting, record: &Record, now: Wall) -> Result<(), StoreError> {
+    /// Adds a row about an amount of `record`, which figures count under this type of number.
+    pub fn post(
+        &self,
+        posting: &Posting,
+        record: &Record,
+        number_type: Option<Name>,
+        now: Wall,
+    ) -> Result<(), StoreError> {
         let mut charges = record.legs.iter().filter(|leg| leg.leg == posting.of.leg).flat_map(|leg| &leg.charges);
         let lacks = |charge: &Charge| charge.payer == posting.of.payer && charge.rated.status == Status::Unrated;
         let was_unrated = posting.revision == 0 && charges.any(lacks);
@@ -213,7 +219,7 @@ impl Part<'_> {
                 was_unrated,
                 record.queue().map(|queue| queue.to_string()),
                 record.segment.map(|segment| segment.to_string()),
-                record.dnis_type.map(|kind| kind.as_str()),
+                number_type.map(|kind| kind.to_string()),
             ])
         };
         run().map(|_| ()).map_err(|error| self.error(error))

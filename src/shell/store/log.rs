@@ -16,9 +16,9 @@ use super::frame::{self, Entry, EntryHead, KindHead, crc32};
 pub(super) const HEADER_BYTES: u64 = 24;
 const MAGIC: &[u8; 8] = b"TURNOREC";
 /// Of the frames' content. A build that reads another one says so instead of guessing.
-pub(super) const VERSION: u32 = 7;
-/// The oldest of the formats before: what they have is laid out as in this one, which only has more kinds of facts, so that they are
-/// read as they are. Segments of all of them may follow one another.
+pub(super) const VERSION: u32 = 8;
+/// The oldest of the formats before that are read: what they have is laid out as in this one, which has more kinds of facts, but for
+/// the records of calls that ended ([`frame::entry`]). Segments of all of them may follow one another.
 pub(super) const OLDEST: u32 = 5;
 
 /// A place in the log: what a consumer keeps as its cursor. The default is before everything.
@@ -116,6 +116,14 @@ fn read_header(bytes: &[u8]) -> Header {
         false => Header::Unreadable,
         true if !(OLDEST..=VERSION).contains(&version) => Header::Version(version),
         true => Header::Needed { oldest: needed, version },
+    }
+}
+
+/// The format of the segment that begins so; one whose header cannot be read is taken for one of this build.
+pub(super) fn format_of(bytes: &[u8]) -> u32 {
+    match read_header(bytes) {
+        Header::Needed { version, .. } | Header::Version(version) => version,
+        Header::Unreadable => VERSION,
     }
 }
 
@@ -257,10 +265,13 @@ impl Recovered {
         for of_segment in bodies.chunk_by(|a, b| a.segment == b.segment) {
             let Some(first) = of_segment.first() else { continue };
             let file = File::open(path(&self.dir, first.segment))?;
+            let mut header = [0; HEADER_BYTES as usize];
+            file.read_exact_at(&mut header, 0)?;
+            let format = format_of(&header);
             for body in of_segment {
                 bytes.resize(body.length, 0);
                 file.read_exact_at(&mut bytes, body.offset)?;
-                match postcard::from_bytes(&bytes) {
+                match frame::entry(format, &bytes) {
                     Ok(Entry::Row(_, row) | Entry::Recovered(row)) => self.recovery.on_row(&row),
                     Ok(Entry::Beat(_) | Entry::Facts(..)) => {}
                     Err(_) => self.damaged_bytes += bytes.len() as u64,

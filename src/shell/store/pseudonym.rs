@@ -80,7 +80,7 @@ fn forget(record: &mut Record, erased: &Erased, pseudonym: &str) {
         mask(&mut leg.a);
         mask(&mut leg.b);
         // Phones and carriers put addresses and numbers into it.
-        leg.sip_call_id = String::new();
+        (leg.sip_call_id, leg.local_tag, leg.remote_tag) = Default::default();
     }
 }
 
@@ -93,12 +93,19 @@ fn masked(number: E164) -> Option<E164> {
 fn rewrite(db: &Connection, call: &str, record: &Record) -> rusqlite::Result<()> {
     let bytes = postcard::to_allocvec(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     db.execute(
-        "UPDATE calls SET customer = ?, ani = ?, dnis = ?, record = ? WHERE call = ?",
-        params![record.customer, format::number(&record.ani), format::number(&record.dnis), bytes, call],
+        "UPDATE calls SET customer = ?, ani = ?, dnis = ?, version = ?, record = ? WHERE call = ?",
+        params![
+            record.customer,
+            format::number(&record.ani),
+            format::number(&record.dnis),
+            tables::VERSION,
+            bytes,
+            call
+        ],
     )?;
     for (n, leg) in (0_i64..).zip(&record.legs) {
         db.execute(
-            "UPDATE legs SET a = ?, b = ?, sip_call_id = '' WHERE call = ? AND leg = ?",
+            "UPDATE legs SET a = ?, b = ?, sip_call_id = '', local_tag = '', remote_tag = '' WHERE call = ? AND leg = ?",
             params![format::number(&leg.a), format::number(&leg.b), call, n],
         )?;
     }
@@ -147,8 +154,16 @@ mod tests {
             assert_eq!((now.legs[0].a.raw.as_str(), now.legs[0].sip_call_id.as_str()), ("+34612000000", ""));
             assert_eq!(now.dnis, before.dnis);
         }
+        let tags = |column| {
+            let sql = format!("SELECT count(*) FROM legs WHERE {column} <> ''");
+            Connection::open(dir.0.join("records.sqlite"))
+                .unwrap()
+                .query_row(&sql, [], |row| row.get::<_, u32>(0))
+                .unwrap()
+        };
+        assert_eq!((tags("local_tag"), tags("remote_tag"), tags("sip_call_id")), (0, 0, 0));
         let tables = std::fs::read(dir.0.join("records.sqlite")).unwrap();
-        for gone in ["34612345678", "612345678", "@test"] {
+        for gone in ["34612345678", "612345678", "@test", "theirs-"] {
             assert!(!tables.windows(gone.len()).any(|window| window == gone.as_bytes()), "{gone} is still there");
         }
         assert_eq!(pseudonymise(&dir.0, &erased, "erased-x").unwrap(), 0, "once");

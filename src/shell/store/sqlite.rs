@@ -55,7 +55,9 @@ impl Tables {
 
     fn open_now(&mut self) -> Result<(), StoreError> {
         let fail = |error| StoreError::Database { path: self.path.clone(), error };
-        migrate::set_aside(&self.path, tables::VERSION)?;
+        if !self.is_forward()? {
+            migrate::set_aside(&self.path, tables::VERSION)?;
+        }
         let db = Connection::open(&self.path).map_err(fail)?;
         db.busy_timeout(BUSY_FOR).map_err(fail)?;
         db.pragma_update(None, "journal_mode", "wal").map_err(fail)?;
@@ -68,6 +70,16 @@ impl Tables {
         let wrapping = tables::wrapping(&db).map_err(fail)?;
         self.open = Some(Open { db, inode, wrapping });
         Ok(())
+    }
+
+    /// Whether the tables are of this version by now, or of none: what they have that the log no longer has is carried forward.
+    fn is_forward(&self) -> Result<bool, StoreError> {
+        let run = || {
+            let mut db = Connection::open(&self.path)?;
+            db.busy_timeout(BUSY_FOR)?;
+            migrate::forward(&mut db, &self.path, tables::VERSION, tables::STEPS)
+        };
+        run().map_err(|error| StoreError::Database { path: self.path.clone(), error })
     }
 
     /// The database, opened anew if its file is another one by now or gone: what is written into a file without a name is

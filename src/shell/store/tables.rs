@@ -6,12 +6,25 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use turno_base::fact::{AgentState, Fact, What};
 use turno_base::{AgentId, Money, Name, Wall};
-use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format};
+use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format, former};
 
 use super::log::Place;
+use super::migrate::Step;
 
 /// Of the tables and of the serialised record beside them.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
+/// The version before: its records are read as they are, its tables have a way to this one. Those of earlier ones are made again from
+/// the log.
+const OLDEST: u32 = 5;
+pub(super) const STEPS: &[Step] = &[Step {
+    from: OLDEST,
+    run: |db| {
+        db.execute_batch(
+            "ALTER TABLE legs ADD COLUMN local_tag TEXT NOT NULL DEFAULT '';
+             ALTER TABLE legs ADD COLUMN remote_tag TEXT NOT NULL DEFAULT '';",
+        )
+    },
+}];
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS cursor (id INTEGER PRIMARY KEY CHECK (id = 1), segment INTEGER NOT NULL, offset INTEGER NOT NULL);
@@ -32,6 +45,7 @@ CREATE TABLE IF NOT EXISTS legs (
   answered_us INTEGER, ended_us INTEGER NOT NULL, ring_ms INTEGER NOT NULL, talk_ms INTEGER NOT NULL, total_ms INTEGER NOT NULL,
   sip INTEGER NOT NULL, q850 INTEGER NOT NULL, reason TEXT NOT NULL, ended_by TEXT NOT NULL, codec TEXT, mos_x100 INTEGER,
   jitter_us INTEGER, round_trip_us INTEGER, lost INTEGER, received INTEGER, sent INTEGER,
+  local_tag TEXT NOT NULL DEFAULT '', remote_tag TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (call, leg)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (
   call TEXT NOT NULL, leg INTEGER NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, queue TEXT, agent TEXT, prompt TEXT,
@@ -114,10 +128,10 @@ pub(super) fn insert(db: &Connection, seq: u32, record: &Record) -> rusqlite::Re
     let call = record.call.to_string();
     let bytes = postcard::to_allocvec(record).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
     if !insert_call(db, &call, seq, record, &bytes)? {
-        let same: bool = db
-            .prepare_cached("SELECT record = ? FROM calls WHERE call = ?")?
-            .query_row(params![bytes, call], |row| row.get(0))?;
-        return Ok(if same { Inserted::Again } else { Inserted::Different });
+        let there: Option<Record> = db
+            .prepare_cached("SELECT version, record FROM calls WHERE call = ?")?
+            .query_row([call], |row| Ok(read(row.get(0)?, row.get_ref(1)?.as_blob()?)))?;
+        return Ok(if there.as_ref() == Some(record) { Inserted::Again } else { Inserted::Different });
     }
     for (n, leg) in (0_i64..).zip(&record.legs) {
         insert_leg(db, &call, n, leg)?;
@@ -137,9 +151,13 @@ pub(super) fn insert(db: &Connection, seq: u32, record: &Record) -> rusqlite::Re
     Ok(Inserted::New)
 }
 
-/// A record as it was taken in; none if another version wrote it.
+/// A record as it was taken in; none if a version wrote it that is not carried forward.
 pub(super) fn read(version: u32, bytes: &[u8]) -> Option<Record> {
-    (version == VERSION).then(|| postcard::from_bytes(bytes).ok()).flatten()
+    match version {
+        VERSION => postcard::from_bytes(bytes).ok(),
+        OLDEST => postcard::from_bytes::<former::Record>(bytes).ok().map(former::Record::now),
+        _ => None,
+    }
 }
 
 /// Agents in wrap-up as far as the tables know.
@@ -245,7 +263,7 @@ fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[
 
 fn insert_leg(db: &Connection, call: &str, n: i64, leg: &Leg) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO legs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let party = format::party_parts(leg.party);
     let quality = leg.quality;
@@ -279,6 +297,8 @@ fn insert_leg(db: &Connection, call: &str, n: i64, leg: &Leg) -> rusqlite::Resul
         quality.map(|q| int(q.lost)),
         quality.map(|q| int(q.received)),
         quality.map(|q| int(q.sent)),
+        leg.local_tag,
+        leg.remote_tag,
     ])?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use turno_base::fact::{Fact, Party, Segment, What};
+use turno_base::fact::{DialogId, Fact, Party, Segment, What};
 use turno_base::number::normalise;
 use turno_base::{AgentId, CallId, Cause, EndedBy, LegId, Now, Number, Outcome, QueueId, TrunkId, Wall};
 use turno_tariff::Deck;
@@ -58,6 +58,7 @@ pub(crate) fn facts(n: u64) -> Vec<Fact> {
     let script = [
         (0, What::CallArrived { call, ani: a.clone(), dnis: b.clone(), trunk }),
         (0, What::LegBegan { call, leg, sip_call_id: format!("{n}@test"), a, b, party: Party::Caller(trunk) }),
+        (0, What::LegDialog { call, leg, dialog: dialog(n) }),
         (5, What::LegAnswered { call, leg }),
         (5, What::QueueEntered { call, queue, position: 1 }),
         (5, What::SegmentBegan { call, leg, segment: Segment::Queue(queue) }),
@@ -66,6 +67,21 @@ pub(crate) fn facts(n: u64) -> Vec<Fact> {
         (10_005 + n % 1000, What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller }),
     ];
     script.into_iter().map(|(ms, what)| Fact { at: at(ms), what }).collect()
+}
+
+/// The names of its only dialog.
+fn dialog(n: u64) -> DialogId {
+    let [call_id, local_tag, remote_tag] = [format!("{n}@test"), format!("ours-{n}"), format!("theirs-{n}")];
+    DialogId { call_id, local_tag, remote_tag }
+}
+
+/// Its record, as builds had it before legs had tags.
+fn untagged(n: u64) -> Record {
+    let mut record = record(n);
+    for leg in &mut record.legs {
+        (leg.local_tag, leg.remote_tag) = Default::default();
+    }
+    record
 }
 
 /// Its rows.

@@ -1,6 +1,6 @@
 //! Facts of a call as words.
 
-use turno_base::fact::{CallbackEnd, Party, Segment, WaitingChange, What};
+use turno_base::fact::{CallbackEnd, DialogId, Party, Segment, WaitingChange, What};
 use turno_base::{CallId, EndedBy, LegId, Number, Quality};
 use turno_tariff::cdr::format::segment_parts;
 
@@ -30,6 +30,10 @@ pub(super) fn of(what: &What) -> Option<(CallId, Option<LegId>, String)> {
         What::LegRinging { call, leg } => of_leg(call, leg, "rings".to_owned()),
         What::LegAnswered { call, leg } => of_leg(call, leg, "answered".to_owned()),
         What::SegmentBegan { call, leg, segment } => of_leg(call, leg, segment_words(*segment)),
+        What::LegDialog { call, leg, dialog } => {
+            let DialogId { call_id, local_tag, remote_tag } = dialog;
+            of_leg(call, leg, format!("its dialog is {call_id}, our tag {local_tag}, the peer's {remote_tag}"))
+        }
         What::LegSilent { call, leg, heard } => {
             of_leg(call, leg, format!("nothing was heard of it since {}: so long it counts", heard.wall))
         }

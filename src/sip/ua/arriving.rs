@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use turno_base::fact::DialogId;
 use turno_base::{Codec, Direction, LegId, Now, TrunkId};
 
 use super::leg::{Arriving, Leg, Reliability, Stage};
+use super::naming::tell_named;
 use super::session_timer::{Asked, Granted, grant};
 use super::terms::Terms;
 use super::write::{reply_place, untagged};
@@ -163,6 +165,7 @@ impl Ua {
         let seq = dialog.remote_seq.unwrap_or(0);
         let rseq = 1 + u32::try_from(self.seeded.below(1 << 16)).unwrap_or(0);
         self.tags.insert(tag, leg);
+        let names = DialogId::from(&dialog);
         self.put(Leg {
             id: leg,
             party: origin,
@@ -188,6 +191,7 @@ impl Ua {
         let incoming = identity::incoming(leg, origin, is_trusted, request, replaces);
         let incoming = self.known_caller(incoming);
         out.push(SipEffect::Event(SipEvent::Incoming(Box::new(incoming))));
+        tell_named(leg, names, out);
     }
 
     /// Takes one of the places for calls; else after how many seconds it is worth trying again.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use turno_base::fact::DialogId;
 use turno_base::{Cause, Codec, Direction, LegId, Number, StationId, StreamAgreement, TrunkId};
 
 use crate::config::HostPort;
@@ -40,6 +41,14 @@ pub enum SipEffect {
 pub enum SipEvent {
     /// A call arrived and passed authentication; answer it with `ring`, `answer` or `end`.
     Incoming(Box<Incoming>),
+    /// The names of a leg's dialog: behind `Incoming`, before `Answered`, before the `Ended` of what we dialled in vain. The last
+    /// one holds.
+    Named {
+        /// The leg.
+        leg: LegId,
+        /// The names.
+        dialog: DialogId,
+    },
     /// A leg that we dialled rings (180) or progresses (183); the status is 101..=199.
     Progress {
         /// The leg.

@@ -237,6 +237,7 @@ impl Ua {
             session_min: None,
             terms: Terms::new(self.seeded.next_u64()),
             early: Vec::new(),
+            refused_by: None,
         };
         branch.authorization = self.digest_ahead(party, Method::Invite, &branch.uri);
         self.send_invite(party, &dialling.dial, &mut branch, now, out);

@@ -4,6 +4,7 @@ use turno_base::{Cause, LegId, Now, Reason, TrunkId};
 
 use super::cause::reason_value;
 use super::leg::{Change, Leg, Stage};
+use super::naming::tell_named;
 use super::{Farewell, Origin, Owner, SipEffect, SipEvent, Ua};
 use crate::auth::Tries;
 use crate::dialog::Dialog;
@@ -17,7 +18,10 @@ impl Ua {
         let Some(mut leg) = self.take(leg) else { return self.end_lost(leg, cause, now, out) };
         match &mut leg.stage {
             Stage::Arriving(_) => self.refuse(leg, cause, now, out),
-            Stage::Dialling(_) => {
+            Stage::Dialling(dialling) => {
+                if let Some(dialog) = dialling.names() {
+                    tell_named(leg.id, dialog, out);
+                }
                 self.cancel_branches(&mut leg, None, cause, now, out);
                 if cause.reason == Reason::Restart {
                     self.hang_up_early(&leg, cause, now, out);

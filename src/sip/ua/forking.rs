@@ -1,12 +1,14 @@
 //! Responses to our INVITEs: early dialogs, the first 2xx and the later ones, refusals and second tries
 //! (RFC 3261 §13.2.2; RFC 3262 §4).
 
+use turno_base::fact::DialogId;
 use turno_base::{Cause, Now, Reason};
 
 use super::answering::{not_acceptable, tell_agreed};
 use super::arriving::asked;
 use super::cause::{joined, of_refusal};
 use super::leg::{Branch, Change, Dialling, EARLY_DIALOGS_MAX, Early, Leg, Stage, Up};
+use super::naming::tell_named;
 use super::session_timer::{SessionTimer, accepted};
 use super::write::untagged;
 use super::{Count, LegId, Origin, Owner, SipEffect, SipEvent, Ua};
@@ -168,6 +170,7 @@ impl Ua {
             None => (branch.terms.clone(), false, fresh.local_seq),
         };
         let dialog = Dialog { local_seq, ..fresh };
+        tell_named(id, DialogId::from(&dialog), out);
         let hop = self.hop(party, &dialog, flow);
         let authorization = branch.authorization.clone();
         self.acknowledge(tx, &dialog, seq, hop, authorization, out);
@@ -299,6 +302,7 @@ impl Ua {
             return self.put(leg);
         }
         let id = branch.id;
+        branch.refused_by = response.to().ok().and_then(|to| to.tag()).map(str::to_owned);
         let cause = of_refusal(status, joined(response).as_deref());
         self.branch_failed(leg, id, cause, (true, response.retry_after()), now, out);
     }
@@ -324,6 +328,7 @@ impl Ua {
         let is_weak = |best: &(Cause, bool)| matches!(best.0.sip, 408 | 480 | 500 | 503);
         if dialling.best.as_ref().is_none_or(|best| is_weak(best) || cause.sip >= 600) {
             dialling.best = Some((cause, by_peer));
+            tell_named(leg.id, over.names(), out);
         }
         // The next place is for those that could not be reached; who refused has spoken (RFC 3263 §4.3).
         if !matches!(cause.sip, 408 | 503) {

@@ -161,6 +161,8 @@ pub(super) struct Branch {
     pub(super) session_min: Option<Duration>,
     pub(super) terms: Terms,
     pub(super) early: Vec<Early>,
+    /// To tag of its refusal.
+    pub(super) refused_by: Option<String>,
 }
 
 /// An early dialog of an INVITE of ours.

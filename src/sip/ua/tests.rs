@@ -9,5 +9,6 @@ mod edge;
 mod forks;
 mod lossy;
 mod matrix;
+mod names;
 mod noise;
 mod script;

@@ -135,9 +135,14 @@ pub struct CallingBack {
 pub struct Leg {
     /// Key within the life of the engine.
     pub leg: LegId,
-    /// SIP Call-ID of its dialog. A dialled leg that rang a second phone or was tried at a further address has `-2`, `-3`
-    /// behind it in those messages.
+    /// SIP Call-ID of its dialog: of the phone that answered, else of the refusal that counts. A dialled leg that rang a second
+    /// phone or was tried at a further address has `-2`, `-3` behind it in those messages.
     pub sip_call_id: String,
+    /// Our tag in it: of From in what we dialled, of To in what arrived; empty: no INVITE was sent, or a build before this had no
+    /// tags.
+    pub local_tag: String,
+    /// The peer's tag in it; empty: also if the peer never named one.
+    pub remote_tag: String,
     /// Whom it connected.
     pub party: Party,
     /// Calling number.

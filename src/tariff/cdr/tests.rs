@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use proptest::prelude::*;
-use turno_base::fact::{CallbackAsked, Fact, OfferEnd, Party, QueueLeft, Segment, What};
+use turno_base::fact::{CallbackAsked, DialogId, Fact, OfferEnd, Party, QueueLeft, Segment, What};
 use turno_base::number::normalise;
 use turno_base::{
     AgentId, CallId, Cause, Codec, E164, EndedBy, LegId, Name, Now, Number, Outcome, Quality, QueueId, Reason,
@@ -66,6 +66,11 @@ fn silent(leg: LegId, heard_ms: u64) -> What {
     What::LegSilent { call: CALL, leg, heard: at(heard_ms) }
 }
 
+fn dialog(leg: LegId, call_id: &str, local_tag: &str, remote_tag: &str) -> What {
+    let [call_id, local_tag, remote_tag] = [call_id, local_tag, remote_tag].map(str::to_owned);
+    What::LegDialog { call: CALL, leg, dialog: DialogId { call_id, local_tag, remote_tag } }
+}
+
 fn arrived() -> What {
     What::CallArrived { call: CALL, ani: number("612345678"), dnis: number("900123456"), trunk: Some(trunk()) }
 }
@@ -107,6 +112,7 @@ pub(super) fn a_queued_call() -> Vec<(u64, What)> {
         (28_100, offered(boris, 8)),
         (28_100, began(b2, Party::Agent(boris, station("1002")))),
         (28_200, What::LegRinging { call: CALL, leg: b2 }),
+        (30_000, dialog(b2, "b2@x-2", "ours", "his-second-phone")),
         (30_000, What::LegAnswered { call: CALL, leg: b2 }),
         (30_010, offer_ended(boris, 8, OfferEnd::Accepted, 1810)),
         (30_010, What::QueueLeft { call: CALL, queue: queue("averias"), left, position: 1, wait_ms: 27_000 }),
@@ -166,7 +172,7 @@ fn each_change_of_segment_and_each_half_minute_writes_a_row() {
         10 2 interim 1
         3010 3 interim 2
         28100 4 interim 5
-        30000 5 interim 4
+        30000 5 interim 5
         30010 6 interim 2
         30010 7 interim 1
         30010 8 interim 1
@@ -553,4 +559,21 @@ fn a_recovered_record_names_the_revisions_that_decided_it() {
     let closed = recovery::recover(&open, &deck());
     let Kind::Close(record) = &closed[0].kind else { panic!("{closed:?}") };
     assert_eq!(told(record), (6, vec![6, 8]));
+}
+
+#[test]
+fn the_last_names_told_of_a_leg_are_those_of_its_record() {
+    let mut script = a_queued_call();
+    script.insert(2, (1, dialog(A, "a1@x", "one", "")));
+    script.insert(4, (8, dialog(A, "a1@x", "two", "theirs")));
+    let names = |leg: &Leg| [&leg.sip_call_id, &leg.local_tag, &leg.remote_tag].map(String::clone).join(" ");
+    let told = record(&script);
+    assert_eq!(
+        told.legs.iter().map(names).collect::<Vec<_>>(),
+        ["a1@x two theirs", "b1@x  ", "b2@x-2 ours his-second-phone"]
+    );
+    // A crash before the end changes nothing of it.
+    let rows = rows(&script);
+    let [Row { kind: Kind::Close(record), .. }] = &recover(&rows[..rows.len() - 1], &deck())[..] else { panic!("one") };
+    assert_eq!(record.legs.iter().map(names).collect::<Vec<_>>(), told.legs.iter().map(names).collect::<Vec<_>>());
 }

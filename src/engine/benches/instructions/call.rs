@@ -194,7 +194,10 @@ impl World {
                 if peer.to_string() == CARRIER { self.on_carrier(&text) } else { self.on_phone(&text) }
             }
             Effect::Media { leg, command: MediaCommand::Close } => {
-                self.house(Input::Media { leg, event: MediaEvent::Closed(Default::default()) });
+                self.house(Input::Media {
+                    leg,
+                    event: MediaEvent::Closed { quality: Default::default(), silent: Default::default() },
+                });
             }
             Effect::WantPorts(more) => {
                 let at = |port| SocketAddr::from(([10, 0, 0, 1], port));

@@ -223,6 +223,7 @@ impl World {
                 self.parties[at].legs.remove(&leg);
                 self.parties[at].todo.retain(|_, (about, _)| *about != leg);
             }
+            SipEvent::Named { dialog, .. } => self.named.push((at, dialog)),
             SipEvent::Progress { .. }
             | SipEvent::Agreed { .. }
             | SipEvent::Dtmf { .. }

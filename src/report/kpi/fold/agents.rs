@@ -18,18 +18,29 @@ impl Agent {
     /// Adds his time up to `until` to the quarters that it lies in, as labelled from the state's beginning: a step of the
     /// wall clock inside the state moves none of it.
     pub(super) fn count(&mut self, id: AgentId, until: Mono, rate: u64, out: &mut Changes) {
-        while self.counted < until && self.state != AgentState::LoggedOut {
-            let label =
-                Wall(self.since.wall.0.saturating_add_unsigned(self.counted.0.saturating_sub(self.since.mono.0)));
-            let quarter = Quarter::of(label);
-            let rest = Quarter(quarter.0 + 1).begins().0.abs_diff(label.0);
-            let step = rest.min(until.0 - self.counted.0);
+        if self.state == AgentState::LoggedOut {
+            return;
+        }
+        self.each_quarter(self.counted, until, |quarter, us| {
             let tally = out.agents.entry((quarter, id)).or_default();
-            tally.times.add(self.state, self.is_paid, step);
-            let cost = u128::from(rate) * u128::from(step);
+            tally.times.add(self.state, self.is_paid, us);
+            let cost = u128::from(rate) * u128::from(us);
             tally.cost += cost;
             tally.cost_ready += if self.state == AgentState::Ready { cost } else { 0 };
-            self.counted.0 += step;
+        });
+        self.counted = self.counted.max(until);
+    }
+
+    /// The quarters between two instants of his state, and how much of each lies there.
+    fn each_quarter(&self, from: Mono, until: Mono, mut on: impl FnMut(Quarter, u64)) {
+        let mut at = from;
+        while at < until {
+            let label = Wall(self.since.wall.0.saturating_add_unsigned(at.0.saturating_sub(self.since.mono.0)));
+            let quarter = Quarter::of(label);
+            let rest = Quarter(quarter.0 + 1).begins().0.abs_diff(label.0);
+            let step = rest.min(until.0 - at.0);
+            on(quarter, step);
+            at.0 += step;
         }
     }
 }
@@ -48,7 +59,7 @@ impl Fold {
         let rate = terms.rate(id);
         agent.count(id, at.mono, rate, out);
         let us = at.mono.0.saturating_sub(agent.since.mono.0);
-        if agent.state != AgentState::LoggedOut {
+        if agent.state != AgentState::LoggedOut && us > 0 {
             out.periods.push(Period { agent: id, from: agent.since.wall, us, state: agent.state });
         }
         let other_call =
@@ -81,6 +92,27 @@ impl Fold {
         if state != AgentState::LoggedOut {
             let work = agent.work.filter(|_| is_conversation(state) || state == AgentState::WrapUp);
             self.agents.insert(id, Agent { state, is_paid, since: at, counted: at.mono, work, last: agent.last });
+        }
+    }
+
+    /// Nothing was heard of a call since `heard`, and it is ended for it: whoever had it talked until then, and was neither in
+    /// conversation nor ready until he is free. His state follows; what was counted of it already is taken back.
+    pub(super) fn unheard(&mut self, call: CallId, heard: Mono, at: Now, terms: &KpiTerms, out: &mut Changes) {
+        let had = |agent: &Agent| is_conversation(agent.state) && agent.work.is_some_and(|work| work.call == call);
+        for (&id, agent) in self.agents.iter_mut().filter(|(_, agent)| had(agent)) {
+            agent.count(id, at.mono, terms.rate(id), out);
+            let until = heard.clamp(agent.since.mono, at.mono);
+            let (lasted, silent) = (until.0 - agent.since.mono.0, at.mono.0 - until.0);
+            let is_talk = agent.state == AgentState::Talking;
+            agent.each_quarter(until, at.mono, |quarter, us| {
+                let unheard = out.unheard.entry((quarter, id)).or_default();
+                *if is_talk { &mut unheard.talk } else { &mut unheard.hold } += us;
+            });
+            if let Some(work) = agent.work.as_mut() {
+                *if is_talk { &mut work.talk_us } else { &mut work.hold_us } += lasted;
+            }
+            out.periods.push(Period { agent: id, from: agent.since.wall, us: lasted + silent, state: agent.state });
+            (agent.since, agent.counted) = (at, at.mono);
         }
     }
 

@@ -58,6 +58,7 @@ impl Fold {
             | What::SegmentBegan { .. }
             | What::LegQuality { .. }
             | What::LegSilent { .. }
+            | What::LegDialog { .. }
             | What::LegEnded { .. } => return None,
         };
         self.is_asleep(call).then_some(call)

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use turno_base::fact::{Fact, What};
 use turno_base::{Currency, Wall};
-use turno_report::kpi::By;
+use turno_report::kpi::{By, KpiTerms};
 use turno_tariff::Deck;
 use turno_tariff::cdr::{Builder, Record};
 
 use super::super::{Split, Subject, day_of, report};
 use super::*;
-use crate::shell::again::{Wanted, run};
+use crate::shell::again::{Wanted, run, run_as_counted};
 use crate::shell::figures::audit::audit_day;
-use crate::shell::figures::tests::{Dir, LONG, open};
+use crate::shell::figures::tests::{Dir, LONG, open_under};
 use crate::shell::figures::zone;
 use crate::shell::store::Reader;
 use crate::shell::store::audit::audit;
@@ -25,13 +26,18 @@ fn book(per_minute: &str) -> Deck {
 
 /// Three freephone calls of ten seconds that are priced, 0 and 2 in one queue and 1 in the other, and a fourth that no rule priced.
 fn house() -> Dir {
+    house_under(KpiTerms::default(), |_| true)
+}
+
+/// The same, figures counting under these terms, and of the facts of the calls only some.
+fn house_under(terms: KpiTerms, kept: impl Fn(&Fact) -> bool) -> Dir {
     let dir = Dir::new();
-    let store = open(dir.path());
+    let store = open_under(dir.path(), terms);
     let elsewhere = Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34800,other,1\n").unwrap();
     let usual = deck();
     let (mut builder, mut number, mut seq) = (Builder::default(), 0, 0);
     for n in 0..4 {
-        for fact in facts(n) {
+        for fact in facts(n).into_iter().filter(|fact| kept(fact)) {
             number += 1;
             assert!(store.append_facts(number, 1, postcard::to_allocvec(&fact).unwrap()));
             let mut rows = Vec::new();
@@ -52,6 +58,10 @@ fn rate_again(dir: &Path, deck: &Deck) -> u64 {
 }
 
 fn rows(dir: &Path, subject: Subject) -> Vec<String> {
+    rows_by(dir, subject, Split::Queue)
+}
+
+fn rows_by(dir: &Path, subject: Subject, split: Split) -> Vec<String> {
     let tenth = day_of("2026-03-10").unwrap();
     let ask = Ask {
         subject,
@@ -59,7 +69,7 @@ fn rows(dir: &Path, subject: Subject) -> Vec<String> {
         to: tenth,
         by: By::Day,
         zone: zone("UTC").unwrap(),
-        split: Split::Queue,
+        split,
         queue: None,
         segment: None,
         figures: Vec::new(),
@@ -158,4 +168,23 @@ fn the_audit_balances_postings_with_records_and_names_the_call_of_one_that_does_
         (found.len(), found[0].identity.as_str(), &found[0].calls[..]),
         (1, "records_are_sound", &[call(1)][..])
     );
+}
+
+/// `figures.number_types` says what a number is: what is posted is counted where the calls are, whichever book and type their records have.
+#[test]
+fn what_is_posted_is_counted_under_the_type_of_number_that_figures_go_by() {
+    let terms =
+        || KpiTerms { number_types: [("34900".to_owned(), "ours".parse().unwrap())].into(), ..KpiTerms::default() };
+    let queued = |fact: &Fact| fact.what.call() != Some(call(1)) || !matches!(fact.what, What::QueueEntered { .. });
+    for (what, kept, by_config) in [("each in a queue", false, false), ("one in none", true, true)] {
+        let dir = house_under(terms(), |fact| !kept || queued(fact));
+        let dir = dir.path();
+        let (book, now) = (book("0.60"), Wall::from_secs(1_800_000_000));
+        let wanted = Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run: false, now };
+        let terms = terms();
+        assert_eq!(run_as_counted(dir, &book, by_config.then_some(&terms), wanted, |_| {}).unwrap().again.changed, 4);
+        let rows = rows_by(dir, Subject::Cost, Split::NumberType);
+        assert_eq!(rows.len(), 2, "{what}: a header and a row: {rows:?}");
+        assert!(rows[1].contains(",ours,") && rows[1].contains(",0.4300,"), "{what}: {rows:?}");
+    }
 }

@@ -1,5 +1,5 @@
-//! Tables of every version before the present one. Of those that the log tells again nothing is read; they stay beside. The ledger's
-//! are carried forward.
+//! Tables of every version before the present one. Records of the version before are carried forward, as the ledger is; of those before it,
+//! which the log tells again, nothing is read: they stay beside.
 
 use rusqlite::Connection;
 use turno_base::{Currency, Money};
@@ -7,11 +7,13 @@ use turno_tariff::Payer;
 use turno_tariff::again::{LegPayer, Posting};
 
 use super::*;
+use crate::shell::store::customers::Erased;
 use crate::shell::store::ledger::{Entry, Ledger};
+use crate::shell::store::pseudonym::pseudonymise;
 
 #[test]
-fn records_of_each_version_before_are_made_again_from_the_log() {
-    for before in 1..tables::VERSION {
+fn records_of_each_version_before_the_last_are_made_again_from_the_log() {
+    for before in 1..tables::VERSION - 1 {
         let dir = Dir::new("before");
         let (store, ..) = open(&dir, Options::default());
         append(&store, 0..7, 1);
@@ -43,6 +45,56 @@ fn records_of_each_version_before_are_made_again_from_the_log() {
     );
 }
 
+/// The log forgets after days; what is billed is kept for years. The records of the golden log of format 7 as the tables of then had
+/// them, and no log from which they could be made again.
+#[test]
+fn records_of_the_version_before_are_carried_forward_though_the_log_has_forgotten_them() {
+    let dir = Dir::new("before-forward");
+    let log = dir.0.join("log");
+    std::fs::create_dir_all(&log).unwrap();
+    let golden = format!("{}/tests/golden/record-log-7/00000001.log", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(golden).unwrap();
+    std::fs::write(log::path(&log, 1), &bytes).unwrap();
+    let (store, ..) = open(&dir, Options::default());
+    store.close(LONG);
+    let written = all(&dir);
+    assert_eq!(written[..], [0, 1, 2].map(untagged));
+
+    let path = dir.0.join("records.sqlite");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("ALTER TABLE legs DROP COLUMN local_tag; ALTER TABLE legs DROP COLUMN remote_tag").unwrap();
+    log::scan(&bytes, log::HEADER_BYTES as usize, |body, _| {
+        let Ok((frame::EntryHead::Row(_, row), record)) = postcard::take_from_bytes::<frame::EntryHead>(body) else {
+            return;
+        };
+        if row.kind == frame::KindHead::Close {
+            let sql = "UPDATE calls SET version = 5, record = ? WHERE call = ?";
+            assert_eq!(db.execute(sql, rusqlite::params![record, row.call.to_string()]).unwrap(), 1);
+        }
+    });
+    db.pragma_update(None, "user_version", 5).unwrap();
+    drop(db);
+    std::fs::remove_dir_all(&log).unwrap();
+
+    let (store, ..) = open(&dir, Options::default());
+    // The same once more, as a replay after a crash has it, and a new one.
+    append(&store, 3..4, 1);
+    store.close(LONG);
+    assert_eq!(all(&dir), [written, vec![record(3)]].concat());
+    let tags = |call: u64| {
+        let db = Connection::open(&path).unwrap();
+        let sql = "SELECT local_tag || '/' || remote_tag FROM legs WHERE call = ?";
+        db.query_row(sql, [self::call(call).to_string()], |row| row.get::<_, String>(0)).unwrap()
+    };
+    assert_eq!((tags(0), tags(3)), ("/".to_owned(), "ours-3/theirs-3".to_owned()));
+    // Who is forgotten is so in records of either version, and those can still be read.
+    let erased = Erased { ids: Vec::new(), numbers: vec!["+34612345678".parse().unwrap()] };
+    assert_eq!(pseudonymise(&dir.0, &erased, "erased-x").unwrap(), 4);
+    assert!(all(&dir).iter().all(|record| record.ani.raw == "+34612000000" && record.legs[0].sip_call_id.is_empty()));
+    let kept = Connection::open(dir.0.join("records.v5.sqlite")).unwrap();
+    assert_eq!(kept.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, u32>(0)).unwrap(), 3);
+}
+
 /// What was posted is money, and lies nowhere else.
 #[test]
 fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_are_counted() {
@@ -59,7 +111,8 @@ fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_a
             let of = LegPayer { call: record.call, leg: leg.leg, payer: Payer::company() };
             let version = (n % 2 == 0).then_some((record.arrived, 3));
             let posting = Posting { of, revision, difference: euro(-n), net: euro(n * 100), version };
-            part.post(&posting, record, Wall(n)).unwrap();
+            let number_type = record.dnis_type.map(|kind| kind.as_str().parse().unwrap());
+            part.post(&posting, record, number_type, Wall(n)).unwrap();
         }
     }
     part.keep().unwrap();

@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::script::run;
 
 /// Anna's phone has registered over datagrams and over a stream.
-const ANNA: &str = "0 anna REGISTER r1 | To: <sip:anna@turno.example> | Uri: sip:turno.example
+pub(super) const ANNA: &str = "0 anna REGISTER r1 | To: <sip:anna@turno.example> | Uri: sip:turno.example
     0 anna REGISTER r1 auth | To: <sip:anna@turno.example> | Uri: sip:turno.example | Allow: INVITE
     0 anna-tcp REGISTER r2 | To: <sip:anna@turno.example> | Uri: sip:turno.example
     0 anna-tcp REGISTER r2 auth | To: <sip:anna@turno.example> | Uri: sip:turno.example | Allow: INVITE | Contact: <sip:anna@x.invalid;transport=tcp>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"\n";

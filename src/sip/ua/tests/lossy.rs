@@ -247,7 +247,7 @@ impl World {
                 assert_eq!(self.legs[side], Some(leg));
                 self.ended[side].push(cause);
             }
-            SipEvent::Progress { .. } | SipEvent::Counted(_) => {}
+            SipEvent::Named { .. } | SipEvent::Progress { .. } | SipEvent::Counted(_) => {}
             other => panic!("{other:?}"),
         }
     }

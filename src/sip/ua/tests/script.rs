@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use turno_base::fact::DialogId;
 use turno_base::{Cause, Codec, Direction, LegId, Mono, Now, Number, Reason, StationId, TrunkId};
 
 use crate::auth::{Algorithm, Asked, ha1, response};
@@ -107,6 +108,8 @@ pub(super) struct Script {
     /// Token of the last send to each peer.
     tokens: BTreeMap<String, u64>,
     pub(super) text: String,
+    /// The names told last of each leg's dialog.
+    pub(super) names: BTreeMap<LegId, DialogId>,
 }
 
 /// Runs a script and gives its transcript.
@@ -135,6 +138,7 @@ impl Script {
             branches: 0,
             tokens: BTreeMap::new(),
             text: String::new(),
+            names: BTreeMap::new(),
         };
         script.act(|ua, now, out| ua.configure(config, now, out));
         // A trunk that is never probed is up from the start: no news.
@@ -142,7 +146,7 @@ impl Script {
         script
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         if let Some(headers) = line.strip_prefix("show ") {
             self.shown = headers.split(", ").map(str::to_owned).collect();
             return;
@@ -281,6 +285,12 @@ impl Script {
         Flow { transport, listener, peer: address.parse().unwrap(), connection }
     }
 
+    /// The names of a call's dialog as its messages have them.
+    pub(super) fn on_the_wire(&self, name: &str) -> DialogId {
+        let Call { call_id, our_tag, peer_tag, .. } = &self.calls[name];
+        DialogId { call_id: call_id.clone(), local_tag: our_tag.clone(), remote_tag: peer_tag.clone() }
+    }
+
     /// What we sent, as its peer understands it.
     fn sent(&mut self, to: Destination, bytes: Vec<u8>, token: u64) {
         let address: SocketAddr = match to {
@@ -355,6 +365,11 @@ impl Script {
 
     fn told(&mut self, event: SipEvent) {
         let line = match event {
+            // Compared with what is on the wire (names.rs): in a transcript they would say nothing.
+            SipEvent::Named { leg, dialog } => {
+                self.names.insert(leg, dialog);
+                return;
+            }
             SipEvent::Incoming(i) => {
                 let raw = if i.ani.withheld { "withheld" } else { &i.ani.raw };
                 let mut line = format!("{} arrives from {raw} {:?} for {} by {:?}", i.leg, i.display, i.dnis, i.origin);

@@ -136,6 +136,7 @@ impl QueueLog {
             What::LegRinging { .. }
             | What::LegAnswered { .. }
             | What::LegQuality { .. }
+            | What::LegDialog { .. }
             | What::Offered { .. }
             | What::CallbackEnded { .. }
             | What::CallbacksDue { .. }

@@ -104,6 +104,15 @@ fn leg_lines(leg: &Leg, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
         cause.reason.as_str(),
         by(leg.by)
     ));
+    let tags = [("our tag", &leg.local_tag), ("the peer's", &leg.remote_tag)];
+    let tags: String = tags
+        .iter()
+        .filter(|(_, tag)| !tag.is_empty())
+        .map(|(whose, tag)| format!(", {whose} {}", clean(tag)))
+        .collect();
+    if !leg.sip_call_id.is_empty() {
+        line(format_args!("            Call-ID {}{tags}", clean(&leg.sip_call_id)));
+    }
     if let Some(q) = leg.quality {
         let codec = q.codec.map_or("-", |codec| codec.as_str());
         line(format_args!(

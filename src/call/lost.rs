@@ -1,0 +1,80 @@
+//! Ends that nobody saw: a session that its peer no longer refreshes, a limit that is reached. The leg ended when it was heard last. Of a
+//! session that is asked first: its call goes on without it when media has answered. A limit waits for nobody.
+
+use std::time::Duration;
+
+use turno_base::fact::What;
+use turno_base::{Cause, EndedBy, LegId, Now, Outcome, Reason};
+
+use crate::call::{Call, FIGURES_WAIT, Stage};
+use crate::leg::LegState;
+use crate::turn::Turn;
+
+/// Whoever was heard so lately was there until the end that was found.
+pub const HEARD_LATELY: Duration = Duration::from_secs(2);
+/// The longest call, or the budget of one, is at its end (Q.850 31: normal, unspecified).
+const DURATION_LIMIT: Cause = Cause::new(480, 31, Reason::DurationLimit);
+
+impl Call {
+    /// Whether the end of a leg waits until it is known when it was heard last.
+    pub(crate) fn is_lost_by(&mut self, id: LegId, cause: Cause, by_peer: bool, t: &Turn<'_>) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return false };
+        let is_found = matches!(cause.reason, Reason::SessionExpired | Reason::Unreachable);
+        if leg.is_up() && leg.owes_figures && !by_peer && is_found {
+            leg.state = LegState::Lost { cause, give_up_at: t.now.mono + FIGURES_WAIT };
+        }
+        matches!(leg.state, LegState::Lost { .. })
+    }
+
+    /// What media says of a lost leg has come, or has not in time.
+    pub(crate) fn on_lost(&mut self, id: LegId, heard: Option<Now>, t: &mut Turn<'_>) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let LegState::Lost { cause, .. } = leg.state else { return };
+        leg.state = LegState::Up;
+        if let Some(heard) = heard.filter(|heard| t.now.mono.since(heard.mono) >= HEARD_LATELY) {
+            let is_over = id == self.caller || !self.goes_on_without(id);
+            for leg in self.legs.iter().filter(|leg| leg.is_up() && (is_over || leg.id == id)) {
+                t.fact(What::LegSilent { call: self.id, leg: leg.id, heard });
+            }
+        }
+        self.on_over(id, cause, false, t);
+    }
+
+    /// Whether the caller is still served when this leg of another is gone.
+    fn goes_on_without(&self, id: LegId) -> bool {
+        match &self.stage {
+            Stage::Talking(talk) if talk.other == id => self.rescuable().is_some(),
+            Stage::Talking(_)
+            | Stage::Transferring(_)
+            | Stage::CallingBack(_)
+            | Stage::Waiting(_)
+            | Stage::Arriving { .. }
+            | Stage::Ringing(_)
+            | Stage::Saying { .. }
+            | Stage::Coding { .. }
+            | Stage::Parked(_)
+            | Stage::Choosing(_)
+            | Stage::Leaving(_)
+            | Stage::Ending => true,
+        }
+    }
+
+    /// The longest call, or its budget: over for everybody at once, and for what is billed since the caller was heard last. What media says
+    /// of him comes with his figures.
+    pub(crate) fn on_duration_limit(&mut self, t: &mut Turn<'_>) {
+        if self.legs.is_up(self.caller) {
+            self.stuck = self.legs.iter().filter(|leg| leg.is_up()).map(|leg| leg.id).collect();
+        }
+        self.finish(Outcome::Cancelled, EndedBy::Us, DURATION_LIMIT, t);
+    }
+
+    /// Media has said when the caller was heard last whom a limit ended.
+    pub(crate) fn on_stuck(&mut self, id: LegId, heard: Now, t: &mut Turn<'_>) {
+        if id != self.caller || t.now.mono.since(heard.mono) < HEARD_LATELY {
+            return;
+        }
+        for leg in std::mem::take(&mut self.stuck) {
+            t.fact(What::LegSilent { call: self.id, leg, heard });
+        }
+    }
+}
