@@ -325,7 +325,6 @@ pub(crate) const ROUTES: &[Route] = &[
             may("owner", Text, "Agent whose customer it is; empty: nobody's"),
             may("flags", Names, "Marks, all of them"),
             may("custom", Texts, "Fields of the house's own; those that are null go"),
-            may("note", Text, "One more note"),
         ]),
     get("/api/v1/customer-tasks", SUPERVISED, "tasks", "What is to be put right about customers."),
     get("/api/v1/customers/{id}/export", ADMIN, "customer", "Everything that is kept of a person."),

@@ -102,7 +102,7 @@ impl From<EditError> for Not {
             EditError::Store(error) => error.into(),
             EditError::NoCustomer(_) => nobody(),
             EditError::ChangedSince => Not::Asked(StatusCode::PRECONDITION_FAILED, sentence),
-            EditError::NoName { .. } | EditError::Unfit(_) | EditError::Unkeepable(_) => {
+            EditError::NoName { .. } | EditError::Unkeepable(_) => {
                 Not::Asked(StatusCode::UNPROCESSABLE_ENTITY, sentence)
             }
         }
@@ -159,12 +159,11 @@ pub(super) async fn patch(
 ) -> Response {
     let expect = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
     let expect = expect.filter(|tag| *tag != "*").map(|tag| tag.trim_matches('"').to_owned());
-    let by = asked::who();
     // What it says of him is his: the audit log has the keys alone, so that it has nothing to forget with him.
     asked::say(edit.keys().join(" "));
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut response = done(&state, move |dir| {
-        let customer = Customers::open_existing(dir)?.edit(&id, &edit, expect.as_deref(), (&by, wall()))?;
+        let customer = Customers::open_existing(dir)?.edit(&id, &edit, expect.as_deref())?;
         let _ = tell.send(tag(&customer));
         Ok(json!({"customer": customer}))
     })
