@@ -6,6 +6,7 @@ mod access;
 mod agents;
 mod ask;
 mod audit;
+mod audited;
 mod backup;
 mod callbacks;
 mod calls;
@@ -16,6 +17,7 @@ mod documents;
 mod init;
 mod journal;
 mod live;
+mod pipes;
 mod play;
 mod rate;
 mod records;
@@ -324,6 +326,7 @@ enum RegCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    pipes::leave_with_the_reader();
     let cli = Cli::parse();
     let code = match (cli.watch, is_shown(&cli.command)) {
         (false, _) => run(cli),

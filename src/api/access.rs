@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, OriginalUri, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -307,15 +308,32 @@ pub(crate) async fn guard(State(state): State<AppState>, request: Request, next:
         tracing::info!(by = %asking.name, %method, path = where_to, "asked by HTTP");
     }
     head.extensions.insert(asking.clone());
-    let request = Request::from_parts(head, body);
-    let served = async {
-        // Such files are larger than what is remembered, and the same file again changes nothing.
-        if request.method() == Method::POST && ![routes::IMPORT, routes::APPLY, routes::DECK].contains(&path.as_str()) {
-            return state.access.once.run(&asking, request, next).await;
-        }
-        next.run(request).await
+    let who = asking.name.clone();
+    if method == Method::GET || method == Method::HEAD {
+        let served = next.run(Request::from_parts(head, body));
+        return asked::serve(&state, who, (method, where_to, query), served).await;
+    }
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or did not come whole");
     };
-    asked::serve(&state, asking.name.clone(), (method, where_to, query), served).await
+    let request = Request::from_parts(head, Body::from(body));
+    // Such files are larger than what is remembered, and the same file again changes nothing.
+    let is_remembered =
+        method == Method::POST && ![routes::IMPORT, routes::APPLY, routes::DECK].contains(&path.as_str());
+    let carried = async move {
+        let served = async {
+            match is_remembered {
+                true => state.access.once.run(&asking, request, next).await,
+                false => next.run(request).await,
+            }
+        };
+        asked::serve(&state, who, (method, where_to, query), served).await
+    };
+    // Who goes away meanwhile, or is answered that it takes too long, has asked for it all the same: it is done and written down.
+    tokio::spawn(carried).await.unwrap_or_else(|error| {
+        tracing::error!(%error, path, "a request broke off");
+        refused(StatusCode::INTERNAL_SERVER_ERROR, "this broke off; the log says why")
+    })
 }
 
 /// Whether the request may be served, and who asks.

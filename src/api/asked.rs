@@ -28,6 +28,8 @@ struct Asking {
     has_asked: Cell<bool>,
     /// What else is to be written down.
     more: RefCell<String>,
+    /// Under which number a customer's store tells what changed of him.
+    edit: Cell<Option<i64>>,
 }
 
 /// Asks the engine on behalf of whoever this request is from.
@@ -52,6 +54,11 @@ pub(super) fn say(more: String) {
     let _ = ASKING.try_with(|asking| asking.more.replace(more));
 }
 
+/// A customer's store tells under this number what changed of him.
+pub(super) fn edited(edit: i64) {
+    let _ = ASKING.try_with(|asking| asking.edit.set(Some(edit)));
+}
+
 /// Serves a request of somebody; a change that the engine was not asked for is written down by method and path.
 pub(super) async fn serve(
     state: &AppState,
@@ -60,13 +67,15 @@ pub(super) async fn serve(
     served: impl Future<Output = Response>,
 ) -> Response {
     let author = Author { who, door: Door::Rest };
-    let asking = Asking { author: author.clone(), has_asked: Cell::new(false), more: RefCell::default() };
+    let asking =
+        Asking { author: author.clone(), has_asked: Cell::new(false), more: RefCell::default(), edit: Cell::new(None) };
     let served = async {
         let response = served.await;
-        let (has_asked, said) = ASKING.with(|asking| (asking.has_asked.get(), asking.more.take()));
-        (response, has_asked, said)
+        let (has_asked, said, edit) =
+            ASKING.with(|asking| (asking.has_asked.get(), asking.more.take(), asking.edit.get()));
+        (response, has_asked, said, edit)
     };
-    let (response, has_asked, said) = ASKING.scope(asking, served).await;
+    let (response, has_asked, said, edit) = ASKING.scope(asking, served).await;
     let is_change = method != Method::GET && method != Method::HEAD && response.status().is_success();
     let is_dry = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "dry_run=true"));
     let is_known = is_dry || has_asked || path == SESSION || response.headers().contains_key(&REPLAYED);
@@ -78,6 +87,7 @@ pub(super) async fn serve(
             about: path,
             more: if said.is_empty() { query.unwrap_or_default() } else { said },
             after: revision.map(|revision| json!({"revision": revision})),
+            edit,
             ..Deed::default()
         };
         state.audit.note(&author, deed).await;

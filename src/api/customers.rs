@@ -1,6 +1,7 @@
 //! Customers by REST: the search box from memory, a whole customer from the store.
 
 mod care;
+mod cases;
 mod entered;
 
 use axum::extract::{Path, Query, State};
@@ -29,6 +30,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/customer-tasks", get(tasks))
         .route("/calls/{call}/card", get(card))
         .merge(care::router())
+        .merge(cases::router())
         .merge(entered::router())
 }
 

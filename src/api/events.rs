@@ -22,7 +22,7 @@ use crate::api::AppState;
 use crate::api::access::{Asking, refused};
 use crate::api::rest::shown;
 use crate::shell::board::Numbered;
-use crate::shell::event::{Event, Filter, KINDS, event};
+use crate::shell::event::{Event, Filter, KINDS};
 use crate::shell::store::since::{Since, oldest};
 
 /// Readers at once.
@@ -117,13 +117,13 @@ struct View {
 
 impl View {
     /// The message of a fact, if the reader gets one.
-    fn message(&mut self, seq: u64, fact: &Fact) -> Option<Value> {
-        let event = event(fact);
+    fn message<'a>(&mut self, numbered: &'a Numbered) -> Option<&'a str> {
+        let (event, text) = numbered.told();
         let sees = match self.only {
             None => true,
-            Some(agent) => self.is_about(agent, &event),
+            Some(agent) => self.is_about(agent, event),
         };
-        (sees && self.filter.wants(&event)).then(|| event.json(seq, fact))
+        (sees && self.filter.wants(event)).then_some(text)
     }
 
     fn is_about(&mut self, agent: AgentId, event: &Event) -> bool {
@@ -194,8 +194,8 @@ impl Feed {
             self.send(&gone).await?;
         }
         self.last = numbered.seq;
-        match self.view.message(numbered.seq, &numbered.fact) {
-            Some(message) => self.send(&message).await,
+        match self.view.message(&numbered) {
+            Some(message) => self.send_text(message).await,
             None => Ok(()),
         }
     }
@@ -246,8 +246,8 @@ impl Feed {
             let mut read = replay(&self.state.records, self.last, to, at);
             while let Some((number, fact)) = read.recv().await {
                 self.last = number;
-                if let Some(message) = self.view.message(number, &fact) {
-                    self.send(&message).await?;
+                if let Some(message) = self.view.message(&Numbered::new(number, fact)) {
+                    self.send_text(message).await?;
                 }
             }
             if self.last > begun {
@@ -278,7 +278,11 @@ impl Feed {
     }
 
     async fn send(&mut self, message: &Value) -> Result<(), Over> {
-        let text = Message::Text(message.to_string().into());
+        self.send_text(&message.to_string()).await
+    }
+
+    async fn send_text(&mut self, text: &str) -> Result<(), Over> {
+        let text = Message::Text(text.into());
         match tokio::time::timeout(WRITE_LIMIT, self.socket.send(text)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Over),

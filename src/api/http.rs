@@ -39,6 +39,8 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: Duration = Duration::from_secs(15);
 /// A request must be answered by then, its body read included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+/// A change of the configuration must be in force by then: all of it is read, checked and brought to the disk, which may be busy.
+const CHANGE_LIMIT: Duration = Duration::from_secs(60);
 /// A file of customers must be in by then.
 const IMPORT_LIMIT: Duration = Duration::from_secs(120);
 /// Largest head; more is 431.
@@ -67,7 +69,7 @@ pub fn router(state: AppState) -> Router {
         .merge(
             live::apply_router(state.clone())
                 .merge(live::import_router(state.clone()))
-                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT)),
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, CHANGE_LIMIT)),
         )
         .layer(from_fn_with_state(state.clone(), headers::around))
         .with_state(state)

@@ -143,7 +143,6 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/config", get(whole))
         .route("/config/export", get(export))
-        .route("/config/reload", post(reload))
         .route("/config/revisions", get(revisions))
         .route("/config/revisions/{revision}", get(revision))
         .route("/config/revisions/{revision}/undo", post(undo))
@@ -152,10 +151,11 @@ pub(super) fn router() -> Router<AppState> {
         .merge(decks::router())
 }
 
-/// Takes documents larger than any other body.
+/// What changes the whole: it may take longer than other requests, and documents are larger than any other body.
 pub(super) fn apply_router(state: AppState) -> Router<AppState> {
     Router::new()
         .route("/api/v1/config/apply", post(apply))
+        .route("/api/v1/config/reload", post(reload))
         .layer(from_fn_with_state(state, access::guard))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(DOCUMENT_BYTES_MAX))

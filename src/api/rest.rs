@@ -21,7 +21,7 @@ use crate::shell::instant::wall_of;
 /// Routes below `/api/v1`.
 pub(super) fn router(state: AppState) -> Router<AppState> {
     Router::new()
-        .route("/calls", get(calls))
+        .route("/calls", get(calls).post(place))
         .route("/calls/{call}", get(call))
         .route("/calls/{call}", delete(hang_up))
         .route("/calls/{call}/explain", get(explain_call))
@@ -87,6 +87,18 @@ async fn hang_up(State(state): State<AppState>, Path(call): Path<String>) -> Res
         Ok(call) => ask(&state, Command::CallHangUp(call)).await,
         Err(_) => unknown("call", &call),
     }
+}
+
+/// A station and whom it is connected with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Placed {
+    station: StationId,
+    number: String,
+}
+
+async fn place(State(state): State<AppState>, Json(placed): Json<Placed>) -> Response {
+    ask(&state, Command::CallPlace(placed.station, placed.number)).await
 }
 
 /// How much older a waiting call counts from now on.

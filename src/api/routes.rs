@@ -227,6 +227,9 @@ pub(crate) const ROUTES: &[Route] = &[
     )]),
     post("/api/v1/calls/{call}/pull", SUPERVISED, "A waiting or parked call goes to an agent now.")
         .takes(&[need("agent", Named, "To whom")]),
+    post("/api/v1/calls", SUPERVISED, "Connects a station with a number: the station is called first.")
+        .gives("calls")
+        .takes(&[need("station", Named, "Which is called first"), need("number", Text, "As dialled there")]),
     post("/api/v1/emergency", SUPERVISED, "The emergency switch, of one queue or of all.")
         .takes(&[need("on", Flag, "On or off"), may("queue", Named, "Of this queue; absent: of all")]),
     get("/api/v1/calendars", WATCHED, "calendars", "Opening hours as of now."),
@@ -327,6 +330,7 @@ pub(crate) const ROUTES: &[Route] = &[
             may("custom", Texts, "Fields of the house's own; those that are null go"),
         ]),
     get("/api/v1/customer-tasks", SUPERVISED, "tasks", "What is to be put right about customers."),
+    post("/api/v1/customer-tasks/{task}/done", SUPERVISED, "It was put right."),
     get("/api/v1/customers/{id}/export", ADMIN, "customer", "Everything that is kept of a person."),
     post("/api/v1/customers/{id}/erase", ADMIN, "Forgets a person; this cannot be taken back.").takes(&[need(
         "yes",
@@ -352,6 +356,14 @@ pub(crate) const ROUTES: &[Route] = &[
         .gives("notes")
         .takes(&[need("text", Text, "At most 4000 bytes"), may("by", Text, "Who writes it; absent: whoever asks")]),
     post("/api/v1/customers/{id}/notes/undo", ADMIN, "Takes back the last note.").gives("notes"),
+    post("/api/v1/customers/{id}/cases", ADMIN, "A customer waits for something from now on.")
+        .gives("cases")
+        .takes(&[need("reference", Text, "Its number where it is handled"), need("title", Text, "What about")]),
+    post("/api/v1/customers/{id}/cases/close", ADMIN, "He waits for it no longer.").gives("cases").takes(&[need(
+        "reference",
+        Text,
+        "Its number where it is handled",
+    )]),
     post(IMPORT, ADMIN, "Takes a file of customers, CSV.").gives("outcome").asks(&[
         may("name", Text, "Names the import"),
         may("country", Text, "Whose numbers they are, without a prefix"),
@@ -408,7 +420,11 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/api/v1/voicemail/{call}", SUPERVISED, "call", "One message."),
     row("DELETE", "/api/v1/voicemail/{call}", SUPERVISED, "Removes a message."),
     get("/api/v1/voicemail/{call}/sound", SUPERVISED, "audio/wav", "What was said."),
-    post("/api/v1/voicemail/{call}/done", SUPERVISED, "Somebody has seen to it."),
+    post("/api/v1/voicemail/{call}/done", SUPERVISED, "Somebody has seen to it, or nobody after all.").takes(&[may(
+        "undo",
+        Flag,
+        "Nobody has after all",
+    )]),
     get("/api/v1/route-test", WATCHED, "route", "What would become of a call; nothing changes.").asks(&[
         need("from", Text, "Who calls"),
         need("to", Text, "What is dialled"),

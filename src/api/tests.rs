@@ -23,7 +23,7 @@ use crate::shell::signals::drain;
 /// A node without an engine: a thread answers instead.
 pub(super) struct Place {
     pub(super) state: AppState,
-    runtime: tokio::runtime::Runtime,
+    pub(super) runtime: tokio::runtime::Runtime,
     pub(super) http: SocketAddr,
     pub(super) socket: PathBuf,
     /// The engine's end of the event line.

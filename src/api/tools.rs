@@ -134,9 +134,9 @@ pub(super) async fn answer(
 
 /// Who did what.
 pub(super) async fn entries(wanted: Wanted, state: &AppState) -> Result<Vec<Entry>, String> {
-    let audit = state.audit.clone();
+    let (audit, records) = (state.audit.clone(), state.records.clone());
     // It reads the disk.
-    match tokio::task::spawn_blocking(move || audit.list(&wanted)).await {
+    match tokio::task::spawn_blocking(move || audit.list(&wanted, &records)).await {
         Ok(Ok(entries)) => Ok(entries),
         Ok(Err(error)) => Err(format!("the audit log cannot be read: {error}")),
         Err(_) => Err("the audit log cannot be read".to_owned()),

@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::json;
 use std::io;
 use turno_base::CallId;
@@ -37,8 +38,17 @@ async fn sound(State(state): State<AppState>, Path(call): Path<String>) -> Respo
     .await
 }
 
-async fn done(State(state): State<AppState>, Path(call): Path<String>) -> Response {
-    about(&state, &call, |folder, call| Ok(Json(folder.set_done(call, true)?).into_response())).await
+/// Nobody has dealt with it after all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    #[serde(default)]
+    undo: bool,
+}
+
+async fn done(State(state): State<AppState>, Path(call): Path<String>, body: Option<Json<Done>>) -> Response {
+    let undo = body.is_some_and(|Json(done)| done.undo);
+    about(&state, &call, move |folder, call| Ok(Json(folder.set_done(call, !undo)?).into_response())).await
 }
 
 async fn remove(State(state): State<AppState>, Path(call): Path<String>) -> Response {

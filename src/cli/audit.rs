@@ -1,15 +1,15 @@
 //! `turno audit`: whether figures add up, and who did what.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::api::control::Request;
-use crate::api::tools::Tool;
+use crate::api::control::{Reply, Request};
+use crate::api::tools::{Tool, ToolReply};
 use crate::cli::table::Table;
-use crate::cli::{ask, report};
-use crate::shell::audit::{Entry, SHOWN_MAX, Wanted};
+use crate::cli::{REFUSED, ask, report};
+use crate::shell::audit::{Beside, Entry, SHOWN_MAX, Wanted};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -22,7 +22,7 @@ pub(super) struct Auditing {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Who did what by socket, HTTP or the manager interface: each command and change, with what it was about before and after.
+    /// Who did what by socket, HTTP, the manager interface or the command line: each command and change, with what it was about before and after.
     List {
         /// The last so many.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(SHOWN_MAX)))]
@@ -33,6 +33,12 @@ enum AuditCommand {
         /// Only what is about this, or what it begins with: agent/anna, queue/.
         #[arg(long)]
         about: Option<String>,
+        /// Read it from this data folder, with or without a running engine.
+        #[arg(long, value_name = "DIR", env = "TURNO_DATA")]
+        data: Option<PathBuf>,
+        /// Folder of the records, if it is not in the data folder: customers tell there what changed of them.
+        #[arg(long, value_name = "DIR", requires = "data")]
+        records: Option<PathBuf>,
     },
 }
 
@@ -47,8 +53,19 @@ impl Auditing {
 pub(super) fn audit(socket: &Path, as_json: bool, args: Auditing) -> u8 {
     match args.command {
         None => report::audit(&args.day, as_json),
-        Some(AuditCommand::List { last, who, about }) => {
-            ask::request(socket, as_json, &Request::Tool(Tool::Audit(Wanted { last, who, about })))
+        Some(AuditCommand::List { last, who, about, data, records }) => {
+            let wanted = Wanted { last, who, about };
+            let Some(data) = data else {
+                return ask::request(socket, as_json, &Request::Tool(Tool::Audit(wanted)));
+            };
+            let records = records.unwrap_or_else(|| data.join("records"));
+            match Beside::at(&data).list(&wanted, &records) {
+                Ok(entries) => ask::show(Reply::Tool(Box::new(ToolReply::Audit(entries))), as_json),
+                Err(error) => {
+                    eprintln!("the audit log in {} cannot be read: {error}", data.display());
+                    REFUSED
+                }
+            }
         }
     }
 }
@@ -64,12 +81,21 @@ pub(super) fn print(entries: &[Entry]) {
             entry.what.clone(),
             entry.about.clone(),
             entry.more.clone(),
-            entry.before.as_ref().map(words).unwrap_or_default(),
-            entry.after.as_ref().map(words).unwrap_or_default(),
+            seen(entry, &entry.before),
+            seen(entry, &entry.after),
             entry.refused.clone().unwrap_or_default(),
         ]);
     }
     table.print();
+}
+
+/// What is known of it; of a customer who was forgotten, that he was.
+fn seen(entry: &Entry, value: &Option<Value>) -> String {
+    match (value, entry.edit) {
+        (Some(value), _) => words(value),
+        (None, Some(_)) => "(forgotten)".to_owned(),
+        (None, None) => String::new(),
+    }
 }
 
 /// `state=paused reason=pausa`.

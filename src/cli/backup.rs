@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::api::control::{self, Reply, Request};
 use crate::api::tools::{Tool, ToolReply};
-use crate::cli::REFUSED;
+use crate::cli::{REFUSED, audited};
 use crate::shell::backup::{self, Held};
 use crate::shell::config;
 
@@ -78,6 +78,9 @@ pub(super) fn restore(args: &RestoreArgs, as_json: bool) -> u8 {
         Ok(restored) => restored,
         Err(failure) => return refused(&failure),
     };
+    let told = audited::deed("restore", "node", args.from.display().to_string());
+    let came = json!({"files": restored.files, "version": restored.other_version});
+    audited::note_in(&restored.data, audited::with(told, came));
     let config = restored.config.display();
     if as_json {
         let told = json!({"files": restored.files, "config": restored.config, "other_version": restored.other_version});

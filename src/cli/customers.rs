@@ -21,6 +21,7 @@ use turno_customers::import::{Field, Mapping};
 use turno_customers::personal::Retention;
 use turno_customers::{HITS_MAX, Portfolio};
 
+use crate::cli::audited::{deed, note, with};
 use crate::cli::table::Table;
 use crate::cli::{NOT_FOUND, REFUSED};
 use crate::shell::clock::wall;
@@ -287,6 +288,11 @@ fn bring_in(dir: &Path, as_json: bool, args: &ImportArgs) -> Result<(), Failure>
     let progress = |rows| bar.set_message(format!("{rows} rows"));
     let outcome = import(&mut store, &args.file, &reading, wall(), args.dry_run, progress).map_err(Failure::File)?;
     bar.finish_and_clear();
+    if !args.dry_run {
+        let file = args.file.display().to_string();
+        let came = json!({"counts": outcome.counts, "left_out": outcome.errors_count});
+        note(dir, with(deed("customers import", "customers", file), came));
+    }
     match as_json {
         true => println!("{}", json!({"dry_run": args.dry_run, "outcome": outcome})),
         false => print_outcome(&outcome, args.dry_run),
@@ -346,6 +352,8 @@ fn imports(dir: &Path, as_json: bool) -> Result<(), Failure> {
 
 fn undo(dir: &Path, as_json: bool, import: Option<i64>) -> Result<(), Failure> {
     let undone = Customers::open_existing(dir)?.undo(import, wall())?.ok_or(Failure::NothingToUndo)?;
+    let about = format!("import {}", undone.import);
+    note(dir, with(deed("customers undo", "customers", about), json!({"restored": undone.restored})));
     if as_json {
         println!("{}", json!({"undone": undone}));
         return Ok(());
@@ -401,7 +409,10 @@ fn tasks(dir: &Path, as_json: bool, done: Option<i64>) -> Result<(), Failure> {
     let mut store = Customers::open_existing(dir)?;
     if let Some(task) = done {
         return match store.finish_task(task, wall())? {
-            true => Ok(()),
+            true => {
+                note(dir, deed("customers tasks --done", format!("customer-task/{task}"), ""));
+                Ok(())
+            }
             false => Err(Failure::NoTask(task)),
         };
     }

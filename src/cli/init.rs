@@ -35,6 +35,14 @@ pub(super) enum Pbx {
 }
 
 impl Pbx {
+    /// Where it takes our calls: with FreeSWITCH the external profile, whose peers are not asked for a password.
+    fn port(self) -> u16 {
+        match self {
+            Pbx::Asterisk | Pbx::Kamailio => 5060,
+            Pbx::Freeswitch => 5080,
+        }
+    }
+
     /// Where each text goes, and the text.
     fn snippets(self) -> &'static [(&'static str, &'static str)] {
         match self {
@@ -178,6 +186,7 @@ fn starter(own: IpAddr, args: &InitArgs) -> String {
         .replace("{own}", &bracketed(own))
         .replace("{pbx}", &bracketed(args.pbx_ip))
         .replace("{port}", &args.port.to_string())
+        .replace("{pbx_port}", &args.pbx.port().to_string())
         .replace("{password_1}", &password())
         .replace("{password_2}", &password())
 }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory};
 use expect_test::expect_file;
+use turno_engine::Sizes;
 use turno_tariff::cdr::format::CSV_HEADER;
 
 use super::Cli;
+use crate::compat::ami;
 use crate::shell::metrics::Metrics;
 
 fn root() -> PathBuf {
@@ -125,22 +127,36 @@ fn every_command_and_argument_says_what_it_is_and_takes_help_and_json() {
     }
 }
 
+/// Those of a metric's first sample.
+fn labels(page: &str, name: &str) -> String {
+    let of = |line: &str| {
+        let rest = line.strip_prefix(name)?.trim_start_matches("_bucket").strip_prefix('{')?;
+        let pairs = rest.split_once("} ")?.0.split(',').filter_map(|pair| Some(pair.split_once('=')?.0.to_owned()));
+        Some(pairs.filter(|label| label != "le").collect::<Vec<_>>())
+    };
+    let mut labels = page.lines().find_map(of).unwrap_or_default();
+    labels.sort_unstable();
+    labels.join(" ")
+}
+
 #[test]
 fn metrics() {
     let metrics = Metrics::new();
     metrics.touch();
+    metrics.set_sizes(&Sizes::default());
+    ami::Counts::new(&metrics);
     let text = metrics.page(true, 0);
     let mut out = head(
         "Metrics",
         "What `/metrics` says. Made from the program. Labels are queues, segments, outcomes and the like: no agent, no number, no call.",
     );
-    out.push_str("| name | kind | what |\n| --- | --- | --- |\n");
+    out.push_str("| name | kind | labels | what |\n| --- | --- | --- | --- |\n");
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) else { continue };
         let kind = lines.peek().and_then(|next| next.strip_prefix("# TYPE ")).and_then(|rest| rest.split_once(' '));
         let kind = kind.map_or("", |(_, kind)| kind);
-        let _ = writeln!(out, "| `{name}` | {kind} | {} |", cell(help));
+        let _ = writeln!(out, "| `{name}` | {kind} | {} | {} |", labels(&text, name), cell(help));
     }
     expect_file!["../../docs/reference/metrics.md"].assert_eq(&out);
 }

@@ -7,8 +7,10 @@ use clap::Subcommand;
 use serde_json::json;
 use turno_base::{CallId, Name};
 
+use crate::cli::audited::{deed, note, with};
 use crate::cli::table::Table;
 use crate::cli::{NOT_FOUND, REFUSED};
+use crate::shell::audit::Deed;
 use crate::shell::voicemail::{Folder, Message};
 
 /// What to do with messages.
@@ -47,7 +49,7 @@ pub(super) enum VoicemailCommand {
 }
 
 pub(super) fn voicemail(dir: &Path, as_json: bool, command: &VoicemailCommand) -> u8 {
-    match run(&Folder::at(dir), as_json, command) {
+    match run(dir, as_json, command) {
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             eprintln!("there is no such voicemail in {}; --voicemail names another folder", dir.display());
@@ -60,7 +62,8 @@ pub(super) fn voicemail(dir: &Path, as_json: bool, command: &VoicemailCommand) -
     }
 }
 
-fn run(folder: &Folder, as_json: bool, command: &VoicemailCommand) -> io::Result<()> {
+fn run(dir: &Path, as_json: bool, command: &VoicemailCommand) -> io::Result<()> {
+    let folder = Folder::at(dir);
     match command {
         VoicemailCommand::List { mailbox, all } => {
             let mut messages = folder.list()?;
@@ -91,7 +94,13 @@ fn run(folder: &Folder, as_json: bool, command: &VoicemailCommand) -> io::Result
                 None => stdout().write_all(&sound),
             }
         }
-        VoicemailCommand::Done { call, undo } => shown(&folder.set_done(*call, !undo)?),
+        VoicemailCommand::Done { call, undo } => {
+            let before = json!({"done": folder.show(*call)?.done});
+            let message = folder.set_done(*call, !undo)?;
+            let told = with(deed("voicemail done", format!("voicemail/{call}"), ""), json!({"done": message.done}));
+            note(dir, Deed { before: Some(before), ..told });
+            shown(&message)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::node::error::{StartError, about};
 use crate::node::opened::{BoundDoors, Origin};
 use crate::node::shared::Shared;
 use crate::node::threads::Threads;
-use crate::shell::audit::Audit;
+use crate::shell::audit::{self, Audit};
 use crate::shell::clock::Clock;
 use crate::shell::config::Settings;
 use crate::shell::customers::Customers;
@@ -46,6 +46,9 @@ impl Doors {
     ) -> Result<Doors, StartError> {
         let handle = shared.runtime.handle();
         let audit = Audit::open(shared.asker.clone(), &settings.node.data_dir, settings.node.audit_kept);
+        for folder in [&settings.store.dir, &settings.voicemail.dir] {
+            audit::point(folder, &settings.node.data_dir).map_err(about(format!("the folder {}", folder.display())))?;
+        }
         let clock = shared.clock;
         let (terms_now, terms) = watch::channel(ami_terms(settings, clock));
         let (ami, ami_tls) = manager_interface(shared, threads, bound.ami, terms, audit.clone())?;

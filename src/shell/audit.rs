@@ -1,49 +1,42 @@
 //! Who did what: each command and change that a person or program asked for, with who, when and by which door, and what it was
 //! about as it stood just before and just after.
 //!
-//! `audit.sqlite` in the data folder; whoever has an answer stands in it already. Bounded by number ([`ENTRIES_MAX`]) and by age
-//! (`node.audit_kept`). Numbers of callers are shortened to what is recognised, so that nothing here has to be forgotten with a
-//! customer. What a change of the configuration changed is in its revision, which is named ([`crate::shell::live`]). What cannot
-//! be written is said in the log, with everything that would have been written: nobody is refused for it.
+//! `audit.sqlite` in the data folder ([`log`]); whoever has an answer stands in it already. Bounded by number ([`ENTRIES_MAX`]) and by
+//! age (`node.audit_kept`). Numbers of callers are shortened to what is recognised, and what a change of a customer says of him lies
+//! with the customers ([`Entry::edit`]), so that nothing here has to be forgotten with him. What a change of the configuration changed
+//! is in its revision, which is named ([`crate::shell::live`]). What cannot be written is said in the log, with everything that would
+//! have been written: nobody is refused for it.
 
+mod beside;
+mod log;
 mod words;
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::oneshot;
 use turno_base::Wall;
 use turno_engine::{Answer, Command};
 
 use crate::shell::asker::{Asker, Unanswered};
 use crate::shell::clock::wall;
+use crate::shell::store::customers::Customers;
+use log::{Line, Log};
+
+pub use beside::{Beside, POINTER, account, point};
+pub use log::ENTRIES_MAX;
 
 /// Its name in the data folder.
 pub const FILE: &str = "audit.sqlite";
-/// Entries that are kept; the oldest go.
-pub const ENTRIES_MAX: u64 = 200_000;
 /// Entries that one question shows.
 pub const SHOWN_MAX: u32 = 1000;
-/// Entries looked at for their age with each new one: more than come, so that they never pile up.
-const AGED_AT_ONCE: u32 = 64;
-/// Longest text of one part of an entry, characters; what is longer is cut.
-const TEXT_MAX: usize = 400;
-
-const VERSION: u32 = 1;
-/// How long another process (a backup) may hold the file.
-const BUSY_LIMIT: Duration = Duration::from_secs(2);
-
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS entries (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, who TEXT NOT NULL, door TEXT NOT NULL, what TEXT NOT NULL,
-  about TEXT NOT NULL, more TEXT NOT NULL, refused TEXT, before TEXT, after TEXT);
-";
+/// Entries that go to the disk together; more wait for the next time.
+const TOGETHER_MAX: usize = 256;
 
 /// How somebody came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +48,12 @@ pub enum Door {
     Rest,
     /// The manager interface.
     Ami,
+    /// A command on the folders of a node, beside it or without one.
+    Cli,
 }
 
 impl Door {
-    const ALL: [Door; 3] = [Door::Socket, Door::Rest, Door::Ami];
+    const ALL: [Door; 4] = [Door::Socket, Door::Rest, Door::Ami, Door::Cli];
 
     /// The word in lists.
     pub const fn as_str(self) -> &'static str {
@@ -66,6 +61,7 @@ impl Door {
             Door::Socket => "socket",
             Door::Rest => "rest",
             Door::Ami => "ami",
+            Door::Cli => "cli",
         }
     }
 }
@@ -94,6 +90,8 @@ pub struct Deed {
     pub before: Option<Value>,
     /// And as it is.
     pub after: Option<Value>,
+    /// What is different of a customer, by the number under which his store tells it.
+    pub edit: Option<i64>,
 }
 
 /// A line of the list.
@@ -119,6 +117,8 @@ pub struct Entry {
     pub before: Option<Value>,
     /// And as it is.
     pub after: Option<Value>,
+    /// Of a customer: the number under which his store tells before and after, for as long as he is not forgotten.
+    pub edit: Option<i64>,
 }
 
 /// Which entries are wanted.
@@ -132,11 +132,20 @@ pub struct Wanted {
     pub about: Option<String>,
 }
 
+/// Deeds that wait for the disk, each with who waits for it.
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<(Line, oneshot::Sender<()>)>,
+    /// Somebody is writing, and will look here again.
+    is_writing: bool,
+}
+
 /// The log; clones write the same.
 #[derive(Clone)]
 pub struct Audit {
     asker: Arc<Asker>,
-    db: Arc<Mutex<Connection>>,
+    log: Arc<Mutex<Log>>,
+    waiting: Arc<Mutex<Waiting>>,
     /// Older entries go, µs.
     kept: i64,
 }
@@ -151,12 +160,18 @@ impl Audit {
     /// In `dir`, where entries are kept for so long, of commands that `asker` brings to the engine. A file that cannot be used is
     /// named in the log, and entries are in memory then.
     pub fn open(asker: Arc<Asker>, dir: &Path, kept: Duration) -> Audit {
-        let path = dir.join(FILE);
-        let db = open(&path).unwrap_or_else(|error| {
+        let log = Log::open(dir).unwrap_or_else(|error| {
+            let path = dir.join(FILE);
             tracing::error!(path = %path.display(), %error, "cannot be used: who does what is known until the process ends");
-            in_memory()
+            Log::in_memory()
         });
-        Audit { asker, db: Arc::new(Mutex::new(db)), kept: i64::try_from(kept.as_micros()).unwrap_or(i64::MAX) }
+        let kept = i64::try_from(kept.as_micros()).unwrap_or(i64::MAX);
+        Audit { asker, log: Arc::new(Mutex::new(log)), waiting: Arc::default(), kept }
+    }
+
+    /// Nothing older is kept, here or elsewhere.
+    pub fn kept_since(&self) -> Wall {
+        Wall(wall().0.saturating_sub(self.kept))
     }
 
     /// What brings commands to the engine that change nothing.
@@ -177,120 +192,88 @@ impl Audit {
             (None, Ok(_) | Err(_)) => None,
         };
         let (before, after) = words::different(before, after);
-        let deed = Deed { what: told.what.to_owned(), about: told.about, more: told.more, refused, before, after };
+        let deed =
+            Deed { what: told.what.to_owned(), about: told.about, more: told.more, refused, before, after, edit: None };
         self.note(by, deed).await;
         around.answer
     }
 
-    /// Writes down what was done otherwise; durable when this returns.
+    /// Writes down what was done otherwise; durable when this returns. What comes while the disk is at work goes there together
+    /// afterwards: a shift that logs in waits for a few syncs, not for one each.
     pub async fn note(&self, by: &Author, deed: Deed) {
-        let (audit, by) = (self.clone(), by.clone());
-        // It waits for the disk.
-        let written = tokio::task::spawn_blocking(move || audit.write(&by, &deed, wall()));
-        if let Err(error) = written.await {
-            tracing::error!(%error, "what was done is not in the audit log");
+        let (done, is_first) = self.queue(Line { by: by.clone(), deed, at: wall() });
+        if is_first {
+            let audit = self.clone();
+            // It waits for the disk.
+            tokio::task::spawn_blocking(move || while audit.write_waiting() > 0 {});
+        }
+        if done.await.is_err() {
+            tracing::error!("what was done is not in the audit log");
         }
     }
 
-    fn write(&self, by: &Author, deed: &Deed, at: Wall) {
-        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.write_now(&mut db, by, deed, at) {
-            tracing::error!(%error, who = %by.who, door = by.door.as_str(), ?deed, "this is not in the audit log");
+    /// Waits for the disk from now on; true: nobody writes yet, so whoever brought it must.
+    fn queue(&self, line: Line) -> (oneshot::Receiver<()>, bool) {
+        let (tell, done) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.lines.push_back((line, tell));
+        (done, !std::mem::replace(&mut waiting.is_writing, true))
+    }
+
+    /// Brings what waits to the disk, up to [`TOGETHER_MAX`] in one go, and says so to who waits for it; how many there were. None:
+    /// nobody writes any more.
+    fn write_waiting(&self) -> usize {
+        let taken: Vec<_> = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let many = waiting.lines.len().min(TOGETHER_MAX);
+            waiting.is_writing = many > 0;
+            waiting.lines.drain(..many).collect()
+        };
+        let (lines, tell): (Vec<Line>, Vec<_>) = taken.into_iter().unzip();
+        if !lines.is_empty() {
+            self.write(&lines);
+        }
+        let many = lines.len();
+        for tell in tell {
+            // Whoever went away has his line all the same.
+            let _ = tell.send(());
+        }
+        many
+    }
+
+    fn write(&self, lines: &[Line]) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = log.write(lines, Some(self.kept)) {
+            for Line { by, deed, at } in lines {
+                tracing::error!(%error, who = %by.who, door = by.door.as_str(), ?deed, %at, "this is not in the audit log");
+            }
         }
     }
 
-    fn write_now(&self, db: &mut Connection, by: &Author, deed: &Deed, at: Wall) -> rusqlite::Result<()> {
-        let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
-        let transaction = db.transaction()?;
-        transaction.execute(
-            "INSERT INTO entries (at_us, who, door, what, about, more, refused, before, after)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                at.0,
-                cut(&by.who),
-                by.door.as_str(),
-                cut(&deed.what),
-                cut(&deed.about),
-                cut(&deed.more),
-                deed.refused.as_deref().map(cut),
-                text(&deed.before),
-                text(&deed.after),
-            ],
-        )?;
-        let number = transaction.last_insert_rowid();
-        let most = i64::try_from(ENTRIES_MAX).unwrap_or(i64::MAX);
-        transaction.execute("DELETE FROM entries WHERE number <= ?", [number.saturating_sub(most)])?;
-        let oldest = at.0.saturating_sub(self.kept);
-        transaction.execute(
-            "DELETE FROM entries WHERE number IN (SELECT number FROM
-             (SELECT number, at_us FROM entries ORDER BY number LIMIT ?1) WHERE at_us < ?2)",
-            params![AGED_AT_ONCE, oldest],
-        )?;
-        transaction.commit()
-    }
-
-    /// The youngest first. Reads the disk.
-    pub fn list(&self, wanted: &Wanted) -> rusqlite::Result<Vec<Entry>> {
-        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut select = db.prepare_cached(
-            "SELECT number, at_us, who, door, what, about, more, refused, before, after FROM entries
-             WHERE (?1 IS NULL OR who = ?1) AND (?2 IS NULL OR substr(about, 1, length(?2)) = ?2)
-             ORDER BY number DESC LIMIT ?3",
-        )?;
-        let rows = select.query_map(params![wanted.who, wanted.about, wanted.last.min(SHOWN_MAX)], entry)?;
-        rows.collect()
+    /// The youngest first, what is told by the customers in `records` as well. Reads the disk.
+    pub fn list(&self, wanted: &Wanted, records: &Path) -> rusqlite::Result<Vec<Entry>> {
+        let mut entries = self.log.lock().unwrap_or_else(PoisonError::into_inner).list(wanted)?;
+        tell_edits(&mut entries, records);
+        Ok(entries)
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let db = Connection::open(path)?;
-    db.pragma_update(None, "journal_mode", "wal")?;
-    // What was answered survives a loss of power.
-    db.pragma_update(None, "synchronous", "full")?;
-    if let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(0o600)) {
-        tracing::warn!(path = %path.display(), %error, "others may be able to read who did what");
+/// Puts before and after to changes of customers, from their store in `records`; of who is forgotten there is nothing to put.
+fn tell_edits(entries: &mut [Entry], records: &Path) {
+    if entries.iter().all(|entry| entry.edit.is_none()) {
+        return;
     }
-    db.busy_timeout(BUSY_LIMIT)?;
-    match db.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? {
-        0 => {
-            db.execute_batch(SCHEMA)?;
-            db.pragma_update(None, "user_version", VERSION)?;
+    let edits = entries.iter().filter_map(|entry| entry.edit);
+    match Customers::open_existing(records).and_then(|store| store.edits(edits)) {
+        Ok(mut told) => {
+            for entry in entries {
+                if let Some((before, after)) = entry.edit.and_then(|edit| told.remove(&edit)) {
+                    (entry.before, entry.after) = (Some(before), Some(after));
+                }
+            }
         }
-        VERSION => {}
-        found => {
-            let why = format!("it is of version {found}, and this program writes {VERSION}");
-            return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
-        }
+        Err(error) => tracing::warn!(%error, "what changed of customers cannot be told"),
     }
-    Ok(db)
-}
-
-fn in_memory() -> Connection {
-    let db = Connection::open_in_memory().expect("a database in memory needs nothing but memory");
-    db.execute_batch(SCHEMA).expect("the schema is sound, or no file of it would open");
-    db
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let at: i64 = row.get(1)?;
-    let door: String = row.get(3)?;
-    let value = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
-    Ok(Entry {
-        number: row.get::<_, i64>(0)?.unsigned_abs(),
-        at: jiff::Timestamp::from_microsecond(at).map(|at| at.to_string()).unwrap_or_default(),
-        who: row.get(2)?,
-        door: Door::ALL.into_iter().find(|known| known.as_str() == door).unwrap_or(Door::Socket),
-        what: row.get(4)?,
-        about: row.get(5)?,
-        more: row.get(6)?,
-        refused: row.get(7)?,
-        before: value(row.get(8)?),
-        after: value(row.get(9)?),
-    })
-}
-
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(TEXT_MAX).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
 #[cfg(test)]

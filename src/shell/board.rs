@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, TrySendError};
@@ -26,15 +26,16 @@ use turno_report::{BoardView, QueueTerms, Terms};
 
 use crate::shell::clock::Clock;
 use crate::shell::config::Settings;
+use crate::shell::event::{Event, event};
 use crate::shell::journal::FORMAT;
 use crate::shell::line::{LineIn, LineOut, line};
 use crate::shell::metrics::Metrics;
 
-/// Facts that wait for the board; more are dropped and counted.
-const FACTS_MAX: usize = 65_536;
+/// Turns whose facts wait for the board; those of more are dropped and counted.
+const TURNS_MAX: usize = 65_536;
 /// Facts that one listener may be behind.
 const LISTENER_FACTS_MAX: usize = 4096;
-/// Facts taken before the clock is looked at.
+/// Turns taken before the clock is looked at.
 const BATCH_MAX: usize = 1024;
 /// Between batches: nobody sees a dashboard change faster, and to wake up for each fact costs more than to fold it.
 const BREATH: Duration = Duration::from_millis(20);
@@ -48,12 +49,30 @@ pub struct Numbered {
     pub seq: u64,
     /// What.
     pub fact: Fact,
+    told: OnceLock<(Event, String)>,
+}
+
+impl Numbered {
+    /// Fact number `seq`.
+    pub fn new(seq: u64, fact: Fact) -> Numbered {
+        Numbered { seq, fact, told: OnceLock::new() }
+    }
+
+    /// As programs outside get it, and as the text that goes to them: made once, for whoever asks first, and the same for all.
+    pub fn told(&self) -> (&Event, &str) {
+        let (event, text) = self.told.get_or_init(|| {
+            let event = event(&self.fact);
+            let text = event.clone().json(self.seq, &self.fact).to_string();
+            (event, text)
+        });
+        (event, text)
+    }
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "facts are nearly all of them")]
 enum Told {
-    Fact(u64, Fact),
+    /// Of one turn, and the number of the first.
+    Facts(u64, Vec<Fact>),
     /// Keep the fold beside this journal segment.
     Segment(u64),
 }
@@ -66,9 +85,9 @@ pub struct FactLine {
 }
 
 impl FactLine {
-    /// Passes fact number `seq` on; never waits.
-    pub fn tell(&self, seq: u64, fact: Fact) {
-        self.send(Told::Fact(seq, fact));
+    /// Passes a turn's facts on, the first of which has this number; never waits.
+    pub fn tell(&self, first: u64, facts: Vec<Fact>) {
+        self.send(Told::Facts(first, facts));
     }
 
     /// Journal segment `number` begins here in the line.
@@ -77,8 +96,8 @@ impl FactLine {
     }
 
     fn send(&self, told: Told) {
-        if let Err(TrySendError::Full(_)) = self.told.try_send(told) {
-            self.metrics.facts_dropped.inc();
+        if let Err(TrySendError::Full(Told::Facts(_, facts))) = self.told.try_send(told) {
+            self.metrics.facts_dropped.inc_by(facts.len() as u64);
         }
     }
 }
@@ -111,7 +130,7 @@ impl Board {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Arc<Board>, FactLine)> {
-        let (told, incoming) = line(FACTS_MAX);
+        let (told, incoming) = line(TURNS_MAX);
         let feed = broadcast::Sender::new(LISTENER_FACTS_MAX);
         let board = Arc::new(Board { feed, seq: AtomicU64::new(settings.told_to), fold: Mutex::new(fold), clock });
         let mut thread = Thread { board: board.clone(), metrics: metrics.clone(), settings, counts: Counts::default() };
@@ -206,7 +225,7 @@ impl Thread {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Fact(seq, fact) => self.on_fact(seq, fact),
+            Told::Facts(first, facts) => (first..).zip(facts).for_each(|(seq, fact)| self.on_fact(seq, fact)),
             Told::Segment(number) => self.keep(number),
         }
     }
@@ -220,8 +239,10 @@ impl Thread {
             // Under the lock: a view and its number belong together.
             self.board.seq.store(seq, Ordering::Relaxed);
         }
-        // Nobody listening is fine.
-        let _ = self.board.feed.send(Arc::new(Numbered { seq, fact }));
+        // Nobody listening is fine, and the rule.
+        if self.board.feed.receiver_count() > 0 {
+            let _ = self.board.feed.send(Arc::new(Numbered::new(seq, fact)));
+        }
     }
 
     fn day(&self, wall: Wall) -> Option<Date> {

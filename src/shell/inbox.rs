@@ -50,9 +50,9 @@ pub enum Outside {
 /// Where socket tasks, media, store and operators bring their inputs.
 #[derive(Clone, Debug)]
 pub struct Inbox {
-    inside: Sender<Arrival>,
-    fresh: Sender<Arrival>,
-    house: Sender<Arrival>,
+    inside: Sender<Box<Arrival>>,
+    fresh: Sender<Box<Arrival>>,
+    house: Sender<Box<Arrival>>,
     engine: Sleeper,
     clock: Clock,
     dropped: Arc<AtomicU64>,
@@ -65,11 +65,11 @@ pub struct Inbox {
 #[derive(Clone, Debug)]
 pub struct Outlet {
     /// From the wire: responses and what is inside dialogs.
-    pub inside: Receiver<Arrival>,
+    pub inside: Receiver<Box<Arrival>>,
     /// From the wire: the rest.
-    pub fresh: Receiver<Arrival>,
+    pub fresh: Receiver<Box<Arrival>>,
     /// From media, store, DNS and operators.
-    pub house: Receiver<Arrival>,
+    pub house: Receiver<Box<Arrival>>,
     engine: Sleeper,
     door: Arc<Mutex<Door>>,
     /// When the loop took its last input, µs; [`ASLEEP`] while it waits for one.
@@ -171,7 +171,7 @@ impl Inbox {
     /// A datagram's content, to be taken once it is said that a batch is in ([`Inbox::batch_is_in`]); dropped and counted if
     /// the engine is that far behind.
     pub fn datagram(&self, lane: Lane, at: Mono, input: Input) {
-        let sent = self.lane(lane).try_send(Arrival { at, input });
+        let sent = self.lane(lane).try_send(Box::new(Arrival { at, input }));
         if let Err(TrySendError::Full(_)) = sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -199,7 +199,7 @@ impl Inbox {
 
     /// A stream's content; gives it back if the engine is that far behind, for the stream to wait.
     pub fn stream(&self, lane: Lane, input: Input) -> Result<(), Box<Input>> {
-        let sent = self.lane(lane).try_send(Arrival { at: self.clock.mono(), input });
+        let sent = self.lane(lane).try_send(self.now(input));
         self.wake();
         match sent {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
@@ -207,7 +207,12 @@ impl Inbox {
         }
     }
 
-    fn lane(&self, lane: Lane) -> &Sender<Arrival> {
+    /// An input of this instant. Boxed, because the places of lanes are used round and round: see [`crate::shell::line`].
+    fn now(&self, input: Input) -> Box<Arrival> {
+        Box::new(Arrival { at: self.clock.mono(), input })
+    }
+
+    fn lane(&self, lane: Lane) -> &Sender<Box<Arrival>> {
         match lane {
             Lane::Inside => &self.inside,
             Lane::Fresh => &self.fresh,
@@ -217,7 +222,7 @@ impl Inbox {
     /// From media, store or DNS threads: waits while the engine is far behind.
     pub fn house(&self, input: Input) {
         // The loop has ended: nobody is left whom it would matter to.
-        let _ = self.house.send(Arrival { at: self.clock.mono(), input });
+        let _ = self.house.send(self.now(input));
         self.wake();
     }
 
@@ -233,7 +238,7 @@ impl Inbox {
     }
 
     fn wait_for_room(&self, input: Input) {
-        let sent = self.house.send_timeout(Arrival { at: self.clock.mono(), input }, PATIENCE);
+        let sent = self.house.send_timeout(self.now(input), PATIENCE);
         if let Err(SendTimeoutError::Timeout(lost)) = sent {
             tracing::error!(input = ?lost.input, "the engine takes no inputs; one from another thread was lost");
         }
@@ -248,7 +253,7 @@ impl Inbox {
 
     /// From an async task, which must not wait: gives it back if the engine is far behind.
     pub fn house_now(&self, input: Input) -> Result<(), Box<Input>> {
-        let sent = self.house.try_send(Arrival { at: self.clock.mono(), input });
+        let sent = self.house.try_send(self.now(input));
         self.wake();
         match sent {
             Ok(()) => Ok(()),

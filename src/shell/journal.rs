@@ -10,6 +10,7 @@ mod export;
 mod recover;
 mod replay;
 mod segment;
+mod state_file;
 mod transcript;
 mod walk;
 mod writer;
@@ -75,16 +76,29 @@ pub fn effects_hash(effects: &[Effect], scratch: &mut Vec<u8>) -> u64 {
 /// A fast 64-bit hash with a fixed result: eight bytes a step, every step reversible, so that no input is lost before the
 /// final avalanche (SplitMix64's). Not for secrets.
 pub fn hash64(bytes: &[u8]) -> u64 {
-    const K: u64 = 0x9fb2_1c65_1e98_df25;
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut state = (bytes.len() as u64).wrapping_mul(K);
-    for word in words {
-        state = (state ^ u64::from_le_bytes(*word)).wrapping_mul(K).rotate_left(29);
-    }
+    let state = words.iter().fold(hash_began(bytes.len()), |state, word| hash_step(state, *word));
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {
         *to = *from;
     }
+    hash_ended(state, last)
+}
+
+/// What [`hash64`] multiplies by.
+const K: u64 = 0x9fb2_1c65_1e98_df25;
+
+/// The state of [`hash64`] before the first of so many bytes.
+fn hash_began(length: usize) -> u64 {
+    (length as u64).wrapping_mul(K)
+}
+
+fn hash_step(state: u64, word: [u8; 8]) -> u64 {
+    (state ^ u64::from_le_bytes(word)).wrapping_mul(K).rotate_left(29)
+}
+
+/// The hash, of the bytes that fill no word and zeros behind them.
+fn hash_ended(state: u64, last: [u8; 8]) -> u64 {
     let mut z = (state ^ u64::from_le_bytes(last)).wrapping_mul(K);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -2,6 +2,9 @@
 //!
 //! The receivers of `crossbeam_channel` give the processor away some ten times before they sleep. Threads of ours sleep and
 //! wake several times a call, so that this was a fourth of a call's cost; here a sender wakes the sleeper and that is all.
+//!
+//! A line's places are pointers: they are all written at the start, and used round and round, so that what passes would
+//! else lie in tens of megabytes that are never warm.
 
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -56,32 +59,35 @@ pub fn line<T>(room: usize) -> (LineIn<T>, LineOut<T>) {
 #[derive(Debug)]
 pub struct LineIn<T> {
     /// None only while being dropped.
-    sender: Option<Sender<T>>,
+    sender: Option<Sender<Box<T>>>,
     sleeper: Sleeper,
 }
 
 impl<T> LineIn<T> {
-    fn sender(&self) -> &Sender<T> {
+    fn sender(&self) -> &Sender<Box<T>> {
         self.sender.as_ref().expect("taken only when dropped")
     }
 
     /// Waits for room; gives it back if the receiver is gone.
     pub fn send(&self, thing: T) -> Result<(), SendError<T>> {
-        let sent = self.sender().send(thing);
+        let sent = self.sender().send(Box::new(thing));
         self.sleeper.wake();
-        sent
+        sent.map_err(|SendError(back)| SendError(*back))
     }
 
     /// Gives it back if there is no room or the receiver is gone.
     pub fn try_send(&self, thing: T) -> Result<(), TrySendError<T>> {
-        let sent = self.sender().try_send(thing);
+        let sent = self.sender().try_send(Box::new(thing));
         self.sleeper.wake();
-        sent
+        sent.map_err(|refused| match refused {
+            TrySendError::Full(back) => TrySendError::Full(*back),
+            TrySendError::Disconnected(back) => TrySendError::Disconnected(*back),
+        })
     }
 
     /// Waits for room until `until`.
     pub fn send_deadline(&self, thing: T, until: Instant) -> bool {
-        let sent = self.sender().send_deadline(thing, until);
+        let sent = self.sender().send_deadline(Box::new(thing), until);
         self.sleeper.wake();
         sent.is_ok()
     }
@@ -114,14 +120,14 @@ impl<T> Drop for LineIn<T> {
 /// The receiving end, for one thread.
 #[derive(Debug)]
 pub struct LineOut<T> {
-    receiver: Receiver<T>,
+    receiver: Receiver<Box<T>>,
     sleeper: Sleeper,
 }
 
 impl<T> LineOut<T> {
     /// What is there now.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.receiver.try_recv()
+        self.receiver.try_recv().map(|thing| *thing)
     }
 
     /// The next; none once all senders are gone and all was taken.
@@ -151,10 +157,10 @@ impl<T> LineOut<T> {
     /// Looks, sleeps if there is nothing, and looks once more where the sleeper has introduced itself: the last sender may
     /// have gone before it did, and wakes nobody a second time.
     fn next_or_sleep(&self, until: Option<Instant>) -> Result<T, TryRecvError> {
-        let mut next = self.receiver.try_recv();
+        let mut next = self.try_recv();
         if matches!(next, Err(TryRecvError::Empty)) {
             self.sleeper.sleep(until, || {
-                next = self.receiver.try_recv();
+                next = self.try_recv();
                 !matches!(next, Err(TryRecvError::Empty))
             });
         }

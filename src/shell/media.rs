@@ -230,7 +230,7 @@ impl MediaPlane {
         self.wake(Mailbox::ring);
     }
 
-    /// Has the threads that commands were gathered for look within 5 ms.
+    /// Has the threads that commands were gathered for look within 10 ms.
     pub fn deliver(&mut self) {
         self.wake(Mailbox::ring_soon);
     }

@@ -1,12 +1,14 @@
 //! What Prometheus scrapes: names, buckets and labels (docs/reference/metrics.md), prefix `turno_`. Agents and numbers are never labels.
 
 mod parts;
+mod words;
 
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use turno_acd::Heal;
 use turno_engine::Sizes;
 use turno_report::BoardView;
 use turno_sip::ua::Count;
@@ -47,7 +49,7 @@ pub struct Metrics {
     pub streams_slow: IntCounter,
     pub sip_events: IntCounterVec,
     pub trunk_up: IntGaugeVec,
-    pub heals: IntCounterVec,
+    heals: IntCounterVec,
     pub journal_bytes: IntCounter,
     pub journal_errors: IntCounter,
     pub journal_state_failures: IntCounter,
@@ -88,7 +90,7 @@ impl Metrics {
     pub fn new() -> Metrics {
         let registry = Registry::new();
         let r = Register(&registry);
-        Metrics {
+        let metrics = Metrics {
             loop_delay: r.histogram("loop_delay_seconds", "From arrival to handling of an input.", DELAY_BUCKETS),
             inputs_waiting: r.gauge("inputs_waiting", "Inputs that wait for the engine."),
             inputs_dropped: r.counter("inputs_dropped_total", "Datagrams dropped because the engine was behind."),
@@ -153,7 +155,9 @@ impl Metrics {
             sizes: r.gauges("size", "Sizes of everything that could leak.", &["of"]),
             ready: r.gauge("ready", "1 while new calls are welcome."),
             registry,
-        }
+        };
+        words::begin(&metrics);
+        metrics
     }
 
     /// Adds metrics that another part keeps.
@@ -187,7 +191,12 @@ impl Metrics {
 
     /// Counts what the SIP room counted.
     pub fn count(&self, count: Count) {
-        self.sip_events.with_label_values(&[count_label(count)]).inc();
+        self.sip_events.with_label_values(&[words::count(count)]).inc();
+    }
+
+    /// Counts what the reconciler healed.
+    pub fn count_heal(&self, heal: Heal) {
+        self.heals.with_label_values(&[words::heal(heal)]).inc();
     }
 
     /// Compares an expected wait with what came.
@@ -246,22 +255,6 @@ impl Default for Metrics {
 /// A counter that is kept elsewhere.
 fn raise(counter: &IntCounter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
-}
-
-fn count_label(count: Count) -> &'static str {
-    match count {
-        Count::Challenged => "challenged",
-        Count::AuthFailed => "auth_failed",
-        Count::Replayed => "replayed",
-        Count::GuessRefused => "guess_refused",
-        Count::Shed => "shed",
-        Count::Malformed => "malformed",
-        Count::Stray => "stray",
-        Count::Retransmission => "retransmission",
-        Count::Merged => "merged",
-        Count::LostRace => "lost_race",
-        Count::SubscribeRefused => "subscribe_refused",
-    }
 }
 
 /// Makes and registers metrics; names and labels are literals, so none of it can fail once a test has run it.

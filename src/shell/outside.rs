@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use turno_acd::Heal;
 use turno_base::{Fact, Now, Wall};
 use turno_engine::{Effect, Input};
 use turno_tariff::cdr::{Kind, Row};
@@ -89,6 +88,8 @@ struct Facts {
     waiting: u64,
     /// Their postcards.
     bytes: Vec<u8>,
+    /// Those of this turn, for dashboards: told together, because to pass one on costs as much as what is made of it.
+    told: Vec<Fact>,
 }
 
 /// Facts that wait leave once they take so many bytes.
@@ -141,7 +142,7 @@ impl World for Outside {
             Effect::Reply { id, answer } => self.turn.parcel.outgoing.push(Outgoing::Reply { id, answer }),
             Effect::Fact(fact) => {
                 self.turn.keep_fact(&fact);
-                self.facts.tell(self.turn.facts.told_to, fact);
+                self.turn.facts.told.push(fact);
             }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
@@ -160,7 +161,7 @@ impl World for Outside {
                 self.metrics.count_forecast(queue.as_str(), expected_ms, waited_ms);
             }
             Effect::Healed(heal) => {
-                self.metrics.heals.with_label_values(&[heal_label(heal)]).inc();
+                self.metrics.count_heal(heal);
                 tracing::error!(?heal, "the reconciler healed something; please report with `turno journal export`");
             }
         }
@@ -168,6 +169,11 @@ impl World for Outside {
 
     fn end_turn(&mut self) {
         self.media.deliver();
+        let Facts { told_to, told, .. } = &mut self.turn.facts;
+        if !told.is_empty() {
+            let first = *told_to + 1 - told.len() as u64;
+            self.facts.tell(first, std::mem::take(told));
+        }
         if !self.turn.parcel.is_empty() {
             self.post.send(&mut self.turn.parcel);
         }
@@ -210,14 +216,6 @@ impl World for Outside {
 
     fn store_full(&self) -> bool {
         self.store.health().full
-    }
-}
-
-fn heal_label(heal: Heal) -> &'static str {
-    match heal {
-        Heal::AgentStuck => "agent_stuck",
-        Heal::LeaseExpired => "lease_expired",
-        Heal::ItemLost => "item_lost",
     }
 }
 

@@ -189,7 +189,7 @@ impl<M: Machine, W: World> Loop<M, W> {
 
     /// From each lane in its turn, so that none waits for another's flood: of four inputs two are of the house, one of a dialog,
     /// one of the rest, while there are such. Where a lane has none, what is under way goes before what begins.
-    fn next(&mut self) -> Option<Arrival> {
+    fn next(&mut self) -> Option<Box<Arrival>> {
         self.picked = self.picked.wrapping_add(1);
         let Outlet { house, inside, fresh, .. } = &self.outlet;
         let order = match self.picked % 4 {

@@ -16,8 +16,8 @@ use turno_base::{Cause, LegId};
 
 use super::house::{AVERIAS, House};
 
-/// Longest that anything may take; the PBX gives a node that says nothing ten seconds.
-const SOON: Duration = Duration::from_secs(90);
+/// Longest that anything may take; the PBX gives a node that says nothing ten seconds, and asks for it every twenty.
+pub(crate) const SOON: Duration = Duration::from_secs(90);
 
 /// What any PBX has before Turno comes: a carrier, an extension, a queue.
 const PJSIP: &str = r#"
@@ -134,16 +134,17 @@ impl Drop for Asterisk {
 }
 
 /// A caller of the carrier, a softphone at the engine, and a phone at the PBX; who is called answers.
-struct Scene {
-    house: House,
-    parties: [Party; 3],
-    called: [Vec<LegId>; 3],
-    ended: BTreeMap<LegId, Cause>,
+pub(crate) struct Scene {
+    pub(crate) house: House,
+    pub(crate) parties: [Party; 3],
+    pub(crate) called: [Vec<LegId>; 3],
+    /// Legs that are over, of any of them: who, and which.
+    pub(crate) ended: BTreeMap<(usize, LegId), Cause>,
 }
 
-const CALLER: usize = 0;
-const SOFTPHONE: usize = 1;
-const EXTENSION: usize = 2;
+pub(crate) const CALLER: usize = 0;
+pub(crate) const SOFTPHONE: usize = 1;
+pub(crate) const EXTENSION: usize = 2;
 
 impl Scene {
     fn play(&mut self) {
@@ -155,7 +156,7 @@ impl Scene {
                         party.answer(leg).unwrap();
                         self.called[at].push(leg);
                     }
-                    PartyEvent::Ended(leg, cause) if at == CALLER => drop(self.ended.insert(leg, cause)),
+                    PartyEvent::Ended(leg, cause) => drop(self.ended.insert((at, leg), cause)),
                     _ => {}
                 }
             }
@@ -163,7 +164,7 @@ impl Scene {
         wait(self.parties.iter(), Duration::from_millis(10)).unwrap();
     }
 
-    fn until(&mut self, what: &str, mut done: impl FnMut(&mut Scene) -> bool) -> Duration {
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut Scene) -> bool) -> Duration {
         let began = Instant::now();
         while !done(self) {
             assert!(began.elapsed() < SOON, "{what}: not within {SOON:?}");
@@ -173,38 +174,48 @@ impl Scene {
     }
 
     /// A call through the PBX that `who` answers, with sound both ways; how long it took until then.
-    fn call_reaches(&mut self, who: usize, when: &str) -> Duration {
-        let before = self.called[who].len();
-        let leg = self.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
-        let took = self.until(when, |scene| {
-            assert!(!scene.ended.contains_key(&leg), "{when}: the caller was sent away, {:?}", scene.ended[&leg]);
-            scene.called[who].len() > before
-        });
-        let answered = self.called[who][before];
-        self.until("sound both ways", |scene| {
-            scene.parties[CALLER].packets(leg) > 20 && scene.parties[who].packets(answered) > 20
-        });
+    pub(crate) fn call_reaches(&mut self, who: usize, when: &str) -> Duration {
+        let (leg, _, took) = self.call_to(who, when);
         self.parties[CALLER].end(leg, Cause::NORMAL);
-        self.until("the call is over", |scene| scene.ended.contains_key(&leg));
+        self.until("the call is over", |scene| scene.ended.contains_key(&(CALLER, leg)));
         took
     }
 
-    fn agent_is(&mut self, agent: &str, state: &str) {
+    /// The same, and the call goes on: the caller's leg and that of `who`.
+    pub(crate) fn call_to(&mut self, who: usize, when: &str) -> (LegId, LegId, Duration) {
+        let before = self.called[who].len();
+        let leg = self.parties[CALLER].dial(AVERIAS, "+34612045118", "").unwrap();
+        let took = self.until(when, |scene| {
+            let sent_away = scene.ended.get(&(CALLER, leg));
+            assert!(sent_away.is_none(), "{when}: the caller was sent away, {sent_away:?}");
+            scene.called[who].len() > before
+        });
+        // Of a caller who was sent on while the engine hung his phone may ring too, and be cancelled.
+        let heard = |scene: &Scene| {
+            let hears = |leg: &LegId| scene.parties[who].packets(*leg) > 20;
+            scene.called[who][before..].iter().copied().find(hears)
+        };
+        self.until("sound both ways", |scene| scene.parties[CALLER].packets(leg) > 20 && heard(scene).is_some());
+        let answered = heard(self).expect("it has been heard");
+        (leg, answered, took)
+    }
+
+    pub(crate) fn agent_is(&mut self, agent: &str, state: &str) {
         self.until(&format!("{agent} is {state}"), |scene| scene.house.agent(agent) == state);
     }
 }
 
 /// What `init` printed, and the folder's configuration made this house's: its port of HTTP, its folder of data, and one of
-/// the agents at an extension of the PBX, as docs/how-to/pbx.md says.
-fn init(house: &House) -> String {
+/// the agents at an extension of the PBX, as docs/how-to/pbx.md says in the `nth` of its blocks of TOML.
+pub(crate) fn init(house: &House, name: &str, nth: usize) -> String {
     let (own, pbx) = (house.ip(1).to_string(), house.ip(2).to_string());
-    let init = ["init", "--pbx", "asterisk", "--pbx-ip", &pbx, "--ip", &own, "--dir"];
+    let init = ["init", "--pbx", name, "--pbx-ip", &pbx, "--ip", &own, "--dir"];
     let out = Command::new(env!("CARGO_BIN_EXE_turno")).args(init).arg(&house.dir).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let file = house.dir.join("turno.toml");
     let mut text = fs::read_to_string(&file).unwrap();
     let page = include_str!("../../docs/how-to/pbx.md");
-    let fixed = page.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
+    let fixed = page.split("```toml\n").nth(nth).unwrap().split("```").next().unwrap();
     let fixed = fixed.replace("10.0.0.5", &pbx);
     for (from, to) in [
         ("127.0.0.1:8480", format!("{own}:8480")),
@@ -218,7 +229,7 @@ fn init(house: &House) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-fn password(house: &House, account: &str) -> String {
+pub(crate) fn password(house: &House, account: &str) -> String {
     let text = fs::read_to_string(house.dir.join("turno.toml")).unwrap();
     let below = text.split_once(&format!("[accounts.{account}]")).unwrap().1;
     below.split('"').nth(1).unwrap().to_owned()
@@ -231,7 +242,7 @@ fn what_init_prints_for_asterisk_is_pasted_and_calls_are_queued_or_fall_back() {
         Err(why) => return println!("Asterisk was not tried, there is none here: {why}"),
     };
     let mut house = House::plot();
-    let told = init(&house);
+    let told = init(&house, "asterisk", 2);
     let pbx = Asterisk::open(&house, &at, &told);
     house.start();
     let address = |host: u8| SocketAddr::new(house.ip(host), 5060);
@@ -277,7 +288,7 @@ fn what_init_prints_for_asterisk_is_pasted_and_calls_are_queued_or_fall_back() {
     scene.until("it drains", |scene| scene.house.get("/readyz").is_some_and(|page| page.contains(" 503 ")));
     let took = scene.call_reaches(EXTENSION, "the PBX's own queue while the engine drains");
     assert!(took < Duration::from_secs(9), "before the ten seconds of Dial: {took:?}");
-    assert!(!scene.ended.contains_key(&talks), "the call that was up goes on");
+    assert!(!scene.ended.contains_key(&(CALLER, talks)), "the call that was up goes on");
     scene.parties[CALLER].end(talks, Cause::NORMAL);
     scene.until("it ends with its last call", |scene| scene.house.get("/healthz").is_none());
     scene.call_reaches(EXTENSION, "the PBX's own queue when the engine is gone");

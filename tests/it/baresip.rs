@@ -83,10 +83,12 @@ impl Softphone {
             .replace("@PORTS@", &format!("{rtp}-{}", rtp.saturating_add(20)))
             .replace("@CONTROL@", &control.to_string());
         fs::write(dir.join("config"), config).unwrap();
-        let uri = format!("<sip:{user}@{engine};transport={transport}>");
-        let account =
-            format!("{uri};auth_user={user};auth_pass={password};answermode=auto;regint=300;audio_codecs=pcma\n");
-        fs::write(dir.join("accounts"), account).unwrap();
+        // As the page on phones has it.
+        let page = include_str!("../../docs/how-to/phones.md");
+        let account = page.lines().find(|line| line.starts_with("<sip:1001@")).unwrap();
+        let account = account.replace("1001", user).replace("10.0.0.20", &engine.to_string());
+        let account = account.replace("the-password", password).replace("=udp", &format!("={transport}"));
+        fs::write(dir.join("accounts"), format!("{account};answermode=auto\n")).unwrap();
         write_tone(&dir);
         let log = fs::File::create(seat.dir.join(format!("baresip-{user}.log"))).unwrap();
         let child = Command::new("baresip")

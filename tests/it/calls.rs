@@ -427,6 +427,19 @@ fn header(messages: &str, begins: &str, name: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
+/// Where an agent's second call is referred to, so that it joins the first one, which `phone` has taken. The dialog is named as the
+/// engine does: to-tag is the engine's own (RFC 3891 §3).
+pub(crate) fn joining(house: &House, phone: &Sipp) -> String {
+    let tag = |value: &str| value.split_once(";tag=").unwrap().1.to_owned();
+    let (call_id, from, to) = house.until("SIPp has written its 200", || {
+        let messages = phone.messages();
+        let of_200 = |name| header(&messages, "SIP/2.0 200", name);
+        Some((header(&messages, "INVITE sip:", "Call-ID:")?, of_200("From:")?, of_200("To:")?))
+    });
+    let (ours, theirs) = (tag(&from), tag(&to));
+    format!("sip:600@{}?Replaces={call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}", house.sip())
+}
+
 /// The agent holds the customer, asks a colleague in a second call, and joins the two by REFER with Replaces.
 #[test]
 fn an_agent_joins_the_caller_with_a_colleague() {
@@ -437,17 +450,8 @@ fn an_agent_joins_the_caller_with_a_colleague() {
     caller.until_up();
     anna.cue(1);
     house.until_agent("anna", "holding");
-    // The dialog of the customer's call as the engine names it: to-tag is the engine's own (RFC 3891 §3).
-    let tag = |value: &str| value.split_once(";tag=").unwrap().1.to_owned();
-    let (call_id, from, to) = house.until("SIPp has written its 200", || {
-        let messages = anna.messages();
-        let of_200 = |name| header(&messages, "SIP/2.0 200", name);
-        Some((header(&messages, "INVITE sip:", "Call-ID:")?, of_200("From:")?, of_200("To:")?))
-    });
-    let (ours, theirs) = (tag(&from), tag(&to));
-    let replaces = format!("{call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}");
     let user = account(0);
-    let fields = format!("{user};{};sip:600@{}?Replaces={replaces}", credentials(&user), house.sip());
+    let fields = format!("{user};{};{}", credentials(&user), joining(&house, &anna));
     // SIPp computes its digest over the URI of this argument.
     let asked = format!("1002@{}", house.sip());
     let role = Role {

@@ -82,6 +82,43 @@ fn rules_and_dashboard_name_only_what_the_engine_shows() {
     }
 }
 
+/// The labels that each metric has, as the reference says.
+fn labels() -> BTreeMap<String, BTreeSet<String>> {
+    let page = fs::read_to_string(deploy("../docs/reference/metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `turno_"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        (format!("turno_{}", cells[0].trim_end_matches('`')), cells[2].split(' ').map(str::to_owned).collect())
+    };
+    rows.map(row).collect()
+}
+
+/// A label that no sample has finds nothing, and says so to nobody.
+#[test]
+fn rules_and_dashboard_ask_for_labels_that_there_are() {
+    let (labels, mut asked, mut wrong) = (labels(), 0, Vec::new());
+    let dashboard = text("grafana/turno.json").replace("\\\"", "\"");
+    for file in [text("prometheus/turno.rules.yml"), dashboard] {
+        for (at, _) in file.match_indices("turno_") {
+            let rest = &file[at..];
+            let Some(end) = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) else { continue };
+            let (name, selector) = rest.split_at(end);
+            let Some(selector) = selector.strip_prefix('{').and_then(|rest| rest.split_once('}')) else { continue };
+            let plain = ["_bucket", "_sum", "_count"].iter().find_map(|form| name.strip_suffix(form)).unwrap_or(name);
+            let Some(has) = labels.get(plain).or_else(|| labels.get(name)) else { continue };
+            for matcher in selector.0.split("\",").filter(|matcher| !matcher.trim().is_empty()) {
+                let label = matcher.trim().split(['=', '!']).next().unwrap_or_default();
+                asked += 1;
+                if !has.contains(label) && !["instance", "job", "le"].contains(&label) {
+                    wrong.push(format!("{name} has no label {label:?}"));
+                }
+            }
+        }
+    }
+    assert!(asked > 30, "{asked}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// A file that is rotated and never written, or written and never rotated, would be noticed when the disk is full.
 #[test]
 fn logrotate_turns_the_files_that_its_own_tables_have_written() {
@@ -275,7 +312,7 @@ fn prometheus_takes_the_lines_of_the_page_on_it() {
     fs::remove_dir_all(dir).unwrap();
 }
 
-/// There is no FreeSWITCH in Debian to ask: its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
+/// Debian has no FreeSWITCH to ask (`freeswitch` asks one where there is one): its snippets are XML, and a caller whom Turno does not take stays in the dial plan.
 #[test]
 fn the_snippets_for_freeswitch_are_xml_and_go_on_when_turno_does_not_take_a_call() {
     for file in ["pbx/freeswitch/turno.xml", "pbx/freeswitch/dialplan.turno.xml"] {
@@ -300,6 +337,18 @@ fn the_unit_is_hardened() {
     let exposure: f64 = exposure.unwrap_or_else(|| panic!("{said}")).1.split(' ').next().unwrap().parse().unwrap();
     assert!(exposure <= 2.0, "{exposure}\n{said}");
     assert!(!said.contains("Failed to parse"), "{said}");
+}
+
+/// A key that systemd does not know, or a value that it cannot read, would be passed over in silence.
+#[test]
+fn systemd_reads_the_unit() {
+    let dir = std::env::temp_dir().join(format!("turno-unit-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let unit = dir.join("turno.service");
+    fs::write(&unit, text("systemd/turno.service").replace("/usr/bin/turno", env!("CARGO_BIN_EXE_turno"))).unwrap();
+    let out = run("systemd-analyze", &["verify", "--man=no", "--recursive-errors=no", unit.to_str().unwrap()]);
+    assert_eq!((out.status.success(), all_of(&out).as_str()), (true, ""));
+    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Node {
             ports + MEDIA_PORTS - 1
         );
         std::fs::write(dir.join("turno.toml"), text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_turno"))
+        let mut child = Command::new(crate::rig::program())
             .args(["serve", "--config"])
             .arg(dir.join("turno.toml"))
             .stderr(Stdio::piped())
@@ -127,7 +127,7 @@ impl Node {
 
     fn turno(&self, args: &[&str]) {
         let socket = self.dir.join("data/turno.sock");
-        let out = Command::new(env!("CARGO_BIN_EXE_turno")).arg("--socket").arg(socket).args(args).output().unwrap();
+        let out = Command::new(crate::rig::program()).arg("--socket").arg(socket).args(args).output().unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
 

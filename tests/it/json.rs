@@ -103,6 +103,7 @@ const ASKED: &[(&str, u8)] = &[
     ("report queues --records DIR/data/records", 0),
     ("audit --records DIR/data/records", 0),
     ("audit list --about agent/ --last 5", 0),
+    ("audit list --data DIR/data", 0),
     ("lint --config DIR/turno.toml", 0),
     ("sim small --days 1", 0),
     ("calendar show", 0),

@@ -17,13 +17,14 @@ impl Linphone {
         fs::create_dir_all(dir.join(".local/share/linphone")).unwrap();
         let config = include_str!("peers/linphone.rc")
             .replace("@IP@", &house.phone(at).to_string())
-            .replace("@RTP@", &(free_port() & !1).to_string())
-            .replace("@ENGINE@", &house.sip().to_string())
-            .replace("@USER@@@DOMAIN@", &format!("{user}@{}", house.sip().ip()))
-            .replace("@USER@", &user)
-            .replace("@PASSWORD@", PASSWORD)
-            .replace("@DOMAIN@", &house.sip().ip().to_string());
-        fs::write(dir.join("rc"), config).unwrap();
+            .replace("@RTP@", &(free_port() & !1).to_string());
+        // The account as the page on phones has it.
+        let page = include_str!("../../docs/how-to/phones.md");
+        let from = page.find("[proxy_0]\n").unwrap();
+        let account = page[from..].split("```").next().unwrap();
+        let engine = house.sip().ip().to_string();
+        let account = account.replace("1001", &user).replace("10.0.0.20", &engine).replace("the-password", PASSWORD);
+        fs::write(dir.join("rc"), config + &account).unwrap();
         let log = fs::File::create(house.dir.join(format!("linphone-{user}.log"))).unwrap();
         let child = Command::new("linphonec")
             .args(["-a", "-c"])

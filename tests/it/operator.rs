@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime};
 
@@ -47,16 +47,18 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn init_writes_what_check_accepts_and_says_what_to_paste_on_each_pbx() {
-    for (pbx, telling) in [
-        ("asterisk", "contact = sip:127.0.61.1:5060"),
-        ("freeswitch", "value=\"127.0.61.1:5060\""),
-        ("kamailio", "\n1 sip:127.0.61.1:5060 0 2\n"),
+    for (pbx, telling, takes) in [
+        ("asterisk", "contact = sip:127.0.61.1:5060", "127.0.61.2:5060"),
+        ("freeswitch", "value=\"127.0.61.1:5060\"", "127.0.61.2:5080"),
+        ("kamailio", "\n1 sip:127.0.61.1:5060 0 2\n", "127.0.61.2:5060"),
     ] {
         let folder = Folder::new(pbx);
         let out = init(&folder.0, pbx, &[]);
         assert!(out.status.success(), "{}", text(&out.stderr));
         let said = text(&out.stdout);
         assert!(said.contains(telling) && !said.contains("192.0.2."), "{said}");
+        let written = fs::read_to_string(folder.config()).unwrap();
+        assert!(written.contains(&format!("hosts = [\"{takes}\"]")), "{pbx}: {written}");
         let checked = turno(&["check", folder.config().to_str().unwrap()]);
         assert_eq!(
             (checked.status.code(), text(&checked.stderr)),
@@ -88,6 +90,16 @@ fn init_never_writes_over_a_configuration_unasked_and_draws_new_passwords() {
     );
 }
 
+#[test]
+fn who_reads_may_leave_before_all_is_printed() {
+    // More than a pipe holds.
+    let mut turno = Command::new(env!("CARGO_BIN_EXE_turno"));
+    let mut turno = turno.arg("schema").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(turno.stdout.take());
+    let out = turno.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), text(&out.stderr)), (Some(0), String::new()));
+}
+
 fn findings(config: &Path) -> (bool, Vec<(String, String)>) {
     let out = turno(&["--json", "doctor", "--config", config.to_str().unwrap()]);
     let said: Value = serde_json::from_slice(&out.stdout).unwrap();
@@ -115,7 +127,7 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
 
     let _taken = UdpSocket::bind("127.0.61.1:5070").unwrap();
     // A PBX that answers, as often as it is asked.
-    let pbx = UdpSocket::bind("127.0.61.2:5060").unwrap();
+    let pbx = UdpSocket::bind("127.0.61.2:5080").unwrap();
     let (tell, asked) = channel();
     std::thread::spawn(move || {
         let mut buffer = [0; 2048];
@@ -134,7 +146,7 @@ fn doctor_finds_a_taken_port_a_silent_trunk_and_a_damaged_database() {
         [of(&found, "UDP 127.0.61.1:5070"), of(&found, "trunk pbx 127.0.61.2"), of(&found, "customers.sqlite")],
         ["failed", "ok", "failed"]
     );
-    assert!(asked.try_iter().next().is_some_and(|asked| asked.starts_with("OPTIONS sip:127.0.61.2:5060 SIP/2.0\r\n")));
+    assert!(asked.try_iter().next().is_some_and(|asked| asked.starts_with("OPTIONS sip:127.0.61.2:5080 SIP/2.0\r\n")));
 }
 
 #[test]

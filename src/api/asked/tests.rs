@@ -1,11 +1,20 @@
 //! Who did what, as it is told by the socket and by REST.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 
+use crate::api::access::Peer;
 use crate::api::access::tests::{bearer, settings};
-use crate::api::control::{Reply, Request, ask};
+use crate::api::control::{self, Reply, ask};
+use crate::api::http;
 use crate::api::live::LiveRequest;
 use crate::api::tests::{Place, place_with};
 use crate::api::tools::{Tool, ToolReply};
@@ -21,7 +30,7 @@ fn send(place: &Place, token: &str, method: &str, path: &str, body: &str) -> (u1
 
 fn audited(place: &Place) -> Vec<Entry> {
     let wanted = Wanted { last: 100, ..Wanted::default() };
-    match ask(&place.socket, &Request::Tool(Tool::Audit(wanted))).unwrap() {
+    match ask(&place.socket, &control::Request::Tool(Tool::Audit(wanted))).unwrap() {
         Reply::Tool(reply) => match *reply {
             ToolReply::Audit(entries) => entries,
             other => panic!("{other:?}"),
@@ -61,25 +70,25 @@ fn each_change_has_an_author_whichever_way_it_came() {
     let wanted = change::Wanted::Edit(edit);
     let change = |dry_run| {
         let wanted = wanted.clone();
-        Request::Live(Box::new(LiveRequest::Change { wanted, why: "calmer".into(), dry_run, expect: None }))
+        control::Request::Live(Box::new(LiveRequest::Change { wanted, why: "calmer".into(), dry_run, expect: None }))
     };
     let missing = Edit { kind: "queue".into(), name: "nowhere".into(), act: Act::Remove };
     let removal = change::Wanted::Edit(missing);
-    let removal = Request::Live(Box::new(LiveRequest::Change {
+    let removal = control::Request::Live(Box::new(LiveRequest::Change {
         wanted: removal,
         why: String::new(),
         dry_run: false,
         expect: None,
     }));
     for request in [
-        Request::Command(pause),
+        control::Request::Command(pause),
         change(true),
         change(false),
         removal,
-        Request::Reload,
-        Request::Tool(Tool::TraceOff),
-        Request::Tool(Tool::LogShow),
-        Request::Drain,
+        control::Request::Reload,
+        control::Request::Tool(Tool::TraceOff),
+        control::Request::Tool(Tool::LogShow),
+        control::Request::Drain,
     ] {
         ask(&place.socket, &request).unwrap();
     }
@@ -115,4 +124,101 @@ fn only_an_admin_reads_who_did_what_and_asks_for_a_part_of_it() {
     assert_eq!(who("audit?who=the-agent"), ["the-agent"]);
     assert_eq!(who("audit?about=agent/anna"), ["the-agent"]);
     assert_eq!(send(&place, "the-admin", "GET", "audit?by=x", "").0, 400);
+}
+
+/// Whoever asks and goes away at once leaves no change behind that nobody made.
+#[test]
+fn a_change_by_somebody_who_went_away_is_done_and_has_its_author() {
+    let place = place_with(settings());
+    let rows = "external_id,name,numbers\nC-1,Ana Roca,+34688111222\n";
+    assert_eq!(send(&place, "the-admin", "POST", "customers/import", rows).0, 200);
+    let token = bearer("the-admin");
+    let mut request = Request::builder()
+        .method("PATCH")
+        .uri("/api/v1/customers/C-1")
+        .header("host", "127.0.0.1")
+        .header("authorization", token.trim_start_matches("Authorization: ").trim())
+        .header("content-type", "application/json")
+        .body(Body::from(r#"{"name": "Ana R."}"#))
+        .unwrap();
+    request.extensions_mut().insert(Peer { address: Ipv4Addr::LOCALHOST.into(), is_secure: false });
+    let routes = TowerToHyperService::new(http::router(place.state.clone()));
+    {
+        let _inside = place.runtime.enter();
+        let mut asked = Box::pin(routes.call(request));
+        // It has begun, and nobody waits for its answer any more.
+        assert!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let began = Instant::now();
+    let told = loop {
+        if let Some(entry) = audited(&place).into_iter().find(|entry| entry.what == "PATCH") {
+            break entry;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the change has no author");
+    };
+    assert_eq!((told.who.as_str(), told.after), ("the-admin", Some(json!({"name": "Ana R."}))));
+}
+
+#[test]
+fn what_changed_of_a_customer_is_told_until_he_is_forgotten() {
+    let place = place_with(settings());
+    let customers = |method: &str, path: &str, body: Value| {
+        let (status, told) = send(&place, "the-admin", method, &format!("customers/{path}"), &body.to_string());
+        assert_eq!(status, 200, "{method} {path}: {told}");
+    };
+    let rows = "external_id,name,numbers\nC-1,Ana Roca,+34688111222\nC-2,Anna Roca,+34688111222\n";
+    assert_eq!(send(&place, "the-admin", "POST", "customers/import", rows).0, 200);
+    customers("PATCH", "C-1", json!({"name": "Xanthippe", "custom": {"plan": "fibra"}}));
+    customers("POST", "C-1/notes", json!({"text": "asks for Alcibiades"}));
+    customers("POST", "C-1/notes/undo", json!({}));
+    customers("POST", "C-1/consents", json!({"purpose": "survey", "granted": true, "proof": "form 9"}));
+    customers("POST", "C-1/consents/undo", json!({"purpose": "survey"}));
+    customers("POST", "C-2/merge", json!({"other": "C-1"}));
+    customers("POST", "C-2/unmerge", json!({}));
+    let told = || {
+        let of = |entry: Entry| {
+            let keys = |value: &Option<Value>| {
+                value.as_ref().map_or_else(
+                    || "-".to_owned(),
+                    |value| {
+                        value
+                            .as_object()
+                            .map_or_else(String::new, |of| of.keys().cloned().collect::<Vec<_>>().join("+"))
+                    },
+                )
+            };
+            let about = entry.about.trim_start_matches("/api/v1/customers/").to_owned();
+            format!("{} {about} ({}) {} => {}", entry.what, entry.more, keys(&entry.before), keys(&entry.after))
+        };
+        audited(&place).into_iter().rev().skip(1).map(of).collect::<Vec<_>>()
+    };
+    let before = told();
+    assert_eq!(
+        before,
+        [
+            "PATCH C-1 (name custom.plan) custom+name => custom+name",
+            "POST C-1/notes () notes => notes",
+            "POST C-1/notes/undo () notes => notes",
+            "POST C-1/consents (survey given) consents => consents",
+            "POST C-1/consents/undo (survey) consents => consents",
+            "POST C-2/merge (C-1) aliases+custom => aliases+custom",
+            "POST C-2/unmerge () aliases+custom => aliases+custom",
+        ]
+    );
+    let first = audited(&place).into_iter().rev().nth(1).unwrap();
+    assert_eq!(first.before, Some(json!({"custom": {}, "name": "Ana Roca"})));
+    assert_eq!(first.after, Some(json!({"custom": {"plan": "fibra"}, "name": "Xanthippe"})));
+    customers("POST", "C-1/erase", json!({"yes": true}));
+    let after = told();
+    assert_eq!(after.len(), before.len() + 1);
+    for (line, was) in after.iter().zip(&before) {
+        assert!(line.ends_with(") - => -") && line.split(") ").next() == was.split(") ").next(), "{line}");
+    }
+    for entry in std::fs::read_dir(&*place.state.records).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        for word in ["Xanthippe", "Alcibiades", "fibra"] {
+            assert!(!bytes.windows(word.len()).any(|at| at == word.as_bytes()), "{word} in {}", path.display());
+        }
+    }
 }

@@ -159,11 +159,11 @@ pub(super) async fn patch(
 ) -> Response {
     let expect = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
     let expect = expect.filter(|tag| *tag != "*").map(|tag| tag.trim_matches('"').to_owned());
-    // What it says of him is his: the audit log has the keys alone, so that it has nothing to forget with him.
+    // What it says of him is his: the audit log has the keys alone and a number, under which his store tells the rest until he is forgotten.
     asked::say(edit.keys().join(" "));
     let (tell, told) = tokio::sync::oneshot::channel();
-    let mut response = done(&state, move |dir| {
-        let customer = Customers::open_existing(dir)?.edit(&id, &edit, expect.as_deref())?;
+    let mut response = changed(&state, move |store| {
+        let customer = store.edit(&id, &edit, expect.as_deref())?;
         let _ = tell.send(tag(&customer));
         Ok(json!({"customer": customer}))
     })
@@ -176,23 +176,49 @@ pub(super) async fn patch(
 
 async fn merge(State(state): State<AppState>, Path(id): Path<String>, Json(with): Json<Other>) -> Response {
     let by = asked::who();
-    done(&state, move |dir| Ok(json!(Customers::open_existing(dir)?.merge(&id, &with.other, &by, wall())?))).await
+    asked::say(with.other.clone());
+    changed(&state, move |store| Ok(json!(store.merge(&id, &with.other, &by, wall())?))).await
 }
 
 async fn unmerge(State(state): State<AppState>, Path(id): Path<String>) -> Response {
-    done(&state, move |dir| {
-        let (kept, parted) = Customers::open_existing(dir)?.unmerge(&id, wall())?;
+    changed(&state, move |store| {
+        let (kept, parted) = store.unmerge(&id, wall())?;
         Ok(json!({"kept": kept, "parted": parted}))
     })
     .await
 }
 
 async fn different(State(state): State<AppState>, Path(id): Path<String>, Json(than): Json<Other>) -> Response {
+    asked::say(than.other.clone());
     done(&state, move |dir| {
         Customers::open_existing(dir)?.set_different(&id, &than.other)?;
         Ok(json!({"different": [id, than.other]}))
     })
     .await
+}
+
+/// A change of one customer, told by his store under a number that the audit log names.
+pub(super) async fn changed(
+    state: &AppState,
+    work: impl FnOnce(&mut Customers) -> Result<serde_json::Value, Not> + Send + 'static,
+) -> Response {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let oldest = state.audit.kept_since();
+    let response = done(state, move |dir| {
+        let mut store = Customers::open_existing(dir)?;
+        let given = work(&mut store)?;
+        let _ = tell.send(store.last_edit());
+        // What the audit log names no more need not be told.
+        if let Err(error) = store.forget_edits(oldest) {
+            tracing::warn!(%error, "old changes of customers are still told");
+        }
+        Ok(given)
+    })
+    .await;
+    if let Ok(Some(edit)) = told.await {
+        asked::edited(edit);
+    }
+    response
 }
 
 /// On a thread that may wait for the disk.

@@ -11,13 +11,13 @@ use turno_base::{Name, Wall};
 use turno_customers::customer::{Consent, Note};
 use turno_customers::entered::Unfit;
 
-use super::care::{Not, done};
+use super::care::{Not, changed};
 use super::refused;
 use crate::api::AppState;
 use crate::api::asked;
 use crate::shell::clock::wall;
 use crate::shell::instant::wall_of;
-use crate::shell::store::customers::{Customers, EntryError};
+use crate::shell::store::customers::EntryError;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -87,11 +87,11 @@ async fn consent(State(state): State<AppState>, Path(id): Path<String>, Json(sai
     };
     // The audit log has what it is about; what shows it is his, and goes with him.
     asked::say(format!("{} {}", said.purpose, if said.granted { "given" } else { "withdrawn" }));
-    done(&state, move |dir| {
+    changed(&state, move |store| {
         let now = wall();
         let Said { purpose, granted, proof, .. } = said;
         let consent = Consent { purpose, granted, proof, at: at.unwrap_or(now), expires };
-        let (customer, ()) = Customers::open_existing(dir)?.enter(&id, |of| of.enter_consent(consent, now))?;
+        let (customer, ()) = store.enter(&id, |of| of.enter_consent(consent, now))?;
         Ok(json!({"customer": customer.id, "consents": customer.consents}))
     })
     .await
@@ -99,8 +99,8 @@ async fn consent(State(state): State<AppState>, Path(id): Path<String>, Json(sai
 
 async fn take_back_consent(State(state): State<AppState>, Path(id): Path<String>, Json(of): Json<Purpose>) -> Response {
     asked::say(of.purpose.to_string());
-    done(&state, move |dir| {
-        let taken = Customers::open_existing(dir)?.enter(&id, |customer| customer.take_back_consent(of.purpose))?;
+    changed(&state, move |store| {
+        let taken = store.enter(&id, |customer| customer.take_back_consent(of.purpose))?;
         Ok(json!({"customer": taken.0.id, "consents": taken.0.consents, "taken_back": taken.1}))
     })
     .await
@@ -108,17 +108,17 @@ async fn take_back_consent(State(state): State<AppState>, Path(id): Path<String>
 
 async fn note(State(state): State<AppState>, Path(id): Path<String>, Json(written): Json<Written>) -> Response {
     let by = written.by.unwrap_or_else(|| asked::who().to_string());
-    done(&state, move |dir| {
+    changed(&state, move |store| {
         let note = Note { at: wall(), by, text: written.text };
-        let (customer, ()) = Customers::open_existing(dir)?.enter(&id, |of| of.enter_note(note))?;
+        let (customer, ()) = store.enter(&id, |of| of.enter_note(note))?;
         Ok(json!({"customer": customer.id, "notes": customer.notes}))
     })
     .await
 }
 
 async fn take_back_note(State(state): State<AppState>, Path(id): Path<String>) -> Response {
-    done(&state, move |dir| {
-        let (customer, note) = Customers::open_existing(dir)?.enter(&id, |of| of.take_back_note())?;
+    changed(&state, move |store| {
+        let (customer, note) = store.enter(&id, |of| of.take_back_note())?;
         Ok(json!({"customer": customer.id, "notes": customer.notes, "taken_back": note}))
     })
     .await

@@ -93,7 +93,7 @@ fn open(place: &Place, query: &str, token: &str) -> Result<Reader, u16> {
 #[test]
 fn a_snapshot_comes_first_and_then_every_event_with_its_number() {
     let place = place_with(settings());
-    (1..=3).for_each(|n| place.line.tell(n, fact(n)));
+    (1..=3).for_each(|n| place.line.tell(n, vec![fact(n)]));
     told(&place, 3);
     let mut reader = open(&place, "", "the-supervisor").ok().unwrap();
     let first = reader.next().unwrap();
@@ -101,13 +101,24 @@ fn a_snapshot_comes_first_and_then_every_event_with_its_number() {
     let mut ears = open(&place, "?kind=queue-left,agent-changed&agent=anna", "the-supervisor").ok().unwrap();
     ears.next().unwrap();
     for (seq, fact) in (4..).zip(event::tests::facts()) {
-        place.line.tell(seq, fact);
+        place.line.tell(seq, vec![fact]);
     }
     for (seq, fact) in (4..).zip(event::tests::facts()) {
         assert_eq!(reader.next().unwrap(), event::event(&fact).json(seq, &fact));
     }
     let heard: Vec<String> = (0..3).map(|_| ears.next().unwrap()["kind"].as_str().unwrap().to_owned()).collect();
     assert_eq!(heard, ["queue-left", "agent-changed", "agent-changed"]);
+}
+
+/// However many read.
+#[test]
+fn an_event_is_put_into_words_once_for_all() {
+    let numbered = Numbered::new(7, fact(7));
+    let mut views = [(); 2].map(|()| View { filter: Filter::default(), only: None, his: BTreeSet::new() });
+    let [first, second] = &mut views;
+    let (first, second) = (first.message(&numbered).unwrap(), second.message(&numbered).unwrap());
+    assert!(std::ptr::eq(first, second));
+    assert_eq!(serde_json::from_str::<Value>(first).unwrap(), event::event(&numbered.fact).json(7, &numbered.fact));
 }
 
 #[test]
@@ -130,7 +141,7 @@ fn an_agent_hears_of_himself_and_his_calls_alone() {
     let facts =
         [entered(0xff), entered(1), changed("anna", 1), entered(1), entered(0xff), changed("boris", 2), entered(2)];
     for (seq, what) in (1..).zip(facts) {
-        place.line.tell(seq, Fact { at: Now::from_ms(seq), what });
+        place.line.tell(seq, vec![Fact { at: Now::from_ms(seq), what }]);
     }
     assert_eq!((his.numbers(3), others.numbers(2)), (vec![1, 3, 4], vec![6, 7]));
 }
@@ -142,13 +153,13 @@ fn who_was_away_hears_what_he_missed_or_that_nobody_knows_any_more() {
     let (store, _) = Store::open(&place.state.records, options, Vec::new(), |_| {}).unwrap();
     for n in 1..=2000 {
         store.append_facts(n, 1, postcard::to_allocvec(&fact(n)).unwrap());
-        place.line.tell(n, fact(n));
+        place.line.tell(n, vec![fact(n)]);
     }
     told(&place, 2000);
     store.flush(Duration::from_secs(20));
     let mut reader = open(&place, "?after=700", "the-supervisor").ok().unwrap();
     assert_eq!(reader.numbers(1300), (701..=2000).collect::<Vec<_>>());
-    place.line.tell(2001, fact(2001));
+    place.line.tell(2001, vec![fact(2001)]);
     assert_eq!(reader.numbers(1), [2001], "and what happens then");
     told(&place, 2001);
     // What is not yet in the log when somebody asks is waited for.
@@ -209,7 +220,7 @@ fn who_does_not_read_is_dropped_and_holds_nobody_up() {
         while !reading.is_finished() && n > heard.load(Ordering::Acquire) + 1000 {
             std::thread::yield_now();
         }
-        place.line.tell(n, fact(n));
+        place.line.tell(n, vec![fact(n)]);
     }
     reading.join().unwrap();
     let got = std::iter::from_fn(|| slow.next()).count();

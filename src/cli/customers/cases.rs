@@ -8,6 +8,8 @@ use turno_customers::customer::Case;
 
 use super::Failure;
 use super::worth::rules_in;
+use crate::cli::audited::{deed, note};
+use crate::shell::audit::Deed;
 use crate::shell::clock::wall;
 use crate::shell::store::customers::Customers;
 
@@ -41,17 +43,19 @@ pub(crate) enum CaseCommand {
 
 pub(super) fn run(dir: &Path, as_json: bool, command: &CaseCommand) -> Result<(), Failure> {
     let mut store = Customers::open_existing(dir)?;
-    let (id, rules) = match command {
+    let (what, id, reference, rules) = match command {
         CaseCommand::Open { id, reference, title, rules } => {
             let case = Case { reference: reference.clone(), title: title.join(" "), opened: wall() };
             store.open_case(id, case).map_err(Failure::Case)?;
-            (id, rules)
+            ("customers case open", id, reference, rules)
         }
         CaseCommand::Close { id, reference, rules } => {
             store.close_case(id, reference).map_err(Failure::Case)?;
-            (id, rules)
+            ("customers case close", id, reference, rules)
         }
     };
+    let told = deed(what, format!("customer/{id}"), reference);
+    note(dir, Deed { edit: store.last_edit(), ..told });
     let renewed = match rules {
         Some(path) => store.renew_one(dir, id, &rules_in(path)?, wall())?,
         None => false,

@@ -8,12 +8,11 @@ use turno_base::{Name, Wall};
 use turno_customers::customer::{Consent, Note};
 
 use super::Failure;
+use crate::cli::audited::{self, deed};
+use crate::shell::audit::{Deed, account};
 use crate::shell::clock::wall;
 use crate::shell::instant::wall_of;
 use crate::shell::store::customers::Customers;
-
-/// Who writes a note, if nobody says.
-const BY: &str = "command line";
 
 /// What to do with a consent.
 #[derive(Debug, Subcommand)]
@@ -66,9 +65,9 @@ pub(crate) enum NoteCommand {
         /// What.
         #[arg(required = true)]
         text: Vec<String>,
-        /// Who writes it.
-        #[arg(long, default_value = BY)]
-        by: String,
+        /// Who writes it; the account of the machine if absent.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Take back the last one.
     Undo {
@@ -99,6 +98,12 @@ pub(super) fn consent(dir: &Path, as_json: bool, command: &ConsentCommand) -> Re
         }
     };
     let (customer, about, what) = done?;
+    let kind = match command {
+        ConsentCommand::Give { .. } => "give",
+        ConsentCommand::Withdraw { .. } => "withdraw",
+        ConsentCommand::Undo { .. } => "undo",
+    };
+    noted(dir, &store, &format!("customers consent {kind}"), &customer.id, about.purpose.as_str());
     match as_json {
         true => println!("{}", json!({"customer": customer.id, "consents": customer.consents})),
         false => {
@@ -118,7 +123,7 @@ pub(super) fn note(dir: &Path, as_json: bool, command: &NoteCommand) -> Result<(
     let mut store = Customers::open_existing(dir)?;
     let done = match command {
         NoteCommand::Add { id, text, by } => {
-            let note = Note { at: wall(), by: by.clone(), text: text.join(" ") };
+            let note = Note { at: wall(), by: by.clone().unwrap_or_else(account), text: text.join(" ") };
             store.enter(id, |of| of.enter_note(note)).map(|(customer, ())| (customer, None))
         }
         NoteCommand::Undo { id } => {
@@ -126,12 +131,20 @@ pub(super) fn note(dir: &Path, as_json: bool, command: &NoteCommand) -> Result<(
         }
     };
     let (customer, taken) = done.map_err(Failure::Entry)?;
+    let what = if taken.is_some() { "customers note undo" } else { "customers note add" };
+    noted(dir, &store, what, &customer.id, "");
     match (as_json, taken) {
         (true, _) => println!("{}", json!({"customer": customer.id, "notes": customer.notes})),
         (false, None) => println!("noted; {} notes of {}", customer.notes.len(), customer.id),
         (false, Some(note)) => println!("taken back: the note of {} by {}", note.at, note.by.escape_debug()),
     }
     Ok(())
+}
+
+/// Writes down that something of a customer changed.
+fn noted(dir: &Path, store: &Customers, what: &str, id: &str, more: &str) {
+    let told = deed(what, format!("customer/{id}"), more);
+    audited::note(dir, Deed { edit: store.last_edit(), ..told });
 }
 
 /// One consent in a line.

@@ -6,14 +6,14 @@ use serde_json::json;
 use turno_customers::duplicates::{Finder, Verdict};
 
 use super::Failure;
+use crate::cli::audited::{deed, note, with};
 use crate::cli::table::Table;
+use crate::shell::audit::{Deed, account};
 use crate::shell::clock::wall;
 use crate::shell::store::customers::Customers;
 
 /// Lines that a table shows; `--json` has all.
 const SHOWN_MAX: usize = 100;
-/// Who merges, in what is remembered of it.
-const BY: &str = "command line";
 
 struct Who {
     id: String,
@@ -39,14 +39,16 @@ pub(super) fn duplicates(dir: &Path, as_json: bool, merges: bool) -> Result<(), 
         finder.groups(&found).iter().map(|group| group.iter().filter_map(|&at| who(at)).collect()).collect();
     let mut merged = 0;
     if merges {
+        let by = account();
         for group in &groups {
             if let Some((first, rest)) = group.split_first() {
                 for other in rest {
-                    store.merge(&first.id, &other.id, BY, wall()).map_err(Failure::Merge)?;
+                    store.merge(&first.id, &other.id, &by, wall()).map_err(Failure::Merge)?;
                     merged += 1;
                 }
             }
         }
+        note(dir, with(deed("customers duplicates --merge", "customers", ""), json!({"merged": merged})));
     }
     let maybe: Vec<_> = found.pairs.iter().filter(|pair| pair.verdict == Verdict::Maybe).collect();
     if as_json {
@@ -82,7 +84,10 @@ pub(super) fn duplicates(dir: &Path, as_json: bool, merges: bool) -> Result<(), 
 }
 
 pub(super) fn merge(dir: &Path, as_json: bool, kept: &str, gone: &str) -> Result<(), Failure> {
-    let merged = Customers::open_existing(dir)?.merge(kept, gone, BY, wall()).map_err(Failure::Merge)?;
+    let mut store = Customers::open_existing(dir)?;
+    let merged = store.merge(kept, gone, &account(), wall()).map_err(Failure::Merge)?;
+    let told = deed("customers merge", format!("customer/{kept}"), gone);
+    note(dir, Deed { edit: store.last_edit(), ..told });
     match as_json {
         true => println!("{}", json!(merged)),
         false => println!("{gone} is now another id of {kept}; `turno customers unmerge {kept}` takes it back"),
@@ -91,7 +96,10 @@ pub(super) fn merge(dir: &Path, as_json: bool, kept: &str, gone: &str) -> Result
 }
 
 pub(super) fn unmerge(dir: &Path, as_json: bool, kept: &str) -> Result<(), Failure> {
-    let (one, other) = Customers::open_existing(dir)?.unmerge(kept, wall()).map_err(Failure::Merge)?;
+    let mut store = Customers::open_existing(dir)?;
+    let (one, other) = store.unmerge(kept, wall()).map_err(Failure::Merge)?;
+    let told = deed("customers unmerge", format!("customer/{kept}"), &other.id);
+    note(dir, Deed { edit: store.last_edit(), ..told });
     match as_json {
         true => println!("{}", json!({"kept": one, "parted": other})),
         false => println!("{} and {} are two again", one.id, other.id),
@@ -101,6 +109,7 @@ pub(super) fn unmerge(dir: &Path, as_json: bool, kept: &str) -> Result<(), Failu
 
 pub(super) fn different(dir: &Path, as_json: bool, a: &str, b: &str) -> Result<(), Failure> {
     Customers::open_existing(dir)?.set_different(a, b)?;
+    note(dir, deed("customers different", format!("customer/{a}"), b));
     match as_json {
         true => println!("{}", json!({"done": true})),
         false => println!("{a} and {b} stay two"),

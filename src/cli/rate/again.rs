@@ -10,6 +10,7 @@ use turno_base::Wall;
 use turno_tariff::Deck;
 use turno_tariff::again::Again;
 
+use crate::cli::audited::{deed, note, with};
 use crate::cli::{RECORDS_DEFAULT, REFUSED};
 use crate::shell::again::{Run, Wanted, run};
 use crate::shell::clock::wall;
@@ -53,6 +54,11 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
     let wanted = Wanted { from: args.from, to: args.to, dry_run: args.dry_run, now: wall() };
     let done = run(&args.records, &deck, wanted, progress);
     bar.finish_and_clear();
+    if let (Ok(run), false) = (&done, args.dry_run) {
+        let book = args.config.as_deref().unwrap_or(&args.deck).display();
+        let told = deed("rate again", "ledger", format!("{} to {} by {book}", args.from, args.to));
+        note(&args.records, with(told, json!({"records": run.again.records, "posted": run.again.changed})));
+    }
     match done {
         Ok(run) if as_json => println!("{}", as_object(&run, args.dry_run)),
         Ok(run) => print(&run, args.dry_run),

@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use turno_base::E164;
+use turno_base::{E164, Redacted};
 use turno_tariff::cdr::{Purpose, format};
 
 use super::Failure;
 use crate::cli::REFUSED;
+use crate::cli::audited::{deed, note, with};
 use crate::shell::clock::wall;
 use crate::shell::store::audit::{Report, audit, audit_file, audit_parquet};
 use crate::shell::store::customers::Erased;
@@ -132,6 +133,12 @@ pub(super) fn retain_records(dir: &Path, as_json: bool, args: &RetainArgs) -> Re
         Kind::Internal => Purpose::Internal,
     });
     let calls = retain(dir, Old { before, purpose }, args.dry_run)?;
+    if !args.dry_run {
+        let purpose = args.purpose.and_then(|kind| kind.to_possible_value());
+        let purpose = purpose.map(|kind| format!(", purpose {}", kind.get_name())).unwrap_or_default();
+        let more = format!("older than {} d{purpose}", args.older_than);
+        note(dir, with(deed("cdr retain", "records", more), json!({"calls": calls, "before": before.to_string()})));
+    }
     match (as_json, args.dry_run) {
         (true, _) => println!("{}", json!({"calls": calls, "before": before.to_string(), "dry_run": args.dry_run})),
         (false, true) => println!("{calls} calls arrived before {before}; nothing is changed"),
@@ -162,6 +169,10 @@ pub(super) fn erase(dir: &Path, as_json: bool, args: &EraseArgs) -> Result<u8, F
     let name = turno_customers::personal::pseudonym(u128::from_le_bytes(key));
     let erased = Erased { ids: args.customer.clone(), numbers: args.number.clone() };
     let calls = pseudonymise(dir, &erased, &name)?;
+    // Who is to be forgotten is not remembered here by his whole number.
+    let numbers = args.number.iter().map(|number| Redacted(number.to_string()).to_string());
+    let whose: Vec<String> = args.customer.iter().cloned().chain(numbers).collect();
+    note(dir, with(deed("cdr erase", "records", whose.join(" ")), json!({"calls": calls})));
     match as_json {
         true => println!("{}", json!({"pseudonym": name, "calls": calls})),
         false => println!("{calls} calls stay for the bill as {name}"),

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::shell::audit::POINTER;
 use crate::shell::backup::{HELD, Held, HeldFile, at_rest, let_go};
 use crate::shell::clock::wall;
 use crate::shell::config::source::Sources;
@@ -70,6 +71,8 @@ pub struct Restored {
     pub other_version: Option<String>,
     /// The configuration.
     pub config: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
 }
 
 /// Why there is no backup, or nothing is restored.
@@ -386,7 +389,7 @@ pub fn restore(from: &Path, to: &Path, force: bool) -> Result<Restored, Failure>
         }
     }
     let other_version = (manifest.version != env!("CARGO_PKG_VERSION")).then_some(manifest.version);
-    Ok(Restored { files: manifest.files.len(), other_version, config })
+    Ok(Restored { files: manifest.files.len(), other_version, config, data: settings.node.data_dir })
 }
 
 /// Texts of price books in a backup. The configuration may name them, and they are where it looks for them only when all is restored.
@@ -450,9 +453,9 @@ fn is_wal(path: &Path) -> bool {
     name.ends_with(".sqlite-wal") || name.ends_with(".sqlite-shm")
 }
 
-/// Of this process alone.
+/// Of this process or this machine alone.
 fn is_fleeting(path: &Path) -> bool {
-    is_wal(path) || path.file_name().is_some_and(|name| name == LOCK)
+    is_wal(path) || path.file_name().is_some_and(|name| name == LOCK || name == POINTER)
 }
 
 fn is_of_log_or_journal(path: &Path, settings: &Settings) -> bool {

@@ -5,7 +5,7 @@
 //! every segment is proven on the way to have the effects that it was written with.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crossbeam_channel::Receiver;
 use turno_engine::Engine;
 
 use crate::shell::journal::recover::{Opening, handle_again, opening};
-use crate::shell::journal::segment::{Record, Segment, frame, name_of, segments, state_path};
+use crate::shell::journal::segment::{Record, Segment, name_of, segments, state_path};
+use crate::shell::journal::state_file::write_state;
 use crate::shell::journal::{Wanted, Wish, effects_hash};
 use crate::shell::metrics::Metrics;
 
@@ -108,17 +109,11 @@ pub(super) fn carry(dir: &Path, number: u64, may_rest: impl Fn() -> bool) -> Res
         }
     };
     let engine = engine_before(dir, number, &mut rest)?;
-    let before = fs::metadata(state_path(&dir.join(name_of(number.saturating_sub(1))))).map_or(0, |m| m.len() as usize);
-    // With room from the beginning: a buffer that grows to its size is copied, and touches three times the memory.
-    let room = Vec::with_capacity(before + before / 2);
-    let state = Record::State(postcard::to_extend(&engine, room).expect("plain data in memory always serialises"));
-    drop(engine);
-    let mut bytes = Vec::with_capacity(before + before / 2);
-    frame(&state, &mut bytes);
     let path = state_path(&dir.join(name_of(number)));
     let half = path.with_extension("state-half");
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&half)?;
-    file.write_all(&bytes)?;
+    write_state(&engine, &mut file)?;
+    drop(engine);
     // What precedes the segment may be removed once it has its state: that must outlive the machine.
     file.sync_data()?;
     fs::rename(&half, &path)?;

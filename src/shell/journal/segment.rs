@@ -13,10 +13,10 @@ use crate::shell::journal::hash64;
 
 /// Largest frame: a snapshot of a full house. A longer length is damage.
 const FRAME_BYTES_MAX: u32 = 1 << 30;
-const HEAD_BYTES: usize = 8;
+pub(super) const HEAD_BYTES: usize = 8;
 const READ_BYTES: usize = 1 << 16;
 /// How [`Record::State`] begins.
-const STATE_TAG: u8 = 1;
+pub(super) const STATE_TAG: u8 = 1;
 
 /// What a frame holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

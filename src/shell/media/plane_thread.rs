@@ -44,8 +44,9 @@ pub(super) enum Order {
 /// the number of ports, and must not wait, or two threads could wait for each other.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    orders: Sender<Order>,
-    orders_in: Receiver<Order>,
+    // Boxed, because places are used round and round: see `crate::shell::line`.
+    orders: Sender<Box<Order>>,
+    orders_in: Receiver<Box<Order>>,
     between: Sender<Order>,
     between_in: Receiver<Order>,
     bell: EventFd,
@@ -70,7 +71,7 @@ impl Mailbox {
     /// From the engine, to be taken once the thread is woken by [`Mailbox::ring_soon`]; false if there was no room for that
     /// long.
     pub(super) fn leave(&self, order: Order, patience: Duration) -> bool {
-        let order = match self.orders.try_send(order) {
+        let order = match self.orders.try_send(Box::new(order)) {
             Ok(()) => return true,
             Err(TrySendError::Disconnected(_)) => return false,
             Err(TrySendError::Full(order)) => order,
@@ -115,8 +116,8 @@ impl Mailbox {
 
 const BELL: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
-/// Longest that an order of the engine waits for others: a fourth of a packet of 20 ms.
-pub(super) const SOON: Duration = Duration::from_millis(5);
+/// Longest that an order of the engine waits for others: half a packet of 20 ms.
+pub(super) const SOON: Duration = Duration::from_millis(10);
 /// Sockets served per wake-up.
 const EVENTS: usize = 256;
 /// Packets read at once from a listener to whom nobody listens.
@@ -419,7 +420,9 @@ impl PlaneThread {
         for _ in 0..ORDERS_PER_TURN {
             // What other threads send ends a wait, so it comes first.
             let next = mailbox.between_in.try_recv().ok();
-            let next = next.or_else(|| self.awaited.is_none().then(|| mailbox.orders_in.try_recv().ok()).flatten());
+            let next = next.or_else(|| {
+                self.awaited.is_none().then(|| mailbox.orders_in.try_recv().ok().map(|order| *order)).flatten()
+            });
             match next {
                 Some(Order::Stop) => return true,
                 Some(order) => self.guarded(|this| this.obey(order, now)),

@@ -6,6 +6,7 @@ mod care;
 mod cases;
 mod changes;
 mod edit;
+mod edits;
 mod entered;
 mod first;
 mod merges;
@@ -28,7 +29,7 @@ pub use entered::EntryError;
 pub use merges::MergeError;
 pub use worth::{Ended, Renewed};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Pages kept in memory, KiB.
 const CACHE_KIB: i64 = 64 * 1024;
@@ -70,6 +71,8 @@ pub struct Imported {
 pub struct Customers {
     db: Connection,
     path: PathBuf,
+    /// What the last change is told under.
+    last_edit: Option<i64>,
 }
 
 impl Customers {
@@ -92,16 +95,17 @@ impl Customers {
             db.pragma_update(None, "secure_delete", "on")?;
             db.set_prepared_statement_cache_capacity(32);
             // If no way leads here, the version says so below.
-            migrate::forward(&mut db, &path, VERSION, &[first::STEP])?;
+            migrate::forward(&mut db, &path, VERSION, &[first::STEP, edits::STEP])?;
             let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if version == 0 {
                 db.execute_batch(SCHEMA)?;
+                db.execute_batch(edits::SCHEMA)?;
                 db.pragma_update(None, "user_version", VERSION)?;
             }
             Ok((db, version))
         };
         match open() {
-            Ok((db, 0 | VERSION)) => Ok(Customers { db, path }),
+            Ok((db, 0 | VERSION)) => Ok(Customers { db, path, last_edit: None }),
             Ok((_, found)) => Err(StoreError::DatabaseVersion { path, found }),
             Err(error) => Err(StoreError::Database { path, error }),
         }

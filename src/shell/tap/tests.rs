@@ -52,7 +52,7 @@ impl Place {
 
     fn tell(&self, what: What) {
         let fact = Fact { at: Now::from_ms(1), what };
-        self.facts.send(Arc::new(Numbered { seq: 1, fact })).unwrap();
+        self.facts.send(Arc::new(Numbered::new(1, fact))).unwrap();
     }
 
     /// Waits until it has ended; why.

@@ -9,7 +9,7 @@ use turno_customers::customer::{Contact, Validity};
 use turno_customers::hygiene::{Learned, Shown, on_call};
 use turno_customers::personal::{Retention, retain};
 
-use super::{Customers, alias, blob, bump, record, write};
+use super::{Customers, alias, blob, bump, edits, record, write};
 use crate::shell::store::StoreError;
 
 /// Tasks in one list.
@@ -120,6 +120,7 @@ impl Customers {
                 ] {
                     transaction.execute(statement, [id])?;
                 }
+                edits::forget(&transaction, id)?;
             }
             bump(&transaction)?;
             transaction.commit()?;
@@ -136,13 +137,14 @@ impl Customers {
         let run = |db: &mut Connection| -> rusqlite::Result<u64> {
             let due = KEPT_IN.iter().map(|of| of.due(db, retention, now)).collect::<rusqlite::Result<Vec<_>>>()?;
             let had: BTreeSet<&String> = due.iter().flatten().map(|(id, _)| id).collect();
-            if dry_run || had.is_empty() {
+            if dry_run {
                 return Ok(had.len() as u64);
             }
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for (of, due) in KEPT_IN.iter().zip(&due) {
                 of.retain(&transaction, due, retention, now)?;
             }
+            edits::retain(&transaction, retention, now)?;
             transaction.commit()?;
             // What was taken out is still in the write-ahead log until that is taken in.
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

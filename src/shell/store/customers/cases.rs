@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use rusqlite::TransactionBehavior;
 use turno_base::Wall;
+use turno_customers::Customer;
 use turno_customers::customer::{Case, Unkeepable};
 use turno_customers::value::{Rule, renew};
 
 use super::worth::{RECORDS, history, open_records};
-use super::{Customers, bump, write};
+use super::{Customers, bump, edits, write};
 use crate::shell::store::StoreError;
 
 /// Why a case is not opened or closed.
@@ -52,20 +54,34 @@ impl Customers {
         if customer.cases.iter().any(|open| open.reference == case.reference) {
             return Err(CaseError::IsOpen(case.reference));
         }
+        let before = customer.clone();
         customer.cases.push(case);
         customer.check().map_err(CaseError::Unkeepable)?;
-        Ok(self.put(&customer)?)
+        Ok(self.put_told(&before, &customer)?)
     }
 
     /// He waits for it no longer.
     pub fn close_case(&mut self, id: &str, reference: &str) -> Result<(), CaseError> {
         let mut customer = self.get(id)?.ok_or_else(|| CaseError::NoCustomer(id.to_owned()))?;
-        let before = customer.cases.len();
+        let before = customer.clone();
         customer.cases.retain(|open| open.reference != reference);
-        if customer.cases.len() == before {
+        if customer.cases.len() == before.cases.len() {
             return Err(CaseError::NotOpen(reference.to_owned()));
         }
-        Ok(self.put(&customer)?)
+        Ok(self.put_told(&before, &customer)?)
+    }
+
+    fn put_told(&mut self, before: &Customer, after: &Customer) -> Result<(), StoreError> {
+        let put = |of: &mut Customers| {
+            let transaction = of.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            write(&transaction, after)?;
+            bump(&transaction)?;
+            let told = edits::keep(&transaction, before, after, None)?;
+            transaction.commit()?;
+            of.last_edit = told;
+            Ok(())
+        };
+        put(self).map_err(|error| self.fault(error))
     }
 
     /// Renews one customer by the records in `dir` and `rules`; whether something changed.

@@ -10,7 +10,7 @@ use turno_base::Name;
 use turno_customers::Customer;
 use turno_customers::customer::Unkeepable;
 
-use super::{Customers, alias, bump, record, write};
+use super::{Customers, alias, bump, edits, record, write};
 use crate::shell::store::StoreError;
 
 /// What changes; what is absent stays. An empty text takes a segment, language or owner away.
@@ -161,10 +161,12 @@ impl Customers {
             if expect.is_some_and(|expect| expect != tag(&before)) {
                 return Err(Fault::Person(EditError::ChangedSince));
             }
-            let after = edit.onto(before).map_err(Fault::Person)?;
+            let after = edit.onto(before.clone()).map_err(Fault::Person)?;
             write(&transaction, &after)?;
+            let told = edits::keep(&transaction, &before, &after, None)?;
             bump(&transaction)?;
             transaction.commit()?;
+            of.last_edit = told;
             Ok(after)
         };
         run(self).map_err(|fault| match fault {

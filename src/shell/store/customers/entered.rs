@@ -5,7 +5,7 @@ use rusqlite::TransactionBehavior;
 use turno_customers::Customer;
 use turno_customers::entered::Unfit;
 
-use super::{Customers, alias, record, write};
+use super::{Customers, alias, edits, record, write};
 use crate::shell::store::StoreError;
 
 /// Why something is not entered.
@@ -69,9 +69,12 @@ impl Customers {
                 None => alias(&transaction, id)?.map(|id| record(&transaction, &id)).transpose()?.flatten(),
             };
             let mut customer = known.ok_or_else(|| Fault::Person(EntryError::NoCustomer(id.to_owned())))?;
+            let before = customer.clone();
             let given = change(&mut customer).map_err(|why| Fault::Person(EntryError::Unfit(why)))?;
             write(&transaction, &customer)?;
+            let told = edits::keep(&transaction, &before, &customer, None)?;
             transaction.commit()?;
+            of.last_edit = told;
             Ok((customer, given))
         };
         run(self).map_err(|fault| match fault {

@@ -8,7 +8,7 @@ use turno_base::Wall;
 use turno_customers::Customer;
 use turno_customers::duplicates::{Unmergeable, merge, unmerge};
 
-use super::{Customers, blob, bump, read, record, write};
+use super::{Customers, blob, bump, edits, read, record, write};
 use crate::shell::store::StoreError;
 
 /// Why customers are not merged or unmerged.
@@ -71,7 +71,9 @@ impl Customers {
                 .execute("UPDATE OR REPLACE tasks SET id = ? WHERE id = ? AND done_us IS NULL", [&kept.id, &gone.id])?;
             write(&transaction, &merged)?;
             bump(&transaction)?;
+            let told = edits::keep(&transaction, &kept, &merged, Some(&gone.id))?;
             transaction.commit()?;
+            of.last_edit = told;
             Ok(merged)
         };
         run(self).map_err(|fault| self.sorted(fault))
@@ -103,7 +105,9 @@ impl Customers {
             }
             transaction.execute("UPDATE merges SET undone_us = ? WHERE n = ?", params![at.0, n])?;
             bump(&transaction)?;
+            let told = edits::keep(&transaction, &now, &one, Some(&other.id))?;
             transaction.commit()?;
+            of.last_edit = told;
             Ok((one, other))
         };
         run(self).map_err(|fault| self.sorted(fault))
