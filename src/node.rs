@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use turno_sip::flow::Listener;
 
@@ -38,7 +38,7 @@ use past::left_behind;
 use shared::Shared;
 use threads::Threads;
 
-/// How long the end waits for records to reach the tables; the rest does at the next start.
+/// How long the end waits for records and decisions to reach the tables; the rest does at the next start.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(400);
 /// How long it waits for what the io threads cannot be stopped in.
 const IO_PATIENCE: Duration = Duration::from_millis(200);
@@ -74,6 +74,7 @@ pub struct Node {
     customers_watch: Watch,
     voicemail: (Voicemail, JoinHandle<()>),
     nightly: nightly::Nightly,
+    decisions: JoinHandle<()>,
     // Held for as long as the data folder is in use.
     _lock: File,
 }
@@ -115,6 +116,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         customers_watch: threads.customers_watch,
         voicemail: threads.voicemail,
         nightly: threads.nightly,
+        decisions: threads.decisions,
         _lock: lock,
     })
 }
@@ -152,8 +154,13 @@ impl Node {
         drop(self.customers_watch);
         drop(self.nightly);
         // Whoever else still has the store, a request that is being answered say: what was decided is in the tables first.
+        let until = Instant::now() + CLOSE_PATIENCE;
         self.store.flush_all(CLOSE_PATIENCE);
         drop(self.store);
+        // With the engine went who handed decisions in; what a hung disk keeps from them the journal has.
+        while !self.decisions.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = fs::remove_file(&self.socket);
         self.runtime.shutdown_timeout(IO_PATIENCE);
         tracing::info!("ended");

@@ -276,10 +276,9 @@ impl Acd {
     }
 
     /// Takes a callback's item out of the line without a word; its offer has ended before. The callback keeps the place.
-    fn leave_line(&mut self, item: ItemId) -> Option<(Mono, u32)> {
+    fn leave_line(&mut self, item: ItemId, now: Mono) -> Option<(Mono, u32)> {
         let at = *self.item_of.get(&item)?;
         self.step_out(at);
-        let now = self.items[at].entered;
         let position = self.position(at, now);
         self.give_place_up(at);
         self.set_apart(at, Vec::new());
@@ -300,12 +299,12 @@ impl Acd {
     }
 
     /// Out of line until both clocks have come so far.
-    fn rest(&mut self, number: E164, until: Mono, wall: Option<Wall>) {
+    fn rest(&mut self, number: E164, until: Mono, wall: Option<Wall>, now: Mono) {
         let Some(callback) = self.callbacks.by_number.get_mut(&number) else { return };
         let (item, standing) = (callback.item, callback.standing);
         callback.standing = Standing::Resting { until, wall };
         if standing.is_in_line() {
-            self.leave_line(item);
+            self.leave_line(item, now);
         }
     }
 
@@ -330,10 +329,14 @@ impl Acd {
     }
 
     /// An item has gone for good: if it was a customer called back, so has his callback, or it is tried again.
-    pub(crate) fn callback_departed(&mut self, item: ItemId, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
-        let Some((number, callback)) = self.callback_of(item) else { return };
+    pub(crate) fn callback_departed(&mut self, gone: &Item, how: QueueLeft, now: Mono, out: &mut Vec<Decision>) {
+        let Some((number, callback)) = self.callback_of(gone.id) else { return };
         if callback.standing != Standing::Live {
             return;
+        }
+        // Whom agents let ring while he waited again has that time on his side at the next attempt too.
+        if let Some(callback) = self.callbacks.by_number.get_mut(&number) {
+            (callback.v, callback.credits) = (gone.v, gone.credits);
         }
         let end = match how {
             QueueLeft::Answered(_) => CallbackEnd::Served,
@@ -366,7 +369,8 @@ impl Acd {
         }
     }
 
-    /// The process started again: attempts that were under way are made anew, and what is due is told.
+    /// The process started again: attempts that were under way are made anew, and what is due is told. Nobody is rung or dialled
+    /// for them in this turn: see [`Acd::hold_all`].
     pub(crate) fn cut_attempts(&mut self, now: Mono, out: &mut Vec<Decision>) {
         let cut: Vec<E164> = self
             .callbacks
@@ -381,11 +385,9 @@ impl Acd {
         }
         // They lose no time by it, so nobody passes them.
         for number in cut {
-            self.rest(number, now, None);
+            self.rest(number, now, None, now);
         }
-        // Nor is anybody rung or dialled in this turn: what that takes is about to be made anew.
         self.callbacks.is_paused = false;
-        self.hold_all();
         for desk in self.callbacks.desks.values_mut() {
             (desk.is_stale, desk.told) = (true, 0);
         }
@@ -394,22 +396,22 @@ impl Acd {
 
     /// Whether attempts may begin. Those under way go on, places are kept.
     pub fn pause_callbacks(&mut self, paused: bool) {
-        if std::mem::replace(&mut self.callbacks.is_paused, paused) != paused && paused {
-            self.hold_all();
+        if std::mem::replace(&mut self.callbacks.is_paused, paused) == paused || !paused {
+            return;
         }
+        let waiting = self.callbacks.by_number.values().filter(|callback| callback.standing == Standing::Waiting);
+        let waiting: Vec<ItemIx> = waiting.filter_map(|callback| self.item_of.get(&callback.item).copied()).collect();
+        waiting.into_iter().for_each(|item| self.stand_held(item));
     }
 
-    /// No agent may have one whose attempt has not begun, until it is let go again.
-    fn hold_all(&mut self) {
-        let waiting: Vec<ItemIx> = self
-            .callbacks
-            .by_number
-            .values()
-            .filter(|callback| callback.standing == Standing::Waiting)
-            .filter_map(|callback| self.item_of.get(&callback.item).copied())
-            .collect();
-        for item in waiting {
-            self.stand_held(item);
+    /// No agent may have one for whom nobody is being rung, until it is let go again.
+    pub(crate) fn hold_all(&mut self) {
+        let line = self.callbacks.by_number.values().filter(|callback| callback.standing.is_in_line());
+        let line: Vec<ItemIx> = line.filter_map(|callback| self.item_of.get(&callback.item).copied()).collect();
+        for item in line {
+            if self.items[item].stands == Stands::Free {
+                self.stand_held(item);
+            }
         }
     }
 
@@ -423,7 +425,7 @@ impl Acd {
             match callback.standing {
                 Standing::Live => {}
                 _ if is_closing => self.end_callback(number, CallbackEnd::QueueGone, now, out),
-                Standing::Waiting => self.rest(number, now + crate::limits::CALLBACK_LOOK_MAX, None),
+                Standing::Waiting => self.rest(number, now + crate::limits::CALLBACK_LOOK_MAX, None, now),
                 // The agent whom it was offered to has gone.
                 Standing::Seeking => {
                     let item = callback.item;

@@ -266,7 +266,7 @@ impl Acd {
         self.end_rings(item);
         if let Some(gone) = self.items.remove(item) {
             self.item_of.remove(&gone.id);
-            self.callback_departed(gone.id, how, now, out);
+            self.callback_departed(&gone, how, now, out);
         }
     }
 
@@ -426,9 +426,9 @@ impl Acd {
     /// redial, counted from their first arrival (C4). Callbacks stay, those under way begin anew. Conversations are not
     /// touched.
     pub fn cut_waiting(&mut self, now: turno_base::Now, out: &mut Vec<Decision>) {
-        // Those being offered last, so that no agent who comes free is rung for one who is about to go.
+        // Those being offered last, and attempts after them, so that no agent who comes free is rung for one who is about to go.
         self.see_wall(now);
-        self.cut_attempts(now.mono, out);
+        self.hold_all();
         let callers = self.item_of.values().filter(|&&item| self.items[item].kind == Kind::Call);
         let (free, offered): (Vec<ItemIx>, Vec<ItemIx>) =
             callers.partition(|&&item| self.items[item].stands == Stands::Free);
@@ -439,6 +439,7 @@ impl Acd {
             self.keep_place(item, QueueLeft::Failed, now.mono);
             self.take_out(item, QueueLeft::Failed, now.mono, out);
         }
+        self.cut_attempts(now.mono, out);
         self.settle(now.mono, out);
     }
 }

@@ -328,7 +328,6 @@ pub(crate) const ROUTES: &[Route] = &[
             may("owner", Text, "Agent whose customer it is; empty: nobody's"),
             may("flags", Names, "Marks, all of them"),
             may("custom", Texts, "Fields of the house's own; those that are null go"),
-            may("note", Text, "One more note"),
         ]),
     get("/api/v1/customer-tasks", SUPERVISED, "tasks", "What is to be put right about customers."),
     post("/api/v1/customer-tasks/{task}/done", SUPERVISED, "It was put right."),

@@ -26,6 +26,7 @@ use crate::shell::net::Bound;
 use crate::shell::outside::{Outside, TurnState};
 use crate::shell::post;
 use crate::shell::run::Loop;
+use crate::shell::store::decisions::Decisions;
 use crate::shell::tap::Tap;
 use crate::shell::turns::Turns;
 use crate::shell::voicemail::Voicemail;
@@ -40,6 +41,7 @@ pub(super) struct Threads {
     pub(super) callers: Callers,
     pub(super) nightly: nightly::Nightly,
     pub(super) voicemail: (Voicemail, JoinHandle<()>),
+    pub(super) decisions: JoinHandle<()>,
 }
 
 impl Threads {
@@ -78,10 +80,13 @@ impl Threads {
         let dir = settings.voicemail.dir.display();
         let what = format!("the folder {dir} of voicemail");
         let voicemail = Voicemail::start(settings.voicemail.clone(), inbox.clone()).map_err(about(what))?;
+        let decisions = Decisions::start(&settings.store.dir, journal_dir.as_deref(), clock.now().wall);
+        let decisions = decisions.map_err(StartError::Store)?;
         let media = media(settings, inbox, voicemail.0.clone())?;
         let outside = Outside {
             post: mail,
             store: store.clone(),
+            decisions: decisions.0,
             media,
             voicemail: voicemail.0.clone(),
             dns: Dns::new(inbox.clone(), handle, &settings.net.name_servers),
@@ -93,7 +98,11 @@ impl Threads {
             turn: TurnState::new(past.next_segment, past.engine.told_to()),
         };
         let holder = Arc::new(holder);
-        Ok((Threads { board, tap, post, holder, customers_watch: watch, callers, nightly, voicemail }, outside))
+        let decisions = decisions.1;
+        Ok((
+            Threads { board, tap, post, holder, customers_watch: watch, callers, nightly, voicemail, decisions },
+            outside,
+        ))
     }
 }
 

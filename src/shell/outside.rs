@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use turno_base::{Fact, Now};
+use turno_base::{Fact, Now, Wall};
 use turno_engine::{Effect, Input};
 use turno_tariff::cdr::{Kind, Row};
 
@@ -16,6 +16,7 @@ use crate::shell::metrics::Metrics;
 use crate::shell::post::{Mail, Outgoing, Parcel};
 use crate::shell::run::World;
 use crate::shell::store::Store;
+use crate::shell::store::decisions::Decisions;
 use crate::shell::voicemail::Voicemail;
 
 /// Everything outside the engine.
@@ -25,6 +26,8 @@ pub struct Outside {
     pub post: Mail,
     /// Records.
     pub store: Arc<Store>,
+    /// Why calls were offered to whom.
+    pub decisions: Decisions,
     /// RTP.
     pub media: MediaPlane,
     /// Messages.
@@ -64,6 +67,8 @@ impl Outside {
 /// What one turn gathers.
 #[derive(Debug, Default)]
 pub struct TurnState {
+    /// When its last input was handled.
+    at: Wall,
     parcel: Parcel,
     scratch: Vec<u8>,
     begun: bool,
@@ -115,6 +120,7 @@ impl World for Outside {
     fn journal(&mut self, now: Now, input: &Input, effects: &[Effect]) {
         let hash = effects_hash(effects, &mut self.turn.scratch);
         frame_input(now, hash, input, &mut self.turn.parcel.frames);
+        self.turn.at = now.wall;
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -149,6 +155,7 @@ impl World for Outside {
             }
             Effect::Why { call, agent, epoch, why } => {
                 tracing::debug!(%call, %agent, epoch, ?why, "offered");
+                self.decisions.keep(self.turn.at, call, agent, epoch, why);
             }
             Effect::Foreseen { queue, expected_ms, waited_ms } => {
                 self.metrics.count_forecast(queue.as_str(), expected_ms, waited_ms);

@@ -2,11 +2,12 @@
 //! and consumers that take it from there, each on a thread of its own. One of them fills SQLite tables.
 //!
 //! Whoever appends never waits for the disk. While the disk takes nothing, rows wait in memory, [`Health::full`] says so
-//! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`.
+//! and new calls are refused, before a record is lost. Below the directory given: `log/<n>.log`, `records.sqlite`, `decisions.sqlite`.
 
 pub mod audit;
 pub mod consumer;
 pub mod customers;
+pub mod decisions;
 pub mod feed;
 mod frame;
 pub mod ledger;

@@ -147,8 +147,9 @@ fn sentences_for_the_database_are_kept_as_the_text_that_they_are() {
         let row = format!("{cell},{cell},{cell},{cell},+3468811130{nth},,{cell}\n");
         let told = scene.send("POST", &format!("customers/import?name={at}"), "text/csv", &(header.to_owned() + &row));
         assert_eq!(told["outcome"]["counts"]["added"], 1, "{told:#}");
-        let change = json!({"name": sentence, "custom": {"plan": sentence, sentence: sentence}, "note": sentence});
+        let change = json!({"name": sentence, "custom": {"plan": sentence, sentence: sentence}});
         scene.json("PATCH", &format!("customers/{at}"), &change);
+        scene.json("POST", &format!("customers/{at}/notes"), &json!({"text": sentence}));
         let kept = scene.json("GET", &format!("customers/{at}"), &Value::Null);
         for key in ["id", "name", "given", "surnames"] {
             assert_eq!(kept[key], *sentence, "{key}: {kept:#}");

@@ -26,7 +26,7 @@ fn words(explained: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn why_is_told_of_a_call_that_has_ended_as_long_as_the_journal_reaches_back() {
+fn why_is_told_of_a_call_that_has_ended_from_the_journal_and_after_that_from_beside_its_record() {
     let mut house = staffed(&[("anna", 5)], "", "", "");
     let anna = phone(&house, 0, "agent_answers", Duration::ZERO, 1);
     let caller = call(&house, "612345612", AVERIAS);
@@ -50,18 +50,50 @@ fn why_is_told_of_a_call_that_has_ended_as_long_as_the_journal_reaches_back() {
     assert_eq!(told["explained"]["config_revision"], told["explained"]["offer"]["why"]["revision"]);
     assert_eq!(house.ask(&["call", "explain", &ended]), told, "both doors say the same");
 
+    let decisions = house.dir.join("data/records/decisions.sqlite");
+    let count = |sql: &str| {
+        let db = rusqlite::Connection::open(&decisions).unwrap();
+        db.busy_timeout(SECOND * 20).unwrap();
+        db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    house.until("it is written down", || (count("SELECT count(*) FROM decisions") == 1).then_some(()));
+
     house.crash();
     assert_eq!(house.ask(&["call", "explain", &ended]), told, "also while no engine runs");
+    // As a crash leaves it that comes before anything was written down.
+    count("DELETE FROM decisions RETURNING 1");
+    count("UPDATE mark SET at_us = 0 RETURNING 1");
     house.start();
+    house.until("the journal made it good", || (count("SELECT count(*) FROM decisions") == 1).then_some(()));
     assert_eq!(
         (rest(&house, &ended).1, house.ask(&["call", "explain", &ended])),
-        (told.clone(), told),
+        (told.clone(), told.clone()),
         "and after a restart"
     );
 
     house.crash();
     fs::remove_dir_all(house.dir.join("data/journal")).unwrap();
     house.start();
+    let (status, kept) = rest(&house, &ended);
+    assert_eq!(status, "200", "{kept:#}");
+    let (before, after) = (words(&told), words(&kept));
+    let decision =
+        |said: &[&str]| said.iter().find(|line| line.contains("was offered to anna: score")).map(|l| (*l).to_owned());
+    assert_eq!((after[0], decision(&after)), (before[0], decision(&before)), "{kept:#}");
+    for part in [
+        "enters averias at place 1",
+        "accepted",
+        "leaves averias",
+        "ends: answered, by the caller",
+        "the journal: it reaches back to 2",
+    ] {
+        assert!(after.iter().any(|line| line.contains(part)), "{part}: {kept:#}");
+    }
+    assert_eq!(kept["explained"]["config_revision"], told["explained"]["config_revision"]);
+    assert_eq!(house.ask(&["call", "explain", &ended]), kept, "both doors say the same");
+
+    // Of a call that was offered before any decision was kept there is nothing but the record.
+    count("DELETE FROM decisions RETURNING 1");
     let (status, told) = rest(&house, &ended);
     let sentence = told["error"].as_str().unwrap();
     assert_eq!(status, "404");

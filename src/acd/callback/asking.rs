@@ -217,8 +217,10 @@ impl Acd {
     pub(super) fn confirm(&mut self, number: E164, now: Mono, out: &mut Vec<Decision>) {
         let Some(callback) = self.callbacks.by_number.get_mut(&number) else { return };
         let queue = callback.queue;
-        if let Standing::Unconfirmed { .. } = callback.standing {
+        if let Standing::Unconfirmed { by, .. } = callback.standing {
             callback.standing = Standing::Resting { until: now, wall: None };
+            // Whoever confirmed it: what that caller does from now on says nothing about it.
+            self.callbacks.by_item.remove(&by);
         }
         self.callbacks.stale(queue);
         if let Some(&at) = self.queue_of.get(&queue) {

@@ -50,7 +50,7 @@ impl Acd {
     /// The agent has it: he hears the customer being dialled. His reservation has ended.
     pub(crate) fn callback_accepted(&mut self, item: ItemIx, agent: AgentId, now: Mono) {
         let id = self.items[item].id;
-        let Some((entered, position)) = self.leave_line(id) else { return };
+        let Some((entered, position)) = self.leave_line(id, now) else { return };
         self.note_answer(self.callback_of(id).map(|(_, callback)| callback.queue), now);
         if let Some(number) = self.callbacks.by_item.get(&id)
             && let Some(callback) = self.callbacks.by_number.get_mut(number)
@@ -127,14 +127,14 @@ impl Acd {
             Standing::Seeking => {
                 let at = self.item_of.get(&item).copied();
                 let freed = at.map(|at| self.withdraw_all(at, OfferEnd::CallerLeft, now, out)).unwrap_or_default();
-                if let Some((entered, position)) = self.leave_line(item) {
+                if let Some((entered, position)) = self.leave_line(item, now) {
                     let wait_ms = now.0.saturating_sub(entered.0) / 1000;
                     out.push(Decision::Left { item, queue, how: QueueLeft::Withdrawn, position, wait_ms });
                 }
                 self.free_again(freed, now, out);
             }
             Standing::Dialling | Standing::Waiting => {
-                self.leave_line(item);
+                self.leave_line(item, now);
             }
             Standing::Unconfirmed { .. } | Standing::Resting { .. } | Standing::Live => {}
         }
@@ -158,6 +158,8 @@ impl Acd {
         let queue = callback.queue;
         callback.last = result.or(callback.last);
         callback.attempts += u32::from(result.is_some());
+        // Counted just now: who was on the line is so no more.
+        callback.standing = Standing::Resting { until: now, wall: None };
         let attempts = callback.attempts;
         let rules = self.callback_rules(queue);
         let wait = result.map_or(CALLBACK_SOON, |result| rules.back_off(result));
@@ -183,7 +185,7 @@ impl Acd {
             self.stop_attempt(number, now, out);
             out.push(Decision::CallbackStop { item });
         } else if standing.is_in_line() {
-            self.leave_line(item);
+            self.leave_line(item, now);
         }
         self.forget(number);
         if !matches!(standing, Standing::Unconfirmed { .. }) {

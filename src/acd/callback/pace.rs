@@ -72,17 +72,17 @@ impl Acd {
                     return;
                 }
                 match (appointment.filter(|at| *at > wall), shut) {
-                    (Some(at), _) => self.rest(number, now, Some(at)),
-                    (None, Some((until, by_wall))) => self.rest(number, until, by_wall),
+                    (Some(at), _) => self.rest(number, now, Some(at), now),
+                    (None, Some((until, by_wall))) => self.rest(number, until, by_wall, now),
                     (None, None) if self.items.len() >= self.bounds.items_max as usize => {
-                        self.rest(number, now + CALLBACK_LOOK_MAX, None);
+                        self.rest(number, now + CALLBACK_LOOK_MAX, None, now);
                     }
                     (None, None) => self.wake(number, now),
                 }
             }
             Standing::Waiting => {
                 if let Some((until, by_wall)) = shut {
-                    self.rest(number, until, by_wall);
+                    self.rest(number, until, by_wall, now);
                 }
             }
             Standing::Unconfirmed { .. }
@@ -177,18 +177,23 @@ impl Acd {
         }
     }
 
-    /// The queue's callbacks are to be looked at in the next turn that time allows.
+    /// The queue's callbacks are to be looked at in the next turn that time allows. A look that is due before stays: else attempts
+    /// that fail one after the other would put it off for ever.
     pub(crate) fn look_soon(&mut self, queue: QueueId, now: Mono) {
-        if let Some(&at) = self.queue_of.get(&queue) {
-            self.arm_look(at, now);
-        }
+        let Some(&at) = self.queue_of.get(&queue) else { return };
+        let next = self.next_look(at, now);
+        let before = self.callbacks.desks.get(&queue).and_then(|desk| desk.looks_at);
+        self.look_at_next(at, before.into_iter().chain(next).min());
+    }
+
+    fn arm_look(&mut self, queue: QueueIx, now: Mono) {
+        self.look_at_next(queue, self.next_look(queue, now));
     }
 
     /// When to look next: soon while any is in line, else when the first has rested.
-    fn arm_look(&mut self, queue: QueueIx, now: Mono) {
-        let id = self.queues[queue].id;
+    fn next_look(&self, queue: QueueIx, now: Mono) -> Option<Mono> {
         let ahead_us = self.wall_ahead;
-        let Some(desk) = self.callbacks.desks.get(&id) else { return };
+        let desk = self.callbacks.desks.get(&self.queues[queue].id)?;
         let first = desk.numbers.iter().filter_map(|number| {
             let callback = self.callbacks.by_number.get(number)?;
             match callback.standing {
@@ -204,8 +209,11 @@ impl Acd {
             }
         });
         // What is due at this instant has been looked at.
-        let next = first.min().map(|at| at.max(now + std::time::Duration::from_millis(1)));
-        let Some(desk) = self.callbacks.desks.get_mut(&id) else { return };
+        first.min().map(|at| at.max(now + std::time::Duration::from_millis(1)))
+    }
+
+    fn look_at_next(&mut self, queue: QueueIx, next: Option<Mono>) {
+        let Some(desk) = self.callbacks.desks.get_mut(&self.queues[queue].id) else { return };
         if desk.looks_at == next {
             return;
         }

@@ -68,7 +68,7 @@ impl Acd {
         if let Some(callback) = self.callbacks.by_number.get_mut(&number) {
             callback.appointment = Some(at);
         }
-        self.rest(number, now, None);
+        self.rest(number, now, None, now);
         self.confirm(number, now, out);
         Ok(())
     }

@@ -174,3 +174,28 @@ fn a_caller_whose_number_cannot_be_called_is_refused_and_waits_on() {
         3000 in anna
         4000 end"));
 }
+
+#[test]
+fn whoever_is_offered_a_callback_meanwhile_puts_off_nobody_who_waits_to_be_dialled() {
+    // The queue is full, so that somebody is offered a callback each 900 ms, which is sooner than the pace.
+    let offered: Vec<String> = (4..12).map(|n| format!("{} call c{n} a to=+3460000000{n}", 9200 + 900 * n)).collect();
+    let got = run(&format!(
+        "segment plain 1000 20 0
+         queue a len=1 onfull=callback:-
+         callback a key=1 first=customer
+         agent anna a
+         0 in anna
+         1000 call c1 a
+         2000 accept anna
+         3000 call c2 a to=+34600000002
+         9000 key c2 1
+         10000 call c3 a need=x
+         12500 release anna
+         {}
+         19500 end",
+        offered.join("\n")
+    ));
+    let dialled = got.lines().find(|line| line.contains("call back +34600000002"));
+    let at: u64 = dialled.and_then(|line| line.split(' ').next()?.parse().ok()).expect(&got);
+    assert!((12_500..=13_500).contains(&at), "{got}");
+}

@@ -1,7 +1,7 @@
 //! The reference: a witness who sees only what goes in and what is decided, keeps plain lists, looks at everything each time,
-//! and says what the rule (docs/decisions/0010) would have chosen. Shares no code with the machine but the need's meaning. Callbacks
-//! have no witness: who stands before whom there is watched through the whole engine, which dials them.
+//! and says what the rule (docs/decisions/0010) would have chosen. Shares no code with the machine but the need's meaning.
 
+mod backs;
 mod rings;
 mod rule;
 mod tasks;
@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use turno_base::fact::{AgentState, OfferEnd, QueueLeft, WaitingChange};
 use turno_base::{AgentId, ItemId, Mono, QueueId, SegmentId, SkillId, Wall};
 
+use backs::Backs;
 use tasks::Work;
 
-use crate::{Acd, AcdConfig, Command, Decision, Entry, Event, NewTask, SkillChange, Strategy, TableRows};
+use crate::{Acd, AcdConfig, Command, Decision, Entry, Event, NewTask, Overflow, SkillChange, Strategy, TableRows};
 
 /// Somebody at a door.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ struct Coming {
     only_until: Option<Mono>,
     /// Not on its way from another queue.
     is_new: bool,
+    /// The place of the callback that he had.
+    called: Option<i64>,
 }
 
 /// Whom an item is kept apart from, and until when.
@@ -63,6 +66,9 @@ pub(crate) struct Witness {
     /// Queues changed for a shift: the rank, none if he does not serve it.
     served: BTreeMap<(AgentId, QueueId), Option<u8>>,
     pub(crate) tasks: BTreeMap<ItemId, Work>,
+    /// Of them those that came in this turn.
+    fresh: BTreeSet<ItemId>,
+    pub(crate) backs: Backs,
     /// Entered and not yet told of.
     coming: Vec<NewTask>,
     /// As of the last look; scripts live where both clocks began together.
@@ -92,6 +98,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    fn is_there(&self) -> bool {
+        self.state != AgentState::LoggedOut
+    }
+
     /// May be rung: a call interrupts a task.
     fn is_free(&self) -> bool {
         matches!(self.state, AgentState::Ready | AgentState::Task)
@@ -116,6 +126,32 @@ pub(crate) struct Waiting {
     /// When it last was there for more agents than before.
     sudden: Mono,
     tried: Option<AgentId>,
+    /// Its customer is not on the line, and no agent may be rung for him yet.
+    is_held: bool,
+    /// It was told to be in the queue.
+    is_told: bool,
+}
+
+impl Waiting {
+    fn at_the_door(entry: Entry, now: Mono) -> Waiting {
+        Waiting {
+            queue: entry.queue,
+            v: now.0 as i64,
+            order: 0,
+            since: now,
+            offered: Vec::new(),
+            credited: now,
+            apart: Vec::new(),
+            own: None,
+            only_until: None,
+            ring: None,
+            sudden: Mono(u64::MAX),
+            tried: None,
+            is_held: false,
+            is_told: false,
+            entry,
+        }
+    }
 }
 
 impl Witness {
@@ -173,6 +209,7 @@ impl Witness {
         if let Command::TaskAdd(new) = command {
             self.coming.push((**new).clone());
         }
+        self.backs_obeyed(command, now);
         match command {
             Command::Skill { agent, skill, change } => match change {
                 SkillChange::Set { level, until } => drop(self.live.insert((*agent, *skill), (*level, *until))),
@@ -285,6 +322,7 @@ impl Witness {
 
     /// What goes in.
     pub(crate) fn before(&mut self, event: &Event, now: Mono) {
+        self.backs_before(event, now);
         let Event::Enter(entry) = event else { return };
         if self.items.contains_key(&entry.item) {
             return;
@@ -303,8 +341,10 @@ impl Witness {
         if let Some(caller) = &entry.caller {
             v = self.kept(caller, entry.queue, now).map_or(v, |at| v.min(self.redials[at].2));
         }
+        let called = self.called_again(entry);
+        v = called.map_or(v, |called| v.min(called));
         let only_until = (!waits.is_zero()).then(|| Mono(now.0 + waits.as_micros() as u64)).filter(|_| own.is_some());
-        let coming = Coming { entry: entry.clone(), v, apart: Vec::new(), own, only_until, is_new: true };
+        let coming = Coming { entry: entry.clone(), v, apart: Vec::new(), own, only_until, is_new: true, called };
         self.doors.insert(entry.item, coming);
     }
 
@@ -314,12 +354,18 @@ impl Witness {
         self.shown = rings::shown(acd, now);
         self.expire(now);
         self.progress(now);
-        for decision in out {
-            self.see(decision, now);
+        self.looks_due(now);
+        if self.is_configuring {
+            self.look_everywhere();
+        }
+        for (at, decision) in out.iter().enumerate() {
+            self.see(decision, out.get(at + 1), now);
         }
         self.begin_rings(now);
+        self.backs_after(out, now);
         self.is_configuring = false;
         self.moved = None;
+        self.fresh.clear();
         self.doors.clear();
         self.check_tasks();
         for (agent, seat) in self.agents.iter().filter(|(_, seat)| seat.is_free()) {
@@ -332,40 +378,32 @@ impl Witness {
         }
         for row in acd.queues(turno_base::Now { mono: now, ..Default::default() }) {
             let (entered, left) = self.flow.get(&row.queue).cloned().unwrap_or_default();
-            let waiting = self.items.values().filter(|i| i.queue == row.queue).count() as u64;
-            assert_eq!(entered, left.values().sum::<u64>() + waiting, "invariant 3: {}", row.queue);
-            assert_eq!(u64::from(row.waiting), waiting);
+            let waiting = || self.items.values().filter(|i| i.queue == row.queue);
+            let told = waiting().filter(|i| i.is_told).count() as u64 + self.connecting(row.queue);
+            assert_eq!(entered, left.values().sum::<u64>() + told, "invariant 3: {}", row.queue);
+            assert_eq!(row.waiting as usize, waiting().count());
         }
         let open = self.agents.values().filter(|seat| seat.offer.is_some()).count() as u64;
         assert_eq!(self.offers, self.offers_ended + open, "every offer ends once");
         assert_eq!(acd.counts().healed, 0);
     }
 
-    fn see(&mut self, decision: &Decision, now: Mono) {
+    /// `next` is what was decided after it.
+    fn see(&mut self, decision: &Decision, next: Option<&Decision>, now: Mono) {
         match decision {
             Decision::Entered { item, queue, position } => {
-                let Coming { entry, v, apart, own, only_until, is_new } =
+                if self.back_entered(*item, *queue, *position, now) {
+                    return;
+                }
+                let Coming { entry, v, apart, own, only_until, is_new, .. } =
                     self.doors.remove(item).expect("only who asked enters");
                 self.entered += 1;
                 let order = self.entered;
                 if let Some(caller) = entry.caller.as_ref().filter(|_| is_new) {
                     self.kept(caller, entry.queue, now).map(|at| self.redials.remove(at));
                 }
-                let mut waiting = Waiting {
-                    entry,
-                    queue: *queue,
-                    v,
-                    order,
-                    since: now,
-                    offered: Vec::new(),
-                    credited: now,
-                    apart,
-                    own,
-                    only_until: None,
-                    ring: None,
-                    sudden: Mono(u64::MAX),
-                    tried: None,
-                };
+                let mut waiting =
+                    Waiting { queue: *queue, v, order, apart, own, is_told: true, ..Waiting::at_the_door(entry, now) };
                 waiting.ring = (!self.rings(*queue, &waiting).is_empty()).then_some((0, None));
                 let own_may = own.is_some_and(|own| self.could(own, *queue, &waiting.entry));
                 waiting.only_until = only_until.filter(|_| own_may);
@@ -426,10 +464,13 @@ impl Witness {
                 }
             }
             Decision::Left { item, queue, how, position, wait_ms } => {
-                self.left(*item, *queue, *how, *position, *wait_ms, now)
+                if !self.back_left((*item, *queue, *how), *position, *wait_ms, now) {
+                    let goes_on = matches!(next, Some(Decision::Overflow { item: other, to: Overflow::Queue(_) }) if other == item);
+                    self.left((*item, *queue, *how), *position, *wait_ms, goes_on, now);
+                }
             }
-            Decision::Overflow { .. }
-            | Decision::Disposed { .. }
+            Decision::Overflow { item, to } => self.offered_back(*item, to, now),
+            Decision::Disposed { .. }
             | Decision::PauseTooLong { .. }
             | Decision::Serves { .. }
             | Decision::Announce { .. }
@@ -455,7 +496,7 @@ impl Witness {
             | Decision::CallBack { .. }
             | Decision::CallbackStop { .. }
             | Decision::CallbackEnded { .. }
-            | Decision::CallbacksDue { .. } => panic!("nobody asks for a callback here"),
+            | Decision::CallbacksDue { .. } => self.see_back(decision, now),
             Decision::Agent { agent, state, item, .. } => {
                 let fresh = Seat {
                     state: AgentState::LoggedOut,
@@ -513,9 +554,10 @@ impl Witness {
                     if let Some(waiting) = self.items.get(&item) {
                         self.came.insert(item, waiting.queue);
                     }
+                    self.back_connects(item, now);
                 }
                 if *state == AgentState::LoggedOut {
-                    seat.tallies.clear();
+                    self.agents.get_mut(agent).expect("known").tallies.clear();
                     self.nobody_waits_for(*agent, now);
                 }
             }
@@ -524,7 +566,15 @@ impl Witness {
         }
     }
 
-    fn left(&mut self, id: ItemId, queue: QueueId, how: QueueLeft, position: u32, wait_ms: u64, now: Mono) {
+    fn left(
+        &mut self,
+        (id, queue, how): (ItemId, QueueId, QueueLeft),
+        position: u32,
+        wait_ms: u64,
+        goes_on: bool,
+        now: Mono,
+    ) {
+        self.leaves(id, now);
         assert_eq!(position, self.place(id, now), "place on leaving");
         let gone = self.items.remove(&id).expect("exactly one leaving per entering");
         assert_eq!((gone.queue, (now.0 - gone.since.0) / 1000), (queue, wait_ms));
@@ -533,7 +583,9 @@ impl Witness {
             self.came.insert(id, queue);
         }
         *self.flow.entry(queue).or_default().1.entry(how.as_str()).or_default() += 1;
+        let is_called_again = self.departed(&gone, how, goes_on, now);
         let keeps = match how {
+            _ if is_called_again => 0,
             QueueLeft::Abandoned | QueueLeft::ShortAbandoned => self.config.redial_keeps_place.as_micros() as u64,
             QueueLeft::Failed => (self.config.redial_keeps_place.as_micros() as u64).max(60_000_000),
             _ => 0,
@@ -544,7 +596,8 @@ impl Witness {
         }
         if how == QueueLeft::Overflowed || self.moved == Some(id) {
             let (entry, v, apart, own) = (gone.entry, gone.v, gone.apart, gone.own);
-            self.doors.insert(id, Coming { entry, v, apart, own, only_until: None, is_new: false });
+            let coming = Coming { entry, v, apart, own, only_until: None, is_new: false, called: None };
+            self.doors.insert(id, coming);
         }
     }
 

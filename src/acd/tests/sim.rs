@@ -1,5 +1,6 @@
 //! Days of a call centre in virtual time: callers arrive, lose patience and redial; agents talk, wrap up, miss calls, decline,
-//! pause and go home; stations come and go; answers cross with hang-ups; rules change; the process starts again. After every event the
+//! pause and go home; stations come and go; answers cross with hang-ups; places become callbacks, which people enter, move and take out
+//! as well; rules change; the process starts again. After every event the
 //! [`Witness`] compares what was decided with the rule and balances the books.
 //!
 //! A seed names a day. `TURNO_SIM_SEEDS` says how many are played, or `695-695` which: 20 unless told, 200 in release.
@@ -8,12 +9,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::RangeInclusive;
 
-use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
-use turno_base::{AgentId, CallId, ItemId, Mono, Name, Now, QueueId, Seeded, SegmentId, StationId};
+use turno_base::fact::{AgentState, CallbackResult, OfferEnd, QueueLeft};
+use turno_base::{AgentId, CallId, E164, ItemId, Mono, Name, Now, QueueId, Seeded, SegmentId, StationId, Wall};
 
 use super::naive::Witness;
 use super::script::Run;
-use crate::{Acd, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, need};
+use crate::{Acd, Bounds, Command, Credit, Credits, Decision, Entry, Event, Kind, Overflow, need};
 
 const HOUSE: &str = "
     queue ventas ring=12 wrap=atmost:20 wait=120 onwait=queue:general every=30 short=5
@@ -26,6 +27,12 @@ const HOUSE: &str = "
     queue corto ring=9 by=least_talk wait=100 onwait=queue:largo
     queue largo ring=9 by=longest_idle wait=60 onwait=queue:todos
     queue todos ring=12 by=ring_all wrap=saved:45
+    queue recados ring=10 wrap=atmost:20 wait=45 onwait=callback:- len=4 onfull=callback:-
+    queue caja ring=10 need=sales wait=60 onwait=callback:-
+    callback ventas key=1 first=agent dials=2 kept=4 attempts=2 busy=30 noanswer=60 failed=20 unsure=40 ring=20 for=300
+    callback averias key=2 first=customer dials=2 attempts=3 busy=20 noanswer=45 failed=15 unsure=30 ring=25 for=400 hours=15-80
+    callback recados key=3 first=customer dials=3 kept=6 attempts=2 busy=25 noanswer=50 ring=60 for=240
+    callback caja first=agent dials=1 kept=3 attempts=2 busy=30 noanswer=40 unsure=20 for=300 hours=10-100
     disposition sale
     disposition bad-line fixed:20
     extension 20 2
@@ -44,20 +51,22 @@ const HOUSE: &str = "
     backoff apart-busy 7
     backoff apart-ring-all 8
     redial 60
-    agent anna ventas,general,linea,azar skills=sales:3 misses=1 ranks=azar:1
-    agent boris ventas,vip,general,pedidos,corto skills=sales:2,catalan:2 misses=2
-    agent clara ventas,vip skills=sales:3,catalan:1 misses=1
+    agent anna ventas,general,linea,azar,caja skills=sales:3 misses=1 ranks=azar:1
+    agent boris ventas,vip,general,pedidos,corto,recados skills=sales:2,catalan:2 misses=2
+    agent clara ventas,vip,caja,recados skills=sales:3,catalan:1 misses=1
     agent dora averias,general,todos skills=tech:3 misses=3
     agent emil averias skills=tech:1,catalan:3 declines=2 unreached=3
     agent fay averias,ventas,general,todos skills=tech:2,sales:1 misses=1
-    agent gus general,pedidos,linea,corto,largo,todos misses=1 ranks=todos:1
+    agent gus general,pedidos,linea,corto,largo,todos,recados misses=1 ranks=todos:1
     agent hana general,ventas,azar,largo skills=sales:1 misses=2
     agent ivan averias,general,todos skills=tech:1 misses=1
-    agent joan ventas,vip,averias,general,pedidos,linea,azar,corto,largo,todos ranks=pedidos:1,general:1 skills=tech:3,sales:3,catalan:3 misses=2
+    agent joan ventas,vip,averias,general,pedidos,linea,azar,corto,largo,todos,caja,recados ranks=pedidos:1,general:1 skills=tech:3,sales:3,catalan:3 misses=2
 ";
 
-const QUEUES: [&str; 10] =
-    ["ventas", "averias", "vip", "general", "pedidos", "linea", "azar", "corto", "largo", "todos"];
+const QUEUES: [&str; 12] =
+    ["ventas", "averias", "vip", "general", "pedidos", "linea", "azar", "corto", "largo", "todos", "recados", "caja"];
+/// Those whose places become callbacks.
+const CALLS_BACK: [&str; 4] = ["ventas", "averias", "recados", "caja"];
 const SEGMENTS: [&str; 4] = ["platinum", "gold", "standard", "basic"];
 const NEEDS: [&str; 6] = ["", "", "", "", "catalan", "catalan>=2 or not tech"];
 /// A working day of this world, ms.
@@ -72,6 +81,11 @@ enum Comes {
     Answers(ItemId, AgentId, u64),
     Fails(ItemId, AgentId, u64, OfferEnd),
     Ends(ItemId, AgentId),
+    Presses(ItemId, char),
+    /// What comes of dialling a customer.
+    Dialled(ItemId),
+    /// Somebody of the house looks after callbacks.
+    Clerk,
     Said(ItemId),
     Saves(AgentId),
     Shift(AgentId),
@@ -101,6 +115,8 @@ struct Day {
     thought_of: u64,
     callers: u128,
     callers_of: BTreeMap<ItemId, (String, QueueId)>,
+    /// Attempts to call back, and who has the customer's line to himself meanwhile.
+    attempts: BTreeMap<ItemId, Option<AgentId>>,
     served: u64,
     events: u64,
 }
@@ -122,6 +138,7 @@ impl Day {
             thought_of: 0,
             callers: 0,
             callers_of: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             served: 0,
             events: 0,
         };
@@ -132,6 +149,7 @@ impl Day {
             day.at(whim, Comes::Whim(agent));
         }
         day.at(1000, Comes::Call);
+        day.at(90_000, Comes::Clerk);
         if seed.is_multiple_of(3) {
             let when = day.dice.below(DAY);
             day.at(when, Comes::Restart);
@@ -164,7 +182,7 @@ impl Day {
         loop {
             let next = self.comes.peek().map(|Reverse((at, ..))| Mono::from_ms(*at));
             if let Some(due) = self.acd.deadline().filter(|due| next.is_none_or(|next| *due <= next)) {
-                self.now = Now { mono: due, ..Now::default() };
+                self.now = Now { mono: due, wall: Wall(due.0 as i64) };
                 let mut out = Vec::new();
                 self.acd.on_deadline(self.now, &mut out);
                 self.seen(out);
@@ -186,8 +204,9 @@ impl Day {
 
     fn ask(&mut self, command: Command) {
         let mut out = Vec::new();
-        if self.acd.on_command(command, self.now, &mut out).is_err() {
-            assert!(out.is_empty());
+        match self.acd.on_command(command.clone(), self.now, &mut out) {
+            Ok(()) => self.witness.obeyed(&command, self.now.mono),
+            Err(_) => assert!(out.is_empty()),
         }
         self.seen(out);
     }
@@ -198,12 +217,34 @@ impl Day {
         for decision in out {
             match decision {
                 Decision::Offer { item, agent, epoch, .. } => self.phone_rings(item, agent, epoch),
-                Decision::Connect { item, agent, .. } => {
-                    self.served += 1;
-                    self.later(300_000, Comes::Ends(item, agent));
+                Decision::Connect { item, agent, .. } => match self.attempts.get_mut(&item) {
+                    Some(connects @ None) if self.witness.is_connecting(item) => {
+                        *connects = Some(agent);
+                        self.later(20_000, Comes::Dialled(item));
+                    }
+                    Some(_) | None => {
+                        self.served += 1;
+                        self.later(300_000, Comes::Ends(item, agent));
+                    }
+                },
+                Decision::CallBack { item, back } => {
+                    self.attempts.insert(item, None);
+                    if !back.agent_first {
+                        self.later(20_000, Comes::Dialled(item));
+                    }
+                }
+                Decision::Overflow { item, to: Overflow::Callback } => {
+                    let says_yes = self.chance(60);
+                    self.later(130_000, if says_yes { Comes::Presses(item, '3') } else { Comes::Impatience(item) });
                 }
                 Decision::Announce { item, .. } => self.later(6000, Comes::Said(item)),
-                Decision::Entered { item, .. } => self.later(240_000, Comes::Impatience(item)),
+                Decision::Entered { item, queue, .. } => {
+                    let key = self.run.config.callbacks.get(&queue).and_then(|rules| rules.key);
+                    if let Some(key) = key.filter(|_| self.chance(25)) {
+                        self.later(60_000, Comes::Presses(item, key));
+                    }
+                    self.later(240_000, Comes::Impatience(item));
+                }
                 Decision::Left { item, how: QueueLeft::Abandoned | QueueLeft::Failed, .. } => {
                     // Some redial, and are known again by their number.
                     if self.chance(40)
@@ -227,11 +268,10 @@ impl Day {
                 Decision::LeavingByKey { .. }
                 | Decision::CallbackTaken { .. }
                 | Decision::CallbackRefused { .. }
-                | Decision::CallBack { .. }
                 | Decision::CallbackStop { .. }
                 | Decision::CallbackEnded { .. }
-                | Decision::CallbacksDue { .. }
-                | Decision::Task { .. } => panic!("nobody asks for a callback or enters a task here"),
+                | Decision::CallbacksDue { .. } => {}
+                Decision::Task { .. } => panic!("nobody enters a task here"),
             }
         }
     }
@@ -260,6 +300,7 @@ impl Day {
         self.callers_of.insert(item, (caller.clone(), queue));
         let need = NEEDS[self.dice.below(6) as usize];
         let segment = SEGMENTS[[0, 1, 1, 2, 2, 2, 2, 3][self.dice.below(8) as usize]];
+        let callback_to = E164::new(&caller).ok().filter(|_| self.chance(85));
         let entry = Entry {
             item,
             kind: Kind::Call,
@@ -271,7 +312,7 @@ impl Day {
             credits: Credits::of(Credit::WaitedElsewhere, if self.chance(5) { self.dice.below(60_000) } else { 0 }),
             owner: self.chance(10).then(|| self.somebody()),
             last_agent: None,
-            callback_to: None,
+            callback_to,
         };
         self.tell(Event::Enter(entry));
     }
@@ -279,9 +320,9 @@ impl Day {
     fn meet(&mut self, comes: Comes) {
         match comes {
             Comes::Call => {
-                let queue = QueueId::new(QUEUES[[0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9][self.dice.below(13) as usize]])
-                    .unwrap();
-                let caller = format!("+34{}", self.dice.below(100_000));
+                let which = [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10, 10, 11][self.dice.below(16) as usize];
+                let queue = QueueId::new(QUEUES[which]).unwrap();
+                let caller = self.someone();
                 self.enter(caller, queue);
                 if self.now.mono.as_ms() < DAY {
                     // Two peaks.
@@ -317,6 +358,9 @@ impl Day {
                 };
                 self.ask(does);
             }
+            Comes::Presses(item, key) => self.tell(Event::Key { item, key }),
+            Comes::Dialled(item) => self.dialled(item),
+            Comes::Clerk => self.clerk(),
             Comes::Said(item) => self.tell(Event::Announced { item }),
             Comes::Shift(agent) => {
                 let station = StationId::new(agent.as_str()).unwrap();
@@ -334,10 +378,63 @@ impl Day {
                 let bytes = postcard::to_stdvec(&self.acd).unwrap();
                 self.acd = postcard::from_bytes(&bytes).unwrap();
                 let mut out = Vec::new();
+                self.witness.cut();
                 self.acd.cut_waiting(self.now, &mut out);
                 self.seen(out);
             }
         }
+    }
+
+    /// A caller's number; some call often.
+    fn someone(&mut self) -> String {
+        let among = if self.chance(40) { 30 } else { 100_000 };
+        format!("+34600{:06}", self.dice.below(among))
+    }
+
+    fn dialled(&mut self, item: ItemId) {
+        let result = match self.dice.below(10) {
+            0..=4 => {
+                self.tell(Event::CallbackAnswered { item });
+                if let Some(agent) = self.attempts.remove(&item).flatten() {
+                    self.served += 1;
+                    self.later(300_000, Comes::Ends(item, agent));
+                }
+                return;
+            }
+            5 => Some(CallbackResult::Busy),
+            6 => Some(CallbackResult::NoAnswer),
+            7 => Some(CallbackResult::Failed),
+            8 => Some(CallbackResult::Unsure),
+            _ => None,
+        };
+        self.attempts.remove(&item);
+        self.tell(Event::CallbackFailed { item, result });
+    }
+
+    /// In the evening nobody enters or moves callbacks any more.
+    fn clerk(&mut self) {
+        if self.now.mono.as_ms() > DAY {
+            return;
+        }
+        let known: Vec<E164> = self.acd.callbacks(self.now).into_iter().map(|row| row.number).collect();
+        let number = match known.len() {
+            0 => E164::new(&self.someone()).unwrap(),
+            many => known[self.dice.below(many as u64) as usize],
+        };
+        let at = self.now.wall + std::time::Duration::from_secs(1 + self.dice.below(1200));
+        let queue = QueueId::new(CALLS_BACK[self.dice.below(4) as usize]).unwrap();
+        let segment = SegmentId::new(SEGMENTS[self.dice.below(4) as usize]).unwrap();
+        let add = |number, at| Command::CallbackAdd { number, queue, segment, value_pm: 7, at };
+        let does = match self.dice.below(8) {
+            0 | 1 => add(E164::new(&self.someone()).unwrap(), None),
+            2 => add(E164::new(&self.someone()).unwrap(), Some(at)),
+            3 => add(number, None),
+            4 => add(number, Some(at)),
+            5 => Command::CallbackCancel { number },
+            _ => Command::CallbackAppoint { number, at },
+        };
+        self.ask(does);
+        self.later(240_000, Comes::Clerk);
     }
 
     fn somebody(&mut self) -> AgentId {
@@ -391,21 +488,46 @@ fn seeds() -> RangeInclusive<u64> {
     told.map_or(1..=if cfg!(debug_assertions) { 20 } else { 200 }, |(first, last)| first..=last)
 }
 
+/// What becomes of callbacks in any ten days.
+const CALLED_BACK: [&str; 13] = [
+    "taken",
+    "offered",
+    "agent first",
+    "customer first",
+    "connects",
+    "served",
+    "abandoned",
+    "gave_up",
+    "cancelled",
+    "called_again",
+    "dropped",
+    "expired",
+    "moved_on",
+];
+
 #[test]
 fn days_of_a_call_centre_follow_the_rule_and_leave_nothing_behind() {
     let (mut served, mut events, mut days, mut outlasted) = (0, 0, 0, 0);
+    let mut called_back: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in seeds() {
         let day = Day::new(seed).play();
         let sizes = day.acd.sizes();
         assert_eq!((sizes.waiting, sizes.offered, sizes.served, sizes.timers), (0, 0, 0, 0), "seed {seed}: {sizes:?}");
         assert_eq!(day.acd.deadline(), None, "seed {seed}");
+        assert_eq!(day.acd.callbacks(day.now), [], "seed {seed}");
         assert!(day.witness.items.is_empty() && day.witness.agents.values().all(|seat| seat.offer.is_none()));
         served += day.served;
         events += day.events;
         (days, outlasted) = (days + 1, outlasted + day.witness.outlasted.get());
+        for (what, many) in &day.witness.backs.seen {
+            *called_back.entry(what).or_default() += many;
+        }
         assert!(day.served > 50, "seed {seed}: a day with {} conversations says little", day.served);
     }
     assert!(events > served * 5);
+    for what in CALLED_BACK {
+        assert!(days < 10 || called_back.contains_key(what), "no callback is {what}: {called_back:?}");
+    }
     assert!(days < 10 || outlasted > days, "{outlasted} rings are passed for the expected wait in {days} days");
 }
 

@@ -102,7 +102,7 @@ impl From<EditError> for Not {
             EditError::Store(error) => error.into(),
             EditError::NoCustomer(_) => nobody(),
             EditError::ChangedSince => Not::Asked(StatusCode::PRECONDITION_FAILED, sentence),
-            EditError::NoName { .. } | EditError::Unfit(_) | EditError::Unkeepable(_) => {
+            EditError::NoName { .. } | EditError::Unkeepable(_) => {
                 Not::Asked(StatusCode::UNPROCESSABLE_ENTITY, sentence)
             }
         }
@@ -159,12 +159,11 @@ pub(super) async fn patch(
 ) -> Response {
     let expect = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()).map(str::trim);
     let expect = expect.filter(|tag| *tag != "*").map(|tag| tag.trim_matches('"').to_owned());
-    let by = asked::who();
     // What it says of him is his: the audit log has the keys alone and a number, under which his store tells the rest until he is forgotten.
     asked::say(edit.keys().join(" "));
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut response = changed(&state, move |store| {
-        let customer = store.edit(&id, &edit, expect.as_deref(), (&by, wall()))?;
+        let customer = store.edit(&id, &edit, expect.as_deref())?;
         let _ = tell.send(tag(&customer));
         Ok(json!({"customer": customer}))
     })

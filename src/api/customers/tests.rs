@@ -29,17 +29,21 @@ fn a_customer_is_changed_as_he_was_seen_or_not_at_all() {
     assert!(status == 200 && seen.len() > 10, "{seen}: {ana}");
 
     let change = json!({"name": "Ana Roca Vidal", "segment": "gold", "flags": ["press", "fraud", "press"],
-        "custom": {"plan": null, "terminal": "TX"}, "note": "wants to be called in the morning"});
+        "custom": {"plan": null, "terminal": "TX"}});
     let if_seen = format!("If-Match: {seen}\r\n");
     let (status, now, told) = send(&place, "PATCH", "customers/C-1", &if_seen, &change.to_string());
     let customer = &told["customer"];
     assert_eq!(status, 200, "{told}");
     assert_eq!((&customer["name"], &customer["segment"]), (&json!("Ana Roca Vidal"), &json!("gold")));
     assert_eq!((&customer["flags"], &customer["custom"]), (&json!(["fraud", "press"]), &json!({"terminal": "TX"})));
-    let note = &customer["notes"][0];
-    assert_eq!((&note["by"], &note["text"]), (&json!("the-admin"), &json!("wants to be called in the morning")));
     assert_ne!(now, seen);
-    assert_eq!(send(&place, "GET", "customers/C-1", "", "").1, now, "the answer's tag is that of a new look");
+    let note = json!({"text": "wants to be called in the morning"}).to_string();
+    assert_eq!(send(&place, "POST", "customers/C-1/notes", "", &note).0, 200);
+    assert_eq!(
+        send(&place, "GET", "customers/C-1", "", "").1,
+        now,
+        "the answer's tag is that of a new look, whatever was noted"
+    );
 
     let other = json!({"name": "Ana R."}).to_string();
     let (status, _, told) = send(&place, "PATCH", "customers/C-1", &if_seen, &other);
@@ -48,6 +52,7 @@ fn a_customer_is_changed_as_he_was_seen_or_not_at_all() {
         ("customers/C-1", json!({"segment": "No Such!"}), 422),
         ("customers/C-1", json!({"name": "x".repeat(300)}), 422),
         ("customers/C-1", json!({"value": 3}), 422),
+        ("customers/C-1", json!({"note": "has a door of its own"}), 422),
         ("customers/C-2", json!({"name": "x"}), 404),
     ] {
         assert_eq!(send(&place, "PATCH", path, "", &body.to_string()).0, status, "{path} {body}");
@@ -64,7 +69,8 @@ fn a_customer_is_changed_as_he_was_seen_or_not_at_all() {
         told,
         [
             r#""the-admin" "PATCH" "segment""#,
-            r#""the-admin" "PATCH" "name segment flags note custom.plan custom.terminal""#,
+            r#""the-admin" "POST" """#,
+            r#""the-admin" "PATCH" "name segment flags custom.plan custom.terminal""#,
             r#""the-admin" "PATCH" "custom.plan""#,
             r#""the-admin" "POST" """#,
         ]

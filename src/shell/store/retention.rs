@@ -1,4 +1,4 @@
-//! Records that are older than they may be: taken out of the tables. The log forgets by its own bounds, files by their owners.
+//! Records that are older than they may be: taken out of the tables, and why their calls went where they went with them. The log forgets by its own bounds, files by their owners.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use turno_base::Wall;
 use turno_tariff::cdr::Purpose;
 
-use super::StoreError;
+use super::{StoreError, decisions};
 
 /// Calls of one transaction: the writer of records waits for no longer than that.
 const BATCH: u32 = 500;
@@ -56,6 +56,7 @@ pub fn retain(dir: &Path, old: Old, dry_run: bool) -> Result<u64, StoreError> {
                 transaction.prepare_cached("DELETE FROM calls WHERE call = ?")?.execute([call])?;
             }
             transaction.commit()?;
+            decisions::forget(dir, &calls)?;
             gone += calls.len() as u64;
             if calls.len() < BATCH as usize {
                 db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

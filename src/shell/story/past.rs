@@ -1,4 +1,5 @@
-//! Why an ended call went where it went: its decisions from the journal, for as long as that reaches back.
+//! Why an ended call went where it went: its decisions from the journal, for as long as that reaches back, and after that in
+//! words as they are kept beside its record.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -6,10 +7,12 @@ use std::path::Path;
 use turno_base::fact::What;
 use turno_base::{CallId, Fact, Now, Wall};
 use turno_engine::{Effect, Explained, OfferExplained};
+use turno_tariff::cdr::Record;
 
 use super::{LINGER_US, began, words};
 use crate::shell::journal::{Shown, reaches_back_to, walk_until};
 use crate::shell::store::Reader;
+use crate::shell::store::decisions::{self, Decision};
 
 /// Sentences told of one call; what comes after them is counted.
 pub(super) const SENTENCES_MAX: usize = 200;
@@ -19,7 +22,7 @@ pub(super) const SENTENCES_MAX: usize = 200;
 pub enum Past {
     /// Why it went where it went.
     Told(Box<Explained>),
-    /// It was there, and why is not kept any more: a sentence for whoever asked.
+    /// It was there, and why is not kept: a sentence for whoever asked.
     Gone(String),
     /// Neither journal nor records know it.
     Unknown,
@@ -30,6 +33,10 @@ pub fn past(call: CallId, journal: Option<&Path>, records: &Path) -> Past {
     let gone = |because: String| {
         let record = Reader::open(records).and_then(|reader| reader.show(call)).ok().flatten();
         let Some(record) = record else { return Past::Unknown };
+        let kept = decisions::of_call(records, call).unwrap_or_default();
+        if !kept.is_empty() || record.offers.is_empty() {
+            return Past::Told(Box::new(remembered(&record, &kept, &because)));
+        }
         Past::Gone(format!(
             "call {call} ended at {}; why it went where it went is kept as long as the journal (journal.age, journal.size): {because}. \
              `turno cdr show {call}` has its record",
@@ -49,6 +56,50 @@ pub fn past(call: CallId, journal: Option<&Path>, records: &Path) -> Past {
         Ok(()) if gathered.is_known => Past::Told(Box::new(gathered.explained())),
         Ok(()) => gone("it does not have this call".to_owned()),
     }
+}
+
+/// What a record and the decisions beside it say, where the journal says nothing, `because`.
+fn remembered(record: &Record, kept: &[Decision], because: &str) -> Explained {
+    let call = record.call;
+    let later =
+        |at: Wall, ms: u64| Wall(at.0.saturating_add(i64::try_from(ms.saturating_mul(1000)).unwrap_or(i64::MAX)));
+    let mut told: Vec<(Wall, u8, String)> = Vec::new();
+    let mut fact =
+        |at: Wall, order: u8, what: &What| told.extend(words::of(what).map(|(_, _, text)| (at, order, text)));
+    for stay in &record.stays {
+        let (queue, position) = (stay.queue, stay.position);
+        fact(stay.entered, 0, &What::QueueEntered { call, queue, position });
+        let (left, position, wait_ms) = (stay.left, stay.left_position, stay.wait_ms);
+        fact(later(stay.entered, wait_ms), 3, &What::QueueLeft { call, queue, left, position, wait_ms });
+    }
+    for offer in &record.offers {
+        let Some(end) = offer.end else { continue };
+        let (agent, epoch, ring_ms) = (offer.agent, offer.epoch, offer.ring_ms);
+        fact(later(offer.at, ring_ms), 2, &What::OfferEnded { call, agent, epoch, end, ring_ms });
+    }
+    fact(record.ended, 4, &What::CallEnded { call, outcome: record.outcome, by: record.by });
+    told.extend(kept.iter().map(|decision| (decision.at, 1, decision.words.clone())));
+    told.sort_by_key(|(at, order, _)| (*at, *order));
+    let left_out = told.len().saturating_sub(SENTENCES_MAX);
+    let sentences = told.into_iter().take(SENTENCES_MAX).map(|(at, _, text)| format!("{at}: {text}")).collect();
+    let mut words = in_words("it has ended", record.offers.len(), sentences, left_out);
+    words.push(format!("told from its record and what is kept beside it; the journal: {because}"));
+    let config_revision = record.offers.last().map_or(record.config_revision, |offer| offer.config_revision);
+    Explained { words, waiting: None, agent: None, offer: None, config_revision }
+}
+
+fn in_words(stands: &str, offers: usize, sentences: Vec<String>, left_out: usize) -> Vec<String> {
+    let offered = match offers {
+        0 => "was offered to nobody".to_owned(),
+        1 => "was offered once".to_owned(),
+        many => format!("was offered {many} times"),
+    };
+    let mut words = vec![format!("{stands}; it {offered}")];
+    words.extend(sentences);
+    if left_out > 0 {
+        words.push(format!("and {left_out} sentences more"));
+    }
+    words
 }
 
 /// What the journal says of one call.
@@ -122,17 +173,8 @@ impl Gathered {
     }
 
     fn explained(self) -> Explained {
-        let offered = match self.offers {
-            0 => "was offered to nobody".to_owned(),
-            1 => "was offered once".to_owned(),
-            many => format!("was offered {many} times"),
-        };
         let stands = if self.ended.is_some() { "it has ended" } else { "the journal does not tell its end" };
-        let mut words = vec![format!("{stands}; it {offered}")];
-        words.extend(self.sentences);
-        if self.left_out > 0 {
-            words.push(format!("and {} sentences more", self.left_out));
-        }
+        let words = in_words(stands, self.offers, self.sentences, self.left_out);
         let config_revision = self.last.as_ref().map_or(0, |offer| offer.why.revision);
         Explained { words, waiting: None, agent: None, offer: self.last, config_revision }
     }
@@ -140,10 +182,16 @@ impl Gathered {
 
 #[cfg(test)]
 mod tests {
-    use turno_base::fact::What;
+    use std::time::Duration;
+
+    use turno_base::fact::{OfferEnd, QueueLeft, What};
     use turno_base::{EndedBy, Outcome};
+    use turno_tariff::cdr::{Offer, Stay};
 
     use super::*;
+    use crate::shell::store::decisions::Decisions;
+    use crate::shell::store::decisions::tests::why;
+    use crate::shell::store::tests::{Dir, fill, record};
 
     #[test]
     fn sentences_are_bounded_and_what_is_left_out_is_counted() {
@@ -161,6 +209,43 @@ mod tests {
         assert_eq!(told.len(), SENTENCES_MAX + 2);
         assert_eq!(told[0], "the journal does not tell its end; it was offered to nobody", "another call has ended");
         assert_eq!(told.last().unwrap(), "and 2 sentences more");
+    }
+
+    #[test]
+    fn without_a_journal_the_record_and_what_is_kept_beside_it_tell_the_same() {
+        let dir = Dir::new("past");
+        let (queue, agent) = ("averias".parse().unwrap(), "anna".parse().unwrap());
+        let mut record = record(3);
+        let at = record.arrived;
+        let (left, end) = (QueueLeft::Answered(agent), Some(OfferEnd::Accepted));
+        record.stays = vec![Stay { queue, entered: at, position: 1, left, left_position: 1, wait_ms: 3000 }];
+        let at = at + Duration::from_secs(1);
+        record.offers = vec![Offer { queue, agent, epoch: 40, at, end, ring_ms: 2000, config_revision: 9 }];
+        fill(&dir.0, [record.clone()].into_iter()).unwrap();
+        let call = record.call;
+        let offer = record.offers[0];
+        let Past::Gone(sentence) = past(call, None, &dir.0) else { panic!("its decision was not kept") };
+        assert!(sentence.contains("no journal is kept here"), "{sentence}");
+        let (decisions, thread) = Decisions::start(&dir.0, None, Wall(1)).unwrap();
+        decisions.keep(offer.at, call, offer.agent, offer.epoch, why(offer.epoch));
+        drop(decisions);
+        thread.join().unwrap();
+        let Past::Told(told) = past(call, None, &dir.0) else { panic!("it is kept now") };
+        let begins = |text: &str| told.words.iter().position(|line| line.contains(text));
+        let order: Vec<_> = [
+            "it has ended; it was offered once",
+            "enters ",
+            " was offered to ",
+            "the offer to ",
+            "leaves ",
+            "ends: ",
+            "told from",
+        ]
+        .map(begins)
+        .into();
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?} {:#?}", told.words);
+        assert_eq!(told.config_revision, offer.config_revision);
+        assert_eq!(past(CallId(9), None, &dir.0), Past::Unknown);
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Witness {
 
     /// May this agent be rung for this item, all else aside?
     pub(super) fn is_pair(&self, agent: AgentId, item: &Waiting, now: Mono) -> bool {
-        if !self.could(agent, item.queue, &item.entry) {
+        if item.is_held || !self.could(agent, item.queue, &item.entry) {
             return false;
         }
         if item.apart.iter().any(|(from, until)| *from == agent && *until > now) {
@@ -138,23 +138,46 @@ impl Witness {
         let level = i128::from(self.level(agent, item).unwrap_or(0));
         let fit = level * rule.fit_per_level.as_micros() as i128 * root / 1000;
         // What he is worth with all he has, less what the item itself needs.
-        let tables = self.tables.as_ref().expect("seen before");
         let skills = self.skills(agent, None);
-        let has = |topic: &Topic| match topic {
-            Topic::Skill(skill) => skills.contains_key(skill),
-            Topic::Queue(queue) => self.rank_in(agent, *queue).is_some(),
-        };
+        let has = |topic: &Topic| self.has(agent, &skills, topic);
         let needed: Vec<Topic> = self.topics(agent, item).into_iter().map(|(topic, _)| topic).collect();
-        let worth = |counts: &dyn Fn(&Topic) -> bool| {
-            let rows = tables.topics.iter().filter(|row| counts(&row.topic));
-            let sum: i128 = rows.map(|row| i128::from(row.pressure_micro)).sum();
-            rule.opportunity.as_micros() as i128 * sum / 1_000_000
-        };
-        let opportunity = (worth(&has) - worth(&|topic| needed.contains(topic))).max(0);
+        let opportunity = (self.worth(&has) - self.worth(&|topic| needed.contains(topic))).max(0);
         let bonus = if item.own == Some(agent) { rule.owner_bonus.as_micros() as i128 } else { 0 };
         let idle = i128::from(now.0) - i128::from(self.ready_since(agent));
         let points = fit - opportunity + idle.clamp(0, rule.idle_counted.as_micros() as i128) + bonus;
         (points, idle, std::cmp::Reverse(agent))
+    }
+
+    fn has(&self, agent: AgentId, skills: &BTreeMap<SkillId, u8>, topic: &Topic) -> bool {
+        match topic {
+            Topic::Skill(skill) => skills.contains_key(skill),
+            Topic::Queue(queue) => self.rank_in(agent, *queue).is_some(),
+        }
+    }
+
+    /// What these topics are worth together, µs of idle time.
+    fn worth(&self, counts: &dyn Fn(&Topic) -> bool) -> i128 {
+        let rows = self.tables.as_ref().expect("seen before").topics.iter().filter(|row| counts(&row.topic));
+        let sum: i128 = rows.map(|row| i128::from(row.pressure_micro)).sum();
+        self.config.rule.opportunity.as_micros() as i128 * sum / 1_000_000
+    }
+
+    /// Larger is preferred for a task, which has no value that counts and takes all that he knows from the others.
+    pub(super) fn suits_task(
+        &self,
+        agent: AgentId,
+        task: &Waiting,
+        owner: Option<AgentId>,
+        now: Mono,
+    ) -> (i128, i128, std::cmp::Reverse<AgentId>) {
+        let rule = &self.config.rule;
+        let skills = self.skills(agent, None);
+        let fit = i128::from(self.level(agent, task).unwrap_or(0)) * rule.fit_per_level.as_micros() as i128;
+        let bonus = if owner == Some(agent) { rule.owner_bonus.as_micros() as i128 } else { 0 };
+        let idle = i128::from(now.0) - i128::from(self.ready_since(agent));
+        let counted = idle.clamp(0, rule.idle_counted.as_micros() as i128);
+        let worth = self.worth(&|topic| self.has(agent, &skills, topic)).max(0);
+        (fit - worth + counted + bonus, idle, std::cmp::Reverse(agent))
     }
 
     /// Since when he counts as idle: later the more of his shift he has worked.

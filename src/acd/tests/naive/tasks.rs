@@ -3,8 +3,8 @@
 use turno_base::fact::{AgentState, TaskChange};
 use turno_base::{AgentId, ItemId, Mono, QueueId, Wall};
 
-use super::Witness;
-use crate::NewTask;
+use super::{Waiting, Witness};
+use crate::{Credits, Entry, Kind, NewTask};
 
 impl Work {
     fn order(&self) -> (Wall, std::cmp::Reverse<u32>, u64) {
@@ -56,6 +56,30 @@ impl Witness {
         }
     }
 
+    /// A task that has just come goes to the best of those who have room for it. One that is moved may go to who had it: he is free.
+    fn check_hands(&self, agent: AgentId, task: &Work, now: Mono) {
+        let NewTask { queue, need, segment, value_pm, owner, .. } = task.new.clone();
+        let entry = Entry {
+            item: ItemId(turno_base::CallId(0)),
+            kind: Kind::Call,
+            queue,
+            need,
+            segment,
+            value_pm,
+            caller: None,
+            credits: Credits::default(),
+            owner,
+            last_agent: None,
+            callback_to: None,
+        };
+        let waiting = Waiting::at_the_door(entry, now);
+        let able = self.agents.keys().copied().filter(|other| self.may_have(*other, task));
+        let suits = |other: &AgentId| {
+            (std::cmp::Reverse(self.rank(*other, queue)), self.suits_task(*other, &waiting, owner, now))
+        };
+        assert_eq!(able.max_by_key(suits), Some(agent), "whose hands a task is put into");
+    }
+
     pub(super) fn see_task(&mut self, id: ItemId, queue: QueueId, change: TaskChange, now: Mono) {
         match change {
             TaskChange::Added { due } => {
@@ -63,6 +87,7 @@ impl Witness {
                 let order = self.tasks.values().map(|task| task.order + 1).max().unwrap_or(0);
                 assert_eq!(due, new.due.unwrap_or(due));
                 self.tasks.insert(id, Work { new, order, due, with: None });
+                self.fresh.insert(id);
             }
             TaskChange::Given(agent) => {
                 let task = self.tasks[&id].clone();
@@ -70,6 +95,9 @@ impl Witness {
                 let waiting = self.tasks.values().filter(|other| other.with.is_none() && self.may_have(agent, other));
                 let first = waiting.map(Work::order).min();
                 assert_eq!(first, Some(task.order()), "{agent} is given what is due first");
+                if self.fresh.contains(&id) {
+                    self.check_hands(agent, &task, now);
+                }
                 self.tasks.get_mut(&id).expect("seen").with = Some(agent);
             }
             TaskChange::Begun(agent) => assert_eq!(self.desk(agent).first(), Some(&id), "the first due is worked on"),

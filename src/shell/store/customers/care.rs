@@ -1,13 +1,15 @@
 //! What calls teach, what people are to do about it, and forgetting.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
 use turno_base::{E164, Wall};
 use turno_customers::customer::{Contact, Validity};
 use turno_customers::hygiene::{Learned, Shown, on_call};
 use turno_customers::personal::{Retention, retain};
 
-use super::{Customers, alias, bump, edits, record, write};
+use super::{Customers, alias, blob, bump, edits, record, write};
 use crate::shell::store::StoreError;
 
 /// Tasks in one list.
@@ -129,30 +131,72 @@ impl Customers {
         Ok(Some(Erased { ids, numbers }))
     }
 
-    /// Takes out of every customer what is older than it may be; gives how many had such. In a dry run it only counts.
+    /// Takes out of every customer what is older than it may be, and out of what is kept of him to take imports and merges back;
+    /// gives how many had such. In a dry run it only counts.
     pub fn retain(&mut self, retention: &Retention, now: Wall, dry_run: bool) -> Result<u64, StoreError> {
-        let mut due = Vec::new();
-        self.each(|mut customer| {
-            if retain(&mut customer, retention, now) {
-                due.push(customer.id);
+        let run = |db: &mut Connection| -> rusqlite::Result<u64> {
+            let due = KEPT_IN.iter().map(|of| of.due(db, retention, now)).collect::<rusqlite::Result<Vec<_>>>()?;
+            let had: BTreeSet<&String> = due.iter().flatten().map(|(id, _)| id).collect();
+            if dry_run {
+                return Ok(had.len() as u64);
             }
-        })?;
-        if dry_run {
-            return Ok(due.len() as u64);
-        }
-        let run = |db: &mut Connection| -> rusqlite::Result<()> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for id in &due {
-                if let Some(mut customer) = record(&transaction, id)? {
-                    retain(&mut customer, retention, now);
-                    write(&transaction, &customer)?;
-                }
+            for (of, due) in KEPT_IN.iter().zip(&due) {
+                of.retain(&transaction, due, retention, now)?;
             }
             edits::retain(&transaction, retention, now)?;
-            transaction.commit()
+            transaction.commit()?;
+            // What was taken out is still in the write-ahead log until that is taken in.
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(had.len() as u64)
         };
-        run(&mut self.db).map_err(|error| self.fault(error))?;
-        Ok(due.len() as u64)
+        run(&mut self.db).map_err(|error| self.fault(error))
+    }
+}
+
+/// Where customers lie: a column of a table, whose rows an id and a number name. The present first, then the past by which
+/// changes are taken back.
+struct KeptIn {
+    table: &'static str,
+    id: &'static str,
+    n: &'static str,
+    column: &'static str,
+}
+
+const KEPT_IN: [KeptIn; 4] = [
+    KeptIn { table: "customers", id: "id", n: "0", column: "record" },
+    KeptIn { table: "import_changes", id: "id", n: "n", column: "before" },
+    KeptIn { table: "merges", id: "kept", n: "n", column: "kept_before" },
+    KeptIn { table: "merges", id: "gone", n: "n", column: "gone_before" },
+];
+
+impl KeptIn {
+    /// The rows with something that is too old.
+    fn due(&self, db: &Connection, retention: &Retention, now: Wall) -> rusqlite::Result<Vec<(String, i64)>> {
+        let KeptIn { table, id, n, column } = self;
+        let mut select = db.prepare(&format!("SELECT {id}, {n}, {column} FROM {table} WHERE {column} IS NOT NULL"))?;
+        let (mut rows, mut due) = (select.query([])?, Vec::new());
+        while let Some(row) = rows.next()? {
+            if retain(&mut super::read(&row.get::<_, Vec<u8>>(2)?)?, retention, now) {
+                due.push((row.get(0)?, row.get(1)?));
+            }
+        }
+        Ok(due)
+    }
+
+    /// Takes it out of these rows, as they are now.
+    fn retain(&self, db: &Connection, due: &[(String, i64)], retention: &Retention, now: Wall) -> rusqlite::Result<()> {
+        let KeptIn { table, id, n, column } = self;
+        let row = format!("WHERE {id} = ?1 AND {n} = ?2");
+        let mut select = db.prepare(&format!("SELECT {column} FROM {table} {row}"))?;
+        let mut change = db.prepare(&format!("UPDATE {table} SET {column} = ?3 {row}"))?;
+        for (id, n) in due {
+            let kept: Option<Vec<u8>> = select.query_row(params![id, n], |row| row.get(0)).optional()?;
+            let Some(mut customer) = kept.map(|bytes| super::read(&bytes)).transpose()? else { continue };
+            retain(&mut customer, retention, now);
+            change.execute(params![id, n, blob(&customer)?])?;
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,14 @@
-//! One customer changed by a person or program: some of what is kept about him, if it is still as it was when they looked.
+//! One customer changed by a person or program: some of what is kept about him, if it is still as it was when they looked. What
+//! somebody says of him, a note or a consent, is entered beside it ([`super::entered`]).
 
 use std::collections::BTreeMap;
 
 use rusqlite::TransactionBehavior;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use turno_base::{Name, Wall};
+use turno_base::Name;
 use turno_customers::Customer;
-use turno_customers::customer::{Note, Unkeepable};
-use turno_customers::entered::Unfit;
+use turno_customers::customer::Unkeepable;
 
 use super::{Customers, alias, bump, edits, record, write};
 use crate::shell::store::StoreError;
@@ -33,8 +33,6 @@ pub struct Edit {
     pub flags: Option<Vec<Name>>,
     /// Fields of the house's own: these change, and those that are null go.
     pub custom: Option<BTreeMap<String, Option<String>>>,
-    /// One more note.
-    pub note: Option<String>,
 }
 
 /// Why nothing was changed.
@@ -53,8 +51,6 @@ pub enum EditError {
         /// What was given.
         given: String,
     },
-    /// The note is none.
-    Unfit(Unfit),
     /// He would have too much of something.
     Unkeepable(Unkeepable),
 }
@@ -66,7 +62,6 @@ impl std::fmt::Display for EditError {
             EditError::NoCustomer(id) => write!(f, "there is no customer {id:?}"),
             EditError::ChangedSince => f.write_str("the customer was changed since; look at him again"),
             EditError::NoName { key, given } => write!(f, "{key}: {given:?} is no name; a-z, 0-9, - _ ., at most 24"),
-            EditError::Unfit(why) => why.fmt(f),
             EditError::Unkeepable(why) => why.fmt(f),
         }
     }
@@ -104,13 +99,12 @@ impl Edit {
             ("language", self.language.is_some()),
             ("owner", self.owner.is_some()),
             ("flags", self.flags.is_some()),
-            ("note", self.note.is_some()),
         ];
         let custom = self.custom.iter().flatten().map(|(key, _)| format!("custom.{key}"));
         keys.into_iter().filter(|(_, is)| *is).map(|(key, _)| key.to_owned()).chain(custom).collect()
     }
 
-    fn onto(&self, mut customer: Customer, by: &str, at: Wall) -> Result<Customer, EditError> {
+    fn onto(&self, mut customer: Customer) -> Result<Customer, EditError> {
         for (place, given) in [
             (&mut customer.name, &self.name),
             (&mut customer.given, &self.given),
@@ -140,18 +134,15 @@ impl Edit {
                 None => drop(customer.custom.remove(key)),
             }
         }
-        if let Some(text) = &self.note {
-            customer.enter_note(Note { at, by: by.to_owned(), text: text.clone() }).map_err(EditError::Unfit)?;
-        }
         customer.check().map_err(EditError::Unkeepable)?;
         Ok(customer)
     }
 }
 
-/// Changes with what an [`Edit`] may change, not with contacts and values, which calls renew all day.
+/// Changes with what an [`Edit`] may change, not with contacts and values, which calls renew all day, nor with notes.
 pub fn tag(customer: &Customer) -> String {
-    let Customer { id, name, given, surnames, segment, language, owner, flags, custom, notes, .. } = customer;
-    let bytes = postcard::to_allocvec(&((id, name, given, surnames), (segment, language, owner, flags, custom, notes)));
+    let Customer { id, name, given, surnames, segment, language, owner, flags, custom, .. } = customer;
+    let bytes = postcard::to_allocvec(&((id, name, given, surnames), (segment, language, owner, flags, custom)));
     let digest = Sha256::digest(bytes.expect("plain data always serialises"));
     digest.iter().take(8).fold("c".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
@@ -159,13 +150,7 @@ pub fn tag(customer: &Customer) -> String {
 impl Customers {
     /// Changes the customer with this external id, or the one that it was merged into, unless his [`tag`] is another than
     /// `expect`; gives him as he is now.
-    pub fn edit(
-        &mut self,
-        id: &str,
-        edit: &Edit,
-        expect: Option<&str>,
-        (by, at): (&str, Wall),
-    ) -> Result<Customer, EditError> {
+    pub fn edit(&mut self, id: &str, edit: &Edit, expect: Option<&str>) -> Result<Customer, EditError> {
         let run = |of: &mut Customers| -> Result<Customer, Fault> {
             let transaction = of.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut found = record(&transaction, id)?;
@@ -176,7 +161,7 @@ impl Customers {
             if expect.is_some_and(|expect| expect != tag(&before)) {
                 return Err(Fault::Person(EditError::ChangedSince));
             }
-            let after = edit.onto(before.clone(), by, at).map_err(Fault::Person)?;
+            let after = edit.onto(before.clone()).map_err(Fault::Person)?;
             write(&transaction, &after)?;
             let told = edits::keep(&transaction, &before, &after, None)?;
             bump(&transaction)?;

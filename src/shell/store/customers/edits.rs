@@ -139,7 +139,7 @@ mod tests {
 
     fn named(store: &mut Customers, id: &str, name: &str) -> Option<i64> {
         let edit = Edit { name: Some(name.into()), ..Edit::default() };
-        store.edit(id, &edit, None, ("anna", Wall(2))).unwrap();
+        store.edit(id, &edit, None).unwrap();
         store.last_edit()
     }
 

@@ -192,6 +192,31 @@ fn what_is_too_old_is_taken_out_of_everybody() {
 }
 
 #[test]
+fn what_is_too_old_is_taken_out_of_what_takes_imports_and_merges_back_too() {
+    use turno_customers::customer::Note;
+    use turno_customers::personal::Retention;
+    let dir = Dir::new("customers");
+    let mut store = Customers::open(&dir.0).unwrap();
+    store.import("first", Wall(1), rows("id,name\na,Ana\nb,Ana B\n"), false).unwrap();
+    let note = |day: i64, text: &str| Note { at: Wall(day * 86_400_000_000), by: "x".into(), text: text.into() };
+    for id in ["a", "b"] {
+        store.enter(id, |of| of.enter_note(note(1, "stale"))).unwrap();
+        store.enter(id, |of| of.enter_note(note(95, "fresh"))).unwrap();
+    }
+    store.import("second", Wall(2), rows("id,name\na,Ana C\n"), false).unwrap();
+    store.merge("a", "b", "x", Wall(3)).unwrap();
+    let retention = Retention { notes_days: Some(30), ..Retention::default() };
+    let now = Wall(100 * 86_400_000_000);
+    assert_eq!(store.retain(&retention, now, true).unwrap(), 2, "a and what was b");
+    assert_eq!(store.retain(&retention, now, false).unwrap(), 2);
+    assert_eq!(store.retain(&retention, now, false).unwrap(), 0, "nothing of it is left");
+    let (one, other) = store.unmerge("a", Wall(4)).unwrap();
+    for (of, notes) in [(&one, &one.notes), (&other, &other.notes)] {
+        assert_eq!(notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["fresh"], "{}", of.id);
+    }
+}
+
+#[test]
 fn values_are_renewed_by_what_the_records_tell() {
     let dir = Dir::new("worth");
     let mut store = Customers::open(&dir.0).unwrap();
