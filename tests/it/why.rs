@@ -53,7 +53,7 @@ fn why_is_told_of_a_call_that_has_ended_from_the_journal_and_after_that_from_bes
     let decisions = house.dir.join("data/records/decisions.sqlite");
     let count = |sql: &str| {
         let db = rusqlite::Connection::open(&decisions).unwrap();
-        db.busy_timeout(SECOND * 20).unwrap();
+        db.busy_timeout(Duration::from_secs(20)).unwrap();
         db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     house.until("it is written down", || (count("SELECT count(*) FROM decisions") == 1).then_some(()));
