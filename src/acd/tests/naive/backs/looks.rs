@@ -89,7 +89,7 @@ impl Witness {
                 match (back.appointment.filter(|at| *at > self.wall), shut) {
                     (Some(at), _) => self.rest(number, now, Some(at)),
                     (None, Some(opens)) => self.rest(number, now, Some(opens)),
-                    (None, None) => self.queue_up(number, now),
+                    (None, None) => self.stand_in_line(number, now),
                 }
             }
             Stands::Waits => {
@@ -106,7 +106,7 @@ impl Witness {
         }
     }
 
-    fn queue_up(&mut self, number: E164, now: Mono) {
+    fn stand_in_line(&mut self, number: E164, now: Mono) {
         let back = self.backs.by_number.get_mut(&number).expect("there");
         if back.appointment.take().is_some() {
             back.v = now.0 as i64 - back.waited;
