@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use turno_base::CallId;
 use turno_base::fact::What;
-use turno_base::{CallId, Fact};
 use turno_call::CallEvent;
 use turno_tariff::cdr::Row;
 
@@ -52,33 +52,11 @@ impl Records {
 impl Rooms {
     /// Puts a fact on the event line.
     pub(crate) fn fact(&mut self, what: What, turn: &mut Turn<'_>) {
-        let fact = self.dated(what, turn);
+        let fact = self.cdr.dated(what, turn.died, turn.now);
         self.cdr.on_fact(&fact, &self.config.deck, &mut self.records.rows);
         self.guard.on_fact(&self.config.deck, &fact);
         self.records.facts += 1;
         turn.out.push(Effect::Fact(fact));
-    }
-
-    /// A fact of this turn: of now, or of when the process before died, if it is about a call that it had. That call lasted no
-    /// longer, in whatever it was.
-    fn dated(&self, what: What, turn: &Turn<'_>) -> Fact {
-        let Some(died) = turn.died.filter(|died| died.mono <= turn.now.mono) else {
-            return Fact { at: turn.now, what };
-        };
-        let had = |call| self.cdr.arrived(call).is_some_and(|arrived| arrived.mono <= died.mono);
-        // Rounded up: no part lasts longer than its call.
-        let away_ms = u64::try_from(turn.now.mono.since(died.mono).as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        let (is_of_then, what) = match what {
-            What::AgentChanged { call, .. } => (call.is_none_or(had), what),
-            What::QueueLeft { call, queue, left, position, wait_ms } if had(call) => {
-                (true, What::QueueLeft { call, queue, left, position, wait_ms: wait_ms.saturating_sub(away_ms) })
-            }
-            What::OfferEnded { call, agent, epoch, end, ring_ms } if had(call) => {
-                (true, What::OfferEnded { call, agent, epoch, end, ring_ms: ring_ms.saturating_sub(away_ms) })
-            }
-            other => (other.call().is_some_and(had), other),
-        };
-        Fact { at: if is_of_then { died } else { turn.now }, what }
     }
 
     pub(crate) fn on_records_deadline(&mut self, turn: &Turn<'_>) {

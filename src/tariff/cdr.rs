@@ -5,6 +5,7 @@
 //! same rules and closes what was open. Wrap-up after the end of a call belongs to the agent's facts and is not here.
 
 mod builder;
+mod died;
 pub mod format;
 pub mod former;
 mod leg;

@@ -510,6 +510,7 @@ proptest! {
     }
 }
 
+mod died;
 mod stuck;
 
 #[test]
