@@ -56,10 +56,12 @@ fn a_bye_that_gets_lost_is_repeated_and_each_is_answered() {
 fn an_ack_or_bye_of_ours_that_gets_lost_is_sent_again() {
     let house = staffed(&Plan { sip: MD5_HASTY, ..ONE });
     until_lost(&house, || {
-        let anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
-        for _ in 0..5 {
+        let mut anna = phone(&house, 0, "agent_lossy", INSTANT, 5);
+        for n in 1..=5 {
             let caller = stays(&house);
             house.until_agent("anna", "talking");
+            // Sooner he would get a BYE in a call that for him has not begun.
+            anna.until_heard(n);
             caller.hang_up();
         }
         let messages = anna.done_telling();

@@ -4,12 +4,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// Bounds a failure, never orders anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many there have been.
+static PLACES: AtomicU16 = AtomicU16::new(0);
 
 /// A folder with a configuration, removed when the test ends.
 struct Place {
@@ -22,6 +26,8 @@ impl Place {
         let dir = std::env::temp_dir().join(format!("turno-it-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
+        // Its own, and none that the system gives away: a node holds as many in reserve as two others would leave of a thousand.
+        let ports = 20_000 + 1000 * (PLACES.fetch_add(1, Ordering::Relaxed) % 12);
         let text = format!(
             r#"
             [node]
@@ -35,7 +41,7 @@ impl Place {
             transport = "tcp"
             address = "127.0.0.1:0"
             [media]
-            ports = "41000-41999"
+            ports = "{ports}-{}"
             [accounts.1001.fixed]
             uri = "sip:1001@127.0.0.1:9"
             [accounts.1002.fixed]
@@ -52,7 +58,8 @@ impl Place {
             dnis = "*"
             to = "queue:ventas"
             {more}
-            "#
+            "#,
+            ports + 999
         );
         std::fs::write(dir.join("turno.toml"), text).unwrap();
         Place { dir }
@@ -309,7 +316,7 @@ fn a_changed_configuration_is_taken_whole_or_not_at_all() {
     assert_eq!(node.json(&["queue", "show"])["queues"].as_array().unwrap().len(), 2);
     assert_eq!(node.agent()["state"], "ready", "nobody loses his seat");
 
-    std::fs::write(place.config(), text.replace("41000-41999", "41000-42999")).unwrap();
+    std::fs::write(place.config(), text.replace("999\"", "998\"")).unwrap();
     let done = node.turno(&["reload"]);
     assert!(done.status.success());
     let said = String::from_utf8_lossy(&done.stdout);

@@ -123,6 +123,17 @@ impl Sipp {
         self.until_it("has its ACKs", |sipp| sipp.messages().matches("\nACK sip:").count() >= times);
     }
 
+    /// Waits until in so many calls an ACK has come that it did not lose.
+    pub(crate) fn until_heard(&mut self, calls: usize) {
+        self.until_it("heard its ACKs", |sipp| {
+            let messages = sipp.messages();
+            let heard =
+                messages.split("----------").filter(|one| one.contains("\nACK sip:") && !one.contains(" lost ("));
+            let of = heard.filter_map(|one| one.lines().find(|line| line.starts_with("Call-ID:")));
+            of.collect::<std::collections::BTreeSet<_>>().len() >= calls
+        });
+    }
+
     /// Waits until a key that it pressed has been taken.
     pub(crate) fn until_pressed(&mut self) {
         self.until_it("has pressed its key", |sipp| sipp.messages().matches(" INFO\r\n").count() >= 2);
