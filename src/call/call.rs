@@ -11,6 +11,7 @@ use turno_base::{
     StationId, TrunkId,
 };
 
+use crate::ahead::AskedAhead;
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
 use crate::early::Early;
 use crate::leg::{Announced, Hears, Leg, LegState, Legs};
@@ -68,6 +69,8 @@ pub(crate) struct Call {
     pub(crate) menus: u8,
     /// Who parked it last.
     pub(crate) parker: Option<Parker>,
+    /// A transfer asked for before its conversation began.
+    pub(crate) asked_ahead: Option<AskedAhead>,
     /// A conversation took place.
     pub(crate) talked: bool,
     pub(crate) verdict: Option<(Outcome, EndedBy)>,
@@ -316,6 +319,7 @@ impl Call {
             is_taped: false,
             menus: 0,
             parker: None,
+            asked_ahead: None,
             talked: false,
             verdict: None,
             stage,
@@ -535,7 +539,8 @@ impl Call {
         });
         let figures = self.figures.iter().map(|&(_, until)| until);
         let early = if matches!(self.stage, Stage::Ending) { None } else { self.early_until() };
-        [record, stage, longest, early].into_iter().flatten().chain(legs).chain(figures).min()
+        let ahead = self.asked_ahead.as_ref().map(|asked| asked.give_up_at);
+        [record, stage, longest, early, ahead].into_iter().flatten().chain(legs).chain(figures).min()
     }
 
     /// Nothing is left of it but to say so.

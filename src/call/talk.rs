@@ -363,6 +363,9 @@ impl Call {
         if self.early_until().is_some_and(|until| until <= now) {
             return self.on_early_limit(t);
         }
+        if self.asked_ahead.as_ref().is_some_and(|asked| asked.give_up_at <= now) {
+            return self.give_up_ahead(t);
+        }
         match &self.stage {
             Stage::Arriving { known_by, .. } if *known_by <= now => {
                 self.finish(Outcome::Failed, EndedBy::Us, UNRECORDED, t)
