@@ -30,6 +30,8 @@ pub struct FigureSettings {
     pub kept: Duration,
     /// Within what further contacts count against the one before.
     pub windows: Windows,
+    /// What an agent says of a call whose matter is settled, also what is below it.
+    pub settled: Vec<Name>,
     /// Local time of the nightly audit, minutes after midnight; none: only on demand.
     pub audit_at: Option<u16>,
     /// Reports written by themselves.
@@ -95,6 +97,7 @@ pub(super) fn figures(section: &Section<'_>, dir: &Path) -> FigureSettings {
             },
             ..Windows::default()
         },
+        settled: section.list("settled", "name dispositions of [dispositions], or what is above them"),
         audit_at: match section.text("audit_at").as_deref() {
             None => Some(4 * 60),
             Some("off") => None,

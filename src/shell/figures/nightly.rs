@@ -187,6 +187,7 @@ impl Night {
             agent: None,
             currency: self.figures.currency,
             windows: self.figures.windows,
+            settled: self.figures.settled.clone(),
         }
     }
 
