@@ -391,12 +391,12 @@ fn a_nightly_report_is_written_once_and_whole() {
         windows: settings.figures.windows,
         settled: Vec::new(),
     };
-    nightly::export_day(dir.path(), export, ask.clone()).unwrap();
+    nightly::export_days(dir.path(), export, ask.clone()).unwrap();
     let file = dir.path().join("out/queues-2026-03-10.csv");
     let first = fs::read_to_string(&file).unwrap();
     assert!(first.contains("2026-03-10,averias,9,6,3,"), "{first}");
     fs::write(&file, "as somebody left it").unwrap();
-    nightly::export_day(dir.path(), export, ask).unwrap();
+    nightly::export_days(dir.path(), export, ask).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "as somebody left it");
     assert_eq!(fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
 }
