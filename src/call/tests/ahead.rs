@@ -127,5 +127,6 @@ fn a_transfer_waits_four_seconds_for_its_conversation() {
     run.script("11201 a1 agreed");
     expect![[r#"
         11200  b1 transfer failed 481
-    "#]].assert_eq(&run.printed);
+    "#]]
+    .assert_eq(&run.printed);
 }
