@@ -342,7 +342,7 @@ fn cost(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportErr
         if !range.contains(&key.quarter) || !ask.wants(&key) {
             return;
         }
-        let posted = match ledger.as_ref().map(|ledger| ledger.of_call(record.call)).transpose() {
+        let posted = match ledger.as_ref().map(|ledger| ledger.of_record(record)).transpose() {
             Ok(posted) => posted.unwrap_or_default(),
             Err(error) => return failed = Some(error),
         };
