@@ -29,7 +29,7 @@ mod voicemail;
 
 pub use catalogue::{reference, schema};
 pub use doors::offsets as zone_offsets;
-pub use figures::{Export, FigureSettings};
+pub use figures::{Export, FigureSettings, Span};
 pub(crate) use http::digest;
 pub use http::{HttpSettings, PersonSettings, Rights, Scope, TokenSettings};
 pub use node::{LogSettings, MediaSettings, NodeSettings, StoreSettings, WallSettings};

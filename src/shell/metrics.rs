@@ -66,6 +66,7 @@ pub struct Metrics {
     pub tasks: IntCounterVec,
     pub audit_differences: IntGaugeVec,
     pub audits: IntCounter,
+    pub audited_until: IntGauge,
     pub pauses_too_long: IntCounterVec,
     pub callbacks_taken: IntCounterVec,
     pub callback_attempts: IntCounter,
@@ -130,8 +131,9 @@ impl Metrics {
             offers_ended: r.counters("offers_ended_total", "Offers to agents that ended.", &["queue", "outcome"]),
             tasks: r.counters("tasks_total", "What became of tasks.", &["queue", "kind", "change"]),
             dispositions: r.counters("dispositions_total", "Results that agents said calls had.", &["disposition"]),
-            audit_differences: r.gauges("audit_differences", "Differences that the last nightly audit found.", &["identity"]),
+            audit_differences: r.gauges("audit_differences", "Differences that the nightly audits of the last 7 days found.", &["identity"]),
             audits: r.counter("audits_total", "Nightly audits that were made."),
+            audited_until: r.gauge("audited_until_timestamp_seconds", "End of the last day that a nightly audit compared; 0: none, or they are off."),
             pauses_too_long: r.counters("pauses_too_long_total", "Times that agents were not ready for longer than the reason allows.", &["reason"]),
             callbacks_taken: r.counters(
                 "callbacks_taken_total",

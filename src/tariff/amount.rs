@@ -161,7 +161,8 @@ impl Exact {
 
     /// `price` for each `per_ms` of `ms`. `per_ms` divides an hour.
     pub(crate) fn time(price: Price, per_ms: u64, ms: u64) -> Exact {
-        Exact(i128::from(price.0) * i128::from(ms) * (HOUR_MS / i128::from(per_ms.max(1))))
+        // A year of ms by the ms of an hour fits 64 bits, and a division of 128 would take longer than all the rest.
+        Exact(i128::from(price.0) * i128::from(ms * (HOUR_MS as u64 / per_ms.max(1))))
     }
 
     /// Adds what fits; a sum beyond 128 bits cannot be stored anyhow.

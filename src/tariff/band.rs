@@ -1,9 +1,9 @@
-//! Bands: which rate of a rule is in force at an instant, and until when that is sure (docs/reference/rating.md, S6).
+//! Bands: which rate of a rule is in force at a time of a day, and which bands a deck may have (docs/reference/rating.md, S6, S10).
 
 use serde::{Deserialize, Serialize};
 use turno_base::Name;
 
-use crate::civil::{DAY_MS, DAY_US, Zone, day_of, weekday};
+use crate::civil::{DAY_MS, weekday};
 use crate::deck::{Code, Rate, Rule};
 
 /// Most bands of one rule.
@@ -98,7 +98,7 @@ impl Calendar {
     fn new(holidays: &[i32]) -> Calendar {
         let mut follows = [[false; 8]; 8];
         let mut note = |day: i32| {
-            let (yesterday, today) = (class(day - 1, holidays, true), class(day, holidays, true));
+            let (yesterday, today) = (class(day - 1, holidays), class(day, holidays));
             follows[usize::from(yesterday)][usize::from(today)] = true;
         };
         holidays.iter().for_each(|&day| {
@@ -112,9 +112,9 @@ impl Calendar {
     }
 }
 
-/// The class of a date.
-fn class(day: i32, holidays: &[i32], with_holidays: bool) -> Class {
-    if with_holidays && holidays.binary_search(&day).is_ok() { HOLIDAY } else { weekday(day) }
+/// The class of a date, for a rule that has bands of holidays.
+pub(crate) fn class(day: i32, holidays: &[i32]) -> Class {
+    if holidays.binary_search(&day).is_ok() { HOLIDAY } else { weekday(day) }
 }
 
 impl Rule {
@@ -139,39 +139,37 @@ impl Rule {
             }
         }
         self.bands.sort_by_key(|band| std::cmp::Reverse(band.prio));
-        let mut breaks: Vec<u32> = self.bands.iter().flat_map(|band| [band.from_ms, band.to_ms]).collect();
-        breaks.push(DAY_MS);
-        breaks.sort_unstable();
-        breaks.dedup();
-        self.breaks = breaks;
         Ok(())
     }
 
-    /// The band in force at an instant (its place; none: the default rate) and an instant until which that is sure.
-    pub(crate) fn band_at(&self, zone: &Zone, holidays: &[i32], at_us: i64) -> (Option<usize>, i64) {
-        if self.bands.is_empty() {
-            return (None, i64::MAX);
-        }
-        let (offset_us, until_us) = zone.offset_us(at_us);
-        let local_us = at_us.saturating_add(offset_us);
-        let (day, time_us) = (day_of(local_us), local_us.rem_euclid(DAY_US));
-        // Below a day, so it fits.
-        let time_ms = (time_us / 1000) as u32;
-        let today = class(day, holidays, self.with_holidays);
-        let yesterday = class(day - 1, holidays, self.with_holidays);
-        let found = self.bands.iter().position(|band| band.covers(today, yesterday, time_ms));
-        let next_ms = self.breaks.iter().find(|at| **at > time_ms).copied().unwrap_or(DAY_MS);
-        let sure_us = at_us.saturating_add(i64::from(next_ms) * 1000 - time_us);
-        (found, sure_us.min(until_us))
+    /// The band in force (its place; none: the default rate) at this time of a day of class `today` after one of class `yesterday`.
+    pub(crate) fn band_on(&self, today: Class, yesterday: Class, time_ms: u32) -> Option<u8> {
+        // There are no more than 64.
+        self.bands.iter().position(|band| band.covers(today, yesterday, time_ms)).map(|at| at as u8)
+    }
+
+    /// The next time of day, behind this one, at which another band may be in force; at the latest midnight.
+    pub(crate) fn edge_after(&self, time_ms: u32) -> u32 {
+        let edges = self.bands.iter().flat_map(|band| [band.from_ms, band.to_ms]);
+        edges.filter(|edge| *edge > time_ms).min().unwrap_or(DAY_MS)
+    }
+
+    fn band(&self, place: Option<u8>) -> Option<&Band> {
+        place.and_then(|at| self.bands.get(usize::from(at)))
     }
 
     /// The rate of a band.
-    pub(crate) fn rate_of(&self, band: Option<usize>) -> &Rate {
-        band.and_then(|at| self.bands.get(at)).map_or(&self.default, |band| &band.rate)
+    pub(crate) fn rate_of(&self, place: Option<u8>) -> &Rate {
+        self.band(place).map_or(&self.default, |band| &band.rate)
     }
 
-    /// What a band is called.
-    pub(crate) fn label_of(&self, band: Option<usize>) -> &str {
-        band.and_then(|at| self.bands.get(at)).map_or("default", |band| &band.label)
+    /// What a band is called in its deck.
+    pub(crate) fn label_of(&self, place: Option<u8>) -> &str {
+        self.band(place).map_or("default", |band| &band.label)
+    }
+
+    /// What a band is called in records; none: the default rate.
+    pub(crate) fn name_of(&self, place: Option<u8>) -> Option<Name> {
+        self.band(place).map(|band| band.name)
     }
 }

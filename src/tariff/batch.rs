@@ -103,6 +103,10 @@ impl Batch {
     }
 
     fn thorough(&mut self, line: &str, out: &mut String) -> Result<(), (Option<String>, Refused)> {
+        // A list in the order of an object's parts would be taken for one.
+        if !line.trim_ascii_start().starts_with('{') {
+            return Err((None, Refused::Malformed));
+        }
         self.shorten(line).map_err(|refused| (None, refused))?;
         self.answer(out)
     }
@@ -204,5 +208,7 @@ fn id_of(line: &str) -> Option<String> {
     serde_json::from_str::<Id<'_>>(line).ok()?.id.map(|id| id.get().to_owned())
 }
 
+#[cfg(test)]
+mod awkward;
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,15 @@ impl Zone {
         (i64::from(offset_s) * 1_000_000, until)
     }
 
+    /// The same in milliseconds, which no change lies between.
+    pub(crate) fn offset_ms(&self, at_ms: i64) -> (i64, i64) {
+        let at_s = at_ms.div_euclid(1000);
+        let after = self.changes.partition_point(|&(since_s, _)| since_s <= at_s);
+        let offset_s = after.checked_sub(1).and_then(|at| self.changes.get(at)).map_or(self.first_s, |&(_, s)| s);
+        let until = self.changes.get(after).map_or(i64::MAX, |&(since_s, _)| since_s * 1000);
+        (i64::from(offset_s) * 1000, until)
+    }
+
     /// The local date of an instant, in days since 1970-01-01.
     pub(crate) fn day(&self, at_us: i64) -> i32 {
         day_of(at_us.saturating_add(self.offset_us(at_us).0))
@@ -63,6 +72,12 @@ impl Zone {
 pub(crate) fn day_of(local_us: i64) -> i32 {
     // A 64-bit count of microseconds spans 213 million days.
     local_us.div_euclid(DAY_US) as i32
+}
+
+/// The same of local milliseconds.
+pub(crate) fn day_of_ms(local_ms: i64) -> i32 {
+    // A 64-bit count of microseconds, in milliseconds, spans 213 million days.
+    local_ms.div_euclid(i64::from(DAY_MS)) as i32
 }
 
 /// 1 for Monday to 7 for Sunday.

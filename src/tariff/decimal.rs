@@ -53,7 +53,7 @@ impl Decimal {
             None => (1, text.strip_prefix('+').unwrap_or(text)),
         };
         let (mantissa, exponent) = match magnitude.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 18)?),
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| (-18..=18).contains(e))?),
             None => (magnitude, 0),
         };
         let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -246,7 +246,19 @@ mod tests {
             }
             assert_eq!(out, printed, "{text}");
         }
-        for text in ["", "-", ".", "1,5", "0x1", "1e99", "1.0000000000000000001", "1234567890123456789", "NaN", "1 "] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "1,5",
+            "0x1",
+            "1e99",
+            "1.0000000000000000001",
+            "1234567890123456789",
+            "NaN",
+            "1 ",
+            "1e-2147483648",
+        ] {
             assert_eq!(Decimal::new(text), None, "{text}");
         }
     }

@@ -13,6 +13,7 @@ use crate::civil::Zone;
 use crate::guard::Limit;
 use crate::prefix::{Key, PrefixMap};
 use crate::rating::CALL_MS_MAX;
+use crate::week::{Week, Weeks};
 
 /// Who pays: `company`, `caller`, or another party that the deck names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -172,6 +173,11 @@ impl Terms {
         if self.holidays.len() > Terms::HOLIDAYS_MAX { Err(Code::OutOfBounds) } else { Ok(()) }
     }
 
+    /// The first holiday that is not before a date.
+    pub(crate) fn holiday_from(&self, day: i32) -> Option<i32> {
+        self.holidays.get(self.holidays.partition_point(|&holiday| holiday < day)).copied()
+    }
+
     /// The tax on a call answered then.
     pub(crate) fn taxed(&self, answer: Wall) -> Taxed {
         let share = match self.taxes.as_slice() {
@@ -195,6 +201,8 @@ pub(crate) struct Version {
     /// Called prefix, then calling prefix, to the place in `rules`.
     pub(crate) by_payer: BTreeMap<Payer, PrefixMap<Calling>>,
     pub(crate) rules: Vec<Rule>,
+    /// When which band is in force in a week without holidays, for all rules.
+    pub(crate) weeks: Vec<Week>,
 }
 
 /// The rules of a called prefix by calling one.
@@ -231,8 +239,8 @@ pub(crate) struct Rule {
     pub(crate) bands: Vec<Band>,
     /// Some band names holidays, so that they are a class of their own.
     pub(crate) with_holidays: bool,
-    /// Times of day at which another band may begin, ascending, the last one midnight.
-    pub(crate) breaks: Vec<u32>,
+    /// Place of its week among those of the version.
+    pub(crate) week: u32,
     /// Billed at least.
     pub(crate) duration_min_ms: u64,
     /// What is shorter costs nothing.
@@ -250,7 +258,7 @@ impl Rule {
             default,
             bands: Vec::new(),
             with_holidays: false,
-            breaks: Vec::new(),
+            week: 0,
             duration_min_ms: 0,
             free_under_ms: 0,
             charge_min: None,
@@ -557,7 +565,11 @@ impl VersionDraft {
             let called = called.into_iter().map(|(b, calling)| (b, Calling::new(calling)));
             (payer, PrefixMap::from_sorted(called))
         });
-        Version { valid_from, revision, by_payer: by_payer.collect(), rules: self.rules }
+        let (mut rules, mut weeks) = (self.rules, Weeks::default());
+        for rule in &mut rules {
+            rule.week = weeks.place(rule);
+        }
+        Version { valid_from, revision, by_payer: by_payer.collect(), rules, weeks: weeks.finish() }
     }
 }
 

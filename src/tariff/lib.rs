@@ -21,6 +21,7 @@ mod rating;
 mod sheet;
 mod versions;
 mod walk;
+mod week;
 mod words;
 
 pub use amount::{Price, Rounding, Share, allocate};

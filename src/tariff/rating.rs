@@ -8,6 +8,7 @@ use crate::decimal::Ratio;
 use crate::deck::{Deck, DurationMode, Payer, Rule, Terms, Version};
 use crate::prefix::Key;
 use crate::walk::{Go, Step};
+use crate::week::Spot;
 
 /// Longest call that is rated as it was; what is longer counts as this long (366 days). It keeps every sum inside 128 bits.
 pub const CALL_MS_MAX: u64 = 366 * 86_400_000;
@@ -90,8 +91,8 @@ pub(crate) struct Ruled<'d> {
     pub(crate) rule: &'d Rule,
     pub(crate) taxed: Taxed,
     pub(crate) answer: Wall,
-    /// The band in force at the answer, and until which ms after it that is sure.
-    pub(crate) first: (Option<usize>, u64),
+    /// The band in force at the answer.
+    pub(crate) first: Spot,
 }
 
 /// A priced call before anything is rounded.
@@ -116,8 +117,8 @@ pub(crate) fn ruled<'d>(deck: &'d Deck, a: Key, b: Key, answer: Wall, payer: Pay
     let terms = deck.terms.as_ref()?;
     let version = deck.version(answer)?;
     let rule = version.rule(payer, a, b)?;
-    let by = Ruled { terms, version, rule, taxed: terms.taxed(answer), answer, first: (None, 0) };
-    Some(Ruled { first: by.band_at(0), ..by })
+    let by = Ruled { terms, version, rule, taxed: terms.taxed(answer), answer, first: Spot::default() };
+    Some(Ruled { first: by.spot_at(0), ..by })
 }
 
 /// Prices a call and hands each run of increments to `each`.
@@ -154,11 +155,18 @@ impl Priced<'_> {
     }
 }
 
+/// Room for the runs of a call of this length: day and night by turns, and its first slots.
+fn runs_likely(duration_ms: u64) -> usize {
+    const MOST: u64 = 64;
+    (3 + duration_ms / (12 * 3_600_000)).min(MOST) as usize
+}
+
 /// What `call` costs `payer`.
 pub fn rate(deck: &Deck, call: &Call, payer: Payer) -> Rated {
-    let mut breakdown = Vec::new();
+    let mut breakdown = Vec::with_capacity(runs_likely(call.duration_ms));
     let priced = match quote(deck, call, payer, |step| {
-        breakdown.push(Run { band: step.name, slot_at_ms: step.slot.at_ms, increments: step.increments });
+        let band = step.rule.name_of(step.band);
+        breakdown.push(Run { band, slot_at_ms: step.slot.at_ms, increments: step.increments });
     }) {
         Quote::Unrated => return Rated::without_rule(Status::Unrated),
         Quote::NotChargeable => {

@@ -1,21 +1,16 @@
 //! The time walk in closed form: one step per stretch in which band and slot stay the same, however many increments it has
 //! (docs/reference/rating.md, S5, S6).
 
-use turno_base::Name;
-
 use crate::amount::Exact;
-use crate::deck::{BandPolicy, Slot};
+use crate::deck::{Rule, Slot};
 use crate::rating::Ruled;
 
 /// Increments of one slot of one band, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<'d> {
+    pub(crate) rule: &'d Rule,
     /// Place of the band in its rule; none: the default rate.
-    pub(crate) band: Option<usize>,
-    /// The band's name in records.
-    pub(crate) name: Option<Name>,
-    /// The band's name in its deck.
-    pub(crate) label: &'d str,
+    pub(crate) band: Option<u8>,
     pub(crate) slot: &'d Slot,
     /// When the first of them begins, ms after the answer.
     pub(crate) from_ms: u64,
@@ -30,7 +25,7 @@ pub(crate) enum Go {
     Stop,
 }
 
-impl Step<'_> {
+impl<'d> Step<'d> {
     /// What they cost together.
     pub(crate) fn cost(&self) -> Exact {
         Exact::time(self.slot.price, self.slot.per_ms, self.slot.inc_ms * self.increments)
@@ -40,66 +35,61 @@ impl Step<'_> {
     pub(crate) fn cost_of_one(&self) -> Exact {
         Exact::time(self.slot.price, self.slot.per_ms, self.slot.inc_ms)
     }
+
+    /// The band as its deck writes it.
+    pub(crate) fn label(&self) -> &'d str {
+        self.rule.label_of(self.band)
+    }
 }
 
 impl<'d> Ruled<'d> {
     /// The fee of the rate in force at the answer.
     pub(crate) fn setup(&self) -> Exact {
-        Exact::fee(self.rule.rate_of(self.first.0).setup)
-    }
-
-    /// The band in force so long after the answer, and until which ms after the answer that is sure.
-    pub(crate) fn band_at(&self, e_ms: u64) -> (Option<usize>, u64) {
-        let answer_us = self.answer.0;
-        let at_us = match self.terms.policy {
-            // A call lasts a year at most, so it fits.
-            BandPolicy::Split => answer_us.saturating_add(e_ms as i64 * 1000),
-            BandPolicy::Start => answer_us,
-        };
-        let (band, until_us) = self.rule.band_at(&self.terms.zone, &self.terms.holidays, at_us);
-        let until_ms = match (self.terms.policy, until_us) {
-            (BandPolicy::Start, _) | (BandPolicy::Split, i64::MAX) => u64::MAX,
-            // Increments begin on whole ms, so the first that may see another band begins at or after the change.
-            (BandPolicy::Split, until_us) => until_us.saturating_sub(answer_us).max(0).unsigned_abs().div_ceil(1000),
-        };
-        (band, until_ms)
+        Exact::fee(self.rule.rate_of(self.first.band).setup)
     }
 
     /// Walks over all increments that begin before `d_ms`, or until `each` stops it; the end of the last one. Steps that follow
     /// one another differ in band or slot.
     pub(crate) fn walk(&self, d_ms: u64, mut each: impl FnMut(&Step<'d>) -> Go) -> u64 {
-        let mut e_ms = 0;
+        let (mut e_ms, mut spot) = (0, self.first);
         let mut held: Option<Step<'d>> = None;
         while e_ms < d_ms {
-            let (band, sure_ms) = if e_ms == 0 { self.first } else { self.band_at(e_ms) };
-            let sure_ms = sure_ms.max(e_ms + 1).min(d_ms);
-            let rate = self.rule.rate_of(band);
-            let mut after = rate.slots.partition_point(|slot| slot.at_ms <= e_ms);
-            while e_ms < sure_ms {
-                let Some(slot) = after.checked_sub(1).and_then(|at| rate.slots.get(at)) else { return e_ms };
-                let stop_ms = rate.slots.get(after).map_or(sure_ms, |next| next.at_ms.min(sure_ms));
-                let increments = (stop_ms - e_ms).div_ceil(slot.inc_ms);
-                match &mut held {
-                    Some(step) if step.band == band && step.slot.at_ms == slot.at_ms => step.increments += increments,
-                    Some(_) | None => {
-                        let name = band.and_then(|at| self.rule.bands.get(at)).map(|band| band.name);
-                        let label = self.rule.label_of(band);
-                        let next = Step { band, name, label, slot, from_ms: e_ms, increments };
-                        if let Some(step) = held.replace(next)
-                            && each(&step) == Go::Stop
-                        {
-                            return step.from_ms;
-                        }
+            if e_ms >= spot.until_ms {
+                spot = self.spot_after(spot, e_ms);
+            }
+            let Some((slot, slot_ms)) = slot_at(&self.rule.rate_of(spot.band).slots, e_ms) else { return e_ms };
+            // Until then band and slot stay as they are.
+            let stop_ms = slot_ms.min(spot.until_ms).min(d_ms);
+            let increments = (stop_ms - e_ms).div_ceil(slot.inc_ms);
+            match &mut held {
+                Some(step) if step.band == spot.band && step.slot.at_ms == slot.at_ms => step.increments += increments,
+                Some(_) | None => {
+                    let next = Step { rule: self.rule, band: spot.band, slot, from_ms: e_ms, increments };
+                    if let Some(step) = held.replace(next)
+                        && each(&step) == Go::Stop
+                    {
+                        return step.from_ms;
                     }
                 }
-                e_ms += increments * slot.inc_ms;
-                // An increment may begin in one slot of a band and end behind several slots of another.
-                after = rate.slots.partition_point(|slot| slot.at_ms <= e_ms);
             }
+            e_ms += increments * slot.inc_ms;
         }
         if let Some(step) = held {
             each(&step);
         }
         e_ms
+    }
+}
+
+/// The slot in force so long after the answer, and where the next one begins, ms after the answer.
+fn slot_at(slots: &[Slot], e_ms: u64) -> Option<(&Slot, u64)> {
+    match slots.last() {
+        // Where nearly all of a long call lies.
+        Some(last) if last.at_ms <= e_ms => Some((last, u64::MAX)),
+        Some(_) | None => {
+            let after = slots.partition_point(|slot| slot.at_ms <= e_ms);
+            let slot = slots.get(after.checked_sub(1)?)?;
+            Some((slot, slots.get(after).map_or(u64::MAX, |next| next.at_ms)))
+        }
     }
 }

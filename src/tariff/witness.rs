@@ -1,5 +1,6 @@
 //! The closed form against a walk that takes one increment after the other, on a million random rules and calls, the days of both clock
-//! changes among them. The walk knows nothing of breaks, spans or offset tables: it asks the calendar library at each increment.
+//! changes among them, and on weeks with holidays in them. The walk knows nothing of weeks, turns or offset tables: it asks the calendar
+//! library at each increment.
 
 use jiff::tz::TimeZone;
 use turno_base::{Name, Seeded, Wall};
@@ -11,6 +12,7 @@ use crate::decimal::Decimal;
 use crate::deck::{BandPolicy, Rate, Rule, Slot, Terms, Version, VersionDraft};
 use crate::rating::Ruled;
 use crate::walk::Go;
+use crate::week::Spot;
 
 /// Random cases; some in a hundred go on over a clock change, more over a change of band.
 const CASES: u64 = 1_000_000;
@@ -116,14 +118,21 @@ fn brute_force(rule: &Rule, place: &Place, answer_us: i64, d_ms: u64) -> (Exact,
     (total, e_ms, runs)
 }
 
-fn closed_form(rule: &Rule, terms: &Terms, version: &Version, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
-    let taxed = Taxed { share: Share::default(), included: false };
-    let by = Ruled { terms, version, rule, taxed, answer: Wall(answer_us), first: (None, 0) };
-    let by = Ruled { first: by.band_at(0), ..by };
+/// A version of this rule alone.
+fn version_of(rule: Rule) -> Version {
+    let mut draft = VersionDraft::default();
+    draft.add(rule);
+    draft.finish(Wall(0), 0)
+}
+
+fn closed_form(terms: &Terms, version: &Version, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
+    let (taxed, rule) = (Taxed { share: Share::default(), included: false }, &version.rules[0]);
+    let by = Ruled { terms, version, rule, taxed, answer: Wall(answer_us), first: Spot::default() };
+    let by = Ruled { first: by.spot_at(0), ..by };
     let (mut total, mut runs): (Exact, Runs) = (by.setup(), Vec::new());
     let billed_ms = by.walk(d_ms, |step| {
         total.add(step.cost());
-        let prio = step.band.and_then(|at| rule.bands.get(at)).map(|band| band.prio);
+        let prio = step.band.map(|at| rule.bands[usize::from(at)].prio);
         runs.push((prio, step.slot.at_ms, step.increments));
         Go::On
     });
@@ -148,7 +157,6 @@ fn places() -> Vec<Place> {
 #[test]
 fn the_closed_form_is_the_walk_on_a_million_cases() {
     let (mut dice, mut places) = (Seeded::new(20_260_329), places());
-    let version = VersionDraft::default().finish(Wall(0), 0);
     let (mut changed, mut banded) = (0_u64, 0_u64);
     for case in 0..CASES {
         let at = dice.below(places.len() as u64) as usize;
@@ -156,6 +164,8 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
         place.terms.policy = if dice.below(8) == 0 { BandPolicy::Start } else { BandPolicy::Split };
         let mut rule = rule(&mut dice);
         rule.settle_bands(&place.terms.holidays).unwrap();
+        let version = version_of(rule);
+        let rule = &version.rules[0];
         let near = place.near.get(dice.below(4) as usize).copied();
         let d_ms = match dice.below(8) {
             0 => 1 + dice.below(3000),
@@ -171,13 +181,14 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
             Some(near_us) => near_us + dice.below(1_800_000) as i64 * 1000,
             None if dice.below(2) == 0 => any_us,
             None => {
-                let edge = rule.breaks.get(dice.below(rule.breaks.len() as u64) as usize).copied().unwrap_or(0);
+                let edges: Vec<u32> = rule.bands.iter().flat_map(|band| [band.from_ms, band.to_ms]).collect();
+                let edge = edges.get(dice.below(edges.len() as u64 + 1) as usize).copied().unwrap_or(0);
                 let midnight_us = any_us.div_euclid(DAY_US) * DAY_US - place.terms.zone.offset_us(any_us).0;
                 midnight_us + (i64::from(edge) - dice.below(d_ms) as i64) * 1000
             }
         };
-        let want = brute_force(&rule, place, answer_us, d_ms);
-        let got = closed_form(&rule, &place.terms, &version, answer_us, d_ms);
+        let want = brute_force(rule, place, answer_us, d_ms);
+        let got = closed_form(&place.terms, &version, answer_us, d_ms);
         assert_eq!(got, want, "case {case}: {} {answer_us} {d_ms} {rule:?}", ZONES[at].0);
         changed += u64::from(
             place.terms.zone.offset_us(answer_us).0 != place.terms.zone.offset_us(answer_us + d_ms as i64 * 1000).0,
@@ -189,4 +200,47 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
         changed > CASES / 100 && banded > CASES / 100,
         "{changed} over a clock change, {banded} over a change of band"
     );
+}
+
+/// Calls of days and weeks.
+const LONG_CASES: u64 = 10_000;
+
+#[test]
+fn weeks_with_holidays_and_clock_changes_are_the_walk_too() {
+    let (mut dice, mut places) = (Seeded::new(20_261_224), places());
+    let (mut long, mut odd) = (0_u64, 0_u64);
+    for case in 0..LONG_CASES {
+        let at = dice.below(places.len() as u64) as usize;
+        let place = &mut places[at];
+        let near_us = match place.near.get(dice.below(4) as usize) {
+            Some(near_us) => *near_us,
+            None => 1_767_225_600_000_000 + dice.below(63_072_000_000) as i64 * 1000,
+        };
+        let answer_us = near_us - dice.below(12 * 86_400_000) as i64 * 1000 - dice.below(1000) as i64;
+        // Some days of the next two weeks: one alone, or several that follow one another.
+        let first = crate::civil::day_of(answer_us) - 1;
+        let days: Vec<i32> = (first..first + 16).filter(|_| dice.below(6) == 0).collect();
+        let written = |&day: &i32| jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap();
+        (place.holidays, place.terms.holidays) = (days.iter().map(written).collect(), days);
+        let mut rule = rule(&mut dice);
+        // Increments of minutes and hours, else the walk would take all day.
+        let scale = 500 + dice.below(800);
+        for rate in rule.bands.iter_mut().map(|band| &mut band.rate).chain([&mut rule.default]) {
+            for slot in &mut rate.slots {
+                (slot.at_ms, slot.inc_ms) = (slot.at_ms * scale, slot.inc_ms * scale);
+            }
+        }
+        rule.settle_bands(&[]).unwrap();
+        let version = version_of(rule);
+        let rule = &version.rules[0];
+        let shortest = rule.bands.iter().map(|band| &band.rate).chain([&rule.default]).flat_map(|rate| &rate.slots);
+        let d_ms = 1 + dice.below(14 * 86_400_000).min(shortest.map(|slot| slot.inc_ms).min().unwrap() * 1200);
+        let want = brute_force(rule, place, answer_us, d_ms);
+        let got = closed_form(&place.terms, &version, answer_us, d_ms);
+        assert_eq!(got, want, "case {case}: {} {answer_us} {d_ms} {rule:?}", ZONES[at].0);
+        long += u64::from(d_ms > 7 * 86_400_000 && want.2.len() > 7);
+        odd += u64::from(rule.with_holidays && !place.terms.holidays.is_empty() && d_ms > 86_400_000);
+    }
+    // Else the test would show less than it says.
+    assert!(long > LONG_CASES / 20 && odd > LONG_CASES / 10, "{long} of a week with changes, {odd} with holidays");
 }

@@ -23,7 +23,7 @@ pub fn explain(deck: &Deck, call: &Call, payer: Payer) -> String {
             span(step.from_ms),
             fine(Exact::fee(slot.price)),
             span(slot.per_ms),
-            step.label,
+            step.label(),
             fine(step.cost()),
         )
         .expect("writing to a string succeeds");

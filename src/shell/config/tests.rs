@@ -172,6 +172,11 @@ fn cases() -> Vec<(&'static str, String)> {
             "a first contact that is judged after it is forgotten",
             and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n"),
         ),
+        ("a matter that is settled by a word that nobody can say", and("[figures]\nsettled = [\"sold\"]\n")),
+        (
+            "exports of a week",
+            and("[[figures.exports]]\nreport = \"law\"\neach = \"week\"\nby = \"month\"\ndir = \"law\"\n"),
+        ),
         (
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),

@@ -189,6 +189,19 @@ impl Reader {
         select.query_row([call.to_string()], |row| record(&self.db, row)).optional().map_err(|error| self.error(error))
     }
 
+    /// The record of one call as it was when the call ended.
+    pub fn closed(&self, call: CallId) -> Result<Option<Record>, StoreError> {
+        let run = || {
+            let mut select = self.db.prepare_cached("SELECT version, record FROM calls WHERE call = ?")?;
+            let read = |row: &SqlRow<'_>| {
+                let version = row.get(0)?;
+                tables::read(version, row.get_ref(1)?.as_blob()?).ok_or_else(|| unknown(version))
+            };
+            select.query_row([call.to_string()], read).optional()
+        };
+        run().map_err(|error| self.error(error))
+    }
+
     /// Whether there is a record of a call, whatever build wrote it.
     pub fn has(&self, call: CallId) -> Result<bool, StoreError> {
         let mut select =

@@ -97,7 +97,7 @@ pub(super) fn rate(
     let mut runs = String::with_capacity(RUNS_BYTES);
     let quoted = quote(deck, &call, payer, |step| {
         runs.push_str(if runs.is_empty() { "{\"band\":" } else { ",{\"band\":" });
-        text(&mut runs, step.label);
+        text(&mut runs, step.label());
         key(&mut runs, "slot_at_ms");
         push(&mut runs, step.slot.at_ms.into(), 0);
         key(&mut runs, "increments");

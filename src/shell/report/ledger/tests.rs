@@ -77,6 +77,7 @@ fn rows_by(dir: &Path, subject: Subject, split: Split) -> Vec<String> {
         agent: None,
         currency: Currency::EUR,
         windows: Default::default(),
+        settled: Vec::new(),
     };
     let csv = report(&FigureReader::open(dir).unwrap(), &ask).unwrap().csv();
     csv.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
