@@ -141,7 +141,7 @@ fn a_run_that_is_killed_has_posted_whole_parts_and_the_next_goes_on_to_the_last(
     }
     let rest = run(&dir.0, &book("0.60"), all(false), |_| {}).unwrap().again;
     assert_eq!((rest.changed, rest.same, posted(&dir.0)), (RECORDS - before, before, (RECORDS, RECORDS)));
-    let report = audit_span(&dir.0, &(Wall(0)..Wall(i64::MAX))).unwrap();
+    let report = audit_span(&dir.0, &(Wall(0)..Wall(i64::MAX)), |_| {}).unwrap();
     assert_eq!((report.told, report.postings), (vec![], RECORDS));
 }
 

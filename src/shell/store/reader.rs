@@ -146,6 +146,24 @@ impl Reader {
         run().map_err(|error| self.error(error))
     }
 
+    /// Calls `on` with the records of calls that arrived at or after `since` and before `until`, oldest first, as they were when
+    /// their calls ended.
+    pub fn each_closed_in(&self, since: Wall, until: Wall, mut on: impl FnMut(Record)) -> Result<(), StoreError> {
+        let mut run = || {
+            let sql =
+                "SELECT version, record FROM calls WHERE arrived_us >= ? AND arrived_us < ? ORDER BY arrived_us, call";
+            let mut statement = self.db.prepare(sql)?;
+            let mut rows = statement.query([since.0, until.0])?;
+            while let Some(row) = rows.next()? {
+                let version = row.get(0)?;
+                let record = tables::read(version, row.get_ref(1)?.as_blob()?);
+                on(record.ok_or_else(|| unknown(version))?);
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
+    }
+
     /// The next records of calls that arrived in a span of time, at most so many, oldest first and behind `after`, as they were when
     /// their calls ended. Between two pages nothing of the tables is held: whoever writes them may go on, and their log may be emptied.
     pub fn page(&self, span: &Range<Wall>, after: Option<&PageEnd>, limit: usize) -> Result<Page, StoreError> {
