@@ -156,6 +156,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             agent: None,
             currency: Currency::EUR,
             windows: Windows::default(),
+            settled: Vec::new(),
         })
     };
     for (subject, by, split) in [

@@ -75,8 +75,11 @@ async fn answer(state: &AppState, subject: Subject, which: Which) -> Response {
     match made.await {
         Ok(Ok(Ok(bytes))) => ([(header::CONTENT_TYPE, form.content_type())], bytes).into_response(),
         Ok(Err(
-            error
-            @ (ReportError::NoFigure(_) | ReportError::NotOfCalls(_) | ReportError::Period | ReportError::TooLong),
+            error @ (ReportError::NoFigure(_)
+            | ReportError::NotOfCalls(_)
+            | ReportError::OfNoQueue
+            | ReportError::Period
+            | ReportError::TooLong),
         )) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
         Ok(Err(ReportError::Store(error))) => {
             tracing::error!(%error, "figures cannot be read");
@@ -118,6 +121,7 @@ fn asked(state: &AppState, subject: Subject, which: Which) -> Result<(Form, Ask)
         agent: which.agent,
         currency: settings.figures.currency,
         windows: settings.figures.windows,
+        settled: settings.figures.settled.clone(),
     };
     Ok((which.format.unwrap_or(Form::Json), ask))
 }

@@ -11,9 +11,11 @@ use turno_base::{
     StationId, TrunkId,
 };
 
+use crate::ahead::AskedAhead;
 use crate::boundary::{AcdTell, Code, Customer, DialTo, From, LegCommand};
 use crate::early::Early;
 use crate::leg::{Announced, Hears, Leg, LegState, Legs};
+use crate::lost::Stuck;
 use crate::plan::Plan;
 use crate::turn::{Turn, count};
 
@@ -46,8 +48,8 @@ pub(crate) struct Call {
     pub(crate) legs: Legs,
     /// Ended legs whose media figures are awaited, and until when.
     pub(crate) figures: Vec<(LegId, Mono)>,
-    /// Legs that a limit ended; until it is known when the caller was heard last.
-    pub(crate) stuck: Vec<LegId>,
+    /// A limit ended it, and it is not yet known when the caller was heard last.
+    pub(crate) stuck: Option<Stuck>,
     pub(crate) record: Record,
     pub(crate) customer: Option<Customer>,
     /// The queue it was in last, to come back to.
@@ -68,6 +70,8 @@ pub(crate) struct Call {
     pub(crate) menus: u8,
     /// Who parked it last.
     pub(crate) parker: Option<Parker>,
+    /// A transfer asked for before its conversation began.
+    pub(crate) asked_ahead: Option<AskedAhead>,
     /// A conversation took place.
     pub(crate) talked: bool,
     pub(crate) verdict: Option<(Outcome, EndedBy)>,
@@ -304,7 +308,7 @@ impl Call {
             caller,
             legs: Legs::default(),
             figures: Vec::new(),
-            stuck: Vec::new(),
+            stuck: None,
             record: Record::Unasked,
             customer: None,
             came: None,
@@ -316,6 +320,7 @@ impl Call {
             is_taped: false,
             menus: 0,
             parker: None,
+            asked_ahead: None,
             talked: false,
             verdict: None,
             stage,
@@ -527,7 +532,7 @@ impl Call {
         let longest = if matches!(self.stage, Stage::Ending) { None } else { Some(self.ends_at) };
         let record = if matches!(self.stage, Stage::Ending) { None } else { record };
         let legs = self.legs.iter().filter_map(|leg| match (leg.state, leg.hears) {
-            (LegState::Ending { give_up_at, .. } | LegState::Lost { give_up_at, .. }, _) => Some(give_up_at),
+            (LegState::Ending { .. } | LegState::Lost { .. }, _) => leg.give_up_at(),
             (LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up, Hears::Speech { until, .. }) => {
                 Some(until)
             }
@@ -535,12 +540,18 @@ impl Call {
         });
         let figures = self.figures.iter().map(|&(_, until)| until);
         let early = if matches!(self.stage, Stage::Ending) { None } else { self.early_until() };
-        [record, stage, longest, early].into_iter().flatten().chain(legs).chain(figures).min()
+        let ahead = self.asked_ahead.as_ref().map(|asked| asked.give_up_at);
+        [record, stage, longest, early, ahead, self.stuck_until()]
+            .into_iter()
+            .flatten()
+            .chain(legs)
+            .chain(figures)
+            .min()
     }
 
     /// Nothing is left of it but to say so.
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Ending) && self.legs.is_empty() && self.figures.is_empty()
+        matches!(self.stage, Stage::Ending) && self.legs.is_empty() && self.figures.is_empty() && self.stuck.is_none()
     }
 }
 

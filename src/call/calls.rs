@@ -236,6 +236,7 @@ impl Calls {
         let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
         act(call, &mut t);
         call.settle(&mut t);
+        let due = call.transfer_due(&mut t);
         self.after(id, out);
         while let Some(touched) = self.house.touched.pop() {
             let mut t = Turn { config: &self.config, plan: &self.plan, house: &mut self.house, now, out };
@@ -243,6 +244,9 @@ impl Calls {
                 call.settle(&mut t);
             }
             self.after(touched, out);
+        }
+        if let Some((leg, asked)) = due {
+            self.on_leg(leg, asked, now, out);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{DialogId, Party, Segment};
-use turno_base::{Cause, EndedBy, LegId, Mono, Number, PromptId, StationId};
+use turno_base::{Cause, EndedBy, LegId, Mono, Now, Number, PromptId, StationId};
+
+use crate::call::FIGURES_WAIT;
 
 /// A live leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +49,8 @@ pub(crate) enum LegState {
     /// `End` was commanded; `Ended` must come before `give_up_at`.
     Ending { by: EndedBy, answered: bool, give_up_at: Mono },
     /// Its end was not seen but found: its peer no longer answered. It ends by this cause when media has said when it was heard
-    /// last, or at `give_up_at`.
-    Lost { cause: Cause, give_up_at: Mono },
+    /// last, or [`FIGURES_WAIT`] after it was found.
+    Lost { cause: Cause, found: Now },
 }
 
 /// What a leg hears.
@@ -142,6 +144,15 @@ impl Leg {
 
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.state, LegState::Up)
+    }
+
+    /// When it is over whatever is still awaited of it.
+    pub(crate) fn give_up_at(&self) -> Option<Mono> {
+        match self.state {
+            LegState::Ending { give_up_at, .. } => Some(give_up_at),
+            LegState::Lost { found, .. } => Some(found.mono + FIGURES_WAIT),
+            LegState::Arrived { .. } | LegState::Dialled { .. } | LegState::Up => None,
+        }
     }
 
     /// It is on its way out.

@@ -2,6 +2,7 @@
 //!
 //! Knows no SIP: a leg is events. Knows no queue: the ACD decides, this room carries out.
 
+mod ahead;
 mod arrive;
 mod boundary;
 mod briefing;

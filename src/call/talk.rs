@@ -339,11 +339,13 @@ impl Call {
         for leg in self.legs.iter_mut() {
             leg.owes_figures = false;
         }
+        self.let_go(None, t);
         self.finish(Outcome::Failed, EndedBy::Us, Cause::new(503, 41, Reason::Restart), t);
     }
 
     /// A fault was contained to this call; what it was doing is not known to be whole.
     pub(crate) fn on_fault(&mut self, t: &mut Turn<'_>) {
+        self.let_go(None, t);
         self.finish(Outcome::Failed, EndedBy::Us, FAULT, t);
         self.end_all(FAULT, EndedBy::Us, t);
     }
@@ -362,6 +364,9 @@ impl Call {
         }
         if self.early_until().is_some_and(|until| until <= now) {
             return self.on_early_limit(t);
+        }
+        if self.asked_ahead.as_ref().is_some_and(|asked| asked.give_up_at <= now) {
+            return self.give_up_ahead(t);
         }
         match &self.stage {
             Stage::Arriving { known_by, .. } if *known_by <= now => {
@@ -407,13 +412,15 @@ impl Call {
 
     fn on_leg_deadlines(&mut self, t: &mut Turn<'_>) {
         let now = t.now.mono;
-        let gone = |state: LegState| matches!(state, LegState::Ending { give_up_at, .. } if give_up_at <= now);
-        while let Some(id) = self.legs.find(|leg| gone(leg.state)) {
+        let given_up = |leg: &Leg| leg.give_up_at().is_some_and(|at| at <= now);
+        while let Some(id) = self.legs.find(|leg| matches!(leg.state, LegState::Ending { .. }) && given_up(leg)) {
             self.on_ended(id, Cause::new(408, 102, Reason::Unreachable), false, t);
         }
-        let lost = |state: LegState| matches!(state, LegState::Lost { give_up_at, .. } if give_up_at <= now);
-        while let Some(id) = self.legs.find(|leg| lost(leg.state)) {
+        while let Some(id) = self.legs.find(|leg| matches!(leg.state, LegState::Lost { .. }) && given_up(leg)) {
             self.on_lost(id, None, t);
+        }
+        if self.stuck_until().is_some_and(|until| until <= now) {
+            self.let_go(None, t);
         }
         let said = |hears: Hears| matches!(hears, Hears::Speech { until, .. } if until <= now);
         if let Some(id) = self.legs.find(|leg| !leg.is_ending() && said(leg.hears)) {

@@ -1,5 +1,6 @@
 //! Scripts in, transcripts out, in invented time. Every run is also audited: see [`audit`].
 
+mod ahead;
 mod audit;
 mod briefing;
 mod callback;

@@ -27,7 +27,7 @@ impl Call {
     pub(crate) fn on_transfer_asked(&mut self, by: LegId, to: &str, t: &mut Turn<'_>) {
         let Some(station) = self.legs.get(by).and_then(Leg::station) else { return self.refuse_transfer(by, 403, t) };
         if !self.is_conversing(by) {
-            return self.refuse_transfer(by, 481, t);
+            return self.transfer_once_talking(by, to, None, t);
         }
         if let Some(digits) = park_digits(&t.config.codes.park, to) {
             return self.on_park_asked(by, digits, t);
@@ -188,9 +188,10 @@ pub(crate) fn attend(asked: &mut Call, by: LegId, other: &mut Call, named: LegId
     if mine != his {
         return asked.refuse_transfer(by, 403, t);
     }
-    let (true, Some(kind)) = (asked.is_conversing(by), consultation(other, named)) else {
-        return asked.refuse_transfer(by, 481, t);
-    };
+    if !asked.is_conversing(by) {
+        return asked.transfer_once_talking(by, "", Some(named), t);
+    }
+    let Some(kind) = consultation(other, named) else { return asked.refuse_transfer(by, 481, t) };
     if asked.legs.len() >= LEGS_PER_CALL_MAX || other.legs.len() >= LEGS_PER_CALL_MAX {
         return asked.refuse_transfer(by, 503, t);
     }

@@ -89,9 +89,9 @@ pub(super) struct ReportArgs {
     /// How long a row is.
     #[arg(long, value_enum, default_value_t = Length::Day)]
     by: Length,
-    /// Time zone, such as Europe/Madrid.
-    #[arg(long, visible_alias = "zone", default_value = "UTC")]
-    tz: String,
+    /// Time zone, such as Europe/Madrid; that of the house if absent.
+    #[arg(long, visible_alias = "zone")]
+    tz: Option<String>,
     /// What a row is about.
     #[arg(long, value_enum, default_value_t = Part::Queue)]
     split: Part,
@@ -182,7 +182,7 @@ fn refused(done: Result<(), String>) -> u8 {
 }
 
 fn asked(args: &ReportArgs, house: House) -> Result<Ask, String> {
-    let zone = zone_of(&args.tz)?;
+    let zone = zone_of(args.tz.as_deref().unwrap_or(&house.zone))?;
     let subject = match (&args.calls, args.about) {
         (Some(figure), about) => Subject::Calls(behind(about)?, figure.clone()),
         (None, About::Queues | About::Formulas) => Subject::Queues,
@@ -224,6 +224,7 @@ fn asked(args: &ReportArgs, house: House) -> Result<Ask, String> {
         agent: args.agent,
         currency: args.currency.unwrap_or(house.currency),
         windows: Windows { resolved_s: house.resolved_s, ..Windows::default() },
+        settled: house.settled,
     })
 }
 
@@ -246,6 +247,8 @@ fn behind(about: About) -> Result<Behind, String> {
 fn schedule(file: &Path) -> Result<Vec<Due>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut due = Vec::new();
+    // Spreadsheets put a mark before what they save as UTF-8.
+    let text = text.trim_start_matches('\u{feff}');
     for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
         let [agent, from, until] = cells[..] else {
@@ -255,11 +258,15 @@ fn schedule(file: &Path) -> Result<Vec<Due>, String> {
             continue;
         }
         let bad = |what: &str| format!("{}, line {}: {what}", file.display(), n + 1);
-        due.push(Due {
+        let span = Due {
             agent: AgentId::new(agent).map_err(|error| bad(&error.to_string()))?,
             from: wall_of(from).map_err(|error| bad(&error))?,
             until: wall_of(until).map_err(|error| bad(&error))?,
-        });
+        };
+        if span.until <= span.from {
+            return Err(bad("it ends before it begins; a shift over midnight ends on the next day"));
+        }
+        due.push(span);
     }
     Ok(due)
 }
@@ -273,14 +280,17 @@ pub(super) struct AuditArgs {
     /// Local day; yesterday if absent.
     #[arg(long, value_parser = day_of)]
     day: Option<Date>,
-    /// Time zone, such as Europe/Madrid.
-    #[arg(long, visible_alias = "zone", default_value = "UTC")]
-    tz: String,
+    /// Time zone, such as Europe/Madrid; that of the house if absent.
+    #[arg(long, visible_alias = "zone")]
+    tz: Option<String>,
 }
 
 /// Prints what does not hold; refused if there is anything.
 pub(super) fn audit(args: &AuditArgs, as_json: bool) -> u8 {
-    let audited = zone_of(&args.tz).and_then(|zone| {
+    let house =
+        || FigureReader::open(&args.records).and_then(|reader| reader.house()).map_err(|error| error.to_string());
+    let name = args.tz.clone().map_or_else(|| house().map(|house| house.zone), Ok);
+    let audited = name.and_then(|name| zone_of(&name)).and_then(|zone| {
         let day = args.day.unwrap_or_else(|| Date(today(&zone).0 - 1));
         let audit = audit_day(&args.records, &zone, day, wall()).map_err(|error| error.to_string())?;
         Ok((day, audit))
@@ -365,16 +375,39 @@ mod tests {
 
     fn ask(line: &str) -> Result<Ask, String> {
         let words = std::iter::once("report").chain(line.split(' '));
-        let house = House { currency: Currency::new("GBP").unwrap(), resolved_s: 86_400 };
+        let house = House {
+            currency: Currency::new("GBP").unwrap(),
+            resolved_s: 86_400,
+            settled: vec!["sale".parse().unwrap()],
+            zone: "Europe/Madrid".to_owned(),
+        };
         asked(&Line::try_parse_from(words).map_err(|error| error.to_string())?.args, house)
     }
 
     #[test]
-    fn a_report_is_in_the_currency_of_the_house_and_of_its_windows_unless_it_is_told_otherwise() {
+    fn a_report_is_in_the_zone_and_currency_of_the_house_and_of_its_windows_unless_it_is_told_otherwise() {
         let cost = ask("cost").unwrap();
         assert_eq!((cost.currency.as_str(), cost.windows.resolved_s), ("GBP", 86_400));
+        assert_eq!((cost.zone.name.as_str(), cost.settled.len()), ("Europe/Madrid", 1));
+        assert_eq!(ask("cost --tz America/Bogota").unwrap().zone.name, "America/Bogota");
         assert_eq!(ask("cost --currency USD").unwrap().currency.as_str(), "USD");
         assert!(ask("cost --currency pounds").is_err());
+    }
+
+    #[test]
+    fn a_schedule_is_read_as_spreadsheets_save_it_and_a_shift_that_ends_before_it_begins_is_refused() {
+        let file = std::env::temp_dir().join(format!("turno-schedule-{:x}", crate::shell::entropy::draw()));
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            schedule(&file).map(|due| due.len()).map_err(|error| error.split(": ").nth(1).unwrap_or("").to_owned())
+        };
+        let shift = "anna,2026-03-10T22:00:00Z,2026-03-11T06:00:00Z";
+        assert_eq!(read(&format!("\u{feff}agent,from,until\r\n{shift}\r\n\r\n")), Ok(1));
+        assert_eq!(read(&format!("{shift}\n{shift}\n")), Ok(2));
+        let over = "it ends before it begins; a shift over midnight ends on the next day".to_owned();
+        assert_eq!(read("anna,2026-03-10T22:00:00Z,2026-03-10T06:00:00Z"), Err(over.clone()));
+        assert_eq!(read("anna,2026-03-10T22:00:00Z,2026-03-10T22:00:00Z"), Err(over));
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whole calls through the engine, in invented time.
 
+mod ahead;
 mod audit;
 mod callbacks;
 mod changes;

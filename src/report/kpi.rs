@@ -22,7 +22,7 @@ mod tally;
 
 pub use adherence::{Adherence, Due, adherence};
 pub use audit::{Audited, CALLS_NAMED_MAX, Difference, Identity, Recorded, audit};
-pub use contact::{Contact, Judged, Repeats, Windows, judge, judge_each};
+pub use contact::{Contact, Judged, Repeats, Windows, is_settled, judge, judge_each};
 pub use cost::{of_hours, share_out};
 pub use entry::Entry;
 pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KEPT_ALONE, KpiTerms, NumberRange, Period, Sizes};

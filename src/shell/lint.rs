@@ -1,14 +1,15 @@
 //! The linter (X2): what a configuration allows and nobody can have meant, and what the past says of it. Each finding names the
 //! object and what to change.
 
+mod rings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use turno_acd::need;
-use turno_acd::{AcdConfig, QueueRules, RingNeed, RingRules, SegmentRules};
-use turno_base::{AgentId, Name, Need, QueueId, SegmentId, SkillId, Wall};
+use turno_acd::{AcdConfig, QueueRules};
+use turno_base::{AgentId, Name, Need, QueueId, SkillId, Wall};
 use turno_call::{Goal, Menu, Plan};
 use turno_report::erlang::{Load, erlang_c};
 use turno_report::kpi::{Quarter, Tally};
@@ -55,9 +56,9 @@ pub fn lint(settings: &Settings, dir: &Path, now: Wall, days: i64) -> Vec<Findin
     numbers(settings, &mut found);
     skills(settings, &mut found);
     for (queue, rules) in &acd.queues {
-        rings(acd, &format!("queues.{queue}.rings"), &rules.rings, &mut found);
+        rings::rings(acd, &format!("queues.{queue}.rings"), Some(&rules.need), &rules.rings, &mut found);
     }
-    rings(acd, "acd.rings", &acd.rings, &mut found);
+    rings::rings(acd, "acd.rings", None, &acd.rings, &mut found);
     clocks(settings, now, &mut found);
     let since = Wall(now.0 - days * 86_400_000_000);
     staffing(acd, dir, since, now, &mut found);
@@ -68,9 +69,9 @@ pub fn lint(settings: &Settings, dir: &Path, now: Wall, days: i64) -> Vec<Findin
 
 fn numbers(settings: &Settings, found: &mut Vec<Finding>) {
     for route in &settings.engine.call.routes {
-        let digits = route.dnis.trim_start_matches('+').trim_end_matches('*');
-        let full = if digits.len() == 9 { format!("34{digits}") } else { digits.to_owned() };
-        let Some(prefix) = NOT_FOR_SERVICE.iter().find(|prefix| full.starts_with(**prefix)) else { continue };
+        let forms = with_country(&route.dnis, &settings.engine.country);
+        let costs_more = |prefix: &&&str| forms.iter().any(|form| form.starts_with(**prefix));
+        let Some(prefix) = NOT_FOR_SERVICE.iter().find(costs_more) else { continue };
         for queue in queues_behind(&route.plan, &settings.engine.call.menus) {
             found.push(finding(
                 format!("routes {}", route.dnis),
@@ -78,6 +79,15 @@ fn numbers(settings: &Settings, found: &mut Vec<Finding>) {
                 "customers may not be made to pay more than an ordinary call for service: give them a geographic or 900 number",
             ));
         }
+    }
+}
+
+/// The digits of a route's number, or of the beginning of it, country code first: a carrier may leave that out.
+fn with_country(dnis: &str, country: &str) -> [String; 2] {
+    let digits = dnis.trim_end_matches('*');
+    match digits.strip_prefix('+').or_else(|| digits.strip_prefix("00")) {
+        Some(full) => [full.to_owned(), String::new()],
+        None => [digits.to_owned(), format!("{country}{digits}")],
     }
 }
 
@@ -149,52 +159,6 @@ fn skills(settings: &Settings, found: &mut Vec<Finding>) {
                 "loosen the need, or train one agent in all of it",
             ));
         }
-    }
-}
-
-/// The shortest target of the segments that a ring is for.
-fn target(acd: &AcdConfig, ring: &RingRules) -> Duration {
-    let meant = |id: &SegmentId| ring.segments.is_empty() || ring.segments.contains(id);
-    let targets = acd.segments.iter().filter(|(id, _)| meant(id)).map(|(_, rules)| rules.wait_target);
-    targets.min().unwrap_or(SegmentRules::default().wait_target)
-}
-
-fn rings(acd: &AcdConfig, object: &str, rings: &[RingRules], found: &mut Vec<Finding>) {
-    let mut before: Option<&RingRules> = None;
-    let mut sum: BTreeMap<Vec<SegmentId>, Duration> = BTreeMap::new();
-    for (n, ring) in rings.iter().enumerate() {
-        let at = format!("{object}[{}]", n + 1);
-        if before.is_some_and(|before| before.segments == ring.segments && !widens(&before.need, &ring.need)) {
-            found.push(finding(
-                at.clone(),
-                "asks for the same as the ring before, or for more: it never widens".to_owned(),
-                "ask for less in each ring than in the one before",
-            ));
-        }
-        let sum = sum.entry(ring.segments.clone()).or_default();
-        *sum += ring.length;
-        let half = target(acd, ring) / 2;
-        if *sum > half {
-            found.push(finding(
-                at,
-                format!(
-                    "ends {} s after the call entered, more than half of the wait target ({} s)",
-                    sum.as_secs(),
-                    half.as_secs()
-                ),
-                "shorten the rings: slow ones cost the segment that they are for its service level",
-            ));
-        }
-        before = Some(ring);
-    }
-}
-
-/// The later ring lets in agents whom the earlier did not, as far as that can be seen from the words.
-fn widens(before: &RingNeed, after: &RingNeed) -> bool {
-    match (before, after) {
-        (RingNeed::Level(before), RingNeed::Level(after)) => after < before,
-        (RingNeed::Need(before), RingNeed::Need(after)) => before != after,
-        (RingNeed::Level(_), RingNeed::Need(_)) | (RingNeed::Need(_), RingNeed::Level(_)) => true,
     }
 }
 

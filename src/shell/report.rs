@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::Range;
 
 use jiff::civil;
-use turno_base::{AgentId, Currency, QueueId, SegmentId, Wall};
+use turno_base::{AgentId, Currency, Name, QueueId, SegmentId, Wall};
 use turno_report::forecast::Date;
 use turno_report::kpi::{By, Due, Key, Quarter, Windows, Zone};
 
@@ -109,6 +109,8 @@ pub struct Ask {
     pub currency: Currency,
     /// Within what further contacts count.
     pub windows: Windows,
+    /// What an agent says of a call whose matter is settled.
+    pub settled: Vec<Name>,
 }
 
 /// Why there is no sheet.
@@ -120,6 +122,8 @@ pub enum ReportError {
     NoFigure(String),
     /// A figure that is no sum over calls.
     NotOfCalls(String),
+    /// Agents' time by queue or segment.
+    OfNoQueue,
     /// The period ends before it begins, or is longer than [`DAYS_MAX`].
     Period,
     /// More than [`ROWS_MAX`] rows.
@@ -135,6 +139,9 @@ impl fmt::Display for ReportError {
             }
             ReportError::NotOfCalls(name) => {
                 write!(f, "{name} is time in which there is no call: no call is behind it")
+            }
+            ReportError::OfNoQueue => {
+                f.write_str("an agent's time is of no queue and no segment; the calls behind a figure of agents can be asked for by them")
             }
             ReportError::Period => write!(f, "a report is of 1 to {DAYS_MAX} days, the first of them first"),
             ReportError::TooLong => {
@@ -157,6 +164,10 @@ pub fn report(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
     if ask.to < ask.from || ask.to.0 - ask.from.0 >= DAYS_MAX {
         return Err(ReportError::Period);
     }
+    let is_of_agents = matches!(ask.subject, Subject::Agents | Subject::Adherence(_));
+    if is_of_agents && (ask.queue.is_some() || ask.segment.is_some()) {
+        return Err(ReportError::OfNoQueue);
+    }
     let mut sheet = match &ask.subject {
         Subject::Queues => queues::queues(reader, ask),
         Subject::Law => queues::law(reader, ask),
@@ -173,10 +184,27 @@ pub fn report(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
     }
     let days = format!("{} to {}", day_text(ask.from), day_text(ask.to));
     sheet.notes.insert(0, format!("days {days}, time zone {}", ask.zone.name));
+    if sheet.rows.is_empty() {
+        sheet.notes.push(nothing(reader, ask)?);
+    }
     if let Some(at) = reader.as_of()?.filter(|at| *at < ask.until()) {
         sheet.notes.push(format!("figures as of {at}"));
     }
     Ok(sheet)
+}
+
+/// Why a sheet has no rows, as far as that can be seen.
+fn nothing(reader: &FigureReader, ask: &Ask) -> Result<String, ReportError> {
+    let [queues, segments] = reader.parts(&ask.range())?;
+    let asked = [("queue", ask.queue.map(|queue| queue.0), queues), ("segment", ask.segment.map(|of| of.0), segments)];
+    for (what, name, known) in asked {
+        if let Some(name) = name.filter(|name| !known.contains(name.as_str())) {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            let there = if known.is_empty() { "none" } else { known.as_str() };
+            return Ok(format!("nothing of {what} {name} in these days; there are figures of: {there}"));
+        }
+    }
+    Ok("nothing in these days".to_owned())
 }
 
 /// A subject by its word; those that ask for more than a period are not among them.
@@ -222,6 +250,13 @@ pub fn day_text(day: Date) -> String {
     Wall::from_secs(day.0.saturating_mul(86_400)).to_string().get(..10).unwrap_or("").to_owned()
 }
 
+/// When a row is: in the order of time. By their labels the quarters of a doubled hour would be shuffled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Time {
+    order: i64,
+    label: String,
+}
+
 impl Ask {
     /// The quarters that it is about.
     pub fn range(&self) -> Range<Quarter> {
@@ -232,8 +267,9 @@ impl Ask {
         self.zone.begins(Date(self.to.0 + 1))
     }
 
-    fn label(&self, quarter: Quarter) -> String {
-        self.zone.label(quarter, self.by)
+    fn time(&self, quarter: Quarter) -> Time {
+        let order = if self.by == By::Interval { quarter.0 } else { 0 };
+        Time { order, label: self.zone.label(quarter, self.by) }
     }
 
     /// It is about what is counted there.

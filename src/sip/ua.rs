@@ -5,6 +5,7 @@
 //! timers), 5626 (flows), 6026. Nothing is forwarded: every leg is a dialog of its own, and who is coupled with whom is
 //! decided above. Registrar, trunks' states, subscriptions, digest and shedding are machines of their own beside it.
 
+mod ahead;
 mod answering;
 mod arriving;
 mod boundary;
@@ -276,6 +277,9 @@ impl Ua {
         let mut effects = Vec::new();
         self.registrar.on_restart(&mut effects);
         self.on_registrar(effects, now, out);
+        let mut effects = Vec::new();
+        self.trunks.on_restart(now, &mut effects);
+        self.on_trunks(effects, now, out);
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
         }
@@ -347,7 +351,11 @@ impl Ua {
                 }
                 self.put(leg);
             }
-            Stage::Dialling(_) => self.fail_over(leg, now, out),
+            Stage::Dialling(dialling) => {
+                let late = dialling.ahead.take_if(|ahead| now.mono >= ahead.give_up_at);
+                self.refuse_ahead(late, out);
+                self.fail_over(leg, now, out);
+            }
             Stage::Up(_) => self.on_up_deadline(leg, now, out),
         }
     }
@@ -463,8 +471,9 @@ impl Ua {
     }
 
     /// Forgets a leg that was taken out and says so, once and last.
-    fn ended(&mut self, leg: Leg, cause: Cause, by_peer: bool, out: &mut Vec<SipEffect>) {
+    fn ended(&mut self, mut leg: Leg, cause: Cause, by_peer: bool, out: &mut Vec<SipEffect>) {
         self.forget(&leg);
+        self.refuse_ahead(leg.take_ahead(), out);
         let is_told = matches!(&leg.stage, Stage::Up(up) if up.farewell.is_some());
         if !is_told {
             out.push(SipEffect::Event(SipEvent::Ended { leg: leg.id, cause, by_peer }));

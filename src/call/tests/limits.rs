@@ -12,11 +12,11 @@ use crate::{CALLS_MAX, CallEffect, Calls, DEADLINES_PER_TURN_MAX, LegCommand};
 #[test]
 fn the_longest_call_allowed_ends_both_legs() {
     expect![[r#"
-        7200000 c1 acd: anna released
-               a1 end 200/31 duration-limit
+        7200000 a1 end 200/31 duration-limit
                b1 end 200/31 duration-limit
         7200010 * c1 a1 ended 200/16 normal by Us
-        7200020 * c1 a1 figures
+        7200020 c1 acd: anna released
+               * c1 a1 figures
         7200030 * c1 b1 ended 200/16 normal by Us
         7202030 * c1 ended answered by Us
     "#]]
@@ -27,12 +27,12 @@ fn the_longest_call_allowed_ends_both_legs() {
 #[test]
 fn the_longest_call_of_somebody_who_is_no_longer_there_ended_when_he_was_heard_last() {
     expect![[r#"
-        7200000 c1 acd: anna released
-               a1 end 200/31 duration-limit
+        7200000 a1 end 200/31 duration-limit
                b1 end 200/31 duration-limit
         7200010 * c1 a1 ended 200/16 normal by Us
         7200020 * c1 a1 heard until 7140000
                * c1 b1 heard until 7140000
+               c1 acd: anna released
                * c1 a1 figures
         7200030 * c1 b1 ended 200/16 normal by Us
         7202030 * c1 ended answered by Us
@@ -43,25 +43,37 @@ fn the_longest_call_of_somebody_who_is_no_longer_there_ended_when_he_was_heard_l
     ));
     // He hangs up, or the agent does, before media has said it.
     expect![[r#"
-        7200000 c1 acd: anna released
-               a1 end 200/31 duration-limit
+        7200000 a1 end 200/31 duration-limit
                b1 end 200/31 duration-limit
         7200001 * c1 b1 ended 200/16 peer by Us
         7200020 * c1 a1 heard until 7140000
                * c1 b1 heard until 7140000
+               c1 acd: anna released
                * c1 a1 figures
     "#]]
     .assert_eq(&after(&talks(), "7200000 pass\n7200001 b1 bye\n7200020 a1 figures 7140000\n7203000 pass"));
     // Media says nothing.
     expect![[r#"
-        7200000 c1 acd: anna released
-               a1 end 200/31 duration-limit
+        7200000 a1 end 200/31 duration-limit
                b1 end 200/31 duration-limit
         7200010 * c1 a1 ended 200/16 normal by Us
+        7202000 * c1 a1 heard until 7200000
+               * c1 b1 heard until 7200000
+               c1 acd: anna released
         7202010 * c1 b1 ended 200/16 normal by Us
         7204010 * c1 ended answered by Us
     "#]]
     .assert_eq(&after(&talks(), "7200000 pass\n7200010 a1 ended\n7202000 pass\n7202010 b1 ended\n7205000 pass"));
+    // Nor will it: the process is new, or the call failed. Nobody stays with a call that is gone.
+    for gone in ["restarted", "fault c1"] {
+        let got =
+            after(&talks(), &format!("7200000 pass\n7200010 {gone}\n7200020 a1 ended\n7200020 b1 ended\n7203000 pass"));
+        assert_eq!(got.matches("c1 acd: anna released").count(), 1, "{gone}: {got}");
+        assert!(
+            got.contains("7200010 c1 acd: anna released") && got.contains("c1 ended answered by Us"),
+            "{gone}: {got}"
+        );
+    }
 }
 
 #[test]

@@ -134,7 +134,8 @@ fn when_the_agents_leg_dies_the_caller_is_rescued_with_his_age_and_told() {
         assert!(!got.contains("a1 end"), "{dies}: {got}");
     }
     expect![[r#"
-        62000  * c1 b1 ended 408/102 session-expired by Us
+        62000  * c1 b1 heard until 60000
+               * c1 b1 ended 408/102 session-expired by Us
                c1 acd: anna released
                c1 acd: enter sales Anyone gold 4000 tel:+34600111222 credit 62000, rescued, may be called back
                * c1 a1 in ivr

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use turno_base::fact::{AgentState, What};
-use turno_base::{Mono, Reason, Wall};
+use turno_base::{Now, Reason, Wall};
+use turno_call::FIGURES_WAIT;
 use turno_media::MediaEvent;
+use turno_report::kpi::{Changes, Fold, KpiTerms};
 use turno_tariff::Deck;
+use turno_tariff::cdr::format::{QueueLog, Serving};
 use turno_tariff::cdr::{Leg, Record, verify};
 
 use super::world::{Habit, Weather, World, config};
@@ -45,10 +48,31 @@ fn talk_ms(record: &Record) -> u64 {
     record.talk_ms()
 }
 
+/// The record, the first agent's line in `queue_log` and the figures of his conversation say the same of how long it was: they are of one
+/// stream. Each may round its own parts down.
+fn agrees(world: &World, record: &Record, what: &str) {
+    let (mut log, mut lines) = (QueueLog::default(), String::new());
+    let (mut fold, mut changes) = (Fold::default(), Changes::default());
+    for fact in &world.facts {
+        log.on_fact(fact, &Serving::new(), &mut lines);
+        fold.on_fact(fact, &KpiTerms::default(), &mut changes);
+    }
+    let said = lines.lines().find(|line| line.contains("|COMPLETE")).unwrap_or_else(|| panic!("{what}: {lines}"));
+    let of: Vec<&str> = said.split('|').collect();
+    let figures = &changes.entries[&(record.call, 1)];
+    let (talk_ms, hold_ms) = (record.talk_ms(), record.hold_ms());
+    let log_ms = of[6].parse::<u64>().unwrap() * 1000;
+    assert!((log_ms..log_ms + 1010).contains(&(talk_ms + hold_ms)), "{what}: {said}, {talk_ms} + {hold_ms} ms");
+    assert!(figures.talk_ms.abs_diff(talk_ms) <= 10, "{what}: {figures:?}, {talk_ms} ms");
+    assert!(figures.hold_ms.abs_diff(hold_ms) <= 10, "{what}: {figures:?}, {hold_ms} ms");
+    let talked: u64 = changes.tallies.values().map(|tally| tally.talk.sum_ms()).sum();
+    assert_eq!(talked, figures.talk_ms, "{what}");
+}
+
 /// When the agent was in wrap-up.
-fn freed(world: &World) -> Mono {
+fn freed(world: &World) -> Now {
     let wrap = |what: &What| matches!(what, What::AgentChanged { state: AgentState::WrapUp, .. });
-    world.facts.iter().find(|fact| wrap(&fact.what)).expect("he worked it up").at.mono
+    world.facts.iter().find(|fact| wrap(&fact.what)).expect("he worked it up").at
 }
 
 fn near(wall: Wall, heard: Wall) -> bool {
@@ -74,7 +98,8 @@ fn who_falls_silent_after_20_s_of_talk_pays_20_s_and_not_until_that_was_seen() {
     assert!(!billed.is_empty() && billed.iter().all(|ms| (talked..talked + 2000).contains(ms)), "{billed:?}");
     assert!(!record.estimated && !record.recovered);
     // Nobody was free before it was seen.
-    assert!(freed(&world) >= seen.mono);
+    assert!(freed(&world).mono >= seen.mono);
+    agrees(&world, record, "silent");
 }
 
 /// The agent's phone alone is dead: his leg ended with the last that was heard of him, the caller was there all the time.
@@ -92,6 +117,7 @@ fn an_agent_who_falls_silent_ends_alone_and_the_caller_goes_on() {
     let [caller, agent, ..] = &record.legs[..] else { panic!("{record:#?}") };
     assert!(near(agent.ended, heard.wall), "{record:#?}");
     assert!(caller.talk_ms >= 60_000, "{record:#?}");
+    agrees(&world, record, "the agent's phone");
 }
 
 /// A clock that is set meanwhile changes no length.
@@ -153,9 +179,10 @@ fn whoever_is_cleared_by_a_limit_pays_until_he_was_heard_last() {
             "{what}: {billed:?}"
         );
         assert!(
-            freed(&world).since(heard.mono) >= Duration::from_secs(30),
+            freed(&world).mono.since(heard.mono) >= Duration::from_secs(30),
             "{what}: nobody was free before it was found"
         );
+        agrees(&world, record, what);
     }
 }
 
@@ -169,6 +196,7 @@ fn whoever_is_heard_until_the_longest_call_is_over_pays_until_then() {
     assert!(reasons(record).contains(&Reason::DurationLimit), "{record:#?}");
     assert!((59_990..=60_100).contains(&record.total_ms), "{record:#?}");
     assert!(!world.facts.iter().any(|fact| matches!(fact.what, What::LegSilent { .. })));
+    agrees(&world, record, "heard until the limit");
 }
 
 /// The agent's phone no longer answers our refresh: his leg ended when it was heard last, and the caller goes on.
@@ -186,17 +214,25 @@ fn a_phone_that_no_longer_refreshes_ends_alone_when_it_was_heard_last() {
     let [caller, agent, ..] = &record.legs[..] else { panic!("{record:#?}") };
     assert!(near(agent.ended, heard.wall), "{record:#?}");
     assert!(caller.talk_ms >= 120_000, "{record:#?}");
+    agrees(&world, record, "the agent's session");
 }
 
-/// The media thread is gone: nobody waits for its word for longer than two seconds.
+/// The media thread is gone: nobody waits for its word for longer than two seconds, and nobody pays for them. The legs end when it was found.
 #[test]
-fn a_lost_leg_of_which_media_says_nothing_ends_as_it_was_found() {
-    let mut world = talks_till(90, 7200);
-    world.darken(0, 3_600_000);
-    world.is_media_mute = true;
-    world.run(150_000);
-    let [record] = &world.records[..] else { panic!("one record: {:?}", world.records) };
-    assert_eq!(verify(record), [], "{record:#?}");
-    assert!(reasons(record).contains(&Reason::SessionExpired), "{record:#?}");
-    assert!((60_000..=95_000).contains(&record.legs[0].total_ms), "{record:#?}");
+fn a_lost_leg_of_which_media_says_nothing_ended_when_it_was_found() {
+    for (what, session_s, longest_s, reason) in
+        [("session timer", 90, 7200, Reason::SessionExpired), ("longest call", 1800, 60, Reason::DurationLimit)]
+    {
+        let mut world = talks_till(session_s, longest_s);
+        world.darken(0, 3_600_000);
+        world.is_media_mute = true;
+        world.run(150_000);
+        let [record] = &world.records[..] else { panic!("{what}: one record: {:?}", world.records) };
+        assert_eq!(verify(record), [], "{what}: {record:#?}");
+        assert!(reasons(record).contains(&reason), "{what}: {record:#?}");
+        let told = freed(&world).wall;
+        assert!(record.legs.iter().all(|leg| near(leg.ended + FIGURES_WAIT, told)), "{what}: {record:#?}");
+        assert!((60_000..=93_000).contains(&record.total_ms), "{what}: {record:#?}");
+        agrees(&world, record, what);
+    }
 }

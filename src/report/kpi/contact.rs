@@ -46,11 +46,24 @@ pub struct Repeats {
     pub contacts: u64,
     /// Of them, without a further contact of the same customer and reason family in it.
     pub resolved: u64,
+    /// Answered calls of which an agent said what came of them.
+    pub said: u64,
+    /// Of them, settled by his word.
+    pub settled: u64,
 }
 
 /// The first part of a reason, `billing` of `billing.invoice.wrong`; a contact without a reason may be about any.
 fn family(of: &Contact) -> Option<&str> {
     of.disposition.as_ref().map(|reason| reason.as_str().split('.').next().unwrap_or(""))
+}
+
+/// Whether the agent's word says that the matter is settled: one of those that do, or one below it; none: nobody answered, or nobody
+/// said anything.
+pub fn is_settled(of: &Contact, settled: &[Name]) -> Option<bool> {
+    let said = of.disposition.as_ref().filter(|_| of.answered)?.as_str();
+    let is_below =
+        |name: &Name| said.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    Some(settled.iter().any(is_below))
 }
 
 fn is_same_matter(one: &Contact, other: &Contact) -> bool {
@@ -71,16 +84,21 @@ pub struct Judged {
 }
 
 /// Judges contacts by the group that each belongs to; those of none are there to be compared with. Sorted by customer, then
-/// time. What is later than `known` has not happened yet: a window that reaches beyond it is not judged.
+/// time. What is later than `known` has not happened yet: a window that reaches beyond it is not judged. `settled` are the words by
+/// which an agent says that a matter is settled.
 pub fn judge<G: Ord>(
     sorted: impl IntoIterator<Item = (Option<G>, Contact)>,
     known: Wall,
     windows: Windows,
+    settled: &[Name],
 ) -> BTreeMap<G, Repeats> {
     let mut repeats: BTreeMap<G, Repeats> = BTreeMap::new();
-    judge_each(sorted, known, windows, |group, judged| {
+    let sorted = sorted.into_iter().map(|(group, contact)| ((group, is_settled(&contact, settled)), contact));
+    judge_each(sorted, known, windows, |(group, settled), judged| {
         let Some(group) = group else { return };
         let repeats = repeats.entry(group).or_default();
+        repeats.said += u64::from(settled.is_some());
+        repeats.settled += u64::from(settled == Some(true));
         repeats.calls += 1;
         repeats.redials += u64::from(judged.is_redial);
         repeats.contacts += u64::from(judged.is_resolved.is_some());
@@ -141,7 +159,7 @@ mod tests {
     fn judged(of: &[(&str, i64, bool, &str)]) -> (u64, u64, u64, u64) {
         let far = Wall::from_secs(400 * DAY);
         let counted = contacts(of).into_iter().map(|contact| (Some(()), contact));
-        let got = judge(counted, far, Windows::default())[&()];
+        let got = judge(counted, far, Windows::default(), &[])[&()];
         (got.calls, got.redials, got.contacts, got.resolved)
     }
 
@@ -168,17 +186,33 @@ mod tests {
     }
 
     #[test]
+    fn a_matter_is_settled_by_the_word_of_the_agent_who_answered_and_by_nothing_else() {
+        let settled = ["billing.ok", "sale"].map(|name| Name::new(name).unwrap());
+        for (answered, reason, want) in [
+            (true, "sale", Some(true)),
+            (true, "billing.ok.at-once", Some(true)), // below one that is
+            (true, "billing", Some(false)),
+            (true, "sales", Some(false)), // another word
+            (true, "", None),
+            (false, "sale", None),
+        ] {
+            assert_eq!(is_settled(&contacts(&[("a", 0, answered, reason)])[0], &settled), want, "{answered} {reason}");
+        }
+        assert_eq!(is_settled(&contacts(&[("a", 0, true, "sale")])[0], &[]), Some(false));
+    }
+
+    #[test]
     fn what_lies_around_the_period_is_compared_with_and_not_counted() {
         let of = contacts(&[("a", 0, true, "x"), ("a", 10 * HOUR, true, "x"), ("a", 20 * HOUR, true, "x")]);
         let group = |contact: &Contact| (contact.at == Wall::from_secs(10 * HOUR)).then_some("in it");
         let grouped = of.clone().into_iter().map(|contact| (group(&contact), contact));
-        let got = judge(grouped, Wall::from_secs(400 * DAY), Windows::default());
+        let got = judge(grouped, Wall::from_secs(400 * DAY), Windows::default(), &[Name::new("x").unwrap()]);
         assert_eq!(
             got.into_iter().collect::<Vec<_>>(),
-            [("in it", Repeats { calls: 1, redials: 1, contacts: 1, resolved: 0 })]
+            [("in it", Repeats { calls: 1, redials: 1, contacts: 1, resolved: 0, said: 1, settled: 1 })]
         );
-        let open =
-            judge(of.into_iter().map(|contact| ((Some(())), contact)), Wall::from_secs(3 * DAY), Windows::default());
+        let all = of.into_iter().map(|contact| (Some(()), contact));
+        let open = judge(all, Wall::from_secs(3 * DAY), Windows::default(), &[]);
         assert_eq!((open[&()].calls, open[&()].contacts), (3, 0), "a window that has not passed is not judged");
     }
 }

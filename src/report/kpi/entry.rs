@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::fact::{OfferEnd, QueueLeft};
 use turno_base::{AgentId, CallId, Name, Wall};
 
-use super::formula::{Figure, Value};
+use super::formula::Figure;
 use super::tally::{Key, Left, Tally};
 
 /// Ends of offers that an entry keeps; later ones are counted in the tally alone.
@@ -43,6 +43,8 @@ pub struct Entry {
     pub hold_ms: u64,
     /// Wrap-up, ms.
     pub wrap_up_ms: u64,
+    /// What talk, hold and wrap-up cost: units an hour · µs.
+    pub agent_cost: u128,
     /// What came of the call, if the last word on it is that of an agent who had it here.
     pub disposition: Option<Name>,
     /// An agent answered, and is to say what came of it.
@@ -56,8 +58,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What this stay adds to the counts of its key. Prices, agents' cost and what a call that entered several queues adds to
-    /// the first of them are not in it.
+    /// What this stay adds to the counts of its key. Prices and what a call that entered several queues adds to the first of them
+    /// are not in it.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         if let Some(how) = self.left {
@@ -76,11 +78,13 @@ impl Entry {
             tally.hold.add(self.hold_ms);
             tally.wrap_up.add(self.wrap_up_ms);
         }
+        tally.agent_cost = self.agent_cost;
         let c = &mut tally.counts;
         c.entered = 1;
         c.handled = u64::from(self.handled);
         c.completed = u64::from(is_answered && self.talk_ms + self.hold_ms > 0);
         c.calls = u64::from(self.n == 1);
+        c.calls_queued = u64::from(self.n == 1);
         c.calls_answered = u64::from(self.law_from_queue.is_some());
         c.calls_short = u64::from(self.n == 1 && self.left == Some(QueueLeft::ShortAbandoned));
         c.law_from_queue = u64::from(self.law_from_queue == Some(true));
@@ -93,11 +97,6 @@ impl Entry {
 
     /// Whether a figure counts this stay: in its numerator (true), in its denominator alone (false), or not at all (none).
     pub fn is_behind(&self, figure: &Figure) -> Option<bool> {
-        match (figure.of)(&self.tally()) {
-            Value::Count(count) => (count > 0).then_some(true),
-            Value::Share(part, whole) => (part > 0 || whole > 0).then_some(part > 0),
-            Value::Mean(_, count) => (count > 0).then_some(true),
-            Value::Bound(bound) => bound.map(|_| true),
-        }
+        (figure.of)(&self.tally()).is_counted()
     }
 }

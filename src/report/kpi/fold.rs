@@ -56,6 +56,10 @@ pub struct KpiTerms {
     pub law_ms: u64,
     /// How long a further contact counts against the one before.
     pub windows: Windows,
+    /// What an agent says of a call whose matter is settled, also what is below it.
+    pub settled: Vec<Name>,
+    /// Whose days reports are of unless they are told otherwise: an IANA name.
+    pub zone: String,
     /// Queues in which an agent is to say what came of each call.
     pub needs_disposition: BTreeSet<QueueId>,
 }
@@ -95,6 +99,8 @@ impl Default for KpiTerms {
             currency: Currency::EUR,
             law_ms: LAW_WITHIN_MS,
             windows: Windows::default(),
+            settled: Vec::new(),
+            zone: "UTC".to_owned(),
             needs_disposition: BTreeSet::new(),
         }
     }

@@ -32,6 +32,17 @@ impl Value {
             Value::Bound(bound) => bound.map(u64::from),
         }
     }
+
+    /// What the figure of one call or stay says of it: that it is in the numerator (true), in the denominator alone (false), or in
+    /// neither (none).
+    pub fn is_counted(self) -> Option<bool> {
+        match self {
+            Value::Count(count) => (count > 0).then_some(true),
+            Value::Share(part, whole) => (part > 0 || whole > 0).then_some(part > 0),
+            Value::Mean(_, count) => (count > 0).then_some(true),
+            Value::Bound(bound) => bound.map(|_| true),
+        }
+    }
 }
 
 /// `70.0 %`, `18.4 s`, `20 s at most`, `-` without a whole.
@@ -200,10 +211,10 @@ figures! {
     disposed: "calls with a disposition / calls answered" = |t| share(t.counts.disposed, t.counts.calls_answered);
     disposition_missing: "answered where a disposition is to be said, and it was not / answered where it is to be said" =
         |t| share(t.counts.disposition_due.saturating_sub(t.counts.disposition_said), t.counts.disposition_due);
-    law_from_queue: "calls answered within 180 s of entering / calls" =
-        |t| share(t.counts.law_from_queue, t.counts.calls);
-    law_from_arrival: "calls answered within 180 s of the first INVITE / calls" =
-        |t| share(t.counts.law_from_arrival, t.counts.calls);
+    law_from_queue: "calls answered within 180 s of entering / calls that entered a queue" =
+        |t| share(t.counts.law_from_queue, t.counts.calls_queued);
+    law_from_arrival: "calls answered within 180 s of the first INVITE / calls that entered a queue" =
+        |t| share(t.counts.law_from_arrival, t.counts.calls_queued);
 }
 
 #[cfg(test)]

@@ -321,7 +321,9 @@ fn an_overflow_a_long_wait_and_a_direct_call_are_counted_where_they_belong() {
     let c = &ventas.counts;
     assert_eq!((c.entered, c.answered, c.answered_in_time, c.calls, c.calls_answered), (2, 2, 1, 1, 1));
     assert_eq!((c.law_from_queue, c.law_from_arrival), (1, 0), "170 s of queue are kept, 190 s of call are not");
-    // Call 40 went straight to an agent.
+    // Call 40 went straight to an agent: whoever asked for nobody in particular is none of the law's calls.
+    let all = law(&sum(&out, |_| true));
+    assert_eq!((all.calls, all.from_queue, all.from_arrival), (39, 25, 24));
     let direct = of_queue(&out, None).counts;
     assert_eq!((direct.entered, direct.calls, direct.calls_answered, direct.handled), (0, 1, 1, 1));
     let freephone = sum(&out, |key| key.number_type == Name::new("freephone").ok()).counts;

@@ -42,7 +42,7 @@ impl Law {
 /// Of a tally of queues.
 pub fn law(of: &Tally) -> Law {
     let c = &of.counts;
-    Law { calls: c.calls, from_queue: c.law_from_queue, from_arrival: c.law_from_arrival }
+    Law { calls: c.calls_queued, from_queue: c.law_from_queue, from_arrival: c.law_from_arrival }
 }
 
 #[cfg(test)]

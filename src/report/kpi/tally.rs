@@ -91,11 +91,13 @@ counts! {
     handled,
     /// Calls, where they first entered a queue (or arrived, if they entered none).
     calls,
+    /// Of those, calls that entered one.
+    calls_queued,
     /// Of those, answered by an agent.
     calls_answered,
-    /// Of those, never answered and left within the short-abandon threshold.
+    /// Calls that entered one queue and left it within the short-abandon threshold.
     calls_short,
-    /// Answered by an agent within the law's limit of first entering a queue.
+    /// Of those that entered a queue, answered by an agent within the law's limit of first entering one.
     law_from_queue,
     /// The same from the first INVITE.
     law_from_arrival,

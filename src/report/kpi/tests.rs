@@ -333,3 +333,23 @@ fn the_last_word_on_a_call_is_counted_where_the_agent_who_said_it_had_it() {
         assert_eq!(of_stays, 1, "{said:?}");
     }
 }
+
+#[test]
+fn a_call_that_left_soon_after_it_had_waited_elsewhere_was_not_short() {
+    let (call, ventas) = (CallId(1), QueueId::new("ventas").unwrap());
+    let left = |queue, left, wait_ms| What::QueueLeft { call, queue, left, position: 1, wait_ms };
+    let enters = |queue| What::QueueEntered { call, queue, position: 1 };
+    let script = [
+        What::CallArrived { call, ani: Number::default(), dnis: Number::default(), trunk: None },
+        enters(averias()),
+        left(averias(), QueueLeft::Overflowed, 60_000),
+        enters(ventas),
+        left(ventas, QueueLeft::ShortAbandoned, 2000),
+        What::CallEnded { call, outcome: Outcome::Abandoned, by: EndedBy::Caller },
+    ];
+    let facts: Vec<Fact> = script.into_iter().map(|what| Fact { at: Now::from_ms(1000), what }).collect();
+    let (_, out) = folded(&facts);
+    let mut all = Tally::default();
+    out.tallies.values().for_each(|tally| all.merge(tally));
+    assert_eq!((all.counts.calls, all.counts.calls_short, all.counts.short_abandoned), (1, 0, 1));
+}

@@ -30,24 +30,39 @@ pub struct FigureSettings {
     pub kept: Duration,
     /// Within what further contacts count against the one before.
     pub windows: Windows,
+    /// What an agent says of a call whose matter is settled, also what is below it.
+    pub settled: Vec<Name>,
     /// Local time of the nightly audit, minutes after midnight; none: only on demand.
     pub audit_at: Option<u16>,
     /// Reports written by themselves.
     pub exports: Vec<Export>,
 }
 
-/// A report that is written each night, of the day before.
+/// How much time a file of a scheduled export is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// A local day.
+    Day,
+    /// A calendar month.
+    Month,
+    /// A calendar year.
+    Year,
+}
+
+/// A report that is written in the night after the time that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// What.
     pub subject: Subject,
+    /// How much a file is about.
+    pub each: Span,
     /// How long a row is.
     pub by: By,
     /// What a row is about.
     pub split: Split,
     /// In which form.
     pub form: Form,
-    /// Where; the file is called after subject and day.
+    /// Where; the file is called after subject and day, month or year.
     pub dir: PathBuf,
     /// Local time, minutes after midnight.
     pub at: u16,
@@ -95,6 +110,7 @@ pub(super) fn figures(section: &Section<'_>, dir: &Path) -> FigureSettings {
             },
             ..Windows::default()
         },
+        settled: section.list("settled", "name dispositions of [dispositions], or what is above them"),
         audit_at: match section.text("audit_at").as_deref() {
             None => Some(4 * 60),
             Some("off") => None,
@@ -128,6 +144,7 @@ fn exports(section: &Section<'_>, dir: &Path) -> Vec<Export> {
         let words = "write queues, agents, law, dispositions, repeat, cost or ledger";
         let export = Export {
             subject: table.read("report", words, subject_of).unwrap_or(Subject::Queues),
+            each: table.read("each", "write day, month or year", span_of).unwrap_or(Span::Day),
             by: table.read("by", "write interval, day or month", by_of).unwrap_or(By::Day),
             split: table
                 .read("split", "write queue, segment, number-type or nothing", split_of)
@@ -146,6 +163,12 @@ fn by_of(text: &str) -> Option<By> {
     [("interval", By::Interval), ("day", By::Day), ("month", By::Month), ("year", By::Year), ("total", By::Total)]
         .into_iter()
         .find_map(|(word, by)| (word == text).then_some(by))
+}
+
+fn span_of(text: &str) -> Option<Span> {
+    [("day", Span::Day), ("month", Span::Month), ("year", Span::Year)]
+        .into_iter()
+        .find_map(|(word, span)| (word == text).then_some(span))
 }
 
 fn split_of(text: &str) -> Option<Split> {

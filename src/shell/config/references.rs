@@ -25,6 +25,7 @@ pub(super) fn check(settings: &Settings, problems: &Problems) {
     checker.accounts();
     checker.segments();
     checker.heard();
+    checker.settled();
 }
 
 struct Checker<'a> {
@@ -232,6 +233,18 @@ impl<'a> Checker<'a> {
         }
         if known.is_empty() {
             self.problems.error(&key("disposition_required"), "there is nothing to say; add [dispositions.NAME]");
+        }
+    }
+
+    /// By what an agent says that a matter is settled.
+    fn settled(&self) {
+        let known = &self.settings.engine.acd.dispositions;
+        for named in &self.settings.figures.settled {
+            let alone = QueueRules { dispositions: vec![*named], ..QueueRules::default() };
+            if !known.keys().any(|disposition| alone.admits(*disposition)) {
+                let sentence = format!("names {named}, which nobody can say; add [dispositions.{named}]");
+                self.problems.warn("figures.settled", sentence);
+            }
         }
     }
 

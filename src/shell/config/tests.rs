@@ -172,6 +172,11 @@ fn cases() -> Vec<(&'static str, String)> {
             "a first contact that is judged after it is forgotten",
             and("[figures]\nresolved_within = \"30d\"\nkept = \"8d\"\n"),
         ),
+        ("a matter that is settled by a word that nobody can say", and("[figures]\nsettled = [\"sold\"]\n")),
+        (
+            "exports of a week",
+            and("[[figures.exports]]\nreport = \"law\"\neach = \"week\"\nby = \"month\"\ndir = \"law\"\n"),
+        ),
         (
             "a wrap-up of fixed length that ends when saved",
             with("need =", "wrap_up = \"30s\"\nwrap_up_fixed = true\nwrap_up_until_saved = true\nneed ="),
@@ -298,4 +303,26 @@ fn four_times_as_many_accounts_take_about_four_times_as_long_to_read() {
     let (few, many) = (took(4000), took(16_000));
     // What grows with the square takes 16 times as long.
     assert!(many < few * 10, "{few:?}, then {many:?}");
+}
+
+#[test]
+fn every_folder_is_relative_to_the_file_wherever_the_process_was_started() {
+    let text = format!(
+        "{FITS}[node]\ndata_dir = \"data\"\nsocket = \"run/t.sock\"\n[journal]\ndir = \"journal\"\n[store]\ndir = \"records\"\n\
+         [voicemail]\ndir = \"messages\"\n"
+    );
+    let folders = |text: &str| {
+        let sources = source::Sources::text("turno.toml", text, Path::new("/etc/turno"));
+        let settings = check(&sources, Some(BTreeMap::new())).settings.expect("it fits");
+        let journal = settings.journal.expect("it has one").dir;
+        [settings.node.data_dir, settings.node.socket, journal, settings.store.dir, settings.voicemail.dir]
+            .map(|path| path.display().to_string())
+    };
+    let beside = ["data", "run/t.sock", "journal", "records", "messages"].map(|path| format!("/etc/turno/{path}"));
+    assert_eq!(folders(&text), beside);
+    // A whole path is one.
+    assert_eq!(folders(&text.replace("\"records\"", "\"/srv/records\""))[3], "/srv/records");
+    let below =
+        ["", "/turno.sock", "/journal", "/records", "/voicemail"].map(|path| format!("/etc/turno/turno-data{path}"));
+    assert_eq!(folders(FITS), below);
 }

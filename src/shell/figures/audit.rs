@@ -1,7 +1,7 @@
 //! The self-audit of one day: stored figures against the stays that they keep and against the records; the records in themselves, with the
 //! log and with what rating again posted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use turno_tariff::cdr::Record;
 
 use super::reader::FigureReader;
 use crate::shell::store::audit::{Report, audit_span};
-use crate::shell::store::{Filter, Order, Reader, StoreError};
+use crate::shell::store::{Reader, StoreError};
 
 /// A call of the day may enter queues for so long after it.
 const LATER_QUARTERS: i64 = 24 * 4;
@@ -46,11 +46,15 @@ pub fn audit_day(dir: &Path, zone: &Zone, day: Date, now: Wall) -> Result<Audit,
     figures.each_entry(&range, None, |entry| audited.entries.push(entry))?;
     let after = range.end..Quarter(range.end.0 + LATER_QUARTERS);
     figures.each_entry(&after, None, |entry| audited.later.push(entry))?;
-    audited.recorded = recorded(dir, &figures, range.start.begins(), range.end.begins())?;
+    let seen = seen_whole(&figures)?;
+    let records = audit_span(dir, &(range.start.begins()..range.end.begins()), |record| {
+        if seen(record) {
+            audited.recorded.insert(record.call, recorded(record));
+        }
+    })?;
     audited.owing = owing(dir, &audited, as_of, &known, now)?;
     let (calls, entries) = (audited.recorded.len() as u64, audited.entries.len() as u64);
     let mut differences = audit(&audited);
-    let records = audit_span(dir, &(range.start.begins()..range.end.begins()))?;
     differences.extend(unsound(&records));
     Ok(Audit { calls, entries, differences })
 }
@@ -72,24 +76,12 @@ fn unsound(records: &Report) -> Option<Difference> {
     })
 }
 
-/// Records of calls that arrived in a span of time and that the figures have seen from their beginning to their end.
-fn recorded(
-    dir: &Path,
-    figures: &FigureReader,
-    from: Wall,
-    until: Wall,
-) -> Result<BTreeMap<CallId, Recorded>, StoreError> {
-    let seen_to = figures.as_of()?.map_or(0, |at| at.0 - SETTLED_US);
+/// Whether the figures have seen the call of a record from its beginning to its end.
+fn seen_whole(figures: &FigureReader) -> Result<impl Fn(&Record) -> bool, StoreError> {
+    let until = figures.as_of()?.map_or(0, |at| at.0 - SETTLED_US);
     // The quarter in which the figures began may lack its first calls.
-    let seen_from = figures.since()?.map_or(i64::MAX, |quarter| Quarter(quarter.0 + 1).begins().0);
-    let filter = Filter { since: Some(from), until: Some(until), ..Filter::default() };
-    let mut found = BTreeMap::new();
-    Reader::open(dir)?.each(&filter, Order::OldestFirst, |record| {
-        if record.arrived.0 >= seen_from && record.ended.0 < seen_to && record.left_out == 0 {
-            found.insert(record.call, seen(record));
-        }
-    })?;
-    Ok(found)
+    let from = figures.since()?.map_or(i64::MAX, |quarter| Quarter(quarter.0 + 1).begins().0);
+    Ok(move |record: &Record| record.arrived.0 >= from && record.ended.0 < until && record.left_out == 0)
 }
 
 /// Calls of the day's stays that must have a record. What is older than a day cannot be told from what was taken out.
@@ -117,7 +109,7 @@ fn owing(
     Ok(owing)
 }
 
-fn seen(record: &Record) -> Recorded {
+fn recorded(record: &Record) -> Recorded {
     let is_whole = |leg: &turno_tariff::cdr::Leg| leg.stages.iter().map(|stage| stage.ms).sum::<u64>() == leg.total_ms;
     Recorded {
         stays: u32::try_from(record.stays.len()).unwrap_or(u32::MAX),

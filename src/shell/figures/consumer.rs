@@ -79,8 +79,8 @@ impl Figures {
         }
         open.tables.take(open.mark, &mut open.fold, &changes)?;
         let house = House::of(&terms);
-        if open.house != Some(house) {
-            open.tables.put_house(house)?;
+        if open.house.as_ref() != Some(&house) {
+            open.tables.put_house(&house)?;
             open.house = Some(house);
         }
         // The tables have them: at a hundred calls a second minutes of them would be memory that is hardly ever looked at.
@@ -201,6 +201,8 @@ pub fn terms(settings: &crate::shell::config::Settings) -> KpiTerms {
         rate: settings.figures.cost_per_hour,
         currency: settings.figures.currency,
         windows: settings.figures.windows,
+        settled: settings.figures.settled.clone(),
+        zone: settings.node.zone.iana_name().unwrap_or("UTC").to_owned(),
         needs_disposition: settings
             .engine
             .acd

@@ -4,6 +4,7 @@
 //! in order, and a restart does nothing twice.
 
 mod done;
+mod found;
 
 use std::fs;
 use std::io;
@@ -20,10 +21,11 @@ use turno_report::forecast::Date;
 use turno_report::kpi::{Identity, Zone};
 
 use self::done::Done;
+use self::found::Found;
 use super::audit::audit_day;
 use super::reader::FigureReader;
 use crate::shell::clock::wall;
-use crate::shell::config::{Export, FigureSettings, Settings, zone_offsets};
+use crate::shell::config::{Export, FigureSettings, Settings, Span, zone_offsets};
 use crate::shell::host;
 use crate::shell::metrics::Metrics;
 use crate::shell::report::{Ask, day_text, report};
@@ -83,9 +85,13 @@ impl Job {
     fn name(&self) -> String {
         match self {
             Job::Audit => "audit".to_owned(),
-            Job::Export(Export { subject, by, split, form, dir, at: _ }) => {
-                let (subject, ending) = (subject.word(), form.extension());
-                format!("{subject} by {by:?} and {split:?} as {ending} in {}", dir.display()).to_lowercase()
+            Job::Export(Export { subject, each, by, split, form, dir, at: _ }) => {
+                let (subject, ending, dir) = (subject.word(), form.extension(), dir.display());
+                let each = match each {
+                    Span::Day => String::new(),
+                    Span::Month | Span::Year => format!(" each {each:?}"),
+                };
+                format!("{subject}{each} by {by:?} and {split:?} as {ending} in {dir}").to_lowercase()
             }
         }
     }
@@ -107,6 +113,7 @@ pub(super) struct Night {
     figures: FigureSettings,
     jobs: Vec<Job>,
     done: Done,
+    found: Found,
 }
 
 impl Night {
@@ -116,7 +123,8 @@ impl Night {
         let jobs: Vec<Job> = audit.into_iter().chain(exports).collect();
         let done = Done::open(&settings.store.dir, jobs.iter().map(Job::name));
         let (dir, zone) = (settings.store.dir.clone(), settings.node.zone.clone());
-        Night { dir, zone, figures: settings.figures.clone(), jobs, done }
+        let found = Found::open(&dir);
+        Night { dir, zone, figures: settings.figures.clone(), jobs, done, found }
     }
 
     fn kpi_zone(&self) -> Zone {
@@ -152,6 +160,19 @@ impl Night {
                 }
             }
         }
+        self.tell(&zone, now, metrics);
+    }
+
+    /// Sets the metrics of what audits found and of how far they are.
+    fn tell(&mut self, zone: &Zone, now: Wall, metrics: &Metrics) {
+        for identity in Identity::ALL {
+            let found = self.found.sum(identity, now);
+            let found = i64::try_from(found).unwrap_or(i64::MAX);
+            metrics.audit_differences.with_label_values(&[identity.as_str()]).set(found);
+        }
+        if let Some(day) = self.done.day(&Job::Audit.name()) {
+            metrics.audited_until.set(zone.begins(Date(day.0 + 1)).as_secs());
+        }
     }
 
     /// Whether the figures have taken everything that happened on the day: after an outage they may be behind the log.
@@ -165,18 +186,22 @@ impl Night {
         Ok(is_past || !has_behind(&self.dir, reader.place()?)?)
     }
 
-    fn run(&self, job: &Job, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
+    fn run(&mut self, job: &Job, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
         match job {
             Job::Audit => self.audit(zone, day, now, metrics),
-            Job::Export(export) => export_day(&self.dir, export, self.ask(export, zone, day)),
+            // A month and a year are written after the last of their days.
+            Job::Export(export) => match first_of(export.each, day) {
+                Some(first) => export_days(&self.dir, export, self.ask(export, zone, (first, day))),
+                None => Ok(()),
+            },
         }
     }
 
-    fn ask(&self, export: &Export, zone: &Zone, day: Date) -> Ask {
+    fn ask(&self, export: &Export, zone: &Zone, (from, to): (Date, Date)) -> Ask {
         Ask {
             subject: export.subject.clone(),
-            from: day,
-            to: day,
+            from,
+            to,
             by: export.by,
             zone: zone.clone(),
             split: export.split,
@@ -187,15 +212,13 @@ impl Night {
             agent: None,
             currency: self.figures.currency,
             windows: self.figures.windows,
+            settled: self.figures.settled.clone(),
         }
     }
 
-    fn audit(&self, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
+    fn audit(&mut self, zone: &Zone, day: Date, now: Wall, metrics: &Metrics) -> Result<(), String> {
         let audit = audit_day(&self.dir, zone, day, now).map_err(|error| error.to_string())?;
-        for identity in Identity::ALL {
-            let found = audit.differences.iter().filter(|difference| difference.identity == identity).count();
-            metrics.audit_differences.with_label_values(&[identity.as_str()]).set(found as i64);
-        }
+        self.found.set(day, &audit.differences, now);
         metrics.audits.inc();
         for difference in &audit.differences {
             let calls: Vec<String> = difference.calls.iter().map(ToString::to_string).collect();
@@ -218,10 +241,32 @@ impl Night {
     }
 }
 
+/// The first day of the time that ends with a day; none: it goes on after it.
+fn first_of(span: Span, day: Date) -> Option<Date> {
+    let length = match span {
+        Span::Day => return Some(day),
+        Span::Month => 7,
+        Span::Year => 4,
+    };
+    let label = |day: Date| day_text(day).get(..length).map(str::to_owned);
+    let this = label(day);
+    (label(Date(day.0 + 1)) != this).then(|| {
+        // A year at most.
+        let before = (day.0 - 366..=day.0).map(Date).find(|before| label(*before) == this);
+        before.unwrap_or(day)
+    })
+}
+
 /// Writes a report beside its final name first, so that whoever fetches it finds it whole or not at all. One that is there
 /// stays as it is.
-pub(super) fn export_day(dir: &Path, export: &Export, ask: Ask) -> Result<(), String> {
-    let name = format!("{}-{}.{}", export.subject.word(), day_text(ask.from), export.form.extension());
+pub(super) fn export_days(dir: &Path, export: &Export, ask: Ask) -> Result<(), String> {
+    let length = match export.each {
+        Span::Day => 10,
+        Span::Month => 7,
+        Span::Year => 4,
+    };
+    let days = day_text(ask.from);
+    let name = format!("{}-{}.{}", export.subject.word(), days.get(..length).unwrap_or(&days), export.form.extension());
     let path = export.dir.join(&name);
     if path.exists() {
         return Ok(());

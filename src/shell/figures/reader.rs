@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, CallId, Currency, Name, QueueId, Wall};
+use turno_base::{AgentId, CallId, Currency, Name, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
 use super::tables::{House, VERSION, call_of, read};
@@ -29,6 +29,8 @@ pub struct KnownContact {
     pub queue: String,
     /// Segment; empty for none.
     pub segment: String,
+    /// Type of the dialled number; empty for none.
+    pub number_type: String,
 }
 
 impl FigureReader {
@@ -64,9 +66,10 @@ impl FigureReader {
 
     /// What the engine that counts them was configured with; the usual if it has counted nothing yet.
     pub fn house(&self) -> Result<House, StoreError> {
-        let found = self.db.query_row("SELECT currency, resolved_s FROM house", [], |row| {
+        let found = self.db.query_row("SELECT currency, resolved_s, settled, zone FROM house", [], |row| {
             let currency = Currency::new(row.get_ref(0)?.as_str()?).unwrap_or(Currency::EUR);
-            Ok(House { currency, resolved_s: row.get(1)? })
+            let settled = row.get_ref(2)?.as_str()?.split(' ').filter_map(|name| Name::new(name).ok()).collect();
+            Ok(House { currency, resolved_s: row.get(1)?, settled, zone: row.get(3)? })
         });
         found.optional().map(Option::unwrap_or_default).map_err(|error| self.error(error))
     }
@@ -128,6 +131,22 @@ impl FigureReader {
         })
     }
 
+    /// The queues and the segments that something is counted of in a range.
+    pub fn parts(&self, range: &Range<Quarter>) -> Result<[BTreeSet<String>; 2], StoreError> {
+        let mut parts = [BTreeSet::new(), BTreeSet::new()];
+        let sql = "SELECT DISTINCT queue, segment FROM tallies WHERE quarter >= ? AND quarter < ?";
+        self.each(sql, params![range.start.0, range.end.0], |row| {
+            for (n, names) in parts.iter_mut().enumerate() {
+                names.insert(row.get(n)?);
+            }
+            Ok(())
+        })?;
+        for names in &mut parts {
+            names.remove("");
+        }
+        Ok(parts)
+    }
+
     /// Calls `on` with each stay that began in a range; none: of every queue.
     pub fn each_entry(
         &self,
@@ -143,20 +162,9 @@ impl FigureReader {
         })
     }
 
-    /// The last stay of a call in a queue, of those that began in this quarter.
-    pub fn stay(&self, call: CallId, queue: QueueId, quarter: Quarter) -> Result<Option<Entry>, StoreError> {
-        let run = || {
-            let sql = "SELECT entry FROM entries WHERE quarter = ? AND queue = ? AND call = ? ORDER BY n DESC LIMIT 1";
-            let mut select = self.db.prepare_cached(sql)?;
-            let of = params![quarter.0, queue.as_str(), call.0.to_be_bytes()];
-            select.query_row(of, |row| read(row.get_ref(0)?.as_blob()?)).optional()
-        };
-        run().map_err(|error| self.error(error))
-    }
-
     /// Calls `on` with each contact in a span of time, by customer and time.
     pub fn each_contact(&self, from: Wall, until: Wall, mut on: impl FnMut(KnownContact)) -> Result<(), StoreError> {
-        let sql = "SELECT who, at_us, answered, disposition, queue, segment, call FROM contacts
+        let sql = "SELECT who, at_us, answered, disposition, queue, segment, call, number_type FROM contacts
                    WHERE at_us >= ? AND at_us < ? ORDER BY who, at_us, call";
         self.each(sql, params![from.0, until.0], |row| {
             let disposition: Option<String> = row.get(3)?;
@@ -166,7 +174,8 @@ impl FigureReader {
                 answered: row.get(2)?,
                 disposition: disposition.and_then(|name| Name::new(&name).ok()),
             };
-            on(KnownContact { contact, queue: row.get(4)?, segment: row.get(5)?, call: call_of(row.get(6)?) });
+            let (queue, segment, number_type) = (row.get(4)?, row.get(5)?, row.get(7)?);
+            on(KnownContact { contact, queue, segment, number_type, call: call_of(row.get(6)?) });
             Ok(())
         })
     }

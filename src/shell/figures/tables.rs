@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use turno_base::fact::AgentState;
-use turno_base::{AgentId, CallId, Currency};
+use turno_base::{AgentId, CallId, Currency, Name};
 use turno_report::kpi::{AgentTally, Call, Changes, Contact, Entry, Fold, Key, KpiTerms, Period, Quarter, Tally};
 
 use crate::shell::store::{StoreError, migrate};
 
 /// Raised with every change of what a row holds.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 /// A busy database is waited for this long inside one statement.
 const BUSY_FOR: Duration = Duration::from_millis(100);
 
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS state (
   at_us INTEGER NOT NULL, head BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS salt (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL);
 INSERT OR IGNORE INTO salt VALUES (1, randomblob(32));
-CREATE TABLE IF NOT EXISTS house (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL, resolved_s INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS house (id INTEGER PRIMARY KEY CHECK (id = 1), currency TEXT NOT NULL, resolved_s INTEGER NOT NULL,
+  settled TEXT NOT NULL, zone TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS known (call BLOB PRIMARY KEY, kept BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tallies (
   quarter INTEGER NOT NULL, queue TEXT NOT NULL, segment TEXT NOT NULL, number_type TEXT NOT NULL, tally BLOB NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS entries (
   PRIMARY KEY (quarter, queue, call, n)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contacts (
   who INTEGER NOT NULL, at_us INTEGER NOT NULL, call BLOB NOT NULL, answered INTEGER NOT NULL, disposition TEXT,
-  queue TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY (who, at_us, call)) WITHOUT ROWID;
+  queue TEXT NOT NULL, segment TEXT NOT NULL, number_type TEXT NOT NULL, PRIMARY KEY (who, at_us, call)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS periods (
   agent TEXT NOT NULL, from_us INTEGER NOT NULL, us INTEGER NOT NULL, state TEXT NOT NULL, kept BLOB NOT NULL,
   PRIMARY KEY (agent, from_us, us, state)) WITHOUT ROWID;
@@ -56,12 +57,16 @@ pub struct Mark {
 }
 
 /// What reports of a house need to know that does not lie in its counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct House {
     /// In what agents cost.
     pub currency: Currency,
     /// A further contact within this counts against the first, s.
     pub resolved_s: i64,
+    /// What an agent says of a call whose matter is settled, also what is below it.
+    pub settled: Vec<Name>,
+    /// Whose days reports are of.
+    pub zone: String,
 }
 
 impl Default for House {
@@ -73,7 +78,8 @@ impl Default for House {
 impl House {
     /// As configured.
     pub fn of(terms: &KpiTerms) -> House {
-        House { currency: terms.currency, resolved_s: terms.windows.resolved_s }
+        let KpiTerms { currency, windows, settled, zone, .. } = terms;
+        House { currency: *currency, resolved_s: windows.resolved_s, settled: settled.clone(), zone: zone.clone() }
     }
 }
 
@@ -190,9 +196,10 @@ impl FigureTables {
     }
 
     /// Keeps what reports need to know, for those that are asked for without a configuration.
-    pub fn put_house(&mut self, house: House) -> rusqlite::Result<()> {
-        let values = params![house.currency.as_str(), house.resolved_s];
-        self.db.execute("INSERT OR REPLACE INTO house VALUES (1, ?, ?)", values).map(drop)
+    pub fn put_house(&mut self, house: &House) -> rusqlite::Result<()> {
+        let settled = house.settled.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let values = params![house.currency.as_str(), house.resolved_s, settled, house.zone];
+        self.db.execute("INSERT OR REPLACE INTO house VALUES (1, ?, ?, ?, ?)", values).map(drop)
     }
 
     /// Removes what is older than `before`: contacts and stays name calls, counts do not and remain.
@@ -257,7 +264,7 @@ fn put_contact(db: &Connection, salt: &[u8], call: CallId, key: &Key, contact: &
     let digest = Sha256::new().chain_update(salt).chain_update(contact.who.as_bytes()).finalize();
     let who = digest.iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) as i64;
     let disposition = contact.disposition.map(|disposition| disposition.to_string());
-    db.prepare_cached("INSERT OR REPLACE INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?)")?
+    db.prepare_cached("INSERT OR REPLACE INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             who,
             contact.at.0,
@@ -265,7 +272,8 @@ fn put_contact(db: &Connection, salt: &[u8], call: CallId, key: &Key, contact: &
             contact.answered,
             disposition,
             text(key.queue),
-            text(key.segment)
+            text(key.segment),
+            text(key.number_type)
         ])
         .map(drop)
 }

@@ -389,13 +389,14 @@ fn a_nightly_report_is_written_once_and_whole() {
         agent: None,
         currency: settings.figures.currency,
         windows: settings.figures.windows,
+        settled: Vec::new(),
     };
-    nightly::export_day(dir.path(), export, ask.clone()).unwrap();
+    nightly::export_days(dir.path(), export, ask.clone()).unwrap();
     let file = dir.path().join("out/queues-2026-03-10.csv");
     let first = fs::read_to_string(&file).unwrap();
     assert!(first.contains("2026-03-10,averias,9,6,3,"), "{first}");
     fs::write(&file, "as somebody left it").unwrap();
-    nightly::export_day(dir.path(), export, ask).unwrap();
+    nightly::export_days(dir.path(), export, ask).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "as somebody left it");
     assert_eq!(fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
 }
@@ -409,6 +410,8 @@ fn what_reports_must_know_of_the_house_lies_beside_its_counts() {
     drop(FigureTables::open(&path(dir.path())).unwrap());
     assert_eq!((house().currency, house().resolved_s), (Currency::EUR, 7 * 86_400), "nothing is counted yet");
     (terms.currency, terms.windows.resolved_s) = (pounds, 86_400);
+    let settled: Vec<Name> = ["sale", "billing.ok"].map(|name| Name::new(name).unwrap()).into();
+    (terms.settled, terms.zone) = (settled.clone(), "America/Lima".to_owned());
     let shared = Arc::new(Mutex::new(terms));
     let figures = Figures::new(dir.path(), shared.clone(), Duration::from_secs(400 * 86_400));
     let consumers: Vec<(String, Box<dyn Consumer>)> = vec![("figures".to_owned(), Box::new(figures))];
@@ -416,4 +419,5 @@ fn what_reports_must_know_of_the_house_lies_beside_its_counts() {
     append(&store, &facts(1), 1, &mut Builder::default(), &mut 0);
     store.close(LONG);
     assert_eq!((house().currency, house().resolved_s), (pounds, 86_400), "as configured when it counted");
+    assert_eq!((house().settled, house().zone.as_str()), (settled, "America/Lima"));
 }

@@ -58,6 +58,19 @@ fn each_oddity_is_found_and_named() {
             ],
         ),
         (
+            "numbers as the carrier sends them, and beginnings of them",
+            "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"902123456\"\nto = \"queue:averias\"\n\
+             [[routes]]\ndnis = \"901*\"\nto = \"queue:averias\"\n[[routes]]\ndnis = \"0034803*\"\nto = \"queue:averias\"\n\
+             [[routes]]\ndnis = \"34807*\"\nto = \"queue:averias\"\n[[routes]]\ndnis = \"800123456\"\nto = \"queue:averias\"\n\
+             [[routes]]\ndnis = \"9*\"\nto = \"queue:averias\"",
+            &[
+                "routes 0034803*: a 803 number leads to queue averias",
+                "routes 34807*: a 807 number leads to queue averias",
+                "routes 901*: a 901 number leads to queue averias",
+                "routes 902123456: a 902 number leads to queue averias",
+            ],
+        ),
+        (
             "a freephone number is fine",
             "[queues.averias]\n[agents.anna]\nqueues = [\"averias\"]\n[[routes]]\ndnis = \"+34900123456\"\nto = \"queue:averias\"",
             &[],
@@ -83,7 +96,46 @@ fn each_oddity_is_found_and_named() {
             "rings longer than half the target",
             "[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3 }\n\
              [[queues.averias.rings]]\nlevel = 3\nfor = \"6s\"\n[[queues.averias.rings]]\nlevel = 2\nfor = \"6s\"",
-            &["queues.averias.rings[2]: ends 12 s after the call entered, more than half of the wait target (10 s)"],
+            &[
+                "queues.averias.rings[2]: ends 12 s after the call entered, more than half of the wait target of segment standard (20 s)",
+            ],
+        ),
+        (
+            "rings of half the target, each letting in more",
+            "[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3 }\n\
+             [[queues.averias.rings]]\nlevel = 3\nfor = \"5s\"\n[[queues.averias.rings]]\nlevel = 2\nfor = \"5s\"",
+            &[],
+        ),
+        (
+            "a segment's own rings and those of all, one after the other",
+            "[segments.gold]\nwait_target = \"10s\"\n[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\n\
+             queues = [\"averias\"]\nskills = { averias = 3 }\n[[queues.averias.rings]]\nsegments = [\"gold\"]\nlevel = 2\n\
+             for = \"3s\"\n[[queues.averias.rings]]\nlevel = 3\nfor = \"3s\"",
+            &[
+                "queues.averias.rings[2]: asks for the same as the ring before, or for more: it never widens",
+                "queues.averias.rings[2]: ends 6 s after the call entered, more than half of the wait target of segment gold (10 s)",
+            ],
+        ),
+        (
+            "rings of two segments, in turns",
+            "[segments.gold]\n[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\n\
+             queues = [\"averias\"]\nskills = { averias = 3 }\n[[queues.averias.rings]]\nsegments = [\"gold\"]\nlevel = 3\n\
+             for = \"1s\"\n[[queues.averias.rings]]\nsegments = [\"standard\"]\nlevel = 3\nfor = \"1s\"\n\
+             [[queues.averias.rings]]\nsegments = [\"gold\"]\nlevel = 3\nfor = \"1s\"",
+            &["queues.averias.rings[3]: asks for the same as the ring before, or for more: it never widens"],
+        ),
+        (
+            "a ring of other words that ask for more",
+            "[queues.averias]\nneed = \"averias>=1\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3, catalan = 3 }\n\
+             [[queues.averias.rings]]\nneed = \"averias>=2\"\nfor = \"1s\"\n[[queues.averias.rings]]\n\
+             need = \"averias>=3 and catalan>=1\"\nfor = \"1s\"",
+            &["queues.averias.rings[2]: asks for the same as the ring before, or for more: it never widens"],
+        ),
+        (
+            "a ring that keeps nobody out",
+            "[queues.averias]\nneed = \"averias>=2\"\n[agents.anna]\nqueues = [\"averias\"]\nskills = { averias = 3 }\n\
+             [[queues.averias.rings]]\nlevel = 2\nfor = \"2s\"",
+            &["queues.averias.rings[1]: asks for no more than the queue itself: it holds nobody back and never widens"],
         ),
         (
             "clocks that change on 29 March",

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use turno_base::{AgentId, Name};
-use turno_report::kpi::{AGENT_FIGURES, AgentFigure, AgentTally, Due, KpiTerms, Period, Value, adherence, of_hours};
+use turno_base::{AgentId, Name, Wall};
+use turno_report::forecast::Date;
+use turno_report::kpi::{
+    AGENT_FIGURES, Adherence, AgentFigure, AgentTally, Due, KpiTerms, Period, Value, adherence, of_hours,
+};
 
 use super::sheet::{Cell, Column, Sheet};
-use super::{Ask, ReportError};
+use super::{Ask, ReportError, Time};
 use crate::shell::figures::FigureReader;
 
 const USUAL: [&str; 11] = [
@@ -35,9 +38,17 @@ fn chosen(ask: &Ask) -> Result<Vec<&'static AgentFigure>, ReportError> {
 
 pub(super) fn agents(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError> {
     let figures = chosen(ask)?;
-    let mut rows: BTreeMap<(String, AgentId), AgentTally> = BTreeMap::new();
+    let mut rows: BTreeMap<(Time, AgentId), AgentTally> = BTreeMap::new();
+    // Quarters come in order: their labels are made once for each.
+    let (mut last, mut time) = (None, Time::default());
     reader.each_agent(&ask.range(), |quarter, agent, tally| {
-        rows.entry((ask.label(quarter), agent)).or_default().merge(&tally);
+        if ask.agent.is_some_and(|only| only != agent) {
+            return;
+        }
+        if last != Some(quarter) {
+            (last, time) = (Some(quarter), ask.time(quarter));
+        }
+        rows.entry((time.clone(), agent)).or_default().merge(&tally);
     })?;
     let reasons: Vec<Name> = {
         let named = rows.values().flat_map(|tally| tally.times.paused.keys().copied());
@@ -58,9 +69,9 @@ pub(super) fn agents(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportEr
         row
     };
     let mut all = AgentTally::default();
-    for ((label, agent), tally) in &rows {
+    for ((time, agent), tally) in &rows {
         all.merge(tally);
-        sheet.rows.push(row(label.clone(), agent.to_string(), tally));
+        sheet.rows.push(row(time.label.clone(), agent.to_string(), tally));
     }
     if rows.len() > 1 {
         sheet.rows.push(row("total".to_owned(), "all".to_owned(), &all));
@@ -80,25 +91,33 @@ pub(super) fn adhered(reader: &FigureReader, ask: &Ask, due: &[Due]) -> Result<S
     ];
     let mut sheet = Sheet::new("Adherence", columns);
     sheet.notes.push("states that have not ended yet are not in it".to_owned());
-    let periods = reader.periods(ask.zone.begins(ask.from), ask.until())?;
-    let mut days: BTreeMap<(i64, AgentId), (Vec<Due>, Vec<Period>)> = BTreeMap::new();
-    for span in due {
-        let day = ask.zone.date(span.from);
-        if day >= ask.from && day <= ask.to {
-            days.entry((day.0, span.agent)).or_default().0.push(*span);
+    let of_day = |span: &Due, day: i64| ask.zone.date(span.from).0 == day;
+    let asked = due.iter().filter(|span| (ask.from..=ask.to).contains(&ask.zone.date(span.from)));
+    let last = asked.map(|span| span.until).chain([ask.until()]).max().unwrap_or(ask.until());
+    let mut agents: BTreeMap<AgentId, (Vec<Due>, Vec<Period>)> = BTreeMap::new();
+    due.iter().for_each(|span| agents.entry(span.agent).or_default().0.push(*span));
+    for period in reader.periods(ask.zone.begins(ask.from), last)? {
+        agents.entry(period.agent).or_default().1.push(period);
+    }
+    agents.retain(|agent, _| ask.agent.is_none_or(|only| only == *agent));
+    let days = (ask.from.0..=ask.to.0).flat_map(|day| agents.iter().map(move |(agent, known)| (day, agent, known)));
+    for (day, agent, (due, periods)) in days {
+        let window = ask.zone.begins(Date(day))..ask.zone.begins(Date(day + 1));
+        let planned: Vec<Due> =
+            due.iter().filter(|span| span.from < window.end && span.until > window.start).copied().collect();
+        let due: Vec<Due> = due.iter().filter(|span| of_day(span, day)).copied().collect();
+        // A shift over midnight belongs to the day on which it begins, with all that is done in it.
+        let until = due.iter().map(|span| span.until).chain([window.end]).max().unwrap_or(window.end);
+        let around = |period: &&Period| period.from < until && ends(period) > window.start;
+        let periods: Vec<Period> = periods.iter().filter(around).copied().collect();
+        let kept = adherence(window, &due, &planned, &periods);
+        if kept == Adherence::default() {
+            continue;
         }
-    }
-    for period in periods {
-        // A state over midnight counts where the schedule that it keeps begins.
-        let day = ask.zone.date(period.from);
-        days.entry((day.0, period.agent)).or_default().1.push(period);
-    }
-    for ((day, agent), (due, periods)) in days {
-        let kept = adherence(&due, &periods);
         let time = |s: u64| Cell::Value(Value::Mean(u128::from(s) * 1000, 1));
         let share = |part: u64| Cell::Value(Value::Share(part.into(), kept.due_s.into()));
         sheet.rows.push(vec![
-            Cell::Text(super::day_text(turno_report::forecast::Date(day))),
+            Cell::Text(super::day_text(Date(day))),
             Cell::Text(agent.to_string()),
             time(kept.due_s),
             time(kept.kept_s),
@@ -108,4 +127,8 @@ pub(super) fn adhered(reader: &FigureReader, ask: &Ask, due: &[Due]) -> Result<S
         ]);
     }
     Ok(sheet)
+}
+
+fn ends(period: &Period) -> Wall {
+    Wall(period.from.0.saturating_add(i64::try_from(period.us).unwrap_or(i64::MAX)))
 }

@@ -35,35 +35,45 @@ pub(super) fn repeat(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportEr
             "fcr",
             &format!("without a further contact of the same customer and reason family within {days} / contacts"),
         ),
+        Column::new("said", "answered calls of which an agent said what came of them"),
+        Column::new("fcr_marked", "of them, settled by the agent's word / said"),
     ];
     let mut sheet = Sheet::new("Repeat callers and first-contact resolution", columns);
     sheet.notes.push(
         "a customer is the one of the card, else the number; a reason family is a disposition up to its first dot"
             .to_owned(),
     );
+    let settled: Vec<String> = ask.settled.iter().map(ToString::to_string).collect();
+    sheet.notes.push(match settled.is_empty() {
+        true => "no disposition says that a matter is settled (figures.settled)".to_owned(),
+        false => format!("an agent says that a matter is settled by: {}", settled.join(", ")),
+    });
     let grouped = contacts(reader, ask)?.into_iter().map(|(known, contact)| {
         let group = known.map(|known| {
             let part = match ask.split {
                 Split::Queue => known.queue,
                 Split::Segment => known.segment,
-                Split::NumberType | Split::Nothing => "all".to_owned(),
+                Split::NumberType => known.number_type,
+                Split::Nothing => "all".to_owned(),
             };
-            (ask.label(Quarter::of(contact.at)), if part.is_empty() { "-".to_owned() } else { part })
+            (ask.time(Quarter::of(contact.at)), if part.is_empty() { "-".to_owned() } else { part })
         });
         (group, contact)
     });
     let known = reader.as_of()?.unwrap_or(Wall(0));
-    for ((time, part), repeats) in judge(grouped, known, ask.windows) {
+    for ((time, part), repeats) in judge(grouped, known, ask.windows, &ask.settled) {
         let count = |count| Cell::Value(Value::Count(count));
         let share = |part: u64, whole: u64| Cell::Value(Value::Share(part.into(), whole.into()));
         sheet.rows.push(vec![
-            Cell::Text(time),
+            Cell::Text(time.label),
             Cell::Text(part),
             count(repeats.calls),
             count(repeats.redials),
             share(repeats.redials, repeats.calls),
             count(repeats.contacts),
             share(repeats.resolved, repeats.contacts),
+            count(repeats.said),
+            share(repeats.settled, repeats.said),
         ]);
     }
     Ok(sheet)

@@ -9,13 +9,13 @@ use turno_tariff::again::Posting;
 
 use super::queues::grouped;
 use super::sheet::{Cell, Column, Sheet};
-use super::{Ask, ReportError};
+use super::{Ask, ReportError, Time};
 use crate::shell::figures::FigureReader;
 use crate::shell::store::ledger::Ledger;
 
 /// Who pays what we pay, and who pays us, in the price book's words.
-const COMPANY: &str = "company";
-const INCOME: &str = "income";
+pub(super) const COMPANY: &str = "company";
+pub(super) const INCOME: &str = "income";
 
 /// What a payer's amounts of one currency come to, at `scale`.
 fn sum(purse: &Purse, payer: &str, currency: Currency, scale: u8) -> i128 {
@@ -88,7 +88,7 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportErro
     let agents = of_hours(all.agent_cost * up.unsigned_abs());
     let shares = share_out(agents, &weights);
     for (((of, tally), agents), idle) in rows.iter().zip(&shares).zip(&idle) {
-        sheet.rows.push(row((&of.0, &of.1), tally, again.get(of).unwrap_or(&none), *agents, *idle));
+        sheet.rows.push(row((&of.0.label, &of.1), tally, again.get(of).unwrap_or(&none), *agents, *idle));
     }
     if rows.len() > 1 {
         sheet.rows.push(row(("total", "all"), &all, &all_again, agents, idle.iter().sum()));
@@ -103,7 +103,7 @@ fn halves_up(amount: i128, count: i128) -> i128 {
 }
 
 /// By time and what the row is about.
-type Rows<T> = BTreeMap<(String, String), T>;
+type Rows<T> = BTreeMap<(Time, String), T>;
 
 /// Adds what rating again posted to the amounts of the rows that count the calls; it alone, by row.
 fn rated_again(reader: &FigureReader, ask: &Ask, rows: &mut Rows<Tally>) -> Result<Rows<Purse>, ReportError> {
@@ -116,7 +116,7 @@ fn rated_again(reader: &FigureReader, ask: &Ask, rows: &mut Rows<Tally>) -> Resu
         if !ask.wants(&key) {
             return;
         }
-        let row = (ask.label(quarter), ask.part(&key));
+        let row = (ask.time(quarter), ask.part(&key));
         let Posting { of, difference, .. } = entry.posting;
         let tally = rows.entry(row.clone()).or_default();
         tally.telephony.add(of.payer.0, difference);

@@ -1,20 +1,22 @@
 //! From a figure to its calls: which of them it counts, a row for each, with what it counts of them.
 //!
-//! Figures of queues and the law are sums over stays, those of dispositions over stays and contacts, those of repeat callers over contacts;
-//! those of agents and of cost over records, which alone know every agent and every amount of a call.
+//! Figures of queues are sums over stays, or over calls where they first entered, as the law's are; of calls that entered no queue contacts
+//! and records know. Figures of dispositions are sums over stays and contacts, those of repeat callers over contacts; those of agents and of
+//! cost over records, which alone know every agent and every amount of a call.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cost;
 
-use turno_base::fact::{OfferEnd, Segment};
-use turno_base::{AgentId, CallId, Money, Name, QueueId, SegmentId, Wall};
-use turno_report::kpi::{AGENT_FIGURES, Entry, Figure, Key, Quarter, Value, figure, judge_each};
+use std::collections::BTreeMap;
+
+use turno_base::fact::{OfferEnd, QueueLeft, Segment};
+use turno_base::{AgentId, CallId, Name, QueueId, SegmentId, Wall};
+use turno_report::kpi::{AGENT_FIGURES, Entry, Figure, Key, Quarter, Tally, Value, figure, is_settled, judge_each};
 use turno_tariff::cdr::Record;
 
 use super::sheet::{Cell, Column, Sheet};
 use super::{Ask, Behind, ROWS_MAX, ReportError, calls};
 use crate::shell::figures::FigureReader;
-use crate::shell::store::ledger::Ledger;
-use crate::shell::store::{Filter, Order, Reader};
+use crate::shell::store::{Filter, Order, Reader, StoreError};
 
 /// A call of the period may have arrived so long before it, and wait on so long after it, µs.
 const AROUND_US: i64 = 86_400_000_000;
@@ -26,7 +28,7 @@ pub(super) fn behind(reader: &FigureReader, ask: &Ask, of: Behind, name: &str) -
         Behind::Dispositions => dispositions(reader, ask, name),
         Behind::Repeat => repeat(reader, ask, name),
         Behind::Agents => agents(reader, ask, name),
-        Behind::Cost => cost(reader, ask, name),
+        Behind::Cost => cost::cost(reader, ask, name),
     }
 }
 
@@ -81,46 +83,192 @@ fn stay_cells(entry: &Entry) -> Vec<Cell> {
     vec![Cell::Text(outcome.to_owned()), text(entry.agent), lasting(entry.wait_ms)]
 }
 
+/// What of the figure's numerator and of its denominator are this row's: over all rows they add up to it.
+fn part_columns() -> Vec<Column> {
+    vec![
+        Column::new("part", "of the numerator: a count, per mille of value, or seconds"),
+        Column::new("whole", "of the denominator: a count, or per mille of value"),
+    ]
+}
+
+fn part_cells(of: Value) -> Vec<Cell> {
+    let count = |count: u128| Cell::Value(Value::Count(u64::try_from(count).unwrap_or(u64::MAX)));
+    match of {
+        Value::Count(n) => vec![count(n.into()), Cell::Nothing],
+        Value::Share(part, whole) => vec![count(part), count(whole)],
+        Value::Mean(sum, n) => vec![Cell::Value(Value::Mean(sum, 1)), count(n)],
+        // The row's wait or work is one of those that the bound is of.
+        Value::Bound(_) => vec![Cell::Nothing, Cell::Nothing],
+    }
+}
+
 fn queues(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportError> {
     let figure: &Figure = figure(name).ok_or_else(|| ReportError::NoFigure(name.to_owned()))?;
-    let mut sheet = sheet_of(name, figure.formula, stay_columns());
+    if let Some(by_call) = ByCall::of(name) {
+        return calls_entering(reader, ask, (name, figure.formula), by_call);
+    }
+    let mut sheet = sheet_of(name, figure.formula, [stay_columns(), part_columns()].concat());
     let queue = ask.queue.map(|queue| queue.to_string());
     reader.each_entry(&ask.range(), queue.as_deref(), |entry| {
         if let Some(is) = entry.is_behind(figure).filter(|_| ask.wants(&entry.key)) {
-            push(&mut sheet, of_entry(&entry), stay_cells(&entry), is);
+            let cells = [stay_cells(&entry), part_cells((figure.of)(&entry.tally()))].concat();
+            push(&mut sheet, of_entry(&entry), cells, is);
         }
     })?;
+    // Agents also have calls that no queue gave.
+    let is_of_work = ["handled", "aht", "tmo_sin_acw", "talk_mean"].contains(&name);
+    if is_of_work && ask.queue.is_none() {
+        each_direct(reader, ask, |record, did| {
+            let value = (figure.of)(&tally_of(did));
+            let Some(is) = value.is_counted() else { return };
+            let agents: Vec<&str> =
+                did.iter().filter(|(_, did)| did.handled()).map(|(agent, _)| agent.as_str()).collect();
+            let who = [Cell::Text("direct".to_owned()), Cell::Text(agents.join(" ")), Cell::Nothing];
+            let of = (record.call, record.arrived, None, record.segment);
+            push(&mut sheet, of, [who.to_vec(), part_cells(value)].concat(), is);
+        })?;
+    }
     Ok(sheet)
 }
 
-/// Each call once, where it first entered; it may have been answered in a later stay.
-fn law(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportError> {
-    type Kept = fn(&Entry) -> bool;
-    let (formula, kept): (&str, Kept) = match name {
-        "calls" => ("calls that entered a queue", |_| true),
-        "from_queue" => {
-            ("calls answered by a person within 180 s of entering / calls", |entry| entry.law_from_queue == Some(true))
+/// What agents did at a call, as it is counted.
+fn tally_of(did: &BTreeMap<AgentId, Did>) -> Tally {
+    let mut tally = Tally::default();
+    for did in did.values().filter(|did| did.handled()) {
+        tally.counts.handled += 1;
+        tally.talk.add(did.talk_ms);
+        tally.hold.add(did.hold_ms);
+        tally.wrap_up.add(did.wrap_ms);
+    }
+    tally
+}
+
+/// Calls `on` with each record of the days asked for whose call entered no queue and was an agent's, and with what each did at it.
+fn each_direct(
+    reader: &FigureReader,
+    ask: &Ask,
+    mut on: impl FnMut(&Record, &BTreeMap<AgentId, Did>),
+) -> Result<(), ReportError> {
+    let span = ask.zone.begins(ask.from)..ask.until();
+    // Figures may be asked for where no records are kept.
+    let found = each_record(reader, ask, |record| {
+        if record.stays.is_empty() && span.contains(&record.arrived) && ask.wants(&key_of(record)) {
+            let did = done_by(record);
+            if did.values().any(Did::handled) {
+                on(record, &did);
+            }
         }
-        "from_arrival" => ("calls answered by a person within 180 s of the first INVITE / calls", |entry| {
-            entry.law_from_arrival == Some(true)
-        }),
-        _ => return Err(ReportError::NoFigure(name.to_owned())),
-    };
-    let mut sheet = sheet_of(name, formula, stay_columns());
-    let (mut firsts, mut in_time) = (Vec::new(), BTreeSet::new());
+    });
+    match found {
+        Err(ReportError::Store(StoreError::Missing(_))) => Ok(()),
+        found => found,
+    }
+}
+
+/// Figures that count calls, each once, where it first entered a queue; it may have been answered in a later stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByCall {
+    /// Those that entered no queue too.
+    Calls,
+    Queued,
+    Answered,
+    Disposed,
+    FromQueue,
+    FromArrival,
+}
+
+impl ByCall {
+    fn of(name: &str) -> Option<ByCall> {
+        Some(match name {
+            "answered_rate_calls" => ByCall::Answered,
+            "disposed" => ByCall::Disposed,
+            "law_from_queue" => ByCall::FromQueue,
+            "law_from_arrival" => ByCall::FromArrival,
+            _ => return None,
+        })
+    }
+}
+
+/// What is known of a call from all of its stays.
+#[derive(Clone, Copy, Debug, Default)]
+struct Became {
+    answered: bool,
+    said: bool,
+    from_queue: bool,
+    from_arrival: bool,
+    short: bool,
+}
+
+impl Became {
+    fn add(&mut self, entry: &Entry) {
+        self.answered |= entry.law_from_queue.is_some();
+        self.said |= entry.disposition.is_some();
+        self.from_queue |= entry.law_from_queue == Some(true);
+        self.from_arrival |= entry.law_from_arrival == Some(true);
+        self.short |= entry.n == 1 && entry.left == Some(QueueLeft::ShortAbandoned);
+    }
+
+    /// Numerator and denominator of a figure.
+    fn share(self, of: ByCall) -> Value {
+        let (part, whole) = match of {
+            ByCall::Calls | ByCall::Queued => return Value::Count(1),
+            ByCall::Answered => (self.answered, !self.short),
+            ByCall::Disposed => (self.said, self.answered),
+            ByCall::FromQueue => (self.from_queue, true),
+            ByCall::FromArrival => (self.from_arrival, true),
+        };
+        Value::Share(part.into(), whole.into())
+    }
+}
+
+fn calls_entering(
+    reader: &FigureReader,
+    ask: &Ask,
+    (name, formula): (&str, &str),
+    of: ByCall,
+) -> Result<Sheet, ReportError> {
+    let mut sheet = sheet_of(name, formula, [stay_columns(), part_columns()].concat());
+    let (mut firsts, mut became) = (Vec::new(), BTreeMap::<CallId, Became>::new());
     let range = ask.range();
     reader.each_entry(&(range.start..Quarter(range.end.0 + AROUND_US / 900_000_000)), None, |entry| {
-        if kept(&entry) {
-            in_time.insert(entry.call);
-        }
+        became.entry(entry.call).or_default().add(&entry);
         if entry.n == 1 && entry.key.quarter < range.end && ask.wants(&entry.key) && firsts.len() <= ROWS_MAX {
             firsts.push(entry);
         }
     })?;
     for entry in firsts {
-        push(&mut sheet, of_entry(&entry), stay_cells(&entry), in_time.contains(&entry.call));
+        let value = became.get(&entry.call).copied().unwrap_or_default().share(of);
+        if let Some(is) = value.is_counted() {
+            push(&mut sheet, of_entry(&entry), [stay_cells(&entry), part_cells(value)].concat(), is);
+        }
+    }
+    // The law is about calls that wait for somebody.
+    if ask.queue.is_none() && matches!(of, ByCall::Calls | ByCall::Answered | ByCall::Disposed) {
+        reader.each_contact(ask.zone.begins(ask.from), ask.until(), |known| {
+            let segment = Name::new(&known.segment).ok().map(SegmentId);
+            if !known.queue.is_empty() || ask.segment.is_some_and(|only| segment != Some(only)) {
+                return;
+            }
+            let contact = &known.contact;
+            let became =
+                Became { answered: contact.answered, said: contact.disposition.is_some(), ..Became::default() };
+            let value = became.share(of);
+            let Some(is) = value.is_counted() else { return };
+            let who = vec![Cell::Text("direct".to_owned()), text(None::<Name>), Cell::Nothing];
+            push(&mut sheet, (known.call, contact.at, None, segment), [who, part_cells(value)].concat(), is);
+        })?;
     }
     Ok(sheet)
+}
+
+fn law(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportError> {
+    let (formula, of) = match name {
+        "calls" => ("calls that entered a queue", ByCall::Queued),
+        "from_queue" => ("calls answered by a person within 180 s of entering / calls", ByCall::FromQueue),
+        "from_arrival" => ("calls answered by a person within 180 s of the first INVITE / calls", ByCall::FromArrival),
+        _ => return Err(ReportError::NoFigure(name.to_owned())),
+    };
+    calls_entering(reader, ask, (name, formula), of)
 }
 
 /// Calls of which this, or what is below it, was the last word.
@@ -157,6 +305,8 @@ fn repeat(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportE
         "redials" | "repeat_rate" => "by somebody who had called within 24 h before / calls",
         "contacts" => "answered calls whose time for a further contact has passed",
         "fcr" => "without a further contact about the same in time / contacts",
+        "said" => "answered calls of which an agent said what came of them",
+        "fcr_marked" => "settled by the agent's word / said",
         _ => return Err(ReportError::NoFigure(name.to_owned())),
     };
     let more = vec![Column::plain("disposition"), Column::plain("redial"), Column::plain("resolved")];
@@ -168,6 +318,8 @@ fn repeat(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportE
             "redials" | "repeat_rate" => Some(judged.is_redial),
             "contacts" => judged.is_resolved.map(|_| true),
             "fcr" => judged.is_resolved,
+            "said" => is_settled(&of.contact, &ask.settled).map(|_| true),
+            "fcr_marked" => is_settled(&of.contact, &ask.settled),
             _ => Some(true),
         };
         let Some(is) = is else { return };
@@ -314,64 +466,6 @@ fn agents(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportE
         }
     })?;
     Ok(sheet)
-}
-
-/// A row for each call and currency that a payer pays in, or for each call that has legs without an amount.
-fn cost(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet, ReportError> {
-    if Name::new(name).is_err() {
-        return Err(ReportError::NoFigure(name.to_owned()));
-    }
-    let is_unrated = name == "unrated";
-    let formula = if is_unrated {
-        "legs and parties without an amount"
-    } else {
-        "rated legs that this party pays, as rated last"
-    };
-    let more = vec![
-        Column::new("ended_with", "as rated when the call ended"),
-        Column::new("rated_again", "what rating again posted"),
-        Column::new("net", "ended_with + rated_again"),
-        Column::plain("currency"),
-    ];
-    let mut sheet = sheet_of(name, formula, more);
-    let ledger = Ledger::read(reader.dir())?;
-    let range = ask.range();
-    let mut failed = None;
-    each_record(reader, ask, |record| {
-        let key = key_of(record);
-        if !range.contains(&key.quarter) || !ask.wants(&key) {
-            return;
-        }
-        let posted = match ledger.as_ref().map(|ledger| ledger.of_call(record.call)).transpose() {
-            Ok(posted) => posted.unwrap_or_default(),
-            Err(error) => return failed = Some(error),
-        };
-        let at = record.stays.last().map_or(record.arrived, |stay| stay.entered);
-        let of = (record.call, at, key.queue, key.segment);
-        if is_unrated {
-            let firsts = posted.iter().filter(|entry| entry.was_unrated).count();
-            let legs: usize = record.costs.iter().map(|cost| cost.unrated as usize).sum();
-            if legs > firsts {
-                push(&mut sheet, of, vec![Cell::Nothing, Cell::Nothing, Cell::Nothing, text(None::<Name>)], true);
-            }
-            return;
-        }
-        let mut sums: BTreeMap<_, [i128; 2]> = BTreeMap::new();
-        let amounts = record.costs.iter().filter(|cost| cost.payer.0.as_str() == name).filter_map(|cost| cost.net);
-        let again = posted.iter().map(|entry| entry.posting).filter(|posting| posting.of.payer.0.as_str() == name);
-        let all = amounts.map(|net| (0, net)).chain(again.map(|posting| (1, posting.difference)));
-        for (n, Money { units, scale, currency }) in all {
-            if let Some(sum) = sums.entry((currency, scale)).or_default().get_mut(n) {
-                *sum += i128::from(units);
-            }
-        }
-        for ((currency, scale), [ended, again]) in sums {
-            let money = |units: i128| Cell::Money { units, scale, currency };
-            let cells = vec![money(ended), money(again), money(ended + again), Cell::Text(currency.to_string())];
-            push(&mut sheet, of, cells, true);
-        }
-    })?;
-    failed.map_or(Ok(sheet), |error| Err(error.into()))
 }
 
 #[cfg(test)]

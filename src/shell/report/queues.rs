@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use turno_report::kpi::{By, FIGURES, Figure, LAW_PER_MILLE, Tally, Value, figure, law as law_of};
 
 use super::sheet::{Cell, Column, Sheet};
-use super::{Ask, ReportError};
+use super::{Ask, ReportError, Split, Time};
 use crate::shell::figures::FigureReader;
 
 /// Columns if nobody asks for others.
@@ -25,18 +25,18 @@ const USUAL: [&str; 12] = [
 ];
 
 /// The counts of each row: time, then what it is about.
-pub(super) fn grouped(reader: &FigureReader, ask: &Ask) -> Result<BTreeMap<(String, String), Tally>, ReportError> {
-    let mut rows: BTreeMap<(String, String), Tally> = BTreeMap::new();
+pub(super) fn grouped(reader: &FigureReader, ask: &Ask) -> Result<BTreeMap<(Time, String), Tally>, ReportError> {
+    let mut rows: BTreeMap<(Time, String), Tally> = BTreeMap::new();
     // Quarters come in order: their labels are made once for each.
-    let (mut last, mut label) = (None, String::new());
+    let (mut last, mut time) = (None, Time::default());
     reader.each_tally(&ask.range(), |key, tally| {
         if !ask.wants(&key) {
             return;
         }
         if last != Some(key.quarter) {
-            (last, label) = (Some(key.quarter), ask.label(key.quarter));
+            (last, time) = (Some(key.quarter), ask.time(key.quarter));
         }
-        rows.entry((label.clone(), ask.part(&key))).or_default().merge(&tally);
+        rows.entry((time.clone(), ask.part(&key))).or_default().merge(&tally);
     })?;
     Ok(rows)
 }
@@ -62,7 +62,7 @@ pub(super) fn queues(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportEr
     let mut all = Tally::default();
     for ((time, part), tally) in &rows {
         all.merge(tally);
-        sheet.rows.push(row(vec![time.clone(), part.clone()], &figures, tally));
+        sheet.rows.push(row(vec![time.label.clone(), part.clone()], &figures, tally));
     }
     if rows.len() > 1 {
         sheet.rows.push(row(vec!["total".to_owned(), "all".to_owned()], &figures, &all));
@@ -91,22 +91,26 @@ pub(super) fn law(reader: &FigureReader, ask: &Ask) -> Result<Sheet, ReportError
     let mut sheet = Sheet::new("95 in 180 (Law 10/2025)", columns);
     sheet.notes.push(format!("{} in 1000 calls are to be answered by a person within 180 s", LAW_PER_MILLE));
     for by in [By::Month, By::Year] {
-        let mut rows: BTreeMap<(String, String), Tally> = BTreeMap::new();
+        // All together first. A queue may be called "all".
+        let mut rows: BTreeMap<(Time, bool, String), Tally> = BTreeMap::new();
         for ((time, part), tally) in grouped(reader, &Ask { by, ..ask.clone() })? {
             // A call without a queue asked for nobody in particular.
-            if part != "-" {
-                rows.entry((time.clone(), part)).or_default().merge(&tally);
-                rows.entry((time, "all".to_owned())).or_default().merge(&tally);
+            if law_of(&tally).calls == 0 {
+                continue;
             }
+            if ask.split != Split::Nothing {
+                rows.entry((time.clone(), true, part)).or_default().merge(&tally);
+            }
+            rows.entry((time, false, "all".to_owned())).or_default().merge(&tally);
         }
-        for ((time, part), tally) in rows {
+        for ((time, _, part), tally) in rows {
             let law = law_of(&tally);
             let kept =
                 |kept: Option<bool>| Cell::Text(kept.map_or("-", |kept| if kept { "yes" } else { "no" }).to_owned());
             let share = |part: u64| Cell::Value(Value::Share(part.into(), law.calls.into()));
             let count = |count: u64| Cell::Value(Value::Count(count));
             sheet.rows.push(vec![
-                Cell::Text(time),
+                Cell::Text(time.label),
                 Cell::Text(part),
                 count(law.calls),
                 share(law.from_queue),
@@ -135,7 +139,7 @@ pub(super) fn dispositions(reader: &FigureReader, ask: &Ask) -> Result<Sheet, Re
         for (name, calls) in &tally.dispositions {
             let calls = u64::try_from(*calls).unwrap_or(0);
             sheet.rows.push(vec![
-                Cell::Text(time.clone()),
+                Cell::Text(time.label.clone()),
                 Cell::Text(part.clone()),
                 Cell::Text(name.to_string()),
                 Cell::Value(Value::Count(calls)),

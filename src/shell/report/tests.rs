@@ -36,6 +36,7 @@ fn ask(subject: Subject, by: By) -> Ask {
         agent: None,
         currency: Currency::EUR,
         windows: Default::default(),
+        settled: Vec::new(),
     }
 }
 
@@ -128,7 +129,8 @@ fn dispositions_repeat_callers_and_the_calls_behind_a_figure() {
     };
     assert_eq!(rows(Subject::Dispositions), ["2026-03-10,averias,billing,26,100.0"]);
     // Three customers called 40 times; whether it was settled is not known before a week has passed.
-    assert_eq!(rows(Subject::Repeat), ["2026-03-10,averias,40,37,92.5,0,"]);
+    // None of the words is one by which an agent says that a matter is settled.
+    assert_eq!(rows(Subject::Repeat), ["2026-03-10,averias,40,37,92.5,0,,26,0.0"]);
     let behind = rows(Subject::Calls(Behind::Queues, "abandonment".to_owned()));
     assert_eq!(behind.len(), 40);
     let counted: Vec<&String> = behind.iter().filter(|row| row.ends_with(",yes")).collect();
@@ -272,4 +274,155 @@ fn a_period_that_is_none_or_too_long_is_refused() {
     assert_eq!(day_text(day_of("2024-02-29").unwrap()), "2024-02-29");
     assert_eq!(day_of("1970-01-01").unwrap(), Date(0));
     assert_eq!(Wall::from_secs(0).to_string().get(..10), Some(day_text(Date(0)).as_str()));
+}
+
+/// Rows of a report as CSV, without what stands above them.
+fn rows(reader: &FigureReader, ask: &Ask) -> Vec<String> {
+    let csv = report(reader, ask).unwrap().csv();
+    csv.lines().filter(|line| !line.starts_with('#')).skip(1).map(str::to_owned).collect()
+}
+
+/// Facts of a call that arrives so many s after 1970 and leaves a queue, if it enters one, 10 s later.
+fn passing(n: u64, s: i64, queue: Option<&str>) -> Vec<turno_base::fact::Fact> {
+    use turno_base::fact::{Fact, QueueLeft, What};
+    let (call, dnis) = (turno_base::CallId(u128::from(n)), turno_base::Number::default());
+    let trunk = turno_base::TrunkId::new("carrier").ok();
+    let dnis = turno_base::Number { e164: turno_base::E164::from_digits(b"34900123456").ok(), ..dnis };
+    let queue = queue.map(|queue| QueueId::new(queue).unwrap());
+    let stay = queue.map(|queue| {
+        let left = QueueLeft::Abandoned;
+        let left = What::QueueLeft { call, queue, left, position: 1, wait_ms: 10_000 };
+        [(0, What::QueueEntered { call, queue, position: 1 }), (10, left)]
+    });
+    let ended = What::CallEnded { call, outcome: turno_base::Outcome::Abandoned, by: turno_base::EndedBy::Caller };
+    let steps = [(0, What::CallArrived { call, ani: turno_base::Number::default(), dnis, trunk })].into_iter();
+    let steps = steps.chain(stay.into_iter().flatten()).chain([(10, ended)]);
+    let at = |after: i64| turno_base::Now {
+        mono: turno_base::Mono::from_ms((s + after) as u64 * 1000),
+        wall: Wall::from_secs(s + after),
+    };
+    steps.map(|(after, what)| Fact { at: at(after), what }).collect()
+}
+
+#[test]
+fn the_laws_calls_are_those_that_entered_a_queue_however_rows_are_split() {
+    let dir = Dir::new();
+    let mut facts = facts(40);
+    // An hour later one who knew the agent's own number.
+    facts.extend(passing(100, 1_773_140_400, None));
+    stored(&path(dir.path()), &facts, 100);
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let month = |split| -> Vec<String> {
+        let rows = rows(&reader, &Ask { split, ..ask(Subject::Law, By::Day) });
+        rows.into_iter().filter(|row| row.starts_with("2026-03,")).collect()
+    };
+    let with = |part: &str| format!("2026-03,{part},40,65.0,no,12,65.0,no,12");
+    assert_eq!(month(Split::Queue), [with("all"), with("averias")]);
+    assert_eq!(month(Split::Nothing), [with("all")]);
+    assert_eq!(month(Split::Segment), [with("all"), with("-")], "nobody knew whose they were");
+    assert_eq!(month(Split::NumberType), [with("all"), with("-")]);
+    let of_all = Ask { figures: figures("law_from_queue"), split: Split::Nothing, ..ask(Subject::Queues, By::Day) };
+    assert_eq!(rows(&reader, &of_all), ["2026-03-10,all,65.0"]);
+}
+
+#[test]
+fn quarters_of_a_doubled_hour_come_in_the_order_of_time() {
+    let dir = Dir::new();
+    // 2026-10-24T23:45:00Z, a quarter before the hour that comes twice in Madrid.
+    let first = 1_792_885_500;
+    let facts: Vec<_> = (0..10).flat_map(|n| passing(n, first + n as i64 * 900, Some("averias"))).collect();
+    stored(&path(dir.path()), &facts, 100);
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let day = day_of("2026-10-25").unwrap();
+    for subject in [Subject::Queues, Subject::Cost, Subject::Repeat] {
+        let asked = Ask { from: day, to: day, figures: figures("entered"), ..ask(subject, By::Interval) };
+        let rows = rows(&reader, &asked);
+        let times = rows.iter().filter_map(|row| row.strip_prefix("2026-10-25 "));
+        let times: Vec<String> = times.map(|row| row.split(',').next().unwrap().to_owned()).collect();
+        let want = ["01:45", "02:00 +02:00", "02:15 +02:00", "02:30 +02:00", "02:45 +02:00", "02:00 +01:00"];
+        assert_eq!(times[..6], want, "{asked:?}");
+        assert_eq!((times.len(), times[9].as_str()), (10, "03:00"));
+    }
+}
+
+#[test]
+fn a_night_shift_is_kept_by_what_is_done_after_midnight() {
+    use turno_base::fact::{AgentState, Fact, What};
+    let dir = Dir::new();
+    let anna = AgentId::new("anna").unwrap();
+    // 2026-03-10T21:00:00Z is 22:00 in Madrid; until 6:00 and half an hour more his state changes each half hour.
+    let ten = 1_773_176_400_i64;
+    let changed = |n: i64| Fact {
+        at: turno_base::Now {
+            mono: turno_base::Mono::from_ms((ten + n * 1800) as u64 * 1000),
+            wall: Wall::from_secs(ten + n * 1800),
+        },
+        what: What::AgentChanged {
+            agent: anna,
+            station: None,
+            state: if n % 2 == 0 { AgentState::Ready } else { AgentState::Talking },
+            call: None,
+            is_paid: true,
+        },
+    };
+    stored(&path(dir.path()), &(0..=17).map(changed).collect::<Vec<_>>(), 100);
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let due = Due { agent: anna, from: Wall::from_secs(ten), until: Wall::from_secs(ten + 8 * 3600) };
+    let asked = |from: &str, to: &str| {
+        let (from, to) = (day_of(from).unwrap(), day_of(to).unwrap());
+        rows(&reader, &Ask { from, to, ..ask(Subject::Adherence(vec![due]), By::Day) })
+    };
+    let first = "2026-03-10,anna,28800.000,28800.000,100.0,100.0,0.000";
+    let second = "2026-03-11,anna,0.000,0.000,,,1800.000";
+    assert_eq!(asked("2026-03-10", "2026-03-10"), [first]);
+    assert_eq!(asked("2026-03-11", "2026-03-11"), [second]);
+    assert_eq!(asked("2026-03-10", "2026-03-11"), [first, second]);
+    let boris = AgentId::new("boris").ok();
+    let tenth = Ask { agent: boris, ..ask(Subject::Adherence(vec![due]), By::Day) };
+    assert_eq!(rows(&reader, &tenth), [] as [String; 0], "of another agent");
+}
+
+#[test]
+fn an_empty_report_says_why_and_what_cannot_be_asked_is_refused() {
+    let (_dir, reader) = day();
+    let notes = |ask: &Ask| report(&reader, ask).unwrap().notes.join("; ");
+    let queue = QueueId::new("avreias").ok();
+    let asked = ask(Subject::Queues, By::Day);
+    assert!(
+        notes(&Ask { queue, ..asked.clone() })
+            .contains("nothing of queue avreias in these days; there are figures of: averias"),
+        "{}",
+        notes(&Ask { queue, ..asked.clone() })
+    );
+    let segment = SegmentId::new("gold").ok();
+    assert!(
+        notes(&Ask { segment, ..asked.clone() })
+            .contains("nothing of segment gold in these days; there are figures of: none")
+    );
+    let ninth = day_of("2026-03-09").unwrap();
+    assert!(notes(&Ask { from: ninth, to: ninth, ..asked.clone() }).contains("nothing in these days"));
+    assert!(!notes(&asked).contains("nothing"));
+    // Anna is everybody; of Boris there is nothing.
+    let agents = ask(Subject::Agents, By::Day);
+    assert_eq!(rows(&reader, &Ask { agent: AgentId::new("anna").ok(), ..agents.clone() }).len(), 1);
+    assert_eq!(rows(&reader, &Ask { agent: AgentId::new("boris").ok(), ..agents.clone() }).len(), 0);
+    let refused = report(&reader, &Ask { queue: QueueId::new("averias").ok(), ..agents });
+    assert!(matches!(refused, Err(ReportError::OfNoQueue)), "{refused:?}");
+}
+
+#[test]
+fn repeat_callers_are_told_by_type_of_number_too() {
+    let dir = Dir::new();
+    let at = 1_773_133_200;
+    let facts: Vec<_> = [passing(1, at, Some("averias")), passing(2, at + 60, None)].concat();
+    let mut tables = FigureTables::open(&path(dir.path())).unwrap();
+    let freephone = turno_base::Name::new("freephone").unwrap();
+    let terms =
+        turno_report::kpi::KpiTerms { number_types: [("34900".to_owned(), freephone)].into(), ..Default::default() };
+    let (mut fold, mut changes) = Default::default();
+    facts.iter().for_each(|fact| turno_report::kpi::Fold::on_fact(&mut fold, fact, &terms, &mut changes));
+    tables.take(crate::shell::figures::Mark::default(), &mut fold, &changes).unwrap();
+    let reader = FigureReader::open(dir.path()).unwrap();
+    let asked = Ask { split: Split::NumberType, ..ask(Subject::Repeat, By::Day) };
+    assert_eq!(rows(&reader, &asked), ["2026-03-10,freephone,2,1,50.0,0,,0,"]);
 }

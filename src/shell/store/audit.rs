@@ -11,8 +11,8 @@ use turno_tariff::again::{Posting, unbalanced};
 use turno_tariff::cdr::{Record, format, verify};
 
 use super::feed::{Content, History, Wants};
-use super::ledger::Ledger;
-use super::{Filter, Order, Reader, StoreError, outs};
+use super::ledger::{Entry, Ledger};
+use super::{Reader, StoreError, outs};
 
 /// Differences that are told; more are counted.
 pub const SHOWN_MAX: usize = 100;
@@ -48,6 +48,8 @@ const PARTS: (&str, &str) = (
      UNION ALL SELECT call, 'offer' FROM offers WHERE call NOT IN (SELECT call FROM calls)
      UNION ALL SELECT call, 'stay' FROM queue_entries WHERE call NOT IN (SELECT call FROM calls)",
 );
+
+const ALWAYS: Range<Wall> = Wall(i64::MIN)..Wall(i64::MAX);
 
 /// What was looked at and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl Report {
 pub fn audit(dir: &Path) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let reader = Reader::open(dir)?;
-    soundness(dir, &reader, None, &mut report)?;
+    soundness(dir, &reader, None, &mut report, |_| {})?;
     let mut refused: BTreeSet<String> = reader.refused()?.into_iter().filter_map(|refused| refused.call).collect();
     report.refused = refused.len() as u64;
     let aside = outs::refused(dir);
@@ -98,11 +100,11 @@ pub fn audit(dir: &Path) -> Result<Report, StoreError> {
 }
 
 /// The same of the calls that arrived in a span of time. Records that the tables do not have are not missed: those of yesterday
-/// may have been taken out since.
-pub fn audit_span(dir: &Path, span: &Range<Wall>) -> Result<Report, StoreError> {
+/// may have been taken out since. Calls `on` with each record, as it was when its call ended.
+pub fn audit_span(dir: &Path, span: &Range<Wall>, on: impl FnMut(&Record)) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let reader = Reader::open(dir)?;
-    soundness(dir, &reader, Some(span), &mut report)?;
+    soundness(dir, &reader, Some(span), &mut report, on)?;
     let refused: BTreeSet<Option<String>> = reader.refused()?.into_iter().map(|refused| refused.call).collect();
     let mut failed = None;
     let wants = Wants { records: true, facts: false, beats: false };
@@ -113,22 +115,28 @@ pub fn audit_span(dir: &Path, span: &Range<Wall>) -> Result<Report, StoreError> 
             return;
         }
         report.logged += 1;
-        match reader.show(record.call) {
-            Ok(Some(kept)) if !is_same(&kept, record) => {
-                report.tell(record.call, "the tables say something else than the log");
-            }
-            Ok(_) => {}
+        match is_kept(&reader, record) {
+            Ok(Some(false)) => report.tell(record.call, "the tables say something else than the log"),
+            Ok(Some(true) | None) => {}
             Err(error) => failed = Some(error),
         }
     })?;
     failed.map_or(Ok(report), Err)
 }
 
-fn soundness(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
-    let filter = Filter { since: span.map(|span| span.start), until: span.map(|span| span.end), ..Filter::default() };
-    reader.each(&filter, Order::OldestFirst, |record| {
+fn soundness(
+    dir: &Path,
+    reader: &Reader,
+    span: Option<&Range<Wall>>,
+    report: &mut Report,
+    mut on: impl FnMut(&Record),
+) -> Result<(), StoreError> {
+    let always = ALWAYS;
+    let Range { start, end } = span.unwrap_or(&always);
+    reader.each_closed_in(*start, *end, |record| {
         report.records += 1;
-        verify(record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
+        verify(&record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
+        on(&record);
     })?;
     identities(&dir.join("records.sqlite"), span, report)?;
     postings(dir, reader, span, report)
@@ -137,16 +145,20 @@ fn soundness(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &m
 /// What rating again posted leads from the amounts of the records to the last.
 fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
     let Some(ledger) = Ledger::read(dir)? else { return Ok(()) };
-    let always = Wall(i64::MIN)..Wall(i64::MAX);
-    let (mut of_call, mut failed): (Vec<Posting>, Option<StoreError>) = (Vec::new(), None);
-    let mut check = |of_call: &mut Vec<Posting>| {
-        let Some(call) = of_call.first().map(|posting| posting.of.call) else { return };
+    let always = ALWAYS;
+    let (mut of_call, mut failed): (Vec<Entry>, Option<StoreError>) = (Vec::new(), None);
+    let mut check = |of_call: &mut Vec<Entry>| {
+        let Some((call, arrived)) = of_call.first().map(|entry| (entry.posting.of.call, entry.arrived)) else { return };
         report.postings += of_call.len() as u64;
         match reader.show(call) {
             // Its record is too old to be kept.
             Ok(None) => {}
             Ok(Some(record)) => {
-                for of in unbalanced(&record, of_call) {
+                if record.arrived != arrived {
+                    report.tell(call, format_args!("its postings lie at {arrived}, where nobody looks for them"));
+                }
+                let postings: Vec<Posting> = of_call.iter().map(|entry| entry.posting).collect();
+                for of in unbalanced(&record, &postings) {
                     let what = format_args!("leg {}: postings for {} do not lead to its amount", of.leg, of.payer);
                     report.tell(call, what);
                 }
@@ -156,10 +168,11 @@ fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mu
         of_call.clear();
     };
     ledger.each_arrived(span.unwrap_or(&always), |entry| {
-        if of_call.first().is_some_and(|first| first.of.call != entry.posting.of.call) {
+        let of = |entry: &Entry| (entry.arrived, entry.posting.of.call);
+        if of_call.first().is_some_and(|first| of(first) != of(&entry)) {
             check(&mut of_call);
         }
-        of_call.push(entry.posting);
+        of_call.push(entry);
     })?;
     check(&mut of_call);
     failed.map_or(Ok(()), Err)
@@ -206,10 +219,10 @@ fn log_against_tables(
             return;
         }
         report.logged += 1;
-        match reader.show(record.call) {
-            Ok(Some(kept)) if is_same(&kept, record) => {}
-            Ok(Some(_)) if refused.remove(&record.call.to_string()) => {}
-            Ok(Some(_)) => report.tell(record.call, "the tables say something else than the log"),
+        match is_kept(reader, record) {
+            Ok(Some(true)) => {}
+            Ok(Some(false)) if refused.remove(&record.call.to_string()) => {}
+            Ok(Some(false)) => report.tell(record.call, "the tables say something else than the log"),
             Ok(None) if item.at > taken => report.coming += 1,
             Ok(None) if refused.remove(&record.call.to_string()) => {}
             Ok(None) if reader.oldest().is_some_and(|oldest| record.arrived < oldest) => {}
@@ -218,6 +231,15 @@ fn log_against_tables(
         }
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+/// Whether the tables have the record as the log has it; none: they do not have it.
+fn is_kept(reader: &Reader, logged: &Record) -> Result<Option<bool>, StoreError> {
+    match reader.closed(logged.call)? {
+        None => Ok(None),
+        Some(kept) if kept == *logged => Ok(Some(true)),
+        Some(_) => Ok(reader.show(logged.call)?.map(|kept| is_same(&kept, logged))),
+    }
 }
 
 /// The same call, though an agent said more of it since, or its customer was forgotten.

@@ -4,27 +4,79 @@ use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Header, Message, Method};
+use crate::message::{Header, Host, Message, Method};
 
 const COOKIE: &str = "z9hG4bK";
 
-/// Names a server transaction in a table. Tens of thousands are kept for their repetitions: that most comparisons end at
-/// the hash keeps them off the texts, which lie all over the memory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Key {
-    hash: u64,
-    text: String,
+/// Names a server transaction in a table: 128 bits of what names it on the wire. Tens of thousands are kept for their
+/// repetitions; their texts would lie all over the memory and be compared there. Requests that differ do not meet by chance, and who
+/// makes two meet on purpose could as well have written the other's branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Key(u64, u64);
+
+/// A [`Key`] in the making: takes what names a transaction part by part.
+struct Naming {
+    first: u64,
+    second: u64,
+    /// `A` counts as `a`.
+    is_folded: bool,
 }
 
-impl Key {
-    fn new(text: String) -> Key {
-        // Chosen texts can make it no worse than comparing texts.
-        const K: u64 = 0x9fb2_1c65_1e98_df25;
-        let (words, rest) = text.as_bytes().as_chunks::<8>();
-        let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
-        let hash = words.fold(0, |state: u64, word| (state ^ word).wrapping_mul(K).rotate_left(29));
-        Key { hash, text }
+impl Naming {
+    fn new(is_folded: bool) -> Naming {
+        Naming { first: 0, second: 0, is_folded }
     }
+
+    fn word(&mut self, word: u64) {
+        const FIRST: u64 = 0x9fb2_1c65_1e98_df25;
+        const SECOND: u64 = 0xd6e8_feb8_6659_fd93;
+        self.first = (self.first ^ word).wrapping_mul(FIRST).rotate_left(29);
+        self.second = (self.second ^ word).wrapping_mul(SECOND).rotate_left(31);
+    }
+
+    fn text(&mut self, text: &str) -> &mut Naming {
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        for word in words.iter().chain([&last]) {
+            let word = u64::from_le_bytes(*word);
+            self.word(if self.is_folded { folded(word) } else { word });
+        }
+        // Where a part ends tells apart what would else read the same.
+        self.number(text.len() as u64)
+    }
+
+    fn number(&mut self, number: u64) -> &mut Naming {
+        self.word(number);
+        self
+    }
+
+    fn host(&mut self, host: Host<'_>) -> &mut Naming {
+        match host {
+            Host::Name(name) => self.text(name),
+            Host::V4(address) => self.number(u64::from(u32::from(address))).number(4),
+            Host::V6(address) => {
+                let address = u128::from(address);
+                self.number((address >> 64) as u64).number(address as u64).number(6)
+            }
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key(self.first, self.second)
+    }
+}
+
+/// Eight ASCII bytes in small letters; others stay (the sums carry into no neighbour, because only seven bits of each are added to).
+fn folded(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = word & (0x7f * EACH);
+    let from_a = low + (0x80 - u64::from(b'A')) * EACH;
+    let past_z = low + (0x7f - u64::from(b'Z')) * EACH;
+    let is_capital = (from_a ^ past_z) & !word & (0x80 * EACH);
+    word | is_capital >> 2
 }
 
 /// The branch of a client transaction of ours: its number, and 64 bits that nobody else knows.
@@ -125,22 +177,18 @@ pub(super) fn cancelled_key(cancel: &Message) -> Option<Key> {
 
 fn keyed(request: &Message, method: &str) -> Option<Key> {
     let via = request.top_via().ok()?;
-    let port = via.port.unwrap_or(0);
+    let port = u64::from(via.port.unwrap_or(0));
     if let Some(branch) = via.cookie_branch() {
-        let mut key = format!("{method} {branch} {}:{port}", via.host);
-        key.make_ascii_lowercase();
-        return Some(Key::new(key));
+        return Some(Naming::new(true).text(method).text(branch).host(via.host).number(port).key());
     }
     // Without the cookie a branch may repeat: the headers of RFC 2543 name the transaction. The To tag is left out,
     // because our own stands in the ACK and not in the INVITE.
     let (seq, _) = request.cseq_text().ok()?;
     let from_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
-    let (uri, call_id) = (request.request_uri(), request.call_id().ok()?);
-    Some(Key::new(format!(
-        "{method} {uri} {from_tag} {call_id} {seq} {}:{port} {}",
-        via.host,
-        via.branch().unwrap_or("")
-    )))
+    let mut naming = Naming::new(false);
+    naming.text(method).text(request.request_uri()).text(from_tag).text(request.call_id().ok()?);
+    naming.number(u64::from(seq)).host(via.host).number(port).text(via.branch().unwrap_or(""));
+    Some(naming.key())
 }
 
 /// What is equal in two copies of one request that came by different paths (RFC 3261 §8.2.2.2); none inside dialogs.
@@ -150,5 +198,54 @@ pub(super) fn merge_key(request: &Message) -> Option<Key> {
     }
     let (seq, method) = request.cseq_text().ok()?;
     let from_tag = request.from().ok()?.tag()?;
-    Some(Key::new(format!("{} {from_tag} {seq} {method}", request.call_id().ok()?)))
+    let mut naming = Naming::new(false);
+    Some(naming.text(request.call_id().ok()?).text(from_tag).number(u64::from(seq)).text(method).key())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, via: &str) -> Message {
+        let text = format!(
+            "{method} sip:900@x SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:900@x>\r\n\
+             Call-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        Message::parse(text.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_transaction_is_named_by_method_branch_and_sender_in_any_case_and_by_nothing_else() {
+        let key = |method: &str, via: &str| server_key(&request(method, via)).unwrap();
+        let invite = key("INVITE", "Gate.example:5060;branch=z9hG4bKAbcDefgh[x");
+        // method, Via, the same transaction
+        for (method, via, is_same) in [
+            ("ACK", "Gate.example:5060;branch=z9hG4bKAbcDefgh[x", true),
+            ("INVITE", "gate.EXAMPLE:5060;branch=Z9HG4BKaBCdEFGH[X;rport", true),
+            // `[` is not the capital of `{`, nor `@` of a back-quote.
+            ("INVITE", "gate.example:5060;branch=z9hG4bKAbcDefgh{x", false),
+            ("INVITE", "gate.example:5060;branch=z9hG4bKAbcDefgh[y", false),
+            ("INVITE", "gate.example;branch=z9hG4bKAbcDefgh[x", false),
+            ("INVITE", "gate2.example:5060;branch=z9hG4bKAbcDefgh[x", false),
+            ("INVITE", "192.0.2.1:5060;branch=z9hG4bKAbcDefgh[x", false),
+            ("BYE", "gate.example:5060;branch=z9hG4bKAbcDefgh[x", false),
+        ] {
+            assert_eq!(key(method, via) == invite, is_same, "{method} {via}");
+        }
+        let one = key("OPTIONS", "[2001:db8::1];branch=z9hG4bK1");
+        assert_eq!(one, key("OPTIONS", "[2001:DB8:0::1];branch=z9hG4bK1"));
+        assert_ne!(one, key("OPTIONS", "[2001:db8::2];branch=z9hG4bK1"));
+    }
+
+    #[test]
+    fn only_letters_have_a_small_form() {
+        for byte in 0..=255_u8 {
+            let others = 0x5a41_ff80_7f00_c35b;
+            let at = |byte: u8, shift: u32| others & !(0xff << shift) | u64::from(byte) << shift;
+            for shift in (0..64).step_by(8) {
+                let bytes = folded(at(byte, shift)).to_le_bytes();
+                assert_eq!(bytes, at(byte, shift).to_le_bytes().map(|b| b.to_ascii_lowercase()), "{byte} at {shift}");
+            }
+        }
+    }
 }

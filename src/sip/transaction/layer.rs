@@ -440,10 +440,8 @@ impl<O: Clone> Layer<O> {
         let id = TxId(self.next);
         self.next += 2;
         let merge = key::merge_key(request);
-        if let Some(merge) = &merge {
-            self.by_merge.insert(merge.clone(), id);
-        }
-        self.by_key.insert(key.clone(), id);
+        self.by_merge.extend(merge.map(|merge| (merge, id)));
+        self.by_key.insert(key, id);
         let machine = match trying.is_some() {
             true => ServerMachine::Invite(InviteServer::start()),
             false => ServerMachine::Plain(PlainServer::start()),

@@ -65,6 +65,7 @@ impl Ua {
             told: 0,
             wanted: None,
             agreed: None,
+            ahead: None,
         };
         for place in at_once.into_iter().take(PLACES_MAX) {
             self.invite(party, &mut dialling, place, now, out);

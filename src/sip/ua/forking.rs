@@ -69,7 +69,11 @@ impl Ua {
                 }
                 self.put(leg);
             }
-            (Some(at), 200..=299) => self.on_answered(leg, at, flow, response, now, out),
+            (Some(at), 200..=299) => {
+                let ahead = leg.take_ahead();
+                self.on_answered(leg, at, flow, response, now, out);
+                self.on_ahead(ahead, now, out);
+            }
             (Some(at), _) => self.on_refused(leg, at, flow, response, now, out),
             (None, 200..=299) => {
                 self.put(leg);

@@ -46,6 +46,9 @@ impl Ua {
                 _ => self.reply(flow, request, 481, out),
             };
         };
+        if method == Method::Refer && matches!((&leg.stage, leg.party), (Stage::Dialling(_), Origin::Station(_))) {
+            return self.on_refer_ahead(leg, (flow, request), tag, now, out);
+        }
         let call_id = request.call_id().unwrap_or("");
         let remote_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or("");
         let order = leg.dialog_between(call_id, tag, remote_tag).map(|dialog| {

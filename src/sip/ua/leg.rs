@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use turno_base::{Cause, LegId, Mono, TrunkId};
 
+use super::ahead::Ahead;
 use super::repeat::Repeated;
 use super::session_timer::{Granted, SessionTimer};
 use super::terms::Terms;
@@ -113,6 +114,8 @@ pub(super) struct Dialling {
     pub(super) wanted: Option<LocalMedia>,
     /// Terms last told.
     pub(super) agreed: Option<turno_base::StreamAgreement>,
+    /// A REFER that came before the answer.
+    pub(super) ahead: Option<Box<Ahead>>,
 }
 
 /// A place whose address is known.
@@ -254,7 +257,10 @@ impl Leg {
                 let unacked = arriving.unacked.as_ref().map(|u| u.repeated.deadline());
                 [unacked, arriving.remind_at].into_iter().flatten().min()
             }
-            Stage::Dialling(dialling) => dialling.branches.iter().filter_map(|b| b.fail_over_at).min(),
+            Stage::Dialling(dialling) => {
+                let ahead = dialling.ahead.as_ref().map(|ahead| ahead.give_up_at);
+                dialling.branches.iter().filter_map(|b| b.fail_over_at).chain(ahead).min()
+            }
             Stage::Up(up) => {
                 let again = match up.change {
                     Change::Again { at, .. } => Some(at),

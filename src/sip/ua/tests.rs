@@ -1,5 +1,6 @@
 //! The user agent through its front door: scripts in, transcripts out; and two of them over a bad network.
 
+mod ahead;
 mod arriving;
 mod changing;
 mod dialling;

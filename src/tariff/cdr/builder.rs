@@ -369,9 +369,24 @@ impl Draft {
         earlier(legs.fold(self.queued, later), end.at)
     }
 
+    /// Of an agent's phone alone nothing was heard any more: he had the caller until then, as his figures and `queue_log` say.
+    fn leave_alone(&mut self, end: &End) {
+        let silent = self.legs.iter().filter_map(|leg| match (leg.party, leg.heard) {
+            (Party::Agent(agent, _), Some(_)) => {
+                let given_up = leg.ended.map_or(end.at, |(at, ..)| at);
+                Some((agent, leg.ended(end).0, given_up))
+            }
+            (Party::Agent(..) | Party::Caller(_) | Party::Outside(_) | Party::Station(_), _) => None,
+        });
+        for (agent, heard, given_up) in silent.collect::<Vec<_>>() {
+            self.legs.iter_mut().filter(|leg| leg.heard.is_none()).for_each(|leg| leg.is_alone(agent, heard, given_up));
+        }
+    }
+
     /// The record of the call, ended so.
     pub(super) fn record(&mut self, call: CallId, end: &End, deck: &Deck) -> Record {
         let end = &End { at: self.ended(end), ..*end };
+        self.leave_alone(end);
         let legs: Vec<Leg> = std::mem::take(&mut self.legs).into_iter().map(|leg| leg.close(end, deck)).collect();
         let stays = self.stays.iter().map(|stay| stay.close(end)).collect();
         let caller = customer(&legs, self.calling_back.is_some());

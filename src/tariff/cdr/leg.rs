@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::{DialogId, Party, Segment};
-use turno_base::{Cause, EndedBy, LegId, Now, Number, Quality, Wall};
+use turno_base::{AgentId, Cause, EndedBy, LegId, Now, Number, Quality, Wall};
 
 use super::builder::{End, STAGES_MAX, earlier, later, ms_between};
 use super::record::{Charge, Leg, Stage};
@@ -65,6 +65,29 @@ impl DraftLeg {
             Some(_) if full => {}
             Some(_) | None => self.stages.push((segment, at)),
         }
+    }
+
+    /// Nothing was heard of this agent from `heard` on until his phone was given up: whoever was with him had nobody meanwhile.
+    pub(super) fn is_alone(&mut self, agent: AgentId, heard: Now, given_up: Now) {
+        if self.stages.len() >= STAGES_MAX {
+            return;
+        }
+        let is_his = |segment: Segment| matches!(segment, Segment::Talk(of) | Segment::Hold(of) | Segment::Consult(of) if of == agent);
+        let is_cut = |at: Now, end: Option<Now>| at.mono < given_up.mono && end.is_none_or(|end| end.mono > heard.mono);
+        let mut stages: Vec<(Segment, Now)> = Vec::with_capacity(self.stages.len() + 1);
+        for (n, &(segment, at)) in self.stages.iter().enumerate() {
+            let parts = match is_his(segment) && is_cut(at, self.stages.get(n + 1).map(|&(_, at)| at)) {
+                true if at.mono < heard.mono => [Some((segment, at)), Some((Segment::Ivr(None), heard))],
+                true => [None, Some((Segment::Ivr(None), at))],
+                false => [Some((segment, at)), None],
+            };
+            for (segment, at) in parts.into_iter().flatten() {
+                if stages.last().is_none_or(|(last, _)| *last != segment) {
+                    stages.push((segment, at));
+                }
+            }
+        }
+        self.stages = stages;
     }
 
     /// When it ended, why and by whom. One of which nothing was heard any more ended with the last that was.

@@ -144,10 +144,12 @@ impl Fold {
         if work.hold_us > 0 {
             tally.hold.add(hold_ms);
         }
-        tally.agent_cost += u128::from(rate) * u128::from(work.talk_us + work.hold_us);
+        let cost = u128::from(rate) * u128::from(work.talk_us + work.hold_us);
+        tally.agent_cost += cost;
         let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
         stay.entry.talk_ms += talk_ms;
         stay.entry.hold_ms += hold_ms;
+        stay.entry.agent_cost += cost;
         if stay.entry.agent.is_some() && !stay.completed {
             stay.completed = true;
             tally.counts.completed += 1;
@@ -158,9 +160,11 @@ impl Fold {
     fn wrapped_up(&mut self, work: Work, us: u64, rate: u64, out: &mut Changes) {
         let tally = out.tally(work.key);
         tally.wrap_up.add(us / 1000);
-        tally.agent_cost += u128::from(rate) * u128::from(us);
+        let cost = u128::from(rate) * u128::from(us);
+        tally.agent_cost += cost;
         let Some(stay) = self.call(work.call).and_then(|call| call.stay(work.n)) else { return };
         stay.entry.wrap_up_ms += us / 1000;
+        stay.entry.agent_cost += cost;
         out.entries.insert((work.call, work.n), stay.entry.clone());
     }
 }

@@ -129,6 +129,7 @@ impl Fold {
             talk_ms: 0,
             hold_ms: 0,
             wrap_up_ms: 0,
+            agent_cost: 0,
             disposition: None,
             disposition_due: false,
             disposition_said: false,
@@ -146,6 +147,7 @@ impl Fold {
         if call.first.is_none() {
             call.first = Some((key, at.mono));
             counts.calls += 1;
+            counts.calls_queued += 1;
         }
     }
 
@@ -237,7 +239,8 @@ impl Fold {
         let last = call.entries.last().and_then(|stay| stay.entry.left);
         match call.first {
             Some((key, _)) => {
-                let only_short = !call.answered && last == Some(QueueLeft::ShortAbandoned);
+                // Who waited in another queue before was not short.
+                let only_short = call.entered == 1 && last == Some(QueueLeft::ShortAbandoned);
                 out.tally(key).counts.calls_short += u64::from(only_short);
             }
             None if call.from_outside => {

@@ -54,6 +54,11 @@ impl Done {
         (next <= last).then_some(next)
     }
 
+    /// The last day that a job is done for.
+    pub(super) fn day(&self, job: &str) -> Option<Date> {
+        self.days.get(job).copied()
+    }
+
     /// A job is done for a day and all before it.
     pub(super) fn set(&mut self, job: &str, day: Date) {
         self.days.insert(job.to_owned(), day);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use turno_report::kpi::By;
 use turno_tariff::cdr::Builder;
 
 use super::*;
@@ -118,4 +119,63 @@ fn what_fails_is_tried_again_and_figures_that_are_behind_the_log_are_waited_for(
     db.execute("UPDATE state SET offset = ?", [taken]).unwrap();
     night.look(next, &metrics);
     assert_eq!((exported(dir.path()).len(), metrics.audits.get()), (2, 2));
+}
+
+#[test]
+fn what_an_audit_found_stays_an_alarm_for_a_week_over_good_nights_and_restarts() {
+    let (dir, settings) = house();
+    let db = rusqlite::Connection::open(crate::shell::figures::path(dir.path())).unwrap();
+    db.execute("DELETE FROM entries WHERE call = (SELECT min(call) FROM entries)", []).unwrap();
+    let told = |night: &mut Night, now: &str| {
+        let metrics = Metrics::new();
+        // One day a look.
+        (0..5).for_each(|n| night.look(at(now) + Duration::from_secs(20 * n), &metrics));
+        let of = |identity: &str| metrics.audit_differences.with_label_values(&[identity]).get();
+        let differences = Identity::ALL.iter().map(|identity| of(identity.as_str())).sum::<i64>();
+        (of("counts_are_entries"), differences > 0, metrics.audited_until.get() - at(now).as_secs())
+    };
+    let mut night = Night::new(&settings);
+    // Nothing is done yet: it is taken to be done up to the day before yesterday.
+    assert_eq!(told(&mut night, "2026-03-11T02:00:00Z"), (0, false, -27 * 3600));
+    assert_eq!(told(&mut night, "2026-03-11T03:00:00Z"), (1, true, -4 * 3600));
+    // The next days are good, in this life and in the next.
+    assert_eq!(told(&mut night, "2026-03-13T03:00:00Z"), (1, true, -4 * 3600));
+    assert_eq!(told(&mut Night::new(&settings), "2026-03-18T02:58:00Z").0, 1);
+    assert_eq!(told(&mut Night::new(&settings), "2026-03-18T03:00:00Z"), (0, false, -4 * 3600));
+    // Somebody wrote something else into the file: the audits go on.
+    fs::write(dir.path().join("audits.json"), "[]").unwrap();
+    assert!(!told(&mut Night::new(&settings), "2026-03-19T03:00:00Z").1);
+}
+
+#[test]
+fn an_export_of_each_month_and_year_comes_once_after_its_last_day_with_all_of_them() {
+    let (dir, mut settings) = house();
+    let export = &settings.figures.exports[0];
+    settings.figures.exports = [Span::Month, Span::Year]
+        .map(|each| Export { subject: crate::shell::report::Subject::Law, each, by: By::Day, ..export.clone() })
+        .to_vec();
+    let files = || -> Vec<String> {
+        let Ok(files) = fs::read_dir(dir.path().join("out")) else { return Vec::new() };
+        let names: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.into_iter().collect()
+    };
+    let metrics = Metrics::new();
+    let mut night = Night::new(&settings);
+    let mut seen = Vec::new();
+    for (from, days) in [("2026-03-11T08:00:00Z", 20), ("2026-03-31T08:00:00Z", 1), ("2026-04-01T08:00:00Z", 274)] {
+        for day in 0..days {
+            night.look(at(from) + Duration::from_secs(day * 86_400), &metrics);
+        }
+        seen.push(files().len());
+    }
+    assert_eq!(seen, [0, 0, 9], "months are over on their last day's end");
+    // Two days are left, one for each look.
+    (0..2).for_each(|_| night.look(at("2027-01-01T08:00:00Z"), &metrics));
+    let names = files();
+    assert_eq!((names.len(), names[0].as_str(), names[1].as_str()), (11, "law-2026-03.csv", "law-2026-04.csv"));
+    assert_eq!(names[10], "law-2026.csv");
+    for name in ["law-2026-03.csv", "law-2026.csv"] {
+        let text = fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+        assert!(text.contains("2026-03,averias,40,65.0,no,"), "{text}");
+    }
 }

@@ -6,13 +6,13 @@
 use turno_base::fact::{AgentState, Fact, Party, QueueLeft, What};
 use turno_base::number::normalise;
 use turno_base::{Cause, Currency, EndedBy, LegId, Mono, Now, Number, Outcome, TrunkId};
-use turno_report::kpi::By;
+use turno_report::kpi::{By, FIGURES, KpiTerms};
 use turno_tariff::Deck;
 use turno_tariff::cdr::Builder;
 
 use super::super::{Split, Subject, day_of, report};
 use super::*;
-use crate::shell::figures::tests::{Dir, LONG, NINE_S, open};
+use crate::shell::figures::tests::{Dir, LONG, NINE_S, open_under};
 use crate::shell::figures::zone;
 
 fn id(n: u64) -> CallId {
@@ -62,6 +62,10 @@ fn call(n: u64, caller: &str, steps: &str) -> Vec<Fact> {
                 tell(state(AgentState::Talking, Some(call)));
                 tell(What::SegmentBegan { call, leg, segment: Segment::Talk(agent) });
             }
+            "talk" => {
+                tell(state(AgentState::Talking, Some(call)));
+                tell(What::SegmentBegan { call, leg, segment: Segment::Talk(agent) });
+            }
             "overflow" => tell(left(QueueLeft::Overflowed)),
             "abandon" => tell(left(QueueLeft::Abandoned)),
             "wrap" => tell(state(AgentState::WrapUp, Some(call))),
@@ -82,9 +86,15 @@ fn call(n: u64, caller: &str, steps: &str) -> Vec<Fact> {
 }
 
 fn house() -> Dir {
+    house_under(KpiTerms::default(), None)
+}
+
+/// The house under these terms; the last call of its day goes straight to Anna, if one is given.
+fn house_under(terms: KpiTerms, direct: Option<&str>) -> Dir {
     let dir = Dir::new();
-    let store = open(dir.path());
-    let deck = Deck::parse_csv("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,x,0.60\n").unwrap();
+    let store = open_under(dir.path(), terms);
+    let deck = "valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,x,0.60\n2026-01-01,income,34900,y,1.20\n";
+    let deck = Deck::parse_csv(deck).unwrap();
     let (mut builder, mut number, mut seq) = (Builder::default(), 0, 0);
     let calls = [
         call(
@@ -109,7 +119,8 @@ fn house() -> Dir {
             "1 in averias, 11 overflow, 11 in ventas, 16 offer boris, 21 take boris, 61 wrap boris, 61 bye, 62 said boris fault, 65 free boris",
         ),
     ];
-    for fact in calls.into_iter().flatten() {
+    let direct = direct.map(|steps| call(5, "655555555", steps));
+    for fact in calls.into_iter().chain(direct).flatten() {
         number += 1;
         assert!(store.append_facts(number, 1, postcard::to_allocvec(&fact).unwrap()));
         let mut rows = Vec::new();
@@ -139,6 +150,7 @@ fn asked(dir: &Dir, subject: Subject, change: impl Fn(&mut Ask)) -> Result<Sheet
         agent: None,
         currency: Currency::EUR,
         windows: turno_report::kpi::Windows { resolved_s: 3600, ..Default::default() },
+        settled: Vec::new(),
     };
     change(&mut ask);
     report(&FigureReader::open(dir.path()).unwrap(), &ask)
@@ -150,7 +162,7 @@ fn behind(dir: &Dir, of: Behind, figure: &str, change: impl Fn(&mut Ask)) -> Str
         asked(dir, Subject::Calls(of, figure.to_owned()), change).unwrap_or_else(|error| panic!("{figure}: {error}"));
     let said = |row: &Vec<Cell>| {
         let (Some(Cell::Text(call)), Some(Cell::Text(counted))) = (row.first(), row.last()) else { panic!("{row:?}") };
-        let call = (0..5).find(|n| id(*n).to_string() == *call).unwrap();
+        let call = (0..6).find(|n| id(*n).to_string() == *call).unwrap();
         format!("{call} {counted}")
     };
     let mut rows: Vec<String> = sheet.rows.iter().map(said).collect();
@@ -266,4 +278,84 @@ fn the_calls_behind_a_cost_add_up_to_it_also_when_it_was_rated_again() {
     };
     crate::shell::again::run(dir.path(), &deck, wanted, |_| {}).unwrap();
     assert_eq!(check(), before * 2);
+    let again = asked(&dir, Subject::Calls(Behind::Cost, "rated_again".to_owned()), |_| {}).unwrap();
+    assert_eq!((sum(&again, "rated_again"), again.rows.len()), (before, 5));
+    let cost = asked(&dir, Subject::Calls(Behind::Cost, "cost".to_owned()), |_| {}).unwrap();
+    assert_eq!(sum(&cost, "company"), before * 2);
+}
+
+const DIRECT: &str = "3 talk anna, 33 wrap anna, 33 bye, 34 said anna sale, 38 free anna";
+
+/// The column of a sheet, summed up: counts, ms or units.
+fn sum(sheet: &Sheet, column: &str) -> i128 {
+    let n = sheet.columns.iter().position(|known| known.name == column).unwrap_or_else(|| panic!("no {column}"));
+    let each = |row: &Vec<Cell>| match row[n] {
+        Cell::Value(Value::Count(count)) => i128::from(count),
+        Cell::Value(Value::Mean(ms, 1)) => ms as i128,
+        Cell::Money { units, .. } => units,
+        Cell::Nothing => 0,
+        Cell::Value(_) | Cell::Text(_) => panic!("no sum of {column}"),
+    };
+    sheet.rows.iter().map(each).sum()
+}
+
+#[test]
+fn the_calls_behind_each_figure_of_queues_add_up_to_it() {
+    let terms = KpiTerms { needs_disposition: [QueueId(name("averias"))].into(), ..KpiTerms::default() };
+    let dir = house_under(terms, Some(DIRECT));
+    for queue in [None, Some("averias"), Some("ventas")] {
+        let only = |ask: &mut Ask| ask.queue = queue.map(|queue| QueueId(name(queue)));
+        let report = asked(&dir, Subject::Queues, only).unwrap();
+        assert_eq!(report.rows.len(), 1);
+        for figure in FIGURES {
+            let n = report.columns.iter().position(|column| column.name == figure.name).unwrap();
+            let Cell::Value(value) = report.rows[0][n] else { panic!("{figure:?}") };
+            let calls = asked(&dir, Subject::Calls(Behind::Queues, figure.name.to_owned()), only).unwrap();
+            let (part, whole) = (sum(&calls, "part"), sum(&calls, "whole"));
+            let got = match value {
+                Value::Count(_) => Value::Count(part as u64),
+                Value::Share(..) => Value::Share(part as u128, whole as u128),
+                Value::Mean(..) => Value::Mean(part as u128, whole as u128),
+                // A bound is of a histogram, not a sum: its rows are those of the mean.
+                Value::Bound(_) => {
+                    assert_eq!(calls.rows.len() as u64, sum(&report, "answered") as u64, "{figure:?}");
+                    value
+                }
+            };
+            assert_eq!(got, value, "{figure:?} of {queue:?}");
+        }
+    }
+    let all = |_: &mut Ask| {};
+    assert_eq!(behind(&dir, Behind::Queues, "handled", all), "0 yes, 1 yes, 3 yes, 4 yes, 5 yes");
+    assert_eq!(behind(&dir, Behind::Queues, "answered_rate_calls", all), "0 yes, 1 yes, 2 no, 3 yes, 4 yes, 5 yes");
+    assert_eq!(behind(&dir, Behind::Law, "calls", all), "0 yes, 1 yes, 2 yes, 3 yes, 4 yes", "5 waited for nobody");
+    let marked = |ask: &mut Ask| ask.settled = vec![name("fault")];
+    assert_eq!(behind(&dir, Behind::Repeat, "fcr_marked", marked), "0 yes, 1 no, 4 yes, 5 no");
+}
+
+#[test]
+fn the_calls_behind_each_figure_of_cost_add_up_to_it() {
+    let rates = [(AgentId(name("anna")), 360_000)].into();
+    let dir = house_under(KpiTerms { rate: 180_000, rates, ..KpiTerms::default() }, Some(DIRECT));
+    for queue in [None, Some("averias"), Some("ventas")] {
+        let only = |ask: &mut Ask| ask.queue = queue.map(|queue| QueueId(name(queue)));
+        let report = asked(&dir, Subject::Cost, only).unwrap();
+        let calls = |figure: &str| asked(&dir, Subject::Calls(Behind::Cost, figure.to_owned()), only).unwrap();
+        for (figure, column) in
+            [("agents", "agents"), ("cost", "cost"), ("margin", "margin"), ("company", "net"), ("income", "net")]
+        {
+            assert_eq!(sum(&calls(figure), column), sum(&report, figure), "{figure} of {queue:?}");
+            assert_ne!(sum(&report, figure), 0, "{figure} of {queue:?}");
+        }
+        assert_eq!(sum(&calls("calls"), "part"), sum(&report, "calls"), "calls of {queue:?}");
+        assert_eq!(sum(&calls("handled"), "part"), sum(&report, "handled"), "handled of {queue:?}");
+        assert_eq!(sum(&calls("cost_per_call"), "cost"), sum(&report, "cost"));
+        assert_eq!(calls("rated_again").rows, [] as [Vec<Cell>; 0]);
+    }
+    // Anna's 30 s and 5 s of wrap-up at a cent a second, on the call that no queue gave.
+    let direct = asked(&dir, Subject::Calls(Behind::Cost, "agents".to_owned()), |_| {}).unwrap();
+    let row = direct.rows.iter().find(|row| row[0] == Cell::Text(id(5).to_string())).unwrap();
+    assert_eq!(row[5], Cell::Money { units: 3500, scale: 4, currency: Currency::EUR });
+    let idle = asked(&dir, Subject::Calls(Behind::Cost, "idle".to_owned()), |_| {});
+    assert!(matches!(idle, Err(ReportError::NotOfCalls(_))), "{idle:?}");
 }

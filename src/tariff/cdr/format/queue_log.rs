@@ -346,10 +346,20 @@ impl Caller {
         }
     }
 
-    /// The customer talked for as long as something was heard; the line is written when he is gone.
+    /// They talked for as long as something was heard of both; the line is written when it is over. A limit ends legs before it is
+    /// known when they were heard last.
     fn on_leg_silent(&mut self, leg: LegId, heard: Now) {
-        let Some(talk) = self.talk.as_mut().filter(|_| self.leg == Some(leg)) else { return };
-        talk.gone.get_or_insert(heard);
+        let is_customer = self.leg == Some(leg);
+        let Some(talk) = &mut self.talk else { return };
+        let mut his = self.legs.iter().filter(|(agent, ..)| *agent == talk.agent);
+        let is_agent = his.next().is_some_and(|(_, of, _)| *of == leg) && his.next().is_none();
+        if !is_customer && !is_agent {
+            return;
+        }
+        let gone = talk.gone.get_or_insert(heard);
+        if gone.mono > heard.mono {
+            *gone = heard;
+        }
         if let Some(leaving) = talk.leaving.as_mut().filter(|leaving| leaving.mono > heard.mono) {
             *leaving = heard;
         }
@@ -362,6 +372,8 @@ impl Caller {
             Segment::Talk(agent) | Segment::Hold(agent) | Segment::Consult(agent) if agent == talk.agent => {
                 talk.leaving = None;
             }
+            // His phone is gone: nobody sends the customer back to the queue.
+            Segment::Ivr(_) | Segment::Parked | Segment::Voicemail if talk.gone.is_some() => {}
             // Announcements and ringing on the way to somebody else, or put aside for whoever takes it.
             Segment::Ivr(_) | Segment::Parked | Segment::Voicemail => {
                 talk.leaving.get_or_insert(at);

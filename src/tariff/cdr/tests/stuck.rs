@@ -36,6 +36,44 @@ fn who_is_cleared_for_silence_talked_and_pays_until_something_was_heard_last() {
     assert!(!record.recovered && !record.estimated, "when something was heard is known");
 }
 
+/// The caller was there all the time, and is rescued; but he talked with somebody only until the agent's phone was heard last.
+#[test]
+fn who_talks_with_a_phone_of_which_nothing_is_heard_talked_until_it_was() {
+    let (boris, at_queue) = (LegId::dialled(2), Segment::Queue(queue("averias")));
+    // The queued call talks from 30,000 to 50,000 ms, holds to 60,000 and talks again.
+    for (heard_ms, talk_ms, hold_ms, alone_ms) in
+        [(70_010, 30_000, 10_000, 32_000), (55_010, 20_000, 5000, 47_000), (5000, 0, 0, 72_000)]
+    {
+        let mut script = a_queued_call();
+        script.retain(|(ms, _)| *ms < 90_000);
+        script.extend([
+            (102_010, silent(boris, heard_ms)),
+            (102_010, ended(boris, SILENT, EndedBy::Us)),
+            (102_010, What::QueueEntered { call: CALL, queue: queue("averias"), position: 1 }),
+            (102_010, segment(A, at_queue)),
+            (
+                112_010,
+                What::QueueLeft {
+                    call: CALL,
+                    queue: queue("averias"),
+                    left: QueueLeft::Abandoned,
+                    position: 1,
+                    wait_ms: 10_000,
+                },
+            ),
+            (112_010, ended(A, Cause::NORMAL, EndedBy::Caller)),
+            (112_010, What::CallEnded { call: CALL, outcome: Outcome::Answered, by: EndedBy::Caller }),
+        ]);
+        let record = record(&script);
+        assert_eq!(verify(&record), [], "{heard_ms}");
+        assert_eq!((record.talk_ms(), record.hold_ms()), (talk_ms, hold_ms), "{heard_ms}: {record:#?}");
+        let caller = &record.legs[0];
+        let [.., alone, waits] = &caller.stages[..] else { panic!("{caller:#?}") };
+        assert_eq!((alone.segment, alone.ms, waits.segment), (Segment::Ivr(None), alone_ms, at_queue), "{heard_ms}");
+        assert_eq!((caller.talk_ms, record.total_ms), (112_000, 112_010), "{heard_ms}: he pays for being connected");
+    }
+}
+
 #[test]
 fn what_began_after_something_was_heard_last_never_was() {
     // Heard last while on hold.

@@ -398,3 +398,42 @@ fn who_is_cleared_for_silence_talked_until_something_was_heard_last() {
     let told = run.lines().last().unwrap();
     assert!(told.starts_with(last) && told.ends_with("|5|20|2"), "{told}");
 }
+
+/// A limit ends everybody at once, and media says afterwards when the caller was heard last.
+#[test]
+fn who_is_cut_by_a_limit_after_he_fell_silent_talked_until_something_was_heard_last() {
+    let silent = |leg| What::LegSilent { call: CALL, leg, heard: at(26_000) };
+    let script = with(
+        talks(),
+        [
+            (56_000, leg_ends(A)),
+            (56_000, leg_ends(LegId::dialled(7))),
+            (56_020, silent(A)),
+            (56_020, silent(LegId::dialled(7))),
+            (56_030, ends(EndedBy::Us)),
+        ],
+    );
+    let last = "1773140456|1774552095.1|averias|anna|COMPLETEAGENT|5|20|2";
+    assert_eq!(run(&script).lines().last(), Some(last));
+}
+
+/// The customer is there, and waits again.
+#[test]
+fn a_phone_of_which_nothing_is_heard_had_the_customer_until_something_was() {
+    let silent = |leg| What::LegSilent { call: CALL, leg, heard: at(26_000) };
+    for (leg, talk_s) in [(LegId::dialled(7), 20), (LegId::dialled(99), 52)] {
+        let script = with(
+            talks(),
+            [
+                (58_000, silent(leg)),
+                (58_000, leg_ends(LegId::dialled(7))),
+                (58_000, is(Segment::Ivr(None))),
+                (58_010, enters("averias", 1)),
+                (60_000, leaves("averias", QueueLeft::Abandoned, 1, 2000)),
+                (60_000, ends(EndedBy::Caller)),
+            ],
+        );
+        let line = format!("1773140458|1774552095.1|averias|anna|COMPLETEAGENT|5|{talk_s}|2");
+        assert!(run(&script).lines().any(|told| told == line), "{}", run(&script));
+    }
+}
