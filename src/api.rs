@@ -8,6 +8,7 @@ mod customers;
 mod events;
 mod headers;
 pub mod http;
+mod keep;
 pub mod live;
 mod openapi;
 mod records;

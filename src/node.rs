@@ -21,12 +21,14 @@ use turno_sip::flow::Listener;
 pub use error::StartError;
 
 use crate::shell::asker::Asker;
+use crate::shell::audit::{Audit, Author, Door};
 use crate::shell::board::Board;
 use crate::shell::config::{Problem, Settings};
 use crate::shell::customers::Watch;
 use crate::shell::figures::nightly;
 use crate::shell::metrics::Metrics;
 use crate::shell::reload::Reloader;
+use crate::shell::reload::told::{self, Reloaded};
 use crate::shell::run::{Gate, TICK};
 use crate::shell::signals;
 use crate::shell::store::Store;
@@ -67,6 +69,7 @@ pub struct Node {
     /// Control socket.
     pub socket: PathBuf,
     reloader: Arc<Reloader>,
+    audit: Audit,
     store: Arc<Store>,
     runtime: tokio::runtime::Runtime,
     engine: JoinHandle<()>,
@@ -109,6 +112,7 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
         ami_tls: doors.ami_tls,
         socket: doors.socket,
         reloader: doors.reloader,
+        audit: doors.audit,
         store: shared.store,
         runtime: shared.runtime,
         engine,
@@ -124,11 +128,9 @@ pub fn start(mut settings: Settings, file: Option<PathBuf>) -> Result<Node, Star
 impl Node {
     /// Takes signals from now on.
     pub fn take_signals(&self, drain_limit: Duration) -> Result<(), StartError> {
-        let reloader = self.reloader.clone();
-        let reload = move || {
-            // What is wrong with it has been logged line by line.
-            let _ = reloader.reload("SIGHUP");
-        };
+        let (reloader, audit) = (self.reloader.clone(), self.audit.clone());
+        let by = Author { who: "SIGHUP".into(), door: Door::Signal };
+        let reload = move || audit.note_here(&by, told::deed(&reloader.reload(&by.who)));
         let handle = self.runtime.handle();
         signals::listen(handle, self.gate.clone(), self.asker.clone(), drain_limit, reload).map_err(about("signals"))
     }
@@ -139,7 +141,7 @@ impl Node {
     }
 
     /// Reads the configuration again.
-    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+    pub fn reload(&self) -> Result<Reloaded, Vec<Problem>> {
         self.reloader.reload("the process itself")
     }
 

@@ -18,7 +18,9 @@ use crate::api::live::{self, LiveReply, LiveRequest};
 use crate::api::tools::{self, Tool, ToolReply};
 use crate::shell::asker::Unanswered;
 use crate::shell::audit::{Author, Deed, Door};
+use crate::shell::config::Problem;
 use crate::shell::live::decks::DECK_BYTES_MAX;
+use crate::shell::reload::told;
 use crate::shell::tap::Shown;
 
 /// Longest request line, a whole price book in it, the largest thing that is sent; more closes the connection.
@@ -158,7 +160,6 @@ async fn answer(request: Request, state: &AppState, by: &Author, lines: &mut Opt
 fn deed(request: &Request) -> Option<Deed> {
     let what = |what: &str, about: &str| Some(Deed { what: what.into(), about: about.into(), ..Deed::default() });
     match request {
-        Request::Reload => what("reload", "config"),
         Request::Drain => what("drain", "node"),
         Request::Live(request) => match &**request {
             LiveRequest::Change { wanted, why, dry_run: false, expect: _ } => {
@@ -173,22 +174,30 @@ fn deed(request: &Request) -> Option<Deed> {
             | LiveRequest::DeckText { .. } => None,
         },
         Request::Tool(tool) => tool.changes().and_then(|(of, about)| what(of, about)),
-        Request::Command(_) => None,
+        // They say more of themselves where they are done.
+        Request::Command(_) | Request::Reload => None,
+    }
+}
+
+/// Reads the configuration again, and writes down what that changed.
+async fn reload(state: &AppState, by: &Author) -> Reply {
+    let (reloader, who) = (state.reloader.clone(), by.who.to_string());
+    // It reads files and may wait for the engine.
+    let Ok(reloaded) = tokio::task::spawn_blocking(move || reloader.reload(&who)).await else {
+        return Reply::Unavailable("reading the configuration failed".to_owned());
+    };
+    state.audit.note(by, told::deed(&reloaded)).await;
+    let words = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
+    match reloaded {
+        Ok(reloaded) => Reply::Done(words(reloaded.warnings)),
+        Err(problems) => Reply::Refused(words(problems)),
     }
 }
 
 async fn reply(request: Request, state: &AppState, by: &Author, lines: &mut Option<Receiver<Shown>>) -> Reply {
     match request {
         Request::Command(command) => ask_engine(command, state, by).await,
-        Request::Reload => {
-            let (reloader, who) = (state.reloader.clone(), by.who.to_string());
-            // It reads files and may wait for the engine.
-            match tokio::task::spawn_blocking(move || reloader.reload(&who)).await {
-                Ok(Ok(warnings)) => Reply::Done(warnings.iter().map(ToString::to_string).collect()),
-                Ok(Err(problems)) => Reply::Refused(problems.iter().map(ToString::to_string).collect()),
-                Err(_) => Reply::Unavailable("reading the configuration failed".to_owned()),
-            }
-        }
+        Request::Reload => reload(state, by).await,
         Request::Live(request) => live::answer(*request, state, &by.who).await,
         Request::Drain => {
             state.gate.drain();

@@ -16,7 +16,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::api::access::{self, Asking};
 use crate::api::control::Reply;
-use crate::api::{AppState, rest};
+use crate::api::{AppState, asked, rest};
 use crate::shell::live::Revision;
 use crate::shell::live::document::{DOCUMENT_BYTES_MAX, Document, json_of};
 use crate::shell::live::edit::{self, Act, Edit, EditError};
@@ -24,6 +24,7 @@ use crate::shell::live::kind::Shape;
 use crate::shell::reload::Reloader;
 use crate::shell::reload::change::{Absent, Asked, Done, Refused, Wanted};
 use crate::shell::reload::decks::DeckView;
+use crate::shell::reload::told::Reloaded;
 
 /// Revisions that one question shows if it names no number.
 const SHOWN: u32 = 20;
@@ -297,12 +298,10 @@ async fn undo(
 }
 
 async fn reload(State(state): State<AppState>, Extension(asking): Extension<Asking>) -> Response {
-    let again = move |reloader: &Reloader| {
-        let warnings = reloader.reload(&asking.name).map_err(Refused::Problems)?;
-        Ok((reloader.live().0, warnings))
-    };
+    let again = move |reloader: &Reloader| reloader.reload(&asking.name).map_err(Refused::Problems);
     match read(state, again).await {
-        Ok((revision, warnings)) => {
+        Ok(Reloaded { before: _, revision, changed, warnings }) => {
+            asked::say(changed.join(", "));
             let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
             tagged(revision, Json(json!({"revision": revision, "warnings": warnings})))
         }

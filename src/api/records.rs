@@ -57,7 +57,7 @@ async fn show(State(state): State<AppState>, Path(call): Path<String>) -> Respon
     let dir = state.records.clone();
     read(&state, move |reader| {
         let Some(record) = reader.show(call)? else { return Ok(None) };
-        let again = Ledger::read(&dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_call(call))?;
+        let again = Ledger::read(&dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_record(&record))?;
         Ok(Some(ledger::json(&record, &again)))
     })
     .await

@@ -13,7 +13,7 @@ use turno_base::{AgentId, CallId, E164, Name, QueueId, StationId};
 use turno_engine::{Answer, Command, Refusal};
 
 use crate::api::{
-    AppState, access, asked, customers, events, live, records, reports, session, tasks, toolbox, voicemail,
+    AppState, access, asked, customers, events, keep, live, records, reports, session, tasks, toolbox, voicemail,
 };
 use crate::shell::asker::Unanswered;
 use crate::shell::instant::wall_of;
@@ -53,6 +53,7 @@ pub(super) fn router(state: AppState) -> Router<AppState> {
         .route("/events", get(events::events))
         .merge(session::router())
         .merge(tasks::router())
+        .merge(keep::router())
         .merge(records::router())
         .merge(reports::router())
         .merge(customers::router())

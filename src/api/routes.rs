@@ -7,6 +7,7 @@
 use axum::http::Method;
 
 use crate::shell::config::Scope;
+use crate::shell::store::retention::DAYS_MAX;
 use Kind::{Count, Flag, Instant, Named, Names, Number, OneOf, Text, Texts};
 use Scope::{Agent, Board, Planner, Supervisor};
 use Whose::{Anybodys, HisCall, HisTask, OfTheAgentAsked, TheAgents};
@@ -174,6 +175,7 @@ const FORMS: &[&str] = &["table", "csv", "json", "xlsx", "svg"];
 const OTHER: &[Field] = &[need("other", Text, "The other customer's id")];
 const QUEUE: &[Field] = &[need("queue", Named, "Where it waits on")];
 const DISPOSITION: Field = need("disposition", Named, "One of [dispositions]");
+const PURPOSES: &[&str] = &["queue", "callback", "direct", "internal"];
 const REPORT: &[Field] = &[
     may("from", Text, "First day, 2026-03-10; today if absent"),
     may("to", Text, "Last day"),
@@ -311,6 +313,25 @@ pub(crate) const ROUTES: &[Route] = &[
         may("number", Text, "From or to this number"),
         may("limit", Count(1000), "At most so many; 100 if absent"),
     ]),
+    post(
+        "/api/v1/records/erase",
+        ADMIN,
+        "Forgets in the records whom the customers do not know; this cannot be taken back.",
+    )
+    .gives("pseudonym")
+    .takes(&[
+        may("customer", Text, "His external id"),
+        may("number", Number, "His number; at least one of both"),
+        need("yes", Flag, "Said aloud"),
+    ]),
+    post("/api/v1/records/retain", ADMIN, "Takes old records out of the tables; this cannot be taken back.")
+        .gives("calls")
+        .asks(&[DRY])
+        .takes(&[
+            need("older_than_days", Count(DAYS_MAX), "Calls that arrived more than so many days ago"),
+            may("purpose", OneOf(PURPOSES), "Only those for this purpose"),
+            may("yes", Flag, "Said aloud, unless it is a dry run"),
+        ]),
     get("/api/v1/records/{call}", WATCHED, "call", "One record."),
     get("/api/v1/reports/{subject}", WATCHED, "rows", "A report, as `turno report`.").asks(REPORT),
     get("/api/v1/figures/{figure}/calls", WATCHED, "rows", "The calls behind a figure.").asks(REPORT),
@@ -431,7 +452,12 @@ pub(crate) const ROUTES: &[Route] = &[
         may("trunk", Named, "By which trunk; absent: the first that has a route for it"),
         may("at", Instant, "At this instant, with agents and queues as they are now"),
     ]),
-    get("/api/v1/trunks", WATCHED, "trunks", "Trunks: up or not, calls, our registration there, each address."),
+    get(
+        "/api/v1/trunks",
+        WATCHED,
+        "trunks",
+        "Trunks: up or not (null: not known yet), calls, our registration there, each address.",
+    ),
     get("/api/v1/trunks/{trunk}", WATCHED, "trunks", "One trunk."),
     post("/api/v1/trunks/{trunk}/ping", SUPERVISED, "Asks each address of a trunk by OPTIONS.").gives("pings"),
     get("/api/v1/sip-trace", ADMIN, "trace", "Whether SIP is shown somewhere, and how much was."),
@@ -458,6 +484,11 @@ pub(crate) const ROUTES: &[Route] = &[
         may("who", Text, "Only this account, token, person or login"),
         may("about", Text, "Only what is about this, or begins with it: agent/anna, queue/"),
     ]),
+    post("/api/v1/drain", ADMIN, "No new calls from now on, until the process ends or starts again.").takes(&[need(
+        "yes",
+        Flag,
+        "Said aloud",
+    )]),
     get("/api/v1/doctor", ADMIN, "findings", "What would keep calls from going through, and what to do."),
     get("/wall/feed", SHOWN, "websocket", "The wallboard's own feed."),
 ];

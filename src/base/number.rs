@@ -74,8 +74,18 @@ impl Serialize for E164 {
 
 impl<'de> Deserialize<'de> for E164 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<E164, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = E164;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of + and 3 to 15 digits")
+            }
+            // Records are read by the million: no copy of the text is made.
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<E164, E> {
+                E164::new(text).map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Visitor)
     }
 }
 

@@ -197,7 +197,7 @@ fn list(reader: &Reader, as_json: bool, which: &Which) -> Result<(), Failure> {
 
 fn show(reader: &Reader, dir: &Path, as_json: bool, call: CallId) -> Result<(), Failure> {
     let record = reader.show(call).map_err(Failure::Store)?.ok_or(Failure::NoCall(call))?;
-    let again = Ledger::read(dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_call(call))?;
+    let again = Ledger::read(dir)?.map_or_else(|| Ok(Vec::new()), |ledger| ledger.of_record(&record))?;
     match as_json {
         true => println!("{}", ledger::json(&record, &again)),
         false => print!("{}{}", format::shown(&record), ledger::shown(&again)),

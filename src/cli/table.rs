@@ -41,6 +41,16 @@ impl Table {
     }
 }
 
+/// What may not be known yet.
+pub(super) fn known(is: Option<bool>) -> String {
+    match is {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    }
+    .to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,13 +9,13 @@ use turno_engine::{Answer, Command as Ask};
 use turno_sip::trunk::{AddressState, Registration, TrunkView};
 
 use crate::api::control::{self, Reply, Request};
-use crate::cli::table::Table;
+use crate::cli::table::{Table, known};
 use crate::cli::{NOT_FOUND, REFUSED, ask};
 use crate::shell::ping::{self, Pinged, address_words};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TrunkCommand {
-    /// All trunks, or one: up or not, calls, our registration there, and each address.
+    /// All trunks, or one: up, not, or not known yet, calls, our registration there, and each address.
     Show {
         /// Trunk.
         trunk: Option<TrunkId>,
@@ -57,7 +57,7 @@ fn show(trunks: &[TrunkView], as_json: bool) -> u8 {
     for view in trunks {
         let head = [
             view.trunk.to_string(),
-            if view.up { "yes" } else { "no" }.to_owned(),
+            known(view.up),
             view.calls.to_string(),
             view.refused.to_string(),
             registration_words(&view.registration),
@@ -69,6 +69,8 @@ fn show(trunks: &[TrunkView], as_json: bool) -> u8 {
         for (at, address) in view.addresses.iter().enumerate() {
             let [trunk, up, calls, refused, registered] = if at == 0 { head.clone() } else { Default::default() };
             let state = match address.state {
+                AddressState::Untried { missed: 0 } => "not heard of yet".to_owned(),
+                AddressState::Untried { missed } => format!("not heard of yet, {missed} probes missed"),
                 AddressState::Good { missed: 0 } => "good".to_owned(),
                 AddressState::Good { missed } => format!("good, {missed} probes missed"),
                 AddressState::Quarantined { answered, .. } => format!("set aside, {answered} probes answered"),

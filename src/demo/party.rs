@@ -284,7 +284,7 @@ impl Party {
                 self.legs.remove(&leg);
                 self.events.push_back(PartyEvent::Ended(leg, cause));
             }
-            SipEvent::Trunk { up: true, .. } => self.events.push_back(PartyEvent::Registered),
+            SipEvent::Trunk { up: Some(true), .. } => self.events.push_back(PartyEvent::Registered),
             SipEvent::Named { .. }
             | SipEvent::Progress { .. }
             | SipEvent::Confirmed { .. }

@@ -250,8 +250,8 @@ pub enum Effect {
     Trunk {
         /// The trunk.
         trunk: TrunkId,
-        /// Usable.
-        up: bool,
+        /// Usable; none: nothing is known of it any more.
+        up: Option<bool>,
     },
     /// Why this agent is offered this call.
     Why {

@@ -32,6 +32,8 @@ pub(super) struct Doors {
     pub(super) ami_tls: Option<SocketAddr>,
     /// Control socket.
     pub(super) socket: PathBuf,
+    /// Who did what.
+    pub(super) audit: Audit,
 }
 
 impl Doors {
@@ -69,7 +71,7 @@ impl Doors {
         let state = api::AppState {
             shots,
             asker: shared.asker.clone(),
-            audit,
+            audit: audit.clone(),
             board: threads.board.clone(),
             metrics: shared.metrics.clone(),
             gate: shared.gate.clone(),
@@ -93,7 +95,7 @@ impl Doors {
             .map_err(about(format!("the control socket {}", socket.display())))?;
         let http = bound.http.map(|listener| api::http::start(handle, listener, state)).transpose();
         let http = http.map_err(about("the HTTP listener"))?;
-        Ok(Doors { reloader, http, ami, ami_tls, socket })
+        Ok(Doors { reloader, http, ami, ami_tls, socket, audit })
     }
 }
 

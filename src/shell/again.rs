@@ -1,23 +1,28 @@
 //! Rating a period again: its records priced by the book of today, differences posted to the ledger beside them.
+//!
+//! Three threads work at a time: one reads records, one rates them, and who called looks up what was posted and posts. Nothing of the
+//! records' tables is held between two pages, and of the ledger nothing between two parts: a node that serves calls beside it goes on.
+
+mod counted;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crossbeam_channel::{Sender, bounded};
-use turno_base::{Currency, Money, Name, Wall};
-use turno_report::kpi::{KpiTerms, Quarter};
-use turno_tariff::again::{Again, Posting};
-use turno_tariff::cdr::Record;
-use turno_tariff::{Deck, Payer};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use turno_base::{CallId, Currency, E164, Money, SegmentId, Wall};
+use turno_report::kpi::KpiTerms;
+use turno_tariff::again::{Again, Amount, Posting, amounts};
+use turno_tariff::cdr::{Brief, Stay};
+use turno_tariff::{Deck, NumberType, Payer};
 
-use crate::shell::figures::FigureReader;
-use crate::shell::store::ledger::Ledger;
-use crate::shell::store::{Reader, StoreError};
+use crate::shell::store::ledger::{Entry, Ledger, PostedBefore, Postings};
+use crate::shell::store::{Page, Reader, StoreError};
+use counted::Counted;
 
-/// Records whose differences become durable together.
-const PART: usize = 5000;
-/// Parts that were read and not rated yet.
-const PARTS_AHEAD: usize = 4;
+/// Records whose differences become durable together. Each part costs a sync of the disk; what is ahead of it is held in memory.
+const PART: usize = 10_000;
+/// Parts that were read and not rated yet, and that were rated and not posted yet.
+const PARTS_AHEAD: usize = 2;
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -42,8 +47,8 @@ pub struct Wanted {
 }
 
 /// Rates the records of a period in `dir` again, part by part: a run that is broken off has posted whole parts, and the next goes on.
-/// One thread reads ahead of the one that rates. `progress` hears how many records are done.
-pub fn run(dir: &Path, deck: &Deck, wanted: Wanted, progress: impl Fn(u64)) -> Result<Run, StoreError> {
+/// `progress` hears what is done, after each part.
+pub fn run(dir: &Path, deck: &Deck, wanted: Wanted, progress: impl Fn(&Again)) -> Result<Run, StoreError> {
     run_as_counted(dir, deck, None, wanted, progress)
 }
 
@@ -53,86 +58,158 @@ pub fn run_as_counted(
     deck: &Deck,
     terms: Option<&KpiTerms>,
     wanted: Wanted,
-    progress: impl Fn(u64),
+    progress: impl Fn(&Again),
+) -> Result<Run, StoreError> {
+    run_in_parts(dir, deck, terms, wanted, PART, progress)
+}
+
+/// How many records of a period there are.
+pub fn records(dir: &Path, from: Wall, to: Wall) -> Result<u64, StoreError> {
+    Reader::open(dir)?.count(&(from..to))
+}
+
+fn run_in_parts(
+    dir: &Path,
+    deck: &Deck,
+    terms: Option<&KpiTerms>,
+    wanted: Wanted,
+    part: usize,
+    progress: impl Fn(&Again),
 ) -> Result<Run, StoreError> {
     let reader = Reader::open(dir)?;
-    let mut ledger = Ledger::open(dir)?;
+    let mut book = Book::open(dir, wanted.dry_run)?;
+    let mut counted = Counted::new(dir, terms);
     let mut run = Run::default();
-    // A store whose figures were never counted has none.
-    let counted = Counted { figures: FigureReader::open(dir).ok(), terms };
-    // Who reads waits while so many parts are ahead.
-    let (parts, coming) = bounded(PARTS_AHEAD);
+    // Who is ahead waits. Nobody takes it any more: the last of the line says why.
+    let (pages, to_rate) = bounded(PARTS_AHEAD);
+    let (parts, to_post) = bounded(PARTS_AHEAD);
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read(&reader, wanted, &parts));
-        for part in coming {
-            run.part(&mut ledger, &part, deck, &counted, wanted)?;
-            progress(run.again.records);
+        scope.spawn(move || read(&reader, wanted, part, &pages));
+        scope.spawn(move || rate(&to_rate, deck, &parts));
+        for part in to_post {
+            run.part(&mut book, &part?, &mut counted, wanted)?;
+            progress(&run.again);
         }
-        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        Ok::<_, StoreError>(())
     })?;
     Ok(run)
 }
 
-fn read(reader: &Reader, wanted: Wanted, parts: &Sender<Vec<Record>>) -> Result<(), StoreError> {
-    let mut part = Vec::with_capacity(PART);
-    reader.each_closed_in(wanted.from, wanted.to, |record| {
-        part.push(record);
-        // Nobody takes it any more: the other end says why.
-        part.len() < PART || parts.send(std::mem::replace(&mut part, Vec::with_capacity(PART))).is_ok()
-    })?;
-    let _ = parts.send(part);
-    Ok(())
+fn read(reader: &Reader, wanted: Wanted, records: usize, pages: &Sender<Result<Page, StoreError>>) {
+    let mut after = None;
+    loop {
+        let page = reader.page(&(wanted.from..wanted.to), after.as_ref(), records);
+        after = page.as_ref().ok().and_then(|page| page.end().cloned());
+        if page.as_ref().is_ok_and(|page| page.count() == 0) || pages.send(page).is_err() || after.is_none() {
+            return;
+        }
+    }
 }
 
-/// How figures count the calls.
-struct Counted<'a> {
-    figures: Option<FigureReader>,
-    terms: Option<&'a KpiTerms>,
+fn rate(pages: &Receiver<Result<Page, StoreError>>, deck: &Deck, parts: &Sender<Result<Part, StoreError>>) {
+    for page in pages {
+        if parts.send(page.and_then(|page| Part::rated(&page, deck))).is_err() {
+            return;
+        }
+    }
 }
 
-impl Counted<'_> {
-    /// The type of number under which the cost of a call is counted: as its last stay was; without one as the terms say; else as in its
-    /// record.
-    fn number_type(&self, record: &Record) -> Result<Option<Name>, StoreError> {
-        let stay = match (&self.figures, record.stays.last()) {
-            (Some(figures), Some(stay)) => figures.stay(record.call, stay.queue, Quarter::of(stay.entered))?,
-            (Some(_) | None, _) => None,
-        };
-        let recorded = || record.dnis_type.and_then(|kind| Name::new(kind.as_str()).ok());
-        let digits = record.dnis.e164.map(|number| number.digits().to_owned()).unwrap_or_default();
-        Ok(match (stay, self.terms) {
-            (Some(stay), _) => stay.key.number_type,
-            (None, Some(terms)) => terms.number_type(&digits),
-            (None, None) => recorded(),
-        })
+/// Records that were read and rated, in the order of their arrival.
+#[derive(Debug)]
+struct Part {
+    told: Vec<Told>,
+    /// Each with the place of its record above.
+    amounts: Vec<(usize, Amount)>,
+}
+
+/// What a posting says of its call.
+#[derive(Debug)]
+struct Told {
+    call: CallId,
+    arrived: Wall,
+    dnis: Option<E164>,
+    dnis_type: Option<NumberType>,
+    segment: Option<SegmentId>,
+    stay: Option<Stay>,
+}
+
+impl Part {
+    fn rated(page: &Page, deck: &Deck) -> Result<Part, StoreError> {
+        let mut part = Part { told: Vec::with_capacity(page.count()), amounts: Vec::with_capacity(page.count()) };
+        for brief in page.briefs() {
+            let brief = brief?;
+            let record = part.told.len();
+            amounts(&brief, deck, |amount| part.amounts.push((record, amount)));
+            let Brief { call, arrived, dnis, dnis_type, segment, stay, .. } = brief;
+            part.told.push(Told { call, arrived, dnis, dnis_type, segment, stay });
+        }
+        Ok(part)
+    }
+
+    /// When the first and the last of its calls arrived.
+    fn span(&self) -> Option<(Wall, Wall)> {
+        self.told.first().zip(self.told.last()).map(|(first, last)| (first.arrived, last.arrived))
+    }
+}
+
+/// Where differences go.
+#[derive(Debug)]
+enum Book {
+    /// Nowhere; none: nothing was ever posted.
+    Asked(Option<Ledger>),
+    Posted(Postings),
+}
+
+impl Book {
+    fn open(dir: &Path, dry_run: bool) -> Result<Book, StoreError> {
+        if dry_run { Ledger::read(dir).map(Book::Asked) } else { Postings::open(dir).map(Book::Posted) }
     }
 }
 
 impl Run {
     fn part(
         &mut self,
-        ledger: &mut Ledger,
-        records: &[Record],
-        deck: &Deck,
-        counted: &Counted<'_>,
+        book: &mut Book,
+        part: &Part,
+        counted: &mut Counted<'_>,
         wanted: Wanted,
     ) -> Result<(), StoreError> {
-        let calls = records.iter().map(|record| record.call);
-        let Some((first, last)) = calls.clone().min().zip(calls.max()) else { return Ok(()) };
-        let part = ledger.part()?;
-        let before = part.posted(first, last)?;
-        let mut postings: Vec<(&Record, Posting)> = Vec::new();
-        for record in records {
-            self.again.record(record, deck, |of| before.of(of), |posting| postings.push((record, posting)));
-        }
-        for (record, posting) in &postings {
-            let Money { units, scale, currency } = posting.difference;
-            *self.sums.entry((posting.of.payer, currency, scale)).or_default() += i128::from(units);
-            if !wanted.dry_run {
-                part.post(posting, record, counted.number_type(record)?, wanted.now)?;
+        let Some((first, last)) = part.span() else { return Ok(()) };
+        match book {
+            Book::Asked(ledger) => {
+                let before = ledger.as_ref().map(|ledger| ledger.posted(first, last)).transpose()?;
+                self.differences(part, &before.unwrap_or_default(), |_, _, _| Ok(()))
+            }
+            Book::Posted(postings) => {
+                let rows = postings.part()?;
+                let before = rows.posted(first, last)?;
+                let mut entries = Vec::new();
+                self.differences(part, &before, |told, amount, posting| {
+                    entries.push(told.entry(amount, posting, counted, wanted.now)?);
+                    Ok(())
+                })?;
+                rows.post(&entries)?;
+                rows.keep()
             }
         }
-        part.keep()
+    }
+
+    /// Counts the amounts of a part and hands over each difference.
+    fn differences(
+        &mut self,
+        part: &Part,
+        before: &PostedBefore,
+        mut on: impl FnMut(&Told, &Amount, Posting) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.again.records += part.told.len() as u64;
+        for (record, amount) in &part.amounts {
+            let Some(posting) = self.again.amount(amount, before.of(amount.of)) else { continue };
+            let Money { units, scale, currency } = posting.difference;
+            *self.sums.entry((posting.of.payer, currency, scale)).or_default() += i128::from(units);
+            let told = part.told.get(*record).expect("an amount names a record of its part");
+            on(told, amount, posting)?;
+        }
+        Ok(())
     }
 
     /// Sums of the differences as they print, by payer.
@@ -144,74 +221,27 @@ impl Run {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::shell::store::tests::{Dir, fill, record, rows};
-    use crate::shell::store::{Options, Store};
-
-    /// Bounds a failure.
-    const LONG: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_period_is_rated_again_once_and_a_dry_run_posts_nothing() {
-        let dir = Dir::new("again");
-        let (store, _) = Store::open(&dir.0, Options::default(), Vec::new(), |_| {}).unwrap();
-        for (seq, row) in (1..).zip((0..3).flat_map(rows)) {
-            store.append(seq, row).unwrap();
-        }
-        store.close(LONG);
-        // The records are of 0.1620 a minute for ten seconds.
-        let book = "valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,freephone,0.60\n";
-        let deck = Deck::parse_csv(book).unwrap();
-        let (from, now) = (Wall::from_secs(1_773_140_400), Wall::from_secs(1_800_000_000));
-        let wanted = |to, dry_run| Wanted { from, to, dry_run, now };
-        let (first_two, later) = (from + Duration::from_millis(2), from + Duration::from_secs(1));
-        let said = |wanted: Wanted| {
-            let run = run(&dir.0, &deck, wanted, |_| {}).unwrap();
-            let sums: Vec<String> =
-                run.sums().map(|(payer, net, currency)| format!("{payer} {net} {currency}")).collect();
-            (run.again.records, run.again.changed, run.again.same, sums.join(", "))
-        };
-        let both = (2, 2, 0, "company 0.1533 EUR".to_owned());
-        assert_eq!(said(wanted(first_two, true)), both);
-        assert_eq!(said(wanted(first_two, false)), both);
-        assert_eq!(said(wanted(first_two, false)), (2, 0, 2, String::new()));
-        assert_eq!(said(wanted(later, false)).1, 1, "the third, and only that");
-        assert_eq!(said(wanted(later, false)).1, 0);
-    }
-
-    /// Records that are rated again unless `TURNO_AGAIN_RECORDS` says how many; `scripts/full t1` is the whole size, ten million.
-    const RECORDS: u64 = 12_000;
-
-    #[test]
-    fn a_period_of_many_parts_is_rated_again_to_the_last_record_and_says_how_fast() {
-        let asked = std::env::var("TURNO_AGAIN_RECORDS").ok().and_then(|n| n.parse().ok());
-        let records: u64 = asked.unwrap_or(RECORDS);
-        let dir = Dir::new("again-many");
-        // Straight into the tables: the way through the log is measured elsewhere.
-        fill(&dir.0, (0..records).map(record)).unwrap();
-        let book = |per_minute: &str| {
-            let text = format!("valid_from,payer,b,rate,per_minute\n2026-01-01,company,34900,freephone,{per_minute}\n");
-            Deck::parse_csv(&text).unwrap()
-        };
-        let all = |dry_run| Wanted { from: Wall(0), to: Wall(i64::MAX), dry_run, now: Wall::from_secs(1_800_000_000) };
-        let timed = |deck: &Deck, wanted: Wanted| {
-            let began = std::time::Instant::now();
-            let again = run(&dir.0, deck, wanted, |_| {}).unwrap().again;
-            (again.changed, again.same, records * 1000 / (began.elapsed().as_millis() as u64).max(1))
-        };
-        let dearer = book("0.60");
-        let (changed, _, asking) = timed(&dearer, all(true));
-        assert_eq!(changed, records);
-        let (changed, _, posting) = timed(&dearer, all(false));
-        assert_eq!(changed, records);
-        let (changed, same, checking) = timed(&dearer, all(false));
-        assert_eq!((changed, same), (0, records));
-        println!(
-            "{records} records again: {asking}/s asked, {posting}/s with a difference to post for each, {checking}/s found as posted"
-        );
+impl Told {
+    /// The row that posts a difference of this call.
+    fn entry(
+        &self,
+        amount: &Amount,
+        posting: Posting,
+        counted: &mut Counted<'_>,
+        now: Wall,
+    ) -> Result<Entry, StoreError> {
+        Ok(Entry {
+            posting,
+            posted: now,
+            arrived: self.arrived,
+            counted: self.stay.map_or(self.arrived, |stay| stay.entered),
+            was_unrated: posting.revision == 0 && amount.was_unrated,
+            queue: self.stay.map(|stay| stay.queue),
+            segment: self.segment,
+            number_type: counted.number_type(self)?,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

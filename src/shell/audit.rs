@@ -50,10 +50,12 @@ pub enum Door {
     Ami,
     /// A command on the folders of a node, beside it or without one.
     Cli,
+    /// A signal of the machine; who sent it is not known.
+    Signal,
 }
 
 impl Door {
-    const ALL: [Door; 4] = [Door::Socket, Door::Rest, Door::Ami, Door::Cli];
+    const ALL: [Door; 5] = [Door::Socket, Door::Rest, Door::Ami, Door::Cli, Door::Signal];
 
     /// The word in lists.
     pub const fn as_str(self) -> &'static str {
@@ -62,6 +64,7 @@ impl Door {
             Door::Rest => "rest",
             Door::Ami => "ami",
             Door::Cli => "cli",
+            Door::Signal => "signal",
         }
     }
 }
@@ -210,6 +213,12 @@ impl Audit {
         if done.await.is_err() {
             tracing::error!("what was done is not in the audit log");
         }
+    }
+
+    /// As [`Audit::note`], on a thread that may wait for the disk itself. If another is writing already, that one brings it there.
+    pub fn note_here(&self, by: &Author, deed: Deed) {
+        let (_, is_first) = self.queue(Line { by: by.clone(), deed, at: wall() });
+        while is_first && self.write_waiting() > 0 {}
     }
 
     /// Waits for the disk from now on; true: nobody writes yet, so whoever brought it must.

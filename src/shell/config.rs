@@ -169,7 +169,7 @@ fn read(root: &Section<'_>, sources: &Sources, document: Document) -> Option<Set
     let http = http::http(&root.section("http"), dir);
     let ami = ami::ami(&root.section("ami"), dir, http.tls.as_ref());
     let wall = node::wall(&root.section("wall"));
-    let journal = node::journal(&root.section("journal"), &node.data_dir);
+    let journal = node::journal(&root.section("journal"), dir, &node.data_dir);
     let store = node::store(&root.section("store"), dir, &node);
     let calls::Customers { country, portfolio, segment_default, value_default_pm, value_rules, crm } =
         calls::customers(&root.section("customers"), dir);

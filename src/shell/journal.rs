@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use turno_engine::Effect;
 
 /// Changes when the layout of frames or of anything inside them does.
-pub const FORMAT: u32 = 17;
+pub const FORMAT: u32 = 18;
 
 /// What the journal wants of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,6 +9,7 @@ use prometheus::{
     TextEncoder,
 };
 use turno_acd::Heal;
+use turno_base::TrunkId;
 use turno_engine::Sizes;
 use turno_report::BoardView;
 use turno_sip::ua::Count;
@@ -106,7 +107,7 @@ impl Metrics {
             streams_cut: r
                 .counter("sip_streams_cut_total", "Connections closed for a half-sent message or for silence."),
             streams_slow: r.counter("sip_streams_slow_total", "Connections closed because the peer did not read."),
-            trunk_up: r.gauges("trunk_up", "Whether a trunk can be used.", &["trunk"]),
+            trunk_up: r.gauges("trunk_up", "Whether a trunk can be used; nothing until that is known.", &["trunk"]),
             heals: r.counters("heals_total", "States that the reconciler healed; a healthy run has none.", &["reason"]),
             sip_events: r.counters("sip_events_total", "Countable things in signalling.", &["event"]),
             journal_bytes: r.counter("journal_bytes_total", "Bytes appended to the journal."),
@@ -199,6 +200,16 @@ impl Metrics {
     /// Counts what the reconciler healed.
     pub fn count_heal(&self, heal: Heal) {
         self.heals.with_label_values(&[words::heal(heal)]).inc();
+    }
+
+    /// Takes how a trunk is; none: it is not known, and there is no sample of it.
+    pub fn trunk(&self, trunk: TrunkId, up: Option<bool>) {
+        let label = &[trunk.as_str()];
+        match up {
+            Some(up) => self.trunk_up.with_label_values(label).set(i64::from(up)),
+            // There is none to remove of a trunk that was never told.
+            None => drop(self.trunk_up.remove_label_values(label)),
+        }
     }
 
     /// Compares an expected wait with what came.
@@ -300,4 +311,24 @@ fn opts(name: &str, help: &str) -> Opts {
 
 fn histogram_opts(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
     HistogramOpts::new(name, help).namespace("turno").buckets(buckets.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_has_a_sample_only_while_something_is_known_of_it() {
+        let metrics = Metrics::new();
+        let carrier = TrunkId::new("carrier").expect("a name");
+        let samples = || {
+            let page = metrics.page(true, 0);
+            page.lines().filter(|line| line.starts_with("turno_trunk_up{")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let up = |value: u8| vec![format!("turno_trunk_up{{trunk=\"carrier\"}} {value}")];
+        for (told, expected) in [(None, vec![]), (Some(true), up(1)), (Some(false), up(0)), (None, vec![])] {
+            metrics.trunk(carrier, told);
+            assert_eq!(samples(), expected, "{told:?}");
+        }
+    }
 }

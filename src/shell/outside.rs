@@ -146,11 +146,11 @@ impl World for Outside {
             }
             Effect::Count(count) => self.metrics.count(count),
             Effect::Trunk { trunk, up } => {
-                self.metrics.trunk_up.with_label_values(&[trunk.as_str()]).set(i64::from(up));
-                if up {
-                    tracing::info!(%trunk, "trunk is up");
-                } else {
-                    tracing::error!(%trunk, "trunk is down: probes or our registration fail");
+                self.metrics.trunk(trunk, up);
+                match up {
+                    Some(true) => tracing::info!(%trunk, "trunk is up"),
+                    Some(false) => tracing::error!(%trunk, "trunk is down: probes or our registration fail"),
+                    None => tracing::info!(%trunk, "nothing is known of the trunk any more: it is gone, or changed"),
                 }
             }
             Effect::Why { call, agent, epoch, why } => {

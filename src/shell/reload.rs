@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod decks;
+pub mod told;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use crate::shell::live::{self, By, How, Live};
 use crate::shell::logs;
 use crate::shell::metrics::Metrics;
 use crate::shell::store::outs::House;
+use told::Reloaded;
 
 /// Brings a changed configuration into the running node.
 #[derive(Debug)]
@@ -120,9 +122,12 @@ impl Reloader {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads and checks the files; whole or not at all. Gives the warnings, or all problems if it was refused.
-    pub fn reload(&self, who: &str) -> Result<Vec<Problem>, Vec<Problem>> {
-        let Some(file) = &self.file else { return Ok(Vec::new()) };
+    /// Reads and checks the files; whole or not at all. Gives what is different, or all problems if it was refused.
+    pub fn reload(&self, who: &str) -> Result<Reloaded, Vec<Problem>> {
+        let Some(file) = &self.file else {
+            let (revision, _) = self.live();
+            return Ok(Reloaded { before: revision, revision, ..Reloaded::default() });
+        };
         let mut changing = self.changing();
         let refused = |problems: Vec<Problem>| {
             for problem in &problems {
@@ -145,19 +150,23 @@ impl Reloader {
         }
         let by = By { who: who.to_owned(), how: How::Reload, why: String::new() };
         let fingerprint = live::fingerprint(&settings.engine);
-        match changing.live.note(&by, clock::wall(), &settings.document, &fingerprint) {
-            Ok(revision) => settings.engine.revision = revision,
+        let before = changing.live.revision();
+        let changed =
+            told::changed((changing.live.document(), &settings.document), (changing.files.as_ref(), &sources));
+        let revision = match changing.live.note(&by, clock::wall(), &settings.document, &fingerprint) {
+            Ok(revision) => revision,
             Err(error) => {
                 let sentence = format!("the change cannot be kept: {error}");
                 return refused(vec![Problem::error(&file.display().to_string(), 0, "", sentence)]);
             }
-        }
+        };
+        settings.engine.revision = revision;
         sources.held = None;
         changing.files = Some(sources);
         self.install(settings, &mut problems);
         tracing::info!(file = %file.display(), "configuration read again");
         self.metrics.config_reloads.with_label_values(&["taken"]).inc();
-        Ok(problems)
+        Ok(Reloaded { before, revision, changed, warnings: problems })
     }
 
     /// Brings a checked configuration into force; adds what takes effect only at the next start.

@@ -36,7 +36,7 @@ use crossbeam_channel::{TrySendError, bounded};
 use turno_tariff::cdr::Row;
 
 pub use log::{Place, Recovered};
-pub use reader::{Filter, Order, Reader, Refused};
+pub use reader::{Filter, Order, Page, PageEnd, Reader, Refused};
 
 use crate::shell::host;
 use crate::shell::line::{LineIn, line};
@@ -116,6 +116,8 @@ pub struct Full(pub Box<Row>);
 pub enum StoreError {
     /// Another process writes there.
     InUse(PathBuf),
+    /// Another run of rating again posts to the ledger there.
+    Posting(PathBuf),
     /// There is no store.
     Missing(PathBuf),
     /// Files.
@@ -147,6 +149,9 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::InUse(path) => write!(f, "another process writes records in {}", path.display()),
+            StoreError::Posting(path) => {
+                write!(f, "another run posts to the ledger in {}: wait until it has ended", path.display())
+            }
             StoreError::Missing(path) => write!(f, "there are no records in {}", path.display()),
             StoreError::Disk { what, path, error } => write!(f, "cannot {what} {}: {error}", path.display()),
             StoreError::Database { path, error } => write!(f, "cannot use {}: {error}", path.display()),

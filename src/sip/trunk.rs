@@ -34,12 +34,13 @@ pub const PER_TURN_MAX: usize = 256;
 /// What the trunks want done or known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrunkEffect {
-    /// A trunk came up or went down.
+    /// A trunk came up or went down, or is known no more.
     Changed {
         /// The trunk.
         trunk: TrunkId,
-        /// Probes answered, and registered where we should be.
-        up: bool,
+        /// Probes answered, and registered where we should be; none: nothing is known of it any more, because it is gone or
+        /// is reached in another way from now on.
+        up: Option<bool>,
     },
     /// Resolve its host; the answer goes to [`Trunks::on_resolved`].
     Resolve {
@@ -91,7 +92,10 @@ impl Trunks {
         for trunk in &config.trunks {
             let peer = match old.remove(&trunk.id) {
                 Some(peer) if peer.is_reached_as(trunk) => peer.with_limits(trunk),
-                Some(peer) => Peer::new(trunk, now.mono).with_calls_of(&peer),
+                Some(peer) => {
+                    out.extend(peer.told().map(|_| TrunkEffect::Changed { trunk: trunk.id, up: None }));
+                    Peer::new(trunk, now.mono).with_calls_of(&peer)
+                }
                 None => Peer::new(trunk, now.mono),
             };
             self.peers.insert(trunk.id, peer);
@@ -99,9 +103,17 @@ impl Trunks {
         }
         out.extend(
             old.into_iter()
-                .filter(|(_, peer)| peer.is_told_up())
-                .map(|(trunk, _)| TrunkEffect::Changed { trunk, up: false }),
+                .filter(|(_, peer)| peer.told().is_some())
+                .map(|(trunk, _)| TrunkEffect::Changed { trunk, up: None }),
         );
+    }
+
+    /// The process started again with this state: what is known is told again, and asked for at once.
+    pub fn on_restart(&mut self, now: Now, out: &mut Vec<TrunkEffect>) {
+        let trunks: Vec<TrunkId> = self.peers.keys().copied().collect();
+        for trunk in trunks {
+            self.changing(trunk, now, out, |peer, _, _| peer.on_restart(now.mono));
+        }
     }
 
     /// Whose request comes from this address: the longest prefix wins, of equals the trunk configured first.
@@ -203,11 +215,6 @@ impl Trunks {
         }
     }
 
-    /// Probes answered, and registered where we should be.
-    pub fn is_up(&self, trunk: TrunkId) -> bool {
-        self.peers.get(&trunk).is_some_and(Peer::is_told_up)
-    }
-
     /// A trunk as shown to operators.
     pub fn view(&self, trunk: TrunkId) -> Option<TrunkView> {
         self.peers.get(&trunk).map(|peer| peer.view(trunk))
@@ -232,7 +239,7 @@ impl Trunks {
         }
         change(peer, &mut self.seeded, out);
         if let Some(up) = peer.tell(now.mono) {
-            out.push(TrunkEffect::Changed { trunk, up });
+            out.push(TrunkEffect::Changed { trunk, up: Some(up) });
         }
         peer.indexed_at = peer.deadline();
         if let Some(at) = peer.indexed_at {

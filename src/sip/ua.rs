@@ -277,6 +277,9 @@ impl Ua {
         let mut effects = Vec::new();
         self.registrar.on_restart(&mut effects);
         self.on_registrar(effects, now, out);
+        let mut effects = Vec::new();
+        self.trunks.on_restart(now, &mut effects);
+        self.on_trunks(effects, now, out);
         for flow in self.layer.streams() {
             self.on_flow_closed(flow, now, out);
         }

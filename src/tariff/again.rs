@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use turno_base::fact::Party;
-use turno_base::{CallId, LegId, Money, Number, Wall};
+use turno_base::{CallId, LegId, Money, Wall};
 
-use crate::cdr::{Leg, Record};
+use crate::cdr::{Brief, BriefCharge, BriefLeg, Leg, Record, Shown};
 use crate::deck::{Deck, Payer};
 use crate::prefix::Key;
-use crate::rating::{Call, Rated, Status, rate};
+use crate::rating::{Call, Status, rate};
 
 /// Which amount: a leg's, for one payer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,60 +66,82 @@ pub struct Again {
     pub incomparable: u64,
 }
 
-impl Again {
-    /// Rates a record's legs again and hands over each difference to `posted`'s word of what is there; without one, the record's own
-    /// amount is.
-    pub fn record(
-        &mut self,
-        record: &Record,
-        deck: &Deck,
-        mut posted: impl FnMut(LegPayer) -> Option<Posted>,
-        mut post: impl FnMut(Posting),
-    ) {
-        self.records += 1;
-        for leg in &record.legs {
-            let Some((call, own)) = priced(leg) else { continue };
-            let deck = deck.of_party(leg.party);
-            for payer in deck.payers().filter(|payer| own || *payer != Payer::caller()) {
-                let of = LegPayer { call: record.call, leg: leg.leg, payer };
-                let before = posted(of).or_else(|| own_amount(leg, payer));
-                self.amount(of, before, &rate(deck, &call, payer), &mut post);
-            }
+/// An amount of a record: what it was said to be, and what it is by the book of today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Whose.
+    pub of: LegPayer,
+    /// The record's own; none: it has none.
+    pub own: Option<Money>,
+    /// The record has none for want of a rule.
+    pub was_unrated: bool,
+    /// By the book of today; none: no rule of it is for this.
+    pub now: Option<Priced>,
+}
+
+/// What a book says of an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Priced {
+    /// Without tax.
+    pub net: Money,
+    /// Date and revision of the version that priced it.
+    pub version: Option<(Wall, u32)>,
+}
+
+/// Rates a record's legs by `deck` and hands over each amount, also those that are as they were. It needs nothing of what was posted.
+pub fn amounts(record: &Brief, deck: &Deck, mut each: impl FnMut(Amount)) {
+    for leg in &record.legs {
+        let Some((call, own)) = priced(leg) else { continue };
+        let deck = deck.of_party(leg.party);
+        for payer in deck.payers().filter(|payer| own || *payer != Payer::caller()) {
+            let rated = rate(deck, &call, payer);
+            let now = match (rated.status, rated.net) {
+                (Status::Rated, Some(net)) => Some(Priced { net, version: rated.version }),
+                (Status::NotChargeable, _) => continue,
+                (Status::Unrated, _) | (Status::Rated, None) => None,
+            };
+            let charge = leg.charges.iter().find(|charge| charge.payer == payer);
+            each(Amount {
+                of: LegPayer { call: record.call, leg: leg.leg, payer },
+                own: charge.and_then(BriefCharge::amount),
+                was_unrated: charge.is_some_and(|charge| charge.status == Status::Unrated),
+                now,
+            });
         }
     }
+}
 
-    fn amount(&mut self, of: LegPayer, before: Option<Posted>, rated: &Rated, post: &mut impl FnMut(Posting)) {
-        let net = match (rated.status, rated.net) {
-            (Status::Rated, Some(net)) => net,
-            (Status::NotChargeable, _) => return,
-            (Status::Unrated, _) | (Status::Rated, None) => {
-                self.unrated += 1;
-                return;
-            }
+impl Again {
+    /// Counts an amount; what is to be posted for it, if something is. Without a posting the record's own amount is what there is.
+    pub fn amount(&mut self, amount: &Amount, posted: Option<Posted>) -> Option<Posting> {
+        let Some(Priced { net, version }) = amount.now else {
+            self.unrated += 1;
+            return None;
         };
+        let before = posted.or(amount.own.map(|net| Posted { revision: 0, net }));
         let (revision, had) = match before {
             None => (0, Money { units: 0, ..net }),
             Some(posted) => (posted.revision + 1, posted.net),
         };
         if (had.currency, had.scale) != (net.currency, net.scale) {
             self.incomparable += 1;
-            return;
+            return None;
         }
         if before.is_some() && had.units == net.units {
             self.same += 1;
-            return;
+            return None;
         }
         self.changed += 1;
         self.first += u64::from(before.is_none());
         let difference = Money { units: net.units.saturating_sub(had.units), ..net };
-        post(Posting { of, revision, difference, net, version: rated.version });
+        Some(Posting { of: amount.of, revision, difference, net, version })
     }
 }
 
 /// The legs of a record that somebody must pay for and that no rule of `deck` prices: its gaps, whatever the deck of that day said.
 pub fn gaps<'r>(record: &'r Record, deck: &Deck) -> impl Iterator<Item = &'r Leg> {
     record.legs.iter().filter(|leg| {
-        let Some((call, own)) = priced(leg) else { return false };
+        let Some((call, own)) = priced(&BriefLeg::from(*leg)) else { return false };
         let deck = deck.of_party(leg.party);
         let mut payers = deck.payers().filter(|payer| own || *payer != Payer::caller());
         payers.any(|payer| rate(deck, &call, payer).status == Status::Unrated)
@@ -148,21 +170,27 @@ pub fn unbalanced(record: &Record, postings: &[Posting]) -> BTreeSet<LegPayer> {
 
 fn own_amount(leg: &Leg, payer: Payer) -> Option<Posted> {
     let charge = leg.charges.iter().find(|charge| charge.payer == payer)?;
-    (charge.rated.status == Status::Rated).then_some(())?;
-    Some(Posted { revision: 0, net: charge.rated.net? })
+    BriefCharge::from(charge).amount().map(|net| Posted { revision: 0, net })
+}
+
+impl BriefCharge {
+    /// What was stored; none: nothing was, or the payer has not to pay.
+    fn amount(&self) -> Option<Money> {
+        (self.status == Status::Rated).then_some(self.net).flatten()
+    }
 }
 
 /// A leg as rating sees it, and whether the caller pays for it too; none for legs inside the house.
-fn priced(leg: &Leg) -> Option<(Call, bool)> {
+fn priced(leg: &BriefLeg) -> Option<(Call, bool)> {
     let own = match leg.party {
         Party::Caller(Some(_)) => true,
         Party::Outside(_) => false,
         Party::Agent(..) | Party::Station(_) if leg.b.e164.is_some() => false,
         Party::Caller(None) | Party::Agent(..) | Party::Station(_) => return None,
     };
-    let shown = |number: &Number| if number.withheld { Key::EMPTY } else { number.e164.into() };
+    let shown = |number: Shown| if number.withheld { Key::EMPTY } else { number.e164.into() };
     let call = Call {
-        a: shown(&leg.a),
+        a: shown(leg.a),
         b: leg.b.e164.into(),
         answer: leg.answered.unwrap_or(Wall(0)),
         duration_ms: leg.talk_ms,

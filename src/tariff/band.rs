@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use turno_base::Name;
 
 use crate::civil::{DAY_MS, weekday};
-use crate::deck::{Code, Rate, Rule};
+use crate::deck::{Code, Rule};
 
 /// Most bands of one rule.
 pub const BANDS_MAX: usize = 64;
@@ -32,19 +32,27 @@ impl Days {
     }
 }
 
-/// A rate for some hours of some days.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Band {
+/// What a band is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Title {
     /// As the deck writes it.
     pub(crate) label: String,
     /// The same as records write it.
     pub(crate) name: Name,
+}
+
+/// A rate for some hours of some days.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Band {
+    /// What it is called, by its place in the version.
+    pub(crate) title: u32,
     pub(crate) days: Days,
     /// Time of day, ms, 0..=86,400,000. Above `to_ms`: the band goes on past midnight.
     pub(crate) from_ms: u32,
     pub(crate) to_ms: u32,
     pub(crate) prio: i32,
-    pub(crate) rate: Rate,
+    /// By its place in the version.
+    pub(crate) rate: u32,
 }
 
 /// One part of a band: within a day, or the hours after midnight of the day after.
@@ -154,22 +162,8 @@ impl Rule {
         edges.filter(|edge| *edge > time_ms).min().unwrap_or(DAY_MS)
     }
 
-    fn band(&self, place: Option<u8>) -> Option<&Band> {
+    /// A band by its place; none: the default rate.
+    pub(crate) fn band(&self, place: Option<u8>) -> Option<&Band> {
         place.and_then(|at| self.bands.get(usize::from(at)))
-    }
-
-    /// The rate of a band.
-    pub(crate) fn rate_of(&self, place: Option<u8>) -> &Rate {
-        self.band(place).map_or(&self.default, |band| &band.rate)
-    }
-
-    /// What a band is called in its deck.
-    pub(crate) fn label_of(&self, place: Option<u8>) -> &str {
-        self.band(place).map_or("default", |band| &band.label)
-    }
-
-    /// What a band is called in records; none: the default rate.
-    pub(crate) fn name_of(&self, place: Option<u8>) -> Option<Name> {
-        self.band(place).map(|band| band.name)
     }
 }

@@ -4,6 +4,7 @@
 //! since, a close row with the whole priced [`Record`]. [`Recovery`] folds the rows of a log that ended in a crash by the
 //! same rules and closes what was open. Wrap-up after the end of a call belongs to the agent's facts and is not here.
 
+mod brief;
 mod builder;
 mod died;
 pub mod format;
@@ -13,6 +14,8 @@ mod record;
 mod recovery;
 mod verify;
 
+pub use brief::Brief;
+pub(crate) use brief::{BriefCharge, BriefLeg, Shown};
 pub use builder::{Builder, INTERIM_EVERY, LEGS_MAX, OFFERS_MAX, PENDING_MAX, STAGES_MAX, STAYS_MAX, Sizes};
 pub use record::{CallingBack, Charge, Cost, Direction, Leg, Offer, Purpose, Record, Stage, Stay, Wrap};
 pub use recovery::{Recovery, recover};

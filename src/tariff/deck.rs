@@ -8,11 +8,11 @@ use turno_base::fact::Party;
 use turno_base::{Currency, Name, TrunkId, Wall};
 
 use crate::amount::{Exact, Price, Rounding, Share, Taxed};
-use crate::band::Band;
+use crate::band::{Band, Title};
 use crate::civil::Zone;
 use crate::guard::Limit;
 use crate::prefix::{Key, PrefixMap};
-use crate::rating::CALL_MS_MAX;
+use crate::rates::{Once, Rate};
 use crate::week::{Week, Weeks};
 
 /// Who pays: `company`, `caller`, or another party that the deck names.
@@ -203,6 +203,9 @@ pub(crate) struct Version {
     pub(crate) rules: Vec<Rule>,
     /// When which band is in force in a week without holidays, for all rules.
     pub(crate) weeks: Vec<Week>,
+    /// Rates of all rules and bands, and what bands are called: thousands of prefixes have few of them, which so stay at hand.
+    pub(crate) rates: Vec<Rate>,
+    pub(crate) titles: Vec<Title>,
 }
 
 /// The rules of a called prefix by calling one.
@@ -233,8 +236,8 @@ impl Calling {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rule {
     pub(crate) id: Name,
-    /// The rate outside every band.
-    pub(crate) default: Rate,
+    /// The rate outside every band, by its place in the version.
+    pub(crate) default: u32,
     /// The one that wins first (`settle_bands`).
     pub(crate) bands: Vec<Band>,
     /// Some band names holidays, so that they are a class of their own.
@@ -252,7 +255,7 @@ pub(crate) struct Rule {
 
 impl Rule {
     /// With nothing but its rate.
-    pub(crate) fn new(id: Name, default: Rate) -> Rule {
+    pub(crate) fn new(id: Name, default: u32) -> Rule {
         Rule {
             id,
             default,
@@ -272,23 +275,6 @@ impl Rule {
         let least = self.charge_min.map_or(total, |least| total.max(Exact::fee(least)));
         self.charge_max.map_or(least, |most| least.min(Exact::fee(most)))
     }
-}
-
-/// A fee at the answer, and what time costs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rate {
-    pub(crate) setup: Price,
-    /// Ascending by `at_ms`, the first at 0.
-    pub(crate) slots: Vec<Slot>,
-}
-
-/// From `at_ms` after the answer on, each begun `inc_ms` costs `price · inc_ms / per_ms`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Slot {
-    pub(crate) at_ms: u64,
-    pub(crate) price: Price,
-    pub(crate) per_ms: u64,
-    pub(crate) inc_ms: u64,
 }
 
 /// What is wrong with a deck, as a code that stays (S10) and a person can look up.
@@ -533,6 +519,17 @@ impl Version {
         let at = called.longest_first(b).find_map(|calling| calling.rule(a))?;
         self.rules.get(at as usize)
     }
+
+    /// The rate of a rule's band.
+    pub(crate) fn rate_of(&self, rule: &Rule, band: Option<u8>) -> Option<&Rate> {
+        let place = rule.band(band).map_or(rule.default, |band| band.rate);
+        self.rates.get(place as usize)
+    }
+
+    /// What a rule's band is called; none: the default rate.
+    pub(crate) fn title_of(&self, rule: &Rule, band: Option<u8>) -> Option<&Title> {
+        rule.band(band).and_then(|band| self.titles.get(band.title as usize))
+    }
 }
 
 /// A version while its rows are read.
@@ -540,6 +537,8 @@ impl Version {
 pub(crate) struct VersionDraft {
     by_payer: BTreeMap<Payer, BTreeMap<Key, BTreeMap<Key, u32>>>,
     rules: Vec<Rule>,
+    rates: Once<Rate>,
+    titles: Once<Title>,
 }
 
 impl VersionDraft {
@@ -547,6 +546,16 @@ impl VersionDraft {
     pub(crate) fn add(&mut self, rule: Rule) -> u32 {
         self.rules.push(rule);
         (self.rules.len() - 1) as u32
+    }
+
+    /// The place of a rate.
+    pub(crate) fn rate(&mut self, rate: Rate) -> u32 {
+        self.rates.place(rate)
+    }
+
+    /// The place of what a band is called.
+    pub(crate) fn title(&mut self, title: Title) -> u32 {
+        self.titles.place(title)
     }
 
     /// Says for which numbers a rule is. False if they have one already.
@@ -568,37 +577,16 @@ impl VersionDraft {
         let (mut rules, mut weeks) = (self.rules, Weeks::default());
         for rule in &mut rules {
             rule.week = weeks.place(rule);
+            rule.bands.shrink_to_fit();
         }
-        Version { valid_from, revision, by_payer: by_payer.collect(), rules, weeks: weeks.finish() }
-    }
-}
-
-impl Rate {
-    /// Most slots of one rate.
-    pub(crate) const SLOTS_MAX: usize = 64;
-
-    /// Refuses what the walk over increments could not do exactly (S10), in the order of the codes there.
-    pub(crate) fn check(&self) -> Result<(), Code> {
-        let follow = || self.slots.iter().zip(self.slots.iter().skip(1));
-        if self.slots.first().is_none_or(|slot| slot.at_ms != 0) {
-            return Err(Code::SlotFirstNotZero);
+        Version {
+            valid_from,
+            revision,
+            by_payer: by_payer.collect(),
+            rules,
+            weeks: weeks.finish(),
+            rates: self.rates.finish(),
+            titles: self.titles.finish(),
         }
-        if follow().any(|(slot, next)| next.at_ms <= slot.at_ms) {
-            return Err(Code::SlotOrder);
-        }
-        if self.slots.iter().any(|slot| slot.inc_ms == 0 || slot.per_ms == 0) {
-            return Err(Code::SlotNonpositive);
-        }
-        if follow().any(|(slot, next)| !(next.at_ms - slot.at_ms).is_multiple_of(slot.inc_ms)) {
-            return Err(Code::SlotMisaligned);
-        }
-        if self.slots.iter().any(|slot| 3_600_000 % slot.per_ms != 0) {
-            return Err(Code::SlotPerNotDivisorOfHour);
-        }
-        let far = |slot: &Slot| slot.at_ms > CALL_MS_MAX || slot.inc_ms > CALL_MS_MAX;
-        if self.slots.len() > Rate::SLOTS_MAX || self.slots.iter().any(far) {
-            return Err(Code::OutOfBounds);
-        }
-        Ok(())
     }
 }

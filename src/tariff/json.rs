@@ -9,13 +9,12 @@ use serde_json::value::RawValue;
 use turno_base::{Currency, Name, Wall};
 
 use crate::amount::{Price, Rounding, Share};
-use crate::band::{Band, Days, HOLIDAY};
+use crate::band::{Band, Days, HOLIDAY, Title};
 use crate::civil::{DAY_MS, Zone, date, instant};
 use crate::decimal::Decimal;
-use crate::deck::{
-    AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Rate, Rule, Slot, Terms, VersionDraft, slug,
-};
+use crate::deck::{AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Rule, Terms, VersionDraft, slug};
 use crate::prefix::Key;
+use crate::rates::{Rate, Slot};
 use crate::rating::CALL_MS_MAX;
 
 /// A JSON string, number, true or false as its text.
@@ -299,12 +298,12 @@ impl Reading<'_> {
         let payer = json.party.as_ref().map_or(Some(Payer::company()), |party| Deck::party(&party.0));
         let payer = payer.ok_or_else(|| fault("party", Code::BadName))?;
         let default = json.default.as_ref().ok_or_else(|| fault("default", Code::Column))?;
-        let default = rate(default, "default")?;
+        let default = draft.rate(rate(default, "default")?);
         let first = json.b.as_ref().and_then(|b| b.0.first()).map_or("", |first| first.0.as_ref());
         let named = json.rate.as_ref().and_then(|rate| slug(&rate.0)).or_else(|| slug(first));
         let mut rule = Rule::new(named.unwrap_or(Name::new("all").expect("a name")), default);
         for (at, each) in json.bands.iter().flatten().enumerate() {
-            rule.bands.push(band(each, at)?);
+            rule.bands.push(band(each, at, draft)?);
         }
         rule.settle_bands(self.holidays).map_err(|(at, code)| (format!("bands[{at}]"), code))?;
         let span = |text: &Option<Scalar<'_>>, key: &str| match text {
@@ -381,12 +380,12 @@ fn rate(json: &JsonRate<'_>, path: &str) -> Result<Rate, Fault> {
         let price = slot.price.as_ref().and_then(Scalar::decimal).and_then(Price::of_time);
         slots.push(Slot { at_ms, price: price.ok_or_else(|| fault("price", Code::BadPrice))?, per_ms, inc_ms });
     }
-    let rate = Rate { setup, slots };
+    let rate = Rate { setup, slots: slots.into() };
     rate.check().map_err(|code| (format!("{path}.slots"), code))?;
     Ok(rate)
 }
 
-fn band(json: &JsonBand<'_>, at: usize) -> Result<Band, Fault> {
+fn band(json: &JsonBand<'_>, at: usize, draft: &mut VersionDraft) -> Result<Band, Fault> {
     let path = format!("bands[{at}]");
     let fault = |key: &str, code: Code| (format!("{path}.{key}"), code);
     let label = json.name.as_ref().map_or_else(|| format!("band{}", at + 1), |name| name.0.chars().take(64).collect());
@@ -409,9 +408,8 @@ fn band(json: &JsonBand<'_>, at: usize) -> Result<Band, Fault> {
         from_ms: time(&json.from, "from", 0)?,
         to_ms: time(&json.to, "to", DAY_MS)?,
         prio: prio.ok_or_else(|| fault("prio", Code::BadNumber))?,
-        rate: rate(&json.rate, &format!("{path}.rate"))?,
-        label,
-        name,
+        rate: draft.rate(rate(&json.rate, &format!("{path}.rate"))?),
+        title: draft.title(Title { label, name }),
     })
 }
 

@@ -17,6 +17,7 @@ mod json;
 mod kind;
 mod number;
 mod prefix;
+mod rates;
 mod rating;
 mod sheet;
 mod versions;

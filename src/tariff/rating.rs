@@ -165,7 +165,7 @@ fn runs_likely(duration_ms: u64) -> usize {
 pub fn rate(deck: &Deck, call: &Call, payer: Payer) -> Rated {
     let mut breakdown = Vec::with_capacity(runs_likely(call.duration_ms));
     let priced = match quote(deck, call, payer, |step| {
-        let band = step.rule.name_of(step.band);
+        let band = step.title().map(|title| title.name);
         breakdown.push(Run { band, slot_at_ms: step.slot.at_ms, increments: step.increments });
     }) {
         Quote::Unrated => return Rated::without_rule(Status::Unrated),

@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 use turno_base::{Currency, Name, Wall};
 
 use crate::amount::{Price, Rounding, Share, decimal};
-use crate::band::{Band, Days};
+use crate::band::{Band, Days, Title};
 use crate::civil::{DAY_MS, Zone, date};
-use crate::deck::{
-    AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Rate, Rule, Slot, Terms, VersionDraft,
-};
+use crate::deck::{AtMaximum, BandPolicy, Code, Deck, DeckError, DurationMode, Payer, Rule, Terms, VersionDraft};
 use crate::json::{days, time_of_day};
 use crate::prefix::Key;
+use crate::rates::{Rate, Slot, Slots};
 use crate::rating::CALL_MS_MAX;
 
 const COLUMNS: [&str; 21] = [
@@ -222,17 +221,19 @@ impl Sheet {
         };
         let version = self.versions.entry((valid_from, revision)).or_default();
         if !cells.at("band").is_empty() {
-            let first = called.first().copied().zip(calling.first().copied());
-            let above =
-                first.and_then(|(b, a)| version.rule_mut(payer, b, a)).ok_or(("band", Code::BandWithoutRule))?;
-            above.bands.push(band(cells)?);
+            const ALONE: Fault = ("band", Code::BandWithoutRule);
+            let (b, a) = called.first().copied().zip(calling.first().copied()).ok_or(ALONE)?;
+            version.rule_mut(payer, b, a).ok_or(ALONE)?;
+            let band = band(cells, version)?;
+            let above = version.rule_mut(payer, b, a).ok_or(ALONE)?;
+            above.bands.push(band);
             return above.settle_bands(&self.terms.holidays).map_err(|(_, code)| ("band", code));
         }
         self.bound += called.len() * calling.len();
         if self.bound > Deck::RULES_MAX {
             return Err(("", Code::TooManyRules));
         }
-        let rule = rule(cells)?;
+        let rule = rule(cells, version)?;
         let place = version.add(rule);
         for &b in &called {
             for &a in &calling {
@@ -289,9 +290,9 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn rule(cells: &Cells<'_>) -> Result<Rule, Fault> {
+fn rule(cells: &Cells<'_>, version: &mut VersionDraft) -> Result<Rule, Fault> {
     let id = Name::new(cells.at("rate")).map_err(|_| ("rate", Code::BadName))?;
-    let mut rule = Rule::new(id, rate(cells)?);
+    let mut rule = Rule::new(id, version.rate(rate(cells)?));
     (rule.charge_min, rule.charge_max) = (cells.price("minimum")?, cells.price("maximum")?);
     if rule.charge_min.zip(rule.charge_max).is_some_and(|(least, most)| least > most) {
         return Err(("minimum", Code::MinOverMax));
@@ -318,7 +319,7 @@ fn rate(cells: &Cells<'_>) -> Result<Rate, Fault> {
     let later = Slot { at_ms: first_ms, price, per_ms: MINUTE_MS, inc_ms: step_ms };
     // Equal slots are one: a minute of per-second billing is one run in the breakdown, not two.
     let one = first_ms == step_ms && first_price == price;
-    let slots = if one { vec![first] } else { vec![first, later] };
+    let slots = if one { Slots::One([first]) } else { Slots::Two([first, later]) };
     let rate = Rate { setup: cells.price("setup")?.unwrap_or_default(), slots };
     if first_ms == 0 || step_ms == 0 {
         return Err((if first_ms == 0 { "first_s" } else { "step_s" }, Code::SlotNonpositive));
@@ -327,15 +328,14 @@ fn rate(cells: &Cells<'_>) -> Result<Rate, Fault> {
     Ok(rate)
 }
 
-fn band(cells: &Cells<'_>) -> Result<Band, Fault> {
+fn band(cells: &Cells<'_>, version: &mut VersionDraft) -> Result<Band, Fault> {
     let name = Name::new(cells.at("band")).map_err(|_| ("band", Code::BadName))?;
     let time = |column: &'static str, absent: u32| match cells.at(column) {
         "" => Ok(absent),
         text => time_of_day(text).ok_or((column, Code::BadTime)),
     };
     Ok(Band {
-        label: name.to_string(),
-        name,
+        title: version.title(Title { label: name.to_string(), name }),
         days: match cells.at("days") {
             "" => Days::WEEK,
             text => {
@@ -349,7 +349,7 @@ fn band(cells: &Cells<'_>) -> Result<Band, Fault> {
             "" => 0,
             text => text.parse().map_err(|_| ("prio", Code::BadNumber))?,
         },
-        rate: rate(cells)?,
+        rate: version.rate(rate(cells)?),
     })
 }
 

@@ -2,13 +2,16 @@
 //! (docs/reference/rating.md, S5, S6).
 
 use crate::amount::Exact;
-use crate::deck::{Rule, Slot};
+use crate::band::Title;
+use crate::deck::{Rule, Version};
+use crate::rates::{Rate, Slot};
 use crate::rating::Ruled;
 
 /// Increments of one slot of one band, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<'d> {
-    pub(crate) rule: &'d Rule,
+    version: &'d Version,
+    rule: &'d Rule,
     /// Place of the band in its rule; none: the default rate.
     pub(crate) band: Option<u8>,
     pub(crate) slot: &'d Slot,
@@ -36,16 +39,25 @@ impl<'d> Step<'d> {
         Exact::time(self.slot.price, self.slot.per_ms, self.slot.inc_ms)
     }
 
+    /// What the band is called; none: the default rate.
+    pub(crate) fn title(&self) -> Option<&'d Title> {
+        self.version.title_of(self.rule, self.band)
+    }
+
     /// The band as its deck writes it.
     pub(crate) fn label(&self) -> &'d str {
-        self.rule.label_of(self.band)
+        self.title().map_or("default", |title| &title.label)
     }
 }
 
 impl<'d> Ruled<'d> {
     /// The fee of the rate in force at the answer.
     pub(crate) fn setup(&self) -> Exact {
-        Exact::fee(self.rule.rate_of(self.first.band).setup)
+        self.rate_of(self.first.band).map_or(Exact::default(), |rate| Exact::fee(rate.setup))
+    }
+
+    fn rate_of(&self, band: Option<u8>) -> Option<&'d Rate> {
+        self.version.rate_of(self.rule, band)
     }
 
     /// Walks over all increments that begin before `d_ms`, or until `each` stops it; the end of the last one. Steps that follow
@@ -57,14 +69,22 @@ impl<'d> Ruled<'d> {
             if e_ms >= spot.until_ms {
                 spot = self.spot_after(spot, e_ms);
             }
-            let Some((slot, slot_ms)) = slot_at(&self.rule.rate_of(spot.band).slots, e_ms) else { return e_ms };
+            let slot = self.rate_of(spot.band).and_then(|rate| slot_at(&rate.slots, e_ms));
+            let Some((slot, slot_ms)) = slot else { return e_ms };
             // Until then band and slot stay as they are.
             let stop_ms = slot_ms.min(spot.until_ms).min(d_ms);
             let increments = (stop_ms - e_ms).div_ceil(slot.inc_ms);
             match &mut held {
                 Some(step) if step.band == spot.band && step.slot.at_ms == slot.at_ms => step.increments += increments,
                 Some(_) | None => {
-                    let next = Step { rule: self.rule, band: spot.band, slot, from_ms: e_ms, increments };
+                    let next = Step {
+                        version: self.version,
+                        rule: self.rule,
+                        band: spot.band,
+                        slot,
+                        from_ms: e_ms,
+                        increments,
+                    };
                     if let Some(step) = held.replace(next)
                         && each(&step) == Go::Stop
                     {

@@ -6,10 +6,11 @@ use jiff::tz::TimeZone;
 use turno_base::{Name, Seeded, Wall};
 
 use crate::amount::{Exact, Price, Share, Taxed};
-use crate::band::{Band, Days, HOLIDAY};
+use crate::band::{Band, Days, HOLIDAY, Title};
 use crate::civil::{DAY_MS, DAY_US, Zone, date};
 use crate::decimal::Decimal;
-use crate::deck::{BandPolicy, Rate, Rule, Slot, Terms, Version, VersionDraft};
+use crate::deck::{BandPolicy, Rule, Terms, Version, VersionDraft};
+use crate::rates::{Rate, Slot};
 use crate::rating::Ruled;
 use crate::walk::Go;
 use crate::week::Spot;
@@ -42,20 +43,21 @@ fn price(dice: &mut Seeded) -> Price {
     Price::of_time(Decimal::new(&format!("0.{:06}", dice.below(1_000_000))).unwrap()).unwrap()
 }
 
-fn rate(dice: &mut Seeded) -> Rate {
+/// Increments and slots as long as they are written, times `scale`.
+fn rate(dice: &mut Seeded, scale: u64) -> Rate {
     const PER: [u64; 4] = [1000, 60_000, 30_000, 3_600_000];
     const INC: [u64; 8] = [1000, 6000, 30_000, 60_000, 700, 60_000, 1300, 90_000];
     let (mut at_ms, mut slots) = (0, Vec::new());
     for _ in 0..=dice.below(3) {
-        let inc_ms = INC[dice.below(8) as usize];
+        let inc_ms = INC[dice.below(8) as usize] * scale;
         slots.push(Slot { at_ms, price: price(dice), per_ms: PER[dice.below(4) as usize], inc_ms });
         at_ms += inc_ms * (1 + dice.below(6));
     }
-    Rate { setup: price(dice), slots }
+    Rate { setup: price(dice), slots: slots.into() }
 }
 
-pub(crate) fn rule(dice: &mut Seeded) -> Rule {
-    let mut rule = Rule::new(Name::new("r").unwrap(), rate(dice));
+pub(crate) fn rule(dice: &mut Seeded, draft: &mut VersionDraft, scale: u64) -> Rule {
+    let mut rule = Rule::new(Name::new("r").unwrap(), draft.rate(rate(dice, scale)));
     for prio in 0..dice.below(4) {
         let days = (0..8).filter(|_| dice.below(2) == 1).fold(Days::default(), |days, day| days.and(day as u8));
         let time = |dice: &mut Seeded| match dice.below(4) {
@@ -65,7 +67,8 @@ pub(crate) fn rule(dice: &mut Seeded) -> Rule {
         };
         let (from_ms, to_ms) = (time(dice), time(dice));
         let (name, label) = (Name::new(&format!("b{prio}")).unwrap(), String::new());
-        rule.bands.push(Band { label, name, days, from_ms, to_ms, prio: prio as i32, rate: rate(dice) });
+        let (title, rate) = (draft.title(Title { label, name }), draft.rate(rate(dice, scale)));
+        rule.bands.push(Band { title, days, from_ms, to_ms, prio: prio as i32, rate });
         // A band that is never in force would be refused.
         if rule.clone().settle_bands(&[]).is_err() {
             rule.bands.pop();
@@ -75,7 +78,8 @@ pub(crate) fn rule(dice: &mut Seeded) -> Rule {
 }
 
 /// S6 word by word.
-fn in_force<'r>(rule: &'r Rule, place: &Place, at_us: i64) -> (Option<&'r Band>, &'r Rate) {
+fn in_force<'v>(version: &'v Version, place: &Place, at_us: i64) -> (Option<&'v Band>, &'v Rate) {
+    let rule = &version.rules[0];
     let local = jiff::Timestamp::from_microsecond(at_us).unwrap().to_zoned(place.zone.clone()).datetime();
     let class = |day: jiff::civil::Date| {
         let with_holidays = rule.bands.iter().any(|band| band.days.has(HOLIDAY));
@@ -91,21 +95,21 @@ fn in_force<'r>(rule: &'r Rule, place: &Place, at_us: i64) -> (Option<&'r Band>,
         false => band.days.has(today) && band.from_ms <= ms || band.days.has(yesterday) && ms < band.to_ms,
     };
     let band = rule.bands.iter().filter(inside).max_by_key(|band| band.prio);
-    (band, band.map_or(&rule.default, |band| &band.rate))
+    (band, &version.rates[band.map_or(rule.default, |band| band.rate) as usize])
 }
 
 type Runs = Vec<(Option<i32>, u64, u64)>;
 
 /// S5 word by word: one increment after the other.
-fn brute_force(rule: &Rule, place: &Place, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
+fn brute_force(version: &Version, place: &Place, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
     let at = |e_ms: u64| match place.terms.policy {
         BandPolicy::Split => answer_us + e_ms as i64 * 1000,
         BandPolicy::Start => answer_us,
     };
-    let mut total = Exact::fee(in_force(rule, place, answer_us).1.setup);
+    let mut total = Exact::fee(in_force(version, place, answer_us).1.setup);
     let (mut e_ms, mut runs): (u64, Runs) = (0, Vec::new());
     while e_ms < d_ms {
-        let (band, rate) = in_force(rule, place, at(e_ms));
+        let (band, rate) = in_force(version, place, at(e_ms));
         let slot = rate.slots.iter().rev().find(|slot| slot.at_ms <= e_ms).unwrap();
         total.add(Exact::time(slot.price, slot.per_ms, slot.inc_ms));
         e_ms += slot.inc_ms;
@@ -118,11 +122,18 @@ fn brute_force(rule: &Rule, place: &Place, answer_us: i64, d_ms: u64) -> (Exact,
     (total, e_ms, runs)
 }
 
-/// A version of this rule alone.
-fn version_of(rule: Rule) -> Version {
+/// A version of one random rule.
+fn version(dice: &mut Seeded, holidays: &[i32], scale: u64) -> Version {
     let mut draft = VersionDraft::default();
+    let mut rule = rule(dice, &mut draft, scale);
+    rule.settle_bands(holidays).unwrap();
     draft.add(rule);
     draft.finish(Wall(0), 0)
+}
+
+/// The shortest increment of a version.
+fn shortest_ms(version: &Version) -> u64 {
+    version.rates.iter().flat_map(|rate| rate.slots.iter()).map(|slot| slot.inc_ms).min().unwrap()
 }
 
 fn closed_form(terms: &Terms, version: &Version, answer_us: i64, d_ms: u64) -> (Exact, u64, Runs) {
@@ -162,9 +173,7 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
         let at = dice.below(places.len() as u64) as usize;
         let place = &mut places[at];
         place.terms.policy = if dice.below(8) == 0 { BandPolicy::Start } else { BandPolicy::Split };
-        let mut rule = rule(&mut dice);
-        rule.settle_bands(&place.terms.holidays).unwrap();
-        let version = version_of(rule);
+        let version = version(&mut dice, &place.terms.holidays, 1);
         let rule = &version.rules[0];
         let near = place.near.get(dice.below(4) as usize).copied();
         let d_ms = match dice.below(8) {
@@ -173,8 +182,7 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
             _ => 1 + dice.below(5_400_000),
         };
         // A long call by short increments says nothing that a shorter one does not.
-        let shortest = rule.bands.iter().map(|band| &band.rate).chain([&rule.default]).flat_map(|rate| &rate.slots);
-        let d_ms = d_ms.min(shortest.map(|slot| slot.inc_ms).min().unwrap() * 60);
+        let d_ms = d_ms.min(shortest_ms(&version) * 60);
         // 2026 and 2027; up to half an hour into the half hours before a clock change; or shortly before a band may change.
         let any_us = 1_767_225_600_000_000 + dice.below(63_072_000_000) as i64 * 1000;
         let answer_us = match near {
@@ -187,7 +195,7 @@ fn the_closed_form_is_the_walk_on_a_million_cases() {
                 midnight_us + (i64::from(edge) - dice.below(d_ms) as i64) * 1000
             }
         };
-        let want = brute_force(rule, place, answer_us, d_ms);
+        let want = brute_force(&version, place, answer_us, d_ms);
         let got = closed_form(&place.terms, &version, answer_us, d_ms);
         assert_eq!(got, want, "case {case}: {} {answer_us} {d_ms} {rule:?}", ZONES[at].0);
         changed += u64::from(
@@ -222,20 +230,12 @@ fn weeks_with_holidays_and_clock_changes_are_the_walk_too() {
         let days: Vec<i32> = (first..first + 16).filter(|_| dice.below(6) == 0).collect();
         let written = |&day: &i32| jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap();
         (place.holidays, place.terms.holidays) = (days.iter().map(written).collect(), days);
-        let mut rule = rule(&mut dice);
         // Increments of minutes and hours, else the walk would take all day.
         let scale = 500 + dice.below(800);
-        for rate in rule.bands.iter_mut().map(|band| &mut band.rate).chain([&mut rule.default]) {
-            for slot in &mut rate.slots {
-                (slot.at_ms, slot.inc_ms) = (slot.at_ms * scale, slot.inc_ms * scale);
-            }
-        }
-        rule.settle_bands(&[]).unwrap();
-        let version = version_of(rule);
+        let version = version(&mut dice, &place.terms.holidays, scale);
         let rule = &version.rules[0];
-        let shortest = rule.bands.iter().map(|band| &band.rate).chain([&rule.default]).flat_map(|rate| &rate.slots);
-        let d_ms = 1 + dice.below(14 * 86_400_000).min(shortest.map(|slot| slot.inc_ms).min().unwrap() * 1200);
-        let want = brute_force(rule, place, answer_us, d_ms);
+        let d_ms = 1 + dice.below(14 * 86_400_000).min(shortest_ms(&version) * 1200);
+        let want = brute_force(&version, place, answer_us, d_ms);
         let got = closed_form(&place.terms, &version, answer_us, d_ms);
         assert_eq!(got, want, "case {case}: {} {answer_us} {d_ms} {rule:?}", ZONES[at].0);
         long += u64::from(d_ms > 7 * 86_400_000 && want.2.len() > 7);

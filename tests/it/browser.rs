@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -42,6 +43,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("chromium does not start ({error}); scripts/tools installs it"));
         // Each of these waits for the shell to open the other end.
@@ -96,6 +98,9 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // With its children: they would go on writing into a profile that is being removed.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -454,6 +454,28 @@ fn the_service_manager_is_told_of_start_life_reload_and_end() {
     node.signal("HUP");
     assert_eq!(said(), ["RELOADING", "MONOTONIC_USEC"]);
     assert_eq!(said(), ["READY"]);
+    // Whoever waits for the manager finds it in the audit log already: what changed, and what was refused.
+    let config = std::fs::read_to_string(place.config()).unwrap();
+    for text in [config.replace("[reasons.lunch]", "[reasons.tea]"), config.replace("queue:ventas", "queue:nowhere")] {
+        std::fs::write(place.config(), text).unwrap();
+        node.signal("HUP");
+        assert_eq!(said(), ["RELOADING", "MONOTONIC_USEC"]);
+        assert_eq!(said(), ["READY"]);
+    }
+    let entries = node.json(&["audit", "list"])["audit"].clone();
+    let told = |nth: usize| {
+        let entry = &entries[nth];
+        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let by = ["who", "door", "what", "about"].map(text).join(" ");
+        (by, text("more"), entry["before"].clone(), entry["after"].clone(), text("refused"))
+    };
+    let by = || "SIGHUP signal reload config".to_owned();
+    let revision = |n: u64| serde_json::json!({"revision": n});
+    let (who, more, before, after, refused) = told(0);
+    assert_eq!((who, more, before, after), (by(), String::new(), Value::Null, Value::Null));
+    assert!(refused.contains("nowhere"), "{refused}");
+    assert_eq!(told(1), (by(), "reasons.lunch, reasons.tea".to_owned(), revision(1), revision(2), String::new()));
+    assert_eq!(told(2), (by(), String::new(), revision(1), revision(1), String::new()));
     node.signal("TERM");
     assert_eq!(said(), ["STOPPING", "STATUS", "EXTEND_TIMEOUT_USEC"]);
     assert!(node.ended().1);

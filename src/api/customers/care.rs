@@ -77,6 +77,7 @@ impl From<StoreError> for Not {
         match error {
             StoreError::Missing(_) => nobody(),
             error @ (StoreError::InUse(_)
+            | StoreError::Posting(_)
             | StoreError::Disk { .. }
             | StoreError::Database { .. }
             | StoreError::DatabaseVersion { .. }) => Not::Store(error),

@@ -17,13 +17,17 @@ const MARKUP: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hack
 
 /// A page of the wall; its profile goes with it.
 struct Page {
+    // Ended before its profile is removed: fields go in their order.
     browser: Browser,
-    dir: PathBuf,
+    _profile: Profile,
 }
 
-impl Drop for Page {
+/// A folder, removed at the end.
+struct Profile(PathBuf);
+
+impl Drop for Profile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -31,12 +35,13 @@ impl Page {
     fn open(place: &Place, query: &str, token: &str, board: Value) -> Page {
         show(place, board);
         let dir = std::env::temp_dir().join(format!("turno-page-{:x}", crate::shell::entropy::draw()));
-        let mut browser = Browser::open(&dir, "about:blank");
+        let profile = Profile(dir);
+        let mut browser = Browser::open(&profile.0, "about:blank");
         let size = json!({"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": false});
         browser.ask("Emulation.setDeviceMetricsOverride", size);
         let url = format!("http://127.0.0.1:{}/wall/{query}#token={token}", place.http.port());
         browser.ask("Page.navigate", json!({"url": url}));
-        let mut page = Page { browser, dir };
+        let mut page = Page { browser, _profile: profile };
         page.until("document.body?.dataset.feed === 'live' && document.querySelector('#queues tbody tr') !== null");
         page
     }

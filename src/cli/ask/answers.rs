@@ -6,7 +6,7 @@ use turno_sip::trunk::TrunkView;
 use turno_sip::ua::StationView;
 
 use super::clock;
-use crate::cli::table::Table;
+use crate::cli::table::{Table, known};
 use crate::cli::tasks;
 
 /// Prints it.
@@ -185,7 +185,9 @@ fn stations(rows: Vec<StationView>) -> Table {
 
 fn trunks(rows: Vec<TrunkView>) -> Table {
     let mut table = Table::new(&["trunk", "up", "calls"]);
-    rows.into_iter().for_each(|trunk| table.row([trunk.trunk.to_string(), yes(trunk.up), trunk.calls.to_string()]));
+    for trunk in rows {
+        table.row([trunk.trunk.to_string(), known(trunk.up), trunk.calls.to_string()]);
+    }
     table
 }
 

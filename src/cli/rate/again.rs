@@ -1,10 +1,11 @@
 //! `turno rate again`: a period's records priced by the book of today, differences posted to the ledger beside them.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use turno_base::Wall;
 use turno_report::kpi::KpiTerms;
@@ -13,12 +14,13 @@ use turno_tariff::again::Again;
 
 use crate::cli::audited::{deed, note, with};
 use crate::cli::{RECORDS_DEFAULT, REFUSED};
-use crate::shell::again::{Run, Wanted, run_as_counted};
+use crate::shell::again::{Run, Wanted, records, run_as_counted};
 use crate::shell::clock::wall;
 use crate::shell::config::Settings;
 use crate::shell::figures::terms;
 use crate::shell::instant::wall_of;
 use crate::shell::live;
+use crate::shell::store::StoreError;
 
 /// Which period, by which book.
 #[derive(Debug, Args)]
@@ -54,25 +56,85 @@ pub(super) fn again(args: &AgainArgs, as_json: bool) -> u8 {
             return REFUSED;
         }
     };
-    let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let progress = |records: u64| bar.set_message(format!("{records} records"));
     let wanted = Wanted { from: args.from, to: args.to, dry_run: args.dry_run, now: wall() };
-    let done = run_as_counted(&args.records, &deck, terms.as_ref(), wanted, progress);
-    bar.finish_and_clear();
-    if let (Ok(run), false) = (&done, args.dry_run) {
+    let shown = Shown::new(records(&args.records, args.from, args.to).unwrap_or(0));
+    let done = run_as_counted(&args.records, &deck, terms.as_ref(), wanted, |again| shown.part(*again));
+    let parts = shown.end();
+    let again = done.as_ref().map_or(parts, |run| run.again);
+    // Also a run that failed has posted its parts before.
+    if !args.dry_run && (done.is_ok() || again.changed > 0) {
         let book = args.config.as_deref().unwrap_or(&args.deck).display();
         let told = deed("rate again", "ledger", format!("{} to {} by {book}", args.from, args.to));
-        note(&args.records, with(told, json!({"records": run.again.records, "posted": run.again.changed})));
+        note(&args.records, with(told, json!({"records": again.records, "posted": again.changed})));
     }
     match done {
         Ok(run) if as_json => println!("{}", as_object(&run, args.dry_run)),
         Ok(run) => print(&run, args.dry_run),
         Err(error) => {
-            eprintln!("{error}; name the folder of the records with --records");
+            eprintln!("{}", failed(&error, &again, args.dry_run));
             return REFUSED;
         }
     }
     0
+}
+
+/// What is said of a run that did not reach its end.
+fn failed(error: &StoreError, again: &Again, dry_run: bool) -> String {
+    if matches!(error, StoreError::Missing(_)) {
+        return format!("{error}; name the folder of the records with --records");
+    }
+    if dry_run || again.records == 0 {
+        return error.to_string();
+    }
+    let Again { records, changed, .. } = again;
+    format!("{error}; {records} records are done and {changed} differences posted: the same command goes on from there")
+}
+
+/// How far it is, on a terminal as a bar, else as a line for each tenth of the records.
+#[derive(Debug)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    total: u64,
+    done: Cell<Again>,
+}
+
+impl Shown {
+    fn new(total: u64) -> Shown {
+        let style = "{bar:30} {percent}% {msg} ({eta} left)";
+        let bar = stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total);
+            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Shown { bar, total, done: Cell::new(Again::default()) }
+    }
+
+    fn part(&self, again: Again) {
+        let before = self.done.replace(again);
+        let line = format!("{} of {} records, {} differences", again.records, self.total, again.changed);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(again.records);
+                bar.set_message(line);
+            }
+            None if is_told(before.records, again.records, self.total) => eprintln!("{line}"),
+            None => {}
+        }
+    }
+
+    /// What was done by then.
+    fn end(self) -> Again {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.done.get()
+    }
+}
+
+/// Another tenth was reached, and it is not the last: how it ended is said anyway.
+fn is_told(before: u64, now: u64, total: u64) -> bool {
+    let tenth = |records: u64| (records * 10).checked_div(total).unwrap_or(0);
+    now < total && tenth(now) > tenth(before)
 }
 
 /// The price books of a configuration and how its figures count, or what is wrong with it, a line each.
@@ -175,5 +237,41 @@ inbound = "carrier.csv"
         std::fs::write(dir.0.join("carrier.csv"), book("cheap")).unwrap();
         assert_eq!(again(&args(false), false), REFUSED);
         assert!(books(&config).unwrap_err().contains("row 2, column per_minute: bad_price"));
+    }
+
+    #[test]
+    fn progress_is_told_by_the_tenth_and_a_run_that_fails_says_what_it_has_posted() {
+        let parts: Vec<u64> = (0..=7).map(|n| n * 10_000).collect();
+        let told = |total: u64| -> Vec<u64> {
+            let pairs = parts.iter().zip(parts.iter().skip(1));
+            pairs.filter(|(before, now)| is_told(**before, **now, total)).map(|(_, now)| *now).collect()
+        };
+        assert_eq!(told(70_000), [10_000, 20_000, 30_000, 40_000, 50_000, 60_000], "each part is more than a tenth");
+        assert_eq!(told(700_000), [70_000]);
+        assert_eq!(told(10_000), [0; 0], "the end is no progress");
+        assert_eq!(told(0), [0; 0], "not even their number could be read");
+
+        let again = Again { records: 20_000, changed: 300, ..Again::default() };
+        let missing = StoreError::Missing("x".into());
+        let posting = StoreError::Posting("x".into());
+        for (error, again, dry_run, want) in [
+            (
+                &missing,
+                Again::default(),
+                false,
+                "there are no records in x; name the folder of the records with --records",
+            ),
+            (&posting, Again::default(), false, "another run posts to the ledger in x: wait until it has ended"),
+            (&posting, again, true, "another run posts to the ledger in x: wait until it has ended"),
+            (
+                &posting,
+                again,
+                false,
+                "another run posts to the ledger in x: wait until it has ended; 20000 records are done and 300 differences posted: \
+                 the same command goes on from there",
+            ),
+        ] {
+            assert_eq!(failed(error, &again, dry_run), want);
+        }
     }
 }

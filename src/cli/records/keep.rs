@@ -1,7 +1,6 @@
 //! `turno cdr verify|refused|retain|erase`: whether records are right, and how long they and the people in them are kept.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
@@ -13,11 +12,11 @@ use super::Failure;
 use crate::cli::REFUSED;
 use crate::cli::audited::{deed, note, with};
 use crate::shell::clock::wall;
+use crate::shell::customers::person::{EraseError, Forgotten, erase_calls};
 use crate::shell::store::audit::{Report, audit, audit_file, audit_parquet};
 use crate::shell::store::customers::Erased;
-use crate::shell::store::pseudonym::pseudonymise;
-use crate::shell::store::retention::{Old, retain};
-use crate::shell::store::{Reader, StoreError, outs};
+use crate::shell::store::retention::{DAYS_MAX, Old, days_before, retain};
+use crate::shell::store::{Reader, outs};
 
 /// What else to compare the records with.
 #[derive(Debug, Args)]
@@ -112,7 +111,7 @@ enum Kind {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RetainArgs {
     /// Calls that arrived more than so many days ago.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     older_than: u32,
     /// Only those for this purpose.
     #[arg(long, value_enum)]
@@ -123,9 +122,7 @@ pub(in crate::cli) struct RetainArgs {
 }
 
 pub(super) fn retain_records(dir: &Path, as_json: bool, args: &RetainArgs) -> Result<u8, Failure> {
-    let age = Duration::from_secs(u64::from(args.older_than) * 86_400);
-    let mut before = wall();
-    before.0 -= i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    let before = days_before(wall(), args.older_than);
     let purpose = args.purpose.map(|kind| match kind {
         Kind::Queue => Purpose::Queue,
         Kind::Callback => Purpose::Callback,
@@ -161,14 +158,11 @@ pub(in crate::cli) struct EraseArgs {
 
 /// Somebody whom the customers do not know, or not any more, is forgotten in the records.
 pub(super) fn erase(dir: &Path, as_json: bool, args: &EraseArgs) -> Result<u8, Failure> {
-    if !dir.join("records.sqlite").exists() {
-        return Err(Failure::Store(StoreError::Missing(dir.to_owned())));
-    }
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|_| Failure::Entropy)?;
-    let name = turno_customers::personal::pseudonym(u128::from_le_bytes(key));
     let erased = Erased { ids: args.customer.clone(), numbers: args.number.clone() };
-    let calls = pseudonymise(dir, &erased, &name)?;
+    let Forgotten { pseudonym: name, calls } = erase_calls(dir, &erased).map_err(|error| match error {
+        EraseError::Store(error) => Failure::Store(error),
+        EraseError::Entropy => Failure::Entropy,
+    })?;
     // Who is to be forgotten is not remembered here by his whole number.
     let numbers = args.number.iter().map(|number| Redacted(number.to_string()).to_string());
     let whose: Vec<String> = args.customer.iter().cloned().chain(numbers).collect();

@@ -17,6 +17,7 @@ use crate::shell::config::source::Sources;
 use crate::shell::config::{self, Settings};
 use crate::shell::live::decks;
 use crate::shell::lock::{LOCK, LockError, lock};
+use crate::shell::store::ledger::LOCK as LEDGER_LOCK;
 
 /// The list of what a backup holds.
 pub const MANIFEST: &str = "manifest.json";
@@ -465,7 +466,7 @@ fn is_wal(path: &Path) -> bool {
 
 /// Of this process or this machine alone.
 fn is_fleeting(path: &Path) -> bool {
-    is_wal(path) || path.file_name().is_some_and(|name| name == LOCK || name == POINTER)
+    is_wal(path) || path.file_name().is_some_and(|name| name == LOCK || name == LEDGER_LOCK || name == POINTER)
 }
 
 fn is_of_log_or_journal(path: &Path, settings: &Settings) -> bool {

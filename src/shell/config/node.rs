@@ -136,10 +136,11 @@ pub(super) fn log(section: &Section<'_>) -> LogSettings {
     LogSettings { level: level.unwrap_or_else(|| "info".to_owned()), format: format.unwrap_or(LogFormat::Json) }
 }
 
-pub(super) fn journal(section: &Section<'_>, data_dir: &Path) -> Option<JournalSettings> {
+/// `dir`: what paths are relative to.
+pub(super) fn journal(section: &Section<'_>, dir: &Path, data_dir: &Path) -> Option<JournalSettings> {
     const MB: u64 = 1 << 20;
     let on = section.flag("enabled", true);
-    let dir = section.text("dir").map_or_else(|| data_dir.join("journal"), PathBuf::from);
+    let dir = section.text("dir").map_or_else(|| data_dir.join("journal"), |path| dir.join(path));
     let settings = JournalSettings {
         dir,
         segment_bytes_max: section.bytes("segment_size", 16 * MB, MB..=1024 * MB),
@@ -160,7 +161,7 @@ pub(super) fn journal(section: &Section<'_>, data_dir: &Path) -> Option<JournalS
 
 pub(super) fn store(section: &Section<'_>, dir: &Path, node: &NodeSettings) -> StoreSettings {
     let outs = outs::outs(section, dir, &node.zone);
-    let dir = section.text("dir").map_or_else(|| node.data_dir.join("records"), PathBuf::from);
+    let dir = section.text("dir").map_or_else(|| node.data_dir.join("records"), |path| dir.join(path));
     let kept_for = section.duration("kept", 8 * DAY, Duration::ZERO..=400 * DAY);
     let kept_bytes = section.bytes("kept_size", 2 << 30, 0..=1 << 44);
     section.done();

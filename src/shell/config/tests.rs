@@ -304,3 +304,25 @@ fn four_times_as_many_accounts_take_about_four_times_as_long_to_read() {
     // What grows with the square takes 16 times as long.
     assert!(many < few * 10, "{few:?}, then {many:?}");
 }
+
+#[test]
+fn every_folder_is_relative_to_the_file_wherever_the_process_was_started() {
+    let text = format!(
+        "{FITS}[node]\ndata_dir = \"data\"\nsocket = \"run/t.sock\"\n[journal]\ndir = \"journal\"\n[store]\ndir = \"records\"\n\
+         [voicemail]\ndir = \"messages\"\n"
+    );
+    let folders = |text: &str| {
+        let sources = source::Sources::text("turno.toml", text, Path::new("/etc/turno"));
+        let settings = check(&sources, Some(BTreeMap::new())).settings.expect("it fits");
+        let journal = settings.journal.expect("it has one").dir;
+        [settings.node.data_dir, settings.node.socket, journal, settings.store.dir, settings.voicemail.dir]
+            .map(|path| path.display().to_string())
+    };
+    let beside = ["data", "run/t.sock", "journal", "records", "messages"].map(|path| format!("/etc/turno/{path}"));
+    assert_eq!(folders(&text), beside);
+    // A whole path is one.
+    assert_eq!(folders(&text.replace("\"records\"", "\"/srv/records\""))[3], "/srv/records");
+    let below =
+        ["", "/turno.sock", "/journal", "/records", "/voicemail"].map(|path| format!("/etc/turno/turno-data{path}"));
+    assert_eq!(folders(FITS), below);
+}

@@ -8,7 +8,7 @@ use turno_customers::personal::pseudonym;
 use turno_tariff::cdr::{Record, format};
 
 use crate::shell::clock::wall;
-use crate::shell::store::customers::Customers;
+use crate::shell::store::customers::{Customers, Erased};
 use crate::shell::store::pseudonym::pseudonymise;
 use crate::shell::store::{Filter, Order, Reader, StoreError};
 
@@ -76,11 +76,25 @@ pub fn export(dir: &Path, id: &str) -> Result<Option<Value>, StoreError> {
 
 /// Forgets a customer for good; records of his calls stay under a pseudonym. None: there is nobody with this id.
 pub fn erase(dir: &Path, id: &str) -> Result<Option<Forgotten>, EraseError> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|_| EraseError::Entropy)?;
-    let pseudonym = pseudonym(u128::from_le_bytes(key));
+    let pseudonym = drawn()?;
     let mut store = Customers::open_existing(dir)?;
     let Some(erased) = store.erase(id)? else { return Ok(None) };
     let calls = pseudonymise(dir, &erased, &pseudonym)?;
     Ok(Some(Forgotten { pseudonym, calls }))
+}
+
+/// Forgets in the records in `dir` somebody whom the customers do not know, or not any more.
+pub fn erase_calls(dir: &Path, erased: &Erased) -> Result<Forgotten, EraseError> {
+    if !dir.join("records.sqlite").exists() {
+        return Err(StoreError::Missing(dir.to_owned()).into());
+    }
+    let pseudonym = drawn()?;
+    let calls = pseudonymise(dir, erased, &pseudonym)?;
+    Ok(Forgotten { pseudonym, calls })
+}
+
+fn drawn() -> Result<String, EraseError> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|_| EraseError::Entropy)?;
+    Ok(pseudonym(u128::from_le_bytes(key)))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, CallId, Currency, Name, QueueId, Wall};
+use turno_base::{AgentId, CallId, Currency, Name, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
 use super::tables::{House, VERSION, call_of, read};
@@ -160,17 +160,6 @@ impl FigureReader {
             on(read(row.get_ref(0)?.as_blob()?)?);
             Ok(())
         })
-    }
-
-    /// The last stay of a call in a queue, of those that began in this quarter.
-    pub fn stay(&self, call: CallId, queue: QueueId, quarter: Quarter) -> Result<Option<Entry>, StoreError> {
-        let run = || {
-            let sql = "SELECT entry FROM entries WHERE quarter = ? AND queue = ? AND call = ? ORDER BY n DESC LIMIT 1";
-            let mut select = self.db.prepare_cached(sql)?;
-            let of = params![quarter.0, queue.as_str(), call.0.to_be_bytes()];
-            select.query_row(of, |row| read(row.get_ref(0)?.as_blob()?)).optional()
-        };
-        run().map_err(|error| self.error(error))
     }
 
     /// Calls `on` with each contact in a span of time, by customer and time.

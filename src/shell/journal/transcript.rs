@@ -77,7 +77,9 @@ pub fn effect_line(effect: &Effect) -> String {
         },
         Effect::Fact(fact) => format!("fact {:?}", fact.what),
         Effect::Count(count) => format!("count {count:?}"),
-        Effect::Trunk { trunk, up } => format!("trunk {trunk} {}", if *up { "up" } else { "down" }),
+        Effect::Trunk { trunk, up: Some(true) } => format!("trunk {trunk} up"),
+        Effect::Trunk { trunk, up: Some(false) } => format!("trunk {trunk} down"),
+        Effect::Trunk { trunk, up: None } => format!("trunk {trunk} unknown"),
         Effect::Why { call, agent, epoch, why } => format!("why {call} {agent} {epoch} {why:?}"),
         Effect::Foreseen { queue, expected_ms, waited_ms } => {
             format!("{queue} expected {expected_ms} ms, waited {waited_ms} ms")

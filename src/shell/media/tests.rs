@@ -33,13 +33,33 @@ struct House {
     ports: Vec<Port>,
 }
 
+/// The sounds of a test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let name = format!("turno-media-{}-{:?}", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder for prompts");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+thread_local! {
+    // Goes when the thread of the test ends, whichever way.
+    static SOUNDS: Folder = Folder::new();
+}
+
 fn config(prompts: &[(&str, &Sound)]) -> MediaPlaneConfig {
-    let folder =
-        std::env::temp_dir().join(format!("turno-media-{}-{:?}", std::process::id(), std::thread::current().id()));
-    std::fs::create_dir_all(&folder).expect("a folder for prompts");
     let mut files = BTreeMap::new();
     for (name, sound) in prompts {
-        let path = folder.join(format!("{name}.wav"));
+        let path = SOUNDS.with(|folder| folder.0.join(format!("{name}.wav")));
         write_wav(&path, 1, sound.rate_hz, &sound.samples);
         files.insert(PromptId::new(name).unwrap(), path);
     }

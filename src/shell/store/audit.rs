@@ -11,7 +11,7 @@ use turno_tariff::again::{Posting, unbalanced};
 use turno_tariff::cdr::{Record, format, verify};
 
 use super::feed::{Content, History, Wants};
-use super::ledger::Ledger;
+use super::ledger::{Entry, Ledger};
 use super::{Reader, StoreError, outs};
 
 /// Differences that are told; more are counted.
@@ -143,7 +143,6 @@ fn soundness(
         report.records += 1;
         verify(&record).into_iter().for_each(|flaw| report.tell(record.call, flaw));
         on(&record);
-        true
     })?;
     identities(&dir.join("records.sqlite"), span, report)?;
     postings(dir, reader, span, report)
@@ -153,15 +152,19 @@ fn soundness(
 fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mut Report) -> Result<(), StoreError> {
     let Some(ledger) = Ledger::read(dir)? else { return Ok(()) };
     let always = ALWAYS;
-    let (mut of_call, mut failed): (Vec<Posting>, Option<StoreError>) = (Vec::new(), None);
-    let mut check = |of_call: &mut Vec<Posting>| {
-        let Some(call) = of_call.first().map(|posting| posting.of.call) else { return };
+    let (mut of_call, mut failed): (Vec<Entry>, Option<StoreError>) = (Vec::new(), None);
+    let mut check = |of_call: &mut Vec<Entry>| {
+        let Some((call, arrived)) = of_call.first().map(|entry| (entry.posting.of.call, entry.arrived)) else { return };
         report.postings += of_call.len() as u64;
         match reader.show(call) {
             // Its record is too old to be kept.
             Ok(None) => {}
             Ok(Some(record)) => {
-                for of in unbalanced(&record, of_call) {
+                if record.arrived != arrived {
+                    report.tell(call, format_args!("its postings lie at {arrived}, where nobody looks for them"));
+                }
+                let postings: Vec<Posting> = of_call.iter().map(|entry| entry.posting).collect();
+                for of in unbalanced(&record, &postings) {
                     let what = format_args!("leg {}: postings for {} do not lead to its amount", of.leg, of.payer);
                     report.tell(call, what);
                 }
@@ -171,10 +174,11 @@ fn postings(dir: &Path, reader: &Reader, span: Option<&Range<Wall>>, report: &mu
         of_call.clear();
     };
     ledger.each_arrived(span.unwrap_or(&always), |entry| {
-        if of_call.first().is_some_and(|first| first.of.call != entry.posting.of.call) {
+        let of = |entry: &Entry| (entry.arrived, entry.posting.of.call);
+        if of_call.first().is_some_and(|first| of(first) != of(&entry)) {
             check(&mut of_call);
         }
-        of_call.push(entry.posting);
+        of_call.push(entry);
     })?;
     check(&mut of_call);
     failed.map_or(Ok(()), Err)

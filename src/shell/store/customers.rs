@@ -137,12 +137,7 @@ impl Customers {
 
     /// The customer with this external id, or the one that it was merged into.
     pub fn get(&self, id: &str) -> Result<Option<Customer>, StoreError> {
-        let direct = record(&self.db, id).map_err(|error| self.fault(error))?;
-        if direct.is_some() {
-            return Ok(direct);
-        }
-        let into = alias(&self.db, id).map_err(|error| self.fault(error))?;
-        into.map_or(Ok(None), |id| record(&self.db, &id).map_err(|error| self.fault(error)))
+        known(&self.db, id).map_err(|error| self.fault(error))
     }
 
     /// Keeps a customer as it is now.
@@ -235,6 +230,14 @@ fn alias(db: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
 }
 
 /// Says that what look-ups find has changed.
+/// The customer with this external id, or the one that it was merged into.
+fn known(db: &Connection, id: &str) -> rusqlite::Result<Option<Customer>> {
+    match record(db, id)? {
+        Some(customer) => Ok(Some(customer)),
+        None => alias(db, id)?.map_or(Ok(None), |id| record(db, &id)),
+    }
+}
+
 fn bump(db: &Connection) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE stamp SET n = n + 1")?.execute([]).map(drop)
 }

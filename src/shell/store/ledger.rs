@@ -1,35 +1,41 @@
 //! What rating again posted: `ledger.sqlite` below the store's directory. Rows are only ever added; the amount of a leg is its record's, or
 //! that of its last row here. Each row says where the figures count its call, so that they need not look for it.
+//!
+//! Rows lie in the order in which rating again reads records, by arrival and call: what a part of a run looks up lies together, what it
+//! posts is appended, and no index beside costs as much again.
 
 mod first;
+mod second;
+mod write;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Row};
 use serde_json::json;
-use turno_base::{CallId, Currency, LegId, Money, Name, QueueId, SegmentId, Wall};
-use turno_tariff::again::{LegPayer, Posted, Posting};
-use turno_tariff::cdr::{Charge, Record, format};
-use turno_tariff::{Payer, Status};
+use turno_base::{Currency, LegId, Money, Name, QueueId, SegmentId, Wall};
+use turno_tariff::Payer;
+use turno_tariff::again::{LegPayer, Posting};
+use turno_tariff::cdr::{Record, format};
 
 use super::{StoreError, migrate};
 
-const VERSION: u32 = 2;
-/// A call enters its last queue within this of arriving.
+pub(in crate::shell) use write::LOCK;
+pub use write::{Part, PostedBefore, Postings};
+
+const VERSION: u32 = 3;
+/// A call enters its last queue within this of arriving, by a wall clock that may be set back meanwhile.
 const ENTERS_WITHIN_US: i64 = 86_400_000_000;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS postings (
-  call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL, net INTEGER NOT NULL,
-  scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER, tariff_revision INTEGER, posted_us INTEGER NOT NULL,
-  arrived_us INTEGER NOT NULL, counted_us INTEGER NOT NULL, was_unrated INTEGER NOT NULL, queue TEXT, segment TEXT, number_type TEXT,
-  PRIMARY KEY (call, leg, payer, revision)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS postings_counted ON postings (counted_us);
+  arrived_us INTEGER NOT NULL, call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL,
+  difference INTEGER NOT NULL, net INTEGER NOT NULL, scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER,
+  tariff_revision INTEGER, posted_us INTEGER NOT NULL, counted_us INTEGER NOT NULL, was_unrated INTEGER NOT NULL, queue TEXT, segment TEXT,
+  number_type TEXT, PRIMARY KEY (arrived_us, call, leg, payer, revision)) WITHOUT ROWID;
 ";
 
-const COLUMNS: &str = "call, leg, payer, revision, difference, net, scale, currency, valid_from_us, tariff_revision, posted_us, arrived_us,
+const COLUMNS: &str = "arrived_us, call, leg, payer, revision, difference, net, scale, currency, valid_from_us, tariff_revision, posted_us,
   counted_us, was_unrated, queue, segment, number_type";
 
 /// The ledger of a store.
@@ -38,17 +44,6 @@ pub struct Ledger {
     db: Connection,
     path: PathBuf,
 }
-
-/// A part of a run: all of it is posted, or nothing. While it is open no other run posts.
-#[derive(Debug)]
-pub struct Part<'l> {
-    rows: Transaction<'l>,
-    path: &'l Path,
-}
-
-/// What was posted last, by call, leg and payer.
-#[derive(Debug, Default)]
-pub struct PostedBefore(BTreeMap<LegPayer, Posted>);
 
 /// A row of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,22 +66,15 @@ pub struct Entry {
     pub number_type: Option<Name>,
 }
 
-impl PostedBefore {
-    /// None: the amount is its record's.
-    pub fn of(&self, of: LegPayer) -> Option<Posted> {
-        self.0.get(&of).copied()
-    }
-}
-
 impl Ledger {
-    /// Opens or makes the ledger in `dir`.
+    /// Opens the ledger in `dir`, or makes one.
     pub fn open(dir: &Path) -> Result<Ledger, StoreError> {
         let path = dir.join("ledger.sqlite");
         let open = || -> rusqlite::Result<(Connection, u32)> {
             let mut db = Connection::open(&path)?;
             db.busy_timeout(std::time::Duration::from_secs(30))?;
             db.pragma_update(None, "journal_mode", "wal")?;
-            migrate::forward(&mut db, &path, VERSION, &[first::STEP])?;
+            migrate::forward(&mut db, &path, VERSION, &[first::STEP, second::STEP])?;
             let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
             if version == 0 {
                 db.execute_batch(SCHEMA)?;
@@ -124,26 +112,31 @@ impl Ledger {
     }
 
     /// The rows of one call, by leg, payer and revision.
-    pub fn of_call(&self, call: CallId) -> Result<Vec<Entry>, StoreError> {
+    pub fn of_record(&self, record: &Record) -> Result<Vec<Entry>, StoreError> {
         let mut found = Vec::new();
-        let sql = format!("SELECT {COLUMNS} FROM postings WHERE call = ? ORDER BY leg, payer, revision");
-        self.each(&sql, [call.to_string()], |entry| found.push(entry))?;
+        let sql =
+            format!("SELECT {COLUMNS} FROM postings WHERE arrived_us = ? AND call = ? ORDER BY leg, payer, revision");
+        self.each(&sql, (record.arrived.0, record.call.to_string()), |entry| found.push(entry))?;
         Ok(found)
     }
 
-    /// Calls `on` with the rows of calls that arrived in a span of time, by call, leg, payer and revision.
+    /// Calls `on` with the rows of calls that arrived in a span of time, by arrival, call, leg, payer and revision.
     pub fn each_arrived(&self, span: &Range<Wall>, on: impl FnMut(Entry)) -> Result<(), StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM postings WHERE counted_us >= ?1 AND counted_us < ?3 AND arrived_us >= ?1 AND arrived_us < ?2
-             ORDER BY call, leg, payer, revision"
+            "SELECT {COLUMNS} FROM postings WHERE arrived_us >= ? AND arrived_us < ?
+             ORDER BY arrived_us, call, leg, payer, revision"
         );
-        self.each(&sql, [span.start.0, span.end.0, span.end.0.saturating_add(ENTERS_WITHIN_US)], on)
+        self.each(&sql, [span.start.0, span.end.0], on)
     }
 
     /// Calls `on` with the rows of calls whose cost figures count in a span of time.
     pub fn each_counted(&self, span: &Range<Wall>, on: impl FnMut(Entry)) -> Result<(), StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM postings WHERE counted_us >= ? AND counted_us < ?");
-        self.each(&sql, [span.start.0, span.end.0], on)
+        let sql = format!(
+            "SELECT {COLUMNS} FROM postings WHERE arrived_us >= ?1 AND arrived_us < ?4 AND counted_us >= ?2 AND counted_us < ?3"
+        );
+        let (from, to) = (span.start.0, span.end.0);
+        let around = (from.saturating_sub(ENTERS_WITHIN_US), to.saturating_add(ENTERS_WITHIN_US));
+        self.each(&sql, [around.0, from, to, around.1], on)
     }
 
     fn each(&self, sql: &str, values: impl rusqlite::Params, mut on: impl FnMut(Entry)) -> Result<(), StoreError> {
@@ -156,83 +149,6 @@ impl Ledger {
             Ok(())
         };
         run().map_err(|error| StoreError::Database { path: self.path.clone(), error })
-    }
-
-    /// Begins a part.
-    pub fn part(&mut self) -> Result<Part<'_>, StoreError> {
-        match self.db.transaction_with_behavior(TransactionBehavior::Immediate) {
-            Ok(rows) => Ok(Part { rows, path: &self.path }),
-            Err(error) => Err(StoreError::Database { path: self.path.clone(), error }),
-        }
-    }
-}
-
-impl Part<'_> {
-    /// What was posted last for the amounts of the calls from `first` to `last`.
-    pub fn posted(&self, first: CallId, last: CallId) -> Result<PostedBefore, StoreError> {
-        let run = || {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM postings WHERE call BETWEEN ? AND ? ORDER BY call, leg, payer, revision"
-            );
-            let mut select = self.rows.prepare_cached(&sql)?;
-            let mut rows = select.query([first.to_string(), last.to_string()])?;
-            let mut last_of = BTreeMap::new();
-            while let Some(row) = rows.next()? {
-                let Posting { of, revision, net, .. } = entry(row)?.posting;
-                last_of.insert(of, Posted { revision, net });
-            }
-            Ok(PostedBefore(last_of))
-        };
-        run().map_err(|error| self.error(error))
-    }
-
-    /// Adds a row about an amount of `record`, which figures count under this type of number.
-    pub fn post(
-        &self,
-        posting: &Posting,
-        record: &Record,
-        number_type: Option<Name>,
-        now: Wall,
-    ) -> Result<(), StoreError> {
-        let mut charges = record.legs.iter().filter(|leg| leg.leg == posting.of.leg).flat_map(|leg| &leg.charges);
-        let lacks = |charge: &Charge| charge.payer == posting.of.payer && charge.rated.status == Status::Unrated;
-        let was_unrated = posting.revision == 0 && charges.any(lacks);
-        let counted = record.stays.last().map_or(record.arrived, |stay| stay.entered);
-        let run = || {
-            let mut insert = self
-                .rows
-                .prepare_cached("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-            insert.execute(params![
-                posting.of.call.to_string(),
-                posting.of.leg.0 as i64,
-                posting.of.payer.to_string(),
-                posting.revision,
-                posting.difference.units,
-                posting.net.units,
-                posting.net.scale,
-                posting.net.currency.as_str(),
-                posting.version.map(|(valid_from, _)| valid_from.0),
-                posting.version.map(|(_, revision)| revision),
-                now.0,
-                record.arrived.0,
-                counted.0,
-                was_unrated,
-                record.queue().map(|queue| queue.to_string()),
-                record.segment.map(|segment| segment.to_string()),
-                number_type.map(|kind| kind.to_string()),
-            ])
-        };
-        run().map(|_| ()).map_err(|error| self.error(error))
-    }
-
-    /// Makes the part durable; without this, nothing of it was.
-    pub fn keep(self) -> Result<(), StoreError> {
-        let path = self.path;
-        self.rows.commit().map_err(|error| StoreError::Database { path: path.to_owned(), error })
-    }
-
-    fn error(&self, error: rusqlite::Error) -> StoreError {
-        StoreError::Database { path: self.path.to_owned(), error }
     }
 }
 
@@ -281,22 +197,22 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         let text: Option<String> = row.get(at)?;
         text.map(|text| Name::new(&text).map_err(|_| bad(at, "a name"))).transpose()
     };
-    let call = row.get_ref(0)?.as_str()?.parse().map_err(|_| bad(0, "the id of a call"))?;
-    let payer = Payer(name(2)?.ok_or_else(|| bad(2, "a payer"))?);
-    let currency = Currency::new(row.get_ref(7)?.as_str()?).ok_or_else(|| bad(7, "a currency"))?;
-    let money = |units: i64| -> rusqlite::Result<Money> { Ok(Money { units, scale: row.get(6)?, currency }) };
-    let version: (Option<i64>, Option<u32>) = (row.get(8)?, row.get(9)?);
+    let call = row.get_ref(1)?.as_str()?.parse().map_err(|_| bad(1, "the id of a call"))?;
+    let payer = Payer(name(3)?.ok_or_else(|| bad(3, "a payer"))?);
+    let currency = Currency::new(row.get_ref(8)?.as_str()?).ok_or_else(|| bad(8, "a currency"))?;
+    let money = |units: i64| -> rusqlite::Result<Money> { Ok(Money { units, scale: row.get(7)?, currency }) };
+    let version: (Option<i64>, Option<u32>) = (row.get(9)?, row.get(10)?);
     let posting = Posting {
-        of: LegPayer { call, leg: LegId(row.get::<_, i64>(1)? as u64), payer },
-        revision: row.get(3)?,
-        difference: money(row.get(4)?)?,
-        net: money(row.get(5)?)?,
+        of: LegPayer { call, leg: LegId(row.get::<_, i64>(2)? as u64), payer },
+        revision: row.get(4)?,
+        difference: money(row.get(5)?)?,
+        net: money(row.get(6)?)?,
         version: version.0.map(Wall).zip(version.1),
     };
     Ok(Entry {
         posting,
-        posted: Wall(row.get(10)?),
-        arrived: Wall(row.get(11)?),
+        posted: Wall(row.get(11)?),
+        arrived: Wall(row.get(0)?),
         counted: Wall(row.get(12)?),
         was_unrated: row.get(13)?,
         queue: name(14)?.map(QueueId),

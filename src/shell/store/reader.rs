@@ -1,10 +1,11 @@
 //! Reading records back, beside a running store or without one.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params_from_iter, types::Value};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params, params_from_iter, types::Value};
 use turno_base::{AgentId, CallId, E164, QueueId, Wall};
-use turno_tariff::cdr::Record;
+use turno_tariff::cdr::{Brief, Record};
 
 use super::{Place, StoreError, tables};
 
@@ -49,6 +50,45 @@ pub struct Refused {
 pub struct Reader {
     db: Connection,
     path: PathBuf,
+}
+
+/// Records as their bytes lie in the tables, one behind the other.
+#[derive(Debug)]
+pub struct Page {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Version and end of each.
+    records: Vec<(u32, usize)>,
+    end: Option<PageEnd>,
+}
+
+/// Where a page ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageEnd {
+    arrived_us: i64,
+    call: String,
+}
+
+impl Page {
+    /// Behind what the next page begins; none: there is none.
+    pub fn end(&self) -> Option<&PageEnd> {
+        self.end.as_ref()
+    }
+
+    /// How many records.
+    pub fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Each record as far as rating again goes.
+    pub fn briefs(&self) -> impl Iterator<Item = Result<Brief, StoreError>> {
+        let starts = std::iter::once(0).chain(self.records.iter().map(|&(_, end)| end));
+        starts.zip(&self.records).map(|(start, &(version, end))| {
+            let bytes = self.bytes.get(start..end).unwrap_or(&[]);
+            let unreadable = || StoreError::Database { path: self.path.clone(), error: unknown(version) };
+            tables::brief(version, bytes).ok_or_else(unreadable)
+        })
+    }
 }
 
 impl Reader {
@@ -107,13 +147,8 @@ impl Reader {
     }
 
     /// Calls `on` with the records of calls that arrived at or after `since` and before `until`, oldest first, as they were when
-    /// their calls ended, until it says that this is enough.
-    pub fn each_closed_in(
-        &self,
-        since: Wall,
-        until: Wall,
-        mut on: impl FnMut(Record) -> bool,
-    ) -> Result<(), StoreError> {
+    /// their calls ended.
+    pub fn each_closed_in(&self, since: Wall, until: Wall, mut on: impl FnMut(Record)) -> Result<(), StoreError> {
         let mut run = || {
             let sql =
                 "SELECT version, record FROM calls WHERE arrived_us >= ? AND arrived_us < ? ORDER BY arrived_us, call";
@@ -122,13 +157,45 @@ impl Reader {
             while let Some(row) = rows.next()? {
                 let version = row.get(0)?;
                 let record = tables::read(version, row.get_ref(1)?.as_blob()?);
-                if !on(record.ok_or_else(|| unknown(version))?) {
-                    break;
-                }
+                on(record.ok_or_else(|| unknown(version))?);
             }
             Ok(())
         };
         run().map_err(|error| self.error(error))
+    }
+
+    /// The next records of calls that arrived in a span of time, at most so many, oldest first and behind `after`, as they were when
+    /// their calls ended. Between two pages nothing of the tables is held: whoever writes them may go on, and their log may be emptied.
+    pub fn page(&self, span: &Range<Wall>, after: Option<&PageEnd>, limit: usize) -> Result<Page, StoreError> {
+        // No call is before the empty one.
+        let start = PageEnd { arrived_us: span.start.0, call: String::new() };
+        let after = after.unwrap_or(&start);
+        let mut page = Page { path: self.path.clone(), bytes: Vec::new(), records: Vec::new(), end: None };
+        let mut run = || {
+            let mut statement = self.db.prepare_cached(
+                "SELECT version, record, arrived_us, call FROM calls
+                 WHERE (arrived_us, call) > (?, ?) AND arrived_us < ? ORDER BY arrived_us, call LIMIT ?",
+            )?;
+            let mut rows = statement.query(params![after.arrived_us, after.call, span.end.0, limit as i64])?;
+            while let Some(row) = rows.next()? {
+                page.bytes.extend_from_slice(row.get_ref(1)?.as_blob()?);
+                page.records.push((row.get(0)?, page.bytes.len()));
+                // Only the last says where to go on.
+                if page.records.len() == limit {
+                    page.end = Some(PageEnd { arrived_us: row.get(2)?, call: row.get(3)? });
+                }
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))?;
+        Ok(page)
+    }
+
+    /// How many calls arrived in a span of time.
+    pub fn count(&self, span: &Range<Wall>) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM calls WHERE arrived_us >= ? AND arrived_us < ?";
+        let found = self.db.query_row(sql, [span.start.0, span.end.0], |row| row.get::<_, i64>(0));
+        found.map(i64::unsigned_abs).map_err(|error| self.error(error))
     }
 
     /// The record of one call.

@@ -12,6 +12,14 @@ use super::{StoreError, decisions};
 const BATCH: u32 = 500;
 const PARTS: [&str; 7] = ["legs", "segments", "charges", "segment_shares", "offers", "queue_entries", "wraps"];
 
+/// Longest age in days that can be asked for.
+pub const DAYS_MAX: u32 = 36_500;
+
+/// The instant so many days before another.
+pub fn days_before(now: Wall, days: u32) -> Wall {
+    Wall(now.0.saturating_sub(i64::from(days) * 86_400_000_000))
+}
+
 /// Which records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Old {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use turno_base::fact::{AgentState, Fact, What};
 use turno_base::{AgentId, Money, Name, Wall};
-use turno_tariff::cdr::{Charge, Leg, Offer, Record, Stage, Stay, Wrap, format, former};
+use turno_tariff::cdr::{Brief, Charge, Leg, Offer, Record, Stage, Stay, Wrap, format, former};
 
 use super::log::Place;
 use super::migrate::Step;
@@ -160,6 +160,14 @@ pub(super) fn read(version: u32, bytes: &[u8]) -> Option<Record> {
     }
 }
 
+/// The same as far as rating again goes; what else a record has is not read.
+pub(super) fn brief(version: u32, bytes: &[u8]) -> Option<Brief> {
+    match version {
+        VERSION => postcard::from_bytes(bytes).ok(),
+        _ => read(version, bytes).as_ref().map(Brief::from),
+    }
+}
+
 /// Agents in wrap-up as far as the tables know.
 pub(super) fn wrapping(db: &Connection) -> rusqlite::Result<BTreeSet<AgentId>> {
     let mut select = db.prepare("SELECT DISTINCT agent FROM wraps WHERE ms IS NULL")?;
@@ -219,7 +227,14 @@ pub(super) fn complete(db: &Connection, record: &mut Record, disposition: Option
     Ok(())
 }
 
-fn insert_call(db: &Connection, call: &str, seq: u32, record: &Record, bytes: &[u8]) -> rusqlite::Result<bool> {
+/// Adds the row of the call itself. False: it is there.
+pub(super) fn insert_call(
+    db: &Connection,
+    call: &str,
+    seq: u32,
+    record: &Record,
+    bytes: &[u8],
+) -> rusqlite::Result<bool> {
     let mut insert = db.prepare_cached(
         "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;

@@ -352,7 +352,11 @@ fn room_is_written_ahead_of_the_rows_and_is_neither_damage_nor_a_torn_tail() {
 }
 
 pub(crate) fn record(n: u64) -> Record {
-    match rows(n).pop().map(|row| row.kind) {
+    closed(rows(n))
+}
+
+fn closed(mut rows: Vec<Row>) -> Record {
+    match rows.pop().map(|row| row.kind) {
         Some(Kind::Close(record)) => *record,
         other => panic!("a call ends with its record, not {other:?}"),
     }
@@ -372,6 +376,40 @@ pub(crate) fn fill(dir: &Path, records: impl Iterator<Item = Record>) -> rusqlit
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Puts the rows of so many calls into the table of calls of a store that nobody else has open, and into no other: it is all that rating
+/// again reads, and ten million times the others would fill a disk. One thread makes the records, which costs as much as writing them.
+pub(crate) fn fill_calls(dir: &Path, calls: u64) -> rusqlite::Result<()> {
+    const TOGETHER: u64 = 10_000;
+    drop(Tables::open(&dir.join("records.sqlite")).unwrap());
+    let mut db = rusqlite::Connection::open(dir.join("records.sqlite"))?;
+    // Nobody needs it after a loss of power, and no log of it is to lie on the disk.
+    db.pragma_update(None, "journal_mode", "off")?;
+    db.pragma_update(None, "synchronous", "off")?;
+    let (made, to_write) = crossbeam_channel::bounded::<Vec<(Record, Vec<u8>)>>(4);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let deck = deck();
+            for first in (0..calls).step_by(TOGETHER as usize) {
+                let records = (first..calls.min(first + TOGETHER)).map(|n| {
+                    let record = closed(rows_of(&facts(n), &deck));
+                    let bytes = postcard::to_allocvec(&record).unwrap();
+                    (record, bytes)
+                });
+                made.send(records.collect()).unwrap();
+            }
+        });
+        for records in to_write {
+            let transaction = db.transaction()?;
+            for (record, bytes) in &records {
+                assert!(tables::insert_call(&transaction, &record.call.to_string(), 3, record, bytes)?);
+            }
+            transaction.commit()?;
+        }
+        Ok::<_, rusqlite::Error>(())
+    })?;
+    db.pragma_update(None, "journal_mode", "wal")
 }
 
 #[test]

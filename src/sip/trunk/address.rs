@@ -25,6 +25,11 @@ pub const QUARANTINE_MAX: Duration = Duration::from_secs(300);
 /// Whether requests go there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AddressState {
+    /// They do, though no probe has been answered yet; so many in a row were missed.
+    Untried {
+        /// In a row.
+        missed: u8,
+    },
     /// They do; so many probes in a row were missed.
     Good {
         /// In a row.
@@ -43,14 +48,23 @@ impl AddressState {
     /// Requests go there.
     pub const fn is_good(self) -> bool {
         match self {
-            AddressState::Good { .. } => true,
+            AddressState::Untried { .. } | AddressState::Good { .. } => true,
             AddressState::Quarantined { .. } => false,
+        }
+    }
+
+    /// Whether it answers; none: it has not been heard of yet.
+    pub(super) const fn answers(self) -> Option<bool> {
+        match self {
+            AddressState::Untried { .. } => None,
+            AddressState::Good { .. } => Some(true),
+            AddressState::Quarantined { .. } => Some(false),
         }
     }
 
     pub(super) fn on_answer(self) -> AddressState {
         match self {
-            AddressState::Good { .. } => AddressState::Good { missed: 0 },
+            AddressState::Untried { .. } | AddressState::Good { .. } => AddressState::Good { missed: 0 },
             AddressState::Quarantined { answered, .. } if answered + 1 >= PROBE_ANSWERS_MIN => {
                 AddressState::Good { missed: 0 }
             }
@@ -62,20 +76,22 @@ impl AddressState {
 
     pub(super) fn on_miss(self, now: Mono) -> AddressState {
         match self {
+            AddressState::Untried { missed } if missed + 1 < PROBE_MISSES_MAX => {
+                AddressState::Untried { missed: missed + 1 }
+            }
             AddressState::Good { missed } if missed + 1 < PROBE_MISSES_MAX => AddressState::Good { missed: missed + 1 },
-            AddressState::Good { .. } | AddressState::Quarantined { .. } => {
+            AddressState::Untried { .. } | AddressState::Good { .. } | AddressState::Quarantined { .. } => {
                 AddressState::Quarantined { answered: 0, until: now + QUARANTINE }
             }
         }
     }
 
     pub(super) fn on_failure(self, retry_after: Option<Duration>, now: Mono) -> AddressState {
-        let quarantined = AddressState::Quarantined {
-            answered: 0,
-            until: now + retry_after.unwrap_or(QUARANTINE).min(QUARANTINE_MAX),
-        };
+        let until = now + retry_after.unwrap_or(QUARANTINE).min(QUARANTINE_MAX);
         match self {
-            AddressState::Good { .. } | AddressState::Quarantined { .. } => quarantined,
+            AddressState::Untried { .. } | AddressState::Good { .. } | AddressState::Quarantined { .. } => {
+                AddressState::Quarantined { answered: 0, until }
+            }
         }
     }
 
@@ -83,7 +99,7 @@ impl AddressState {
     pub(super) fn on_time(self, is_probed: bool, now: Mono) -> AddressState {
         match self {
             AddressState::Quarantined { until, .. } if !is_probed && until <= now => AddressState::Good { missed: 0 },
-            AddressState::Good { .. } | AddressState::Quarantined { .. } => self,
+            AddressState::Untried { .. } | AddressState::Good { .. } | AddressState::Quarantined { .. } => self,
         }
     }
 }
@@ -109,16 +125,28 @@ pub(super) enum Probing {
 
 impl Address {
     pub(super) fn new(to: Resolved, is_probed: bool, now: Mono) -> Address {
-        let probing = if is_probed { Probing::Next(now) } else { Probing::Off };
-        Address { to, state: AddressState::Good { missed: 0 }, probing }
+        // Of what is not probed nothing else will ever be known.
+        let (state, probing) = match is_probed {
+            true => (AddressState::Untried { missed: 0 }, Probing::Next(now)),
+            false => (AddressState::Good { missed: 0 }, Probing::Off),
+        };
+        Address { to, state, probing }
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
         match (self.probing, self.state) {
             (Probing::Next(at) | Probing::Awaited(at), _) => Some(at),
             (Probing::Off, AddressState::Quarantined { until, .. }) => Some(until),
-            (Probing::Off, AddressState::Good { .. }) => None,
+            (Probing::Off, AddressState::Untried { .. } | AddressState::Good { .. }) => None,
         }
+    }
+
+    /// What was known is old: it is asked at once.
+    pub(super) fn on_restart(&mut self, now: Mono) {
+        self.probing = match self.probing {
+            Probing::Off => Probing::Off,
+            Probing::Next(_) | Probing::Awaited(_) => Probing::Next(now),
+        };
     }
 
     /// What is due; true: a probe goes out now.
@@ -155,7 +183,7 @@ impl Address {
     /// Settled states are probed at the operator's interval, doubtful ones at once.
     fn rest(&mut self, every: Option<Duration>, now: Mono) {
         let doubtful = match self.state {
-            AddressState::Good { missed } => missed > 0,
+            AddressState::Untried { missed } | AddressState::Good { missed } => missed > 0,
             AddressState::Quarantined { answered, .. } => answered > 0,
         };
         self.probing = match every {

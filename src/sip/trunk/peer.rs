@@ -37,8 +37,8 @@ pub enum Full {
 pub struct TrunkView {
     /// Name.
     pub trunk: TrunkId,
-    /// Probes answered, and registered where we should be.
-    pub up: bool,
+    /// Probes answered, and registered where we should be; none: no answer has come yet, and no silence was long enough.
+    pub up: Option<bool>,
     /// Calls at once, both directions.
     pub calls: u32,
     /// Calls refused for capacity since the start.
@@ -64,6 +64,8 @@ struct Host {
     answers: Vec<Resolved>,
     // None: a literal address.
     resolve_at: Option<Mono>,
+    // The first answer about its name is still to come; none came if it is not there by then.
+    first_by: Option<Mono>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +84,7 @@ pub(super) struct Peer {
     per_second_max: u32,
     meter: Meter,
     refused: u64,
-    told_up: bool,
+    told: Option<bool>,
     pub(super) indexed_at: Option<Mono>,
 }
 
@@ -90,7 +92,13 @@ impl Peer {
     pub(super) fn new(trunk: &Trunk, now: Mono) -> Peer {
         let hosts = trunk.hosts.iter().map(|name| {
             let answers: Vec<Resolved> = literal(name, trunk.transport).into_iter().collect();
-            Host { name: name.clone(), resolve_at: answers.is_empty().then_some(now), answers }
+            let is_name = answers.is_empty();
+            Host {
+                name: name.clone(),
+                answers,
+                resolve_at: is_name.then_some(now),
+                first_by: is_name.then_some(now + RESOLVE_RETRY),
+            }
         });
         let mut peer = Peer {
             id: trunk.id,
@@ -106,7 +114,7 @@ impl Peer {
             per_second_max: trunk.calls_per_second_max,
             meter: Meter::default(),
             refused: 0,
-            told_up: false,
+            told: None,
             indexed_at: None,
         };
         peer.gather(now);
@@ -130,7 +138,6 @@ impl Peer {
     pub(super) fn with_calls_of(mut self, old: &Peer) -> Peer {
         self.calls = old.calls;
         self.refused = old.refused;
-        self.told_up = old.told_up;
         self
     }
 
@@ -166,7 +173,7 @@ impl Peer {
         let good = untried().find(|address| address.state.is_good());
         let nearest = || {
             let until = |address: &&Address| match address.state {
-                AddressState::Good { .. } => Mono(0),
+                AddressState::Untried { .. } | AddressState::Good { .. } => Mono(0),
                 AddressState::Quarantined { until, .. } => until,
             };
             untried().min_by_key(until).filter(|_| tried.is_empty())
@@ -188,6 +195,7 @@ impl Peer {
 
     pub(super) fn on_resolved(&mut self, host: u16, answers: &[Resolved], now: Mono) {
         let Some(host) = self.hosts.get_mut(usize::from(host)).filter(|host| host.resolve_at.is_some()) else { return };
+        host.first_by = None;
         // What resolved before serves better than nothing when DNS is down.
         if answers.is_empty() {
             host.resolve_at = Some(now + RESOLVE_RETRY);
@@ -276,22 +284,52 @@ impl Peer {
         resolving.chain(addresses).chain(self.registration.deadline()).min()
     }
 
-    /// Whether to tell that it came or went.
-    pub(super) fn tell(&mut self, now: Mono) -> Option<bool> {
-        let answers = self.probe.is_none() || self.hosts.is_empty() || self.addresses.iter().any(|a| a.state.is_good());
-        let up = answers && (self.register.is_none() || self.registration.is_bound(now));
-        (std::mem::replace(&mut self.told_up, up) != up).then_some(up)
+    /// The process is new: nobody there knows what was told, and what is known is asked for again.
+    pub(super) fn on_restart(&mut self, now: Mono) {
+        self.told = None;
+        self.addresses.iter_mut().for_each(|address| address.on_restart(now));
     }
 
-    pub(super) fn is_told_up(&self) -> bool {
-        self.told_up
+    /// Whether to tell that it came or went. What was known holds until the contrary is.
+    pub(super) fn tell(&mut self, now: Mono) -> Option<bool> {
+        let stands = match (self.answers(now), self.registered(now)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            (None, None | Some(true)) | (Some(true), None) => self.told,
+        };
+        (std::mem::replace(&mut self.told, stands) != stands).then_some(stands).flatten()
+    }
+
+    /// Whether any of its addresses does; none: nothing has been heard yet.
+    fn answers(&self, now: Mono) -> Option<bool> {
+        if self.probe.is_none() || self.hosts.is_empty() {
+            return Some(true);
+        }
+        let known = || self.addresses.iter().map(|address| address.state.answers());
+        let is_asked = self.hosts.iter().any(|host| host.first_by.is_some_and(|by| now < by));
+        let is_awaited = is_asked || known().any(|answers| answers.is_none());
+        match known().any(|answers| answers == Some(true)) {
+            true => Some(true),
+            false if is_awaited => None,
+            false => Some(false),
+        }
+    }
+
+    fn registered(&self, now: Mono) -> Option<bool> {
+        let is_bound = self.register.is_none() || self.registration.is_bound(now);
+        // Who has had an answer once, of whatever kind, knows.
+        (is_bound || self.told.is_some() || self.registration.has_failed()).then_some(is_bound)
+    }
+
+    pub(super) fn told(&self) -> Option<bool> {
+        self.told
     }
 
     pub(super) fn view(&self, trunk: TrunkId) -> TrunkView {
         let addresses = self.addresses.iter().map(|address| AddressView { to: address.to, state: address.state });
         TrunkView {
             trunk,
-            up: self.told_up,
+            up: self.told,
             calls: self.calls,
             refused: self.refused,
             registration: self.registration,

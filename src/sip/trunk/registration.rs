@@ -62,6 +62,14 @@ impl Registration {
         self.bound_until().is_some_and(|until| now < until)
     }
 
+    /// The last REGISTER was refused, or not answered in time.
+    pub(super) const fn has_failed(self) -> bool {
+        match self {
+            Registration::Off | Registration::Bound { .. } => false,
+            Registration::Asking { failures, .. } | Registration::Waiting { failures, .. } => failures > 0,
+        }
+    }
+
     const fn bound_until(self) -> Option<Mono> {
         match self {
             Registration::Off => None,
@@ -143,11 +151,11 @@ impl Registration {
         Registration::Waiting { bound_until, failures: failures.saturating_add(1), status, retry_at: now + pause }
     }
 
-    /// A 423 that we can satisfy: asked again at once.
+    /// A 423 that we can satisfy: asked again at once, and no failure yet.
     pub(super) fn on_too_brief(self, now: Mono) -> Registration {
         match self {
             Registration::Asking { bound_until, failures, .. } => {
-                Registration::Waiting { bound_until, failures: failures.saturating_add(1), status: 423, retry_at: now }
+                Registration::Waiting { bound_until, failures, status: 423, retry_at: now }
             }
             Registration::Off | Registration::Bound { .. } | Registration::Waiting { .. } => self,
         }

@@ -70,7 +70,8 @@ impl Yard {
         for effect in out {
             match effect {
                 TrunkEffect::Changed { trunk, up } => {
-                    writeln!(self.log, "{ms} {trunk} {}", if up { "up" } else { "down" })
+                    let word = up.map_or("unknown", |up| if up { "up" } else { "down" });
+                    writeln!(self.log, "{ms} {trunk} {word}")
                 }
                 TrunkEffect::Resolve { trunk, host } => writeln!(self.log, "{ms} {trunk} resolve {host}"),
                 TrunkEffect::Probe { trunk, to } => writeln!(self.log, "{ms} {trunk} probe {}", to.peer),
@@ -170,8 +171,8 @@ fn a_dead_address_gives_way_to_the_next_and_comes_back() {
     let changes: Vec<&str> = yard.log.lines().filter(|line| !line.contains("probe 192.0.2.2")).collect();
     expect_test::expect![[r#"
         0 pbx probe 192.0.2.1:5060
-        0 pbx up
         3000 pbx probe 192.0.2.1:5060
+        3000 pbx up
         13000 pbx probe 192.0.2.1:5060
         23000 pbx probe 192.0.2.1:5060
         26000 pbx probe 192.0.2.1:5060
@@ -191,6 +192,64 @@ fn a_dead_address_gives_way_to_the_next_and_comes_back() {
         63000 192.0.2.1:5060
     "#]]
     .assert_eq(&picks);
+}
+
+#[test]
+fn a_trunk_is_neither_up_nor_down_before_the_first_answer_or_enough_silence() {
+    let (probe, register) = (Some(Duration::from_secs(10)), Some(Duration::from_secs(60)));
+    let (by_address, by_name) = (vec![host("192.0.2.1")], vec![host("pbx.example")]);
+    let mut yard = Yard::new(vec![
+        Trunk { hosts: by_address.clone(), probe, ..trunk("answers") },
+        Trunk { hosts: by_address.clone(), probe, ..trunk("silent") },
+        Trunk { hosts: by_address.clone(), probe, register, ..trunk("strict") },
+        Trunk { hosts: by_name.clone(), probe, ..trunk("nameless") },
+        Trunk { hosts: by_name, probe, ..trunk("unasked") },
+        Trunk { hosts: by_address, ..trunk("unprobed") },
+    ]);
+    let shown = |yard: &Yard| -> String {
+        let word = |view: TrunkView| format!("{} {:?}", view.trunk, view.up);
+        yard.trunks.views().map(word).collect::<Vec<_>>().join(", ")
+    };
+    let known = shown(&yard);
+    expect_test::expect![["answers None, nameless None, silent None, strict None, unasked None, unprobed Some(true)"]]
+        .assert_eq(&known);
+    yard.log();
+    yard.when(100, |trunks, now, out| {
+        trunks.on_resolved(id("nameless"), 0, &[], now, out);
+        trunks.on_probe_answered(id("answers"), at("192.0.2.1:5060").peer, 200, now, out);
+        trunks.on_probe_answered(id("strict"), at("192.0.2.1:5060").peer, 200, now, out);
+    });
+    yard.run(100, 11_000, |yard, ms, new| {
+        for name in ["answers", "strict"].into_iter().filter(|name| new.contains(&format!("{name} probe"))) {
+            let peer = at("192.0.2.1:5060").peer;
+            yard.when(ms, |trunks, now, out| trunks.on_probe_answered(id(name), peer, 200, now, out));
+        }
+    });
+    yard.when(11_000, |trunks, now, out| trunks.on_register_refused(id("strict"), 403, (None, None), now, out));
+    let changes: Vec<&str> = yard.log.lines().filter(|l| l.ends_with(" up") || l.ends_with(" down")).collect();
+    expect_test::expect![[r#"
+        100 nameless down
+        100 answers up
+        5000 silent down
+        10000 unasked down
+        11000 strict down"#]]
+    .assert_eq(&changes.join("\n"));
+    // A process that takes over what this one knew tells it anew, and looks again at once.
+    yard.log();
+    yard.when(12_000, |trunks, now, out| trunks.on_restart(now, out));
+    yard.run(12_000, 12_001, |_, _, _| {});
+    expect_test::expect![[r#"
+        12000 answers up
+        12000 nameless down
+        12000 silent down
+        12000 strict down
+        12000 unasked down
+        12000 unprobed up
+        12000 answers probe 192.0.2.1:5060
+        12000 silent probe 192.0.2.1:5060
+        12000 strict probe 192.0.2.1:5060
+    "#]]
+    .assert_eq(&yard.log());
 }
 
 #[test]
@@ -226,7 +285,7 @@ fn names_are_resolved_and_asked_again() {
     let addresses = |yard: &Yard| -> Vec<String> {
         yard.trunks.view(id("pbx")).unwrap().addresses.iter().map(|a| a.to.peer.ip().to_string()).collect()
     };
-    assert_eq!(yard.log(), "0 pbx resolve 0\n0 pbx probe 192.0.2.9:5060\n0 pbx up\n");
+    assert_eq!(yard.log(), "0 pbx resolve 0\n0 pbx probe 192.0.2.9:5060\n");
     resolved(&mut yard, 100, &["192.0.2.1:5060", "192.0.2.2:5060"]);
     assert_eq!(addresses(&yard), ["192.0.2.1", "192.0.2.2", "192.0.2.9"]);
     resolved(&mut yard, 200, &[]);
@@ -263,6 +322,7 @@ fn a_registration_is_refreshed_and_survives_failures_until_it_runs_out() {
     });
     expect_test::expect![[r#"
         0 pbx register 192.0.2.1:5060 for 75
+        40000 pbx down
         45708 pbx register 192.0.2.1:5060 for 75
         45708 pbx up
         105708 pbx register 192.0.2.1:5060 for 75
@@ -289,7 +349,7 @@ fn the_first_register_goes_out_at_once_and_a_423_is_met_at_once() {
     brief(&mut yard, 600);
     assert_eq!(yard.log(), "10 pbx register 192.0.2.1:5060 for 600\n");
     brief(&mut yard, 600);
-    assert_eq!(yard.log(), "", "a 423 for what was asked for is a refusal");
+    assert_eq!(yard.log(), "10 pbx down\n", "a 423 for what was asked for is a refusal");
     assert!(matches!(yard.trunks.view(id("pbx")).unwrap().registration, Registration::Waiting { status: 423, .. }));
 }
 
@@ -335,7 +395,7 @@ fn a_new_configuration_keeps_what_it_does_not_change() {
     yard.when(5, |trunks, now, out| trunks.on_failed(id("one"), at("192.0.2.1:5060").peer, None, now, out));
     let fewer = Trunk { calls_max: 1, ..one.clone() };
     yard.when(10, |trunks, now, out| trunks.configure(&config(vec![fewer]), now, out));
-    assert_eq!(yard.log(), "10 two down\n");
+    assert_eq!(yard.log(), "10 two unknown\n");
     assert_eq!(yard.trunks.admit(id("one"), Now::from_ms(20)), Err(Full::Calls));
     let kept = yard.trunks.view(id("one")).unwrap();
     assert!(!kept.addresses[0].state.is_good());
@@ -343,7 +403,7 @@ fn a_new_configuration_keeps_what_it_does_not_change() {
     yard.when(30, |trunks, now, out| trunks.configure(&config(vec![moved]), now, out));
     let moved = yard.trunks.view(id("one")).unwrap();
     assert_eq!((moved.calls, moved.addresses[0].state.is_good()), (1, true));
-    assert_eq!(yard.log(), "");
+    assert_eq!(yard.log(), "30 one unknown\n30 one up\n", "what was known was known of another place");
     let bytes = postcard::to_stdvec(&yard.trunks).unwrap();
     assert_eq!(postcard::from_bytes::<Trunks>(&bytes).unwrap(), yard.trunks);
 }
@@ -353,6 +413,8 @@ fn every_state_of_an_address_meets_every_event() {
     let now = Mono::from_ms(100_000);
     let quarantined = |answered, until_ms| AddressState::Quarantined { answered, until: Mono::from_ms(until_ms) };
     let states = [
+        AddressState::Untried { missed: 0 },
+        AddressState::Untried { missed: 1 },
         AddressState::Good { missed: 0 },
         AddressState::Good { missed: 1 },
         quarantined(0, 110_000),
@@ -449,11 +511,13 @@ proptest::proptest! {
             proptest::prop_assert!(trunks.deadline().is_none_or(|due| due > now.mono), "stands still");
             for effect in out.drain(..) {
                 if let TrunkEffect::Changed { trunk, up } = effect {
+                    // Nothing here makes a trunk another.
+                    proptest::prop_assert!(up.is_some());
                     proptest::prop_assert_ne!(told.insert(trunk, up), Some(up));
                 }
             }
             for view in trunks.views() {
-                proptest::prop_assert_eq!(told.get(&view.trunk).copied().unwrap_or(false), view.up);
+                proptest::prop_assert_eq!(told.get(&view.trunk).copied().flatten(), view.up);
                 proptest::prop_assert!(view.calls <= 5 && view.addresses.len() <= ADDRESSES_MAX);
                 proptest::prop_assert_ne!(trunks.pick(view.trunk, &[]).is_some(), view.addresses.is_empty());
             }

@@ -111,8 +111,8 @@ pub enum SipEvent {
     Trunk {
         /// The trunk.
         trunk: TrunkId,
-        /// Probes answered, and registered where we should be.
-        up: bool,
+        /// Probes answered, and registered where we should be; none: nothing is known of it any more.
+        up: Option<bool>,
     },
     /// Something countable that no other event shows (a parse failure, a replay, a challenge, a shed request).
     Counted(Count),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use turno_base::fact::{Fact, What};
 use turno_base::number::normalise;
-use turno_base::{Cause, EndedBy, LegId, Now, Outcome, TrunkId};
+use turno_base::{Cause, EndedBy, LegId, Now, Number, Outcome, TrunkId};
 
 use super::*;
 use crate::cdr::{Builder, Kind};
@@ -44,7 +44,7 @@ fn record(deck: &Deck, b: &str) -> Record {
 /// A ledger, and what rating again puts into it: `revision: difference = amount`.
 fn post(ledger: &mut BTreeMap<LegPayer, Posted>, record: &Record, deck: &Deck) -> (String, Again) {
     let (mut again, mut said, mut new) = (Again::default(), Vec::new(), Vec::new());
-    again.record(record, deck, |of| ledger.get(&of).copied(), |posting| new.push(posting));
+    amounts(&Brief::from(record), deck, |amount| new.extend(again.amount(&amount, ledger.get(&amount.of).copied())));
     for posting in new {
         said.push(format!("{}: {} = {}", posting.revision, posting.difference, posting.net));
         ledger.insert(posting.of, Posted { revision: posting.revision, net: posting.net });
@@ -110,7 +110,9 @@ fn postings_lead_from_the_records_amount_to_the_last_and_any_that_does_not_is_na
     let (mut again, mut posted, mut postings) = (Again::default(), BTreeMap::new(), Vec::new());
     for per_minute in ["0.12", "0.05", "0.05", "0.10"] {
         let from = postings.len();
-        again.record(&record, &deck(per_minute, ""), |of| posted.get(&of).copied(), |posting| postings.push(posting));
+        amounts(&Brief::from(&record), &deck(per_minute, ""), |amount| {
+            postings.extend(again.amount(&amount, posted.get(&amount.of).copied()));
+        });
         for Posting { of, revision, net, .. } in postings.iter().skip(from) {
             posted.insert(*of, Posted { revision: *revision, net: *net });
         }

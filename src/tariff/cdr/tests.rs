@@ -489,6 +489,7 @@ proptest! {
         }).collect();
         prop_assert_eq!(closes.len(), 1);
         whole(closes[0])?;
+        brief::is_of(closes[0])?;
         prop_assert_eq!(recover(&rows, &deck()), vec![]);
 
         let cut = 1 + crash.index(rows.len() - 1);
@@ -510,6 +511,7 @@ proptest! {
     }
 }
 
+mod brief;
 mod died;
 mod stuck;
 

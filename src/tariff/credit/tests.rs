@@ -42,7 +42,8 @@ fn deck(dice: &mut Seeded) -> Deck {
         zone: Zone::new(zone).unwrap(),
         ..Terms::default()
     };
-    let mut rule = rule(dice);
+    let mut draft = VersionDraft::default();
+    let mut rule = rule(dice, &mut draft, 1);
     rule.settle_bands(&terms.holidays).unwrap();
     rule.duration_min_ms = if dice.below(4) == 0 { dice.below(200_000) } else { 0 };
     (rule.charge_min, rule.charge_max) = (fee(dice), fee(dice));
@@ -50,7 +51,6 @@ fn deck(dice: &mut Seeded) -> Deck {
         rule.charge_max = None;
     }
     rule.at_maximum = one_of(dice, &[AtMaximum::Free, AtMaximum::Disconnect]);
-    let mut draft = VersionDraft::default();
     let place = draft.add(rule);
     assert!(draft.bind(Payer::company(), Key::EMPTY, Key::EMPTY, place));
     Deck::new(terms, vec![draft.finish(Wall(0), 0)])

@@ -27,7 +27,7 @@ pub(super) fn cost(reader: &FigureReader, ask: &Ask, name: &str) -> Result<Sheet
 
 /// What was posted to the amounts of a record.
 fn posted(ledger: Option<&Ledger>, record: &Record) -> Result<Vec<Posted>, ReportError> {
-    Ok(ledger.map(|ledger| ledger.of_call(record.call)).transpose()?.unwrap_or_default())
+    Ok(ledger.map(|ledger| ledger.of_record(record)).transpose()?.unwrap_or_default())
 }
 
 /// A row for each call and currency that a payer pays in, or for each call that has legs without an amount; of `again` only calls

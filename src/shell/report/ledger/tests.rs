@@ -127,7 +127,7 @@ fn a_record_is_shown_with_its_postings_and_stays_as_it_was() {
     let dir = dir.path();
     let record = || -> Record { Reader::open(dir).unwrap().show(call(0)).unwrap().unwrap() };
     let before = record();
-    let entries = || Ledger::read(dir).unwrap().map_or_else(Vec::new, |ledger| ledger.of_call(call(0)).unwrap());
+    let entries = || Ledger::read(dir).unwrap().map_or_else(Vec::new, |ledger| ledger.of_record(&before).unwrap());
     assert!(ledger::json(&before, &entries()).ends_with(",\"rated_again\":[]}"));
     assert_eq!(ledger::shown(&entries()), "");
     rate_again(dir, &book("0.60"));
@@ -169,6 +169,12 @@ fn the_audit_balances_postings_with_records_and_names_the_call_of_one_that_does_
         (found.len(), found[0].identity.as_str(), &found[0].calls[..]),
         (1, "records_are_sound", &[call(1)][..])
     );
+    // As if the ledger had another call of this name: its postings would be shown nowhere.
+    let moved =
+        "UPDATE postings SET difference = difference - (revision = 2), arrived_us = arrived_us + 1 WHERE call = ?";
+    assert_eq!(db.execute(moved, [&id]).unwrap(), 2);
+    let told = format!("{id}: its postings lie at 2026-03-10T11:00:00.001001Z, where nobody looks for them");
+    assert_eq!(whole().told, [told]);
 }
 
 /// `figures.number_types` says what a number is: what is posted is counted where the calls are, whichever book and type their records have.

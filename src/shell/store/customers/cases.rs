@@ -4,12 +4,11 @@ use std::path::Path;
 
 use rusqlite::TransactionBehavior;
 use turno_base::Wall;
-use turno_customers::Customer;
 use turno_customers::customer::{Case, Unkeepable};
 use turno_customers::value::{Rule, renew};
 
 use super::worth::{RECORDS, history, open_records};
-use super::{Customers, bump, edits, write};
+use super::{Customers, bump, edits, known, write};
 use crate::shell::store::StoreError;
 
 /// Why a case is not opened or closed.
@@ -47,46 +46,68 @@ impl std::fmt::Display for CaseError {
     }
 }
 
+/// The tables' fault or the person's.
+enum Fault {
+    Tables(rusqlite::Error),
+    Person(CaseError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Fault {
+        Fault::Tables(error)
+    }
+}
+
 impl Customers {
-    /// A customer waits for something from `case.opened` on.
+    /// A customer waits for something from `case.opened` on. Of two who open the same case at once one is told that it is open.
     pub fn open_case(&mut self, id: &str, case: Case) -> Result<(), CaseError> {
-        let mut customer = self.get(id)?.ok_or_else(|| CaseError::NoCustomer(id.to_owned()))?;
-        if customer.cases.iter().any(|open| open.reference == case.reference) {
-            return Err(CaseError::IsOpen(case.reference));
-        }
-        let before = customer.clone();
-        customer.cases.push(case);
-        customer.check().map_err(CaseError::Unkeepable)?;
-        Ok(self.put_told(&before, &customer)?)
+        self.change_cases(id, |cases| {
+            if cases.iter().any(|open| open.reference == case.reference) {
+                return Err(CaseError::IsOpen(case.reference));
+            }
+            cases.push(case);
+            Ok(())
+        })
     }
 
-    /// He waits for it no longer.
+    /// He waits for it no longer. Of two who close it at once one is told that it is not open.
     pub fn close_case(&mut self, id: &str, reference: &str) -> Result<(), CaseError> {
-        let mut customer = self.get(id)?.ok_or_else(|| CaseError::NoCustomer(id.to_owned()))?;
-        let before = customer.clone();
-        customer.cases.retain(|open| open.reference != reference);
-        if customer.cases.len() == before.cases.len() {
-            return Err(CaseError::NotOpen(reference.to_owned()));
-        }
-        Ok(self.put_told(&before, &customer)?)
+        self.change_cases(id, |cases| {
+            let before = cases.len();
+            cases.retain(|open| open.reference != reference);
+            if cases.len() == before { Err(CaseError::NotOpen(reference.to_owned())) } else { Ok(()) }
+        })
     }
 
-    fn put_told(&mut self, before: &Customer, after: &Customer) -> Result<(), StoreError> {
-        let put = |of: &mut Customers| {
+    /// Reads and writes him in one transaction: what another process changes of him meanwhile is not lost.
+    fn change_cases(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Vec<Case>) -> Result<(), CaseError>,
+    ) -> Result<(), CaseError> {
+        let run = |of: &mut Customers| -> Result<(), Fault> {
             let transaction = of.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            write(&transaction, after)?;
+            let no_customer = || Fault::Person(CaseError::NoCustomer(id.to_owned()));
+            let before = known(&transaction, id)?.ok_or_else(no_customer)?;
+            let mut after = before.clone();
+            change(&mut after.cases).map_err(Fault::Person)?;
+            after.check().map_err(|why| Fault::Person(CaseError::Unkeepable(why)))?;
+            write(&transaction, &after)?;
             bump(&transaction)?;
-            let told = edits::keep(&transaction, before, after, None)?;
+            let told = edits::keep(&transaction, &before, &after, None)?;
             transaction.commit()?;
             of.last_edit = told;
             Ok(())
         };
-        put(self).map_err(|error| self.fault(error))
+        run(self).map_err(|fault| match fault {
+            Fault::Tables(error) => CaseError::Store(self.fault(error)),
+            Fault::Person(error) => error,
+        })
     }
 
     /// Renews one customer by the records in `dir` and `rules`; whether something changed.
     pub fn renew_one(&mut self, dir: &Path, id: &str, rules: &[Rule], now: Wall) -> Result<bool, StoreError> {
-        let Some(mut customer) = self.get(id)? else { return Ok(false) };
+        let Some(customer) = self.get(id)? else { return Ok(false) };
         let path = dir.join(RECORDS);
         let fault = |error| StoreError::Database { path: path.clone(), error };
         let lived = match path.exists() {
@@ -102,14 +123,18 @@ impl Customers {
             Some(history) => Some(self.fifths(dir)?.scores(&history)),
         };
         let said = lived.and_then(|history| history.said);
-        if !renew(&mut customer, rules, scores, said, now) {
-            return Ok(false);
-        }
-        let keep = || {
-            write(&self.db, &customer)?;
-            bump(&self.db)
+        let keep = |of: &mut Customers| {
+            let transaction = of.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // His history took a while: of himself what counts is how he is by now.
+            let Some(mut customer) = known(&transaction, id)? else { return Ok(false) };
+            if !renew(&mut customer, rules, scores, said, now) {
+                return Ok(false);
+            }
+            write(&transaction, &customer)?;
+            bump(&transaction)?;
+            transaction.commit()?;
+            Ok(true)
         };
-        keep().map_err(|error| self.fault(error))?;
-        Ok(true)
+        keep(self).map_err(|error| self.fault(error))
     }
 }

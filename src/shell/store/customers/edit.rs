@@ -10,7 +10,7 @@ use turno_base::Name;
 use turno_customers::Customer;
 use turno_customers::customer::Unkeepable;
 
-use super::{Customers, alias, bump, edits, record, write};
+use super::{Customers, bump, edits, known, write};
 use crate::shell::store::StoreError;
 
 /// What changes; what is absent stays. An empty text takes a segment, language or owner away.
@@ -153,11 +153,7 @@ impl Customers {
     pub fn edit(&mut self, id: &str, edit: &Edit, expect: Option<&str>) -> Result<Customer, EditError> {
         let run = |of: &mut Customers| -> Result<Customer, Fault> {
             let transaction = of.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut found = record(&transaction, id)?;
-            if found.is_none() {
-                found = alias(&transaction, id)?.map_or(Ok(None), |id| record(&transaction, &id))?;
-            }
-            let before = found.ok_or_else(|| Fault::Person(EditError::NoCustomer(id.to_owned())))?;
+            let before = known(&transaction, id)?.ok_or_else(|| Fault::Person(EditError::NoCustomer(id.to_owned())))?;
             if expect.is_some_and(|expect| expect != tag(&before)) {
                 return Err(Fault::Person(EditError::ChangedSince));
             }

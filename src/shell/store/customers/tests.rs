@@ -258,3 +258,32 @@ fn values_are_renewed_by_what_the_records_tell() {
     assert!(store.renew_one(&dir.0, "b", &rules, Wall(10)).unwrap());
     assert_eq!(value(&store, "b"), b, "by the scores again");
 }
+
+#[test]
+fn of_two_who_open_or_close_the_same_case_at_once_one_is_told_so_and_of_two_cases_none_is_lost() {
+    let dir = Dir::new("cases");
+    Customers::open(&dir.0).unwrap().import("x", Wall(1), rows(FIRST), false).unwrap();
+    // How many of two processes succeed.
+    let both = |act: fn(&mut Customers, usize) -> Result<(), CaseError>| {
+        let at_once = std::sync::Barrier::new(2);
+        let act = |n: usize| {
+            let mut store = Customers::open(&dir.0).unwrap();
+            at_once.wait();
+            act(&mut store, n).is_ok()
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| act(1));
+            usize::from(act(0)) + usize::from(other.join().unwrap())
+        })
+    };
+    let cases = || Customers::open(&dir.0).unwrap().get("a").unwrap().unwrap().cases.len();
+    fn opened(reference: &str) -> Case {
+        Case { reference: reference.into(), title: "no dial tone".into(), opened: Wall(6) }
+    }
+    for _ in 0..20 {
+        assert_eq!((both(|store, _| store.open_case("a", opened("T-1"))), cases()), (1, 1));
+        assert_eq!((both(|store, _| store.close_case("a", "T-1")), cases()), (1, 0));
+        assert_eq!((both(|store, n| store.open_case("a", opened(["T-1", "T-2"][n]))), cases()), (2, 2));
+        assert_eq!((both(|store, n| store.close_case("a", ["T-1", "T-2"][n])), cases()), (2, 0));
+    }
+}

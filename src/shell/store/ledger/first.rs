@@ -5,10 +5,19 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use turno_base::CallId;
 
-use super::SCHEMA;
 use crate::shell::store::migrate::Step;
 
 pub(super) const STEP: Step = Step { from: 1, run: place };
+
+/// Version 2, where this leads.
+const SCHEMA: &str = "
+CREATE TABLE postings (
+  call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL, net INTEGER NOT NULL,
+  scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER, tariff_revision INTEGER, posted_us INTEGER NOT NULL,
+  arrived_us INTEGER NOT NULL, counted_us INTEGER NOT NULL, was_unrated INTEGER NOT NULL, queue TEXT, segment TEXT, number_type TEXT,
+  PRIMARY KEY (call, leg, payer, revision)) WITHOUT ROWID;
+CREATE INDEX postings_counted ON postings (counted_us);
+";
 
 /// Where the figures count a call.
 #[derive(Default)]

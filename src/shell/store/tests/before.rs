@@ -8,7 +8,7 @@ use turno_tariff::again::{LegPayer, Posting};
 
 use super::*;
 use crate::shell::store::customers::Erased;
-use crate::shell::store::ledger::{Entry, Ledger};
+use crate::shell::store::ledger::{Entry, Ledger, Postings};
 use crate::shell::store::pseudonym::pseudonymise;
 
 #[test]
@@ -97,34 +97,64 @@ fn records_of_the_version_before_are_carried_forward_though_the_log_has_forgotte
 
 /// What was posted is money, and lies nowhere else.
 #[test]
-fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_are_counted() {
+fn a_ledger_of_each_version_before_keeps_its_amounts_and_learns_where_its_calls_are_counted() {
     let dir = Dir::new("ledger-before");
     let (store, ..) = open(&dir, Options::default());
     append(&store, 0..7, 1);
     store.close(LONG);
     let records = all(&dir);
     let euro = |units| Money { units, scale: 4, currency: Currency::EUR };
-    let mut ledger = Ledger::open(&dir.0).unwrap();
-    let part = ledger.part().unwrap();
+    let mut postings = Postings::open(&dir.0).unwrap();
+    let part = postings.part().unwrap();
     for (record, n) in records.iter().zip(1..) {
         for (leg, revision) in record.legs.iter().zip(0..) {
             let of = LegPayer { call: record.call, leg: leg.leg, payer: Payer::company() };
             let version = (n % 2 == 0).then_some((record.arrived, 3));
-            let posting = Posting { of, revision, difference: euro(-n), net: euro(n * 100), version };
-            let number_type = record.dnis_type.map(|kind| kind.as_str().parse().unwrap());
-            part.post(&posting, record, number_type, Wall(n)).unwrap();
+            let stay = record.stays.last();
+            let entry = Entry {
+                posting: Posting { of, revision, difference: euro(-n), net: euro(n * 100), version },
+                posted: Wall(n),
+                arrived: record.arrived,
+                counted: stay.map_or(record.arrived, |stay| stay.entered),
+                was_unrated: false,
+                queue: stay.map(|stay| stay.queue),
+                segment: record.segment,
+                number_type: record.dnis_type.map(|kind| kind.as_str().parse().unwrap()),
+            };
+            part.post(&[entry]).unwrap();
         }
     }
     part.keep().unwrap();
+    drop(postings);
+    let ledger = Ledger::read(&dir.0).unwrap().unwrap();
     let entries = |ledger: &Ledger| -> Vec<Entry> {
-        records.iter().flat_map(|record| ledger.of_call(record.call).unwrap()).collect()
+        records.iter().flat_map(|record| ledger.of_record(record).unwrap()).collect()
     };
     let written = entries(&ledger);
     assert!(written.len() >= 7 && written.iter().any(|entry| entry.queue.is_some()), "{written:?}");
     drop(ledger);
 
-    // As the version before had it; with a call that the records no longer have.
+    // As the version before had it.
     let path = dir.0.join("ledger.sqlite");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "ALTER TABLE postings RENAME TO now;
+         CREATE TABLE postings (
+           call TEXT NOT NULL, leg INTEGER NOT NULL, payer TEXT NOT NULL, revision INTEGER NOT NULL, difference INTEGER NOT NULL,
+           net INTEGER NOT NULL, scale INTEGER NOT NULL, currency TEXT NOT NULL, valid_from_us INTEGER, tariff_revision INTEGER,
+           posted_us INTEGER NOT NULL, arrived_us INTEGER NOT NULL, counted_us INTEGER NOT NULL, was_unrated INTEGER NOT NULL, queue TEXT,
+           segment TEXT, number_type TEXT, PRIMARY KEY (call, leg, payer, revision)) WITHOUT ROWID;
+         CREATE INDEX postings_counted ON postings (counted_us);
+         INSERT INTO postings SELECT call, leg, payer, revision, difference, net, scale, currency, valid_from_us, tariff_revision, posted_us,
+           arrived_us, counted_us, was_unrated, queue, segment, number_type FROM now;
+         DROP TABLE now; PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(db);
+    assert_eq!(entries(&Ledger::read(&dir.0).unwrap().expect("there is one")), written);
+    assert!(dir.0.join("ledger.v2.sqlite").exists());
+
+    // As the first had it; with a call that the records no longer have.
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
         "ALTER TABLE postings RENAME TO now;
@@ -141,8 +171,9 @@ fn a_ledger_of_the_version_before_keeps_its_amounts_and_learns_where_its_calls_a
     drop(db);
     let ledger = Ledger::read(&dir.0).unwrap().expect("there is one");
     assert_eq!(entries(&ledger), written);
-    let alone = ledger.of_call("019d2b8c1a0000000000000000000001".parse().unwrap()).unwrap();
     let arrived = Wall(0x019d_2b8c_1a00 * 1000);
+    let mut alone = Vec::new();
+    ledger.each_arrived(&(arrived..Wall(arrived.0 + 1)), |entry| alone.push(entry)).unwrap();
     assert_eq!((alone.len(), alone[0].posting.net, alone[0].counted, alone[0].queue), (1, euro(5), arrived, None));
     assert!(dir.0.join("ledger.v1.sqlite").exists());
 }

@@ -371,6 +371,7 @@ fn a_restart_fails_what_waited_on_streams() {
     expect![[r#"
         10     -> anna-tcp x1 INVITE sip:anna@x.invalid;transport=tcp sdp sendrecv
         10     -> anna x2 INVITE sip:anna@203.0.113.7:40000 sdp sendrecv
+        20     carrier up: true
         30     -> anna x2 ACK sip:anna@203.0.113.7:40000
         30     b1 ended by peer: 486 q850=17 peer
         40     0 dialogs, 2 transactions, 2 timers, 1 bindings
@@ -448,6 +449,7 @@ fn silence_after_a_provisional_response_is_ringing_and_not_silence() {
 fn a_restart_ends_what_waited_for_a_name() {
     expect![[r#"
         0      resolve pbx.example #1
+        10     carrier up: true
         10     b1 ended by us: 480 q850=20 unreachable
         20     0 dialogs, 0 transactions, 0 timers, 0 bindings
     "#]]

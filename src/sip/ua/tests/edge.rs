@@ -42,7 +42,7 @@ fn we_register_at_a_trunk_and_probe_it() {
         0      -> carrier OPTIONS sip:198.51.100.1:5060
         0      -> carrier REGISTER sip:198.51.100.1:5060
         10     -> carrier REGISTER sip:198.51.100.1:5060 | Expires: 375 | Contact: <sip:turno@192.0.2.10:5060>
-        20     carrier up: true
+        30     carrier up: true
         30030  -> carrier OPTIONS sip:198.51.100.1:5060 | Contact: <sip:turno@192.0.2.10:5060>
         33030  -> carrier OPTIONS sip:198.51.100.1:5060 | Contact: <sip:turno@192.0.2.10:5060>
         35030  carrier up: false

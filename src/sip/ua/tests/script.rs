@@ -397,7 +397,8 @@ impl Script {
                 None => format!("{leg} asks for transfer to {to}"),
             },
             SipEvent::Station { station, reachable } => format!("{station} reachable: {reachable}"),
-            SipEvent::Trunk { trunk, up } => format!("{trunk} up: {up}"),
+            SipEvent::Trunk { trunk, up: Some(up) } => format!("{trunk} up: {up}"),
+            SipEvent::Trunk { trunk, up: None } => format!("{trunk} up: unknown"),
             SipEvent::Counted(count) => format!("({count:?})"),
         };
         self.say(&line);
