@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use turno_base::{AgentId, Currency, QueueId, SegmentId};
 use turno_report::forecast::Date;
-use turno_report::kpi::{AGENT_FIGURES, By, Due, FIGURES, Windows, Zone};
+use turno_report::kpi::{AGENT_FIGURES, By, DEFINED, Due, FIGURES, Windows, Zone};
 
 use crate::cli::REFUSED;
 use crate::shell::clock::wall;
@@ -149,6 +149,9 @@ pub(super) fn report(args: &ReportArgs, as_json: bool) -> u8 {
         }
         for (name, formula) in AGENT_FIGURES.iter().map(|figure| (figure.name, figure.formula)) {
             println!("agents  {name} = {formula}");
+        }
+        for (name, formula) in DEFINED {
+            println!("later   {name} = {formula}");
         }
         return 0;
     }

@@ -26,7 +26,7 @@ pub use contact::{Contact, Judged, Repeats, Windows, is_settled, judge, judge_ea
 pub use cost::{of_hours, share_out};
 pub use entry::Entry;
 pub use fold::{CALLS_MAX, Call, Changes, Fold, KEPT, KEPT_ALONE, KpiTerms, NumberRange, Period, Sizes};
-pub use formula::{FIGURES, Figure, Genesys, Value, figure, level_genesys};
+pub use formula::{DEFINED, FIGURES, Figure, Genesys, Value, figure, level_genesys};
 pub use law::{LAW_PER_MILLE, LAW_WITHIN_MS, Law, law};
 pub use offered::Offered;
 pub use quarter::{By, QUARTER_S, Quarter, Zone};

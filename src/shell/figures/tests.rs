@@ -421,3 +421,31 @@ fn what_reports_must_know_of_the_house_lies_beside_its_counts() {
     assert_eq!((house().currency, house().resolved_s), (pounds, 86_400), "as configured when it counted");
     assert_eq!((house().settled, house().zone.as_str()), (settled, "America/Lima"));
 }
+
+#[test]
+fn a_night_names_the_calls_whose_records_are_not_what_they_were() {
+    let tenth = day_of("2026-03-10").unwrap();
+    let call = CallId(21);
+    for (what, sql, told) in [
+        (
+            "a stay of another length",
+            "UPDATE queue_entries SET wait_ms = wait_ms + 1 WHERE call = ?",
+            "is that of its stays",
+        ),
+        (
+            "the record of another call",
+            "UPDATE calls SET record = (SELECT record FROM calls WHERE call <> ?1 LIMIT 1) WHERE call = ?1",
+            "the tables say something else than the log",
+        ),
+    ] {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        append(&store, &facts(40), 1, &mut Builder::default(), &mut 0);
+        store.close(LONG);
+        let db = rusqlite::Connection::open(dir.path().join("records.sqlite")).unwrap();
+        assert_eq!(db.execute(sql, [call.to_string()]).unwrap(), 1, "{what}");
+        let found = audit_day(dir.path(), &zone("UTC").unwrap(), tenth, TEN).unwrap().differences;
+        let unsound = found.iter().find(|one| one.identity == Identity::RecordsAreSound).expect(what);
+        assert!(unsound.what.contains(told) && unsound.calls == [call], "{what}: {unsound:?}");
+    }
+}

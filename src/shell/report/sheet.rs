@@ -9,7 +9,9 @@ use turno_base::Currency;
 use turno_report::kpi::Value;
 
 /// Rows that a picture shows at most; the others are named in its foot.
-const BARS_MAX: usize = 60;
+const BARS_MAX: usize = 400;
+/// From so many on they are thin: a day of quarters of an hour is to be seen at once.
+const BARS_WIDE: usize = 60;
 
 /// In which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -255,11 +257,9 @@ impl Sheet {
         let sheet = book.add_worksheet();
         sheet.set_name("Report")?;
         let mut at = 0;
-        for line in std::iter::once(&self.title).chain(&self.notes) {
-            sheet.write_string(at, 0, line)?;
-            at += 1;
-        }
-        at += 1;
+        let head = std::iter::once(&self.title).chain(&self.notes);
+        at += u32::try_from(self.notes.len()).unwrap_or(0) + 2;
+        sheet.set_freeze_panes(at + 1, 0)?;
         for (n, column) in (0_u16..).zip(&self.columns) {
             sheet.write_string_with_format(at, n, &column.name, &bold)?;
         }
@@ -278,7 +278,11 @@ impl Sheet {
                 };
             }
         }
+        // Columns are as wide as what is in them; what stands above them runs over several.
         sheet.autofit();
+        for (at, line) in (0_u32..).zip(head) {
+            sheet.write_string(at, 0, line)?;
+        }
         let formulas = book.add_worksheet();
         formulas.set_name("Formulas")?;
         for (at, column) in (0_u32..).zip(self.columns.iter().filter(|column| !column.formula.is_empty())) {
@@ -319,7 +323,8 @@ impl Sheet {
 
 fn picture(title: &str, notes: &[String], bars: &[(String, u64, String)], whole: u64, left_out: usize) -> String {
     let top = 56 + 18 * notes.len();
-    let height = top + 24 * bars.len() + if left_out > 0 { 40 } else { 20 };
+    let (pitch, size) = if bars.len() > BARS_WIDE { (12, 10) } else { (24, 13) };
+    let height = top + pitch * bars.len() + if left_out > 0 { 40 } else { 20 };
     let longest = bars.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
     let left = 28 + 8 * longest.max(8);
     let room = 1000_usize.saturating_sub(left + 110);
@@ -337,10 +342,10 @@ fn picture(title: &str, notes: &[String], bars: &[(String, u64, String)], whole:
         text(28, 56 + 18 * n, "fill='#5c6b77' font-size='12'", note);
     }
     for (n, (name, value, shown)) in bars.iter().enumerate() {
-        let y = top + 24 * n;
+        let y = top + pitch * n + size;
         let width = usize::try_from(u128::from(*value) * room as u128 / u128::from(whole)).unwrap_or(0);
-        text(left - 8, y + 14, "text-anchor='end'", name);
-        text(left + width.min(room) + 8, y + 14, "fill='#5c6b77'", shown);
+        text(left - 8, y, &format!("text-anchor='end' font-size='{size}'"), name);
+        text(left + width.min(room) + 8, y, &format!("fill='#5c6b77' font-size='{size}'"), shown);
     }
     if left_out > 0 {
         text(28, height - 14, "fill='#5c6b77' font-size='12'", &format!("{left_out} further rows are not drawn"));
@@ -349,9 +354,10 @@ fn picture(title: &str, notes: &[String], bars: &[(String, u64, String)], whole:
         let width = usize::try_from(u128::from(*value) * room as u128 / u128::from(whole)).unwrap_or(0);
         let _ = writeln!(
             svg,
-            "<rect x='{left}' y='{}' width='{}' height='16' rx='2' fill='#0b6e8a'/>",
-            top + 24 * n + 1,
-            width.min(room)
+            "<rect x='{left}' y='{}' width='{}' height='{}' rx='2' fill='#0b6e8a'/>",
+            top + pitch * n + 1,
+            width.min(room),
+            pitch * 2 / 3
         );
     }
     svg.push_str("</svg>\n");

@@ -426,3 +426,17 @@ fn repeat_callers_are_told_by_type_of_number_too() {
     let asked = Ask { split: Split::NumberType, ..ask(Subject::Repeat, By::Day) };
     assert_eq!(rows(&reader, &asked), ["2026-03-10,freephone,2,1,50.0,0,,0,"]);
 }
+
+#[test]
+fn a_picture_has_all_quarters_of_the_longest_day_and_all_days_of_a_year() {
+    let bars = |rows: usize| {
+        let columns = vec![sheet::Column::plain("interval"), sheet::Column::new("share", "a / b")];
+        let mut sheet = sheet::Sheet::new("Queues", columns);
+        let share = sheet::Cell::Value(turno_report::kpi::Value::Share(1, 2));
+        sheet.rows.extend((0..rows).map(|n| vec![sheet::Cell::Text(format!("{n}")), share.clone()]));
+        let svg = String::from_utf8(sheet.render(Form::Svg).unwrap()).unwrap();
+        (svg.matches("fill='#0b6e8a'").count(), svg.contains("further rows"))
+    };
+    assert_eq!((bars(101), bars(367)), ((101, false), (367, false)), "with the total");
+    assert_eq!(bars(401), (400, true));
+}

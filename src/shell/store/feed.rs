@@ -205,12 +205,16 @@ impl History {
     }
 
     /// Calls `on` with each item that is kept, in order.
-    pub fn each(&self, wants: Wants, on: impl FnMut(&Item)) -> Result<(), StoreError> {
-        self.each_since(Wall(i64::MIN), wants, on)
+    pub fn each(&self, wants: Wants, mut on: impl FnMut(&Item)) -> Result<(), StoreError> {
+        self.each_since(Wall(i64::MIN), wants, |item| {
+            on(item);
+            true
+        })
     }
 
-    /// The same from the segment on that was written to last before what was written at `since`: a few items may be older.
-    pub fn each_since(&self, since: Wall, wants: Wants, mut on: impl FnMut(&Item)) -> Result<(), StoreError> {
+    /// The same from the segment on that was written to last before what was written at `since` (a few items may be older), until
+    /// `on` says that this is enough.
+    pub fn each_since(&self, since: Wall, wants: Wants, mut on: impl FnMut(&Item) -> bool) -> Result<(), StoreError> {
         let disk = |error| StoreError::Disk { what: "read", path: self.dir.clone(), error };
         let mut segments = log::segments(&self.dir).map_err(disk)?;
         let is_older = |segment: &u64| {
@@ -228,7 +232,9 @@ impl History {
                 Next::Nothing => return Ok(()),
                 Next::Turned(to) => at = to,
                 Next::Items(items, to) => {
-                    items.iter().for_each(&mut on);
+                    if !items.iter().all(&mut on) {
+                        return Ok(());
+                    }
                     at = to;
                 }
             }

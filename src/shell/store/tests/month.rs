@@ -1,18 +1,21 @@
-//! A month of calls through the store, with its figures. `scripts/full m1` is the whole size, a million.
+//! A month of calls through the store, with its figures: answered, abandoned, overflowed, rung out and handed on. `scripts/full m1` is the
+//! whole size, a million.
 
 use super::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use nix::sys::time::TimeValLike;
+use turno_base::fact::{AgentState, OfferEnd, QueueLeft};
+use turno_base::{Mono, Name, SegmentId};
 use turno_report::forecast::Date;
-use turno_report::kpi::KpiTerms;
+use turno_report::kpi::{KpiTerms, Quarter, Tally};
 
 use crate::shell::figures::audit::audit_day;
-use crate::shell::figures::{Figures, zone};
+use crate::shell::figures::{FigureReader, Figures, zone};
 use crate::shell::store::audit::audit;
 use crate::shell::store::feed::{Content, History, Item, Wants};
 use crate::shell::store::log;
-use nix::sys::time::TimeValLike;
 
 /// Calls unless `TURNO_MONTH_CALLS` says how many.
 const CALLS: u64 = 1500;
@@ -43,6 +46,77 @@ fn date_segments(dir: &std::path::Path) {
     }
 }
 
+/// Calls of so many of which the second, the fourth and the third of ten are: overflowed, handed on, and rung out at an agent first.
+fn of_ten(calls: u64) -> (u64, u64, u64) {
+    let nth = |n: u64| (calls + 9 - n) / 10;
+    (nth(1), nth(3), nth(2))
+}
+
+/// The facts of the `n`-th call, which arrives so many ms after the month began. Of ten one is abandoned, one overflows to the other queue,
+/// one rings out at an agent before another takes it, and one is handed on to a second agent.
+fn told(n: u64, arrives_ms: u64) -> Vec<Fact> {
+    let (call, leg, kind) = (call(arrives_ms), LegId::arrived(arrives_ms), n % 10);
+    let agent = |n: u64| AgentId::new(&format!("agent-{}", n % 60)).unwrap();
+    let [here, there] = [n, n + 1].map(|n| QueueId::new(["averias", "ventas"][n as usize % 2]).unwrap());
+    let (first, second, trunk) = (agent(n), agent(n + 30), TrunkId::new("carrier").ok());
+    let (a, b) = (number(&format!("6{:08}", n % 300_000)), number("900123456"));
+    let (segment, customer) =
+        (SegmentId::new(["gold", "basic"][n as usize / 10 % 2]).unwrap(), Some(format!("c{}", n % 300_000)));
+    let start = Now { mono: Mono::from_ms(arrives_ms), wall: Wall::from_secs(1_773_140_400).plus_ms(arrives_ms) };
+    let mut facts = Vec::new();
+    let mut tell = |ms: u64, what| facts.push(Fact { at: start.after(Duration::from_millis(ms)), what });
+    let state = |agent, state, of| What::AgentChanged { agent, station: None, state, call: of, is_paid: true };
+    let heard = |segment| What::SegmentBegan { call, leg, segment };
+    tell(0, What::CallArrived { call, ani: a.clone(), dnis: b.clone(), trunk });
+    tell(0, What::LegBegan { call, leg, sip_call_id: format!("{n}@test"), a, b, party: Party::Caller(trunk) });
+    tell(0, What::LegDialog { call, leg, dialog: dialog(n) });
+    tell(2, What::CustomerKnown { call, customer, segment, value_pm: 1000 });
+    tell(5, What::LegAnswered { call, leg });
+    tell(5, What::QueueEntered { call, queue: here, position: 1 });
+    tell(5, heard(Segment::Queue(here)));
+    let ended = 12_005 + n % 1000;
+    if kind == 0 {
+        tell(ended, What::QueueLeft { call, queue: here, left: QueueLeft::Abandoned, position: 1, wait_ms: ended - 5 });
+        tell(ended, What::LegEnded { call, leg, cause: Cause::NORMAL, by: EndedBy::Caller });
+        tell(ended, What::CallEnded { call, outcome: Outcome::Abandoned, by: EndedBy::Caller });
+        return facts;
+    }
+    let (mut queue, mut entered, mut agent) = (here, 5, first);
+    if kind == 1 {
+        tell(1000, What::QueueLeft { call, queue, left: QueueLeft::Overflowed, position: 1, wait_ms: 995 });
+        (queue, entered) = (there, 1000);
+        tell(1000, What::QueueEntered { call, queue, position: 1 });
+        tell(1000, heard(Segment::Queue(queue)));
+    }
+    let mut epoch = 2 * n;
+    if kind == 2 {
+        tell(1000, What::Offered { call, queue, agent, epoch });
+        tell(1000, state(agent, AgentState::Ringing, Some(call)));
+        tell(3000, What::OfferEnded { call, agent, epoch, end: OfferEnd::RingNoAnswer, ring_ms: 2000 });
+        tell(3000, state(agent, AgentState::Ready, None));
+        (agent, epoch) = (second, epoch + 1);
+    }
+    tell(4000, What::Offered { call, queue, agent, epoch });
+    tell(4000, state(agent, AgentState::Ringing, Some(call)));
+    tell(6000, What::OfferEnded { call, agent, epoch, end: OfferEnd::Accepted, ring_ms: 2000 });
+    tell(6000, What::QueueLeft { call, queue, left: QueueLeft::Answered(agent), position: 1, wait_ms: 6000 - entered });
+    tell(6000, state(agent, AgentState::Talking, Some(call)));
+    tell(6000, heard(Segment::Talk(agent)));
+    if kind == 3 {
+        tell(9000, state(agent, AgentState::WrapUp, Some(call)));
+        tell(9000, state(second, AgentState::Talking, Some(call)));
+        tell(9000, heard(Segment::Talk(second)));
+        tell(10_000, state(agent, AgentState::Ready, None));
+        agent = second;
+    }
+    tell(ended, state(agent, AgentState::WrapUp, Some(call)));
+    tell(ended, What::LegEnded { call, leg, cause: Cause::NORMAL, by: EndedBy::Caller });
+    tell(ended, What::CallEnded { call, outcome: Outcome::Answered, by: EndedBy::Caller });
+    tell(ended + 1000, What::Disposed { call, agent, disposition: Name::new("sale").unwrap() });
+    tell(ended + 5000, state(agent, AgentState::Ready, None));
+    facts
+}
+
 /// What this process has had of a core, s: what the clock says on a busy machine says little.
 fn cpu_s() -> f64 {
     let used = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
@@ -61,16 +135,29 @@ fn a_month_of_calls_is_sound_to_the_last_and_says_what_a_call_takes_on_disk() {
     let (store, ..) = open_with(&dir, Options { kept_bytes_max: 1 << 40, ..Options::default() }, figures);
     let (deck, began) = (deck(), Instant::now());
     let (mut seq, mut number) = (1, 1);
-    // An odd number of ms apart: every other call is of the other queue.
-    let apart_ms = (MONTH_MS / calls) | 1;
+    let apart_ms = MONTH_MS / calls;
+    let (mut builder, mut ahead, mut entered) = (Builder::default(), Vec::new(), 0);
     for n in 0..calls {
-        let facts = facts(n * apart_ms);
-        let bytes = facts.iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
-        assert!(store.append_facts(number, facts.len() as u64, bytes));
-        number += facts.len() as u64;
-        for row in rows_of(&facts, &deck) {
-            store.append(seq, row).unwrap();
-            seq += 1;
+        ahead.extend(told(n, n * apart_ms));
+        if n % 1000 != 999 && n + 1 < calls {
+            continue;
+        }
+        // Calls overlap: their facts come in the order of time. What is later than the last arrival waits.
+        ahead.sort_by_key(|fact: &Fact| fact.at.mono);
+        let last = Mono::from_ms(n * apart_ms);
+        let whole = ahead.partition_point(|fact| fact.at.mono <= last || n + 1 == calls);
+        let facts: Vec<Fact> = ahead.drain(..whole).collect();
+        for turn in facts.chunk_by(|one, next| one.at.mono == next.at.mono) {
+            let bytes = turn.iter().flat_map(|fact| postcard::to_allocvec(fact).unwrap()).collect();
+            assert!(store.append_facts(number, turn.len() as u64, bytes));
+            number += turn.len() as u64;
+            let mut rows = Vec::new();
+            turn.iter().for_each(|fact| builder.on_fact(fact, &deck, &mut rows));
+            for row in rows {
+                store.append(seq, row).unwrap();
+                seq += 1;
+            }
+            entered += turn.iter().filter(|fact| matches!(fact.what, What::QueueEntered { .. })).count() as u64;
         }
         // The store is given what it can take; how fast that is is the figure.
         while seq > store.health().stored + 20_000 {
@@ -98,9 +185,17 @@ fn a_month_of_calls_is_sound_to_the_last_and_says_what_a_call_takes_on_disk() {
     }
     let (nights, nights_cpu) = (began.elapsed(), cpu_s() - before);
     // The first quarter may lack calls from before the figures began, and the last minute is not settled.
-    assert_eq!(stays, calls);
+    assert_eq!(stays, entered);
     let first_quarter = 900_000 / apart_ms + 1;
-    assert!(compared >= calls - first_quarter - 60_000 / apart_ms - 1, "{compared} of {calls}");
+    assert!(compared >= calls - first_quarter - 90_000 / apart_ms - 1, "{compared} of {calls}");
+    let mut sum = Tally::default();
+    let month = Quarter::of(Wall(0))..Quarter(i64::from(u32::MAX));
+    FigureReader::open(&dir.0).unwrap().each_tally(&month, |_, tally| sum.merge(&tally)).unwrap();
+    let c = sum.counts;
+    let abandoned = calls.div_ceil(10);
+    assert_eq!((c.calls, c.entered, c.answered, c.abandoned), (calls, entered, calls - abandoned, abandoned));
+    assert_eq!((c.overflowed, c.handled - c.answered, c.offered.not_taken()), of_ten(calls));
+    assert_eq!((c.disposed, c.completed, c.offered.accepted), (c.answered, c.answered, c.answered));
     let began = Instant::now();
     let mut told = 0;
     History::open(&dir.0).unwrap().each_fact(|_, _| told += 1).unwrap();
