@@ -50,8 +50,12 @@ pub(super) enum CdrCommand {
     },
     /// Whether every record is sound and the log, the tables and files say the same; exit status 1 if not.
     Verify(keep::VerifyArgs),
-    /// Records that consumers refused, with the reasons.
-    Refused,
+    /// Records that consumers refused, with the reasons, and what becomes of them.
+    Refused {
+        /// Absent: show them.
+        #[command(subcommand)]
+        fate: Option<keep::FateCommand>,
+    },
     /// Take old records out of the tables.
     Retain(keep::RetainArgs),
     /// Put a pseudonym in the place of a person; the bill stays.
@@ -121,7 +125,8 @@ pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
             read(&|reader| export(reader, which, format.unwrap_or(usual), zone, out.as_deref()))
         }
         CdrCommand::Verify(args) => keep::verify(dir, as_json, args),
-        CdrCommand::Refused => keep::refused(dir, as_json),
+        CdrCommand::Refused { fate: None } => keep::refused(dir, as_json),
+        CdrCommand::Refused { fate: Some(fate) } => keep::decide(dir, as_json, fate),
         CdrCommand::Retain(args) => keep::retain_records(dir, as_json, args),
         CdrCommand::Erase(args) => keep::erase(dir, as_json, args),
     };
@@ -131,7 +136,7 @@ pub(super) fn cdr(dir: &Path, as_json: bool, command: &CdrCommand) -> u8 {
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(failure) => {
             eprintln!("{failure}");
-            if matches!(failure, Failure::NoCall(_)) { NOT_FOUND } else { REFUSED }
+            if matches!(failure, Failure::NoCall(_) | Failure::NotRefused(_)) { NOT_FOUND } else { REFUSED }
         }
     }
 }
@@ -143,6 +148,7 @@ enum Failure {
     Io(io::Error),
     NoCall(CallId),
     NoZone(String),
+    NotRefused(String),
     Entropy,
 }
 
@@ -171,6 +177,12 @@ impl std::fmt::Display for Failure {
             Failure::Store(error) => write!(f, "{error}; name the folder of the records with --records"),
             Failure::Io(error) => error.fmt(f),
             Failure::NoCall(call) => write!(f, "there is no record of call {call}; a call has one when it has ended"),
+            Failure::NotRefused(consumer) => {
+                write!(
+                    f,
+                    "{consumer} has refused no such record; turno cdr refused shows which, those of the tables are in their log"
+                )
+            }
             Failure::Entropy => f.write_str("the system gives no random numbers"),
             Failure::NoZone(zone) => write!(f, "there is no time zone {zone:?}; for example Europe/Madrid"),
         }

@@ -10,14 +10,14 @@ use std::path::Path;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use turno_base::{CallId, Currency, E164, Money, SegmentId, Wall};
-use turno_report::kpi::KpiTerms;
+use turno_report::kpi::{KpiTerms, Quarter};
 use turno_tariff::again::{Again, Amount, Posting, amounts};
 use turno_tariff::cdr::{Brief, Stay};
 use turno_tariff::{Deck, NumberType, Payer};
 
 use crate::shell::store::ledger::{Entry, Ledger, PostedBefore, Postings};
 use crate::shell::store::{Page, Reader, StoreError};
-use counted::Counted;
+use counted::{Counted, Stayed};
 
 /// Records whose differences become durable together. Each part costs a sync of the disk; what is ahead of it is held in memory.
 const PART: usize = 10_000;
@@ -178,38 +178,32 @@ impl Run {
         match book {
             Book::Asked(ledger) => {
                 let before = ledger.as_ref().map(|ledger| ledger.posted(first, last)).transpose()?;
-                self.differences(part, &before.unwrap_or_default(), |_, _, _| Ok(()))
+                self.differences(part, &before.unwrap_or_default());
+                Ok(())
             }
             Book::Posted(postings) => {
                 let rows = postings.part()?;
-                let before = rows.posted(first, last)?;
-                let mut entries = Vec::new();
-                self.differences(part, &before, |told, amount, posting| {
-                    entries.push(told.entry(amount, posting, counted, wanted.now)?);
-                    Ok(())
-                })?;
-                rows.post(&entries)?;
+                let differences = self.differences(part, &rows.posted(first, last)?);
+                counted.look_up(differences.iter().map(|difference| difference.told))?;
+                let entries = differences.iter().map(|difference| difference.entry(counted, wanted.now));
+                rows.post(&entries.collect::<Vec<Entry>>())?;
                 rows.keep()
             }
         }
     }
 
-    /// Counts the amounts of a part and hands over each difference.
-    fn differences(
-        &mut self,
-        part: &Part,
-        before: &PostedBefore,
-        mut on: impl FnMut(&Told, &Amount, Posting) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Counts the amounts of a part; what is to be posted for them.
+    fn differences<'p>(&mut self, part: &'p Part, before: &PostedBefore) -> Vec<Difference<'p>> {
         self.again.records += part.told.len() as u64;
+        let mut differences = Vec::new();
         for (record, amount) in &part.amounts {
             let Some(posting) = self.again.amount(amount, before.of(amount.of)) else { continue };
             let Money { units, scale, currency } = posting.difference;
             *self.sums.entry((posting.of.payer, currency, scale)).or_default() += i128::from(units);
             let told = part.told.get(*record).expect("an amount names a record of its part");
-            on(told, amount, posting)?;
+            differences.push(Difference { told, posting, was_unrated: amount.was_unrated });
         }
-        Ok(())
+        differences
     }
 
     /// Sums of the differences as they print, by payer.
@@ -221,25 +215,35 @@ impl Run {
     }
 }
 
-impl Told {
-    /// The row that posts a difference of this call.
-    fn entry(
-        &self,
-        amount: &Amount,
-        posting: Posting,
-        counted: &mut Counted<'_>,
-        now: Wall,
-    ) -> Result<Entry, StoreError> {
-        Ok(Entry {
-            posting,
+/// A difference with its call.
+#[derive(Debug)]
+struct Difference<'p> {
+    told: &'p Told,
+    posting: Posting,
+    /// The record has no amount for want of a rule.
+    was_unrated: bool,
+}
+
+impl Difference<'_> {
+    /// The row that posts it.
+    fn entry(&self, counted: &Counted<'_>, now: Wall) -> Entry {
+        let told = self.told;
+        Entry {
+            posting: self.posting,
             posted: now,
-            arrived: self.arrived,
-            counted: self.stay.map_or(self.arrived, |stay| stay.entered),
-            was_unrated: posting.revision == 0 && amount.was_unrated,
-            queue: self.stay.map(|stay| stay.queue),
-            segment: self.segment,
-            number_type: counted.number_type(self)?,
-        })
+            arrived: told.arrived,
+            counted: told.stay.map_or(told.arrived, |stay| stay.entered),
+            was_unrated: self.posting.revision == 0 && self.was_unrated,
+            queue: told.stay.map(|stay| stay.queue),
+            segment: told.segment,
+            number_type: counted.number_type(told),
+        }
+    }
+}
+
+impl Told {
+    fn stayed(&self) -> Option<Stayed> {
+        self.stay.map(|stay| (Quarter::of(stay.entered), stay.queue, self.call))
     }
 }
 

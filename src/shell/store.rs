@@ -10,6 +10,7 @@ pub mod customers;
 pub mod decisions;
 pub mod feed;
 mod frame;
+mod kept;
 pub mod ledger;
 mod log;
 pub(in crate::shell) mod migrate;

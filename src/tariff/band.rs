@@ -161,9 +161,4 @@ impl Rule {
         let edges = self.bands.iter().flat_map(|band| [band.from_ms, band.to_ms]);
         edges.filter(|edge| *edge > time_ms).min().unwrap_or(DAY_MS)
     }
-
-    /// A band by its place; none: the default rate.
-    pub(crate) fn band(&self, place: Option<u8>) -> Option<&Band> {
-        place.and_then(|at| self.bands.get(usize::from(at)))
-    }
 }

@@ -206,6 +206,16 @@ pub(crate) struct Version {
     /// Rates of all rules and bands, and what bands are called: thousands of prefixes have few of them, which so stay at hand.
     pub(crate) rates: Vec<Rate>,
     pub(crate) titles: Vec<Title>,
+    /// What rules charge, by their default rate first, then by each band. A long call goes through all of it: most of its time would
+    /// be that of looking into the bands of one rule among tens of thousands.
+    pub(crate) charges: Vec<Vec<Charge>>,
+}
+
+/// A rate, and what the band is called that it belongs to, by their places in the version; none: the default rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    rate: u32,
+    title: Option<u32>,
 }
 
 /// The rules of a called prefix by calling one.
@@ -244,6 +254,8 @@ pub(crate) struct Rule {
     pub(crate) with_holidays: bool,
     /// Place of its week among those of the version.
     pub(crate) week: u32,
+    /// Place of what it charges by which band among those of the version.
+    pub(crate) charges: u32,
     /// Billed at least.
     pub(crate) duration_min_ms: u64,
     /// What is shorter costs nothing.
@@ -262,6 +274,7 @@ impl Rule {
             bands: Vec::new(),
             with_holidays: false,
             week: 0,
+            charges: 0,
             duration_min_ms: 0,
             free_under_ms: 0,
             charge_min: None,
@@ -520,15 +533,18 @@ impl Version {
         self.rules.get(at as usize)
     }
 
+    fn charge(&self, rule: &Rule, band: Option<u8>) -> Option<&Charge> {
+        self.charges.get(rule.charges as usize)?.get(band.map_or(0, |at| usize::from(at) + 1))
+    }
+
     /// The rate of a rule's band.
     pub(crate) fn rate_of(&self, rule: &Rule, band: Option<u8>) -> Option<&Rate> {
-        let place = rule.band(band).map_or(rule.default, |band| band.rate);
-        self.rates.get(place as usize)
+        self.rates.get(self.charge(rule, band)?.rate as usize)
     }
 
     /// What a rule's band is called; none: the default rate.
     pub(crate) fn title_of(&self, rule: &Rule, band: Option<u8>) -> Option<&Title> {
-        rule.band(band).and_then(|band| self.titles.get(band.title as usize))
+        self.titles.get(self.charge(rule, band)?.title? as usize)
     }
 }
 
@@ -574,9 +590,12 @@ impl VersionDraft {
             let called = called.into_iter().map(|(b, calling)| (b, Calling::new(calling)));
             (payer, PrefixMap::from_sorted(called))
         });
-        let (mut rules, mut weeks) = (self.rules, Weeks::default());
+        let (mut rules, mut weeks, mut charges) = (self.rules, Weeks::default(), Once::default());
         for rule in &mut rules {
             rule.week = weeks.place(rule);
+            let of_bands = rule.bands.iter().map(|band| Charge { rate: band.rate, title: Some(band.title) });
+            let all = std::iter::once(Charge { rate: rule.default, title: None }).chain(of_bands);
+            rule.charges = charges.place(all.collect());
             rule.bands.shrink_to_fit();
         }
         Version {
@@ -587,6 +606,7 @@ impl VersionDraft {
             weeks: weeks.finish(),
             rates: self.rates.finish(),
             titles: self.titles.finish(),
+            charges: charges.finish(),
         }
     }
 }

@@ -73,6 +73,8 @@ const ASKED: &[(&str, u8)] = &[
     ("cdr export --records DIR/data/records", 0),
     ("cdr verify --records DIR/data/records", 0),
     ("cdr refused --records DIR/data/records", 0),
+    ("cdr refused retry nobody --records DIR/data/records", 3),
+    ("cdr refused let-go nobody --records DIR/data/records", 3),
     ("cdr retain --older-than 365 --dry-run --records DIR/data/records", 0),
     ("cdr erase --customer C-0 --records DIR/data/records", 0),
     ("customers import SAMPLE/customers.csv --dry-run --records DIR/data/records", 0),

@@ -125,8 +125,15 @@ fn what_is_changed_without_a_node_is_told_by_account_before_and_after() {
         let is_nobody = words.contains(&"nobody") || words.contains(&"7");
         assert_eq!(code, if is_nobody { 3 } else { 0 }, "{words:?}");
     }
-    let others: [&[&str]; 9] = [
+    let line = |n: u8, call: &str| json!({"segment": 1, "offset": n, "call": call, "seq": 3, "reason": "it answers 422", "record": {}});
+    let list = [line(24, CALL), line(90, "019d2b8c1a0000000000000000000002")].map(|line| format!("{line}\n")).concat();
+    fs::create_dir_all(records.join("out")).unwrap();
+    fs::write(records.join("out/billing.refused.jsonl"), list).unwrap();
+    let others: [&[&str]; 12] = [
         &["cdr", "--records", text(&records), "list"],
+        &["cdr", "--records", text(&records), "refused"],
+        &["cdr", "--records", text(&records), "refused", "retry", "billing", "--call", CALL],
+        &["cdr", "--records", text(&records), "refused", "let-go", "billing"],
         &["cdr", "--records", text(&records), "retain", "--older-than", "36500", "--dry-run"],
         &["cdr", "--records", text(&records), "retain", "--older-than", "36500", "--purpose", "queue"],
         &["cdr", "--records", text(&records), "erase", "--customer", "X-9", "--number", "+34612045118"],

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use turno_base::{E164, Redacted};
+use turno_base::{CallId, E164, Redacted};
 use turno_tariff::cdr::{Purpose, format};
 
 use super::Failure;
@@ -15,6 +15,7 @@ use crate::shell::clock::wall;
 use crate::shell::customers::person::{EraseError, Forgotten, erase_calls};
 use crate::shell::store::audit::{Report, audit, audit_file, audit_parquet};
 use crate::shell::store::customers::Erased;
+use crate::shell::store::outs::Fate;
 use crate::shell::store::retention::{DAYS_MAX, Old, days_before, retain};
 use crate::shell::store::{Reader, outs};
 
@@ -77,19 +78,63 @@ fn tell(report: &Report, as_json: bool) {
     );
 }
 
+/// What becomes of records that a consumer refused.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum FateCommand {
+    /// Give them to it once more: the node does, or will when it starts.
+    Retry(WhichRefused),
+    /// Take them off the list: it never gets them.
+    LetGo(WhichRefused),
+}
+
+/// Which of those that were refused.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WhichRefused {
+    /// Name of one of `[[store.out]]`: a web hook or PostgreSQL.
+    consumer: String,
+    /// Only the record of this call.
+    #[arg(long)]
+    call: Option<CallId>,
+}
+
 pub(super) fn refused(dir: &Path, as_json: bool) -> Result<u8, Failure> {
     let ours = Reader::open(dir)?.refused()?.into_iter();
-    let mut all: Vec<(String, Option<String>, String)> =
-        ours.map(|r| ("sqlite".to_owned(), r.call, r.reason)).collect();
-    all.extend(outs::refused(dir).map_err(Failure::Io)?.into_iter().map(|r| (r.consumer, r.call, r.reason)));
-    for (consumer, call, reason) in &all {
-        match as_json {
-            true => println!("{}", json!({"consumer": consumer, "call": call, "reason": reason})),
-            false => println!("{consumer}  {}  {reason}", call.as_deref().unwrap_or("-")),
+    let mut all: Vec<(String, Option<String>, String, bool)> =
+        ours.map(|r| ("sqlite".to_owned(), r.call, r.reason, false)).collect();
+    let others = outs::refused(dir).map_err(Failure::Io)?.into_iter();
+    all.extend(others.map(|r| (r.consumer, r.call, r.reason, r.is_asked)));
+    for (consumer, call, reason, is_asked) in &all {
+        if as_json {
+            println!("{}", json!({"consumer": consumer, "call": call, "reason": reason, "retry": is_asked}));
+            continue;
         }
+        let retry = if *is_asked { " (to be given to it once more)" } else { "" };
+        println!("{consumer}  {}  {reason}{retry}", call.as_deref().unwrap_or("-"));
     }
     if all.is_empty() && !as_json {
         println!("no consumer has refused a record");
+    }
+    Ok(0)
+}
+
+pub(super) fn decide(dir: &Path, as_json: bool, command: &FateCommand) -> Result<u8, Failure> {
+    let (word, fate, which) = match command {
+        FateCommand::Retry(which) => ("retry", Fate::Again, which),
+        FateCommand::LetGo(which) => ("let-go", Fate::Gone, which),
+    };
+    let records = outs::decide(dir, &which.consumer, which.call, fate).map_err(Failure::Io)?;
+    if records == 0 {
+        return Err(Failure::NotRefused(which.consumer.clone()));
+    }
+    let call = which.call.map(|call| format!("call {call}")).unwrap_or_default();
+    note(dir, with(deed(&format!("cdr refused {word}"), which.consumer.clone(), call), json!({"records": records})));
+    match (as_json, fate) {
+        (true, _) => println!("{}", json!({"consumer": which.consumer, "records": records, "fate": word})),
+        (false, Fate::Again) => println!(
+            "{records} records are given to {} once more by the node, or when it starts; what it refuses again is on the list again",
+            which.consumer
+        ),
+        (false, Fate::Gone) => println!("{records} records are off the list; {} never gets them", which.consumer),
     }
     Ok(0)
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use turno_report::kpi;
+
 use super::*;
+use crate::shell::figures;
 use crate::shell::store::audit::{audit, audit_span};
-use crate::shell::store::tests::{Dir, fill, fill_calls, record, rows};
+use crate::shell::store::tests::{Dir, call, fill, fill_calls, record, rows};
 use crate::shell::store::{Options, Store};
 
 /// Bounds a failure.
@@ -222,6 +225,7 @@ fn a_period_of_many_parts_is_rated_again_to_the_last_record_and_says_how_fast() 
     // Straight into the table: the way through the log is measured elsewhere.
     timed("made", &mut || {
         fill_calls(&dir.0, records).unwrap();
+        fill_stays(&dir.0, records).unwrap();
         (0, 0)
     });
     let dearer = book("0.60");
@@ -234,6 +238,69 @@ fn a_period_of_many_parts_is_rated_again_to_the_last_record_and_says_how_fast() 
     assert_eq!(timed("found as posted", &mut || rated(false)), (0, records));
     let bytes = |name: &str| std::fs::metadata(dir.0.join(name)).map_or(0, |metadata| metadata.len()) / records;
     println!("on disk: {} bytes of calls and {} of ledger each", bytes("records.sqlite"), bytes("ledger.sqlite"));
+    let db = Connection::open(dir.0.join("ledger.sqlite")).unwrap();
+    let kinds = "SELECT count(*), min(number_type), max(number_type) FROM postings";
+    let kinds: (i64, String, String) =
+        db.query_row(kinds, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    assert_eq!(kinds, (records as i64, "counted".to_owned(), "counted".to_owned()), "as the figures count them");
+}
+
+/// Puts the last stays of the calls of [`fill_calls`] into figures, counted under a type of number that their records do not have.
+fn fill_stays(dir: &Path, calls: u64) -> rusqlite::Result<()> {
+    let path = figures::path(dir);
+    drop(figures::FigureTables::open(&path).unwrap());
+    let mut db = Connection::open(path)?;
+    db.pragma_update(None, "synchronous", "off")?;
+    let first = record(0);
+    let stay = first.stays[0];
+    let queues = [stay.queue, record(1).stays[0].queue];
+    let mut stayed = figures_entry(first.call, stay);
+    for together in (0..calls).step_by(10_000) {
+        let transaction = db.transaction()?;
+        let mut insert = transaction.prepare("INSERT INTO entries VALUES (?, ?, ?, ?, ?)")?;
+        for n in together..calls.min(together + 10_000) {
+            stayed.call = call(n);
+            stayed.entered = stay.entered + Duration::from_millis(n);
+            (stayed.key.queue, stayed.key.quarter) = (Some(queues[n as usize % 2]), Quarter::of(stayed.entered));
+            let (queue, call) = (queues[n as usize % 2], stayed.call.0.to_be_bytes());
+            let bytes = postcard::to_allocvec(&stayed).unwrap();
+            insert.execute(rusqlite::params![stayed.key.quarter.0, queue.as_str(), call, stayed.n, bytes])?;
+        }
+        drop(insert);
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn figures_entry(call: CallId, stay: Stay) -> kpi::Entry {
+    kpi::Entry {
+        call,
+        n: 1,
+        key: kpi::Key {
+            quarter: Quarter::of(stay.entered),
+            queue: Some(stay.queue),
+            segment: None,
+            number_type: "counted".parse().ok(),
+        },
+        entered: stay.entered,
+        left: Some(stay.left),
+        wait_ms: stay.wait_ms,
+        ring_ms: 0,
+        in_time: true,
+        value_pm: 1000,
+        missed: Vec::new(),
+        agent: "anna".parse().ok(),
+        handled: 1,
+        talk_ms: 6000,
+        hold_ms: 0,
+        wrap_up_ms: 0,
+        agent_cost: 0,
+        disposition: None,
+        disposition_due: false,
+        disposition_said: false,
+        law_from_queue: Some(true),
+        law_from_arrival: Some(true),
+    }
 }
 
 /// What this process has had of all cores, ms: of the kernel and of itself.

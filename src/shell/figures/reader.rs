@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use turno_base::{AgentId, CallId, Currency, Name, Wall};
+use turno_base::{AgentId, CallId, Currency, Name, QueueId, Wall};
 use turno_report::kpi::{AgentTally, Contact, Entry, Key, Period, Quarter, Tally};
 
 use super::tables::{House, VERSION, call_of, read};
@@ -160,6 +160,34 @@ impl FigureReader {
             on(read(row.get_ref(0)?.as_blob()?)?);
             Ok(())
         })
+    }
+
+    /// Calls `on` with the type of number under which each stay of some calls in a queue is counted, of the stays that began in a quarter,
+    /// by call and stay. The calls ascend.
+    pub fn number_types(
+        &self,
+        quarter: Quarter,
+        queue: QueueId,
+        calls: &[CallId],
+        mut on: impl FnMut(CallId, Option<Name>),
+    ) -> Result<(), StoreError> {
+        let Some((first, last)) = calls.first().zip(calls.last()) else { return Ok(()) };
+        let mut run = || {
+            let mut select = self.db.prepare_cached(
+                "SELECT call, entry FROM entries WHERE quarter = ? AND queue = ? AND call BETWEEN ? AND ? ORDER BY call, n",
+            )?;
+            let span = params![quarter.0, queue.as_str(), first.0.to_be_bytes(), last.0.to_be_bytes()];
+            let mut rows = select.query(span)?;
+            while let Some(row) = rows.next()? {
+                let call = call_of(row.get(0)?);
+                if calls.binary_search(&call).is_ok() {
+                    let entry: Entry = read(row.get_ref(1)?.as_blob()?)?;
+                    on(call, entry.key.number_type);
+                }
+            }
+            Ok(())
+        };
+        run().map_err(|error| self.error(error))
     }
 
     /// Calls `on` with each contact in a span of time, by customer and time.

@@ -17,6 +17,8 @@ use super::log::{self, HEADER_BYTES, Place};
 use super::{Shared, StoreError};
 use crate::shell::line::{LineIn, LineOut};
 
+/// Between two tries of what a consumer is to be given once more and that cannot be.
+const AGAIN_EVERY: Duration = Duration::from_secs(10);
 /// After the first failure; twice as long after each further one.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 
@@ -52,6 +54,11 @@ pub trait Consumer: Send + fmt::Debug {
 
     /// Everything before `to` was taken: goes on there, durably. Nothing before it is asked for again.
     fn pass(&mut self, to: Place) -> Result<(), Trouble>;
+
+    /// Takes some of what it refused and a person wants taken once more. `log`: where that lies. Whether there is more of it.
+    fn again(&mut self, _log: &Path) -> Result<bool, Trouble> {
+        Ok(false)
+    }
 
     /// How much it is given at once.
     fn pace(&self) -> Pace {
@@ -183,6 +190,8 @@ pub(super) struct Runner {
     /// Behind the last item taken; none: the consumer is to be asked.
     place: Option<Place>,
     retry: Duration,
+    /// When what it is to be given once more is tried again, because it could not be.
+    again_at: Option<Instant>,
 }
 
 /// What one look at the log came to.
@@ -193,7 +202,7 @@ enum Step {
 
 impl Runner {
     pub(super) fn new(dir: &Path, consumer: Box<dyn Consumer>, shared: Arc<Shared>, desk: Arc<Desk>) -> Runner {
-        Runner { dir: dir.to_owned(), consumer, shared, desk, place: None, retry: RETRY_FIRST }
+        Runner { dir: dir.to_owned(), consumer, shared, desk, place: None, retry: RETRY_FIRST, again_at: None }
     }
 
     /// Until the writer is gone and everything durable was taken, or the store is closed for good.
@@ -202,7 +211,7 @@ impl Runner {
         let mut open = true;
         loop {
             self.desk.told.store(false, Ordering::Release);
-            let done = self.catch_up();
+            let done = self.catch_up() && self.again();
             if done {
                 for flush in flushes.drain(..) {
                     let _ = flush.send(());
@@ -256,6 +265,29 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Takes once more what a person wants, a part at a time, and what is new in between. That it cannot says nothing of what is new; it
+    /// is tried again in a while. False: what is new could not be taken.
+    fn again(&mut self) -> bool {
+        while self.again_at.is_none_or(|at| at <= Instant::now()) {
+            match self.consumer.again(&self.dir) {
+                Ok(false) => {
+                    self.again_at = None;
+                    return true;
+                }
+                Ok(true) if self.is_over() || !self.catch_up() => return false,
+                Ok(true) => {}
+                Err(trouble) => {
+                    if self.again_at.is_none() {
+                        let consumer = &self.desk.name;
+                        tracing::warn!(consumer, %trouble, "what a consumer is to be given once more waits");
+                    }
+                    self.again_at = Some(Instant::now() + AGAIN_EVERY);
+                }
+            }
+        }
+        true
     }
 
     fn is_well(&mut self) {

@@ -1,5 +1,6 @@
 //! Reading the durable part of the log from a place on, for whoever consumes it: a batch at a time, over the ends of segments.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,22 @@ pub(super) fn next(dir: &Path, at: Place, durable: Place, wants: Wants) -> io::R
     // What is left of a segment before the last is damage, or room that no row has used.
     let turned = Place { segment: start.segment + 1, offset: HEADER_BYTES };
     Ok(if start.segment < durable.segment { Next::Turned(turned) } else { Next::Nothing })
+}
+
+/// The items that end at these places, as far as the log has them still, in its order.
+pub(super) fn at(dir: &Path, places: &BTreeSet<Place>) -> io::Result<Vec<Item>> {
+    let mut found = Vec::new();
+    let segments: BTreeSet<u64> = places.iter().map(|place| place.segment).collect();
+    for segment in segments.into_iter().filter(|&segment| log::path(dir, segment).exists()) {
+        let all = Wants { records: true, facts: true, beats: false };
+        let end = Place { segment, offset: u64::MAX };
+        let mut from = Place { segment, offset: HEADER_BYTES };
+        while let Next::Items(items, to) = next(dir, from, end, all)? {
+            found.extend(items.into_iter().filter(|item| places.contains(&item.at)));
+            from = to;
+        }
+    }
+    Ok(found)
 }
 
 /// Where to read on; none: everything durable was read.

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::consumer::Consumer;
 use crate::shell::config::Settings;
 
-pub use aside::{Refused, refused};
+pub use aside::{Fate, Refused, decide, forget, refused};
 pub use file::House;
 pub use hook::HookOut;
 pub use postgres::PostgresOut;

@@ -10,7 +10,7 @@ use turno_base::{E164, Number};
 use turno_tariff::cdr::{Record, format};
 
 use super::customers::Erased;
-use super::{StoreError, tables};
+use super::{StoreError, kept, tables};
 
 /// Digits that a number loses.
 const DIGITS_LOST: usize = 6;
@@ -38,7 +38,9 @@ pub fn pseudonymise(dir: &Path, erased: &Erased, pseudonym: &str) -> Result<u64,
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(changed)
     };
-    run().map_err(|error| StoreError::Database { path: path.clone(), error })
+    let changed = run().map_err(|error| StoreError::Database { path: path.clone(), error })?;
+    kept::forget_person(dir, erased)?;
+    Ok(changed)
 }
 
 fn calls(db: &Connection, erased: &Erased) -> rusqlite::Result<Vec<(String, u32, Vec<u8>)>> {

@@ -6,11 +6,12 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use turno_base::Wall;
 use turno_tariff::cdr::Purpose;
 
-use super::{StoreError, decisions};
+use super::{StoreError, decisions, kept};
 
 /// Calls of one transaction: the writer of records waits for no longer than that.
 const BATCH: u32 = 500;
-const PARTS: [&str; 7] = ["legs", "segments", "charges", "segment_shares", "offers", "queue_entries", "wraps"];
+pub(super) const PARTS: [&str; 7] =
+    ["legs", "segments", "charges", "segment_shares", "offers", "queue_entries", "wraps"];
 
 /// Longest age in days that can be asked for.
 pub const DAYS_MAX: u32 = 36_500;
@@ -72,5 +73,9 @@ pub fn retain(dir: &Path, old: Old, dry_run: bool) -> Result<u64, StoreError> {
             }
         }
     };
-    run().map_err(|error| StoreError::Database { path: path.clone(), error })
+    let gone = run().map_err(|error| StoreError::Database { path: path.clone(), error })?;
+    if !dry_run {
+        kept::forget_old(dir, old)?;
+    }
+    Ok(gone)
 }

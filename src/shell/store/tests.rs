@@ -473,6 +473,7 @@ fn a_frame_is_what_the_reader_takes() {
     assert!(length < 400, "an open row takes {length} bytes");
 }
 
+mod again;
 mod before;
 mod consumers;
 mod faults;

@@ -253,6 +253,18 @@ impl Consumer for Hook {
         self.keep(to)
     }
 
+    /// Each is posted once: whoever refuses it again can be asked again.
+    fn again(&mut self, log: &Path) -> Result<bool, Trouble> {
+        let post = |item: &Item| {
+            let Some((key, body)) = self.letter(&item.content) else { return Ok(()) };
+            self.post(&key, &body).map_err(|miss| match miss {
+                Miss::Unreachable(_) | Miss::Local(_) | Miss::Untrusted(_) => Trouble::passing(miss),
+                Miss::Silent(_) | Miss::Nonsense | Miss::Busy(_) | Miss::Status(_) => Trouble::Refused(miss.into()),
+            })
+        };
+        self.shelf.again(log, post)
+    }
+
     fn retry_max(&self) -> Duration {
         RETRY_MAX
     }

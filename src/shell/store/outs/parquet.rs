@@ -156,6 +156,11 @@ impl Consumer for Sheets {
         self.kept.as_ref().map_or(at, |kept| Place { segment: kept.segment, offset: kept.offset })
     }
 
+    /// What a file refused nobody could read, and its lines are in the order of the log.
+    fn again(&mut self, log: &Path) -> Result<bool, Trouble> {
+        self.shelf.again(log, |_| Err(Trouble::Refused("a file takes nothing out of its order".into())))
+    }
+
     fn retry_max(&self) -> Duration {
         FILE_RETRY_MAX
     }

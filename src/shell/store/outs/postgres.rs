@@ -196,6 +196,13 @@ impl Consumer for Postgres {
         self.transact(|transaction| set_place(transaction, &name, to))
     }
 
+    fn again(&mut self, log: &Path) -> Result<bool, Trouble> {
+        self.shelf.clone().again(log, |item| match &item.content {
+            Content::Record { seq, record } => self.transact(|transaction| insert(transaction, *seq, record)),
+            Content::Facts { .. } | Content::Beat(_) | Content::Unreadable(_) => Ok(()),
+        })
+    }
+
     fn retry_max(&self) -> Duration {
         RETRY_MAX
     }

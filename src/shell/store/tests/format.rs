@@ -1,5 +1,8 @@
 //! A record log of a format before is read as it is. `tests/golden/record-log-5`, `-6` and `-7` are such, as they were written: every
 //! kind of fact of then, three calls that ended and one that was up when its process died.
+//!
+//! No build of format 7 wrote `-7`. It is `-6`, byte for byte, but for the number in the header and its last frame, which has one fact more: a
+//! `leg-silent` of 16 bytes at its end, and 37 for 36 in its count. Of all that is written to the log the two formats differ in that kind of fact alone.
 
 use super::*;
 use crate::shell::store::feed::{Content, History, Wants};

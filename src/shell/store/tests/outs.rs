@@ -13,7 +13,7 @@ use super::*;
 use crate::shell::customers::signature::hmac_sha256;
 use crate::shell::store::outs::{FileOut, HookOut, House, Lines, OutSettings, Rotate, To, consumer, refused};
 
-fn file(name: &str, lines: Lines, path: &Path) -> OutSettings {
+pub(super) fn file(name: &str, lines: Lines, path: &Path) -> OutSettings {
     let to = To::File(FileOut { lines, path: path.to_owned(), rotate: Rotate::Never, zone: TimeZone::UTC });
     OutSettings { name: name.to_owned(), to }
 }
@@ -182,7 +182,9 @@ fn a_queue_log_is_written_from_the_facts_and_goes_on_after_a_restart_in_the_midd
 }
 
 /// A server that answers each request as it is told; gives what it was asked.
-fn server(mut answer: impl FnMut(usize, &str) -> Option<String> + Send + 'static) -> (u16, Receiver<String>) {
+pub(super) fn server(
+    mut answer: impl FnMut(usize, &str) -> Option<String> + Send + 'static,
+) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (asked, asks) = channel();
