@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use turno_base::Name;
 
 use crate::civil::{DAY_MS, weekday};
-use crate::deck::{Code, Rule};
+use crate::code::Code;
+use crate::deck::Rule;
 
 /// Most bands of one rule.
 pub const BANDS_MAX: usize = 64;

@@ -9,7 +9,8 @@ mod quick;
 
 use serde_json::value::RawValue;
 
-use crate::deck::{Deck, DeckError};
+use crate::code::DeckError;
+use crate::deck::Deck;
 use input::Line;
 use quick::Quick;
 
@@ -51,7 +52,7 @@ enum Refused {
     /// A part that says nothing.
     Bad(&'static str),
     /// The tariff is refused.
-    Tariff(crate::deck::Code),
+    Tariff(crate::code::Code),
     /// Beyond what is computed.
     OutOfBounds,
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use turno_base::{E164, Name};
 
-use crate::deck::{Code, DeckError};
+use crate::code::{Code, DeckError};
 use crate::prefix::{Key, PrefixMap};
 
 /// Kinds of numbers, as far as they are priced or regulated differently.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Price;
-use crate::deck::Code;
+use crate::code::Code;
 use crate::rating::CALL_MS_MAX;
 
 /// A fee at the answer, and what time costs.

@@ -7,7 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use turno_base::Wall;
 
-use crate::deck::{Code, Deck, Terms, Version};
+use crate::code::Code;
+use crate::deck::{Deck, Terms, Version};
 use crate::prefix::PrefixMap;
 
 /// A version as lists show it.
