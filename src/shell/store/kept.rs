@@ -1,7 +1,6 @@
 //! Where else in the folder of records there are whole ones: what consumers refused, and copies of the tables as earlier builds had them. Who is
 //! forgotten in the tables is so there too, and what is too old.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use turno_tariff::cdr::{Kind, Purpose, Record};
 use super::customers::Erased;
 use super::frame::{self, Entry};
 use super::retention::{Old, PARTS};
-use super::{StoreError, log, outs};
+use super::{StoreError, log, migrate, outs};
 use crate::shell::instant::wall_of;
 
 /// A person is forgotten wherever a record of his calls is kept besides the tables.
@@ -27,7 +26,7 @@ pub(super) fn forget_person(dir: &Path, erased: &Erased) -> Result<(), StoreErro
     .map_err(disk(dir))?;
     // What nobody can read may be his.
     forget_refused(dir, |record| record.is_none_or(|record| is_of(record, erased)))?;
-    copies(dir, |db| {
+    copies(&dir.join("records.sqlite"), |db| {
         for id in &erased.ids {
             take_out(db, "customer = ?1", id)?;
         }
@@ -49,7 +48,7 @@ pub(super) fn forget_old(dir: &Path, old: Old) -> Result<(), StoreError> {
     })
     .map_err(disk(dir))?;
     forget_refused(dir, |record| record.is_some_and(|record| is_old(record.arrived, record.purpose.as_str())))?;
-    copies(dir, |db| match old.purpose.map(Purpose::as_str) {
+    copies(&dir.join("records.sqlite"), |db| match old.purpose.map(Purpose::as_str) {
         None => take_out(db, "arrived_us < ?1", &old.before.0.to_string()),
         Some(purpose) => take_out(db, &format!("arrived_us < ?1 AND purpose = '{purpose}'"), &old.before.0.to_string()),
     })
@@ -102,15 +101,10 @@ fn record_of(body: &[u8]) -> Option<Record> {
     }
 }
 
-/// Copies of the tables as earlier versions had them (`records.vN.sqlite`): a build that goes back to one finds nobody there who is forgotten.
-fn copies(dir: &Path, run: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), StoreError> {
-    for entry in fs::read_dir(dir).map_err(disk(dir))? {
-        let path = entry.map_err(disk(dir))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let version = name.strip_prefix("records.v").and_then(|rest| rest.strip_suffix(".sqlite"));
-        if version.is_none_or(|version| version.parse::<u32>().is_err()) {
-            continue;
-        }
+/// Does this in each copy of a database as earlier versions had it (`records.v1.sqlite`): a build that goes back to one finds nobody there who is
+/// forgotten.
+pub(super) fn copies(path: &Path, run: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), StoreError> {
+    for path in migrate::copies(path).map_err(disk(path))? {
         let go = |path: &PathBuf| {
             let mut db = open(path)?;
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -123,20 +117,22 @@ fn copies(dir: &Path, run: impl Fn(&Connection) -> rusqlite::Result<()>) -> Resu
     Ok(())
 }
 
+/// Whether a version had such a table.
+pub(super) fn is_there(db: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let found = db.query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table], |_| Ok(()));
+    Ok(found.optional()?.is_some())
+}
+
 /// Takes these calls out of a copy, with all their parts that there were then, and everything that was refused.
 fn take_out(db: &Connection, which: &str, value: &str) -> rusqlite::Result<()> {
-    let is_there = |table: &str| -> rusqlite::Result<bool> {
-        let found = db.query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table], |_| Ok(()));
-        Ok(found.optional()?.is_some())
-    };
-    if is_there("refused")? {
+    if is_there(db, "refused")? {
         db.execute("DELETE FROM refused", [])?;
     }
-    if !is_there("calls")? {
+    if !is_there(db, "calls")? {
         return Ok(());
     }
     for part in PARTS {
-        if is_there(part)? {
+        if is_there(db, part)? {
             db.execute(&format!("DELETE FROM {part} WHERE call IN (SELECT call FROM calls WHERE {which})"), [value])?;
         }
     }

@@ -4,8 +4,9 @@
 //! Tables whose content exists nowhere else have a step for each version. Those that are made from the record log are set
 //! aside and made again from it.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rusqlite::{Connection, Transaction};
 
@@ -85,6 +86,24 @@ pub(in crate::shell) fn set_aside(path: &Path, to: u32) -> Result<Option<PathBuf
     Ok(Some(aside))
 }
 
+/// The copies of earlier versions that lie beside a database.
+pub(in crate::shell) fn copies(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(dir), Some(stem)) = (path.parent(), path.file_stem().and_then(OsStr::to_str)) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let version = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix(".v"));
+        let version = version.and_then(|rest| rest.strip_suffix(".sqlite"));
+        if version.is_some_and(|version| version.parse::<u32>().is_ok()) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
@@ -143,6 +162,20 @@ mod tests {
         assert_eq!((version(&kept).unwrap(), names), (1, 3));
         // A second time there is nothing to do.
         assert_eq!(Customers::open(&dir.0).unwrap().count().unwrap(), 2);
+    }
+
+    #[test]
+    fn who_is_forgotten_is_so_in_the_copy_of_an_earlier_build_too() {
+        let dir = Dir::new("migrate-erase");
+        let path = customers_of_the_first_build(&dir.0);
+        let mut store = Customers::open(&dir.0).unwrap();
+        store.erase("a").unwrap().unwrap();
+        let kept = Connection::open(beside(&path, 1)).unwrap();
+        let left = "SELECT (SELECT group_concat(id) FROM customers) || (SELECT group_concat(number) FROM numbers)";
+        assert_eq!(kept.query_row(left, [], |row| row.get::<_, String>(0)).unwrap(), "b34612345679");
+        // Nor is it in a page that nothing points to.
+        let bytes = fs::read(beside(&path, 1)).unwrap();
+        assert!(!bytes.windows(3).any(|word| word == b"Ana"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use turno_customers::hygiene::{Learned, Shown, on_call};
 use turno_customers::personal::{Retention, retain};
 
 use super::{Customers, alias, blob, bump, edits, record, write};
-use crate::shell::store::StoreError;
+use crate::shell::store::{StoreError, kept};
 
 /// Tasks in one list.
 const TASKS_MAX: u32 = 1000;
@@ -110,17 +110,7 @@ impl Customers {
         let run = |db: &mut Connection| -> rusqlite::Result<()> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for id in &ids {
-                for statement in [
-                    "DELETE FROM customers WHERE id = ?1",
-                    "DELETE FROM aliases WHERE alias = ?1 OR id = ?1",
-                    "DELETE FROM import_changes WHERE id = ?1",
-                    "DELETE FROM merges WHERE kept = ?1 OR gone = ?1",
-                    "DELETE FROM different WHERE a = ?1 OR b = ?1",
-                    "DELETE FROM tasks WHERE id = ?1",
-                ] {
-                    transaction.execute(statement, [id])?;
-                }
-                edits::forget(&transaction, id)?;
+                forget(&transaction, id)?;
             }
             bump(&transaction)?;
             transaction.commit()?;
@@ -128,6 +118,7 @@ impl Customers {
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         };
         run(&mut self.db).map_err(|error| self.fault(error))?;
+        kept::copies(&self.path, |db| ids.iter().try_for_each(|id| forget(db, id)))?;
         Ok(Some(Erased { ids, numbers }))
     }
 
@@ -152,6 +143,28 @@ impl Customers {
         };
         run(&mut self.db).map_err(|error| self.fault(error))
     }
+}
+
+/// Where something of a person is, and how it is taken out by an external id; `numbers` had the first build.
+const OF_A_PERSON: [(&str, &str); 8] = [
+    ("customers", "id = ?1"),
+    ("aliases", "alias = ?1 OR id = ?1"),
+    ("import_changes", "id = ?1"),
+    ("merges", "kept = ?1 OR gone = ?1"),
+    ("different", "a = ?1 OR b = ?1"),
+    ("tasks", "id = ?1"),
+    ("edits", "id = ?1 OR other = ?1"),
+    ("numbers", "id = ?1"),
+];
+
+/// Takes out all that is kept under an external id, by this build or an earlier one.
+fn forget(db: &Connection, id: &str) -> rusqlite::Result<()> {
+    for (table, whose) in OF_A_PERSON {
+        if kept::is_there(db, table)? {
+            db.execute(&format!("DELETE FROM {table} WHERE {whose}"), [id])?;
+        }
+    }
+    Ok(())
 }
 
 /// Where customers lie: a column of a table, whose rows an id and a number name. The present first, then the past by which

@@ -51,11 +51,6 @@ pub(super) fn keep(
     Ok(Some(n))
 }
 
-/// Forgets all that is told of whoever had this id.
-pub(super) fn forget(db: &Connection, id: &str) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM edits WHERE id = ?1 OR other = ?1", [id]).map(drop)
-}
-
 /// Forgets changes of what is kept for a time alone, when that is over.
 pub(super) fn retain(db: &Connection, retention: &Retention, now: Wall) -> rusqlite::Result<()> {
     let Retention { contacts_days, notes_days, consents_days } = retention;
