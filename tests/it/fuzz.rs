@@ -296,7 +296,7 @@ const CALL_CENTRE: &str = r#"
 #[test]
 fn bent_messages_end_nothing_and_hold_nobody_up() {
     let (messages, rate) = (setting("FUZZ_MESSAGES", 20_000), setting("FUZZ_RATE", 2500));
-    let node = Node::start("bent", 24_000, CALL_CENTRE);
+    let node = Node::start("bent", 31_700, CALL_CENTRE);
     node.turno(&["agent", "login", "anna"]);
     node.turno(&["agent", "login", "boris"]);
     let (torture, mut peers, mut dice) = (torture(), peers(&node), Seeded::new(setting("FUZZ_SEED", 1)));

@@ -88,13 +88,14 @@ fn free_net() -> [u8; 3] {
 
 /// A port of 127.0.0.1 that was free a moment ago, for UDP and TCP.
 pub(crate) fn free_port() -> u16 {
-    // Below 32768: from there the kernel draws ports for everybody else, also between this look and the use.
+    // Below 32768: from there the kernel draws ports for everybody else, also between this look and the use. Nor is it among the media ports
+    // of a node of these tests (`node`, `fuzz`).
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 27_000 + (std::process::id() % 2000) as u16;
     let is_free = |port: &u16| {
         UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
     };
-    std::iter::repeat_with(|| first + NEXT.fetch_add(2, Ordering::Relaxed) % 3000).find(is_free).unwrap()
+    std::iter::repeat_with(|| first + NEXT.fetch_add(2, Ordering::Relaxed) % 2700).find(is_free).unwrap()
 }
 
 impl House {
