@@ -35,7 +35,10 @@ impl Server {
             let postgres = nix::unistd::User::from_name("postgres").ok()??;
             nix::unistd::chown(&dir.0, Some(postgres.uid), Some(postgres.gid)).ok()?;
         }
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        // Below 32768: from there the kernel draws ports for everybody else, also before the server begins and while it is dead.
+        let first = std::process::id() % 5000;
+        let mut ports = (0..5000).map(|n| 20_000 + ((first + n) % 5000) as u16);
+        let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())?;
         let data = dir.0.join("data");
         let made = program("initdb").args(["-A", "trust", "-U", "turno", "-N", "-D"]).arg(&data).status().ok()?;
         made.success().then_some(())?;
@@ -72,14 +75,19 @@ impl Server {
         OutSettings { name: "central".into(), to: To::Postgres(self.connection().parse().unwrap()) }
     }
 
-    fn client(&self) -> ::postgres::Client {
+    fn client(&mut self) -> ::postgres::Client {
         let until = Instant::now() + LONG * 3;
         loop {
             match ::postgres::Client::connect(&self.connection(), ::postgres::NoTls) {
                 Ok(client) => return client,
                 Err(error) => assert!(Instant::now() < until, "{error}"),
             }
-            std::thread::yield_now();
+            // While processes of the one that was killed are about it refuses to begin, and is begun anew, as service managers do.
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                self.start();
+            }
+            // It begins the sooner the less is asked of the machine meanwhile.
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
