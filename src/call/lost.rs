@@ -26,6 +26,12 @@ pub(crate) struct Stuck {
     found: Now,
 }
 
+/// Since when nothing was heard of who was found to be gone, if that is long enough to count. Where media has not said, it was until found.
+fn silent_since(heard: Option<Now>, found: Now, now: Now) -> Option<Now> {
+    let heard = heard.unwrap_or(found);
+    (now.mono.since(heard.mono) >= HEARD_LATELY).then_some(heard)
+}
+
 impl Call {
     /// Whether the end of a leg waits until it is known when it was heard last.
     pub(crate) fn is_lost_by(&mut self, id: LegId, cause: Cause, by_peer: bool, t: &Turn<'_>) -> bool {
@@ -42,7 +48,7 @@ impl Call {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let LegState::Lost { cause, found } = leg.state else { return };
         leg.state = LegState::Up;
-        if let Some(heard) = heard.or(Some(found)).filter(|heard| t.now.mono.since(heard.mono) >= HEARD_LATELY) {
+        if let Some(heard) = silent_since(heard, found, t.now) {
             let is_over = id == self.caller || !self.goes_on_without(id);
             for leg in self.legs.iter().filter(|leg| leg.is_up() && (is_over || leg.id == id)) {
                 t.fact(What::LegSilent { call: self.id, leg: leg.id, heard });
@@ -108,7 +114,7 @@ impl Call {
     /// Whoever had the caller whom a limit ended is free. If media has not said when he was heard last he was there until the limit.
     pub(crate) fn let_go(&mut self, heard: Option<Now>, t: &mut Turn<'_>) {
         let Some(Stuck { legs, agency, found }) = self.stuck.take() else { return };
-        if let Some(heard) = heard.or(Some(found)).filter(|heard| t.now.mono.since(heard.mono) >= HEARD_LATELY) {
+        if let Some(heard) = silent_since(heard, found, t.now) {
             for leg in legs {
                 t.fact(What::LegSilent { call: self.id, leg, heard });
             }

@@ -4,13 +4,12 @@
 //! one band to the next says all of it, and rules with the same hours share one. A call looks its place up once. From there each
 //! change of band is the next turn, until the clocks change or a holiday comes.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::band::class;
 use crate::civil::{DAY_MS, day_of_ms, weekday};
 use crate::deck::{BandPolicy, Rule};
+use crate::rates::Once;
 use crate::rating::Ruled;
 
 const WEEK_MS: u32 = 7 * DAY_MS;
@@ -31,7 +30,7 @@ pub(crate) struct Week(Vec<Turn>);
 /// Weeks of the rules of a version while it is put together, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Weeks {
-    places: BTreeMap<Vec<Turn>, u32>,
+    weeks: Once<Week>,
     edges: Vec<u32>,
     turns: Vec<Turn>,
 }
@@ -54,20 +53,12 @@ impl Weeks {
                 }
             }
         }
-        if let Some(place) = self.places.get(self.turns.as_slice()) {
-            return *place;
-        }
-        // Fewer than rules, which are counted in 32 bits.
-        let place = self.places.len() as u32;
-        self.places.insert(self.turns.clone(), place);
-        place
+        self.weeks.place(Week(self.turns.clone()))
     }
 
     /// All of them, by place.
     pub(crate) fn finish(self) -> Vec<Week> {
-        let mut weeks: Vec<(u32, Week)> = self.places.into_iter().map(|(turns, at)| (at, Week(turns))).collect();
-        weeks.sort_unstable_by_key(|&(at, _)| at);
-        weeks.into_iter().map(|(_, week)| week).collect()
+        self.weeks.finish()
     }
 }
 
